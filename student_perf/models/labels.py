@@ -1,0 +1,42 @@
+"""A fitted model that answers in class labels instead of codes."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+
+class LabelledClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier over labels with a declared order, around one that works on codes 0..K-1.
+
+    scikit-learn sorts labels alphabetically and xgboost takes codes only; here `labels` keeps its
+    order, lowest first, in `classes_` and in the columns of `predict_proba`.
+    """
+
+    def __init__(self, estimator: BaseEstimator, labels: list[Any]) -> None:
+        self.estimator = estimator
+        self.labels = labels
+
+    def fit(self, X: pd.DataFrame, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit a clone of `estimator` on the codes of the labels `y`, shape (n,)."""
+        position = {label: code for code, label in enumerate(self.labels)}
+        codes = np.array([position[label] for label in y], dtype=np.int64)
+        self.classes_ = np.asarray(self.labels)
+        self.estimator_ = clone(self.estimator).fit(X, codes)
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Labels, shape (n,)."""
+        check_is_fitted(self)
+        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Probabilities, shape (n, K), columns in the order of `labels`."""
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.estimator_.predict_proba(X)
+        return probabilities

@@ -1,0 +1,148 @@
+"""What a person sees: the composed experiment, progress over folds, the result, where it is.
+
+On a terminal with colour and a progress bar; into a file or a pipe as plain text without either.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from student_perf.config import ExperimentConfig
+from student_perf.errors import one_line
+from student_perf.metric_names import METRICS
+from student_perf.paths import workspace
+
+NO_VALUE = "-"
+
+MetricRow = dict[str, float | None]
+
+
+def print_error(error: BaseException) -> None:
+    """One line on standard error."""
+    print(f"student_perf: {one_line(error)}", file=sys.stderr)
+
+
+class Terminal:
+    """Prints one run. `quiet` prints nothing, for trials and tests."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+
+    def title(self, config: ExperimentConfig) -> None:
+        """First line, printed before the slow imports."""
+        self.console.print(
+            f"[bold]{config.model.get('name')}[/bold] on [bold]{config.dataset.name}[/bold], "
+            f"split {config.split.kind}, seed {config.seed}"
+        )
+
+    def facts(self, facts: dict[str, str]) -> None:
+        """Aligned lines of name and text; long texts wrap below themselves."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True, min_width=9)
+        table.add_column(overflow="fold")
+        for name, text in facts.items():
+            table.add_row(f"  {name}", text)
+        self.console.print(table, soft_wrap=False)
+
+    @contextmanager
+    def folds(self, total: int) -> Iterator[Callable[[int], None] | None]:
+        """Progress bar over folds; yields the callback that moves it, None where none is shown."""
+        if not self.console.is_terminal or self.console.quiet:
+            yield None
+            return
+        columns = (
+            TextColumn("  folds"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            bar = progress.add_task("folds", total=total)
+            yield lambda done: progress.update(bar, completed=done)
+
+    def metrics(self, rows: dict[str, MetricRow], objective: str, heading: str) -> None:
+        """Table of metrics with uncertainty beside the dummy baseline; the objective stands out.
+
+        `rows` maps a metric to its `mean`, `std`, `low`, `high` and `dummy`.
+        """
+        table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
+        table.add_column("")
+        table.add_column(heading, no_wrap=True)
+        for column in ("mean", "std", "95 % interval", "dummy"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for name, row in rows.items():
+            decides = name == objective
+            table.add_row(
+                " >" if decides else "",
+                METRICS[name].label,
+                format_number(row["mean"]),
+                format_number(row["std"]),
+                f"{format_number(row['low'])} to {format_number(row['high'])}",
+                format_number(row["dummy"]),
+                style="bold" if decides else "",
+            )
+        self.console.print()
+        self.console.print(table, soft_wrap=False)
+        self.console.print()
+
+    def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
+        """One sentence: does the objective's interval leave the dummy baseline behind?"""
+        sentence = Padding(verdict(rows[objective], objective), (0, 2))
+        self.console.print(sentence, soft_wrap=False)
+
+    def places(self, places: dict[str, str]) -> None:
+        """Where things were written; never wrapped, so that they can be copied."""
+        self.console.print()
+        for name, text in places.items():
+            self.console.print(f"  [dim]{name:<9}[/dim]{text}")
+
+
+def verdict(row: MetricRow, objective: str) -> str:
+    """Whether the interval of the objective lies on the better side of the dummy's mean."""
+    info = METRICS[objective]
+    low, high, dummy = row["low"], row["high"], row["dummy"]
+    if low is None or high is None or dummy is None:
+        return f"{info.label} is not defined on these folds."
+    better = low > dummy if info.direction == "maximize" else high < dummy
+    aim = "more is better" if info.direction == "maximize" else "less is better"
+    if better:
+        return f"Better than the dummy baseline by {info.label} ({aim})."
+    return (
+        f"Not shown to be better than the dummy baseline by {info.label} ({aim}): "
+        "its interval holds the dummy's figure or lies on the worse side."
+    )
+
+
+def format_number(value: float | None) -> str:
+    """Three decimals below 100, fewer above; a dash where there is no value."""
+    if value is None or math.isnan(value):
+        return NO_VALUE
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def ui_command(uri: str) -> str:
+    """The command that opens the tracking store in MLflow's page, as typed from here."""
+    if uri.startswith("http"):
+        return uri
+    store = "" if uri == f"sqlite:///{workspace()}/mlflow.db" else f" --store {uri}"
+    return f"{_python_command()} -m student_perf ui{store}"
+
+
+def _python_command() -> str:
+    """How this interpreter is called from the current folder."""
+    found = shutil.which("python")
+    if found and Path(found).absolute() == Path(sys.executable).absolute():
+        return "python"
+    executable = Path(sys.executable)
+    here = Path.cwd()
+    return str(executable.relative_to(here)) if executable.is_relative_to(here) else str(executable)

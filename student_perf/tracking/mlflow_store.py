@@ -1,0 +1,252 @@
+"""The only writer to MLflow: a finished or failed record becomes one run, sent in batches.
+
+MLflow takes seconds to import, so this module imports it inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+from filelock import FileLock
+
+from student_perf.config import TrackingConfig
+from student_perf.data.dataset import Dataset
+from student_perf.errors import TrackingError, one_line, suggest
+from student_perf.paths import PACKAGE_DIR
+from student_perf.tracking.model_format import TRUSTED_TYPES
+from student_perf.tracking.record import MODEL_FILE, RECORD_FILE, RunRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+_ANSWER_SECONDS = 5
+_METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
+_PARAMS_PER_BATCH = 100
+_LONGEST_PARAM = 6000
+_MODEL_PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pyarrow")
+_XGBOOST_PACKAGES = ("xgboost-cpu", "xgboost")
+
+
+def check_store(tracking: TrackingConfig) -> None:
+    """Find out before any work whether the store can take a run. Raises TrackingError."""
+    scheme = urlsplit(tracking.uri).scheme.split("+")[0]
+    if scheme not in _SCHEMES:
+        raise TrackingError(
+            f"tracking.uri={tracking.uri}: must start with a scheme MLflow can store to "
+            f"(sqlite:///, http://, ...); {suggest(scheme, _SCHEMES)}"
+        )
+    if scheme == "sqlite":
+        folder = sqlite_file(tracking.uri).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise TrackingError(
+                f"tracking.uri={tracking.uri}: the folder {folder} is not there or not writable; "
+                "create it or use tracking=off"
+            )
+    elif scheme in ("http", "https"):
+        _check_answer(tracking.uri)
+
+
+def publish(
+    record: RunRecord, tracking: TrackingConfig, dataset: Dataset, model: Any | None
+) -> str:
+    """Send a record with its files, dataset and model; returns the id of the MLflow run.
+
+    Raises TrackingError where the store fails; the record on disk is complete all the same.
+    """
+    try:
+        with _mlflow_client(tracking) as client:
+            return _send(client, record, tracking, dataset, model)
+    except TrackingError:
+        raise
+    except Exception as error:
+        raise TrackingError(
+            f"tracking.uri={tracking.uri}: MLflow did not take the run ({one_line(error)}); "
+            f"the whole record is in {record.folder}"
+        ) from error
+
+
+def sqlite_file(uri: str) -> Path:
+    """Path of the database file that a sqlite URI names."""
+    return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()
+
+
+@contextmanager
+def _mlflow_client(tracking: TrackingConfig) -> Iterator[MlflowClient]:
+    # Set before the import, where MLflow reads them; what the user has set stays.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    import mlflow
+
+    # A run id left in the environment would make MLflow write into that run.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    mlflow.set_tracking_uri(tracking.uri)
+    yield mlflow.MlflowClient(tracking_uri=tracking.uri)
+
+
+def _send(
+    client: MlflowClient,
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset,
+    model: Any | None,
+) -> str:
+    import mlflow
+
+    run = client.create_run(
+        _experiment_id(client, tracking),
+        start_time=int(record.started * 1000),
+        tags=record.tags,
+        run_name=record.name,
+    )
+    run_id: str = run.info.run_id
+    try:
+        _send_values(client, run_id, record)
+        _send_files(client, run_id, record.folder)
+        with mlflow.start_run(run_id=run_id):
+            _send_dataset(dataset)
+            if model is not None:
+                _send_model(model, dataset)
+    except Exception as error:
+        client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
+        client.set_terminated(run_id, "FAILED")
+        raise
+    ended = int((record.ended or record.started) * 1000)
+    client.set_terminated(run_id, record.status, end_time=ended)
+    return run_id
+
+
+def _experiment_id(client: MlflowClient, tracking: TrackingConfig) -> str:
+    """Id of the experiment, made where it does not exist.
+
+    Processes that open a fresh sqlite store together crash in its migrations, so the first touch of
+    one happens under a file lock. Its artifacts go beside the database, at an absolute place.
+    """
+    if not tracking.uri.startswith("sqlite"):
+        return _find_or_create(client, tracking.experiment, None)
+    database = sqlite_file(tracking.uri)
+    artifacts = database.parent / "mlartifacts" / _folder_name(tracking.experiment)
+    with FileLock(f"{database}.lock"):
+        return _find_or_create(client, tracking.experiment, artifacts.as_uri())
+
+
+def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"tracking.experiment={name}: was deleted in MLflow; restore it there, "
+            "or give this iteration another name"
+        )
+    return str(experiment.experiment_id)
+
+
+def _folder_name(experiment: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
+
+
+def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
+    from mlflow.entities import Param
+
+    metrics = list(_iter_metrics(record))
+    params = [Param(key, value[:_LONGEST_PARAM]) for key, value in record.params.items()]
+    # Nearly always one batch: it takes 1000 metrics and 100 params.
+    n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
+    for i in range(n_batches):
+        client.log_batch(
+            run_id,
+            metrics=metrics[i * _METRICS_PER_BATCH : (i + 1) * _METRICS_PER_BATCH],
+            params=params[i * _PARAMS_PER_BATCH : (i + 1) * _PARAMS_PER_BATCH],
+        )
+
+
+def _send_files(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Log every file of the run folder; the model goes as an MLflow model instead."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in (MODEL_FILE, RECORD_FILE):
+            inner = path.relative_to(folder).parent.as_posix()
+            client.log_artifact(run_id, str(path), None if inner == "." else inner)
+
+
+def _iter_metrics(record: RunRecord) -> Iterator[Metric]:
+    from mlflow.entities import Metric
+
+    at = int((record.ended or record.started) * 1000)
+    for name, value in record.metrics.items():
+        for step, number in enumerate(value if isinstance(value, list) else [value]):
+            yield Metric(name, number, at, step)
+
+
+def _send_dataset(dataset: Dataset) -> None:
+    """Attach the rows to the active run, identified by our own digest."""
+    import mlflow
+    from mlflow.data.pandas_dataset import from_pandas
+
+    table = dataset.features.assign(**{dataset.target_name: dataset.target_labels(dataset.target)})
+    described = from_pandas(
+        table, targets=dataset.target_name, name=dataset.name, digest=dataset.sha256[:32]
+    )
+    mlflow.log_input(described, context="training")
+
+
+def _send_model(model: Any, dataset: Dataset) -> None:
+    """Attach the fitted model to the active run, ready to be served as it is."""
+    import mlflow
+    from mlflow.models import infer_signature
+
+    example = dataset.features.head(3)
+    mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=TRUSTED_TYPES,
+        signature=infer_signature(_with_every_kind(dataset), model.predict(example)),
+        input_example=example,
+        pip_requirements=_model_requirements(),
+        code_paths=[str(PACKAGE_DIR)],
+    )
+
+
+def _with_every_kind(dataset: Dataset) -> pd.DataFrame:
+    """Rows from which MLflow learns that a column may be missing."""
+    incomplete = dataset.features[dataset.features.isna().any(axis=1)]
+    return pd.concat([dataset.features.head(100), incomplete.head(100)])
+
+
+def _model_requirements() -> list[str]:
+    """The installed versions of what a model needs to load and predict."""
+    pinned = []
+    for name in (*_MODEL_PACKAGES, *_XGBOOST_PACKAGES):
+        try:
+            pinned.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return pinned
+
+
+def _check_answer(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS):  # noqa: S310 (http or https)
+            return
+    except urllib.error.HTTPError:
+        return  # something answers; whether it is MLflow shows when the run is sent
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(
+            f"tracking.uri={uri}: no answer within {_ANSWER_SECONDS} s ({reason}); "
+            "start the server, correct the address, or use tracking=sqlite"
+        ) from error

@@ -1,0 +1,86 @@
+"""The run's folder: the local record that exists before anything is sent anywhere.
+
+`record.json` says whether the run is RUNNING, FINISHED or FAILED; it is replaced as a whole, and
+FINISHED is written last, so a folder without it is never taken for a finished run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["RUNNING", "FINISHED", "FAILED"]
+
+RECORD_FILE = "record.json"
+METRICS_FILE = "metrics.json"
+CONFIG_FILE = "config.yaml"
+MODEL_FILE = "model.skops"
+
+
+@dataclass
+class RunRecord:
+    """What is known of one run; times are seconds since the epoch.
+
+    `metrics` maps a name to its value or, for fold scores, to the list of values by step.
+    """
+
+    folder: Path
+    name: str
+    kind: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float | list[float]] = field(default_factory=dict)
+    status: Status = "RUNNING"
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+    error: str | None = None
+    mlflow_run_id: str | None = None
+
+    def save(self) -> None:
+        """Replace `record.json` in one step."""
+        content = asdict(self) | {"folder": str(self.folder)}
+        write_text_atomic(self.folder / RECORD_FILE, to_json(content))
+
+    def finish(self) -> None:
+        """Mark the run as finished: everything it produces is in its folder."""
+        self.status, self.ended = "FINISHED", time.time()
+        self.save()
+
+    def fail(self, error: str) -> None:
+        """Mark the run as failed with the error's one line."""
+        self.status, self.ended, self.error = "FAILED", time.time(), error
+        self.save()
+
+
+def load_record(folder: Path) -> RunRecord:
+    """The record in a run folder. Raises FileNotFoundError where there is none."""
+    content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+    return RunRecord(**(content | {"folder": folder}))
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a reader sees the old content or the new."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """Readable JSON; NaN and infinities, which JSON does not know, become null."""
+    return json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

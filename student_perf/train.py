@@ -1,0 +1,90 @@
+"""`python -m student_perf.train`: compose the config, check it, run the experiment.
+
+Kept light: pandas, scikit-learn, xgboost and MLflow are imported only once a valid experiment is
+about to run, so that `--help` and `--cfg job` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from student_perf.config import explain_composition_error, register_resolvers, validate
+from student_perf.paths import CONF_DIR
+from student_perf.terminal import Terminal, print_error
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def run(cfg: DictConfig) -> float:
+    """Run a composed config in the folder Hydra made for it; returns the objective's mean."""
+    config = validate(cfg)
+    terminal = Terminal()
+    terminal.title(config)
+    from student_perf.experiment import run_experiment
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    return run_experiment(config, folder, terminal).objective
+
+
+def main() -> int:
+    """Command line: exit code 0, or 1 with one line on standard error (130 on Ctrl-C).
+
+    HYDRA_FULL_ERROR=1 gives the traceback instead of the line.
+    """
+    register_resolvers()
+    wants_traceback = os.environ.get(FULL_ERROR) == "1"
+
+    def task(cfg: DictConfig) -> float:
+        try:
+            return run(cfg)
+        except Exception as error:
+            if wants_traceback or HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise
+            # Hydra would add lines of its own; leaving here keeps the one line.
+            print_error(error)
+            raise SystemExit(1) from error
+
+    launch = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(task)
+    with _hydra_raises():
+        try:
+            launch()
+        except KeyboardInterrupt:
+            print_error(KeyboardInterrupt("stopped by the user"))
+            return 130
+        except Exception as error:
+            if wants_traceback:
+                raise
+            if isinstance(error, (HydraException, OmegaConfBaseException)):
+                error = explain_composition_error(error, sys.argv[1:])
+            print_error(error)
+            return 1
+    return 0
+
+
+@contextmanager
+def _hydra_raises() -> Iterator[None]:
+    """Hydra prints errors itself, over several lines, unless this variable is set."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before
+
+
+if __name__ == "__main__":
+    sys.exit(main())
