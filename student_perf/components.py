@@ -8,58 +8,76 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any
 
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError, one_line, suggest
 
 ALLOWED_PREFIXES = ("sklearn.", "xgboost.", "student_perf.models.")
 
+_PLAIN_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    NoneType: "null",
+}
 
-def build_component(node: Mapping[str, Any], path: str) -> BaseEstimator:
+
+def build_component(
+    node: Mapping[str, Any], path: str, elsewhere: Mapping[str, str] | None = None
+) -> BaseEstimator:
     """Unfitted estimator or transformer that the node's `_target_` and parameters describe.
 
-    `path` is the node's place in the config, for messages. Raises ConfigError for a target outside
-    the allow-list, an unknown parameter, and a value of the wrong type or outside its range.
+    For messages, `path` is the node's place in the config and `elsewhere` the place of those
+    parameters that the user wrote somewhere else. Raises ConfigError for a target outside the
+    allow-list, an unknown parameter, and a value of the wrong type or outside its range.
     """
-    target = str(node.get("_target_", ""))
-    if not target.startswith(ALLOWED_PREFIXES):
-        raise ConfigError(
-            f"{path}._target_={target}: only classes below "
-            f"{', '.join(ALLOWED_PREFIXES)} may be named; choose one of those"
-        )
-    cls = _estimator_class(target, path)
+    cls = _estimator_class(str(node.get("_target_", "")), path)
     parameters = {key: value for key, value in node.items() if key != "_target_"}
-    known: dict[str, Any] = _parameter_hints(cls)
+    places = {name: f"{path}.{name}" for name in parameters} | dict(elsewhere or {})
+    hints = _parameter_hints(cls)
     for name, value in parameters.items():
-        if name not in known:
+        if name not in hints:
             raise ConfigError(
-                f"{path}.{name}={value}: {cls.__name__} has no parameter '{name}'; "
-                f"{suggest(name, known)}"
+                f"{places[name]}={value}: {cls.__name__} has no parameter '{name}'; "
+                f"{suggest(name, hints)}"
             )
-        if not _accepts(known[name], value):
+        if not _accepts(hints[name], value):
+            words = " or ".join(_PLAIN_WORDS[part] for part in _plain_types(hints[name]) or ())
             raise ConfigError(
-                f"{path}.{name}={value}: {cls.__name__} takes {_words(known[name])} for '{name}'; "
-                f"the default is {cls().get_params()[name]}"
+                f"{places[name]}={value}: {cls.__name__} takes {words} for '{name}'; "
+                "write one of those"
             )
-    component: BaseEstimator = instantiate({"_target_": target, **parameters})
-    _check_ranges(component, path)
+    component: BaseEstimator = instantiate(dict(node))
+    _check_ranges(component, places)
     return component
 
 
 def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
-    try:
-        cls = get_class(target)
-    except (ImportError, ValueError) as error:
+    if not target.startswith(ALLOWED_PREFIXES):
         raise ConfigError(
-            f"{path}._target_={target}: there is no such class ({one_line(error)}); "
-            "correct the name"
+            f"{path}._target_={target}: only classes below {', '.join(ALLOWED_PREFIXES)} "
+            "may be named; choose one of those"
+        )
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}._target_={target}: there is no module {module_name}; correct the name"
         ) from error
-    if not issubclass(cls, BaseEstimator):
-        raise ConfigError(f"{path}._target_={target}: is no scikit-learn estimator; name one")
+    cls = getattr(module, name, None)
+    if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise ConfigError(
+            f"{path}._target_={target}: {module_name} has no estimator '{name}'; "
+            f"{suggest(name, classes)}"
+        )
     return cls
 
 
@@ -88,32 +106,19 @@ def _accepts(hint: Any, value: Any) -> bool:
 
 def _plain_types(hint: Any) -> tuple[type, ...] | None:
     """The int, float, str, bool and None of a hint; None where it holds anything else."""
-    parts = (
-        typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else (hint,)
-    )
-    if all(part in (int, float, str, bool, NoneType) for part in parts):
-        return parts
-    return None
+    is_union = typing.get_origin(hint) in (typing.Union, UnionType)
+    parts = typing.get_args(hint) if is_union else (hint,)
+    return parts if all(part in _PLAIN_WORDS for part in parts) else None
 
 
-def _words(hint: Any) -> str:
-    words = {
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        bool: "true or false",
-        NoneType: "null",
-    }
-    return " or ".join(words[part] for part in _plain_types(hint) or ())
-
-
-def _check_ranges(component: BaseEstimator, path: str) -> None:
+def _check_ranges(component: BaseEstimator, places: Mapping[str, str]) -> None:
     """Let scikit-learn check values against its declared constraints, as it would when fitting."""
     if not hasattr(component, "_parameter_constraints"):
         return
     try:
         component._validate_params()
     except ValueError as error:
-        name = str(error).split("'")[1] if "'" in str(error) else ""
+        rule = one_line(ConfigError(str(error)))
+        name = next((name for name in places if f"'{name}'" in rule), "")
         value = component.get_params(deep=False).get(name)
-        raise ConfigError(f"{path}.{name}={value}: {one_line(ConfigError(str(error)))}") from error
+        raise ConfigError(f"{places.get(name, name)}={value}: {rule}") from error

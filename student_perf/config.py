@@ -18,7 +18,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -36,7 +36,7 @@ from student_perf.metric_names import (
     metric_direction,
     metrics_of,
 )
-from student_perf.paths import workspace
+from student_perf.paths import CONF_DIR, workspace
 
 T = TypeVar("T")
 
@@ -153,17 +153,14 @@ SPLITS: dict[str, type[SplitConfig]] = {
     "kfold": KFoldSplit,
     "repeated_kfold": RepeatedKFoldSplit,
 }
-_ROOT_KEYS = (
-    "seed",
-    "tags",
-    "dataset",
-    "split",
-    "objective",
-    "tracking",
-    "preprocess",
-    "model",
-)
-_KIND_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_ROOT_KEYS = ("seed", "tags", "dataset", "split", "objective", "tracking", "preprocess", "model")
+_GROUPS = (*_ROOT_KEYS[2:], "experiment")
+_KIND_WORDS: dict[Any, tuple[str, str]] = {
+    int: ("a whole number", "5"),
+    float: ("a number", "0.2"),
+    bool: ("true or false", "true"),
+    str: ("text", "name"),
+}
 
 
 def register_resolvers() -> None:
@@ -183,6 +180,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
     composed = _resolved(cfg)
     _check_keys(composed, _ROOT_KEYS, "")
+    _check_seed(composed["seed"])
     dataset = _variant(composed, "dataset", "source", SOURCES)
     split = _variant(composed, "split", "kind", SPLITS)
     objective = _typed(ObjectiveConfig, composed["objective"], "objective")
@@ -190,7 +188,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     _check_split(split)
     _check_objective(objective, dataset.task)
     return ExperimentConfig(
-        seed=_checked_seed(composed["seed"]),
+        seed=composed["seed"],
         tags={str(key): str(value) for key, value in _mapping(composed, "tags").items()},
         dataset=dataset,
         split=split,
@@ -212,6 +210,13 @@ def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield path, value
 
 
+def _unresolved(cfg: DictConfig, key: str | None) -> str:
+    """The text of a key before its interpolations are resolved."""
+    parent, _, last = (key or "").rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return str(OmegaConf.to_container(node, resolve=False).get(last))  # type: ignore[union-attr]
+
+
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
     try:
         composed = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -219,12 +224,21 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
         key = error.full_key or str(error).rsplit(maxsplit=1)[-1]
         raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
     except InterpolationResolutionError as error:
-        cause = error.__cause__
-        if isinstance(cause, StudentPerfError):
-            raise cause from error
-        raise ConfigError(f"{error.full_key}: {one_line(error)}") from error
+        if ours := _own_cause(error):
+            raise ours from error
+        raise ConfigError(
+            f"{error.full_key}={_unresolved(cfg, error.full_key)}: cannot be resolved "
+            f"({str(error).splitlines()[0]}); name a key that exists"
+        ) from error
     assert isinstance(composed, dict)
     return {str(key): value for key, value in composed.items()}
+
+
+def _own_cause(error: BaseException | None) -> StudentPerfError | None:
+    """The error one of our resolvers raised, which OmegaConf wraps in its own."""
+    while error is not None and not isinstance(error, StudentPerfError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _check_keys(node: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
@@ -285,10 +299,8 @@ def _converted(hint: Any, value: Any, path: str) -> Any:
         return hint(value)
     if hint is Any or type(value) is hint:
         return value
-    raise ConfigError(
-        f"{path}={_shown(value)}: must be {_KIND_WORDS.get(hint, 'a list, written as [a,b,c]')}; "
-        f"see the default with --cfg job --package {path.split('.')[0]}"
-    )
+    words, example = _KIND_WORDS.get(hint, ("a list", "[a,b,c]"))
+    raise ConfigError(f"{path}={_shown(value)}: must be {words}; write it like {path}={example}")
 
 
 def _shown(value: Any) -> str:
@@ -297,12 +309,11 @@ def _shown(value: Any) -> str:
     return json.dumps(value) if isinstance(value, (bool, dict, list)) else str(value)
 
 
-def _checked_seed(seed: Any) -> int:
+def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(
             f"seed={_shown(seed)}: must be a whole number from 0 to {2**32 - 1}; try seed=0"
         )
-    return seed
 
 
 def _check_dataset(dataset: DatasetConfig) -> None:
@@ -375,11 +386,12 @@ def _check_objective(objective: ObjectiveConfig, task: str) -> None:
         )
 
 
-def explain_composition_error(error: Exception, overrides: Sequence[str]) -> ConfigError:
-    """One line for what Hydra or OmegaConf say of overrides that do not compose.
+def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exception:
+    """One-line ConfigError for what Hydra or OmegaConf say of overrides that do not compose.
 
-    Needs an initialised Hydra only to look up the existing keys for a suggestion.
+    An error of another origin comes back as it is.
     """
+    text = str(error)
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
     if isinstance(error, OverrideParseException):
@@ -387,44 +399,66 @@ def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Con
             f"{error.override}: is not an override; write group=option or key=value, "
             "with quotes around the whole where it holds spaces, brackets or commas"
         )
-    text = str(error)
-    no_key = re.search(r"Could not override '([^']+)'", text)
-    if no_key:
-        return _explain_unknown_key(no_key.group(1), text, overrides)
-    no_append = re.search(r"Could not append.*?'?([\w./@]+)'?\.?\s", text)
-    if no_append and "already at" in text:
-        return ConfigError(f"{one_line(ConfigError(text))}; leave out the +")
+    if text.startswith("Config group override must be"):
+        return _explain_group_value(overrides)
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return error
+    key = (re.findall(r"'([^']*)'", text) or [""])[0]
+    if text.startswith("Ambiguous value"):
+        return ConfigError(f"{key}: several values run in a sweep only; add --multirun")
+    if text.startswith("Could not append"):
+        return ConfigError(f"+{key}: the config has this key already; leave out the +")
+    if text.startswith(("Could not override", "Could not delete", "Error merging override")):
+        return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides)
     return ConfigError(one_line(ConfigError(text)))
 
 
 def _explain_missing_option(error: MissingConfigException) -> ConfigError:
     missing = Path(error.missing_cfg_file or "")
-    group, option = str(missing.parent), missing.stem
-    if error.options:
-        return ConfigError(f"{group}={option}: no such option; {suggest(option, error.options)}")
-    return ConfigError(one_line(ConfigError(str(error))))
+    if not error.options:
+        return ConfigError(one_line(ConfigError(str(error))))
+    near = suggest(missing.stem, error.options)
+    return ConfigError(f"{missing.parent}={missing.stem}: no such option; {near}")
 
 
-def _explain_unknown_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
+def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
+    for text in overrides:
+        override = OverridesParser.create().parse_override(text)
+        if override.key_or_group in _GROUPS and not isinstance(override.value(), (str, list)):
+            options = [file.stem for file in (CONF_DIR / override.key_or_group).glob("*.yaml")]
+            given = override.get_value_element_as_str() or "null"
+            return ConfigError(
+                f"{override.key_or_group}={given}: a group takes the name of an option; "
+                f"{suggest(given, options)}"
+            )
+    return ConfigError("a group takes the name of an option, as in model=xgb")
+
+
+def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
+    """An override of a key that is not there, or that takes no such value."""
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
-    if "No match in the defaults list" in text:
-        groups = re.findall(r"'([^']+)'", text)
-        return ConfigError(f"{given}: there is no config group '{key}'; {suggest(key, groups[1:])}")
     known = _known_keys(overrides)
-    cause = text.splitlines()[-1] if "not in struct" not in text else ""
-    if key in known and cause:
-        return ConfigError(f"{given}: {cause.strip()}")
+    if key in known:
+        return ConfigError(f"{given}: {one_line(ConfigError(text))}")
+    parent, _, last = key.rpartition(".")
+    siblings = {name.rpartition(".")[2]: name for name in known if name.startswith(f"{parent}.")}
+    if siblings and parent:
+        return ConfigError(
+            f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, siblings)}"
+        )
     return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
 
 
 def _known_keys(overrides: Sequence[str]) -> list[str]:
-    """Leaf keys of the config composed from those overrides that only choose group options."""
+    """Groups and leaf keys of the config that the valid group choices among `overrides` give."""
     parser = OverridesParser.create()
-    groups = {"dataset", "preprocess", "model", "split", "objective", "tracking", "experiment"}
-    chosen = [o for o in overrides if parser.parse_override(o).key_or_group in groups]
-    try:
-        plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
-    except (HydraException, OmegaConfBaseException):
-        return []
+    parsed = {text: parser.parse_override(text) for text in overrides}
+    chosen = [text for text, override in parsed.items() if override.key_or_group in _GROUPS]
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        try:
+            plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
+        except (HydraException, OmegaConfBaseException):
+            return list(_GROUPS)
     assert isinstance(plain, dict)
-    return [path for path, _ in iter_leaves({str(k): v for k, v in plain.items()})]
+    leaves = iter_leaves({str(key): value for key, value in plain.items()})
+    return [*_GROUPS, *(path for path, _ in leaves)]

@@ -27,8 +27,9 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     known = sorted(choices)
     folded = {choice.casefold(): choice for choice in known}
     near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {folded[near[0]]}?"
+    near = near or [choice for choice in folded if choice.startswith(word.casefold())]
+    if near and word:
+        return f"did you mean {' or '.join(folded[choice] for choice in near)}?"
     return f"choose from {', '.join(known)}" if known else "there is none to choose from"
 
 

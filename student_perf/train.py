@@ -14,10 +14,8 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from student_perf.config import explain_composition_error, register_resolvers, validate
 from student_perf.paths import CONF_DIR
@@ -65,9 +63,8 @@ def main() -> int:
         except Exception as error:
             if wants_traceback:
                 raise
-            if isinstance(error, (HydraException, OmegaConfBaseException)):
-                error = explain_composition_error(error, sys.argv[1:])
-            print_error(error)
+            overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+            print_error(explain_composition_error(error, overrides))
             return 1
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from student_perf.components import build_component
@@ -35,6 +36,25 @@ def build_estimator(config: Mapping[str, Any], task: Task | str) -> BaseEstimato
             f"model.{key}.{parameter}={node[parameter]}: is set as model.{parameter} too; "
             "keep one of them"
         )
-    # Shared parameters are reported where the user wrote them, at model.<parameter>.
-    path = "model" if shared else f"model.{key}"
-    return build_component({**node, **shared}, path)
+    places = {name: f"model.{name}" for name in shared}
+    estimator = build_component({**node, **shared}, f"model.{key}", places)
+    if hasattr(estimator, "get_xgb_params"):
+        _check_xgboost(estimator, places)
+    return estimator
+
+
+def _check_xgboost(estimator: BaseEstimator, places: Mapping[str, str]) -> None:
+    """Grow one tree on two rows (a millisecond): xgboost checks ranges only when it trains."""
+    import xgboost
+
+    parameters = {**estimator.get_xgb_params(), "n_jobs": 1}
+    two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1])
+    try:
+        xgboost.train(parameters, two_rows, num_boost_round=1)
+    except xgboost.core.XGBoostError as error:
+        rule = str(error).splitlines()[0]
+        named = [n for n in places if n in rule or repr(estimator.get_params()[n]) in rule]
+        culprit = f"{places[named[0]]}={estimator.get_params()[named[0]]}" if named else "model"
+        raise ConfigError(
+            f"{culprit}: xgboost refuses it ({rule}); choose a value in range"
+        ) from error
