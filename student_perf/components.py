@@ -12,7 +12,6 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any
 
-from hydra.utils import instantiate
 from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError, one_line, suggest
@@ -53,7 +52,7 @@ def build_component(
                 f"{places[name]}={value}: {cls.__name__} takes {words} for '{name}'; "
                 "write one of those"
             )
-    component: BaseEstimator = instantiate(dict(node))
+    component = cls(**parameters)
     _check_ranges(component, places)
     return component
 

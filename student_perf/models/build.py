@@ -53,8 +53,9 @@ def _check_xgboost(estimator: BaseEstimator, places: Mapping[str, str]) -> None:
         xgboost.train(parameters, two_rows, num_boost_round=1)
     except xgboost.core.XGBoostError as error:
         rule = str(error).splitlines()[0]
-        named = [n for n in places if n in rule or repr(estimator.get_params()[n]) in rule]
-        culprit = f"{places[named[0]]}={estimator.get_params()[named[0]]}" if named else "model"
+        values = estimator.get_params()
+        named = [n for n in places if n in rule] or [n for n in places if repr(values[n]) in rule]
+        culprit = f"{places[named[0]]}={values[named[0]]}" if named else "model"
         raise ConfigError(
             f"{culprit}: xgboost refuses it ({rule}); choose a value in range"
         ) from error

@@ -1,0 +1,115 @@
+"""Shared fixtures: every test works in a folder of its own and sends nothing anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+from student_perf.config import ExperimentConfig, register_resolvers, validate
+from student_perf.data import Dataset
+from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
+
+Compose = Callable[..., ExperimentConfig]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace; nothing of the user's environment leaks in."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def compose_config(*overrides: str) -> ExperimentConfig:
+    """The valid config that these overrides give, as `student_perf.train` would compose it."""
+    register_resolvers()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return validate(compose("config", list(overrides)))
+
+
+@pytest.fixture(name="compose_config")
+def compose_config_fixture() -> Compose:
+    return compose_config
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def train(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """`python -m student_perf.train` within this process."""
+    from student_perf.train import main
+
+    def run(*overrides: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
+        try:
+            code = main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def grades(tmp_path: Path) -> Path:
+    """A small CSV of mixed kinds with missing cells and three ordered grades."""
+    rng = np.random.default_rng(7)
+    n = 120
+    grade = rng.choice(["low", "mid", "high"], n, p=[0.3, 0.4, 0.3])
+    hours = rng.normal(5, 2, n) + 2.0 * (grade == "high")
+    table = pd.DataFrame(
+        {
+            "school": rng.choice(["north", "south"], n),
+            "hours": np.where(rng.random(n) < 0.1, np.nan, hours),
+            "absences": rng.integers(0, 30, n),
+            "paid": rng.random(n) < 0.5,
+            "grade": grade,
+        }
+    )
+    table.loc[[3, 5], "school"] = None
+    path = tmp_path / "grades.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def small_dataset() -> Dataset:
+    """60 rows, one numeric and one categorical column, three classes of 20."""
+    rng = np.random.default_rng(3)
+    target = np.repeat(np.arange(3), 20)
+    features = pd.DataFrame(
+        {
+            "points": target + rng.normal(0, 0.8, 60),
+            "school": pd.Series(rng.choice(["north", "south"], 60), dtype="str"),
+        }
+    )
+    return Dataset(
+        name="small",
+        version="1",
+        task="classification",
+        target_name="grade",
+        features=features,
+        target=target,
+        classes=("low", "mid", "high"),
+        sha256="0" * 64,
+    )

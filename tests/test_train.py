@@ -1,0 +1,196 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
+from student_perf.tracking.record import load_record
+
+HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
+
+
+def test_a_run_prints_result_and_places(train, workspace, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # works from any folder
+    outcome = train("tracking=off", "model=logreg")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "856 rows" in outcome.out
+    assert "172 test rows set aside, unopened" in outcome.out
+    assert re.search(
+        r"> +accuracy +0\.\d{3} +0\.\d{3} +0\.\d{3} to 0\.\d{3} +0\.\d{3}", outcome.out
+    )
+    (folder,) = workspace.glob("outputs/*/*")
+    assert str(folder) in outcome.out
+    assert load_record(folder).status == "FINISHED"
+    assert not list(tmp_path.glob("outputs"))
+
+
+def test_readme_shows_what_the_default_run_prints(train):
+    readme = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- default-run -->\n```\n")[1].split("\n```")[0]
+    printed = [line.rstrip() for line in train("tracking=off").out.splitlines()]
+    assert printed[: len(shown.splitlines())] == shown.splitlines()
+
+
+def test_hydra_and_the_log_leave_their_files(train, workspace):
+    train("tracking=off", "model=dummy", "seed=3")
+    (folder,) = workspace.glob("outputs/*/*")
+    assert (folder / ".hydra/overrides.yaml").read_text() == (
+        "- tracking=off\n- model=dummy\n- seed=3\n"
+    )
+    first = (folder / "train.log").read_text().splitlines()[0]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO +student_perf\.experiment: ", first)
+
+
+def test_two_starts_in_the_same_second_never_share_a_folder(train, workspace, monkeypatch):
+    monkeypatch.setattr(
+        "student_perf.train.run", lambda cfg: 0.0 if cfg else 1.0
+    )  # only Hydra's part
+    started = time.time()
+    for _ in range(8):
+        assert train("tracking=off").code == 0
+    assert time.time() - started < 8
+    assert len(list(workspace.glob("outputs/*/*"))) == 8
+
+
+def test_a_sweep_runs_each_option_once(train, workspace):
+    outcome = train("-m", "tracking=off", "model=dummy,logreg", "hydra.verbose=false")
+    assert outcome.code == 0
+    records = [load_record(path.parent) for path in workspace.glob("multirun/*/*/*/record.json")]
+    assert sorted(r.params["model.name"] for r in records) == ["dummy", "logreg"]
+    assert {r.folder.name for r in records} == {"0", "1"}
+    assert len({r.name for r in records}) == 2
+
+
+def test_an_unexpected_error_is_one_line_with_its_traceback_in_the_log(
+    train, workspace, monkeypatch
+):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("no space left\n\nmore")
+
+    monkeypatch.setattr("student_perf.experiment.write_result", broken)
+    outcome = train("tracking=off", "model=dummy")
+    assert outcome.code == 1
+    assert outcome.err == "student_perf: RuntimeError: no space left\n"
+    (log,) = workspace.rglob("train.log")
+    assert "Traceback" in log.read_text()
+
+
+def test_the_variable_brings_the_traceback_and_stays_as_it_was(train, monkeypatch):
+    assert "HYDRA_FULL_ERROR" not in os.environ
+    train("model=xbg")
+    assert "HYDRA_FULL_ERROR" not in os.environ
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(Exception, match="Could not find 'model/xbg'"):
+        train("model=xbg")
+
+
+def test_ctrl_c_ends_with_130(train, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("student_perf.experiment.cross_validate", interrupted)
+    assert train("tracking=off").code == 130
+
+
+def call(workspace, *arguments):
+    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace)}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
+def test_help_and_config_import_nothing_heavy(workspace, flag):
+    program = (
+        "import sys; sys.argv = ['train.py', *{flag}]\n"
+        "from student_perf.train import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', [m for m in {heavy} if m in sys.modules])"
+    )
+    done = call(workspace, "-c", program.format(flag=flag, heavy=HEAVY))
+    assert done.stdout.rstrip().endswith("LOADED []"), done.stdout + done.stderr
+    assert "model" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_command_as_a_user_types_it(workspace):
+    done = call(workspace, "-m", "student_perf.train", "model=xgb")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+    (folder,) = workspace.glob("outputs/*/*")
+    assert load_record(folder).mlflow_run_id in done.stdout
+    assert (workspace / "mlflow.db").is_file()
+
+
+@pytest.mark.slow
+def test_fresh_store_takes_several_first_runs_at_once(workspace):
+    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace)}
+    command = [sys.executable, "-m", "student_perf.train", "model=dummy", "split=holdout"]
+    running = [
+        subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        for _ in range(4)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, errors
+    ids = {load_record(p.parent).mlflow_run_id for p in workspace.glob("outputs/*/*/record.json")}
+    assert len(ids) == 4
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_numbers_to_the_last_digit(workspace):
+    for _ in range(2):
+        done = call(workspace, "-m", "student_perf.train", "model=xgb", "tracking=off")
+        assert done.returncode == 0, done.stderr
+    one, two = (
+        json.loads(path.read_text())["metrics"]
+        for path in workspace.glob("outputs/*/*/metrics.json")
+    )
+    assert one == two
+    files = [p.read_bytes() for p in workspace.glob("outputs/*/*/predictions.parquet")]
+    assert files[0] == files[1]
+
+
+@pytest.mark.slow
+def test_a_real_server_takes_a_run(workspace, tmp_path):
+    import socket
+    import urllib.request
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    store = f"sqlite:///{tmp_path}/server.db"
+    words = ["-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
+    artifacts = ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"]
+    with (tmp_path / "server.log").open("w") as log:
+        server = subprocess.Popen([sys.executable, *words, *artifacts], stdout=log, stderr=log)
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        done = call(workspace, "-m", "student_perf.train", "tracking=server", f"tracking.uri={uri}")
+        assert done.returncode == 0, done.stderr + Path(log.name).read_text()
+        assert not (workspace / "mlflow.db").exists()
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=uri)
+        experiment = client.get_experiment_by_name("student_perf")
+        (run,) = client.search_runs([experiment.experiment_id])
+        assert run.info.status == "FINISHED"
+        logged = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"confusion_matrix.png", "predictions.parquet", "train.log"} <= logged
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
