@@ -9,7 +9,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,8 @@ def publish(
     Raises TrackingError where the store fails; the record on disk is complete all the same.
     """
     try:
-        with _mlflow_client(tracking) as client:
-            return _send(client, record, tracking, dataset, model)
+        client, experiment_id = _open_store(tracking)
+        return _send(client, experiment_id, record, dataset, model)
     except TrackingError:
         raise
     except Exception as error:
@@ -81,33 +81,45 @@ def sqlite_file(uri: str) -> Path:
     return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()
 
 
-@contextmanager
-def _mlflow_client(tracking: TrackingConfig) -> Iterator[MlflowClient]:
+def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
+    """Client of the store and the id of the experiment, both made where they do not exist.
+
+    Processes that open a fresh sqlite store together crash in its migrations, so one is opened
+    under a file lock. Its artifacts go beside the database, at an absolute place.
+    """
     # Set before the import, where MLflow reads them; what the user has set stays.
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    import mlflow
-
     # A run id left in the environment would make MLflow write into that run.
     os.environ.pop("MLFLOW_RUN_ID", None)
+    import mlflow
+
     mlflow.set_tracking_uri(tracking.uri)
-    yield mlflow.MlflowClient(tracking_uri=tracking.uri)
+    lock: FileLock | nullcontext[None] = nullcontext()
+    artifacts = None
+    if tracking.uri.startswith("sqlite"):
+        database = sqlite_file(tracking.uri)
+        lock = FileLock(f"{database}.lock")
+        artifacts = (database.parent / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
+    with lock:
+        client = mlflow.MlflowClient(tracking_uri=tracking.uri)
+        return client, _find_or_create(client, tracking.experiment, artifacts)
 
 
 def _send(
     client: MlflowClient,
+    experiment_id: str,
     record: RunRecord,
-    tracking: TrackingConfig,
     dataset: Dataset,
     model: Any | None,
 ) -> str:
     import mlflow
 
     run = client.create_run(
-        _experiment_id(client, tracking),
+        experiment_id,
         start_time=int(record.started * 1000),
         tags=record.tags,
         run_name=record.name,
@@ -127,20 +139,6 @@ def _send(
     ended = int((record.ended or record.started) * 1000)
     client.set_terminated(run_id, record.status, end_time=ended)
     return run_id
-
-
-def _experiment_id(client: MlflowClient, tracking: TrackingConfig) -> str:
-    """Id of the experiment, made where it does not exist.
-
-    Processes that open a fresh sqlite store together crash in its migrations, so the first touch of
-    one happens under a file lock. Its artifacts go beside the database, at an absolute place.
-    """
-    if not tracking.uri.startswith("sqlite"):
-        return _find_or_create(client, tracking.experiment, None)
-    database = sqlite_file(tracking.uri)
-    artifacts = database.parent / "mlartifacts" / _folder_name(tracking.experiment)
-    with FileLock(f"{database}.lock"):
-        return _find_or_create(client, tracking.experiment, artifacts.as_uri())
 
 
 def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:

@@ -90,10 +90,8 @@ def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):
     _, client, first = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]
     monkeypatch.setattr("student_perf.experiment.write_result", broken)
+    config = compose_config("model=logreg", f"tracking.uri={uri}", "tracking.experiment=failing")
     with pytest.raises(RuntimeError):
-        config = compose_config(
-            "model=logreg", f"tracking.uri={uri}", "tracking.experiment=failing"
-        )
         run_experiment(config, tmp_path, Terminal(quiet=True))
     record = load_record(tmp_path)
     run = client.get_run(record.mlflow_run_id)
