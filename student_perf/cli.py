@@ -54,7 +54,9 @@ def open_ui(store: str, port: int) -> int:
     database = Path(store.removeprefix("sqlite:///"))
     if store.startswith("sqlite") and not database.is_file():
         raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
-    print(f"MLflow's page: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    # Without the parameter MLflow's page starts in its view for generative AI.
+    page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+    print(f"MLflow's page (Ctrl-C ends it): {page}", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
     return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port)])
 
