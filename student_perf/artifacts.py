@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 from sklearn.metrics import classification_report
 
 from student_perf.config import ExperimentConfig
+from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation import CVResult
 from student_perf.metrics import confusion_matrix
@@ -20,6 +22,7 @@ from student_perf.tracking.model_format import save_model
 from student_perf.tracking.provenance import installed_packages
 from student_perf.tracking.record import (
     CONFIG_FILE,
+    CONTRACT_FILE,
     METRICS_FILE,
     MODEL_FILE,
     to_json,
@@ -27,16 +30,24 @@ from student_perf.tracking.record import (
 )
 
 PREDICTIONS_FILE = "predictions.parquet"
+LINEAGE_FILE = "lineage.json"
 REPORT_FILE = "classification_report.txt"
 CONFUSION_FILE = "confusion_matrix.png"
 PREDICTED_ACTUAL_FILE = "predicted_actual.png"
 PACKAGES_FILE = "pip_list.txt"
 
 
-def write_config(folder: Path, config: ExperimentConfig) -> None:
-    """The composed config with every interpolation resolved; Hydra's own files are in .hydra/."""
+def write_inputs(
+    folder: Path, config: ExperimentConfig, dataset: Dataset, contract: Contract
+) -> None:
+    """What the run starts from: the composed config with every interpolation resolved (Hydra's own
+    files are in .hydra/), what cleaning did, and the contract of the features.
+    """
     text = OmegaConf.to_yaml(OmegaConf.create(config.composed))
     write_text_atomic(folder / CONFIG_FILE, text)
+    lineage = {"raw_sha256": dataset.raw_sha256, "steps": [asdict(s) for s in dataset.lineage]}
+    write_text_atomic(folder / LINEAGE_FILE, to_json(lineage))
+    write_text_atomic(folder / CONTRACT_FILE, contract.to_yaml())
 
 
 def write_result(

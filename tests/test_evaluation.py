@@ -7,15 +7,23 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from student_perf.config import HoldoutSplit, KFoldSplit, RepeatedKFoldSplit
+from student_perf.config import (
+    GroupKFoldSplit,
+    HoldoutSplit,
+    KFoldSplit,
+    NestedSplit,
+    RepeatedKFoldSplit,
+)
 from student_perf.evaluation import cross_validate, predict
 from student_perf.preprocess import build_preprocessor, build_steps
 from student_perf.splits import make_split
 
 CONFIGS = [
-    HoldoutSplit("holdout", 0.2, 0, 0.25),
-    KFoldSplit("kfold", 0.2, 0, 4),
-    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, 4, 2),
+    HoldoutSplit("holdout", 0.2, 0, True, 0.25),
+    KFoldSplit("kfold", 0.2, 0, True, 4),
+    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, True, 4, 2),
+    GroupKFoldSplit("group_kfold", 0.0, 0, True, 2, "school"),
+    NestedSplit("nested", 0.2, 0, True, 4, 3),
 ]
 SEEN: list[set[int]] = []
 

@@ -29,6 +29,8 @@ def test_folder_holds_the_whole_record(result):
         "classification_report.txt",
         "config.yaml",
         "confusion_matrix.png",
+        "contract.yaml",
+        "lineage.json",
         "metrics.json",
         "model.skops",
         "pip_list.txt",

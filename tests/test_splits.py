@@ -1,16 +1,23 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from student_perf.config import HoldoutSplit, KFoldSplit, RepeatedKFoldSplit
+from student_perf.config import (
+    GroupKFoldSplit,
+    HoldoutSplit,
+    KFoldSplit,
+    NestedSplit,
+    RepeatedKFoldSplit,
+)
 from student_perf.errors import DataError
-from student_perf.splits import make_split
+from student_perf.splits import duplicate_groups, make_split
 
 CONFIGS = [
-    HoldoutSplit("holdout", 0.2, 0, 0.25),
-    KFoldSplit("kfold", 0.2, 0, 4),
-    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, 4, 3),
+    HoldoutSplit("holdout", 0.2, 0, True, 0.25),
+    KFoldSplit("kfold", 0.2, 0, True, 4),
+    RepeatedKFoldSplit("repeated_kfold", 0.2, 0, True, 4, 3),
 ]
 
 
@@ -74,9 +81,12 @@ def test_without_test_part_all_rows_are_used(small_dataset):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (KFoldSplit("kfold", 0.2, 0, 17), r"class 'low' of 'grade' has 16 rows .*n_splits=16"),
-        (KFoldSplit("kfold", 0.01, 0, 5), "each side needs at least 3"),
-        (HoldoutSplit("holdout", 0.2, 0, 0.99), "split.validation_size=0.99"),
+        (
+            KFoldSplit("kfold", 0.2, 0, True, 17),
+            r"class 'low' of 'grade' has 16 rows .*n_splits=16",
+        ),
+        (KFoldSplit("kfold", 0.01, 0, True, 5), "each side needs at least 3"),
+        (HoldoutSplit("holdout", 0.2, 0, True, 0.99), "split.validation_size=0.99"),
     ],
 )
 def test_too_few_rows_are_refused(small_dataset, config, message):
@@ -91,3 +101,64 @@ def test_a_class_of_one_row_is_named(small_dataset):
     lonely = replace(small_dataset, target=target)
     with pytest.raises(DataError, match="class 'high' of 'grade' has 1 row"):
         make_split(lonely, CONFIGS[1])
+
+
+def doubled(dataset):
+    """Every second row repeats the features of the one before."""
+    features = dataset.features.copy()
+    features.iloc[1::2] = features.iloc[::2].to_numpy()
+    return replace(dataset, features=features.astype(dataset.features.dtypes))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+def test_identical_feature_rows_stay_on_one_side(small_dataset, config):
+    data = doubled(small_dataset)
+    split = make_split(data, config)
+    sides = [split.test, *(fold.validation for fold in split.folds)]
+    for rows in sides:
+        assert set(rows // 2 * 2) | set(rows // 2 * 2 + 1) == set(rows)
+    apart = make_split(data, replace(config, keep_duplicates_together=False))
+    assert any(
+        len(set(rows // 2)) > len(rows) / 2 for rows in (apart.test, apart.folds[0].validation)
+    )
+
+
+def test_missing_cells_count_as_equal_when_rows_are_compared():
+    features = pd.DataFrame(
+        {"a": [1.0, np.nan, np.nan], "b": pd.Series(["x", None, None], dtype="str")}
+    )
+    assert duplicate_groups(features).tolist() == [0, 1, 1]
+
+
+def test_groups_move_as_a_whole(small_dataset):
+    schools = pd.DataFrame({"school_id": np.repeat(np.arange(12), 5)})
+    data = replace(small_dataset, dropped=schools)
+    split = make_split(data, GroupKFoldSplit("group_kfold", 0.2, 0, True, 3, "school_id"))
+    seen = schools["school_id"].to_numpy()
+    for fold in split.folds:
+        assert not set(seen[fold.train]) & set(seen[fold.validation])
+        assert not set(seen[fold.train]) & set(seen[split.test])
+    assert set(seen[split.development]) | set(seen[split.test]) == set(range(12))
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [("scool", "did you mean school"), ("school", "'school' has 2 groups outside the test part")],
+)
+def test_group_columns_that_do_not_serve(small_dataset, group, message):
+    with pytest.raises(DataError, match=message):
+        make_split(small_dataset, GroupKFoldSplit("group_kfold", 0.0, 0, True, 5, group))
+
+
+def test_inner_folds_lie_within_the_outer_training_rows(small_dataset):
+    split = make_split(small_dataset, NestedSplit("nested", 0.2, 0, True, 4, 3))
+    plain = make_split(small_dataset, CONFIGS[1])
+    for fold, same in zip(split.folds, plain.folds, strict=True):
+        np.testing.assert_array_equal(fold.validation, same.validation)
+        assert len(fold.inner) == 3
+        held = np.concatenate([inner.validation for inner in fold.inner])
+        assert sorted(held) == fold.train.tolist()
+        for inner in fold.inner:
+            assert not set(inner.train) & set(inner.validation)
+            assert not set(inner.train) & set(fold.validation)
+    assert split.sha256 != plain.sha256

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from student_perf.config import DatasetConfig
+from student_perf.data.cleaning import Declared, LineageStep, clean_table
 from student_perf.data.fingerprint import fingerprint_table
-from student_perf.data.sources import read_table
+from student_perf.data.sources import raw_fingerprint, read_table
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError, suggest
+
+_DROP = "add the column to dataset.drop if it is an identifier"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,10 @@ class Dataset:
 
     `features` holds float64 columns for numbers and `str` columns for categories, missing values as
     NaN; its index numbers the rows 0..n-1. `target` holds class codes 0..K-1 in the order of
-    `classes` (int64), or the numbers to predict (float64, then `classes` is empty).
+    `classes` (int64), or the numbers to predict (float64, then `classes` is empty). `sha256` is the
+    hash of features and target, `raw_sha256` that of the file's bytes where there is a file.
+    `lineage` tells what reading and each cleaning step left; `dropped` keeps the columns of
+    `dataset.drop`, by which rows may still be grouped.
     """
 
     name: str
@@ -31,6 +37,9 @@ class Dataset:
     target: np.ndarray
     classes: tuple[str | int, ...]
     sha256: str
+    raw_sha256: str | None = None
+    lineage: tuple[LineageStep, ...] = ()
+    dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def n_rows(self) -> int:
@@ -59,12 +68,14 @@ class Dataset:
 
 def load_dataset(config: DatasetConfig) -> Dataset:
     """Read the rows that `config` names. Raises DataError with the value, the rule and the fix."""
-    table = read_table(config)
-    _check_table(table, config)
+    raw = read_table(config)
+    _check_table(raw, config)
+    table, lineage = clean_table(raw, config.clean, Declared(config.target, config.categories))
+    _check_columns(table, config)
     target, classes = encode_target(table[config.target], config)
     features = pd.DataFrame(
         {
-            name: _feature(table[name])
+            name: _feature(table[name], name in config.categories)
             for name in table.columns
             if name != config.target and name not in config.drop
         }
@@ -83,6 +94,9 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         target=target,
         classes=classes,
         sha256=fingerprint_table(features.assign(**{config.target: table[config.target]})),
+        raw_sha256=raw_fingerprint(config),
+        lineage=lineage,
+        dropped=table[config.drop],
     )
 
 
@@ -92,6 +106,9 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             f"dataset={config.name}: the table has {table.shape[0]} rows and {table.shape[1]} "
             "columns; an experiment needs both, check the file and dataset.separator"
         )
+
+
+def _check_columns(table: pd.DataFrame, config: DatasetConfig) -> None:
     columns = [str(name) for name in table.columns]
     for key, names in (("dataset.target", [config.target]), ("dataset.drop", config.drop)):
         for name in names:
@@ -101,15 +118,46 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
                 )
 
 
-def _feature(column: pd.Series) -> pd.Series:
-    """Numbers and booleans as float64, everything else as text with NaN where it is missing."""
+def _feature(column: pd.Series, declared: bool) -> pd.Series:
+    """Numbers and booleans as float64, everything else as text with NaN where it is missing.
+
+    Raises DataError for values that would be distorted on the way: infinities, whole numbers
+    beyond what a float64 holds exactly, dates, and numbers with some text among them.
+    """
+    if column.isna().all():
+        return column.astype("float64")
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         numbers = column.astype("float64")
-        infinite = np.flatnonzero(np.isinf(numbers.to_numpy()))
-        if len(infinite):
-            raise DataError(
-                f"column '{column.name}': holds an infinite value in {len(infinite)} rows "
-                f"(first: row {infinite[0]}); replace it or add the column to dataset.drop"
-            )
+        _refuse(numbers, numbers.abs() == np.inf, "is infinite; replace it or drop the column")
+        _refuse(column, numbers.abs() > 2**53, "loses digits as a number; " + _DROP)
         return numbers
-    return column.astype("str")
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in ("date", "datetime", "datetime64", "time", "timedelta"):
+        _refuse(column, column.notna(), f"is a {kind}; derive a number from it or drop the column")
+    texts = column.astype("str")
+    if not declared:
+        _refuse_mixed(texts)
+    return texts
+
+
+def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        raise DataError(
+            f"column '{column.name}': '{column.iloc[rows[0]]}' {why} "
+            f"({len(rows)} rows, first: row {rows[0]})"
+        )
+
+
+def _refuse_mixed(texts: pd.Series) -> None:
+    """Refuse text of which at least half the different values are numbers, but not all."""
+    values = pd.Series(texts.dropna().unique())
+    is_number = pd.to_numeric(values, errors="coerce").notna()
+    if 0.5 <= is_number.mean() < 1:
+        words = set(values[~is_number])
+        _refuse(
+            texts,
+            texts.isin(words),
+            "stands among numbers; make it missing with the step map_values and turn the rest "
+            "into numbers with to_numeric, or drop the column",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,44 @@ import pandas as pd
 def fingerprint_table(table: pd.DataFrame) -> str:
     """Hex SHA-256 over the column names, kinds, values and their order in `table`.
 
-    Numbers and booleans enter as little-endian float64 with one NaN pattern, everything else as the
-    length and bytes of its UTF-8 text; so neither the string backend of pandas nor the width of an
-    integer column changes the hash. MLflow's own dataset digest is not used: it leaves out text
-    columns that hold a missing value and reads 10,000 rows at most.
+    MLflow's own dataset digest is not used: it leaves out text columns that hold a missing value
+    and reads 10,000 rows at most.
     """
-    digest = hashlib.sha256(f"table:{table.shape[0]}x{table.shape[1]}".encode())
-    for name in table.columns:
-        column = table[name]
-        numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-        digest.update(_sized(str(name)))
-        digest.update(b"n" if numeric else b"t")
-        digest.update(_number_bytes(column) if numeric else _text_bytes(column))
+    return combine_columns({str(name): fingerprint_column(table[name]) for name in table.columns})
+
+
+def combine_columns(hashes: Mapping[str, str]) -> str:
+    """Hex SHA-256 of a table from the hashes of its columns, by name in their order."""
+    digest = hashlib.sha256(b"table")
+    for name, column_hash in hashes.items():
+        data = name.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data + bytes.fromhex(column_hash))
+    return digest.hexdigest()
+
+
+def fingerprint_column(column: pd.Series) -> str:
+    """Hex SHA-256 of a column's kind, values and row order.
+
+    Numbers and booleans enter as little-endian float64 with one NaN pattern, everything else as
+    the lengths and the bytes of its UTF-8 texts; so neither the string backend of pandas nor the
+    width of an integer column changes the hash.
+    """
+    digest = hashlib.sha256(len(column).to_bytes(8, "little"))
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        values = column.to_numpy(dtype="<f8", na_value=np.nan, copy=True)
+        values[np.isnan(values)] = np.nan
+        values[values == 0] = 0.0  # -0.0 equals 0.0, so it must not hash differently
+        digest.update(b"number")
+        digest.update(values.data)
+        return digest.hexdigest()
+    # Each distinct text once, in order of appearance, then the rows as their numbers: the same
+    # information as the texts row by row, in a fraction of the time.
+    codes, texts = pd.factorize(column, use_na_sentinel=True)
+    digest.update(b"text")
+    for text in texts:
+        data = str(text).encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    digest.update(np.ascontiguousarray(codes, dtype="<i8").data)
     return digest.hexdigest()
 
 
@@ -34,24 +60,3 @@ def fingerprint_arrays(arrays: Iterable[np.ndarray]) -> str:
         digest.update(len(array).to_bytes(8, "little"))
         digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
     return digest.hexdigest()
-
-
-def _number_bytes(column: pd.Series) -> bytes:
-    values = column.to_numpy(dtype="<f8", na_value=np.nan, copy=True)
-    values[np.isnan(values)] = np.nan
-    values[values == 0] = 0.0  # -0.0 equals 0.0, so it must not hash differently
-    return bytes(values.tobytes())
-
-
-def _text_bytes(column: pd.Series) -> bytes:
-    missing = column.isna().to_numpy()
-    texts = column.astype("object").to_numpy()
-    # 0xFF never starts UTF-8, so it cannot be taken for a text.
-    return b"".join(
-        b"\xff" if gone else _sized(str(text)) for text, gone in zip(texts, missing, strict=True)
-    )
-
-
-def _sized(text: str) -> bytes:
-    data = text.encode("utf-8", "surrogatepass")
-    return len(data).to_bytes(8, "little") + data

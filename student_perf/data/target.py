@@ -24,7 +24,8 @@ def encode_target(
     if len(missing):
         raise DataError(
             f"dataset.target={config.target}: {len(missing)} of {len(column)} rows have none "
-            f"(first: row {missing[0]}); remove these rows, a target is never filled in"
+            f"(first: row {missing[0]}); a target is never filled in, drop these rows with "
+            "'dataset.clean=[normalise_text,drop_missing_target]'"
         )
     if config.task == "regression":
         return _numbers(column, config), ()

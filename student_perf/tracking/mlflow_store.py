@@ -23,7 +23,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import TrackingError, one_line, suggest
 from student_perf.paths import PACKAGE_DIR
 from student_perf.tracking.model_format import TRUSTED_TYPES
-from student_perf.tracking.record import MODEL_FILE, RECORD_FILE, RunRecord
+from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -131,7 +131,7 @@ def _send(
         with mlflow.start_run(run_id=run_id):
             _send_dataset(dataset)
             if model is not None:
-                _send_model(model, dataset)
+                _send_model(model, dataset, record.folder / CONTRACT_FILE)
     except Exception as error:
         client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
         client.set_terminated(run_id, "FAILED")
@@ -201,7 +201,7 @@ def _send_dataset(dataset: Dataset) -> None:
     mlflow.log_input(described, context="training")
 
 
-def _send_model(model: Any, dataset: Dataset) -> None:
+def _send_model(model: Any, dataset: Dataset, contract: Path) -> None:
     """Attach the fitted model to the active run, ready to be served as it is."""
     import mlflow
     from mlflow.models import infer_signature
@@ -216,6 +216,7 @@ def _send_model(model: Any, dataset: Dataset) -> None:
         input_example=example,
         pip_requirements=_model_requirements(),
         code_paths=[str(PACKAGE_DIR)],
+        extra_files=[str(contract)],
     )
 
 

@@ -20,6 +20,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED"]
 RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.json"
 CONFIG_FILE = "config.yaml"
+CONTRACT_FILE = "contract.yaml"
 MODEL_FILE = "model.skops"
 
 

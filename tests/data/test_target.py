@@ -8,7 +8,16 @@ from student_perf.errors import DataError
 
 
 def config(task="classification", bands=None, classes=None):
-    return DatasetConfig("d", "1", "test", "grade", task, bands, classes, [])
+    return DatasetConfig(
+        name="d",
+        version="1",
+        source="test",
+        target="grade",
+        task=task,
+        bands=bands,
+        classes=classes,
+        drop=[],
+    )
 
 
 def column(values):

@@ -1,0 +1,126 @@
+"""Public datasets: downloaded once, verified by their parsed content, kept in a cache folder.
+
+A file enters the cache by an atomic rename after its table was checked, so the cache never holds
+anything broken, whatever the network or the server did.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+from rich.progress import DownloadColumn, Progress, TextColumn
+
+from student_perf.config import ArchiveDataset
+from student_perf.data.files import parse_table, read_file
+from student_perf.data.fingerprint import fingerprint_table
+from student_perf.errors import DataError
+
+LARGEST_BYTES = 2 * 2**30
+_CHUNK = 2**20
+
+
+def read_archive(config: ArchiveDataset) -> pd.DataFrame:
+    """Table of a public dataset: from the user's file, the cache, or the network, in that order.
+
+    Raises DataError where it cannot be had or is not the table whose fingerprint the config names.
+    """
+    if config.path is not None:
+        path = Path(config.path).expanduser()
+        return _verified(read_file(path, config.separator), config, f"dataset.path={path}")
+    cached = cached_file(config)
+    if cached.is_file():
+        table = parse_table(cached.read_bytes(), cached.name, config.separator, str(cached))
+        return _verified(table, config, f"cached file {cached}")
+    data = _member(_download(config), config.member, config)
+    table = parse_table(data, cached.name, config.separator, config.url)
+    _verified(table, config, config.url)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    draft = cached.with_name(f".{cached.name}.{os.getpid()}.tmp")
+    draft.write_bytes(data)
+    draft.replace(cached)
+    return table
+
+
+def cached_file(config: ArchiveDataset) -> Path:
+    """Where the dataset's file lies once it has been downloaded."""
+    return Path(config.cache) / PurePosixPath(config.member).name
+
+
+def _verified(table: pd.DataFrame, config: ArchiveDataset, origin: str) -> pd.DataFrame:
+    found = fingerprint_table(table)
+    if config.content_sha256 is not None and found != config.content_sha256:
+        raise DataError(
+            f"{origin}: holds another table ({table.shape[0]} x {table.shape[1]}, sha256 "
+            f"{found[:12]}) than {config.name} ({config.content_sha256[:12]}); get the original, "
+            "or accept this one with dataset.content_sha256=null"
+        )
+    return table
+
+
+def _download(config: ArchiveDataset) -> bytes:
+    """Bytes at the URL, with a progress bar on a terminal. Raises DataError with the ways out."""
+    try:
+        request = urllib.request.urlopen(config.url, timeout=config.timeout)  # noqa: S310
+        with request as answer, _progress() as progress:
+            total = int(answer.headers.get("Content-Length") or 0)
+            bar = progress.add_task(config.name, total=total or None)
+            received = io.BytesIO()
+            while chunk := answer.read(_CHUNK):
+                received.write(chunk)
+                progress.update(bar, completed=received.tell())
+                if received.tell() > LARGEST_BYTES:
+                    raise DataError(f"{config.url}: sends more than 2 GB; refused")
+            if received.tell() < total:
+                raise http.client.IncompleteRead(b"", total - received.tell())
+            return received.getvalue()
+    except (urllib.error.URLError, OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DataError(
+            f"dataset={config.name}: cannot be downloaded from {config.url} ({reason}); "
+            "(1) try again with a network, (2) fetch it by other means and give the file as "
+            "dataset.path=..., or (3) use dataset=econmath, which needs no download"
+        ) from error
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("  downloading {task.description}"), DownloadColumn())
+    return Progress(*columns, transient=True, disable=not os.isatty(2))
+
+
+def _member(data: bytes, member: str, config: ArchiveDataset) -> bytes:
+    """Bytes of a file in a zip; `outer.zip/inner.csv` names one in a zip inside the zip.
+
+    Nothing is ever unpacked to disk, so a path that climbs out of the archive leads nowhere.
+    """
+    for name in _path_of_zips(member):
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                info = archive.getinfo(name)
+                if info.file_size > LARGEST_BYTES:
+                    raise DataError(f"{config.url}: '{name}' unpacks to more than 2 GB; refused")
+                with archive.open(info) as file:
+                    # The header's size may lie, so no more than it says is read.
+                    data = file.read(info.file_size + 1)
+        except KeyError as error:
+            held = ", ".join(archive.namelist()[:5]) or "nothing"
+            raise DataError(
+                f"{config.url}: the archive holds {held}, but no '{name}'; correct dataset.member"
+            ) from error
+        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise DataError(
+                f"{config.url}: is no intact zip ({error}); try again, or give the file as "
+                "dataset.path=..."
+            ) from error
+    return data
+
+
+def _path_of_zips(member: str) -> list[str]:
+    outer, inner = member.split(".zip/", 1) if ".zip/" in member else (None, member)
+    return [inner] if outer is None else [f"{outer}.zip", *_path_of_zips(inner)]

@@ -1,0 +1,249 @@
+"""Cleaning as declared in YAML: ordered named steps, each of which reports what it changed.
+
+A step is one entry of `dataset.clean`: its name, or a group with `step` and its options:
+
+    clean:
+      - normalise_text
+      - {step: drop_columns, columns: [remarks]}
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from student_perf.data.fingerprint import combine_columns, fingerprint_column
+from student_perf.errors import DataError, suggest
+
+# What people write for "no answer", compared without case and surrounding space.
+MISSING_WORDS = frozenset({"", "?", "na", "n/a", "nan", "none", "null"})
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class LineageStep:
+    """What one step did: rows before and after, changed cells, examples, table hash after."""
+
+    step: str
+    rows_before: int
+    rows_after: int
+    cells_changed: int
+    examples: list[str]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the dataset's config says of its table: the target and columns' categories in order."""
+
+    target: str
+    categories: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A step's outcome; `columns` names those whose values changed, None means all rows moved."""
+
+    table: pd.DataFrame
+    columns: list[str] | None
+    cells: int = 0
+    examples: tuple[str, ...] = ()
+
+
+def clean_table(
+    table: pd.DataFrame, steps: Sequence[Any], declared: Declared
+) -> tuple[pd.DataFrame, tuple[LineageStep, ...]]:
+    """The cleaned table, rows numbered from 0, and what each step did, the reading first.
+
+    Raises DataError for an unknown step or option, and where a declared column holds a value that
+    is none of its categories: what no rule maps stops the run.
+    """
+    hashes = {str(name): fingerprint_column(table[name]) for name in table.columns}
+    rows = len(table)
+    lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes))]
+    for number, entry in enumerate(steps):
+        name, options = _parsed(entry, f"dataset.clean[{number}]")
+        before = len(table)
+        change = _STEPS[name](table, declared, **options)
+        table = change.table.reset_index(drop=True)
+        stale = table.columns if change.columns is None else change.columns
+        hashes |= {str(column): fingerprint_column(table[column]) for column in stale}
+        hashes = {str(column): hashes[str(column)] for column in table.columns}
+        lineage.append(
+            LineageStep(
+                name,
+                before,
+                len(table),
+                change.cells,
+                list(change.examples),
+                combine_columns(hashes),
+            )
+        )
+    check_categories(table, declared.categories)
+    return table, tuple(lineage)
+
+
+def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
+    """Raise DataError that lists every value outside a declared column's categories."""
+    problems = []
+    for column, allowed in categories.items():
+        if column not in table:
+            raise DataError(
+                f"dataset.categories.{column}: no such column; "
+                f"{suggest(column, map(str, table.columns))}"
+            )
+        outside = table[column][table[column].notna() & ~table[column].isin(list(allowed))]
+        problems += [
+            f"{column}='{value}' ({count} rows, first: row {outside.index[outside == value][0]})"
+            for value, count in outside.value_counts().items()
+        ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise DataError(
+            f"values outside the declared categories: {'; '.join(problems[:5])}{more}; "
+            "map them with a step of dataset.clean or declare them in dataset.categories"
+        )
+
+
+def _parsed(entry: Any, path: str) -> tuple[str, dict[str, Any]]:
+    options = dict(entry) if isinstance(entry, Mapping) else {"step": entry}
+    name = str(options.pop("step", None))
+    if name not in _STEPS:
+        raise DataError(f"{path}.step={name}: no such cleaning step; {suggest(name, _STEPS)}")
+    parameters = list(inspect.signature(_STEPS[name]).parameters.values())[2:]
+    known = {parameter.name for parameter in parameters}
+    for option in options:
+        if option not in known:
+            raise DataError(
+                f"{path}.{option}: {name} has no such option; {suggest(str(option), known)}"
+            )
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise DataError(f"{path}: {name} needs '{parameter.name}'; add it to the step")
+    return name, options
+
+
+def _normalise_text(
+    table: pd.DataFrame, declared: Declared, columns: list[str] | None = None
+) -> Change:
+    """Trim and collapse white space, make words for "missing" missing, and give a declared
+    category its declared spelling whatever its case.
+    """
+    chosen = _checked_columns(table, columns) if columns else _text_columns(table)
+    new = {}
+    for name in chosen:
+        spelling = {str(c).casefold(): str(c) for c in declared.categories.get(name, ())}
+        new[name] = _replaced(table[name], partial(_normalised, spelling=spelling))
+    return _with_columns(table, new)
+
+
+def _normalised(text: Any, spelling: Mapping[str, str]) -> str | None:
+    words = " ".join(str(text).split())
+    if words.casefold() in MISSING_WORDS and words.casefold() not in spelling:
+        return None
+    return spelling.get(words.casefold(), words)
+
+
+def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[str, Any]) -> Change:
+    """Replace values of a column; null makes them missing."""
+    _checked_columns(table, [column])
+    texts = {str(old): new for old, new in values.items()}
+    return _with_columns(
+        table, {column: _replaced(table[column], lambda value: texts.get(str(value), value))}
+    )
+
+
+def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
+    """Turn text columns into numbers; text that is none stops the run."""
+    new = {}
+    for name in _checked_columns(table, columns):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        lost = table[name][numbers.isna() & table[name].notna()]
+        if len(lost):
+            raise DataError(
+                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}' ({len(lost)} rows, "
+                f"first: row {lost.index[0]}); map such values to null first"
+            )
+        new[name] = numbers
+    return Change(table.assign(**new), list(new))
+
+
+def _drop_columns(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
+    """Leave columns out."""
+    return Change(table.drop(columns=_checked_columns(table, columns)), [])
+
+
+def _drop_missing_target(table: pd.DataFrame, declared: Declared) -> Change:
+    """Drop rows without a target: it is never filled in and never becomes a class."""
+    _checked_columns(table, [declared.target])
+    return _kept(table, table[declared.target].notna())
+
+
+def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
+    """Drop rows that repeat an earlier row in every column."""
+    return _kept(table, ~table.duplicated())
+
+
+_STEPS: dict[str, Callable[..., Change]] = {
+    "normalise_text": _normalise_text,
+    "map_values": _map_values,
+    "to_numeric": _to_numeric,
+    "drop_columns": _drop_columns,
+    "drop_missing_target": _drop_missing_target,
+    "drop_duplicates": _drop_duplicates,
+}
+
+
+def _text_columns(table: pd.DataFrame) -> list[str]:
+    return [
+        str(name)
+        for name in table.columns
+        if pd.api.types.is_string_dtype(table[name])
+        or isinstance(table[name].dtype, pd.CategoricalDtype)
+    ]
+
+
+def _checked_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    for name in columns:
+        if name not in table:
+            raise DataError(
+                f"dataset.clean: there is no column '{name}'; "
+                f"{suggest(str(name), map(str, table.columns))}"
+            )
+    return list(columns)
+
+
+def _replaced(column: pd.Series, rule: Callable[[Any], Any]) -> pd.Series:
+    """The column with `rule` applied to each distinct value; missing cells stay missing."""
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    new = pd.Series([*(rule(value) for value in values), None], dtype="object")
+    if all(isinstance(value, str) for value in new.dropna()):
+        new = new.astype("str")
+    replaced = new.take(codes % len(new))  # the sentinel -1 takes the last, missing one
+    return pd.Series(replaced.to_numpy(), index=column.index, name=column.name, dtype=new.dtype)
+
+
+def _with_columns(table: pd.DataFrame, new: Mapping[str, pd.Series]) -> Change:
+    cells, examples, changed = 0, [], {}
+    for name, column in new.items():
+        old = table[name].astype("object")
+        differs = (old != column.astype("object")) & ~(old.isna() & column.isna())
+        if differs.any():
+            changed[name] = column
+            cells += int(differs.sum())
+            first = int(np.flatnonzero(differs)[0])
+            after = "missing" if pd.isna(column.iloc[first]) else f"'{column.iloc[first]}'"
+            examples.append(f"{name}: '{old.iloc[first]}' -> {after}")
+    return Change(table.assign(**changed), list(changed), cells, tuple(examples[:_EXAMPLES]))
+
+
+def _kept(table: pd.DataFrame, keep: pd.Series) -> Change:
+    dropped = np.flatnonzero(~keep)
+    examples = tuple(f"row {row}" for row in dropped[:_EXAMPLES])
+    return Change(table[keep], None if len(dropped) else [], 0, examples)

@@ -1,0 +1,157 @@
+"""The contract of a dataset's features: what a model was trained on, and what it may be asked.
+
+Made from the development rows and the facts the dataset's config declares, checked before training
+and saved with every run and model, so that whoever predicts later checks against the same rules.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from student_perf.config import DatasetConfig
+from student_perf.data.dataset import Dataset
+from student_perf.errors import DataError
+
+_MOST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class ColumnContract:
+    """Rules of one column: its kind, its categories in order or its range, and whether a cell may
+    be missing.
+    """
+
+    kind: Literal["numeric", "categorical"]
+    may_be_missing: bool
+    categories: list[str] | None = None
+    lowest: float | None = None
+    highest: float | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Rules of every feature column, by name in order; `classes` are the target's, lowest first."""
+
+    target: str
+    classes: list[str]
+    columns: dict[str, ColumnContract]
+
+    def to_yaml(self) -> str:
+        """Text that `contract_from_yaml` reads back."""
+        return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that some rows of a column break; `value` is the first offending one."""
+
+    column: str
+    rule: str
+    value: str
+    count: int
+    rows: list[int]
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(str, self.rows))
+        where = f" ({self.count} rows: {shown}{', ...' if self.count > len(self.rows) else ''})"
+        return f"column '{self.column}': {self.value} {self.rule}{where if self.count else ''}"
+
+
+def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Contract:
+    """Contract from the given rows and the declared categories and ranges, which come first."""
+    features = dataset.features.iloc[rows]
+    columns = {}
+    for name in map(str, features.columns):
+        column = features[name]
+        missing = bool(column.isna().any())
+        if name in dataset.numeric:
+            low, high = config.ranges.get(name, (column.min(), column.max()))
+            bounds = (None, None) if pd.isna(low) else (float(low), float(high))
+            columns[name] = ColumnContract("numeric", missing, None, *bounds)
+        else:
+            seen = sorted(column.dropna().unique().tolist())
+            declared = [str(category) for category in config.categories.get(name, seen)]
+            columns[name] = ColumnContract("categorical", missing, declared)
+    return Contract(dataset.target_name, [str(label) for label in dataset.classes], columns)
+
+
+def contract_from_yaml(text: str) -> Contract:
+    """The contract that `Contract.to_yaml` wrote."""
+    content = yaml.safe_load(text)
+    columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
+    return Contract(content["target"], content["classes"], columns)
+
+
+def check_contract(features: pd.DataFrame, contract: Contract) -> None:
+    """Raise DataError with the first violations, if there is any."""
+    found = find_violations(features, contract)
+    if found:
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        raise DataError(
+            f"{'; '.join(map(str, found[:3]))}{more}; correct the data, or what dataset.categories "
+            "and dataset.ranges declare"
+        )
+
+
+def find_violations(features: pd.DataFrame, contract: Contract) -> list[Violation]:
+    """Every rule of the contract that `features` breaks, through pandera, in column order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandera's import warns of other libraries' versions
+        import pandera.pandas as pa
+    found = []
+    checkable = {}
+    for name, rules in contract.columns.items():
+        if name not in features:
+            found.append(Violation(name, "is a required column", "the table lacks it, it", 0, []))
+        elif rules.kind == "numeric" and not pd.api.types.is_numeric_dtype(features[name]):
+            found.append(_wrong_kind(features[name]))
+        else:
+            checkable[name] = pa.Column(None, _checks(rules), nullable=rules.may_be_missing)
+    try:
+        pa.DataFrameSchema(checkable).validate(features.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        found += _violations(error.failure_cases, contract.columns)
+    order = list(contract.columns)
+    return sorted(found, key=lambda violation: order.index(violation.column))
+
+
+def _checks(rules: ColumnContract) -> list[Any]:
+    import pandera.pandas as pa
+
+    if rules.kind == "categorical":
+        return [pa.Check.isin(rules.categories or [])]
+    if rules.lowest is None:
+        return []
+    return [pa.Check.in_range(rules.lowest, rules.highest)]
+
+
+def _violations(cases: pd.DataFrame, columns: Mapping[str, ColumnContract]) -> list[Violation]:
+    found = []
+    for (name, check), group in cases.groupby(["column", "check"], sort=False):
+        rules = columns[str(name)]
+        if check == "not_nullable":
+            rule = "is not allowed, every row had a value in training"
+        elif rules.kind == "categorical":
+            rule = f"is none of {', '.join(rules.categories or [])}"
+        else:
+            rule = f"is outside {rules.lowest:g} to {rules.highest:g}"
+        value = group["failure_case"].iloc[0]
+        shown = "a missing value" if pd.isna(value) else f"'{value}'"
+        rows = [int(row) for row in group["index"]]
+        found.append(Violation(str(name), rule, shown, len(rows), rows[:_MOST_ROWS]))
+    return found
+
+
+def _wrong_kind(column: pd.Series) -> Violation:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = np.flatnonzero(numbers.isna() & column.notna())
+    value = f"'{column.iloc[wrong[0]]}'" if len(wrong) else "text"
+    rows = [int(row) for row in wrong]
+    return Violation(str(column.name), "is not a number", value, len(rows), rows[:_MOST_ROWS])

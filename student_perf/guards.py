@@ -1,0 +1,175 @@
+"""Checks that run before any training: columns and splits that would make a score a lie.
+
+Each guard is `error`, `warn` or `off` in `guards.` of the config. They look at development rows
+only, so the reserved test rows stay unopened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from student_perf.config import DatasetConfig, GuardsConfig
+from student_perf.data.dataset import Dataset
+from student_perf.errors import DataError
+from student_perf.splits import Split, duplicate_groups
+
+# One-hot columns of a target reach 1.000; the strongest honest feature known here, an earlier grade
+# (G2 of Cortez and Silva's data), stays below 0.99.
+LEAK_STRENGTH = 0.999
+_ID_SHARE = 0.95
+_ID_ROWS = 30
+
+
+def check_guards(
+    dataset: Dataset, split: Split, config: DatasetConfig, guards: GuardsConfig
+) -> list[str]:
+    """Lines of the guards set to `warn` that found something. Raises DataError for `error`."""
+    rows = split.development
+    features = dataset.features.iloc[rows]
+    findings: dict[str, Callable[[], Iterator[str]]] = {
+        "disguised_column": lambda: _disguised(dataset, rows, config),
+        "leaking_feature": lambda: _leaking(dataset, rows),
+        "id_like": lambda: _id_like(features),
+        "constant": lambda: _constant(features),
+        "shared_rows": lambda: _shared(dataset, split),
+    }
+    warnings = []
+    for name, find in findings.items():
+        level = getattr(guards, name)
+        if level == "off":
+            continue
+        lines = list(find())
+        if lines and level == "error":
+            more = f" ({len(lines) - 1} more such)" if len(lines) > 1 else ""
+            raise DataError(f"{lines[0]}{more}; guards.{name}=warn goes on all the same")
+        warnings += lines
+    return warnings
+
+
+def label_noise_ceiling(dataset: Dataset) -> float:
+    """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
+
+    Rows with identical features get one answer; where their targets differ, the majority (or the
+    mean) is the best there is.
+    """
+    groups = duplicate_groups(dataset.features)
+    target = pd.Series(dataset.target)
+    if dataset.task == "classification":
+        counts = target.groupby([groups, dataset.target]).size()
+        return float(counts.groupby(level=0).max().sum() / dataset.n_rows)
+    residuals = target - target.groupby(groups).transform("mean")
+    return float(np.sqrt((residuals**2).mean()))
+
+
+def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
+    """How far a single feature determines the target, 0 to 1, over rows where it is not missing.
+
+    Classes: the highest one-vs-rest AUC of its values (either direction) or, for text, of its
+    categories' class shares. Numbers: absolute rank correlation, or the share of variance between
+    categories (eta squared). Text with fewer than five rows a category says nothing and gives 0.
+    """
+    present = column.notna().to_numpy()
+    values, y = column[present], target[present]
+    if len(y) < 10 or values.nunique() < 2 or len(np.unique(y)) < 2:
+        return 0.0
+    numeric = values.dtype == np.float64
+    if not numeric and len(y) < 5 * values.nunique():
+        return 0.0
+    if task == "regression":
+        return _rank_correlation(values, y) if numeric else _eta_squared(values, y)
+    strengths = []
+    for code in np.unique(y):
+        positive = y == code
+        score = (
+            values if numeric else pd.Series(positive).groupby(values.to_numpy()).transform("mean")
+        )
+        strengths.append(_auc(np.asarray(score, dtype=np.float64), positive))
+    return max(strengths)
+
+
+def _leaking(dataset: Dataset, rows: np.ndarray) -> Iterator[str]:
+    target = dataset.target[rows]
+    for name in dataset.features:
+        strength = feature_strength(dataset.features[name].iloc[rows], target, dataset.task)
+        if strength >= LEAK_STRENGTH:
+            yield (
+                f"column '{name}': determines the target '{dataset.target_name}' all but perfectly "
+                f"({strength:.4f}, leaks start at {LEAK_STRENGTH}); add it to dataset.drop unless "
+                "it is known before the target"
+            )
+
+
+def _disguised(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Iterator[str]:
+    """Features that repeat, under another name, a column the chosen setup leaves out."""
+    left_out = config.setups.get(config.setup or "", [])
+    for forbidden in left_out:
+        if forbidden not in dataset.dropped:
+            continue
+        hidden = dataset.dropped[forbidden].iloc[rows]
+        for name in dataset.features:
+            if _same_information(dataset.features[name].iloc[rows], hidden):
+                yield (
+                    f"column '{name}': is '{forbidden}' under another name, which setup "
+                    f"{config.setup} leaves out; add it to dataset.drop"
+                )
+
+
+def _same_information(one: pd.Series, two: pd.Series) -> bool:
+    """Whether each value of one column goes with a single value of the other and back."""
+    a, b = pd.factorize(one)[0], pd.factorize(two)[0]
+    pairs = len(np.unique(np.stack([a, b]), axis=1).T)
+    return pairs == a.max() + 1 == b.max() + 1 and pairs > 1
+
+
+def _id_like(features: pd.DataFrame) -> Iterator[str]:
+    if len(features) < _ID_ROWS:
+        return
+    for name in features:
+        values = features[name].dropna()
+        whole = values.dtype != np.float64 or bool((values == values.round()).all())
+        if whole and len(values) and values.nunique() >= _ID_SHARE * len(features):
+            yield (
+                f"column '{name}': looks like an identifier ({values.nunique()} different values "
+                f"in {len(features)} rows); add it to dataset.drop"
+            )
+
+
+def _constant(features: pd.DataFrame) -> Iterator[str]:
+    for name in features:
+        if features[name].nunique(dropna=True) == 0:
+            yield f"column '{name}': is missing in every row; add it to dataset.drop"
+        elif features[name].nunique(dropna=False) == 1:
+            yield f"column '{name}': holds the same value in every row; add it to dataset.drop"
+
+
+def _shared(dataset: Dataset, split: Split) -> Iterator[str]:
+    groups = duplicate_groups(dataset.features)
+    known = np.isin(groups[split.test], groups[split.development]).sum()
+    for fold in split.folds:
+        known += np.isin(groups[fold.validation], groups[fold.train]).sum()
+    if known:
+        yield (
+            f"split: {known} held-out rows have the features of a training row; "
+            "use split.keep_duplicates_together=true"
+        )
+
+
+def _auc(score: np.ndarray, positive: np.ndarray) -> float:
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    u = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
+    area = float(u / (n_positive * n_negative))
+    return max(area, 1 - area)
+
+
+def _rank_correlation(values: pd.Series, y: np.ndarray) -> float:
+    return abs(float(np.corrcoef(rankdata(values), rankdata(y))[0, 1]))
+
+
+def _eta_squared(values: pd.Series, y: np.ndarray) -> float:
+    means = pd.Series(y).groupby(values.to_numpy()).transform("mean").to_numpy()
+    return float(((means - y.mean()) ** 2).sum() / ((y - y.mean()) ** 2).sum())

@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.config import DatasetConfig
+from student_perf.data.contract import (
+    check_contract,
+    contract_from_yaml,
+    find_violations,
+    make_contract,
+)
+from student_perf.errors import DataError
+
+CONFIG = DatasetConfig(
+    name="small",
+    version="1",
+    source="test",
+    target="grade",
+    task="classification",
+    bands=None,
+    classes=None,
+    drop=[],
+)
+
+
+@pytest.fixture
+def contract(small_dataset):
+    return make_contract(small_dataset, np.arange(60), CONFIG)
+
+
+def test_it_describes_the_rows_it_is_made_from(small_dataset, contract):
+    points = contract.columns["points"]
+    assert (points.lowest, points.highest) == (
+        small_dataset.features["points"].min(),
+        small_dataset.features["points"].max(),
+    )
+    assert contract.columns["school"].categories == ["north", "south"]
+    assert contract.classes == ["low", "mid", "high"]
+    assert find_violations(small_dataset.features, contract) == []
+
+
+def test_only_the_given_rows_count(small_dataset):
+    rows = np.flatnonzero(small_dataset.features["school"] == "north")
+    assert make_contract(small_dataset, rows, CONFIG).columns["school"].categories == ["north"]
+
+
+def test_declared_facts_come_first(small_dataset):
+    declared = replace(
+        CONFIG, categories={"school": ["south", "north", "east"]}, ranges={"points": [-9, 9]}
+    )
+    columns = make_contract(small_dataset, np.arange(60), declared).columns
+    assert columns["school"].categories == ["south", "north", "east"]
+    assert (columns["points"].lowest, columns["points"].highest) == (-9.0, 9.0)
+
+
+def test_yaml_brings_it_back(contract):
+    assert contract_from_yaml(contract.to_yaml()) == contract
+
+
+def test_each_violation_names_column_value_count_and_rows(small_dataset, contract):
+    bad = small_dataset.features.copy()
+    bad.loc[[2, 5], "school"] = "west"
+    bad.loc[7, "school"] = None
+    bad.loc[9, "points"] = 99.0
+    found = {str(v) for v in find_violations(bad, contract)}
+    low, high = contract.columns["points"].lowest, contract.columns["points"].highest
+    assert found == {
+        f"column 'points': '99.0' is outside {low:g} to {high:g} (1 rows: 9)",
+        "column 'school': 'west' is none of north, south (2 rows: 2, 5)",
+        "column 'school': a missing value is not allowed, every row had a value in training "
+        "(1 rows: 7)",
+    }
+    with pytest.raises(DataError, match=r"column 'points'.*column 'school'"):
+        check_contract(bad, contract)
+
+
+def test_missing_columns_and_wrong_kinds(small_dataset, contract):
+    bad = pd.DataFrame({"points": ["1", "many", "3"]})
+    found = [str(v) for v in find_violations(bad, contract)]
+    assert found[0] == "column 'points': 'many' is not a number (1 rows: 1)"
+    assert "column 'school'" in found[1]
+    assert "required" in found[1]
+
+
+def test_declared_ranges_are_enforced_before_training(train, tmp_path):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{age},{age % 2}\n" for age in range(15, 60))
+    path.write_text(f"age,grade\n{rows}")
+    outcome = train(
+        "dataset=csv",
+        f"dataset.path={path}",
+        "dataset.target=grade",
+        "+dataset.ranges.age=[15,22]",
+    )
+    assert outcome.code == 1
+    assert "column 'age':" in outcome.err
+    assert "is outside 15 to 22" in outcome.err

@@ -1,0 +1,165 @@
+"""Bad files and bad tables: one clear line each. Good but unusual ones: read as they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data.files import parse_table
+from student_perf.errors import StudentPerfError
+from student_perf.experiment import prepare
+
+ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
+GOOD = f"hours,days,grade\n{ROWS}"
+
+
+def edited(old, new):
+    assert old in GOOD
+    return GOOD.replace(old, new, 1)
+
+
+def column(name, values):
+    rows = "".join(f"{values(i)},{'ab'[i % 2]}\n" for i in range(40))
+    return f"{name},grade\n{rows}"
+
+
+# file name, content, more overrides, what the line must hold
+BAD = {
+    "empty": ("t.csv", "", [], "the file is empty"),
+    "white space only": ("t.csv", " \n \n", [], "the file is empty"),
+    "header only": ("t.csv", "hours,grade\n", [], "0 rows"),
+    "unknown ending": ("t.xlsx", GOOD, [], "the ending '.xlsx' is none of"),
+    "no ending": ("table", GOOD, [], "the ending '' is none of"),
+    "utf-16": ("t.csv", GOOD.encode("utf-16"), [], "zero bytes"),
+    "latin-1": ("t.csv", GOOD.replace("a\n", "é\n").encode("latin-1"), [], "UTF-8"),
+    "zero bytes": ("t.csv", edited("3,3,b", "\0,3,b"), [], "zero bytes"),
+    "wrong separator": ("t.csv", GOOD.replace(",", ";"), [], "dataset.separator=';'"),
+    "tabs": ("t.csv", GOOD.replace(",", "\t"), [], "single column"),
+    "separator too long": ("t.csv", GOOD, ["dataset.separator='::'"], "one character"),
+    "row too long": ("t.csv", edited("5,5,b", "5,5,b,9"), [], "cannot be read as a table"),
+    "row too short": ("t.csv", edited("5,5,b", "5,5"), [], "cannot be read as a table"),
+    "open quote": ("t.csv", edited("5,5,b", '"5,5,b'), [], "cannot be read as a table"),
+    "duplicate names": ("t.csv", edited("hours", "days"), [], "'days' stands twice"),
+    "names equal but for space": ("t.csv", edited("hours", " days "), [], "'days' stands twice"),
+    "blank name": ("t.csv", edited("hours", ""), [], "column 1 has no name"),
+    "blank last name": ("t.csv", edited("hours,", "hours, ,"), [], "column 2 has no name"),
+    "broken parquet": ("t.parquet", GOOD, [], "cannot be read as a table"),
+    "broken arff": ("t.arff", "@relation x\n@data\n1,2\n", [], "cannot be read as a table"),
+    "csv called arff": ("t.arff", GOOD, [], "cannot be read as a table"),
+    "infinity": ("t.csv", edited("5,5,b", "inf,5,b"), [], "'inf' is infinite"),
+    "huge whole numbers": (
+        "t.csv",
+        column("key", lambda i: 2**60 + i),
+        [],
+        "loses digits as a number",
+    ),
+    "beyond 64 bits": ("t.csv", column("key", lambda i: 10**30 + i), [], "key"),
+    "dates": ("t.csv", column("day", lambda i: f"2024-01-{i % 28 + 1:02}"), [], "derive a number"),
+    "times": ("t.csv", column("at", lambda i: f"2024-01-01 10:{i:02}:00"), [], "derive a number"),
+    "text among numbers": ("t.csv", edited("5,5,b", "five,5,b"), [], "'five' stands among numbers"),
+    "missing target": ("t.csv", edited("5,5,b", "5,5,"), [], "1 of 40 rows have none"),
+    "one class": ("t.csv", GOOD.replace(",b\n", ",a\n"), [], "single class 'a'"),
+    "class of one row": ("t.csv", edited("5,5,b", "5,5,c"), [], "class 'c' of 'grade' has 1 rows"),
+    "text target as number": (
+        "t.csv",
+        GOOD,
+        ["dataset.task=regression", "model=rf"],
+        "needs numbers",
+    ),
+    "many numbers as classes": ("t.csv", GOOD, ["dataset.target=hours"], "are no classes"),
+    "no such target": ("t.csv", GOOD, ["dataset.target=grades"], "did you mean grade"),
+    "only the target": ("t.csv", GOOD, ["dataset.drop=[hours,days]"], "no feature column"),
+    "undeclared category": (
+        "t.csv",
+        GOOD,
+        ["+dataset.categories.grade=[a,c]"],
+        "grade='b' (20 rows, first: row 1)",
+    ),
+    "class not listed": ("t.csv", GOOD, ["dataset.classes=[a,c]"], "'b' is none of them"),
+    "out of range": ("t.csv", GOOD, ["+dataset.ranges.days=[0,5]"], "outside 0 to 5"),
+    "leaking column": (
+        "t.csv",
+        column("hours,answer", lambda i: f"{i},{i % 2}"),
+        [],
+        "column 'answer': determines the target",
+    ),
+    "unknown step": ("t.csv", GOOD, ["dataset.clean=[tidy]"], "no such cleaning step"),
+    "step on no column": (
+        "t.csv",
+        GOOD,
+        ["dataset.clean=[{step: drop_columns, columns: [hour]}]"],
+        "did you mean hours",
+    ),
+    "too few rows": ("t.csv", "hours,grade\n1,a\n2,b\n3,a\n4,b\n", [], "split.test_size=0.2"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_tables_give_one_clear_line(compose_config, tmp_path, case):
+    name, content, more, expected = BAD[case]
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    config = compose_config(
+        "tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=grade", *more
+    )
+    with pytest.raises(StudentPerfError) as caught:
+        prepare(config)
+    line = str(caught.value)
+    assert expected in line
+    assert "\n" not in line
+
+
+def test_a_folder_is_no_file(compose_config, tmp_path):
+    config = compose_config("dataset=csv", f"dataset.path={tmp_path}", "dataset.target=grade")
+    with pytest.raises(StudentPerfError, match="is a folder"):
+        prepare(config)
+
+
+def parsed(text, name="t.csv", separator=","):
+    data = text if isinstance(text, bytes) else text.encode()
+    return parse_table(data, name, separator, "here")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name():
+    assert list(parsed(b"\xef\xbb\xbf" + GOOD.encode()).columns) == ["hours", "days", "grade"]
+
+
+def test_names_keep_inner_spaces_and_quotes_are_gone():
+    table = parsed('"Class_ X_Percentage";"G1"\n"Good";"5"\n', separator=";")
+    assert list(table.columns) == ["Class_ X_Percentage", "G1"]
+    assert table["G1"].tolist() == [5]
+
+
+def test_line_ends_do_not_matter():
+    pd.testing.assert_frame_equal(parsed(GOOD), parsed(GOOD.replace("\n", "\r\n")))
+
+
+def test_parquet_and_arff_hold_the_same_table(tmp_path):
+    table = parsed("x,grade\n1.5,a\n2.5,b\n")
+    table.to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(parsed((tmp_path / "t.parquet").read_bytes(), "t.parquet"), table)
+    arff = "@relation r\n@attribute x numeric\n@attribute grade {a,b}\n@data\n1.5,a\n2.5,b\n"
+    pd.testing.assert_frame_equal(parsed(arff, "t.arff"), table)
+
+
+def test_an_all_missing_column_is_a_warning_and_the_run_goes_on(compose_config, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(column("empty,hours", lambda i: f",{i * 7 % 41}"))
+    prepared = prepare(
+        compose_config(
+            "tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=grade"
+        )
+    )
+    assert "column 'empty': is missing in every row; add it to dataset.drop" in prepared.warnings
+    assert np.isnan(prepared.dataset.features["empty"]).all()
+
+
+def test_an_unseen_category_at_prediction_is_named(compose_config, grades):
+    from student_perf.data.contract import find_violations
+
+    config = compose_config(
+        "tracking=off", "dataset=csv", f"dataset.path={grades}", "dataset.target=grade"
+    )
+    prepared = prepare(config)
+    asked = prepared.dataset.features.head(4).assign(school=["north", "yes", "south", "yes"])
+    (violation,) = find_violations(asked, prepared.contract)
+    assert str(violation) == "column 'school': 'yes' is none of north, south (2 rows: 1, 3)"

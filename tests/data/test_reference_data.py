@@ -1,0 +1,110 @@
+"""The published files themselves, where they lie beside the project: loader and facts agree."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data import load_dataset
+from student_perf.errors import DataError
+from student_perf.experiment import prepare
+from student_perf.guards import label_noise_ceiling
+from student_perf.paths import PROJECT_DIR
+from student_perf.splits import duplicate_groups
+
+FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason=f"the published data files are not in {FOLDER}"
+)
+EXAM, STUDENT = FOLDER / "entrance_exam", FOLDER / "student_performance"
+
+
+@pytest.mark.parametrize("file", ["CEE_DATA.arff", "original.csv"])
+def test_entrance_exam_facts(compose_config, file):
+    data = load_dataset(
+        compose_config("dataset=entrance_exam", f"dataset.path={EXAM / file}").dataset
+    )
+    assert data.classes == ("Average", "Good", "Vg", "Excellent")
+    assert np.bincount(data.target).tolist() == [157, 210, 198, 101]
+    assert "Class_ X_Percentage" in data.features
+    whole = data.features.assign(target=data.target)
+    assert whole.duplicated().sum() == 44
+    groups = duplicate_groups(data.features)
+    assert groups.max() + 1 == 576
+    labels = pd.Series(data.target).groupby(groups)
+    contradictory = labels.nunique() > 1
+    assert (contradictory.sum(), labels.size()[contradictory].sum()) == (42, 103)
+    assert round(label_noise_ceiling(data), 3) == 0.928
+
+
+def test_the_dirtied_copy_cleans_to_673_rows(compose_config):
+    overrides = ["dataset=entrance_exam_modified", f"dataset.path={EXAM / 'modified.csv'}"]
+    config = compose_config(*overrides).dataset
+    data = load_dataset(config)
+    assert (data.n_rows, len(data.classes)) == (673, 4)
+    for name in data.features:
+        assert set(data.features[name].dropna()) <= set(config.categories[name])
+    assert [step.step for step in data.lineage] == [
+        "read",
+        "drop_columns",
+        "normalise_text",
+        "drop_missing_target",
+    ]
+    assert (data.lineage[-1].rows_before, data.lineage[-1].rows_after) == (679, 673)
+
+
+def test_a_spelling_no_rule_maps_stops_the_run(compose_config, tmp_path):
+    text = (EXAM / "modified.csv").read_text().replace("Excellent,male", "Superb,male", 3)
+    (tmp_path / "m.csv").write_text(text)
+    config = compose_config("dataset=entrance_exam_modified", f"dataset.path={tmp_path / 'm.csv'}")
+    with pytest.raises(DataError, match=r"Performance='Superb' \(3 rows"):
+        load_dataset(config.dataset)
+
+
+@pytest.mark.parametrize(("subject", "rows"), [("mat", 395), ("por", 649)])
+def test_cortez_and_silva_forms_and_setups(compose_config, subject, rows):
+    base = [f"dataset=student_{subject}", f"dataset.path={STUDENT / f'student-{subject}.csv'}"]
+    grade = load_dataset(compose_config(*base, "dataset.form=regression").dataset)
+    assert (grade.n_rows, grade.features.shape[1]) == (rows, 32)
+    g3 = grade.target
+    binary = load_dataset(compose_config(*base, "dataset.form=binary").dataset)
+    np.testing.assert_array_equal(binary.target_labels(binary.target) == "pass", g3 >= 10)
+    levels = load_dataset(compose_config(*base).dataset)
+    assert levels.classes == ("V", "IV", "III", "II", "I")
+    limits = {"V": (0, 9), "IV": (10, 11), "III": (12, 13), "II": (14, 15), "I": (16, 20)}
+    for label, (low, high) in limits.items():
+        inside = (g3 >= low) & (g3 <= high)
+        np.testing.assert_array_equal(levels.target_labels(levels.target) == label, inside)
+    for setup, dropped in {"B": {"G2"}, "C": {"G1", "G2"}}.items():
+        data = load_dataset(compose_config(*base, f"dataset.setup={setup}").dataset)
+        assert set(grade.features) - set(data.features) == dropped
+
+
+def test_published_files_pass_the_guards_and_a_renamed_grade_does_not(compose_config, tmp_path):
+    path = STUDENT / "student-mat.csv"
+    options = ("dataset=student_mat", "tracking=off", "dataset.setup=C")
+    assert prepare(compose_config(*options, f"dataset.path={path}")).warnings == []
+    table = pd.read_csv(path, sep=";")
+    table.assign(period_two=table["G2"]).to_csv(tmp_path / "x.csv", sep=";", index=False)
+    config = compose_config(
+        *options, f"dataset.path={tmp_path / 'x.csv'}", "dataset.content_sha256=null"
+    )
+    with pytest.raises(DataError, match="column 'period_two': is 'G2' under another name"):
+        prepare(config)
+
+
+def test_the_published_mistake_is_refused_by_name(compose_config, tmp_path):
+    # The one-hot columns of the target stood among the features of a published 0.9926.
+    table = pd.read_csv(EXAM / "original.csv")
+    leaked = table.join(pd.get_dummies(table["Performance"], prefix="Performance"))
+    leaked.to_csv(tmp_path / "leaked.csv", index=False)
+    config = compose_config(
+        "tracking=off",
+        "dataset=csv",
+        f"dataset.path={tmp_path / 'leaked.csv'}",
+        "dataset.target=Performance",
+    )
+    with pytest.raises(DataError, match="column 'Performance_Average': determines the target"):
+        prepare(config)
