@@ -114,19 +114,9 @@ def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     )
 
 
-def duplicate_groups(features: pd.DataFrame) -> np.ndarray:
-    """Number of each row's set of identical feature rows, shape (n,), by first appearance."""
-    if features.shape[1] == 0:
-        return np.zeros(len(features), dtype=np.int64)
-    # 64-bit row hashes: should two different rows ever collide, they only stay together.
-    hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
-    codes: np.ndarray = pd.factorize(hashes)[0].astype(np.int64)
-    return codes
-
-
 def _row_units(dataset: Dataset, keep_duplicates_together: bool) -> _Units:
     of_row = (
-        duplicate_groups(dataset.features)
+        dataset.duplicate_groups
         if keep_duplicates_together
         else np.arange(dataset.n_rows, dtype=np.int64)
     )

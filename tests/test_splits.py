@@ -12,7 +12,7 @@ from student_perf.config import (
     RepeatedKFoldSplit,
 )
 from student_perf.errors import DataError
-from student_perf.splits import duplicate_groups, make_split
+from student_perf.splits import make_split
 
 CONFIGS = [
     HoldoutSplit("holdout", 0.2, 0, True, 0.25),
@@ -123,11 +123,10 @@ def test_identical_feature_rows_stay_on_one_side(small_dataset, config):
     )
 
 
-def test_missing_cells_count_as_equal_when_rows_are_compared():
-    features = pd.DataFrame(
-        {"a": [1.0, np.nan, np.nan], "b": pd.Series(["x", None, None], dtype="str")}
-    )
-    assert duplicate_groups(features).tolist() == [0, 1, 1]
+def test_missing_cells_count_as_equal_when_rows_are_compared(small_dataset):
+    text = pd.Series(["x", None, None], dtype="str")
+    features = pd.DataFrame({"a": [1.0, np.nan, np.nan], "b": text})
+    assert replace(small_dataset, features=features).duplicate_groups.tolist() == [0, 1, 1]
 
 
 def test_groups_move_as_a_whole(small_dataset):

@@ -58,8 +58,9 @@ class Change:
 
 def clean_table(
     table: pd.DataFrame, steps: Sequence[Any], declared: Declared
-) -> tuple[pd.DataFrame, tuple[LineageStep, ...]]:
-    """The cleaned table, rows numbered from 0, and what each step did, the reading first.
+) -> tuple[pd.DataFrame, tuple[LineageStep, ...], dict[str, str]]:
+    """The cleaned table, rows numbered from 0; what each step did, the reading first; and the hash
+    of each cleaned column.
 
     Raises DataError for an unknown step or option, and where a declared column holds a value that
     is none of its categories: what no rule maps stops the run.
@@ -86,7 +87,7 @@ def clean_table(
             )
         )
     check_categories(table, declared.categories)
-    return table, tuple(lineage)
+    return table, tuple(lineage), hashes
 
 
 def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
@@ -136,11 +137,11 @@ def _normalise_text(
     category its declared spelling whatever its case.
     """
     chosen = _checked_columns(table, columns) if columns else _text_columns(table)
-    new = {}
+    rules = {}
     for name in chosen:
         spelling = {str(c).casefold(): str(c) for c in declared.categories.get(name, ())}
-        new[name] = _replaced(table[name], partial(_normalised, spelling=spelling))
-    return _with_columns(table, new)
+        rules[name] = partial(_normalised, spelling=spelling)
+    return _with_values(table, rules)
 
 
 def _normalised(text: Any, spelling: Mapping[str, str]) -> str | None:
@@ -154,9 +155,7 @@ def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[s
     """Replace values of a column; null makes them missing."""
     _checked_columns(table, [column])
     texts = {str(old): new for old, new in values.items()}
-    return _with_columns(
-        table, {column: _replaced(table[column], lambda value: texts.get(str(value), value))}
-    )
+    return _with_values(table, {column: lambda value: texts.get(str(value), value)})
 
 
 def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
@@ -219,27 +218,28 @@ def _checked_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return list(columns)
 
 
-def _replaced(column: pd.Series, rule: Callable[[Any], Any]) -> pd.Series:
-    """The column with `rule` applied to each distinct value; missing cells stay missing."""
-    codes, values = pd.factorize(column, use_na_sentinel=True)
-    new = pd.Series([*(rule(value) for value in values), None], dtype="object")
-    if all(isinstance(value, str) for value in new.dropna()):
-        new = new.astype("str")
-    replaced = new.take(codes % len(new))  # the sentinel -1 takes the last, missing one
-    return pd.Series(replaced.to_numpy(), index=column.index, name=column.name, dtype=new.dtype)
+def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]]) -> Change:
+    """The table with each column's rule applied to its distinct values; missing stays missing.
 
-
-def _with_columns(table: pd.DataFrame, new: Mapping[str, pd.Series]) -> Change:
+    Only distinct values are looked at, and columns in which none changes are left as they are, so
+    the cost hardly grows with the rows.
+    """
     cells, examples, changed = 0, [], {}
-    for name, column in new.items():
-        old = table[name].astype("object")
-        differs = (old != column.astype("object")) & ~(old.isna() & column.isna())
-        if differs.any():
-            changed[name] = column
-            cells += int(differs.sum())
-            first = int(np.flatnonzero(differs)[0])
-            after = "missing" if pd.isna(column.iloc[first]) else f"'{column.iloc[first]}'"
-            examples.append(f"{name}: '{old.iloc[first]}' -> {after}")
+    for name, rule in rules.items():
+        codes, values = pd.factorize(table[name], use_na_sentinel=True)
+        new = [rule(value) for value in values]
+        differs = np.array([after != before for before, after in zip(values, new, strict=True)])
+        if not differs.any():
+            continue
+        cells += int(np.bincount(codes[codes >= 0], minlength=len(values))[differs].sum())
+        first = int(np.flatnonzero(differs)[0])
+        shown = "missing" if new[first] is None else f"'{new[first]}'"
+        examples.append(f"{name}: '{values[first]}' -> {shown}")
+        pool = pd.Series([*new, None], dtype="object")
+        if all(isinstance(value, str) for value in pool.dropna()):
+            pool = pool.astype("str")
+        # The code -1 of a missing cell takes the last value, the missing one.
+        changed[name] = pool.take(codes % len(pool)).set_axis(table.index)
     return Change(table.assign(**changed), list(changed), cells, tuple(examples[:_EXAMPLES]))
 
 

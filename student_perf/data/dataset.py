@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from student_perf.config import DatasetConfig
 from student_perf.data.cleaning import Declared, LineageStep, clean_table
-from student_perf.data.fingerprint import fingerprint_table
+from student_perf.data.fingerprint import combine_columns
 from student_perf.data.sources import raw_fingerprint, read_table
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError, suggest
 
+_FIRST_ROWS = 1000
 _DROP = "add the column to dataset.drop if it is an identifier"
 
 
@@ -46,6 +48,14 @@ class Dataset:
         """Number of rows."""
         return len(self.features)
 
+    @cached_property
+    def duplicate_groups(self) -> np.ndarray:
+        """Number of each row's set of identical feature rows, shape (n,), by first appearance."""
+        # 64-bit row hashes: should two different rows ever collide, they only stay together.
+        hashes = pd.util.hash_pandas_object(self.features, index=False).to_numpy()
+        codes: np.ndarray = pd.factorize(hashes)[0].astype(np.int64)
+        return codes
+
     @property
     def numeric(self) -> list[str]:
         """Names of the numeric feature columns."""
@@ -70,7 +80,9 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     """Read the rows that `config` names. Raises DataError with the value, the rule and the fix."""
     raw = read_table(config)
     _check_table(raw, config)
-    table, lineage = clean_table(raw, config.clean, Declared(config.target, config.categories))
+    table, lineage, hashes = clean_table(
+        raw, config.clean, Declared(config.target, config.categories)
+    )
     _check_columns(table, config)
     target, classes = encode_target(table[config.target], config)
     features = pd.DataFrame(
@@ -93,7 +105,7 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         features=features,
         target=target,
         classes=classes,
-        sha256=fingerprint_table(features.assign(**{config.target: table[config.target]})),
+        sha256=combine_columns({name: hashes[name] for name in (*features, config.target)}),
         raw_sha256=raw_fingerprint(config),
         lineage=lineage,
         dropped=table[config.drop],
@@ -151,6 +163,9 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
 
 def _refuse_mixed(texts: pd.Series) -> None:
     """Refuse text of which at least half the different values are numbers, but not all."""
+    # Where half the values are numbers, the first rows already show one.
+    if pd.to_numeric(texts.iloc[:_FIRST_ROWS], errors="coerce").isna().all():
+        return
     values = pd.Series(texts.dropna().unique())
     is_number = pd.to_numeric(values, errors="coerce").notna()
     if 0.5 <= is_number.mean() < 1:

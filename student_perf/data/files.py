@@ -22,25 +22,28 @@ def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = suggest(path.name, [name for name in near if name.endswith(ENDINGS)])
         raise DataError(f"dataset.path={path}: {problem}; {hint}")
-    return parse_table(path.read_bytes(), path.name, separator, f"dataset.path={path}")
+    return parse_table(path, path.name, separator, f"dataset.path={path}")
 
 
-def parse_table(data: bytes, name: str, separator: str, origin: str) -> pd.DataFrame:
-    """Table in a file's bytes; `name` tells the format and `origin` begins error messages.
+def parse_table(source: Path | bytes, name: str, separator: str, origin: str) -> pd.DataFrame:
+    """Table in a file or its bytes; `name` tells the format and `origin` begins error messages.
 
     Raises DataError for an empty file, an unknown ending, and content that is no table.
     """
     ending = Path(name).suffix.lower()
     if ending not in ENDINGS:
         raise DataError(f"{origin}: the ending '{ending}' is none of {', '.join(ENDINGS)}")
-    if not data.strip():
+    head = _head(source)
+    if not head.strip():
         raise DataError(f"{origin}: the file is empty; it needs a header row and rows below")
     try:
         if ending == ".parquet":
-            return pd.read_parquet(io.BytesIO(data))
+            return pd.read_parquet(_opened(source))
         if ending == ".arff":
+            data = source.read_bytes() if isinstance(source, Path) else source
             return _read_arff(data.decode("utf-8-sig"))
-        return _read_csv(data, separator)
+        _check_header(head, separator)
+        return _read_csv(source, separator)
     except (ValueError, TypeError, NotImplementedError, OSError) as error:
         raise DataError(
             f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
@@ -48,23 +51,38 @@ def parse_table(data: bytes, name: str, separator: str, origin: str) -> pd.DataF
         ) from error
 
 
-def _read_csv(data: bytes, separator: str) -> pd.DataFrame:
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:_HEAD]
+    with source.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _opened(source: Path | bytes) -> Path | io.BytesIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _check_header(head: bytes, separator: str) -> None:
+    """Raise ValueError where the first line cannot name the columns."""
     if len(separator) != 1:
         raise ValueError(f"the separator must be one character, not '{separator}'")
-    if b"\0" in data[:_HEAD]:
+    if b"\0" in head:
         raise ValueError("it holds zero bytes, so it is no UTF-8 text")
-    header = data.removeprefix(codecs.BOM_UTF8)[:_HEAD].decode("utf-8", "replace").lstrip("\n\r")
-    names = [name.strip() for name in next(csv.reader(io.StringIO(header), delimiter=separator))]
+    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").lstrip("\n\r")
+    names = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=separator))]
     if "" in names:
         raise ValueError(f"column {names.index('') + 1} has no name")
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise ValueError(f"column name '{repeated[0]}' stands twice")
+
+
+def _read_csv(source: Path | bytes, separator: str) -> pd.DataFrame:
     # Arrow's reader is the fastest, and it refuses rows that are too long or too short.
-    table: pd.DataFrame = pd.read_csv(io.BytesIO(data), sep=separator, engine="pyarrow")
+    table: pd.DataFrame = pd.read_csv(_opened(source), sep=separator, engine="pyarrow")
     for name in table.columns:
         # Arrow gives text that is no UTF-8 as bytes.
-        if pd.api.types.infer_dtype(table[name], skipna=True) == "bytes":
+        if table[name].dtype == object and any(isinstance(v, bytes) for v in table[name]):
             raise ValueError(f"column '{name}' is no UTF-8 text")
     return table
 

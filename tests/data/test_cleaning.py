@@ -19,7 +19,7 @@ def table():
 
 
 def test_text_is_normalised_to_the_declared_spelling():
-    cleaned, (read, step) = clean_table(table(), ["normalise_text"], DECLARED)
+    cleaned, (read, step), _ = clean_table(table(), ["normalise_text"], DECLARED)
     assert cleaned["grade"].tolist()[:2] == ["Average", "Excellent"]
     assert cleaned["grade"].isna().sum() == 2
     assert cleaned["school"].dropna().tolist() == ["north", "north side", "x", "north"]
@@ -41,7 +41,7 @@ def test_each_step_reports_rows_cells_and_the_hash_after():
         "drop_duplicates",
         {"step": "drop_columns", "columns": ["school"]},
     ]
-    cleaned, lineage = clean_table(table(), steps, DECLARED)
+    cleaned, lineage, _ = clean_table(table(), steps, DECLARED)
     assert [(s.step, s.rows_before, s.rows_after) for s in lineage] == [
         ("read", 6, 6),
         ("normalise_text", 6, 6),
@@ -60,13 +60,13 @@ def test_each_step_reports_rows_cells_and_the_hash_after():
 def test_every_hash_is_that_of_the_table_at_that_point():
     steps = ["normalise_text", "drop_missing_target", {"step": "to_numeric", "columns": ["points"]}]
     for n in range(len(steps) + 1):
-        cleaned, lineage = clean_table(table(), steps[:n], Declared("grade", {}))
+        cleaned, lineage, _ = clean_table(table(), steps[:n], Declared("grade", {}))
         assert lineage[-1].sha256 == fingerprint_table(cleaned)
 
 
 def test_a_word_for_missing_may_be_declared_a_category():
     declared = Declared("grade", {"answer": ["none", "some"]})
-    cleaned, _ = clean_table(
+    cleaned, _, _ = clean_table(
         pd.DataFrame({"answer": [" NONE", "some"]}), ["normalise_text"], declared
     )
     assert cleaned["answer"].tolist() == ["none", "some"]

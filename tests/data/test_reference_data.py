@@ -12,7 +12,6 @@ from student_perf.errors import DataError
 from student_perf.experiment import prepare
 from student_perf.guards import label_noise_ceiling
 from student_perf.paths import PROJECT_DIR
-from student_perf.splits import duplicate_groups
 
 FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
 pytestmark = pytest.mark.skipif(
@@ -31,7 +30,7 @@ def test_entrance_exam_facts(compose_config, file):
     assert "Class_ X_Percentage" in data.features
     whole = data.features.assign(target=data.target)
     assert whole.duplicated().sum() == 44
-    groups = duplicate_groups(data.features)
+    groups = data.duplicate_groups
     assert groups.max() + 1 == 576
     labels = pd.Series(data.target).groupby(groups)
     contradictory = labels.nunique() > 1
