@@ -67,15 +67,16 @@ def prepare(config: ExperimentConfig) -> Prepared:
     steps = build_steps(config.preprocess)
     dataset = load_dataset(config.dataset)
     split = make_split(dataset, config.split)
-    contract = make_contract(dataset, split.development, config.dataset)
-    check_contract(dataset.features.iloc[split.development], contract)
+    development = dataset.features.iloc[split.development]
+    contract = make_contract(dataset, development, config.dataset)
+    check_contract(development, contract)
     preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
     return Prepared(
         dataset=dataset,
         split=split,
         contract=contract,
         pipeline=Pipeline([("preprocess", preprocess), ("model", estimator)]),
-        warnings=check_guards(dataset, split, config.dataset, config.guards),
+        warnings=check_guards(dataset, split, development, config.dataset, config.guards),
     )
 
 

@@ -26,14 +26,19 @@ _SOME_ROWS = 5000
 
 
 def check_guards(
-    dataset: Dataset, split: Split, config: DatasetConfig, guards: GuardsConfig
+    dataset: Dataset,
+    split: Split,
+    features: pd.DataFrame,
+    config: DatasetConfig,
+    guards: GuardsConfig,
 ) -> list[str]:
-    """Lines of the guards set to `warn` that found something. Raises DataError for `error`."""
-    rows = split.development
-    features = dataset.features.iloc[rows]
+    """Lines of the guards set to `warn` that found something. Raises DataError for `error`.
+
+    `features` are the development rows of the dataset's features.
+    """
     findings: dict[str, Callable[[], Iterator[str]]] = {
-        "disguised_column": lambda: _disguised(dataset, rows, config),
-        "leaking_feature": lambda: _leaking(dataset, rows),
+        "disguised_column": lambda: _disguised(dataset, features, config),
+        "leaking_feature": lambda: _leaking(dataset, features),
         "id_like": lambda: _id_like(features),
         "constant": lambda: _constant(features),
         "shared_rows": lambda: _shared(dataset, split),
@@ -92,32 +97,29 @@ def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
     return max(strengths)
 
 
-def _leaking(dataset: Dataset, rows: np.ndarray) -> Iterator[str]:
-    def strength(name: str, part: np.ndarray) -> float:
-        return feature_strength(
-            dataset.features[name].iloc[part], dataset.target[part], dataset.task
-        )
+def _leaking(dataset: Dataset, features: pd.DataFrame) -> Iterator[str]:
+    def strength(name: str, rows: pd.DataFrame) -> float:
+        return feature_strength(rows[name], dataset.target[rows.index], dataset.task)
 
     # A leak shows in some thousand rows; all rows are looked at only to confirm it.
-    some = rows[:: max(1, len(rows) // _SOME_ROWS)]
-    for name in map(str, dataset.features):
-        if strength(name, some) >= LEAK_STRENGTH and strength(name, rows) >= LEAK_STRENGTH:
+    some = features.iloc[:: max(1, len(features) // _SOME_ROWS)]
+    for name in map(str, features):
+        if strength(name, some) >= LEAK_STRENGTH and strength(name, features) >= LEAK_STRENGTH:
             yield (
                 f"column '{name}': determines the target '{dataset.target_name}' all but perfectly "
-                f"({strength(name, rows):.4f}, leaks start at {LEAK_STRENGTH}); add it to "
+                f"({strength(name, features):.4f}, leaks start at {LEAK_STRENGTH}); add it to "
                 "dataset.drop unless it is known before the target"
             )
 
 
-def _disguised(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Iterator[str]:
+def _disguised(dataset: Dataset, features: pd.DataFrame, config: DatasetConfig) -> Iterator[str]:
     """Features that repeat, under another name, a column the chosen setup leaves out."""
-    left_out = config.setups.get(config.setup or "", [])
-    for forbidden in left_out:
+    for forbidden in config.setups.get(config.setup or "", []):
         if forbidden not in dataset.dropped:
             continue
-        hidden = dataset.dropped[forbidden].iloc[rows]
-        for name in dataset.features:
-            if _same_information(dataset.features[name].iloc[rows], hidden):
+        hidden = dataset.dropped[forbidden].loc[features.index]
+        for name in features:
+            if _same_information(features[name], hidden):
                 yield (
                     f"column '{name}': is '{forbidden}' under another name, which setup "
                     f"{config.setup} leaves out; add it to dataset.drop"

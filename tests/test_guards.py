@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from student_perf.config import DatasetConfig, GuardsConfig, KFoldSplit
-from student_perf.data import Dataset
 from student_perf.errors import DataError
 from student_perf.guards import check_guards, feature_strength, label_noise_ceiling
 from student_perf.splits import make_split
@@ -25,7 +24,8 @@ CONFIG = DatasetConfig(
 
 
 def warnings_of(dataset, config=CONFIG, guards=WARN, split=KFOLD):
-    return check_guards(dataset, make_split(dataset, split), config, guards)
+    parts = make_split(dataset, split)
+    return check_guards(dataset, parts, dataset.features.iloc[parts.development], config, guards)
 
 
 def with_column(dataset, name, values):
@@ -120,6 +120,6 @@ def test_guards_look_at_development_rows_only(small_dataset):
     split = make_split(small_dataset, KFOLD)
     values = np.ones(60)
     values[split.test] = 2.0
-    assert isinstance(small_dataset, Dataset)
-    lines = check_guards(with_column(small_dataset, "c", values), split, CONFIG, WARN)
+    data = with_column(small_dataset, "c", values)
+    lines = check_guards(data, split, data.features.iloc[split.development], CONFIG, WARN)
     assert ["same value" in line for line in lines] == [True]

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -34,6 +35,18 @@ def test_readme_shows_what_the_default_run_prints(train):
     shown = readme.split("<!-- default-run -->\n```\n")[1].split("\n```")[0]
     printed = [line.rstrip() for line in train("tracking=off").out.splitlines()]
     assert printed[: len(shown.splitlines())] == shown.splitlines()
+
+
+def test_every_command_of_the_documentation_composes(compose_config):
+    text = (PROJECT_DIR / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(
+        r"^\.venv/bin/python -m student_perf\.train (.*?)(?:  +#.*)?$", text, re.M
+    )
+    assert len(commands) > 8
+    for command in commands:
+        words = [word for word in shlex.split(command) if "=" in word]
+        if "model.max_dept=3" not in words and "-m" not in command.split():
+            compose_config(*words)
 
 
 def test_hydra_and_the_log_leave_their_files(train, workspace):

@@ -64,9 +64,10 @@ class Violation:
         return f"column '{self.column}': {self.value} {self.rule}{where if self.count else ''}"
 
 
-def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Contract:
-    """Contract from the given rows and the declared categories and ranges, which come first."""
-    features = dataset.features.iloc[rows]
+def make_contract(dataset: Dataset, features: pd.DataFrame, config: DatasetConfig) -> Contract:
+    """Contract from the given rows of the dataset's features, and from the declared categories and
+    ranges, which come first.
+    """
     columns = {}
     for name in map(str, features.columns):
         column = features[name]

@@ -27,7 +27,7 @@ CONFIG = DatasetConfig(
 
 @pytest.fixture
 def contract(small_dataset):
-    return make_contract(small_dataset, np.arange(60), CONFIG)
+    return make_contract(small_dataset, small_dataset.features, CONFIG)
 
 
 def test_it_describes_the_rows_it_is_made_from(small_dataset, contract):
@@ -43,14 +43,16 @@ def test_it_describes_the_rows_it_is_made_from(small_dataset, contract):
 
 def test_only_the_given_rows_count(small_dataset):
     rows = np.flatnonzero(small_dataset.features["school"] == "north")
-    assert make_contract(small_dataset, rows, CONFIG).columns["school"].categories == ["north"]
+    assert make_contract(small_dataset, small_dataset.features.iloc[rows], CONFIG).columns[
+        "school"
+    ].categories == ["north"]
 
 
 def test_declared_facts_come_first(small_dataset):
     declared = replace(
         CONFIG, categories={"school": ["south", "north", "east"]}, ranges={"points": [-9, 9]}
     )
-    columns = make_contract(small_dataset, np.arange(60), declared).columns
+    columns = make_contract(small_dataset, small_dataset.features, declared).columns
     assert columns["school"].categories == ["south", "north", "east"]
     assert (columns["points"].lowest, columns["points"].highest) == (-9.0, 9.0)
 

@@ -63,3 +63,14 @@ def test_index_arrays_hash_by_value_and_boundary():
     assert fingerprint_arrays([np.array([1]), np.array([2])]) != fingerprint_arrays(
         [np.array([1, 2]), np.array([], dtype=int)]
     )
+
+
+def test_mlflows_own_digest_misses_a_shuffled_text_column():
+    from mlflow.data.pandas_dataset import from_pandas
+
+    rng = np.random.default_rng(0)
+    names = pd.Series([*rng.choice(["a", "b", "c"], 99), None], dtype="object")
+    table = pd.DataFrame({"x": range(100), "school": names})
+    shuffled = table.assign(school=rng.permutation(names))
+    assert from_pandas(table).digest == from_pandas(shuffled).digest
+    assert fingerprint_table(table) != fingerprint_table(shuffled)
