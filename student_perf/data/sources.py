@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,11 @@ def _read_openml(config: OpenmlDataset) -> pd.DataFrame:
     from sklearn.datasets import fetch_openml
 
     try:
-        fetched = fetch_openml(
-            data_id=config.openml_id, as_frame=True, data_home=config.cache, parser="auto"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one for each retry; the error below says it all
+            fetched = fetch_openml(
+                data_id=config.openml_id, as_frame=True, data_home=config.cache, parser="auto"
+            )
     except Exception as error:  # scikit-learn passes on whatever urllib or its parsers raise
         raise DataError(
             f"dataset.openml_id={config.openml_id}: cannot be had from OpenML "

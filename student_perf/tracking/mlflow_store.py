@@ -6,10 +6,11 @@ MLflow takes seconds to import, so this module imports it inside the functions t
 from __future__ import annotations
 
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ _ANSWER_SECONDS = 5
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
+_LONGEST_KEY = 250
+_REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
 _MODEL_PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pyarrow")
 _XGBOOST_PACKAGES = ("xgboost-cpu", "xgboost")
 
@@ -133,8 +136,9 @@ def _send(
             if model is not None:
                 _send_model(model, dataset, record.folder / CONTRACT_FILE)
     except Exception as error:
-        client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
-        client.set_terminated(run_id, "FAILED")
+        with suppress(Exception):  # a store that has gone away cannot be told either
+            client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
+            client.set_terminated(run_id, "FAILED")
         raise
     ended = int((record.ended or record.started) * 1000)
     client.set_terminated(run_id, record.status, end_time=ended)
@@ -161,7 +165,10 @@ def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
     from mlflow.entities import Param
 
     metrics = list(_iter_metrics(record))
-    params = [Param(key, value[:_LONGEST_PARAM]) for key, value in record.params.items()]
+    params = [
+        Param(_REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM])
+        for key, value in record.params.items()
+    ]
     # Nearly always one batch: it takes 1000 metrics and 100 params.
     n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
     for i in range(n_batches):

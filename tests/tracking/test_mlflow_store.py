@@ -83,6 +83,25 @@ def test_the_logged_model_loads_safely_and_answers_alike(tracked):
     assert all("==" in line for line in pinned.read_text().split())
 
 
+def test_column_names_in_param_keys_are_made_acceptable(tracked, tmp_path, grades):
+    _, client, _ = tracked
+    uri = load_record(tracked[0].record.folder).params["tracking.uri"]
+    path = tmp_path / "g.csv"
+    path.write_text(grades.read_text().replace("school", "school (%)"))
+    config = compose_config(
+        "model=dummy",
+        f"tracking.uri={uri}",
+        "tracking.experiment=keys",
+        "dataset=csv",
+        f"dataset.path={path}",
+        "dataset.target=grade",
+    )
+    config.composed["dataset"]["categories"] = {"school (%)": ["north", "south"]}
+    record = run_experiment(config, tmp_path / "run", Terminal(quiet=True)).record
+    params = client.get_run(record.mlflow_run_id).data.params
+    assert params["dataset.categories.school ___"] == "['north', 'south']"
+
+
 def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):
     def broken(*_args, **_kwargs):
         raise RuntimeError("out of memory")
