@@ -43,7 +43,9 @@ def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> P
 
 def installed_packages() -> dict[str, str]:
     """Version of every installed distribution, by name in alphabetical order."""
-    found = {dist.metadata["Name"]: dist.version for dist in distributions()}
+    # `dist.version` would parse the metadata a second time.
+    metadata = (dist.metadata for dist in distributions())
+    found = {entry["Name"]: entry["Version"] for entry in metadata}
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
