@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from sklearn.metrics import classification_report
 
+from student_perf.atomic import write_atomic
 from student_perf.config import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
@@ -26,7 +27,6 @@ from student_perf.tracking.record import (
     METRICS_FILE,
     MODEL_FILE,
     to_json,
-    write_text_atomic,
 )
 
 PREDICTIONS_FILE = "predictions.parquet"
@@ -44,10 +44,10 @@ def write_inputs(
     files are in .hydra/), what cleaning did, and the contract of the features.
     """
     text = OmegaConf.to_yaml(OmegaConf.create(config.composed))
-    write_text_atomic(folder / CONFIG_FILE, text)
+    write_atomic(folder / CONFIG_FILE, text)
     lineage = {"raw_sha256": dataset.raw_sha256, "steps": [asdict(s) for s in dataset.lineage]}
-    write_text_atomic(folder / LINEAGE_FILE, to_json(lineage))
-    write_text_atomic(folder / CONTRACT_FILE, contract.to_yaml())
+    write_atomic(folder / LINEAGE_FILE, to_json(lineage))
+    write_atomic(folder / CONTRACT_FILE, contract.to_yaml())
 
 
 def write_result(
@@ -59,18 +59,18 @@ def write_result(
     model: Any,
 ) -> None:
     """Everything a finished run holds besides its config, log and record."""
-    write_text_atomic(folder / METRICS_FILE, to_json(summary))
+    write_atomic(folder / METRICS_FILE, to_json(summary))
     predictions_table(dataset, result).to_parquet(
         folder / PREDICTIONS_FILE, index=False, compression="zstd"
     )
     packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
-    write_text_atomic(folder / PACKAGES_FILE, packages)
+    write_atomic(folder / PACKAGES_FILE, packages)
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
         counts = confusion_matrix(result.y_true, result.y_pred, len(dataset.classes))
         figure = confusion_figure(counts, dataset.classes, dataset.target_name, subtitle)
         _save_figure(figure, folder / CONFUSION_FILE)
-        write_text_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
+        write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
     else:
         figure = predicted_actual_figure(
             result.y_true, result.y_pred, dataset.target_name, subtitle

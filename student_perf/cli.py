@@ -77,7 +77,8 @@ def show_report(run: str) -> None:
     terminal.verdict(rows, objective)
     places = {"folder": str(record.folder)}
     if record.mlflow_run_id is not None:
-        places |= {"mlflow": f"run {record.mlflow_run_id}", "open": ui_command(default_store())}
+        store = record.params["tracking.uri"]
+        places |= {"mlflow": f"run {record.mlflow_run_id}", "open": ui_command(store)}
     terminal.places(places)
 
 

@@ -18,7 +18,7 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.errors import TrackingError, one_line
 from student_perf.evaluation import CVResult, cross_validate
-from student_perf.guards import check_guards, label_noise_ceiling
+from student_perf.guards import check_guards, label_noise_limit
 from student_perf.metric_names import metrics_of
 from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -44,7 +44,8 @@ class RunResult:
 @dataclass(frozen=True)
 class Prepared:
     """Everything that is settled before the first fit. `pipeline` is unfitted; `warnings` are the
-    findings of guards that were told to let them pass.
+    findings of guards that were told to let them pass; `noise_limit` is what contradictory rows
+    leave to any model.
     """
 
     dataset: Dataset
@@ -52,6 +53,7 @@ class Prepared:
     contract: Contract
     pipeline: Pipeline
     warnings: list[str]
+    noise_limit: float
 
     @property
     def estimator(self) -> BaseEstimator:
@@ -77,6 +79,7 @@ def prepare(config: ExperimentConfig) -> Prepared:
         contract=contract,
         pipeline=Pipeline([("preprocess", preprocess), ("model", estimator)]),
         warnings=check_guards(dataset, split, development, config.dataset, config.guards),
+        noise_limit=label_noise_limit(dataset),
     )
 
 
@@ -95,7 +98,7 @@ def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -
         rows = _metric_rows(result, baseline)
         model = _fit_final(prepared)
         write_result(folder, dataset, split, result, _summary(config, result, rows), model)
-        record.metrics = _logged_metrics(dataset, result, rows)
+        record.metrics = _logged_metrics(prepared, result, rows)
         record.finish()
     except BaseException as error:
         _record_failure(config, record, dataset, error)
@@ -114,7 +117,7 @@ def _show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepa
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "cleaning": _describe_cleaning(dataset),
-        "target": _describe_target(dataset),
+        "target": _describe_target(dataset, prepared.noise_limit),
         "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
         f"{len(split.test)} test rows set aside, unopened",
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
@@ -140,8 +143,7 @@ def _describe_cleaning(dataset: Dataset) -> str:
     )
 
 
-def _describe_target(dataset: Dataset) -> str:
-    limit = label_noise_ceiling(dataset)
+def _describe_target(dataset: Dataset, limit: float) -> str:
     if dataset.task == "regression":
         floor = f"; contradictory rows: RMSE of {limit:.3g} at least" if limit > 0 else ""
         return (
@@ -254,13 +256,13 @@ def _summary(
 
 
 def _logged_metrics(
-    dataset: Dataset, result: CVResult, rows: dict[str, MetricRow]
+    prepared: Prepared, result: CVResult, rows: dict[str, MetricRow]
 ) -> dict[str, float | list[float]]:
     """Metrics under their fixed names: means, spread and interval, the dummy's, and every fold."""
-    limit = "label_noise_ceiling" if dataset.classes else "label_noise_rmse_floor"
+    limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged: dict[str, float | list[float]] = {
         "fit_seconds": result.fit_seconds,
-        limit: label_noise_ceiling(dataset),
+        limit: prepared.noise_limit,
     }
     words = {"mean": "mean", "std": "std", "low": "ci95_low", "high": "ci95_high"}
     for name, row in rows.items():

@@ -1,7 +1,7 @@
 """Checks that run before any training: columns and splits that would make a score a lie.
 
-Each guard is `error`, `warn` or `off` in `guards.` of the config. They look at development rows
-only, so the reserved test rows stay unopened.
+Each guard is `error`, `warn` or `off` in `guards.` of the config. Guards of columns look at
+development rows only; `shared_rows` compares features of all sides. None reads a test row's target.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from student_perf.config import DatasetConfig, GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
+from student_perf.metrics import roc_auc
 from student_perf.splits import Split
 
 # One-hot columns of a target reach 1.000; the strongest honest feature known here, an earlier grade
@@ -56,9 +57,10 @@ def check_guards(
     return warnings
 
 
-def label_noise_ceiling(dataset: Dataset) -> float:
+def label_noise_limit(dataset: Dataset) -> float:
     """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
 
+    A fact about the whole table, the test rows included; no model and no choice depends on it.
     Rows with identical features get one answer; where their targets differ, the majority (or the
     mean) is the best there is.
     """
@@ -93,7 +95,8 @@ def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
         score = (
             values if numeric else pd.Series(positive).groupby(values.to_numpy()).transform("mean")
         )
-        strengths.append(_auc(np.asarray(score, dtype=np.float64), positive))
+        area = roc_auc(positive, np.asarray(score, dtype=np.float64))
+        strengths.append(max(area, 1 - area))
     return max(strengths)
 
 
@@ -171,14 +174,6 @@ def _shared(dataset: Dataset, split: Split) -> Iterator[str]:
             f"split: {known} held-out rows have the features of a training row; "
             "use split.keep_duplicates_together=true"
         )
-
-
-def _auc(score: np.ndarray, positive: np.ndarray) -> float:
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    u = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
-    area = float(u / (n_positive * n_negative))
-    return max(area, 1 - area)
 
 
 def _rank_correlation(values: pd.Series, y: np.ndarray) -> float:

@@ -36,8 +36,9 @@ def classification_scores(y_true: np.ndarray, probabilities: np.ndarray) -> dict
     """Every classification metric of `metric_names` by name.
 
     `y_true` holds codes 0..K-1, shape (n,); `probabilities` has shape (n, K), rows summing to 1.
-    Zero divisions count as 0 and classes absent from `y_true` are left out of macro averages, as
-    scikit-learn does by default. ROC AUC is NaN where a class is absent.
+    As in scikit-learn, zero divisions count as 0, macro averages run over the classes that are true
+    or predicted somewhere, and balanced accuracy over the true ones. ROC AUC is NaN where a class
+    is absent from `y_true`.
     """
     n_classes = probabilities.shape[1]
     counts = confusion_matrix(y_true, probabilities.argmax(axis=1), n_classes)
@@ -81,6 +82,20 @@ def scores(task: str, y_true: np.ndarray, output: np.ndarray) -> dict[str, float
     if task == "classification":
         return classification_scores(y_true, output)
     return regression_scores(y_true, output)
+
+
+def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve of `score` for the boolean `positive`, both of shape (n,).
+
+    It is the Mann-Whitney U statistic over n_positive * n_negative (Hanley and McNeil 1982); NaN
+    where one side is empty.
+    """
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if n_positive == 0 or n_negative == 0:
+        return float("nan")
+    u = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(u / (n_positive * n_negative))
 
 
 def fold_estimate(metric: str, values: np.ndarray, test_over_train: float) -> Estimate:
@@ -135,22 +150,10 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _roc_auc_ovr(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """Macro mean of one-vs-rest AUCs (for two classes: the AUC of the second).
-
-    The AUC is the Mann-Whitney U statistic over n_positive * n_negative (Hanley and McNeil 1982).
-    """
+    """Macro mean of one-vs-rest AUCs (for two classes: the AUC of the second)."""
     n_classes = probabilities.shape[1]
-    areas = []
-    for code in range(n_classes) if n_classes > 2 else (1,):
-        positive = y_true == code
-        n_positive = int(positive.sum())
-        n_negative = len(y_true) - n_positive
-        if n_positive == 0 or n_negative == 0:
-            return float("nan")
-        ranks = rankdata(probabilities[:, code])
-        u = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
-        areas.append(u / (n_positive * n_negative))
-    return float(np.mean(areas))
+    codes = range(n_classes) if n_classes > 2 else (1,)
+    return float(np.mean([roc_auc(y_true == code, probabilities[:, code]) for code in codes]))
 
 
 def _log_loss(y_true: np.ndarray, probabilities: np.ndarray) -> float:

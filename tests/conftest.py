@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from student_perf.config import ExperimentConfig, register_resolvers, validate
+from student_perf.config import DatasetConfig, ExperimentConfig, register_resolvers, validate
 from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 
@@ -90,6 +90,18 @@ def grades(tmp_path: Path) -> Path:
     path = tmp_path / "grades.csv"
     table.to_csv(path, index=False)
     return path
+
+
+SMALL_CONFIG = DatasetConfig(
+    name="small",
+    version="1",
+    source="test",
+    target="grade",
+    task="classification",
+    bands=None,
+    classes=None,
+    drop=[],
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from student_perf.paths import PACKAGE_DIR
 
 LEVELS = [
-    {"paths", "errors", "__init__"},
+    {"paths", "errors", "atomic", "__init__"},
     {"metric_names"},
     {"config"},
     {"data", "components", "metrics"},

@@ -4,26 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.config import DatasetConfig, GuardsConfig, KFoldSplit
+from student_perf.config import GuardsConfig, KFoldSplit
 from student_perf.errors import DataError
-from student_perf.guards import check_guards, feature_strength, label_noise_ceiling
+from student_perf.guards import check_guards, feature_strength, label_noise_limit
 from student_perf.splits import make_split
+from tests.conftest import SMALL_CONFIG
 
 KFOLD = KFoldSplit("kfold", 0.2, 0, True, 4)
 WARN = GuardsConfig(*["warn"] * 5)
-CONFIG = DatasetConfig(
-    name="small",
-    version="1",
-    source="test",
-    target="grade",
-    task="classification",
-    bands=None,
-    classes=None,
-    drop=[],
-)
 
 
-def warnings_of(dataset, config=CONFIG, guards=WARN, split=KFOLD):
+def warnings_of(dataset, config=SMALL_CONFIG, guards=WARN, split=KFOLD):
     parts = make_split(dataset, split)
     return check_guards(dataset, parts, dataset.features.iloc[parts.development], config, guards)
 
@@ -89,7 +80,7 @@ def test_identifiers_and_constants_are_named(small_dataset):
 def test_a_left_out_grade_under_another_name_is_found(small_dataset):
     rng = np.random.default_rng(0)
     g2 = pd.Series(rng.integers(0, 6, 60), name="G2")
-    setup = replace(CONFIG, setup="B", setups={"A": [], "B": ["G2"]})
+    setup = replace(SMALL_CONFIG, setup="B", setups={"A": [], "B": ["G2"]})
     data = replace(small_dataset, dropped=g2.to_frame())
     assert warnings_of(data, setup) == []
     for hidden in (g2 * 5.0, g2.map(lambda grade: f"g{grade}").astype("str")):
@@ -110,10 +101,10 @@ def test_label_noise_ceiling_by_hand(small_dataset):
     features = pd.DataFrame({"x": [1.0, 1.0, 1.0, 2.0, 2.0, 3.0]})
     target = np.array([0, 0, 1, 1, 0, 2])
     data = replace(small_dataset, features=features, target=target)
-    assert label_noise_ceiling(data) == pytest.approx((2 + 1 + 1) / 6)
+    assert label_noise_limit(data) == pytest.approx((2 + 1 + 1) / 6)
     numbers = replace(data, task="regression", target=target.astype(float), classes=())
     residuals = np.array([-1 / 3, -1 / 3, 2 / 3, 0.5, -0.5, 0])
-    assert label_noise_ceiling(numbers) == pytest.approx(np.sqrt((residuals**2).mean()))
+    assert label_noise_limit(numbers) == pytest.approx(np.sqrt((residuals**2).mean()))
 
 
 def test_guards_look_at_development_rows_only(small_dataset):
@@ -121,5 +112,5 @@ def test_guards_look_at_development_rows_only(small_dataset):
     values = np.ones(60)
     values[split.test] = 2.0
     data = with_column(small_dataset, "c", values)
-    lines = check_guards(data, split, data.features.iloc[split.development], CONFIG, WARN)
+    lines = check_guards(data, split, data.features.iloc[split.development], SMALL_CONFIG, WARN)
     assert ["same value" in line for line in lines] == [True]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
 import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
+from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn
 
+from student_perf.atomic import write_atomic
 from student_perf.config import ArchiveDataset
 from student_perf.data.files import parse_table, read_file
 from student_perf.data.fingerprint import fingerprint_table
@@ -42,9 +43,7 @@ def read_archive(config: ArchiveDataset) -> pd.DataFrame:
     table = parse_table(data, cached.name, config.separator, config.url)
     _verified(table, config, config.url)
     cached.parent.mkdir(parents=True, exist_ok=True)
-    draft = cached.with_name(f".{cached.name}.{os.getpid()}.tmp")
-    draft.write_bytes(data)
-    draft.replace(cached)
+    write_atomic(cached, data)
     return table
 
 
@@ -91,7 +90,8 @@ def _download(config: ArchiveDataset) -> bytes:
 
 def _progress() -> Progress:
     columns = (TextColumn("  downloading {task.description}"), DownloadColumn())
-    return Progress(*columns, transient=True, disable=not os.isatty(2))
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _member(data: bytes, member: str, config: ArchiveDataset) -> bytes:

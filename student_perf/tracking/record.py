@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from student_perf.atomic import write_atomic
 
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
@@ -46,7 +47,7 @@ class RunRecord:
     def save(self) -> None:
         """Replace `record.json` in one step."""
         content = asdict(self) | {"folder": str(self.folder)}
-        write_text_atomic(self.folder / RECORD_FILE, to_json(content))
+        write_atomic(self.folder / RECORD_FILE, to_json(content))
 
     def finish(self) -> None:
         """Mark the run as finished: everything it produces is in its folder."""
@@ -63,13 +64,6 @@ def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError where there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
-
-
-def write_text_atomic(path: Path, text: str) -> None:
-    """Write a whole file or nothing: a reader sees the old content or the new."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def to_json(content: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.config import DatasetConfig
 from student_perf.data.contract import (
     check_contract,
     contract_from_yaml,
@@ -12,22 +11,12 @@ from student_perf.data.contract import (
     make_contract,
 )
 from student_perf.errors import DataError
-
-CONFIG = DatasetConfig(
-    name="small",
-    version="1",
-    source="test",
-    target="grade",
-    task="classification",
-    bands=None,
-    classes=None,
-    drop=[],
-)
+from tests.conftest import SMALL_CONFIG
 
 
 @pytest.fixture
 def contract(small_dataset):
-    return make_contract(small_dataset, small_dataset.features, CONFIG)
+    return make_contract(small_dataset, small_dataset.features, SMALL_CONFIG)
 
 
 def test_it_describes_the_rows_it_is_made_from(small_dataset, contract):
@@ -43,14 +32,14 @@ def test_it_describes_the_rows_it_is_made_from(small_dataset, contract):
 
 def test_only_the_given_rows_count(small_dataset):
     rows = np.flatnonzero(small_dataset.features["school"] == "north")
-    assert make_contract(small_dataset, small_dataset.features.iloc[rows], CONFIG).columns[
+    assert make_contract(small_dataset, small_dataset.features.iloc[rows], SMALL_CONFIG).columns[
         "school"
     ].categories == ["north"]
 
 
 def test_declared_facts_come_first(small_dataset):
     declared = replace(
-        CONFIG, categories={"school": ["south", "north", "east"]}, ranges={"points": [-9, 9]}
+        SMALL_CONFIG, categories={"school": ["south", "north", "east"]}, ranges={"points": [-9, 9]}
     )
     columns = make_contract(small_dataset, small_dataset.features, declared).columns
     assert columns["school"].categories == ["south", "north", "east"]

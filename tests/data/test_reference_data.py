@@ -10,7 +10,7 @@ import pytest
 from student_perf.data import load_dataset
 from student_perf.errors import DataError
 from student_perf.experiment import prepare
-from student_perf.guards import label_noise_ceiling
+from student_perf.guards import label_noise_limit
 from student_perf.paths import PROJECT_DIR
 
 FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
@@ -35,7 +35,7 @@ def test_entrance_exam_facts(compose_config, file):
     labels = pd.Series(data.target).groupby(groups)
     contradictory = labels.nunique() > 1
     assert (contradictory.sum(), labels.size()[contradictory].sum()) == (42, 103)
-    assert round(label_noise_ceiling(data), 3) == 0.928
+    assert round(label_noise_limit(data), 3) == 0.928
 
 
 def test_the_dirtied_copy_cleans_to_673_rows(compose_config):

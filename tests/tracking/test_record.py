@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from student_perf.tracking.record import RunRecord, load_record, to_json, write_text_atomic
+from student_perf.tracking.record import RunRecord, load_record, to_json
 
 
 @pytest.fixture
@@ -30,16 +30,3 @@ def test_a_failure_keeps_its_line(record):
 def test_json_has_no_nan():
     text = to_json({"a": float("nan"), "b": [1.0, float("inf")], "c": {"d": 2}})
     assert json.loads(text) == {"a": None, "b": [1.0, None], "c": {"d": 2}}
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "f.txt"
-    write_text_atomic(path, "old")
-
-    def killed(self, *_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(type(path), "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write_text_atomic(path, "new")
-    assert path.read_text() == "old"
