@@ -75,6 +75,12 @@ class DatasetConfig:
     setup: str | None = None
     setups: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the classes are three or more grades, in an order that was declared."""
+        labels = self.bands.labels if self.bands is not None else self.classes
+        return self.task == "classification" and len(labels or ()) > 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class WooldridgeDataset(DatasetConfig):
@@ -273,7 +279,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     objective = _typed(ObjectiveConfig, composed["objective"], "objective")
     _check_dataset(dataset)
     _check_split(split)
-    _check_objective(objective, dataset.task)
+    _check_objective(objective, dataset)
     return ExperimentConfig(
         seed=composed["seed"],
         tags={str(key): str(value) for key, value in _mapping(composed, "tags").items()},
@@ -487,12 +493,18 @@ def _check_split(split: SplitConfig) -> None:
         raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
 
 
-def _check_objective(objective: ObjectiveConfig, task: str) -> None:
+def _check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
     direction = metric_direction(objective.metric)
-    if METRICS[objective.metric].task != task:
+    choices = ", ".join(metrics_of(dataset.task, dataset.ordered))
+    if METRICS[objective.metric].task != dataset.task:
         raise ConfigError(
             f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
-            f"dataset.task={task}; choose from {', '.join(metrics_of(task))}"
+            f"dataset.task={dataset.task}; choose from {choices}"
+        )
+    if METRICS[objective.metric].ordered and not dataset.ordered:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: needs three or more classes in order; name them "
+            f"as dataset.classes=[lowest,...,highest] or choose from {choices}"
         )
     if objective.direction != direction:
         raise ConfigError(

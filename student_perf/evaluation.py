@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,16 @@ from student_perf.data.dataset import Dataset
 from student_perf.metrics import Estimate, bootstrap_estimates, fold_estimate, scores
 from student_perf.splits import Split
 
+FoldInputs = Callable[[int], tuple[Any, Any]]
+
 
 @dataclass(frozen=True)
 class CVResult:
     """Held-out predictions of all folds, concatenated in fold order, and their scores.
 
     `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
-    `fold_scores[metric]` has shape (J,). `fit_seconds` is wall time over all folds.
+    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too where they were asked for.
+    `fit_seconds` is wall time over all folds.
     """
 
     task: str
@@ -33,6 +37,7 @@ class CVResult:
     y_true: np.ndarray
     output: np.ndarray
     fold_scores: dict[str, np.ndarray]
+    train_scores: dict[str, np.ndarray]
     estimates: dict[str, Estimate]
     fit_seconds: float
 
@@ -43,29 +48,74 @@ class CVResult:
 
 
 def cross_validate(
-    pipeline: BaseEstimator,
+    estimator: BaseEstimator,
     dataset: Dataset,
     split: Split,
     seed: int = 0,
-    on_fold: Callable[[int], None] | None = None,
+    *,
+    train_scores: bool = False,
+    inputs: FoldInputs | None = None,
+    on_fold: Callable[[int, dict[str, float]], None] | None = None,
 ) -> CVResult:
-    """Fit a clone of `pipeline` on each fold's training rows and score its validation rows.
+    """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
 
-    `seed` drives the bootstrap that gives a single fold its interval. `on_fold` is called with the
-    number of folds done.
+    `estimator` is the whole pipeline, or only its last step where `inputs` gives the preprocessed
+    training and validation rows of a fold by number. `train_scores` scores the rows of the fit
+    too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
+    interval. `on_fold` is called with the number of folds done and the fold's scores; what it
+    raises ends the evaluation.
     """
-    outputs, fold_scores = [], []
+    inputs = inputs or _raw_inputs(dataset, split)
+    outputs, fold_scores, on_train = [], [], []
     fit_seconds = 0.0
     for number, fold in enumerate(split.folds):
+        train, validation = inputs(number)
         started = time.perf_counter()
-        fitted = clone(pipeline).fit(dataset.features.iloc[fold.train], dataset.target[fold.train])
+        fitted = clone(estimator).fit(train, dataset.target[fold.train])
         fit_seconds += time.perf_counter() - started
-        output = predict(fitted, dataset, fold.validation)
+        output = predict(fitted, validation, dataset)
         outputs.append(output)
-        fold_scores.append(scores(dataset.task, dataset.target[fold.validation], output))
+        fold_scores.append(_scores(dataset, fold.validation, output))
+        if train_scores:
+            on_train.append(_scores(dataset, fold.train, predict(fitted, train, dataset)))
         if on_fold is not None:
-            on_fold(number + 1)
-    by_metric = {m: np.array([s[m] for s in fold_scores]) for m in fold_scores[0]}
+            on_fold(number + 1, fold_scores[-1])
+    return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)
+
+
+def predict(fitted: BaseEstimator, features: Any, dataset: Dataset) -> np.ndarray:
+    """Probabilities (n, K) with a column for every class of `dataset`, or numbers (n,).
+
+    A class that was absent from the training rows gets probability 0.
+    """
+    if dataset.task == "regression":
+        return np.asarray(fitted.predict(features), dtype=np.float64)
+    known = fitted.predict_proba(features)
+    if known.shape[1] == len(dataset.classes):
+        return np.asarray(known, dtype=np.float64)
+    probabilities = np.zeros((len(known), len(dataset.classes)))
+    probabilities[:, fitted.classes_] = known
+    return probabilities
+
+
+def _raw_inputs(dataset: Dataset, split: Split) -> FoldInputs:
+    def rows(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        fold = split.folds[number]
+        return dataset.features.iloc[fold.train], dataset.features.iloc[fold.validation]
+
+    return rows
+
+
+def _result(
+    dataset: Dataset,
+    split: Split,
+    outputs: list[np.ndarray],
+    fold_scores: list[dict[str, float]],
+    train_scores: list[dict[str, float]],
+    seed: int,
+    fit_seconds: float,
+) -> CVResult:
+    by_metric = _by_metric(fold_scores)
     row = np.concatenate([fold.validation for fold in split.folds])
     sizes = [len(fold.validation) for fold in split.folds]
     return CVResult(
@@ -75,22 +125,19 @@ def cross_validate(
         y_true=dataset.target[row],
         output=np.concatenate(outputs),
         fold_scores=by_metric,
+        train_scores=_by_metric(train_scores),
         estimates=_estimates(dataset, split, by_metric, outputs[0], seed),
         fit_seconds=fit_seconds,
     )
 
 
-def predict(fitted: BaseEstimator, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """Probabilities (n, K) with a column for every class, or numbers (n,), of the given rows.
+def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    return scores(dataset.task, dataset.target[rows], output, dataset.ordered)
 
-    A class that was absent from the training rows gets probability 0.
-    """
-    features: pd.DataFrame = dataset.features.iloc[rows]
-    if dataset.task == "regression":
-        return np.asarray(fitted.predict(features), dtype=np.float64)
-    probabilities = np.zeros((len(rows), len(dataset.classes)))
-    probabilities[:, fitted.classes_] = fitted.predict_proba(features)
-    return probabilities
+
+def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    names = of_folds[0] if of_folds else ()
+    return {name: np.array([one[name] for one in of_folds]) for name in names}
 
 
 def _estimates(
@@ -102,6 +149,6 @@ def _estimates(
 ) -> dict[str, Estimate]:
     if len(split.folds) == 1:
         y_true = dataset.target[split.folds[0].validation]
-        return bootstrap_estimates(dataset.task, y_true, first_output, seed)
+        return bootstrap_estimates(dataset.task, y_true, first_output, seed, dataset.ordered)
     ratio = float(np.mean([len(fold.validation) / len(fold.train) for fold in split.folds]))
     return {name: fold_estimate(name, values, ratio) for name, values in fold_scores.items()}

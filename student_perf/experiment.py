@@ -19,7 +19,6 @@ from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.errors import TrackingError, one_line
 from student_perf.evaluation import CVResult, cross_validate
 from student_perf.guards import check_guards, label_noise_limit
-from student_perf.metric_names import metrics_of
 from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.preprocess import build_preprocessor, build_steps
@@ -220,7 +219,9 @@ def _evaluate(
     dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
     baseline = cross_validate(dummy, dataset, split, config.seed)
     with terminal.folds(len(split.folds)) as on_fold:
-        result = cross_validate(prepared.pipeline, dataset, split, config.seed, on_fold)
+        result = cross_validate(
+            prepared.pipeline, dataset, split, config.seed, train_scores=True, on_fold=on_fold
+        )
     for metric, values in result.fold_scores.items():
         log.info("fold scores of %s: %s", metric, values.tolist())
     return result, baseline
@@ -238,8 +239,12 @@ def _fit_final(prepared: Prepared) -> BaseEstimator:
 
 def _metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:
     return {
-        name: {**asdict(result.estimates[name]), "dummy": baseline.estimates[name].mean}
-        for name in metrics_of(result.task)
+        name: {
+            **asdict(estimate),
+            "train": float(result.train_scores[name].mean()),
+            "dummy": baseline.estimates[name].mean,
+        }
+        for name, estimate in result.estimates.items()
     }
 
 
@@ -270,8 +275,10 @@ def _logged_metrics(
             value = row[key]
             if value is not None and np.isfinite(value):
                 logged[f"cv_{name}_{word}"] = value
-        if row["dummy"] is not None and np.isfinite(row["dummy"]):
-            logged[f"dummy_{name}_mean"] = row["dummy"]
+        for key in ("train", "dummy"):
+            value = row[key]
+            if value is not None and np.isfinite(value):
+                logged[f"{key}_{name}_mean"] = value
         logged[f"fold_{name}"] = result.fold_scores[name].tolist()
     return logged
 

@@ -19,13 +19,16 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """One metric; `lowest` and `highest` bound its values and so its intervals."""
+    """One metric; `lowest` and `highest` bound its values and so its intervals. `ordered` ones need
+    three or more classes with an order.
+    """
 
     label: str
     task: Task
     direction: Direction = "maximize"
     lowest: float = 0.0
     highest: float = 1.0
+    ordered: bool = False
 
 
 _INF = float("inf")
@@ -41,9 +44,21 @@ METRICS: dict[str, MetricInfo] = {
     "f1_weighted": MetricInfo("F1 (weighted)", "classification"),
     "roc_auc_ovr": MetricInfo("ROC AUC (one vs rest)", "classification"),
     "log_loss": MetricInfo("log loss", "classification", "minimize", 0.0, _INF),
+    "brier_score": MetricInfo("Brier score", "classification", "minimize", 0.0, 2.0),
+    "quadratic_weighted_kappa": MetricInfo(
+        "kappa (quadratic)", "classification", lowest=-1.0, ordered=True
+    ),
+    "mean_absolute_grade_error": MetricInfo(
+        "MAE in grades", "classification", "minimize", 0.0, _INF, ordered=True
+    ),
+    "adjacent_accuracy": MetricInfo("within one grade", "classification", ordered=True),
+    "ranked_probability_score": MetricInfo(
+        "ranked prob. score", "classification", "minimize", ordered=True
+    ),
     "root_mean_squared_error": MetricInfo("RMSE", "regression", "minimize", 0.0, _INF),
     "mean_absolute_error": MetricInfo("MAE", "regression", "minimize", 0.0, _INF),
     "r2": MetricInfo("R2", "regression", "maximize", -_INF, 1.0),
+    "spearman": MetricInfo("Spearman's rho", "regression", "maximize", -1.0, 1.0),
 }
 
 DEFAULT_METRIC: dict[str, str] = {
@@ -52,9 +67,13 @@ DEFAULT_METRIC: dict[str, str] = {
 }
 
 
-def metrics_of(task: str) -> list[str]:
+def metrics_of(task: str, ordered: bool = False) -> list[str]:
     """Names of the metrics of a task, in the order in which they are shown."""
-    return [name for name, info in METRICS.items() if info.task == task]
+    return [
+        name
+        for name, info in METRICS.items()
+        if info.task == task and (ordered or not info.ordered)
+    ]
 
 
 def default_metric(task: str) -> str:

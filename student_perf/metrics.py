@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata, t
+from scipy.special import stdtrit
+from scipy.stats import rankdata
 
 from student_perf.metric_names import METRICS
 
@@ -32,16 +33,12 @@ def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> 
     return counts.reshape(n_classes, n_classes)
 
 
-def classification_scores(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Every classification metric of `metric_names` by name.
+def label_scores(counts: np.ndarray) -> dict[str, float]:
+    """Metrics that need labels only, from a confusion matrix of shape (K, K).
 
-    `y_true` holds codes 0..K-1, shape (n,); `probabilities` has shape (n, K), rows summing to 1.
     As in scikit-learn, zero divisions count as 0, macro averages run over the classes that are true
-    or predicted somewhere, and balanced accuracy over the true ones. ROC AUC is NaN where a class
-    is absent from `y_true`.
+    or predicted somewhere, and balanced accuracy over the true ones.
     """
-    n_classes = probabilities.shape[1]
-    counts = confusion_matrix(y_true, probabilities.argmax(axis=1), n_classes)
     hits = np.diag(counts).astype(np.float64)
     support, predicted = counts.sum(axis=1), counts.sum(axis=0)
     precision = _ratio(hits, predicted)
@@ -58,15 +55,57 @@ def classification_scores(y_true: np.ndarray, probabilities: np.ndarray) -> dict
         "precision_weighted": float(precision @ weights),
         "recall_weighted": float(recall @ weights),
         "f1_weighted": float(f1 @ weights),
-        "roc_auc_ovr": _roc_auc_ovr(y_true, probabilities),
-        "log_loss": _log_loss(y_true, probabilities),
     }
+
+
+def grade_scores(counts: np.ndarray) -> dict[str, float]:
+    """Metrics of classes with an order, lowest first, from a confusion matrix of shape (K, K).
+
+    Cohen's kappa with quadratic weights (Cohen 1968), NaN where truth and prediction are one and
+    the same class; the mean number of grades between prediction and truth; the share of rows that
+    are at most one grade off.
+    """
+    n = counts.sum()
+    grades = np.arange(len(counts))
+    distance = np.abs(grades[:, None] - grades[None, :])
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
+    by_chance = (distance**2 * expected).sum()
+    observed = (distance**2 * counts).sum()
+    return {
+        "quadratic_weighted_kappa": float(1 - observed / by_chance) if by_chance else float("nan"),
+        "mean_absolute_grade_error": float((distance * counts).sum() / n),
+        "adjacent_accuracy": float(counts[distance <= 1].sum() / n),
+    }
+
+
+def classification_scores(
+    y_true: np.ndarray, probabilities: np.ndarray, ordered: bool = False
+) -> dict[str, float]:
+    """Every classification metric of `metric_names` by name.
+
+    `y_true` holds codes 0..K-1, shape (n,); `probabilities` has shape (n, K), rows summing to 1;
+    `ordered` adds the metrics of classes with an order, lowest first. ROC AUC is NaN where a class
+    is absent from `y_true`.
+    """
+    n_classes = probabilities.shape[1]
+    counts = confusion_matrix(y_true, probabilities.argmax(axis=1), n_classes)
+    true_class = probabilities[np.arange(len(y_true)), y_true]
+    result = label_scores(counts) | {
+        "roc_auc_ovr": _roc_auc_ovr(y_true, probabilities),
+        "log_loss": _log_loss(true_class),
+        "brier_score": _brier_score(true_class, probabilities),
+    }
+    if ordered:
+        result |= grade_scores(counts)
+        result["ranked_probability_score"] = _ranked_probability_score(y_true, probabilities)
+    return result
 
 
 def regression_scores(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
     """Every regression metric of `metric_names` by name; both arrays have shape (n,).
 
-    R2 is NaN for fewer than two rows or a constant `y_true`, where it is not defined.
+    R2 and Spearman's rank correlation are NaN for fewer than two rows or a constant `y_true`, where
+    they are not defined; the correlation also for a constant `y_pred`.
     """
     errors = y_true - y_pred
     spread = float(((y_true - y_true.mean()) ** 2).sum())
@@ -74,13 +113,16 @@ def regression_scores(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float
         "root_mean_squared_error": float(np.sqrt((errors**2).mean())),
         "mean_absolute_error": float(np.abs(errors).mean()),
         "r2": float(1 - (errors**2).sum() / spread) if spread > 0 else float("nan"),
+        "spearman": _spearman(y_true, y_pred),
     }
 
 
-def scores(task: str, y_true: np.ndarray, output: np.ndarray) -> dict[str, float]:
+def scores(
+    task: str, y_true: np.ndarray, output: np.ndarray, ordered: bool = False
+) -> dict[str, float]:
     """Metrics of a task; `output` is what `evaluation.predict` returns for it."""
     if task == "classification":
-        return classification_scores(y_true, output)
+        return classification_scores(y_true, output, ordered)
     return regression_scores(y_true, output)
 
 
@@ -107,23 +149,28 @@ def fold_estimate(metric: str, values: np.ndarray, test_over_train: float) -> Es
     """
     mean, std = float(values.mean()), float(values.std(ddof=1))
     width = std * np.sqrt(1 / len(values) + test_over_train)
-    width *= float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    width *= float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     return _within_bounds(metric, mean, std, mean - width, mean + width)
 
 
 def bootstrap_estimates(
-    task: str, y_true: np.ndarray, output: np.ndarray, seed: int, n_resamples: int = 1000
+    task: str,
+    y_true: np.ndarray,
+    output: np.ndarray,
+    seed: int,
+    ordered: bool = False,
+    n_resamples: int = 1000,
 ) -> dict[str, Estimate]:
     """Metrics of a single validation part with percentile intervals over resampled rows.
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
     """
-    observed = scores(task, y_true, output)
+    observed = scores(task, y_true, output, ordered)
     rng = np.random.default_rng(seed)
     draws: dict[str, list[float]] = {name: [] for name in observed}
     for _ in range(n_resamples):
         rows = rng.integers(0, len(y_true), len(y_true))
-        for name, value in scores(task, y_true[rows], output[rows]).items():
+        for name, value in scores(task, y_true[rows], output[rows], ordered).items():
             draws[name].append(value)
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     return {
@@ -156,7 +203,31 @@ def _roc_auc_ovr(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean([roc_auc(y_true == code, probabilities[:, code]) for code in codes]))
 
 
-def _log_loss(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    eps = np.finfo(probabilities.dtype).eps
-    true_class = probabilities[np.arange(len(y_true)), y_true]
+def _log_loss(true_class: np.ndarray) -> float:
+    eps = np.finfo(true_class.dtype).eps
     return float(-np.log(np.clip(true_class, eps, 1 - eps)).mean())
+
+
+def _brier_score(true_class: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared distance of the probabilities to the truth, over both classes halved, as
+    scikit-learn does (Brier 1950).
+    """
+    distance = (probabilities**2).sum(axis=1) - 2 * true_class + 1
+    return float(distance.mean()) / (2 if probabilities.shape[1] == 2 else 1)
+
+
+def _ranked_probability_score(y_true: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared distance of cumulative probabilities to the truth's, over K - 1 thresholds
+    (Epstein 1969; 0 is perfect, 1 the worst).
+    """
+    n_thresholds = probabilities.shape[1] - 1
+    cumulative = probabilities.cumsum(axis=1)[:, :-1]
+    reached = y_true[:, None] <= np.arange(n_thresholds)
+    return float(((cumulative - reached) ** 2).mean())
+
+
+def _spearman(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    ranks = rankdata(np.stack([y_true, y_pred]), axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    norms = np.sqrt((ranks**2).sum(axis=1))
+    return float(ranks[0] @ ranks[1] / norms.prod()) if norms.all() else float("nan")

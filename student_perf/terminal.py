@@ -61,7 +61,7 @@ class Terminal:
             self.console.print(text, soft_wrap=False)
 
     @contextmanager
-    def folds(self, total: int) -> Iterator[Callable[[int], None] | None]:
+    def folds(self, total: int) -> Iterator[Callable[[int, object], None] | None]:
         """Progress bar over folds; yields the callback that moves it, None where none is shown."""
         if not self.console.is_terminal or self.console.quiet:
             yield None
@@ -74,17 +74,18 @@ class Terminal:
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
             bar = progress.add_task("folds", total=total)
-            yield lambda done: progress.update(bar, completed=done)
+            yield lambda done, _: progress.update(bar, completed=done)
 
     def metrics(self, rows: dict[str, MetricRow], objective: str, heading: str) -> None:
         """Table of metrics with uncertainty beside the dummy baseline; the objective stands out.
 
-        `rows` maps a metric to its `mean`, `std`, `low`, `high` and `dummy`.
+        `rows` maps a metric to its `mean`, `std`, `low`, `high`, the mean over the `train` rows of
+        each fold, and `dummy`.
         """
-        table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
+        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
         table.add_column("")
         table.add_column(heading, no_wrap=True)
-        for column in ("mean", "std", "95 % interval", "dummy"):
+        for column in ("mean", "std", "95 % interval", "train", "dummy"):
             table.add_column(column, justify="right", no_wrap=True)
         for name, row in rows.items():
             decides = name == objective
@@ -94,6 +95,7 @@ class Terminal:
                 format_number(row["mean"]),
                 format_number(row["std"]),
                 f"{format_number(row['low'])} to {format_number(row['high'])}",
+                format_number(row.get("train")),
                 format_number(row["dummy"]),
                 style="bold" if decides else "",
             )

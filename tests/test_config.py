@@ -22,6 +22,7 @@ NEEDS = {
     "r2": ["dataset=econmath_score"],
     "rmse": ["dataset=econmath_score"],
     "mae": ["dataset=econmath_score"],
+    "spearman": ["dataset=econmath_score"],
 }
 
 

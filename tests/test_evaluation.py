@@ -93,15 +93,59 @@ def test_a_single_part_gets_its_interval_from_its_rows(small_dataset, pipeline):
 def test_a_class_absent_from_training_gets_probability_zero(small_dataset):
     rows = np.flatnonzero(small_dataset.target != 1)
     fitted = DummyClassifier().fit(small_dataset.features.iloc[rows], small_dataset.target[rows])
-    output = predict(fitted, small_dataset, np.arange(4))
+    output = predict(fitted, small_dataset.features.head(4), small_dataset)
     np.testing.assert_array_equal(output, [[0.5, 0, 0.5]] * 4)
 
 
 def test_on_fold_counts_up(small_dataset):
-    calls: list[int] = []
+    calls: list[tuple[int, float]] = []
     split = make_split(small_dataset, CONFIGS[1])
-    cross_validate(DummyClassifier(), small_dataset, split, on_fold=calls.append)
-    assert calls == [1, 2, 3, 4]
+    result = cross_validate(
+        DummyClassifier(),
+        small_dataset,
+        split,
+        on_fold=lambda done, scores: calls.append((done, scores["log_loss"])),
+    )
+    assert calls == list(enumerate(result.fold_scores["log_loss"], start=1))
+
+
+def test_what_on_fold_raises_ends_the_evaluation(small_dataset):
+    done: list[int] = []
+
+    def stop(number, scores):
+        done.append(number)
+        if number == 2:
+            raise StopIteration
+
+    split = make_split(small_dataset, CONFIGS[1])
+    with pytest.raises(StopIteration):
+        cross_validate(DummyClassifier(), small_dataset, split, on_fold=stop)
+    assert done == [1, 2]
+
+
+def test_train_scores_are_those_of_the_rows_of_the_fit(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[1])
+    result = cross_validate(pipeline, small_dataset, split, train_scores=True)
+    for number, fold in enumerate(split.folds):
+        rows = small_dataset.features.iloc[fold.train]
+        fitted = clone(pipeline).fit(rows, small_dataset.target[fold.train])
+        expected = fitted.score(rows, small_dataset.target[fold.train])
+        assert result.train_scores["accuracy"][number] == expected
+    assert cross_validate(pipeline, small_dataset, split).train_scores == {}
+
+
+def test_given_inputs_the_last_step_alone_gives_the_same(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[1])
+
+    def inputs(number):
+        fold = split.folds[number]
+        step = clone(pipeline.named_steps["preprocess"])
+        train = step.fit_transform(small_dataset.features.iloc[fold.train])
+        return train, step.transform(small_dataset.features.iloc[fold.validation])
+
+    whole = cross_validate(pipeline, small_dataset, split)
+    last = cross_validate(pipeline.named_steps["model"], small_dataset, split, inputs=inputs)
+    np.testing.assert_array_equal(whole.output, last.output)
 
 
 def test_numbers_are_predicted_as_numbers(small_dataset):

@@ -17,6 +17,7 @@ def test_every_named_metric_is_computed_and_no_other(task):
     y_true = np.array([0, 1, 2, 2])
     output = np.eye(3)[y_true] if task == "classification" else y_true + 0.5
     assert list(scores(task, y_true, output)) == metrics_of(task)
+    assert list(scores(task, y_true, output, True)) == metrics_of(task, ordered=True)
 
 
 def test_default_metric_belongs_to_its_task():
@@ -25,6 +26,7 @@ def test_default_metric_belongs_to_its_task():
 
 def test_losses_are_minimised_and_scores_maximised():
     losses = {name for name in METRICS if name.endswith(("loss", "error"))}
+    losses |= {"brier_score", "ranked_probability_score"}
     assert {name for name in METRICS if metric_direction(name) == "minimize"} == losses
 
 

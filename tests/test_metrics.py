@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import spearmanr, t
 from sklearn import metrics as reference
 
 from student_perf.metrics import (
@@ -38,6 +38,7 @@ def test_classification_scores_are_scikit_learns(n_classes, seed, ties):
             "accuracy": reference.accuracy_score(y, hard),
             "balanced_accuracy": reference.balanced_accuracy_score(y, hard),
             "log_loss": reference.log_loss(y, p),
+            "brier_score": reference.brier_score_loss(y, p if n_classes > 2 else p[:, 1]),
             "roc_auc_ovr": reference.roc_auc_score(
                 y, p if n_classes > 2 else p[:, 1], multi_class="ovr"
             ),
@@ -50,6 +51,34 @@ def test_classification_scores_are_scikit_learns(n_classes, seed, ties):
     assert got.keys() == expected.keys()
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, abs=1e-13), name
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_of_grades_are_those_of_independent_computations(n_classes, seed):
+    y, p = draw(n_classes, 57, seed)
+    hard = p.argmax(axis=1)
+    got = classification_scores(y, p, ordered=True)
+    kappa = reference.cohen_kappa_score(y, hard, weights="quadratic")
+    assert got["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-13)
+    mae = reference.mean_absolute_error(y, hard)
+    assert got["mean_absolute_grade_error"] == pytest.approx(mae, abs=1e-13)
+    assert got["adjacent_accuracy"] == np.mean(
+        [abs(a - b) <= 1 for a, b in zip(y, hard, strict=True)]
+    )
+    # The ranked probability score is the mean Brier score of the K - 1 questions "at most k?".
+    questions = [
+        reference.brier_score_loss(y <= k, np.clip(p[:, : k + 1].sum(axis=1), 0, 1))
+        for k in range(n_classes - 1)
+    ]
+    assert got["ranked_probability_score"] == pytest.approx(np.mean(questions), abs=1e-13)
+
+
+def test_kappa_of_a_single_class_is_not_defined():
+    p = np.eye(3)[[1, 1, 1]]
+    assert np.isnan(
+        classification_scores(np.array([1, 1, 1]), p, ordered=True)["quadratic_weighted_kappa"]
+    )
 
 
 def test_classes_never_seen_or_never_predicted_count_as_scikit_learn_does():
@@ -78,10 +107,15 @@ def test_regression_scores_are_scikit_learns(seed):
     expected = reference.mean_absolute_error(y, predicted)
     assert got["mean_absolute_error"] == pytest.approx(expected, rel=1e-14)
     assert got["r2"] == pytest.approx(reference.r2_score(y, predicted), rel=1e-13)
+    y, predicted = np.round(y), np.round(predicted)  # with ties
+    expected = spearmanr(y, predicted).statistic
+    assert regression_scores(y, predicted)["spearman"] == pytest.approx(expected, rel=1e-13)
 
 
 def test_r2_of_a_constant_target_is_not_defined():
-    assert np.isnan(regression_scores(np.ones(3), np.arange(3.0))["r2"])
+    got = regression_scores(np.ones(3), np.arange(3.0))
+    assert np.isnan(got["r2"])
+    assert np.isnan(got["spearman"])
 
 
 def test_fold_interval_by_the_corrected_variance():

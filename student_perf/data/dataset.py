@@ -28,7 +28,7 @@ class Dataset:
     `classes` (int64), or the numbers to predict (float64, then `classes` is empty). `sha256` is the
     hash of features and target, `raw_sha256` that of the file's bytes where there is a file.
     `lineage` tells what reading and each cleaning step left; `dropped` keeps the columns of
-    `dataset.drop`, by which rows may still be grouped.
+    `dataset.drop`, by which rows may still be grouped; `ordered` says that the classes are grades.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Dataset:
     raw_sha256: str | None = None
     lineage: tuple[LineageStep, ...] = ()
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ordered: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -109,6 +110,7 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         raw_sha256=raw_fingerprint(config),
         lineage=lineage,
         dropped=table[config.drop],
+        ordered=config.ordered,
     )
 
 
