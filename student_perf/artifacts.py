@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
 from matplotlib.figure import Figure
-from omegaconf import OmegaConf
 from sklearn.metrics import classification_report
 
 from student_perf.atomic import write_atomic
@@ -26,6 +28,7 @@ from student_perf.tracking.record import (
     CONTRACT_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    RunRecord,
     to_json,
 )
 
@@ -43,8 +46,7 @@ def write_inputs(
     """What the run starts from: the composed config with every interpolation resolved (Hydra's own
     files are in .hydra/), what cleaning did, and the contract of the features.
     """
-    text = OmegaConf.to_yaml(OmegaConf.create(config.composed))
-    write_atomic(folder / CONFIG_FILE, text)
+    write_atomic(folder / CONFIG_FILE, _config_text(config))
     lineage = {"raw_sha256": dataset.raw_sha256, "steps": [asdict(s) for s in dataset.lineage]}
     write_atomic(folder / LINEAGE_FILE, to_json(lineage))
     write_atomic(folder / CONTRACT_FILE, contract.to_yaml())
@@ -60,9 +62,7 @@ def write_result(
 ) -> None:
     """Everything a finished run holds besides its config, log and record."""
     write_atomic(folder / METRICS_FILE, to_json(summary))
-    predictions_table(dataset, result).to_parquet(
-        folder / PREDICTIONS_FILE, index=False, compression="zstd"
-    )
+    _write_predictions(folder, dataset, result)
     packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
     write_atomic(folder / PACKAGES_FILE, packages)
     subtitle = _subtitle(dataset, split)
@@ -79,19 +79,54 @@ def write_result(
     save_model(model, folder / MODEL_FILE)
 
 
-def predictions_table(dataset: Dataset, result: CVResult) -> pd.DataFrame:
+def write_trial(
+    record: RunRecord,
+    config: ExperimentConfig,
+    result: CVResult | None = None,
+    dataset: Dataset | None = None,
+) -> None:
+    """The files of a trial: its config when it starts, its predictions when it has finished.
+
+    The record is written last each time, so a finished one has all its files.
+    """
+    if result is None or dataset is None:
+        record.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(record.folder / CONFIG_FILE, _config_text(config))
+        record.save()
+        return
+    _write_predictions(record.folder, dataset, result)
+    record.finish()
+
+
+def predictions_table(dataset: Dataset, result: CVResult) -> pa.Table:
     """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
     probability of each as `proba_<label>`.
     """
-    table = pd.DataFrame({"row": result.row.astype("int32"), "fold": result.fold.astype("int16")})
+    columns: dict[str, Any] = {
+        "row": result.row.astype(np.int32),
+        "fold": result.fold.astype(np.int16),
+    }
     if dataset.task == "regression":
-        return table.assign(y_true=result.y_true, y_pred=result.y_pred)
-    labels = pd.Index([str(label) for label in dataset.classes])
-    table["y_true"] = pd.Categorical.from_codes(result.y_true, labels, ordered=True)
-    table["y_pred"] = pd.Categorical.from_codes(result.y_pred, labels, ordered=True)
-    for code, label in enumerate(labels):
-        table[f"proba_{label}"] = result.output[:, code]
-    return table
+        return pa.table(columns | {"y_true": result.y_true, "y_pred": result.y_pred})
+    labels = pa.array([str(label) for label in dataset.classes])
+    for name, codes in (("y_true", result.y_true), ("y_pred", result.y_pred)):
+        columns[name] = pa.DictionaryArray.from_arrays(
+            pa.array(codes.astype(np.int32)), labels, ordered=True
+        )
+    for code, label in enumerate(dataset.classes):
+        columns[f"proba_{label}"] = np.ascontiguousarray(result.output[:, code])
+    return pa.table(columns)
+
+
+def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None:
+    table = predictions_table(dataset, result)
+    pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
+
+
+def _config_text(config: ExperimentConfig) -> str:
+    # The C emitter takes a tenth of the time of OmegaConf.to_yaml.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True)
 
 
 def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:

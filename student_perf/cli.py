@@ -28,11 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ui.add_argument("--port", type=int, default=5000)
     report = commands.add_parser("report", help="show the result of a finished run again")
     report.add_argument("run", nargs="?", default="latest", help="a run folder, or: latest")
+    sync = commands.add_parser("sync", help="send what a sweep recorded and MLflow lacks")
+    sync.add_argument("folder", nargs="?", help="a sweep's folder; default: all of them")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "ui":
             return open_ui(chosen.store or default_store(), chosen.port)
-        show_report(chosen.run)
+        if chosen.command == "sync":
+            sync_sweeps(chosen.folder)
+        else:
+            show_report(chosen.run)
     except KeyboardInterrupt:
         return 130
     except StudentPerfError as error:
@@ -80,6 +85,24 @@ def show_report(run: str) -> None:
         store = record.params["tracking.uri"]
         places |= {"mlflow": f"run {record.mlflow_run_id}", "open": ui_command(store)}
     terminal.places(places)
+
+
+def sync_sweeps(folder: str | None) -> None:
+    """Send the runs of one sweep, or of all, that are not in MLflow yet. Raises TrackingError."""
+    from student_perf.config import TrackingConfig
+    from student_perf.tracking.publisher import publish_sweep
+
+    if folder is not None and not (Path(folder) / RECORD_FILE).is_file():
+        raise ConfigError(f"{folder}: holds no {RECORD_FILE}; name the folder of a sweep")
+    found = [Path(folder)] if folder else sorted((workspace() / "multirun").glob("*"))
+    for one in found:
+        if not (one / RECORD_FILE).is_file():
+            continue
+        params = load_record(one).params
+        if params["tracking.enabled"] == "True":
+            uri, experiment = params["tracking.uri"], params["tracking.experiment"]
+            n_sent = publish_sweep(one, TrackingConfig(True, uri, experiment))
+            print(f"{one.name}: {n_sent} trials in {uri}")
 
 
 def latest_record() -> RunRecord:

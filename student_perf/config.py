@@ -276,7 +276,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     dataset = _variant(composed, "dataset", "source", SOURCES)
     split = _variant(composed, "split", "kind", SPLITS)
     guards = _guards(_mapping(composed, "guards"))
-    objective = _typed(ObjectiveConfig, composed["objective"], "objective")
+    objective = typed_node(ObjectiveConfig, composed["objective"], "objective")
     _check_dataset(dataset)
     _check_split(split)
     _check_objective(objective, dataset)
@@ -287,7 +287,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
         split=split,
         guards=guards,
         objective=objective,
-        tracking=_typed(TrackingConfig, composed["tracking"], "tracking"),
+        tracking=typed_node(TrackingConfig, composed["tracking"], "tracking"),
         preprocess=_mapping(composed, "preprocess"),
         model=_mapping(composed, "model"),
         composed=composed,
@@ -371,10 +371,11 @@ def _variant(
         raise ConfigError(
             f"{group}.{switch}={chosen}: no such {switch}; {suggest(str(chosen), schemas)}"
         )
-    return _typed(schemas[str(chosen)], node, group)
+    return typed_node(schemas[str(chosen)], node, group)
 
 
-def _typed(schema: type[T], node: Any, path: str) -> T:
+def typed_node(schema: type[T], node: Any, path: str) -> T:
+    """A plain node as the dataclass `schema`; raises ConfigError naming the key below `path`."""
     assert is_dataclass(schema)
     hints = typing.get_type_hints(schema)
     if not isinstance(node, dict):
@@ -394,7 +395,7 @@ def _converted(hint: Any, value: Any, path: str) -> Any:
     if isinstance(hint, UnionType):
         return None if value is None else _converted(choices[0], value, path)
     if isinstance(hint, type) and is_dataclass(hint):
-        return _typed(hint, value, path)
+        return typed_node(hint, value, path)
     if typing.get_origin(hint) is dict and isinstance(value, dict):
         return value
     if typing.get_origin(hint) is list and isinstance(value, list):
@@ -432,7 +433,7 @@ def _guards(node: Mapping[str, Any]) -> GuardsConfig:
                 f"guards.{name}={_shown(level)}: must be error, warn or off; "
                 f"{suggest(str(level), _GUARD_LEVELS)}"
             )
-    return _typed(GuardsConfig, levels, "guards")
+    return typed_node(GuardsConfig, levels, "guards")
 
 
 def _check_dataset(dataset: DatasetConfig) -> None:

@@ -150,5 +150,7 @@ def _estimates(
     if len(split.folds) == 1:
         y_true = dataset.target[split.folds[0].validation]
         return bootstrap_estimates(dataset.task, y_true, first_output, seed, dataset.ordered)
-    ratio = float(np.mean([len(fold.validation) / len(fold.train) for fold in split.folds]))
-    return {name: fold_estimate(name, values, ratio) for name, values in fold_scores.items()}
+    return {
+        name: fold_estimate(name, values, split.test_over_train)
+        for name, values in fold_scores.items()
+    }

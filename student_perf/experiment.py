@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,19 @@ from student_perf.artifacts import write_inputs, write_result
 from student_perf.config import ExperimentConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
+from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.errors import TrackingError, one_line
-from student_perf.evaluation import CVResult, cross_validate
+from student_perf.evaluation import CVResult, cross_validate, predict
 from student_perf.guards import check_guards, label_noise_limit
-from student_perf.models.build import build_estimator
+from student_perf.metrics import bootstrap_estimates
+from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.preprocess import build_preprocessor, build_steps
 from student_perf.splits import Split, make_split
 from student_perf.terminal import MetricRow, Terminal, ui_command
+from student_perf.tracking.looks import count_look
 from student_perf.tracking.mlflow_store import check_store, publish
-from student_perf.tracking.provenance import Provenance, collect_provenance
+from student_perf.tracking.provenance import current_provenance
 from student_perf.tracking.record import RunRecord
 
 log = logging.getLogger(__name__)
@@ -41,18 +45,23 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything that is settled before the first fit. `pipeline` is unfitted; `warnings` are the
-    findings of guards that were told to let them pass; `noise_limit` is what contradictory rows
-    leave to any model.
+class PreparedData:
+    """What is settled about the rows before the first fit. `warnings` are the findings of guards
+    that were told to let them pass; `noise_limit` is what contradictory rows leave to any model.
     """
 
     dataset: Dataset
     split: Split
     contract: Contract
-    pipeline: Pipeline
     warnings: list[str]
     noise_limit: float
+
+
+@dataclass(frozen=True)
+class Prepared(PreparedData):
+    """Everything that is settled before the first fit; `pipeline` is unfitted."""
+
+    pipeline: Pipeline
 
     @property
     def estimator(self) -> BaseEstimator:
@@ -64,49 +73,100 @@ def prepare(config: ExperimentConfig) -> Prepared:
     """Check store, model and data, and divide the rows. Raises StudentPerfError; fits nothing."""
     if config.tracking.enabled:
         check_store(config.tracking)
-    estimator = build_estimator(config.model, config.dataset.task)
-    steps = build_steps(config.preprocess)
+    # Before the data, which may take long to load.
+    build_estimator(config.model, config.dataset.task)
+    build_steps(config.preprocess)
+    data = prepare_data(config)
+    return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
+
+
+def prepare_data(config: ExperimentConfig) -> PreparedData:
+    """Load, clean, check and divide the rows. Raises DataError."""
     dataset = load_dataset(config.dataset)
     split = make_split(dataset, config.split)
     development = dataset.features.iloc[split.development]
     contract = make_contract(dataset, development, config.dataset)
     check_contract(development, contract)
-    preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
-    return Prepared(
+    return PreparedData(
         dataset=dataset,
         split=split,
         contract=contract,
-        pipeline=Pipeline([("preprocess", preprocess), ("model", estimator)]),
         warnings=check_guards(dataset, split, development, config.dataset, config.guards),
         noise_limit=label_noise_limit(dataset),
     )
 
 
-def run_experiment(config: ExperimentConfig, folder: Path, terminal: Terminal) -> RunResult:
+def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:
+    """Unfitted preprocessing and model for the columns of `dataset`. Raises ConfigError."""
+    estimator = build_estimator(config.model, config.dataset.task)
+    steps = build_steps(config.preprocess)
+    preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
+    return Pipeline([("preprocess", preprocess), ("model", estimator)])
+
+
+def run_experiment(
+    config: ExperimentConfig,
+    folder: Path,
+    terminal: Terminal,
+    kind: str = "single",
+    more_tags: Mapping[str, str] | None = None,
+) -> RunResult:
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
-    Raises a StudentPerfError before anything is fitted where config, data or store do not serve.
-    Whatever fails later marks the record, and the MLflow run where there is one, as FAILED.
+    A run of kind `final` is the winner of a sweep: it alone opens the test rows. Raises a
+    StudentPerfError before anything is fitted where config, data or store do not serve. Whatever
+    fails later marks the record, and the MLflow run where there is one, as FAILED.
     """
     prepared = prepare(config)
     dataset, split = prepared.dataset, prepared.split
     _show_composed(terminal, config, prepared)
-    record = _start_record(config, folder, prepared)
+    record = make_record(config, folder, prepared, kind)
+    record.tags |= more_tags or {}
+    folder.mkdir(parents=True, exist_ok=True)
+    record.save()
+    write_inputs(folder, config, dataset, prepared.contract)
     try:
         result, baseline = _evaluate(config, prepared, terminal)
         rows = _metric_rows(result, baseline)
         model = _fit_final(prepared)
         write_result(folder, dataset, split, result, _summary(config, result, rows), model)
         record.metrics = _logged_metrics(prepared, result, rows)
+        terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
+        if kind == "final" and len(split.test):
+            record.metrics |= _open_test_rows(config, prepared, model, folder, terminal)
         record.finish()
     except BaseException as error:
         _record_failure(config, record, dataset, error)
         raise
-    terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
     terminal.verdict(rows, config.objective.metric)
     _publish(config, record, dataset, model)
     terminal.places(_places(config, record))
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
+
+
+def _open_test_rows(
+    config: ExperimentConfig,
+    prepared: Prepared,
+    model: BaseEstimator,
+    folder: Path,
+    terminal: Terminal,
+) -> dict[str, float | list[float]]:
+    """Score the final model on the rows that nothing has seen, and count that look."""
+    dataset, rows = prepared.dataset, prepared.split.test
+    # The labelled model holds the pipeline that answers in codes.
+    fitted = model.estimator_ if dataset.classes else model
+    output = predict(fitted, dataset.features.iloc[rows], dataset)
+    estimates = bootstrap_estimates(
+        dataset.task, dataset.target[rows], output, config.seed, dataset.ordered
+    )
+    n_looks = count_look(dataset.sha256, fingerprint_arrays([rows]), folder)
+    metric = config.objective.metric
+    terminal.test_rows(asdict(estimates[metric]), metric, len(rows), n_looks)
+    metrics: dict[str, float | list[float]] = {"test_looks": float(n_looks)}
+    for name, estimate in estimates.items():
+        words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
+        metrics |= {f"test_{name}{w}": v for w, v in words.items() if np.isfinite(v)}
+    return metrics
 
 
 def _show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
@@ -155,37 +215,36 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
     return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
 
 
-def _start_record(config: ExperimentConfig, folder: Path, prepared: Prepared) -> RunRecord:
-    dataset = prepared.dataset
+def make_record(
+    config: ExperimentConfig, folder: Path, data: PreparedData, kind: str = "single"
+) -> RunRecord:
+    """The record of a run about to start: its parameters and tags, nothing written yet."""
+    dataset = data.dataset
     features = list(dataset.features.columns)
     params = {path: str(value) for path, value in iter_leaves(config.composed)}
     params |= {
-        "algorithm": type(prepared.estimator).__name__,
+        "algorithm": algorithm_name(config.model, config.dataset.task),
         "random_state": str(config.seed),
         "test_size": str(config.split.test_size),
         "features": ",".join(features),
         "n_features": str(len(features)),
         "n_rows": str(dataset.n_rows),
+        "test_over_train": repr(data.split.test_over_train),
     }
-    record = RunRecord(
+    return RunRecord(
         folder=folder,
         name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
-        kind="single",
+        kind=kind,
         params=params,
-        tags=_tags(config, dataset, prepared.split, collect_provenance()),
+        tags=_tags(config, dataset, data.split, kind),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    record.save()
-    write_inputs(folder, config, dataset, prepared.contract)
-    return record
 
 
-def _tags(
-    config: ExperimentConfig, dataset: Dataset, split: Split, provenance: Provenance
-) -> dict[str, str]:
+def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
     """Tags of the run: the user's, MLflow's documented ones, and ours below `student_perf.`"""
+    provenance = current_provenance()
     ours = {
-        "kind": "single",
+        "kind": kind,
         "seed": config.seed,
         "config_hash": config.sha256,
         "data_sha256": dataset.sha256,

@@ -60,6 +60,11 @@ class Split:
     folds: tuple[Fold, ...]
     n_repeats: int = 1
 
+    @property
+    def test_over_train(self) -> float:
+        """Mean ratio of validation to training rows; the variance of fold means depends on it."""
+        return float(np.mean([len(fold.validation) / len(fold.train) for fold in self.folds]))
+
     @cached_property
     def sha256(self) -> str:
         """Hash of all index arrays: equal for runs that can be compared fold by fold."""

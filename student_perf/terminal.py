@@ -103,6 +103,20 @@ class Terminal:
         self.console.print(table, soft_wrap=False)
         self.console.print()
 
+    def test_rows(self, row: MetricRow, metric: str, n_rows: int, n_looks: int) -> None:
+        """The figure on the test rows, and a warning where they have been opened before."""
+        text = (
+            f"[bold]Test rows[/bold] (n = {n_rows}), opened once for this model: "
+            f"{METRICS[metric].label} {format_number(row['mean'])}, 95 % interval "
+            f"{format_number(row['low'])} to {format_number(row['high'])}."
+        )
+        if n_looks > 1:
+            text += (
+                f" [yellow]warning[/yellow]: look number {n_looks} at these rows; choosing by "
+                "them makes the figure too good."
+            )
+        self.console.print(Padding(text, (0, 2)), soft_wrap=False)
+
     def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
         """One sentence: does the objective's interval leave the dummy baseline behind?"""
         sentence = Padding(verdict(rows[objective], objective), (0, 2))

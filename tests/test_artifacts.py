@@ -45,5 +45,6 @@ def test_report_names_classes_in_order_and_says_what_it_covers(small_dataset, ev
 
 
 def test_predictions_are_compact(small_dataset, evaluated):
-    kinds = predictions_table(small_dataset, evaluated[1]).dtypes.astype(str).to_dict()
+    table = predictions_table(small_dataset, evaluated[1]).to_pandas()
+    kinds = table.dtypes.astype(str).to_dict()
     assert (kinds["row"], kinds["fold"], kinds["y_pred"]) == ("int32", "int16", "category")

@@ -71,15 +71,6 @@ def test_two_starts_in_the_same_second_never_share_a_folder(train, workspace, mo
     assert len(list(workspace.glob("outputs/*/*"))) == 8
 
 
-def test_a_sweep_runs_each_option_once(train, workspace):
-    outcome = train("-m", "tracking=off", "model=dummy,logreg", "hydra.verbose=false")
-    assert outcome.code == 0
-    records = [load_record(path.parent) for path in workspace.glob("multirun/*/*/*/record.json")]
-    assert sorted(r.params["model.name"] for r in records) == ["dummy", "logreg"]
-    assert {r.folder.name for r in records} == {"0", "1"}
-    assert len({r.name for r in records}) == 2
-
-
 def test_an_unexpected_error_is_one_line_with_its_traceback_in_the_log(
     train, workspace, monkeypatch
 ):

@@ -43,6 +43,11 @@ def build_estimator(config: Mapping[str, Any], task: Task | str) -> BaseEstimato
     return estimator
 
 
+def algorithm_name(config: Mapping[str, Any], task: Task | str) -> str:
+    """Class name of the estimator that `build_estimator` makes of a valid node."""
+    return str(config[_ESTIMATOR_KEY[task]]["_target_"]).rpartition(".")[2]
+
+
 def _check_xgboost(estimator: BaseEstimator, places: Mapping[str, str]) -> None:
     """Grow one tree on two rows (a millisecond): xgboost checks ranges only when it trains."""
     import xgboost

@@ -9,7 +9,7 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -60,6 +60,80 @@ def check_store(tracking: TrackingConfig) -> None:
         _check_answer(tracking.uri)
 
 
+class RunStore:
+    """An open store and the experiment that the runs go to."""
+
+    def __init__(self, tracking: TrackingConfig) -> None:
+        self._client, self._experiment_id = _open_store(tracking)
+
+    def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
+        """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
+        if run_id is not None:
+            self._client.update_run(run_id, "RUNNING")
+            return run_id
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=int(record.started * 1000),
+            tags=record.tags,
+            run_name=record.name,
+        )
+        return str(run.info.run_id)
+
+    def send(
+        self,
+        record: RunRecord,
+        run_id: str | None = None,
+        dataset: Dataset | None = None,
+        model: Any | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> str:
+        """Send a finished record; returns the run's id.
+
+        With `run_id` that run is completed: sending the same values twice changes nothing. `files`
+        are those to keep as artifacts, by default all in the record's folder.
+        """
+        import mlflow
+
+        run_id = self.open_run(record, run_id)
+        try:
+            _send_values(self._client, run_id, record)
+            _send_files(self._client, run_id, record.folder, files)
+            if dataset is not None:
+                with mlflow.start_run(run_id=run_id):
+                    _send_dataset(dataset)
+                    if model is not None:
+                        _send_model(model, dataset, record.folder / CONTRACT_FILE)
+        except Exception as error:
+            with suppress(Exception):  # a store that has gone away cannot be told either
+                self._client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
+                self._client.set_terminated(run_id, "FAILED")
+            raise
+        ended = int((record.ended or record.started) * 1000)
+        # What was stopped early on purpose is no failure.
+        status = "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
+        self._client.set_terminated(run_id, status, end_time=ended)
+        return run_id
+
+    def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
+        """Id and status of the runs below a sweep's run, by trial number."""
+        found: dict[int, tuple[str, str]] = {}
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id],
+                f"tags.`mlflow.parentRunId` = '{parent_id}'",
+                max_results=1000,
+                page_token=token,
+            )
+            for run in page:
+                number = run.data.tags.get("student_perf.trial_number")
+                if number is not None:
+                    found[int(number)] = run.info.run_id, run.info.status
+            token = page.token
+            if not token:
+                return found
+
+
 def publish(
     record: RunRecord, tracking: TrackingConfig, dataset: Dataset, model: Any | None
 ) -> str:
@@ -68,8 +142,7 @@ def publish(
     Raises TrackingError where the store fails; the record on disk is complete all the same.
     """
     try:
-        client, experiment_id = _open_store(tracking)
-        return _send(client, experiment_id, record, dataset, model)
+        return RunStore(tracking).send(record, dataset=dataset, model=model)
     except TrackingError:
         raise
     except Exception as error:
@@ -112,39 +185,6 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
         return client, _find_or_create(client, tracking.experiment, artifacts)
 
 
-def _send(
-    client: MlflowClient,
-    experiment_id: str,
-    record: RunRecord,
-    dataset: Dataset,
-    model: Any | None,
-) -> str:
-    import mlflow
-
-    run = client.create_run(
-        experiment_id,
-        start_time=int(record.started * 1000),
-        tags=record.tags,
-        run_name=record.name,
-    )
-    run_id: str = run.info.run_id
-    try:
-        _send_values(client, run_id, record)
-        _send_files(client, run_id, record.folder)
-        with mlflow.start_run(run_id=run_id):
-            _send_dataset(dataset)
-            if model is not None:
-                _send_model(model, dataset, record.folder / CONTRACT_FILE)
-    except Exception as error:
-        with suppress(Exception):  # a store that has gone away cannot be told either
-            client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
-            client.set_terminated(run_id, "FAILED")
-        raise
-    ended = int((record.ended or record.started) * 1000)
-    client.set_terminated(run_id, record.status, end_time=ended)
-    return run_id
-
-
 def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -179,9 +219,11 @@ def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
         )
 
 
-def _send_files(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """Log every file of the run folder; the model goes as an MLflow model instead."""
-    for path in sorted(folder.rglob("*")):
+def _send_files(
+    client: MlflowClient, run_id: str, folder: Path, files: Sequence[Path] | None
+) -> None:
+    """Log the files, by default the folder's; the model goes as an MLflow model instead."""
+    for path in sorted(folder.rglob("*")) if files is None else files:
         if path.is_file() and path.name not in (MODEL_FILE, RECORD_FILE):
             inner = path.relative_to(folder).parent.as_posix()
             client.log_artifact(run_id, str(path), None if inner == "." else inner)

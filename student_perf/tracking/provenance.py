@@ -6,6 +6,7 @@ import hashlib
 import platform
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> P
         version=__version__,
         lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
     )
+
+
+@cache
+def current_provenance() -> Provenance:
+    """Evidence about this process, collected once."""
+    return collect_provenance()
 
 
 def installed_packages() -> dict[str, str]:

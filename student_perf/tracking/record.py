@@ -1,7 +1,8 @@
 """The run's folder: the local record that exists before anything is sent anywhere.
 
-`record.json` says whether the run is RUNNING, FINISHED or FAILED; it is replaced as a whole, and
-FINISHED is written last, so a folder without it is never taken for a finished run.
+`record.json` says whether the run is RUNNING, FINISHED, FAILED, PRUNED (a trial given up early
+because others did better) or STOPPED (a sweep that can be continued). It is replaced as a whole,
+and FINISHED is written last, so a folder without it is never taken for a finished run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from student_perf.atomic import write_atomic
 
-Status = Literal["RUNNING", "FINISHED", "FAILED"]
+Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
 RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.json"
@@ -52,6 +53,16 @@ class RunRecord:
     def finish(self) -> None:
         """Mark the run as finished: everything it produces is in its folder."""
         self.status, self.ended = "FINISHED", time.time()
+        self.save()
+
+    def prune(self) -> None:
+        """Mark a trial as stopped early; it keeps the metrics of the folds it did."""
+        self.status, self.ended = "PRUNED", time.time()
+        self.save()
+
+    def stop(self, reason: str) -> None:
+        """Mark a sweep as ended before all its trials were done."""
+        self.status, self.ended, self.error = "STOPPED", time.time(), reason
         self.save()
 
     def fail(self, error: str) -> None:

@@ -1,0 +1,114 @@
+"""Workers on this machine: in this process, or forked from it once everything is loaded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker
+from student_perf.tracking.publisher import follow_sweep
+
+_PAUSE = 0.1
+_MOST_RESTARTS = 3
+OVER_FILE = "over"
+_INTERRUPTED = "stopped by the user"
+
+
+def process_context() -> multiprocessing.context.BaseContext:
+    """Fork where there is one: a forked process has all imports and data already."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+
+
+def start_publisher(plan: SweepPlan) -> BaseProcess | None:
+    """The process that sends records to MLflow while trials run; None where nothing is tracked."""
+    if not plan.base.tracking.enabled:
+        return None
+    arguments = (plan.folder, plan.base.tracking, plan.folder / OVER_FILE)
+    process = process_context().Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
+    process.start()
+    return process  # type: ignore[no-any-return]
+
+
+def run_in_process(
+    plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable[[], None]
+) -> None:
+    """One worker in this process. Ctrl-C returns the running trial to the queue."""
+    deadline = _deadline(plan)
+    worker = Worker(
+        plan,
+        evaluator=evaluator,
+        should_stop=lambda: (plan.folder / STOP_FILE).exists() or time.time() > deadline,
+        on_trial=on_progress,
+    )
+    try:
+        worker.run()
+    except StopSweep:
+        return
+
+
+def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable[[], None]) -> None:
+    """`n_jobs` workers in processes of their own; one that dies is replaced.
+
+    On Ctrl-C the workers are asked to stop at their next fold, a second one kills them.
+    """
+    context = process_context()
+    deadline = _deadline(plan)
+
+    def start(number: int) -> BaseProcess:
+        arguments = (plan, evaluator, number, os.getpid(), deadline)
+        process = context.Process(target=_work, args=arguments)  # type: ignore[attr-defined]
+        process.start()
+        return process  # type: ignore[no-any-return]
+
+    workers = [start(number) for number in range(plan.options.n_jobs)]
+    restarts = 0
+    try:
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(_PAUSE)
+            on_progress()
+            for i, worker in enumerate(workers):
+                if worker.exitcode not in (None, 0) and restarts < _MOST_RESTARTS:
+                    restarts += 1
+                    workers[i] = start(plan.options.n_jobs + restarts)
+    except KeyboardInterrupt:
+        (plan.folder / STOP_FILE).write_text(_INTERRUPTED, encoding="utf-8")
+        try:
+            for worker in workers:
+                worker.join()
+        except KeyboardInterrupt:
+            for worker in workers:
+                worker.kill()
+        raise
+
+
+def _work(
+    plan: SweepPlan, evaluator: TrialEvaluator, number: int, parent: int, deadline: float
+) -> None:
+    """Body of a worker process; it ends itself where its parent has died."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop_file = plan.folder / STOP_FILE
+
+    def should_stop() -> bool:
+        return os.getppid() != parent or stop_file.exists() or time.time() > deadline
+
+    try:
+        Worker(plan, number, evaluator, should_stop).run()
+    except StopSweep:
+        return
+
+
+def _publish(folder: Path, tracking: object, over_file: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_sweep(folder, tracking, over_file)  # type: ignore[arg-type]
+
+
+def _deadline(plan: SweepPlan) -> float:
+    return time.time() + (plan.options.timeout or float("inf"))

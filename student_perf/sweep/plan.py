@@ -1,0 +1,294 @@
+"""What a sweep is going to do, settled and checked before its first trial."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from student_perf import __version__
+from student_perf.config import ExperimentConfig, iter_leaves
+from student_perf.errors import ConfigError, suggest
+from student_perf.experiment import PreparedData, build_pipeline
+from student_perf.paths import PACKAGE_DIR
+from student_perf.sweep.compose import TrialComposer
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.space import Space, parse_space
+
+SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
+PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
+RESUME = ("auto", "force", "never")
+_NO_PART_OF_THE_STUDY = ("n_trials", "n_jobs", "timeout", "resume", "preview", "max_failure_rate")
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """`hydra.sweeper.*`; see conf/hydra/sweeper/optuna.yaml for what each means."""
+
+    sampler: str | None
+    sampler_options: dict[str, Any]
+    pruner: str
+    pruner_options: dict[str, Any]
+    direction: str | None
+    storage: str | None
+    study_name: str | None
+    n_trials: int | None
+    n_jobs: int
+    timeout: float | None
+    max_failure_rate: float
+    resume: str
+    seed: int | None
+    preview: bool
+    params: dict[str, Any]
+    conditional: list[Any] = field(default_factory=list)
+    enqueue: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """Everything a worker needs; picklable. `fixed` are the overrides that hold in all trials."""
+
+    folder: Path
+    study_name: str
+    storage: str
+    options: SweepOptions
+    sampler: str
+    n_trials: int
+    seed: int
+    fixed: tuple[str, ...]
+    groups: frozenset[str]
+    space: Space
+    base: ExperimentConfig
+    fingerprints: dict[str, str]
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every combination runs once."""
+        return self.sampler == "grid"
+
+    @property
+    def maximizes(self) -> bool:
+        """Whether more of the objective is better."""
+        return self.base.objective.direction == "maximize"
+
+    def composer(self) -> TrialComposer:
+        """Composer of this sweep's configs."""
+        return TrialComposer(self.fixed, self.groups)
+
+
+def check_options(options: SweepOptions) -> None:
+    """Raise ConfigError for a value outside its range, naming the nearest choice."""
+    for name, choices in (("sampler", SAMPLERS), ("pruner", PRUNERS), ("resume", RESUME)):
+        value = getattr(options, name)
+        if value not in choices and not (name == "sampler" and value is None):
+            raise ConfigError(
+                f"hydra.sweeper.{name}={value}: must be one of {', '.join(choices)}; "
+                f"{suggest(str(value), choices)}"
+            )
+    for name, lowest in (("n_trials", 1), ("n_jobs", 1), ("timeout", 0), ("seed", 0)):
+        value = getattr(options, name)
+        if value is not None and value < lowest:
+            raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
+    if options.sampler == "gp" and find_spec("torch") is None:
+        raise ConfigError(
+            "hydra.sweeper.sampler=gp: needs PyTorch, which is not installed; "
+            "run: pip install torch, or use hydra.sweeper.sampler=tpe"
+        )
+    if not 0 <= options.max_failure_rate <= 1:
+        raise ConfigError(
+            f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: is a share of the trials; "
+            "give 0 to stop at the first failure, 1 never to stop"
+        )
+
+
+def make_plan(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    is_group: Callable[[str], bool],
+    load_search: Callable[[str], Mapping[str, str]],
+    root: Path,
+) -> tuple[SweepPlan, TrialEvaluator]:
+    """Parse the space, compose and check all its corners, load the data.
+
+    `arguments` are the overrides of the command line, `root` the folder of all sweeps. Raises
+    StudentPerfError where any trial could not even start. The evaluator comes back with the data
+    loaded, for workers to inherit.
+    """
+    check_options(options)
+    fixed = tuple(_as_text(o) for o in arguments if not o.is_sweep_override())
+    base = TrialComposer(fixed, frozenset()).compose({})
+    known = dict(iter_leaves(base.composed)) | _chosen_names(base)
+    space = parse_space(options.params, options.conditional, arguments, load_search, known)
+    groups = frozenset(
+        p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
+    )
+    check_direction(options, base)
+    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    evaluator = TrialEvaluator()
+    composer = TrialComposer(fixed, groups)
+    data = check_corners(space, composer, evaluator)
+    fingerprints = _fingerprints(space, base, data, options, sampler)
+    study_name = options.study_name or _study_name(base, arguments, fingerprints)
+    folder = root / study_name
+    plan = SweepPlan(
+        folder=folder,
+        study_name=study_name,
+        storage=options.storage or str(folder / "study.journal"),
+        options=options,
+        sampler=sampler,
+        n_trials=_n_trials(options, space, sampler),
+        seed=base.seed if options.seed is None else options.seed,
+        fixed=fixed,
+        groups=groups,
+        space=space,
+        base=base,
+        fingerprints=fingerprints,
+    )
+    return plan, evaluator
+
+
+def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
+    """The direction follows from the objective; saying another one is a mistake."""
+    if options.direction not in (None, base.objective.direction):
+        raise ConfigError(
+            f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
+            f"{base.objective.direction}; leave the direction out, it follows from the objective"
+        )
+
+
+def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluator) -> PreparedData:
+    """Compose every corner of the space and build its estimator without fitting it.
+
+    Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
+    parameter that changes nothing. Returns the rows of the first corner.
+    """
+    first: PreparedData | None = None
+    seen: dict[str, set[str]] = {}
+    for values in space.corners():
+        config = composer.compose(values)
+        data = evaluator.data(config)
+        build_pipeline(config, data.dataset)
+        first = first or data
+        for key in values:
+            seen.setdefault(key, set()).add(config.sha256)
+    for parameter in space.parameters:
+        if len(parameter.corners) > 1 and len(seen.get(parameter.key, ())) == 1:
+            raise ConfigError(
+                f"{parameter.key}={parameter.describe()}: changes nothing in the composed config; "
+                "correct the key or take it out of the sweep"
+            )
+    assert first is not None
+    return first
+
+
+def default_values(plan: SweepPlan) -> dict[str, Any]:
+    """The base config's own value of each parameter that applies to it."""
+    known = dict(iter_leaves(plan.base.composed)) | _chosen_names(plan.base)
+    applying = [p for p in plan.space.parameters if p.applies(known)]
+    return {p.key: known[p.key] for p in applying if p.key in known}
+
+
+def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
+    """Key, values and default of each parameter, for the preview."""
+    defaults = default_values(plan)
+    for parameter in plan.space.parameters:
+        default = defaults.get(parameter.key)
+        yield parameter.name, parameter.describe(), "" if default is None else str(default)
+
+
+def _as_text(override: Override) -> str:
+    return override.input_line or f"{override.get_key_element()}={override.get_value_string()}"
+
+
+def _chosen_names(config: ExperimentConfig) -> dict[str, Any]:
+    """The name of each chosen option, under its group: what a condition or default compares to."""
+    groups = {k: v for k, v in config.composed.items() if isinstance(v, Mapping) and "name" in v}
+    return {group: node["name"] for group, node in groups.items()}
+
+
+def _lists_its_values(options: SweepOptions, space: Space) -> bool:
+    """Hydra users expect of plain choices and ranges the grid; params of a file are searched."""
+    searched = bool(options.params or options.conditional)
+    return space.is_finite and not searched and options.n_trials is None
+
+
+def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
+    if sampler == "grid":
+        size = sum(1 for _ in space.grid())
+        return min(size, options.n_trials or size)
+    if not space.parameters:
+        raise ConfigError(
+            "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
+            "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
+        )
+    return options.n_trials or 50
+
+
+def _study_name(
+    base: ExperimentConfig, arguments: Sequence[Override], fingerprints: Mapping[str, str]
+) -> str:
+    """A name that the same command gives again."""
+    words = [str(base.dataset.name), str(base.model.get("name"))]
+    skipped = tuple(f"hydra.sweeper.{name}" for name in _NO_PART_OF_THE_STUDY)
+    said = sorted(_as_text(o) for o in arguments if o.get_key_element() not in skipped)
+    text = json.dumps([said, fingerprints["space"]])
+    return f"{'-'.join(words)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _fingerprints(
+    space: Space,
+    base: ExperimentConfig,
+    data: PreparedData,
+    options: SweepOptions,
+    sampler: str,
+) -> dict[str, str]:
+    """What must be the same for a study to be continued."""
+    described = [asdict(parameter) for parameter in space.parameters]
+    swept = {parameter.key for parameter in space.parameters}
+    rest = {
+        path: value
+        for path, value in iter_leaves(base.composed)
+        if path.split(".")[0] not in ("tags", "tracking") and path not in swept
+    }
+    return {
+        "space": _hash(described),
+        "data": data.dataset.sha256,
+        "split": data.split.sha256,
+        "objective": f"{base.objective.metric} ({base.objective.direction})",
+        "config": _hash(rest),
+        "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}",
+        "code": code_sha256(),
+    }
+
+
+def _hash(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_sha256() -> str:
+    """Hash of the package's version and source files."""
+    digest = hashlib.sha256(__version__.encode())
+    for path in sorted(PACKAGE_DIR.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def load_params(file: Path) -> dict[str, str]:
+    """The params of a file in `conf/search`. Raises ConfigError where there is no such file."""
+    if not file.is_file():
+        options = sorted(path.stem for path in file.parent.glob("*.yaml"))
+        raise ConfigError(
+            f"hydra.sweeper.conditional.search={file.stem}: there is no conf/search/{file.name}; "
+            f"{suggest(file.stem, options)}"
+        )
+    params = OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params")
+    return {str(key): str(value) for key, value in (params or {}).items()}

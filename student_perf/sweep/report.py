@@ -1,0 +1,223 @@
+"""What a sweep shows: its plan, its progress in one line, its outcome."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.padding import Padding
+from rich.status import Status
+from rich.table import Table
+
+from student_perf.compare.stats import paired_difference
+from student_perf.metric_names import METRICS
+from student_perf.metrics import fold_estimate
+from student_perf.sweep.plan import SweepPlan, iter_rows
+from student_perf.sweep.study import counts, is_default
+from student_perf.terminal import format_number
+from student_perf.tracking.record import RunRecord, load_record
+
+if TYPE_CHECKING:
+    import optuna
+
+_LOG_SECONDS = 30  # between two lines where the terminal cannot redraw one
+
+
+def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
+    """The space as a table, the number of trials, and the time they will take where known."""
+    table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
+    for column in ("parameter", "values", "default"):
+        table.add_column(column, overflow="fold")
+    for row in iter_rows(plan):
+        table.add_row(*row)
+    console.print(Padding(table, (1, 2)), soft_wrap=False)
+    how = "every combination once" if plan.is_grid else f"drawn by {plan.sampler}"
+    jobs = f"{plan.options.n_jobs} worker{'s' if plan.options.n_jobs > 1 else ''}"
+    took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
+    console.print(
+        f"  {plan.n_trials} trials, {how}; {plan.base.objective.metric} to "
+        f"{plan.base.objective.direction}; {jobs}{took}",
+        soft_wrap=False,
+    )
+
+
+class Progress:
+    """One line that says how far the sweep is; redrawn on a terminal, now and then in a file."""
+
+    def __init__(self, plan: SweepPlan, study: optuna.Study, console: Console) -> None:
+        self._plan, self._study, self._console = plan, study, console
+        self._status: Status | None = None
+        self._started = time.monotonic()
+        self._done_before = _n_done(counts(study))
+        self._best: tuple[int, str] | None = None
+        self._last_line = time.monotonic()
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the line while trials run."""
+        if not self._console.is_terminal:
+            yield
+            self._console.print(f"  {self._line()}", soft_wrap=True)
+            return
+        with self._console.status("starting") as self._status:
+            yield
+        self._console.print(f"  {self._line()}", soft_wrap=True)
+
+    def update(self) -> None:
+        """Called after trials or now and then; draws at most twice a second."""
+        pause = 0.5 if self._status is not None else _LOG_SECONDS
+        if time.monotonic() - self._last_line < pause:
+            return
+        self._last_line = time.monotonic()
+        if self._status is not None:
+            self._status.update(self._line())
+        else:
+            self._console.print(f"  {self._line()}", soft_wrap=True)
+
+    def _line(self) -> str:
+        found = counts(self._study)
+        done = _n_done(found)
+        parts = [f"{done}/{self._plan.n_trials} trials"]
+        words = {"pruned": "pruned", "fail": "failed", "running": "running"}
+        parts += [f"{found[state]} {word}" for state, word in words.items() if found[state]]
+        if best := best_trial(self._study):
+            parts.append(self._describe(best))
+        if left := self._seconds_left(done):
+            parts.append(f"{duration(left)} left")
+        return ", ".join(parts)
+
+    def _describe(self, best: optuna.trial.FrozenTrial) -> str:
+        if self._best is None or self._best[0] != best.number:
+            metric = self._plan.base.objective.metric
+            record = load_record(self._plan.folder / str(best.number))
+            low, high = interval(record, metric)
+            text = f"best {format_number(best.value)}"
+            if math.isfinite(low):
+                text += f" ({format_number(low)} to {format_number(high)})"
+            self._best = best.number, text
+        return self._best[1]
+
+    def _seconds_left(self, done: int) -> float:
+        new = done - self._done_before
+        if new <= 0 or done >= self._plan.n_trials:
+            return 0.0
+        return (time.monotonic() - self._started) / new * (self._plan.n_trials - done)
+
+
+def best_trial(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
+    """The complete trial with the best value, the first of equals."""
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return min(complete, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
+
+
+def interval(record: RunRecord, metric: str) -> tuple[float, float]:
+    """Corrected 95 % interval of a recorded trial's metric; NaN for a single fold."""
+    scores = fold_scores(record, metric)
+    if len(scores) < 2:
+        return math.nan, math.nan
+    estimate = fold_estimate(metric, scores, float(record.params["test_over_train"]))
+    return estimate.low, estimate.high
+
+
+def fold_scores(record: RunRecord, metric: str) -> np.ndarray:
+    """Scores of a recorded run by fold, shape (J,)."""
+    return np.atleast_1d(np.asarray(record.metrics[f"fold_{metric}"], dtype=np.float64))
+
+
+def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
+    """Sentences about the finished sweep: the best, its gain, what mattered, what to doubt."""
+    best = best_trial(study)
+    if best is None:
+        return ["No trial has finished."]
+    lines = [_best_line(plan, best), *_gain_lines(plan, study, best)]
+    lines += _importance_lines(study)
+    on_bound = [
+        f"{p.key}={values[p.name]}"
+        for values in [best.params]
+        for p in plan.space.parameters
+        if p.kind != "choice" and p.name in values and values[p.name] in p.corners
+    ]
+    if on_bound and not plan.is_grid:
+        lines.append(f"On the edge of its range: {', '.join(on_bound)}; consider a wider one.")
+    values = {t.value for t in study.get_trials(deepcopy=False) if t.value is not None}
+    if len(values) == 1 and _n_done(counts(study)) > 2:
+        lines.append("All trials have the same objective: nothing that was swept matters to it.")
+    return lines
+
+
+def swept_values(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """Config values by key that a trial drew."""
+    return {p.key: trial.params[p.name] for p in plan.space.parameters if p.name in trial.params}
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _best_line(plan: SweepPlan, best: optuna.trial.FrozenTrial) -> str:
+    values = swept_values(plan, best)
+    chosen = ", ".join(f"{key}={_short(value)}" for key, value in values.items()) or "the defaults"
+    return f"Best: trial {best.number}, {plan.base.objective.metric} " + (
+        f"{format_number(best.value)} with {chosen}."
+    )
+
+
+def _gain_lines(plan: SweepPlan, study: optuna.Study, best: optuna.trial.FrozenTrial) -> list[str]:
+    """How the best compares with the model's defaults on the same folds."""
+    default = next((t for t in study.get_trials(deepcopy=False) if is_default(t)), None)
+    if default is None or default.value is None:
+        return []
+    if default.number == best.number:
+        return ["The defaults were not beaten."]
+    metric = plan.base.objective.metric
+    records = [load_record(plan.folder / str(t.number)) for t in (best, default)]
+    ours, theirs = (fold_scores(record, metric) for record in records)
+    if len(ours) < 2:
+        return []
+    gain = paired_difference(ours, theirs, float(records[0].params["test_over_train"]))
+    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    verdict = "more than the folds' noise" if gain.p_value < 0.05 else "within the folds' noise"
+    return [
+        f"Against the defaults ({format_number(default.value)}): {sign * gain.mean:+.3f} better, "
+        f"95 % interval {min(sign * gain.low, sign * gain.high):+.3f} to "
+        f"{max(sign * gain.low, sign * gain.high):+.3f}, p = {gain.p_value:.2f}: {verdict}. "
+        f"It is the best of {_n_done(counts(study))} tries, so it flatters itself."
+    ]
+
+
+def _importance_lines(study: optuna.Study) -> list[str]:
+    from optuna.importance import get_param_importances
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < 10 or len({t.value for t in complete}) < 2:
+        return []
+    try:
+        importances = get_param_importances(study)
+    except (RuntimeError, ValueError):  # no parameter is shared by enough trials
+        return []
+    named = [f"{name} {share:.0%}" for name, share in importances.items() if share >= 0.01]
+    return [f"What mattered (fANOVA): {', '.join(named[:6])}."] if named else []
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _n_done(found: dict[str, int]) -> int:
+    return found["complete"] + found["pruned"] + found["fail"]

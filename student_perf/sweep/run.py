@@ -1,0 +1,239 @@
+"""One sweep from the command line's overrides to its winner: a table of contents."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from hydra.core.override_parser.types import Override
+from rich.console import Console
+
+from student_perf.errors import ConfigError, one_line
+from student_perf.experiment import RunResult, make_record, run_experiment
+from student_perf.sweep import local
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.plan import SweepOptions, SweepPlan, make_plan
+from student_perf.sweep.report import (
+    Progress,
+    best_trial,
+    outcome_lines,
+    show_plan,
+    swept_values,
+)
+from student_perf.sweep.study import check_contract, counts, fill_queue, open_study, recover
+from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
+from student_perf.terminal import Terminal
+from student_perf.tracking.mlflow_store import check_store
+from student_perf.tracking.publisher import ERROR_FILE, PARENT_FILE
+from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
+
+if TYPE_CHECKING:
+    import optuna
+
+log = logging.getLogger(__name__)
+
+WINNER = "winner"
+_LOCK_SECONDS = 30
+Launch = Callable[[SweepPlan], None]
+
+
+def run_sweep(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    is_group: Callable[[str], bool],
+    load_search: Callable[[str], Mapping[str, str]],
+    root: Path,
+    launch: Launch | None,
+) -> float | None:
+    """Plan, run and close a sweep; returns the winner's objective, None for a preview.
+
+    `launch` starts the workers elsewhere; without it they run on this machine. Raises
+    StudentPerfError where the plan does not hold or the sweep had to stop.
+    """
+    console = Console(highlight=False)
+    plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
+    show_plan(plan, console, _expected_seconds(plan))
+    if options.preview:
+        return None
+    if plan.base.tracking.enabled:
+        check_store(plan.base.tracking)
+    with _exclusive(plan), _logging_to(plan.folder / "train.log"):
+        study = open_study(plan)
+        check_contract(study, plan)
+        _settle(study, plan, console)
+        record = _start_record(plan, evaluator)
+        publisher = local.start_publisher(plan)
+        try:
+            _run_trials(plan, evaluator, study, console, launch)
+            result = _run_winner(plan, study, console)
+            for line in outcome_lines(plan, study):
+                log.info("%s", line)
+                console.print(f"  {line}", soft_wrap=False)
+            record.metrics = _summary(study)
+            record.finish()
+        except BaseException as error:
+            record.stop(one_line(error))
+            raise
+        finally:
+            _close(plan, publisher, console)
+        return None if result is None else result.objective
+
+
+def _expected_seconds(plan: SweepPlan) -> float | None:
+    """How long the missing trials will take, by those that are on disk already."""
+    files = sorted(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))[:50]
+    records = [load_record(file.parent) for file in files]
+    times = [r.ended - r.started for r in records if r.ended is not None]
+    left = plan.n_trials - len(times)
+    return left * sum(times) / len(times) / plan.options.n_jobs if times else None
+
+
+def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
+    """Bring a new or an interrupted study into a state that workers can go on from."""
+    for name in (STOP_FILE, local.OVER_FILE):
+        (plan.folder / name).unlink(missing_ok=True)
+    recovered = recover(study, plan)
+    fill_queue(study, plan)
+    found = counts(study)
+    done = found["complete"] + found["pruned"] + found["fail"]
+    if done or recovered:
+        again = f", {recovered} of them to be run again" if recovered else ""
+        left = max(plan.n_trials - done, 0)
+        console.print(f"  Continuing {plan.study_name}: {done} done, {left} to go{again}.")
+
+
+def _run_trials(
+    plan: SweepPlan,
+    evaluator: TrialEvaluator,
+    study: optuna.Study,
+    console: Console,
+    launch: Launch | None,
+) -> None:
+    """Run workers until no trial is left; trials of workers that died are run again."""
+    progress = Progress(plan, study, console)
+    with progress.shown():
+        for _ in range(3):
+            if launch is not None:
+                launch(plan)
+            elif plan.options.n_jobs == 1:
+                local.run_in_process(plan, evaluator, progress.update)
+            else:
+                local.run_forked(plan, evaluator, progress.update)
+            if (plan.folder / STOP_FILE).exists() or recover(study, plan) == 0:
+                break
+    raise_if_stopped(plan.folder)
+
+
+def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunResult | None:
+    """Refit the best configuration on all rows but the test part, and score those once."""
+    best = best_trial(study)
+    if best is None:
+        return None
+    folder = plan.folder / WINNER
+    if (folder / RECORD_FILE).is_file():
+        known = load_record(folder)
+        if known.status == "FINISHED" and known.tags.get("student_perf.trial_number") == str(
+            best.number
+        ):
+            return None
+    config = plan.composer().compose(swept_values(plan, best))
+    tags = {
+        "student_perf.study_name": plan.study_name,
+        "student_perf.trial_number": str(best.number),
+    }
+    parent_id = _parent_id(plan)
+    if parent_id is not None:
+        tags["mlflow.parentRunId"] = parent_id
+    console.print(f"\n[bold]Winner[/bold]: trial {best.number}")
+    return run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
+
+
+def _start_record(plan: SweepPlan, evaluator: TrialEvaluator) -> RunRecord:
+    """The record of the sweep itself, in its folder."""
+    record = make_record(plan.base, plan.folder, evaluator.data(plan.base), kind="sweep")
+    record.name = plan.study_name
+    record.tags["student_perf.study_name"] = plan.study_name
+    record.params |= {
+        "sweep.sampler": plan.sampler,
+        "sweep.pruner": plan.options.pruner,
+        "sweep.n_trials": str(plan.n_trials),
+        **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
+    }
+    record.save()
+    return record
+
+
+def _summary(study: optuna.Study) -> dict[str, float | list[float]]:
+    best = best_trial(study)
+    metrics: dict[str, float | list[float]] = {
+        f"trials_{state}": float(n) for state, n in counts(study).items()
+    }
+    if best is not None and best.value is not None:
+        metrics["best_value"] = best.value
+        metrics["best_trial"] = float(best.number)
+    return metrics
+
+
+def _close(plan: SweepPlan, publisher: BaseProcess | None, console: Console) -> None:
+    """Let the publisher send what is left; say so where it could not."""
+    (plan.folder / local.OVER_FILE).touch()
+    if publisher is not None:
+        publisher.join()
+        if publisher.exitcode != 0 and (again := local.start_publisher(plan)) is not None:
+            again.join()  # the first was killed; nothing is sent twice
+        if (plan.folder / ERROR_FILE).is_file():
+            reason = (plan.folder / ERROR_FILE).read_text(encoding="utf-8")
+            console.print(f"  Not in MLflow yet: {reason}")
+            console.print(f"  Send it with: python -m student_perf sync {plan.folder}")
+    console.print(f"\n  [dim]folder[/dim]   {plan.folder}", soft_wrap=True)
+
+
+@contextmanager
+def _exclusive(plan: SweepPlan) -> Iterator[None]:
+    """Only one command at a time works on a study; its worker processes share the lock."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / "sweep.lock")
+    try:
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout as error:
+        raise ConfigError(
+            f"hydra.sweeper.study_name={plan.study_name}: another command is running this sweep; "
+            "wait for it, or choose another name"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.level, root.handlers = before[0], before[1]
+        handler.close()
+
+
+def _parent_id(plan: SweepPlan) -> str | None:
+    """The MLflow id of the sweep's run, once its publisher has it."""
+    if not plan.base.tracking.enabled:
+        return None
+    file, give_up = plan.folder / PARENT_FILE, time.monotonic() + 60
+    while not file.is_file() and time.monotonic() < give_up:
+        if (plan.folder / ERROR_FILE).is_file():
+            return None
+        time.sleep(0.1)
+    return file.read_text(encoding="utf-8") if file.is_file() else None

@@ -1,0 +1,84 @@
+"""Hydra's entry to sweeps. Imported whenever Hydra starts, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from student_perf.sweep.plan import SweepPlan
+
+
+class OptunaSweeper(Sweeper):
+    """Runs every `-m`: the grid of plain choices, or Optuna's search of a space.
+
+    The launcher that Hydra is configured with starts workers, not trials; with Hydra's basic one
+    the workers run on this machine.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra hands over."""
+        self._context, self._config = hydra_context, config
+
+    def sweep(self, arguments: list[str]) -> float | None:
+        """Run the sweep that the overrides describe; returns the winner's objective."""
+        from student_perf.config import typed_node
+        from student_perf.sweep.plan import SweepOptions
+        from student_perf.sweep.run import run_sweep
+
+        node = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
+        options = typed_node(SweepOptions, node, "hydra.sweeper")
+        overrides = OverridesParser.create(self._context.config_loader).parse_overrides(arguments)
+        return run_sweep(
+            options,
+            [override for override in overrides if not override.is_hydra_override()],
+            self._is_group,
+            self._load_search,
+            Path(self._config.hydra.sweep.dir),
+            None if _is_basic(self._config) else self._launch,
+        )
+
+    def _is_group(self, key: str) -> bool:
+        loader = self._context.config_loader
+        return bool(loader.get_group_options(key, results_filter=ObjectType.CONFIG))
+
+    def _load_search(self, name: str) -> Mapping[str, str]:
+        from student_perf.paths import CONF_DIR
+        from student_perf.sweep.plan import load_params
+
+        return load_params(CONF_DIR / "search" / f"{name}.yaml")
+
+    def _launch(self, plan: SweepPlan) -> None:
+        """Start the workers as jobs of the configured launcher and wait for them."""
+        from student_perf.sweep.worker import RemoteWorker
+
+        launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self._context, task_function=RemoteWorker(plan), config=self._config
+        )
+        job = [*plan.fixed, f"hydra.sweep.dir='{plan.folder / 'workers'}'"]
+        root = logging.getLogger()
+        level, handlers = root.level, root.handlers[:]
+        try:
+            for done in launcher.launch([job] * plan.options.n_jobs, initial_job_idx=0):
+                _ = done.return_value  # raises what the job raised
+        finally:  # launchers bring Hydra's logging back
+            root.level, root.handlers = level, handlers
+
+
+def _is_basic(config: DictConfig) -> bool:
+    return str(config.hydra.launcher._target_).endswith("BasicLauncher")

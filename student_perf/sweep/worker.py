@@ -1,0 +1,221 @@
+"""A worker: asks for a trial, composes and evaluates it, records it, tells the study; until done.
+
+The same loop runs in the sweep's own process, in forked ones, and in the jobs of any Hydra
+launcher. A trial is on disk before the study hears of it, so that nothing told can be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from threadpoolctl import threadpool_limits
+
+from student_perf.artifacts import write_trial
+from student_perf.config import register_resolvers
+from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.evaluation import CVResult
+from student_perf.experiment import make_record
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.study import counts, next_trial, open_study, requeue, trial_values
+from student_perf.tracking.record import RunRecord
+
+if TYPE_CHECKING:
+    import optuna
+
+log = logging.getLogger(__name__)
+
+STOP_FILE = "stop"
+# So many equal errors at the start, and the rest of the trials would fail the same way.
+_SAME_ERRORS = 3
+
+
+class StopSweep(Exception):  # noqa: N818 (a signal, no error)
+    """Leaves a fold loop because the sweep is to end; the trial goes back into the queue."""
+
+
+class _Pruned(Exception):  # noqa: N818
+    """Leaves a fold loop because the pruner has given the trial up."""
+
+
+@dataclass
+class Worker:
+    """One loop over trials. `should_stop` is looked at between folds and between trials."""
+
+    plan: SweepPlan
+    number: int = 0
+    evaluator: TrialEvaluator = field(default_factory=TrialEvaluator)
+    should_stop: Callable[[], bool] = lambda: False
+    on_trial: Callable[[], None] = lambda: None
+
+    def run(self) -> None:
+        """Work until every trial has been handed out or the sweep is to stop."""
+        study = open_study(self.plan, self.number)
+        self._composer = self.plan.composer()
+        self._errors: list[str] = []
+        with threadpool_limits(max(1, (os.cpu_count() or 1) // self.plan.options.n_jobs)):
+            while not self.should_stop():
+                trial = next_trial(study, self.plan)
+                if trial is None:
+                    return
+                self._run_trial(study, trial)
+                self.on_trial()
+
+    def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        from optuna.trial import TrialState
+
+        folder = self.plan.folder / str(trial.number)
+        record: RunRecord | None = None
+        scored: list[dict[str, float]] = []
+        try:
+            values = trial_values(trial, self.plan)
+            config = self._composer.compose(values)
+            record = make_record(config, folder, self.evaluator.data(config), kind="trial")
+            self._describe(record, trial, values)
+            write_trial(record, config)
+            result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
+            value = self._value_of(result)
+        except (StopSweep, KeyboardInterrupt):
+            requeue(study, trial._trial_id)
+            raise
+        except _Pruned:
+            assert record is not None
+            record.metrics = _fold_metrics(scored)
+            record.prune()
+            study.tell(trial, state=TrialState.PRUNED)
+        except Exception as error:
+            self._fail(study, trial, record, error)
+        else:
+            record.metrics = trial_metrics(result)
+            write_trial(record, config, result, self.evaluator.data(config).dataset)
+            study.tell(trial, value)
+
+    def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
+        study_name = self.plan.study_name
+        record.name = f"{record.params['model.name']}-{trial.number}"
+        record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
+        record.tags |= {
+            "student_perf.study_name": study_name,
+            "student_perf.trial_number": str(trial.number),
+            "student_perf.configuration": str(trial.user_attrs.get("configuration", "drawn")),
+        }
+
+    def _fold_watcher(
+        self, trial: optuna.Trial, scored: list[dict[str, float]]
+    ) -> Callable[[int, dict[str, float]], None]:
+        """Reports folds, and ends the trial where the pruner or the sweep says so."""
+        metric = self.plan.base.objective.metric
+        pruner = self.plan.options.pruner
+
+        def watch(done: int, scores: dict[str, float]) -> None:
+            scored.append(scores)
+            if pruner != "none":
+                # The Wilcoxon test pairs single folds; the others compare running means.
+                so_far = [s[metric] for s in scored]
+                value = so_far[-1] if pruner == "wilcoxon" else float(np.mean(so_far))
+                trial.report(value, done - 1)
+                if trial.should_prune():
+                    raise _Pruned
+            if self.should_stop():
+                raise StopSweep
+
+        return watch
+
+    def _value_of(self, result: CVResult) -> float:
+        metric = self.plan.base.objective.metric
+        value = result.estimates[metric].mean
+        if not math.isfinite(value):
+            raise StudentPerfError(
+                f"objective.metric={metric}: is {value} for this trial, which cannot be ranked; "
+                "choose a metric that is defined on every fold"
+            )
+        return value
+
+    def _fail(
+        self, study: optuna.Study, trial: optuna.Trial, record: RunRecord | None, error: Exception
+    ) -> None:
+        from optuna.trial import TrialState
+
+        line = one_line(error)
+        log.error("trial %d failed", trial.number, exc_info=error)
+        if record is None:
+            record = self._bare_record(trial)
+        record.tags["student_perf.error"] = line[:500]
+        record.fail(line)
+        study.tell(trial, state=TrialState.FAIL)
+        self._errors.append(line)
+        found = counts(study)
+        share = self.plan.options.max_failure_rate
+        if found["fail"] > share * self.plan.n_trials:
+            self._stop_all(
+                f"hydra.sweeper.max_failure_rate={share}: {found['fail']} of "
+                f"{self.plan.n_trials} trials have failed (last: {line})"
+            )
+        elif found["complete"] + found["pruned"] == 0 and self._errors == [line] * _SAME_ERRORS:
+            self._stop_all(f"the first {_SAME_ERRORS} trials all failed with: {line}")
+
+    def _bare_record(self, trial: optuna.Trial) -> RunRecord:
+        """Record of a trial whose config did not even compose."""
+        folder = self.plan.folder / str(trial.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        values = {str(key): str(value) for key, value in trial.params.items()}
+        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, {})
+        self._describe(record, trial, values)
+        return record
+
+    def _stop_all(self, reason: str) -> None:
+        """Tell every worker, and the command, why the sweep ends here."""
+        (self.plan.folder / STOP_FILE).write_text(reason, encoding="utf-8")
+
+
+@dataclass
+class RemoteWorker:
+    """Task function of a worker job that some Hydra launcher starts, maybe on another machine."""
+
+    plan: SweepPlan
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Run the loop; `cfg` is the sweep's base config, which the plan holds too."""
+        register_resolvers()
+        stop_file = self.plan.folder / STOP_FILE
+        number = int(HydraConfig.get().job.num)
+        with suppress(StopSweep):
+            Worker(self.plan, number, should_stop=stop_file.exists).run()
+
+
+def stop_reason(folder: Path) -> str | None:
+    """What made the sweep stop by itself, if anything."""
+    file = folder / STOP_FILE
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def raise_if_stopped(folder: Path) -> None:
+    """Raise ConfigError with the reason where the sweep stopped by itself."""
+    reason = stop_reason(folder)
+    if reason is not None:
+        raise ConfigError(f"sweep stopped: {reason}")
+
+
+def trial_metrics(result: CVResult) -> dict[str, float | list[float]]:
+    """Metrics of a finished trial under their fixed names."""
+    metrics: dict[str, float | list[float]] = {"fit_seconds": result.fit_seconds}
+    for name, estimate in result.estimates.items():
+        if math.isfinite(estimate.mean):
+            metrics[f"cv_{name}_mean"] = estimate.mean
+        if math.isfinite(estimate.std):
+            metrics[f"cv_{name}_std"] = estimate.std
+    return metrics | {f"fold_{name}": v.tolist() for name, v in result.fold_scores.items()}
+
+
+def _fold_metrics(scored: list[dict[str, float]]) -> dict[str, float | list[float]]:
+    return {f"fold_{name}": [s[name] for s in scored] for name in scored[0]}

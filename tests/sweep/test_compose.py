@@ -1,0 +1,48 @@
+import pytest
+from hydra import compose, initialize_config_dir
+
+from student_perf.config import register_resolvers, validate
+from student_perf.errors import ConfigError
+from student_perf.paths import CONF_DIR
+from student_perf.sweep.compose import TrialComposer
+
+FIXED = ("tracking=off", "dataset=econmath")
+GROUPS = frozenset({"model", "split", "+tags.team"})
+
+
+@pytest.fixture
+def composer(workspace):
+    register_resolvers()
+    return TrialComposer(FIXED, GROUPS)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"seed": 7},  # other keys interpolate it
+        {"model": "rf", "model.max_depth": 4},
+        {"model": "xgb", "model.learning_rate": 0.1, "split": "holdout", "seed": 3},
+        {"model.C": 1e-05, "objective.metric": "log_loss", "objective.direction": "minimize"},
+        {"model.class_weight": None, "dataset.drop": "[age,work]"},
+        {"+tags.team": "blue"},
+    ],
+)
+def test_a_trial_is_composed_exactly_as_hydra_would(composer, values):
+    got = composer.compose(values)
+    overrides = [f"{k}={'null' if v is None else v}" for k, v in values.items()]
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        expected = validate(compose("config", [*FIXED, *overrides]))
+    assert got == expected
+
+
+def test_trials_do_not_see_each_others_values(composer):
+    composer.compose({"model.C": 5.0})
+    assert composer.compose({}).model["C"] == 1.0
+
+
+def test_a_typo_names_the_key_and_the_nearest(composer):
+    with pytest.raises(ConfigError, match=r"model.max_dpeth: .* did you mean max_depth"):
+        composer.compose({"model": "rf", "model.max_dpeth": 3})
+    with pytest.raises(ConfigError, match="xbg"):
+        composer.compose({"model": "xbg"})

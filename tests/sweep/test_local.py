@@ -1,0 +1,77 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from student_perf.sweep import local
+from student_perf.sweep.study import counts, fill_queue, open_study, recover
+from student_perf.sweep.worker import Worker
+
+C = "model.C=tag(log,interval(0.01,10))"
+
+
+def opened(plan):
+    plan.folder.mkdir(parents=True)
+    study = open_study(plan)
+    fill_queue(study, plan)
+    return study
+
+
+def test_one_process_and_several_do_all_trials(plan_of):
+    for n_jobs, run in ((1, local.run_in_process), (3, local.run_forked)):
+        plan, evaluator = plan_of(C, n_trials=7, n_jobs=n_jobs, study_name=f"jobs{n_jobs}")
+        study = opened(plan)
+        ticks: list[int] = []
+        run(plan, evaluator, lambda ticks=ticks: ticks.append(1))
+        assert counts(study)["complete"] == 7
+        assert ticks
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
+    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=0.6)
+    study = opened(plan)
+    started = time.monotonic()
+    run = local.run_in_process if n_jobs == 1 else local.run_forked
+    run(plan, evaluator, lambda: None)
+    assert time.monotonic() - started < 20
+    found = counts(study)
+    assert found["running"] == 0
+    assert 0 < found["complete"] < 100_000
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_found_again(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
+    study = opened(plan)
+    run = Worker.run
+
+    def dying(self):
+        if self.number == 0:  # replacements have higher numbers
+            open_study(self.plan).ask()
+            os.kill(os.getpid(), signal.SIGKILL)
+        run(self)
+
+    monkeypatch.setattr(Worker, "run", dying)
+    local.run_forked(plan, evaluator, lambda: None)
+    assert counts(study)["running"] == 1
+    assert recover(study, plan) == 1
+    monkeypatch.undo()
+    local.run_in_process(plan, evaluator, lambda: None)
+    assert counts(study)["complete"] == 6
+
+
+def test_ctrl_c_stops_the_workers_between_folds(plan_of):
+    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
+    study = opened(plan)
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        local.run_forked(plan, evaluator, lambda: None)
+    assert counts(study)["running"] == 0
+
+
+def test_nothing_is_published_where_nothing_is_tracked(plan_of):
+    plan, _ = plan_of(C)
+    assert local.start_publisher(plan) is None

@@ -1,0 +1,263 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.sweep.study import open_study
+from student_perf.tracking.record import load_record
+
+SPACE = "model.C=tag(log,interval(0.01,10))"
+TRIALS = "hydra.sweeper.n_trials={}"
+
+
+def sweep_folder(workspace):
+    (folder,) = (workspace / "multirun").iterdir()
+    return folder
+
+
+def study_of(folder):
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    return optuna.load_study(study_name=folder.name, storage=storage)
+
+
+def children_of(workspace, folder):
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    parent = client.get_run((folder / "mlflow_run_id").read_text())
+    (experiment,) = client.search_experiments(filter_string="name = 'student_perf'")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    mine = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    return parent, {kind: [r for r in mine if r.data.tags["student_perf.kind"] == kind]
+                    for kind in ("trial", "final")}  # fmt: skip
+
+
+def check_agreement(workspace, n_trials):
+    """Optuna, MLflow and the files on disk tell the same story."""
+    folder = sweep_folder(workspace)
+    study = study_of(folder)
+    assert [t.number for t in study.trials] == list(range(n_trials))
+    assert {t.state for t in study.trials} == {TrialState.COMPLETE}
+    parent, children = children_of(workspace, folder)
+    numbers = sorted(int(r.data.tags["student_perf.trial_number"]) for r in children["trial"])
+    assert numbers == list(range(n_trials))
+    assert {r.info.status for r in [parent, *children["trial"], *children["final"]]} == {"FINISHED"}
+    on_disk = {
+        int(file.parent.name): load_record(file.parent).metrics["cv_accuracy_mean"]
+        for file in folder.glob("[0-9]*/record.json")
+    }
+    in_mlflow = {
+        int(r.data.tags["student_perf.trial_number"]): r.data.metrics["cv_accuracy_mean"]
+        for r in children["trial"]
+    }
+    assert on_disk == in_mlflow == {t.number: t.value for t in study.trials}
+    assert parent.data.metrics["best_value"] == study.best_value == max(on_disk.values())
+    (winner,) = children["final"]
+    assert winner.data.metrics["cv_accuracy_mean"] == study.best_value
+    return folder, study, parent, winner
+
+
+def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
+    outcome = train("-m", SPACE, TRIALS.format(6))
+    assert (outcome.code, outcome.err) == (0, "")
+    folder, study, parent, winner = check_agreement(workspace, 6)
+    assert study.trials[0].params == {"model.C": 1.0}  # the defaults
+    assert parent.data.tags["student_perf.kind"] == "sweep"
+    assert parent.data.params["space.model.C"] == "0.01 to 10, log scale"
+    assert 0 < winner.data.metrics["test_accuracy"] < 1
+    assert winner.data.metrics["test_looks"] == 1
+    assert "Test rows (n = 172)" in outcome.out
+    assert max(len(line.rstrip()) for line in outcome.out.splitlines() if "/" not in line) <= 80
+
+    again = train("-m", SPACE, TRIALS.format(6))
+    assert again.code == 0
+    assert "6 done, 0 to go" in again.out
+    check_agreement(workspace, 6)
+
+    more = train("-m", SPACE, TRIALS.format(8))
+    assert "6 done, 2 to go" in more.out
+    check_agreement_after_more(workspace, folder)
+
+
+def check_agreement_after_more(workspace, folder):
+    _, children = children_of(workspace, folder)
+    assert len(children["trial"]) == len(study_of(folder).trials) == 8
+
+
+def test_a_grid_runs_each_option_once(train, workspace):
+    outcome = train("-m", "tracking=off", "model=dummy,logreg")
+    assert outcome.code == 0, outcome.err
+    folder = sweep_folder(workspace)
+    records = [load_record(path.parent) for path in folder.glob("[0-9]*/record.json")]
+    assert sorted(r.params["model.name"] for r in records) == ["dummy", "logreg"]
+    assert "every combination once" in outcome.out
+    winner = load_record(folder / "winner")
+    assert (winner.status, winner.params["model.name"]) == ("FINISHED", "logreg")
+
+
+def test_a_second_look_at_the_test_rows_warns(train, workspace):
+    few = [SPACE, TRIALS.format(2), "tracking=off"]
+    assert "look number" not in train("-m", *few).out
+    other = train("-m", *few, "model.max_iter=500")
+    assert "look number 2 at these rows" in other.out
+
+
+def test_the_preview_runs_nothing(train, workspace):
+    outcome = train("-m", SPACE, TRIALS.format(5), "hydra.sweeper.preview=true")
+    assert outcome.code == 0
+    assert "5 trials, drawn by tpe" in outcome.out
+    assert "0.01 to 10, log scale" in outcome.out
+    assert not list(workspace.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model=rf", "model.max_dpeth=range(2,5)"], "did you mean max_depth"),
+        (["model.C=interval(-1,1)"], "model.C=-1.0"),
+        ([SPACE, "hydra.sweeper.sampler=tep"], "did you mean tpe"),
+        ([SPACE, "hydra.sweeper.n_trails=5"], "n_trails"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(train, workspace, overrides, message):
+    outcome = train("-m", "tracking=off", *overrides)
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not (workspace / "multirun").exists()
+
+
+def test_a_sweep_that_stops_itself_says_why_and_exits_with_1(train, workspace, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr("student_perf.sweep.evaluate.cross_validate", broken)
+    outcome = train("-m", "tracking=off", SPACE, TRIALS.format(9))
+    assert outcome.code == 1
+    assert "ValueError: out of luck" in outcome.err
+    assert load_record(sweep_folder(workspace)).status == "STOPPED"
+
+
+def test_changed_data_refuses_to_continue(train, workspace, grades):
+    few = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
+    command = ["-m", *few, SPACE, "hydra.sweeper.study_name=mine"]
+    assert train(*command, TRIALS.format(2)).code == 0
+    grades.write_text(grades.read_text().replace("north", "south", 1))
+    outcome = train(*command, TRIALS.format(4))
+    assert outcome.code == 1
+    assert "cannot be continued" in outcome.err
+    assert "data was" in outcome.err
+    assert train(*command, TRIALS.format(4), "hydra.sweeper.resume=force").code == 0
+    assert len(study_of(workspace / "multirun" / "mine").trials) == 4
+
+
+def start(workspace, *overrides):
+    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace)}
+    command = [sys.executable, "-m", "student_perf.train", "-m", *overrides]
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def descendants(pid):
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
+    overrides = ["model=xgb", "model.max_depth=range(2,6)", TRIALS.format(40),
+                 "hydra.sweeper.sampler=random", "hydra.sweeper.n_jobs=2"]  # fmt: skip
+    process = start(workspace, *overrides)
+    wait_for_trials(workspace, 5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, out
+    folder = sweep_folder(workspace)
+    states = [t.state for t in study_of(folder).trials]
+    assert TrialState.RUNNING not in states
+    assert load_record(folder).status == "STOPPED"
+    done = states.count(TrialState.COMPLETE)
+    assert 1 <= done < 40
+    process = start(workspace, *overrides)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, out
+    assert f"{done} done" in out
+    check_agreement(workspace, 40)
+
+
+def wait_for_trials(workspace, n, seconds=120):
+    give_up = time.time() + seconds
+    while time.time() < give_up:
+        if len(list((workspace / "multirun").glob("*/[0-9]*/record.json"))) >= n:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no trials")
+
+
+@pytest.mark.slow
+def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
+    """`kill -9` of a worker, of all, and of the command itself, at random moments."""
+    overrides = ["model=xgb", "model.n_estimators=20", "model.max_depth=range(2,9)",
+                 TRIALS.format(200), "hydra.sweeper.sampler=random",
+                 "hydra.sweeper.n_jobs=2"]  # fmt: skip
+    rng = random.Random(0)
+    for target in ("worker", "all", "command", "worker", "command", "all"):
+        process = start(workspace, *overrides)
+        wait_for_trials(workspace, 1)
+        time.sleep(rng.uniform(2, 5))
+        victims = descendants(process.pid)
+        chosen = {"worker": victims[-1:], "all": victims, "command": [process.pid]}[target]
+        for pid in chosen:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if target != "command":
+            time.sleep(rng.uniform(0, 1))
+            process.kill()
+        process.communicate(timeout=60)
+    process = start(workspace, *overrides)
+    out, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, out
+    check_agreement(workspace, 200)
+    numbers = [json.loads(f.read_text())["tags"]["student_perf.trial_number"]
+               for f in sweep_folder(workspace).glob("[0-9]*/record.json")]  # fmt: skip
+    assert sorted(map(int, numbers)) == list(range(200))
+
+
+@pytest.mark.slow
+def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
+    for n_jobs in (1, 2):
+        process = start(workspace / str(n_jobs), "tracking=off", "model=xgb",
+                        "model.max_depth=2,3,4", "model.learning_rate=0.05,0.1",
+                        f"hydra.sweeper.n_jobs={n_jobs}")  # fmt: skip
+        out, _ = process.communicate(timeout=200)
+        assert process.returncode == 0, out
+    values = [
+        {t.number: t.value for t in study_of(sweep_folder(workspace / str(n))).trials}
+        for n in (1, 2)
+    ]
+    assert values[0] == values[1]
+    assert len(values[0]) == 6
+
+
+def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
+    train("-m", "tracking=off", "split.n_splits=3", SPACE, TRIALS.format(2))
+    plan, _ = plan_of(SPACE, n_trials=2)
+    assert len(open_study(plan).trials) == 2

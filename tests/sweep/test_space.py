@@ -1,0 +1,170 @@
+import optuna
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from student_perf.errors import ConfigError
+from student_perf.sweep.space import Parameter, Space, parse_parameter, parse_space
+
+PARSER = OverridesParser.create()
+
+
+def parse(text):
+    return parse_parameter(PARSER.parse_override(text))
+
+
+def space_of(*arguments, params=None, conditional=(), known=None, searches=None):
+    return parse_space(
+        params or {},
+        conditional,
+        PARSER.parse_overrides(list(arguments)),
+        lambda name: (searches or {})[name],
+        known or {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m.x=range(2,9)", Parameter("m.x", "int", low=2, high=8, step=1)),
+        ("m.x=range(2,9,3)", Parameter("m.x", "int", low=2, high=8, step=3)),
+        ("m.x=range(0,1,0.25)", Parameter("m.x", "float", low=0.0, high=0.75, step=0.25)),
+        ("m.x=interval(2,6)", Parameter("m.x", "float", low=2.0, high=6.0)),
+        ("m.x=int(interval(2,6))", Parameter("m.x", "int", low=2, high=6, step=1)),
+        (
+            "m.x=tag(log,interval(0.01,1))",
+            Parameter("m.x", "float", low=0.01, high=1.0, log=True),
+        ),
+        (
+            "m.x=tag(log,int(interval(1,64)))",
+            Parameter("m.x", "int", low=1, high=64, step=None, log=True),
+        ),
+        ("m.x=a,b,1,1.5,true,null", Parameter("m.x", "choice", ("a", "b", 1, 1.5, True, None))),
+        ("m.x=choice('a b',c)", Parameter("m.x", "choice", ("a b", "c"))),
+        ("m.x=choice([a,b],[c])", Parameter("m.x", "choice", ("[a,b]", "[c]"))),
+    ],
+)
+def test_grammar(text, expected):
+    parameter = parse(text)
+    assert parameter == expected
+    assert type(parameter.low) is type(expected.low)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("m.x=5", "is one value"),
+        ("m.x=tag(log,interval(0,1))", "start above 0"),
+        ("m.x=interval(3,3)", "is empty"),
+        ("m.x=range(3,3)", "is empty"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(text)
+
+
+def test_a_text_outside_the_grammar_names_its_key():
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.params.m.x=interval\(1"):
+        space_of(params={"m.x": "interval(1"})
+
+
+def test_the_grid_holds_every_combination_once_in_order():
+    space = space_of("m.a=x,y", "m.b=range(1,4)")
+    assert [tuple(point.values()) for point in space.grid()] == [
+        ("x", 1), ("x", 2), ("x", 3), ("y", 1), ("y", 2), ("y", 3),
+    ]  # fmt: skip
+
+
+def test_a_grid_of_an_interval_is_refused():
+    space = space_of("m.a=interval(0,1)")
+    assert not space.is_finite
+    with pytest.raises(ConfigError, match="a grid cannot hold"):
+        list(space.grid())
+
+
+CONDITIONAL = [
+    {"when": {"model": "svm"}, "params": {"m.C": "interval(1,2)"}},
+    {"when": {"model": ["rf", "tree"]}, "search": "rf"},
+]
+SEARCHES = {"rf": {"m.depth": "range(1,4)"}}
+
+
+def test_conditional_parameters_are_drawn_in_their_branch_only():
+    space = space_of("model=svm,rf,tree", conditional=CONDITIONAL, searches=SEARCHES)
+    assert space.is_conditional
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = set()
+    for _ in range(30):
+        trial = study.ask()
+        values = space.suggest(trial)
+        seen.add((values["model"], *sorted(values.keys() - {"model"})))
+        assert space.names(values) == trial.params
+        study.tell(trial, 0.0)
+    assert seen == {("svm", "m.C"), ("rf", "m.depth"), ("tree", "m.depth")}
+
+
+def test_a_conditional_grid_multiplies_within_branches():
+    conditional = [{"when": {"model": "rf"}, "params": {"m.depth": "range(1,4)"}}]
+    space = space_of("model=svm,rf", conditional=conditional)
+    assert len(list(space.grid())) == 1 + 3
+
+
+def test_a_condition_on_a_fixed_value_holds_once_for_all():
+    conditional = [
+        {"when": {"dataset.task": "classification"}, "params": {"m.w": "a,b"}},
+        {"when": {"dataset.task": "regression"}, "params": {"m.loss": "c,d"}},
+    ]
+    space = space_of(conditional=conditional, known={"dataset.task": "regression"})
+    assert [p.name for p in space.parameters] == ["m.loss"]
+    assert not space.is_conditional
+
+
+def test_the_command_line_wins_over_the_file():
+    params = {"m.a": "range(1,9)", "m.b": "range(1,9)", "m.c": "range(1,9)"}
+    space = space_of("m.a=range(2,4)", "m.b=5", params=params)
+    assert {p.key: p.describe() for p in space.parameters} == {"m.a": "2 to 3", "m.c": "1 to 8"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"params": {"m.x": "a,b"}}, "lacks its condition"),
+        ({"when": {"model": "svn"}, "params": {"m.x": "a,b"}}, "model=svn is never drawn"),
+        ({"when": {"modle": "svm"}, "params": {"m.x": "a,b"}}, "correct the key"),
+        ({"when": {"m.n": 3}, "params": {"m.x": "a,b"}}, "can only ask for"),
+        ({"wen": {"model": "svm"}}, "is no part of an entry"),
+    ],
+)
+def test_conditions_are_checked(entry, message):
+    with pytest.raises(ConfigError, match=message):
+        space_of("model=svm,rf", "m.n=range(1,5)", conditional=[entry])
+
+
+def test_corners_hold_both_ends_of_everything_in_every_branch():
+    space = space_of(
+        "model=svm,rf,tree", "seed=range(0,9)", conditional=CONDITIONAL, searches=SEARCHES
+    )
+    corners = list(space.corners())
+    for model, key, ends in (("svm", "m.C", (1, 2)), ("rf", "m.depth", (1, 3))):
+        for end in ends:
+            assert {"model": model, key: end} in corners
+    assert {"model": "tree", "seed": 8} in corners
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("m.x=range(2,9,2)", [2, 4, 8], [3, 9, 10, True, "2", 2.5]),
+        ("m.x=interval(0,1)", [0.0, 0.3, 1], [1.1, None]),
+        ("m.x=a,b", ["a"], ["c"]),
+        ("m.x=tag(log,int(interval(1,8)))", [1, 3, 8], [0, 2.5]),
+    ],
+)
+def test_contains_what_a_sampler_could_draw(text, inside, outside):
+    parameter = parse(text)
+    assert all(parameter.contains(value) for value in inside)
+    assert not any(parameter.contains(value) for value in outside)
+
+
+def test_a_space_without_parameters_has_one_point():
+    assert list(Space((), {}).grid()) == [{}]

@@ -1,0 +1,141 @@
+from dataclasses import replace
+
+import pytest
+from optuna.trial import TrialState
+
+from student_perf.errors import ConfigError
+from student_perf.sweep.study import (
+    check_contract,
+    counts,
+    fill_queue,
+    is_default,
+    next_trial,
+    open_study,
+    recover,
+    requeue,
+    trial_values,
+)
+from student_perf.tracking.record import RunRecord
+
+C = "model.C=tag(log,interval(0.01,10))"
+
+
+@pytest.fixture
+def opened(plan_of):
+    plan, _ = plan_of(C, n_trials=4)
+    plan.folder.mkdir(parents=True)
+    study = open_study(plan)
+    check_contract(study, plan)
+    fill_queue(study, plan)
+    return plan, study
+
+
+def test_the_defaults_come_first_and_trials_end_with_their_number(opened):
+    plan, study = opened
+    values = []
+    while (trial := next_trial(study, plan)) is not None:
+        values.append(trial_values(trial, plan)["model.C"])
+        study.tell(trial, 0.5)
+    assert len(values) == 4
+    assert values[0] == 1.0
+    assert [is_default(t) for t in study.trials] == [True, False, False, False]
+    assert len(set(values)) == 4
+
+
+def test_two_workers_never_get_the_same_draws(opened):
+    plan, _ = opened
+    one, two = open_study(plan, 0), open_study(plan, 1)
+    next_trial(one, plan)
+    drawn = [trial_values(next_trial(s, plan), plan)["model.C"] for s in (one, two)]
+    assert drawn[0] != drawn[1]
+
+
+def test_defaults_outside_the_space_are_run_as_they_are(plan_of):
+    plan, _ = plan_of("model.C=interval(2,3)", n_trials=2)
+    plan.folder.mkdir(parents=True)
+    study = open_study(plan)
+    fill_queue(study, plan)
+    assert trial_values(next_trial(study, plan), plan) == {}
+    assert "model.C" in trial_values(next_trial(study, plan), plan)
+
+
+def test_known_good_values_are_tried_next_and_checked(plan_of):
+    plan, _ = plan_of(C, n_trials=3, enqueue=[{"model.C": 0.25}])
+    plan.folder.mkdir(parents=True)
+    study = open_study(plan)
+    fill_queue(study, plan)
+    next_trial(study, plan)
+    assert trial_values(next_trial(study, plan), plan) == {"model.C": 0.25}
+    for bad in ({"model.C": 99.0}, {"model.D": 1.0}):
+        plan, _ = plan_of(C, study_name=str(bad), enqueue=[bad])
+        plan.folder.mkdir(parents=True)
+        with pytest.raises(ConfigError, match="outside the space"):
+            fill_queue(open_study(plan), plan)
+
+
+def test_trials_without_a_worker_go_back_under_their_number(opened):
+    plan, study = opened
+    first, second = next_trial(study, plan), next_trial(study, plan)
+    value = trial_values(second, plan)["model.C"]
+    assert recover(study, plan) == 2
+    again = [next_trial(open_study(plan), plan) for _ in range(2)]
+    assert [t.number for t in again] == [first.number, second.number]
+    assert trial_values(again[1], plan)["model.C"] == value
+    assert counts(study)["waiting"] == 0
+
+
+def test_a_complete_record_is_told_and_not_computed_again(opened):
+    plan, study = opened
+    states = {"FINISHED": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED,
+              "FAILED": TrialState.FAIL}  # fmt: skip
+    for status in states:
+        trial = next_trial(study, plan)
+        record = RunRecord(plan.folder / str(trial.number), "t", "trial", {}, {}, status=status)
+        record.metrics["cv_accuracy_mean"] = 0.75
+        record.folder.mkdir()
+        record.save()
+    assert recover(study, plan) == 0
+    assert [t.state for t in study.trials] == list(states.values())
+    assert study.trials[0].value == 0.75
+
+
+def test_another_study_under_the_name_is_refused_with_the_difference(opened):
+    plan, study = opened
+    check_contract(study, plan)
+    other = replace(plan, fingerprints=plan.fingerprints | {"data": "other"})
+    with pytest.raises(ConfigError, match=r"\(data was \w+, is other\)"):
+        check_contract(study, other)
+    check_contract(study, replace(other, options=replace(plan.options, resume="force")))
+    with pytest.raises(ConfigError, match="exists already"):
+        check_contract(study, replace(plan, options=replace(plan.options, resume="never")))
+
+
+def test_a_requeued_trial_can_finish(opened):
+    plan, study = opened
+    trial = next_trial(study, plan)
+    requeue(study, trial._trial_id)
+    again = next_trial(study, plan)
+    study.tell(again, 0.5)
+    assert counts(study)["complete"] == 1
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "nsgaii", "qmc"])
+def test_every_sampler_draws(plan_of, sampler):
+    if sampler == "gp":
+        pytest.importorskip("torch")
+    plan, _ = plan_of(C, "model.tol=tag(log,interval(1e-5,1e-2))", sampler=sampler, n_trials=3)
+    plan.folder.mkdir(parents=True)
+    study = open_study(plan)
+    for _ in range(3):
+        trial = next_trial(study, plan)
+        assert set(trial_values(trial, plan)) == {"model.C", "model.tol"}
+        study.tell(trial, 0.5)
+
+
+@pytest.mark.parametrize("options", [{"sampler_options": {"seeed": 1}},
+                                     {"pruner": "median", "pruner_options": {"x": 1}}])  # fmt: skip
+def test_options_that_optuna_refuses_are_named(plan_of, options):
+    plan, _ = plan_of(C, **options)
+    plan.folder.mkdir(parents=True)
+    with pytest.raises(ConfigError, match="refuses them"):
+        open_study(plan)

@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from student_perf.config import TrackingConfig
+from student_perf.errors import TrackingError
+from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.publisher import ERROR_FILE, PARENT_FILE, follow_sweep, publish_sweep
+from student_perf.tracking.record import RunRecord, load_record
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A finished sweep of four trials on disk: two good ones, a pruned and a failed one."""
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for number, status in enumerate(["FINISHED", "FINISHED", "PRUNED", "FAILED"]):
+        record = RunRecord(
+            folder / str(number),
+            f"trial-{number}",
+            "trial",
+            {"model.C": str(number)},
+            {"student_perf.trial_number": str(number)},
+            metrics={"cv_accuracy_mean": 0.5 + number / 10, "fold_accuracy": [0.4, 0.6]},
+            status=status,
+            ended=2_000_000_000.0,
+        )
+        record.folder.mkdir()
+        (record.folder / "config.yaml").write_text("seed: 0\n")
+        record.save()
+    parent = RunRecord(folder, "mine", "sweep", {"sweep.sampler": "tpe"}, {}, {"best_value": 0.6})
+    parent.finish()
+    return folder, TrackingConfig(True, f"sqlite:///{tmp_path}/mlflow.db", "exam")
+
+
+def runs_of(tracking):
+    client = MlflowClient(tracking_uri=tracking.uri)
+    experiment = client.get_experiment_by_name("exam")
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_states_values_and_files_arrive_below_the_parent(sweep):
+    folder, tracking = sweep
+    assert publish_sweep(folder, tracking) == 4
+    client, runs = runs_of(tracking)
+    by_name = {run.info.run_name: run for run in runs}
+    parent = by_name.pop("mine")
+    assert (parent.info.status, parent.data.metrics) == ("FINISHED", {"best_value": 0.6})
+    statuses = [by_name[f"trial-{n}"].info.status for n in range(4)]
+    assert statuses == ["FINISHED", "FINISHED", "KILLED", "FAILED"]
+    for number in range(4):
+        run = by_name[f"trial-{number}"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.params == {"model.C": str(number)}
+        history = client.get_metric_history(run.info.run_id, "fold_accuracy")
+        assert sorted((m.step, m.value) for m in history) == [(0, 0.4), (1, 0.6)]
+        assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["config.yaml"]
+        assert load_record(folder / str(number)).mlflow_run_id == run.info.run_id
+
+
+@pytest.mark.parametrize("step", ["open_run", "_send_values", "_send_files"])
+def test_killed_anywhere_and_started_again_nothing_is_doubled(sweep, monkeypatch, step):
+    folder, tracking = sweep
+    calls = []
+
+    def dying(original):
+        def call(*args, **kwargs):
+            calls.append(1)
+            result = original(*args, **kwargs)
+            if len(calls) == 3:
+                raise SystemExit(9)  # as a kill would: no handler of ours runs
+            return result
+
+        return call
+
+    with monkeypatch.context() as patch:
+        where = RunStore if step == "open_run" else "student_perf.tracking.mlflow_store"
+        if step == "open_run":
+            patch.setattr(where, step, dying(RunStore.open_run))
+        else:
+            from student_perf.tracking import mlflow_store
+
+            patch.setattr(mlflow_store, step, dying(getattr(mlflow_store, step)))
+        with pytest.raises(SystemExit):
+            publish_sweep(folder, tracking)
+    publish_sweep(folder, tracking)
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    assert len(runs) == 5
+    assert sorted(run.info.status for run in runs) == sorted(
+        ["FINISHED", "FINISHED", "FINISHED", "KILLED", "FAILED"]
+    )
+    for run in runs:
+        for name in run.data.metrics:
+            steps = [m.step for m in client.get_metric_history(run.info.run_id, name)]
+            assert len(steps) == len(set(steps))
+
+
+def test_trials_that_still_run_wait_for_the_next_look(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "1")
+    record.status = "RUNNING"
+    record.save()
+    assert publish_sweep(folder, tracking) == 3
+    record.finish()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
+
+
+def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monkeypatch):
+    folder, tracking = sweep
+
+    def gone(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(RunStore, "send", gone)
+    monkeypatch.setattr("os.nice", lambda n: 0)
+    with pytest.raises(TrackingError, match="disk full"):
+        publish_sweep(folder, tracking)
+    over = Path(folder) / "over"
+    over.touch()
+    follow_sweep(folder, tracking, over)
+    assert "disk full" in (folder / ERROR_FILE).read_text()
+    monkeypatch.undo()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
+    assert (folder / PARENT_FILE).read_text()
