@@ -72,7 +72,9 @@ def prepare(config: ExperimentConfig) -> Prepared:
     development = dataset.features.iloc[split.development]
     contract = make_contract(dataset, development, config.dataset)
     check_contract(development, contract)
-    preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
+    preprocess = build_preprocessor(
+        steps, dataset.numeric, dataset.categorical, config.dataset.categories
+    )
     return Prepared(
         dataset=dataset,
         split=split,
