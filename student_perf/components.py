@@ -6,6 +6,7 @@ stranger, so nothing outside `ALLOWED_PREFIXES` is ever imported from one.
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Mapping
 from importlib import import_module
@@ -16,7 +17,16 @@ from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError, one_line, suggest
 
-ALLOWED_PREFIXES = ("sklearn.", "xgboost.", "student_perf.models.")
+ALLOWED_PREFIXES = (
+    "sklearn.",
+    "xgboost.",
+    "lightgbm.",
+    "student_perf.models.",
+    "student_perf.encoders.",
+)
+_EXTRAS = {"lightgbm": "boosting", "catboost": "boosting"}
+# What a library takes beyond the parameters its classes list.
+_KEYWORDS: dict[str, dict[str, Any]] = {"lightgbm": {"verbosity": int}}
 
 _PLAIN_WORDS = {
     int: "a whole number",
@@ -28,12 +38,16 @@ _PLAIN_WORDS = {
 
 
 def build_component(
-    node: Mapping[str, Any], path: str, elsewhere: Mapping[str, str] | None = None
+    node: Mapping[str, Any],
+    path: str,
+    elsewhere: Mapping[str, str] | None = None,
+    parts: Mapping[str, Any] | None = None,
 ) -> BaseEstimator:
     """Unfitted estimator or transformer that the node's `_target_` and parameters describe.
 
     For messages, `path` is the node's place in the config and `elsewhere` the place of those
-    parameters that the user wrote somewhere else. Raises ConfigError for a target outside the
+    parameters that the user wrote somewhere else. `parts` are parameters that are estimators
+    already, or lists of them. Raises ConfigError for a target outside the
     allow-list, an unknown parameter, and a value of the wrong type or outside its range.
     """
     cls = _estimator_class(str(node.get("_target_", "")), path)
@@ -52,7 +66,9 @@ def build_component(
                 f"{places[name]}={value}: {cls.__name__} takes {words} for '{name}'; "
                 "write one of those"
             )
-    component = cls(**parameters)
+    for name in (parts or {}).keys() - hints.keys():
+        raise ConfigError(f"{path}: {cls.__name__} takes no model as '{name}'; leave it out")
+    component = cls(**parameters, **(parts or {}))
     _check_ranges(component, places)
     return component
 
@@ -67,6 +83,12 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
     try:
         module = import_module(module_name)
     except ImportError as error:
+        library = (error.name or "").split(".")[0]
+        if library in _EXTRAS:
+            raise ConfigError(
+                f"{path}._target_={target}: needs {library}, which is not installed; "
+                f"run: pip install -e '.[{_EXTRAS[library]}]'"
+            ) from error
         raise ConfigError(
             f"{path}._target_={target}: there is no module {module_name}; correct the name"
         ) from error
@@ -90,7 +112,11 @@ def _parameter_hints(cls: type[BaseEstimator]) -> dict[str, Any]:
     for owner in reversed(cls.__mro__):
         if "__init__" in vars(owner):
             hints |= typing.get_type_hints(owner.__init__)  # type: ignore[misc]
-    return {name: hints.get(name, Any) for name in cls().get_params(deep=False)}
+    signature = inspect.signature(cls).parameters.values()
+    needs_some = any(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in signature)
+    names = cls._get_param_names() if needs_some else cls().get_params(deep=False)
+    keywords = _KEYWORDS.get(cls.__module__.split(".")[0], {})
+    return {name: hints.get(name, Any) for name in names} | keywords
 
 
 def _accepts(hint: Any, value: Any) -> bool:

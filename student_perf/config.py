@@ -242,8 +242,17 @@ SPLITS: dict[str, type[SplitConfig]] = {
     "group_kfold": GroupKFoldSplit,
     "nested": NestedSplit,
 }
-_GROUPS = ("dataset", "split", "objective", "tracking", "preprocess", "model", "experiment")
-_ROOT_KEYS = ("seed", "tags", "guards", *_GROUPS[:-1])
+_GROUPS = (
+    "dataset",
+    "split",
+    "objective",
+    "tracking",
+    "preprocess",
+    "model",
+    "search",
+    "experiment",
+)
+_ROOT_KEYS = ("seed", "tags", "guards", *_GROUPS[:-2])
 _GUARD_LEVELS = ("error", "warn", "off")
 _KIND_WORDS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "5"),

@@ -100,7 +100,9 @@ def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:
     """Unfitted preprocessing and model for the columns of `dataset`. Raises ConfigError."""
     estimator = build_estimator(config.model, config.dataset.task)
     steps = build_steps(config.preprocess)
-    preprocess = build_preprocessor(steps, dataset.numeric, dataset.categorical)
+    preprocess = build_preprocessor(
+        steps, dataset.numeric, dataset.categorical, config.dataset.categories
+    )
     return Pipeline([("preprocess", preprocess), ("model", estimator)])
 
 

@@ -3,39 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from student_perf.components import build_component
+from student_perf.encoders import CategoryCodes, plain_name
 from student_perf.errors import ConfigError, suggest
 
 _KINDS = ("numeric", "categorical")
+_OUTPUTS = ("array", "table")
 
 
-def build_steps(config: Mapping[str, Any]) -> dict[str, Pipeline]:
-    """Unfitted pipeline for each kind of column, from `preprocess.<kind>.<step>` nodes.
+@dataclass(frozen=True)
+class Steps:
+    """Unfitted pipeline for each kind of column, and what the model gets: `array` or `table`."""
 
-    Raises ConfigError for an unknown key or a step its class would not take.
+    kinds: dict[str, Pipeline]
+    output: str = "array"
+
+
+def build_steps(config: Mapping[str, Any]) -> Steps:
+    """The steps that `preprocess.<kind>.<step>` nodes describe.
+
+    `by_task` holds values from which the file itself chooses by interpolation. Raises ConfigError
+    for an unknown key or a step its class would not take.
     """
     for key in config:
-        if key not in (*_KINDS, "name"):
+        if key not in (*_KINDS, "name", "output", "by_task"):
             raise ConfigError(
                 f"preprocess.{key}: no kind of column is called so; {suggest(key, _KINDS)}"
             )
-    return {kind: _pipeline(config.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
+    output = config.get("output", "array")
+    if output not in _OUTPUTS:
+        raise ConfigError(
+            f"preprocess.output={output}: must be array or table; {suggest(str(output), _OUTPUTS)}"
+        )
+    kinds = {kind: _pipeline(config.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
+    return Steps(kinds, output)
 
 
 def build_preprocessor(
-    steps: Mapping[str, Pipeline], numeric: Sequence[str], categorical: Sequence[str]
+    steps: Steps,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    categories: Mapping[str, Sequence[Any]] | None = None,
 ) -> ColumnTransformer:
-    """Unfitted transformer of the named feature columns, kinds without columns left out."""
+    """Unfitted transformer of the named feature columns, kinds without columns left out.
+
+    `categories` are the declared values of text columns in their order, for the steps that keep it.
+    """
     columns = {"numeric": list(numeric), "categorical": list(categorical)}
-    return ColumnTransformer(
-        [(kind, steps[kind], columns[kind]) for kind in _KINDS if columns[kind]],
+    known = categories or {}
+    declared = {name: list(known[name]) for name in categorical if name in known}
+    for _, step in steps.kinds["categorical"].steps:
+        if isinstance(step, CategoryCodes) and step.categories is None:
+            step.set_params(categories=declared)
+    transformer = ColumnTransformer(
+        [(kind, steps.kinds[kind], columns[kind]) for kind in _KINDS if columns[kind]],
         verbose_feature_names_out=False,
     )
+    if steps.output == "table":
+        transformer.set_params(verbose_feature_names_out=plain_name)
+        transformer.set_output(transform="pandas")
+    return transformer
 
 
 def _pipeline(nodes: Mapping[str, Any], path: str) -> Pipeline:

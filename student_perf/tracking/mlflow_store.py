@@ -23,7 +23,7 @@ from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import TrackingError, one_line, suggest
 from student_perf.paths import PACKAGE_DIR
-from student_perf.tracking.model_format import TRUSTED_TYPES
+from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _LONGEST_KEY = 250
 _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
 _MODEL_PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pyarrow")
 _XGBOOST_PACKAGES = ("xgboost-cpu", "xgboost")
+_EXTRA_PACKAGES = ("lightgbm", "catboost")
 
 
 def check_store(tracking: TrackingConfig) -> None:
@@ -102,7 +103,7 @@ class RunStore:
                 with mlflow.start_run(run_id=run_id):
                     _send_dataset(dataset)
                     if model is not None:
-                        _send_model(model, dataset, record.folder / CONTRACT_FILE)
+                        _send_model(model, dataset, record.folder)
         except Exception as error:
             with suppress(Exception):  # a store that has gone away cannot be told either
                 self._client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
@@ -250,22 +251,23 @@ def _send_dataset(dataset: Dataset) -> None:
     mlflow.log_input(described, context="training")
 
 
-def _send_model(model: Any, dataset: Dataset, contract: Path) -> None:
-    """Attach the fitted model to the active run, ready to be served as it is."""
+def _send_model(model: Any, dataset: Dataset, folder: Path) -> None:
+    """Attach the fitted model of a run folder to the active run, ready to be served as it is."""
     import mlflow
     from mlflow.models import infer_signature
 
     example = dataset.features.head(3)
+    trusted = trusted_types(folder / MODEL_FILE)
     mlflow.sklearn.log_model(
         model,
         name="model",
         serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
+        skops_trusted_types=trusted,
         signature=infer_signature(_with_every_kind(dataset), model.predict(example)),
         input_example=example,
-        pip_requirements=_model_requirements(),
+        pip_requirements=_model_requirements(folder / MODEL_FILE),
         code_paths=[str(PACKAGE_DIR)],
-        extra_files=[str(contract)],
+        extra_files=[str(folder / CONTRACT_FILE)],
     )
 
 
@@ -275,10 +277,12 @@ def _with_every_kind(dataset: Dataset) -> pd.DataFrame:
     return pd.concat([dataset.features.head(100), incomplete.head(100)])
 
 
-def _model_requirements() -> list[str]:
-    """The installed versions of what a model needs to load and predict."""
+def _model_requirements(model: Path) -> list[str]:
+    """The installed versions of what a model file needs to load and predict."""
+    libraries = {name.split(".")[0] for name in named_types(model)}
+    extras = [name for name in _EXTRA_PACKAGES if name in libraries]
     pinned = []
-    for name in (*_MODEL_PACKAGES, *_XGBOOST_PACKAGES):
+    for name in (*_MODEL_PACKAGES, *_XGBOOST_PACKAGES, *extras):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

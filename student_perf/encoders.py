@@ -1,0 +1,91 @@
+"""Encoding of categorical columns that keeps an order, or keeps them categories.
+
+Free of the config: a logged model carries this module to where it is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from student_perf.errors import ConfigError, suggest
+
+_OUTPUTS = ("codes", "category")
+# xgboost and lightgbm refuse columns with these characters in their names.
+_PLAIN = str.maketrans(dict.fromkeys('[]{}<>":,', "_"))
+
+
+class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Text columns as positions in their order, or as pandas categoricals of that order.
+
+    `categories` maps a column to its values, lowest first; the values of other columns are sorted.
+    With output `codes` a value becomes its position as float64, and one that is missing or was not
+    seen in fit becomes `unknown_value`. With output `category` the column becomes a pandas
+    categorical, in which such a value is missing.
+    """
+
+    def __init__(
+        self,
+        categories: Mapping[str, Sequence[Any]] | None = None,
+        output: str = "codes",
+        unknown_value: float = -1.0,
+    ) -> None:
+        self.categories = categories
+        self.output = output
+        self.unknown_value = unknown_value
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Settle the values of each column. Raises ConfigError for an unknown `output`."""
+        if self.output not in _OUTPUTS:
+            raise ConfigError(
+                f"preprocess.categorical.encode.output={self.output}: must be codes or category; "
+                f"{suggest(self.output, _OUTPUTS)}"
+            )
+        declared = self.categories or {}
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        self.categories_ = {
+            str(name): [str(value) for value in declared[name]]
+            if name in declared
+            else sorted(X[name].dropna().unique().tolist())
+            for name in X.columns
+        }
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame | np.ndarray:  # noqa: N803
+        """Codes, float64 of the shape of `X`, or a table of categoricals."""
+        check_is_fitted(self)
+        codes = {
+            n: pd.Index(values).get_indexer(pd.Index(X[n]))
+            for n, values in self.categories_.items()
+        }
+        if self.output == "category":
+            return pd.DataFrame(
+                {
+                    name: pd.Categorical.from_codes(
+                        column, categories=pd.Index(self.categories_[name])
+                    )
+                    for name, column in codes.items()
+                },
+                index=X.index,
+            )
+        numbers = np.column_stack(list(codes.values())).astype(np.float64)
+        numbers[numbers < 0] = self.unknown_value
+        return numbers
+
+
+def plain_name(_kind: str, column: str) -> str:
+    """Name of a column for libraries that refuse brackets, quotes, colons and commas in it."""
+    return column.translate(_PLAIN)
+
+
+def categorical_columns(table: pd.DataFrame | np.ndarray) -> list[str]:
+    """Names of the pandas categoricals of a table; none for an array."""
+    if not isinstance(table, pd.DataFrame):
+        return []
+    return [str(name) for name in table if isinstance(table[name].dtype, pd.CategoricalDtype)]

@@ -1,0 +1,45 @@
+"""Ordered classes by way of binary questions, whatever classifier answers them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+
+class OrdinalClassifier(ClassifierMixin, BaseEstimator):
+    """One clone of `estimator` for each bound between classes: is the row above it?
+
+    P(y = k) = P(y > k-1) - P(y > k), the reduction of E. Frank and M. Hall (2001), "A Simple
+    Approach to Ordinal Classification", ECML. The binary models are fitted apart, so P(y > k) may
+    rise with k where it must not; such negative differences become 0 and the rest sums to 1 again.
+    """
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit on classes `y`, shape (n,), whose sorted values are their order."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.estimators_ = [
+            clone(self.estimator).fit(X, (codes > bound).astype(np.int64))
+            for bound in range(len(self.classes_) - 1)
+        ]
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Probabilities, shape (n, K), columns in the order of `classes_`."""
+        check_is_fitted(self)
+        above = [fitted.predict_proba(X)[:, 1] for fitted in self.estimators_]
+        everything, nothing = np.ones(len(X)), np.zeros(len(X))
+        cumulative = np.column_stack([everything, *above, nothing])
+        shares = np.clip(-np.diff(cumulative, axis=1), 0.0, None)
+        probabilities: np.ndarray = shares / shares.sum(axis=1, keepdims=True)
+        return probabilities
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The most probable classes, shape (n,)."""
+        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return codes

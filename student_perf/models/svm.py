@@ -1,0 +1,70 @@
+"""A support vector classifier with probabilities."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.svm import SVC
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+_SVC_PARAMETERS = ("C", "kernel", "degree", "gamma", "coef0", "shrinking", "tol", "class_weight")
+
+
+class CalibratedSVC(ClassifierMixin, BaseEstimator):
+    """One SVC on all rows whose scores a sigmoid, fitted to `cv` held-out parts, turns into shares.
+
+    scikit-learn deprecated SVC(probability=True), which did the same with folds of its own.
+    Source: J. Platt (1999), "Probabilistic Outputs for Support Vector Machines".
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{name: SVC._parameter_constraints[name] for name in _SVC_PARAMETERS},
+        "cv": [Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,  # noqa: N803 (scikit-learn's name)
+        kernel: str = "rbf",
+        degree: int = 3,
+        gamma: float | str = "scale",
+        coef0: float = 0.0,
+        shrinking: bool = True,
+        tol: float = 1e-3,
+        class_weight: Any = None,
+        cv: int = 5,
+    ) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.shrinking = shrinking
+        self.tol = tol
+        self.class_weight = class_weight
+        self.cv = cv
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
+        """Fit on numbers, shape (n, p), and classes `y`, shape (n,)."""
+        self._validate_params()
+        machine = SVC(**{name: getattr(self, name) for name in _SVC_PARAMETERS})
+        calibrated = CalibratedClassifierCV(machine, method="sigmoid", cv=self.cv, ensemble=False)
+        self.estimator_ = calibrated.fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Probabilities, shape (n, K), columns in the order of `classes_`."""
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.estimator_.predict_proba(X)
+        return probabilities
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The most probable classes, shape (n,)."""
+        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return codes

@@ -1,0 +1,25 @@
+"""Every model of the zoo with what its tests need to know."""
+
+from student_perf.paths import CONF_DIR
+
+MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
+CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated"}
+# Few trees and rounds, so that a test takes milliseconds.
+QUICK = {
+    "catboost": ["model.iterations=5"],
+    "calibrated": ["model.base.n_estimators=5", "model.cv=2"],
+    "extra_trees": ["model.n_estimators=5"],
+    "hist_gb": ["model.max_iter=5"],
+    "lightgbm": ["model.n_estimators=5"],
+    "mlp": ["model.max_iter=20", "model.hidden_layer_sizes=[4]", "model.n_iter_no_change=20"],
+    "rf": ["model.n_estimators=5"],
+    "stacking": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
+    "svm": ["model.tol=0.01"],
+    "voting": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
+    "xgb": ["model.n_estimators=5"],
+}
+
+
+def served(model: str, task: str) -> bool:
+    """Whether the model serves the task."""
+    return task == "classification" or model not in CLASSES_ONLY

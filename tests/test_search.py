@@ -1,0 +1,109 @@
+"""The search spaces of conf/search/: they parse, and models take their ends."""
+
+import copy
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
+
+from student_perf.config import iter_leaves
+from student_perf.models.build import build_estimator
+from student_perf.paths import CONF_DIR
+from tests.models.zoo import CLASSES_ONLY, MODELS, served
+
+FILES = sorted((CONF_DIR / "search").glob("*.yaml"))
+ZOOS = {"zoo", "zoo_ordered"}
+UNTUNED = {"dummy", "previous_grade"}
+DATASETS = {"classification": "econmath", "regression": "econmath_score"}
+
+
+def read(name):
+    """The file's sweeper node. Read directly, since only the project's own sweeper has a key
+    `conditional`."""
+    text = (CONF_DIR / "search" / f"{name}.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)["hydra"]["sweeper"]
+
+
+def space(name, task):
+    """Parameter to value of those that apply to a task."""
+    sweeper = read(name)
+    params = dict(sweeper.get("params", {}))
+    for branch in sweeper.get("conditional", []):
+        if branch["when"].get("dataset.task") == task:
+            params |= branch["params"]
+    return params
+
+
+def corners(key, value):
+    """Texts of the values at the ends of a parameter's range; all of a choice."""
+    override = OverridesParser.create().parse_override(f"{key}={value}")
+    assert override.is_sweep_override(), f"{key}={value}"
+    sweep = override.value()
+    if isinstance(sweep, ChoiceSweep):
+        return [str(text) for text in override.sweep_string_iterator()]
+    if isinstance(sweep, RangeSweep):
+        texts = list(override.sweep_string_iterator())
+        return [texts[0], texts[-1]]
+    assert isinstance(sweep, IntervalSweep)
+    assert sweep.start < sweep.end
+    assert "log" not in sweep.tags or sweep.start > 0
+    return [str(sweep.start), str(sweep.end)]
+
+
+def set_value(config, key, text):
+    """Set a dotted key as an override would; composing anew for each value takes a minute."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        config = config[parent]
+    config[last] = OverridesParser.create().parse_override(f"{key}={text}").value()
+
+
+def test_every_tunable_model_has_a_space_and_no_other_has():
+    assert {path.stem for path in FILES} - ZOOS == set(MODELS) - UNTUNED
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_names_its_command_and_few_parameters(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == [
+        "# @package _global_",
+        f"# python -m student_perf.train -m search={path.stem}",
+    ]
+    for task in DATASETS:
+        assert len(space(path.stem, task)) <= 8
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [(m, t) for m in MODELS if m not in UNTUNED for t in DATASETS if served(m, t)],
+)
+def test_models_take_both_ends_of_every_range(compose_config, model, task):
+    common = [f"model={model}", f"dataset={DATASETS[task]}"]
+    composed = {"model": compose_config(*common).model}
+    known = dict(iter_leaves(composed)).keys() | {"preprocess"}
+    values = space(model, task)
+    assert values.keys() <= known
+    ends = {key: corners(key, value) for key, value in values.items()}
+    for i in range(max(map(len, ends.values()))):
+        config = copy.deepcopy(composed)
+        for key, texts in ends.items():
+            set_value(config, key, texts[i % len(texts)])
+        build_estimator(config["model"], task)
+        assert (CONF_DIR / f"preprocess/{config.get('preprocess', 'default')}.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", sorted(ZOOS))
+def test_a_zoo_branches_into_the_spaces_of_its_models(name):
+    sweeper = read(name)
+    choice = OverridesParser.create().parse_override(f"model={sweeper['params']['model']}")
+    models = list(choice.sweep_string_iterator())
+    branches = {b["when"]["model"]: b["search"] for b in sweeper["conditional"]}
+    assert branches == {model: model for model in models}
+    assert len(models) == len(set(models))
+    assert name != "zoo" or not set(models) & CLASSES_ONLY
+
+
+def test_a_search_chooses_its_model_and_a_named_model_wins(compose_config):
+    assert compose_config("search=xgb").model["name"] == "xgb"
+    assert compose_config("search=xgb", "model=rf").model["name"] == "rf"
