@@ -73,7 +73,7 @@ def test_every_cell_of_the_paper(compose_config):
         )
         errors, hits = held_out(prepare(config))
         if cell.task == "regression":
-            # Each fold of setup C has its own mean, and ours, being stratified, lie nearer together.
+            # Each fold of setup C has its own mean; stratified ones lie nearer together.
             tolerance = 0.0151 if cell.setup == "C" else 0.00501
             assert np.sqrt((errors**2).mean()) == pytest.approx(cell.NV, abs=tolerance), cell
         else:
