@@ -79,9 +79,9 @@ def write_result(
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
         write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
-        figures = _class_figures(dataset, result, subtitle)
+        figures = _class_figures(dataset, result, split.n_repeats, subtitle)
     else:
-        figures = _number_figures(dataset, result, subtitle)
+        figures = _number_figures(dataset, result, split.n_repeats, subtitle)
     _save_figures(folder, figures)
     save_model(model, folder / MODEL_FILE)
 
@@ -135,7 +135,9 @@ def _subtitle(dataset: Dataset, split: Split) -> str:
     return f"{dataset.name}, {folds}, n = {n_rows} rows{times}"
 
 
-def _class_figures(dataset: Dataset, result: CVResult, subtitle: str) -> dict[str, Figure]:
+def _class_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
     """Pictures of predicted classes by file name; all held-out rows enter as one set."""
     y_true, output = result.y_true, result.output
     words = (dataset.classes, dataset.target_name, subtitle)
@@ -146,13 +148,18 @@ def _class_figures(dataset: Dataset, result: CVResult, subtitle: str) -> dict[st
         "precision_recall": precision_recall_figure(
             precision_recall_curves(y_true, output), *words
         ),
-        "reliability": reliability_figure(reliability(y_true, output), *words),
+        "reliability": reliability_figure(reliability(y_true, output, n_repeats), *words),
     }
 
 
-def _number_figures(dataset: Dataset, result: CVResult, subtitle: str) -> dict[str, Figure]:
+def _number_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
     data = (result.y_true, result.y_pred, dataset.target_name, subtitle)
-    return {"predicted_actual": predicted_actual_figure(*data), "residuals": residual_figure(*data)}
+    return {
+        "predicted_actual": predicted_actual_figure(*data),
+        "residuals": residual_figure(*data, n_repeats),
+    }
 
 
 def _save_figures(folder: Path, figures: dict[str, Figure]) -> None:

@@ -146,10 +146,8 @@ class Terminal:
         """The most important columns in one sentence, with what the metric loses without them."""
         if columns:
             sign = "-" if METRICS[metric].direction == "maximize" else "+"
-            changes = [f"{sign}{format_number(value)}" for value in columns.values()]
-            changes[0] = f"{_label(metric)} {changes[0]} when permuted"
-            shown = ", ".join(f"{n} ({c})" for n, c in zip(columns, changes, strict=True))
-            text = f"Most important: {shown}."
+            changes = ", ".join(f"{n} {sign}{format_number(v)}" for n, v in columns.items())
+            text = f"Permuted, {_label(metric)} changes: {changes}."
             self.console.print(Padding(text, (0, 2)), soft_wrap=False)
 
     def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:

@@ -16,7 +16,8 @@ N_BINS = 10
 class Reliability:
     """Predicted against observed frequency in the bins that hold rows, each array of shape (B,).
 
-    `low` and `high` bound the observed `frequency`; `error` is the expected calibration error.
+    `low` and `high` bound the observed `frequency`, `count` predictions lie in a bin; `error` is
+    the expected calibration error.
     """
 
     confidence: np.ndarray
@@ -27,7 +28,9 @@ class Reliability:
     error: float
 
 
-def reliability(y_true: np.ndarray, probabilities: np.ndarray, n_bins: int = N_BINS) -> Reliability:
+def reliability(
+    y_true: np.ndarray, probabilities: np.ndarray, n_repeats: int = 1, n_bins: int = N_BINS
+) -> Reliability:
     """Bins of equal width over the confidence, and the expected calibration error (ECE).
 
     `y_true` holds codes 0..K-1, shape (n,), `probabilities` has shape (n, K). For two classes the
@@ -36,7 +39,8 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray, n_bins: int = N_B
     rows of |confidence - frequency| of their bin (Naeini et al. 2015, "Obtaining Well Calibrated
     Probabilities Using Bayesian Binning"; Guo et al. 2017, "On Calibration of Modern Neural
     Networks"). It exceeds 0 by chance, the more so the fewer the rows, so it is taken over all
-    held-out rows at once and not fold by fold. Intervals of the frequencies are Wilson's (1927).
+    held-out rows at once and not fold by fold. Intervals of the frequencies are Wilson's (1927); a
+    row that `n_repeats` repeats predict counts once in them.
     """
     if probabilities.shape[1] == 2:
         confidence, hit = probabilities[:, 1], y_true == 1
@@ -49,7 +53,7 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray, n_bins: int = N_B
     count = count[held]
     mean_confidence = np.bincount(of_row, confidence, n_bins)[held] / count
     frequency = np.bincount(of_row, hit, n_bins)[held] / count
-    low, high = _wilson_interval(frequency, count)
+    low, high = _wilson_interval(frequency, count / n_repeats)
     error = float(np.abs(mean_confidence - frequency) @ count / count.sum())
     return Reliability(mean_confidence, frequency, low, high, count, error)
 

@@ -53,8 +53,8 @@ def confusion_figure(
         rotation_mode="anchor",
     )
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(f"predicted {target}")
-    axes.set_ylabel(f"true {target}")
+    axes.set_xlabel(f"predicted {short(target)}")
+    axes.set_ylabel(f"true {short(target)}")
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     set_title(figure, "Confusion matrix on held-out rows", subtitle)
     return figure
@@ -64,7 +64,7 @@ def roc_figure(
     curves: Sequence[Curve], classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
     """ROC curve of each class against the rest, with its area and its number of rows."""
-    figure = _curve_figure(len(curves))
+    figure, n_columns = _curve_figure(curves, classes)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance: AUC 0.5")
     _draw_curves(axes, curves, classes, "AUC", "default")
@@ -73,7 +73,9 @@ def roc_figure(
         "false positive rate: share of the other rows flagged",
         "true positive rate: share of the class found",
     )
-    _complete(figure, axes, f"ROC curves of '{short(target)}' on held-out rows", subtitle)
+    _complete(
+        figure, axes, f"ROC curves of '{short(target)}' on held-out rows", subtitle, n_columns
+    )
     return figure
 
 
@@ -83,7 +85,7 @@ def precision_recall_figure(
     """Precision and recall of each class against the rest, with the average precision (AP);
     the dotted line in its colour is the share of the class, the precision of chance.
     """
-    figure = _curve_figure(len(curves))
+    figure, n_columns = _curve_figure(curves, classes)
     axes = figure.add_subplot()
     _draw_curves(axes, curves, classes, "AP", "steps-post")
     for position, curve in enumerate(curves):
@@ -96,17 +98,18 @@ def precision_recall_figure(
         "recall: share of the class found",
         "precision: share of the flagged that are of the class",
     )
-    _complete(figure, axes, f"Precision and recall of '{short(target)}', held-out rows", subtitle)
+    title = f"Precision and recall of '{short(target)}' on held-out rows"
+    _complete(figure, axes, title, subtitle, n_columns)
     return figure
 
 
 def reliability_figure(
     bins: Reliability, classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
-    """Observed against predicted frequency with 95 % intervals, and below it how many rows each
-    point stands for.
+    """Observed against predicted frequency with 95 % intervals, and below it how many
+    predictions each point stands for.
     """
-    figure = new_figure(5.4, 5.8)
+    figure = new_figure(5.4, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     binary = len(classes) == 2
     above.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfectly calibrated")
@@ -126,19 +129,21 @@ def reliability_figure(
     finish(above, "", f"share that is '{positive}'" if binary else "share predicted correctly")
     above.set_xlim(-0.02, 1.02)
     above.set_ylim(-0.02, 1.02)
-    above.set_aspect("equal", adjustable="datalim")
-    above.legend(loc="upper left", frameon=False)
     below.bar(bins.confidence, bins.count, width=0.04, color=BLUE)
     of_what = f"'{positive}'" if binary else "the predicted class"
-    finish(below, f"predicted probability of {of_what}", "rows")
+    finish(below, f"predicted probability of {of_what}", "predictions")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     title = f"Reliability of '{short(target)}': expected calibration error {bins.error:.3f}"
     set_title(figure, title, subtitle)
     return figure
 
 
-def _curve_figure(n_curves: int) -> Figure:
-    # The legend stands below the curves, where it covers none, in lines of two.
-    return new_figure(5.6, 4.9 + 0.2 * ((n_curves + 2) // 2))
+def _curve_figure(curves: Sequence[Curve], classes: Sequence[str | int]) -> tuple[Figure, int]:
+    """Figure with room for a legend below the curves, where it covers none, and its columns."""
+    longest = max((len(short(classes[curve.code])) for curve in curves), default=0)
+    n_columns = 1 if longest > 12 else 2
+    n_lines = -(-(len(curves) + 1) // n_columns)
+    return new_figure(5.6, 4.9 + 0.2 * n_lines), n_columns
 
 
 def _draw_curves(
@@ -156,9 +161,9 @@ def _draw_curves(
         )
 
 
-def _complete(figure: Figure, axes: Axes, title: str, subtitle: str) -> None:
+def _complete(figure: Figure, axes: Axes, title: str, subtitle: str, n_columns: int) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
     axes.set_aspect("equal")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
     set_title(figure, title, subtitle)

@@ -23,7 +23,7 @@ def importance_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure
     axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(shown)), [short(name) for name in shown["column"]])
     change = "drop in" if METRICS[metric].direction == "maximize" else "rise of"
-    interval = " (mean, 95 % interval)" if shown["low"].notna().any() else ""
+    interval = "\n(mean over folds and 95 % interval)" if shown["low"].notna().any() else ""
     label = f"{change} {METRICS[metric].label} when the column is permuted{interval}"
     finish(axes, label, "")
     title = "Permutation importance on held-out rows"
