@@ -124,9 +124,10 @@ class Terminal:
         first, second = lines[0].values
         table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
         table.add_column("")
-        table.add_column("groups of held-out rows", overflow="ellipsis", no_wrap=True)
+        table.add_column("groups of held-out rows", overflow="ellipsis", no_wrap=True, max_width=32)
         for column in ("n", _label(first), "95 % interval", _label(second)):
-            table.add_column(column, justify="right", no_wrap=True)
+            # A long label gives way, the figures stay whole.
+            table.add_column(column, justify="right", no_wrap=column == "95 % interval")
         for line in lines[:_MOST_GROUPS]:
             value, low, high = line.values[first]
             table.add_row(

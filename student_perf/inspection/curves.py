@@ -29,7 +29,9 @@ def roc_curves(y_true: np.ndarray, probabilities: np.ndarray) -> list[Curve]:
     """False positive rate (x) against true positive rate (y), with the ROC AUC as area.
 
     A curve for every class that is true in some rows and not in all; for two classes one, of the
-    second. Shapes as in `calibration.reliability`. All rows enter as one set.
+    second. Shapes as in `calibration.reliability`. The rows of all folds enter as one set, so the
+    area differs a little from the mean over folds, which is the figure to report (Forman and Scholz
+    2010, "Apples-to-Apples in Cross-Validation Studies").
     """
 
     def points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -12,13 +12,7 @@ import pandas as pd
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation import CVResult
-from student_perf.metrics import (
-    CONFIDENCE,
-    confusion_matrix,
-    grade_scores,
-    label_scores,
-    scores,
-)
+from student_perf.metrics import CONFIDENCE, confusion_matrix, label_scores, scores
 
 ALL = "all rows"
 MISSING = "missing"
@@ -136,18 +130,17 @@ def _intervals(rows: _Rows, chosen: np.ndarray, seed: int) -> dict[str, tuple[fl
 def _iter_resampled(
     rows: _Rows, chosen: np.ndarray, rng: np.random.Generator
 ) -> Iterator[dict[str, float]]:
-    """Metrics of resampled rows. Where confusion matrices are enough they are drawn directly, as
+    """Metrics of resampled rows. Where a confusion matrix is enough it is drawn directly, as
     multinomial counts, which is the same distribution in a tenth of the time.
     """
     if rows.dataset.task == "classification":
         n_classes = rows.output.shape[1]
         labels = rows.output[chosen].argmax(axis=1)
         counts = confusion_matrix(rows.y_true[chosen], labels, n_classes)
-        if set(rows.metrics) <= (label_scores(counts) | grade_scores(counts)).keys():
+        if set(rows.metrics) <= label_scores(counts).keys():
             shares = counts.ravel() / counts.sum()
             for drawn in rng.multinomial(len(chosen), shares, size=_N_RESAMPLES):
-                matrix = drawn.reshape(n_classes, n_classes)
-                yield label_scores(matrix) | grade_scores(matrix)
+                yield label_scores(drawn.reshape(n_classes, n_classes))
             return
     for _ in range(_N_RESAMPLES):
         yield rows.scores(rng.choice(chosen, len(chosen)))

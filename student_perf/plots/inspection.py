@@ -56,7 +56,7 @@ def learning_curve_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Fi
     finish(axes, "training rows (mean over folds)", METRICS[metric].label)
     aim = "more" if METRICS[metric].direction == "maximize" else "less"
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    set_title(figure, f"Learning curve, {aim} is better", subtitle)
+    set_title(figure, f"Learning curve: {METRICS[metric].label}, {aim} is better", subtitle)
     return figure
 
 
@@ -85,7 +85,7 @@ def subgroup_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure:
     axes.set_yticks(range(len(names)), names)
     label = METRICS[metric].label
     finish(axes, f"{label} (95 % bootstrap interval); dotted: all rows", "")
-    set_title(figure, f"{label} of subgroups on held-out rows", subtitle)
+    set_title(figure, f"Subgroups of the held-out rows: {label}", subtitle)
     return figure
 
 
