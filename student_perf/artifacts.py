@@ -18,8 +18,21 @@ from student_perf.config import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation import CVResult
+from student_perf.inspection.calibration import reliability
+from student_perf.inspection.curves import precision_recall_curves, roc_curves
+from student_perf.inspection.findings import Findings
 from student_perf.metrics import confusion_matrix
-from student_perf.plots import confusion_figure, predicted_actual_figure
+from student_perf.plots import (
+    confusion_figure,
+    importance_figure,
+    learning_curve_figure,
+    precision_recall_figure,
+    predicted_actual_figure,
+    reliability_figure,
+    residual_figure,
+    roc_figure,
+    subgroup_figure,
+)
 from student_perf.splits import Split
 from student_perf.tracking.model_format import save_model
 from student_perf.tracking.provenance import installed_packages
@@ -35,8 +48,6 @@ from student_perf.tracking.record import (
 PREDICTIONS_FILE = "predictions.parquet"
 LINEAGE_FILE = "lineage.json"
 REPORT_FILE = "classification_report.txt"
-CONFUSION_FILE = "confusion_matrix.png"
-PREDICTED_ACTUAL_FILE = "predicted_actual.png"
 PACKAGES_FILE = "pip_list.txt"
 
 
@@ -67,15 +78,11 @@ def write_result(
     write_atomic(folder / PACKAGES_FILE, packages)
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
-        counts = confusion_matrix(result.y_true, result.y_pred, len(dataset.classes))
-        figure = confusion_figure(counts, dataset.classes, dataset.target_name, subtitle)
-        _save_figure(figure, folder / CONFUSION_FILE)
         write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
+        figures = _class_figures(dataset, result, split.n_repeats, subtitle)
     else:
-        figure = predicted_actual_figure(
-            result.y_true, result.y_pred, dataset.target_name, subtitle
-        )
-        _save_figure(figure, folder / PREDICTED_ACTUAL_FILE)
+        figures = _number_figures(dataset, result, split.n_repeats, subtitle)
+    _save_figures(folder, figures)
     save_model(model, folder / MODEL_FILE)
 
 
@@ -96,6 +103,20 @@ def write_trial(
         return
     _write_predictions(record.folder, dataset, result)
     record.finish()
+
+
+def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findings) -> None:
+    """The tables of an inspection as CSV, each with its picture."""
+    subtitle, metric = _subtitle(dataset, split), findings.metric
+    tables = {
+        "importance": (findings.importance, importance_figure),
+        "learning_curve": (findings.learning_curve, learning_curve_figure),
+        "subgroups": (findings.subgroups, subgroup_figure),
+    }
+    for name, (table, draw) in tables.items():
+        if table is not None:
+            write_atomic(folder / f"{name}.csv", table.to_csv(index=False))
+            _save_figures(folder, {name: draw(table, metric, subtitle)})
 
 
 def predictions_table(dataset: Dataset, result: CVResult) -> pa.Table:
@@ -149,6 +170,34 @@ def _subtitle(dataset: Dataset, split: Split) -> str:
     return f"{dataset.name}, {folds}, n = {n_rows} rows{times}"
 
 
-def _save_figure(figure: Figure, path: Path) -> None:
-    # Without matplotlib's version in the file, equal results give equal bytes.
-    figure.savefig(path, metadata={"Software": None})
+def _class_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
+    """Pictures of predicted classes by file name; all held-out rows enter as one set."""
+    y_true, output = result.y_true, result.output
+    words = (dataset.classes, dataset.target_name, subtitle)
+    counts = confusion_matrix(y_true, result.y_pred, len(dataset.classes))
+    return {
+        "confusion_matrix": confusion_figure(counts, *words),
+        "roc_curves": roc_figure(roc_curves(y_true, output), *words),
+        "precision_recall": precision_recall_figure(
+            precision_recall_curves(y_true, output), *words
+        ),
+        "reliability": reliability_figure(reliability(y_true, output, n_repeats), *words),
+    }
+
+
+def _number_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
+    data = (result.y_true, result.y_pred, dataset.target_name, subtitle)
+    return {
+        "predicted_actual": predicted_actual_figure(*data),
+        "residuals": residual_figure(*data, n_repeats),
+    }
+
+
+def _save_figures(folder: Path, figures: dict[str, Figure]) -> None:
+    for name, figure in figures.items():
+        # Without matplotlib's version in the file, equal results give equal bytes.
+        figure.savefig(folder / f"{name}.png", metadata={"Software": None})

@@ -54,9 +54,9 @@ class DatasetConfig:
     """What every dataset declares, wherever its rows come from.
 
     `categories` lists the values of text columns, in order where they have one; `ranges` the lowest
-    and highest value of numbers; `clean` the steps of `data.cleaning`. `forms` and `setups` hold
-    named variants of target and inputs, from which `form` and `setup` choose by interpolation in
-    the file itself.
+    and highest value of numbers; `clean` the steps of `data.cleaning`; `subgroups` the columns by
+    whose values the result is shown group by group. `forms` and `setups` hold named variants of
+    target and inputs, from which `form` and `setup` choose by interpolation in the file itself.
     """
 
     name: str
@@ -70,6 +70,7 @@ class DatasetConfig:
     categories: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     clean: list[Any] = field(default_factory=list)
+    subgroups: list[str] = field(default_factory=list)
     form: str | None = None
     forms: dict[str, Any] = field(default_factory=dict)
     setup: str | None = None
@@ -197,6 +198,18 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """What a run shows beside its metrics: permutation importance over `importance_repeats`
+    permutations, a learning curve, and groups of `min_group_size` rows or more.
+    """
+
+    importance: bool
+    importance_repeats: int
+    learning_curve: bool
+    min_group_size: int
+
+
+@dataclass(frozen=True)
 class TrackingConfig:
     """Where the record of a run is published."""
 
@@ -214,6 +227,7 @@ class ExperimentConfig:
     dataset: DatasetConfig
     split: SplitConfig
     guards: GuardsConfig
+    report: ReportConfig
     objective: ObjectiveConfig
     tracking: TrackingConfig
     preprocess: dict[str, Any]
@@ -222,8 +236,9 @@ class ExperimentConfig:
 
     @property
     def sha256(self) -> str:
-        """Hash of what determines the result: everything but the tags and the tracking store."""
-        decisive = {k: v for k, v in self.composed.items() if k not in ("tags", "tracking")}
+        """Hash of what determines the result: everything but tags, tracking store and report."""
+        other = ("tags", "tracking", "report")
+        decisive = {k: v for k, v in self.composed.items() if k not in other}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -252,7 +267,7 @@ _GROUPS = (
     "search",
     "experiment",
 )
-_ROOT_KEYS = ("seed", "tags", "guards", *_GROUPS[:-2])
+_ROOT_KEYS = ("seed", "tags", "guards", "report", *_GROUPS[:-2])
 _GUARD_LEVELS = ("error", "warn", "off")
 _KIND_WORDS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "5"),
@@ -286,8 +301,10 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     split = _variant(composed, "split", "kind", SPLITS)
     guards = _guards(_mapping(composed, "guards"))
     objective = typed_node(ObjectiveConfig, composed["objective"], "objective")
+    report = typed_node(ReportConfig, composed["report"], "report")
     _check_dataset(dataset)
     _check_split(split)
+    _check_report(report)
     _check_objective(objective, dataset)
     return ExperimentConfig(
         seed=composed["seed"],
@@ -295,6 +312,7 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
         dataset=dataset,
         split=split,
         guards=guards,
+        report=report,
         objective=objective,
         tracking=typed_node(TrackingConfig, composed["tracking"], "tracking"),
         preprocess=_mapping(composed, "preprocess"),
@@ -456,6 +474,11 @@ def _check_dataset(dataset: DatasetConfig) -> None:
             f"dataset.drop={_shown(dataset.drop)}: holds the target '{dataset.target}'; "
             "take it out, the target never is a feature anyway"
         )
+    if dataset.target in dataset.subgroups:
+        raise ConfigError(
+            f"dataset.subgroups={_shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
+            "leave it out, a group is named by what is known before the target"
+        )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
 
@@ -501,6 +524,19 @@ def _check_split(split: SplitConfig) -> None:
         raise ConfigError(f"split.n_inner_splits={split.n_inner_splits}: must be at least 2; try 3")
     if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
         raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
+
+
+def _check_report(report: ReportConfig) -> None:
+    if report.importance_repeats < 1:
+        raise ConfigError(
+            f"report.importance_repeats={report.importance_repeats}: must be at least 1; try 5, "
+            "or report.importance=false"
+        )
+    if report.min_group_size < 2:
+        raise ConfigError(
+            f"report.min_group_size={report.min_group_size}: must be at least 2, an interval "
+            "needs as many rows; try 20"
+        )
 
 
 def _check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:

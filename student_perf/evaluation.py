@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.data.dataset import Dataset
 from student_perf.metrics import Estimate, bootstrap_estimates, fold_estimate, scores
-from student_perf.splits import Split
+from student_perf.splits import Fold, Split
 
 FoldInputs = Callable[[int], tuple[Any, Any]]
 
@@ -56,6 +56,7 @@ def cross_validate(
     train_scores: bool = False,
     inputs: FoldInputs | None = None,
     on_fold: Callable[[int, dict[str, float]], None] | None = None,
+    on_fitted: Callable[[int, Fold, BaseEstimator], None] | None = None,
 ) -> CVResult:
     """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
 
@@ -63,7 +64,8 @@ def cross_validate(
     training and validation rows of a fold by number. `train_scores` scores the rows of the fit
     too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
     interval. `on_fold` is called with the number of folds done and the fold's scores; what it
-    raises ends the evaluation.
+    raises ends the evaluation. `on_fitted` is called with each fold's number, rows and fitted
+    estimator, which is then let go.
     """
     inputs = inputs or _raw_inputs(dataset, split)
     outputs, fold_scores, on_train = [], [], []
@@ -78,6 +80,8 @@ def cross_validate(
         fold_scores.append(_scores(dataset, fold.validation, output))
         if train_scores:
             on_train.append(_scores(dataset, fold.train, predict(fitted, train, dataset)))
+        if on_fitted is not None:
+            on_fitted(number, fold, fitted)
         if on_fold is not None:
             on_fold(number + 1, fold_scores[-1])
     return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
-from student_perf.artifacts import write_inputs, write_result
+from student_perf.artifacts import write_findings, write_inputs, write_result
 from student_perf.config import ExperimentConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
@@ -21,6 +21,8 @@ from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.errors import TrackingError, one_line
 from student_perf.evaluation import CVResult, cross_validate, predict
 from student_perf.guards import check_guards, label_noise_limit
+from student_perf.inspection.calibration import reliability
+from student_perf.inspection.findings import Inspector, group_lines, most_important
 from student_perf.metrics import bootstrap_estimates
 from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -127,11 +129,14 @@ def run_experiment(
     folder.mkdir(parents=True, exist_ok=True)
     record.save()
     write_inputs(folder, config, dataset, prepared.contract)
+    inspector = Inspector(config, dataset, split)
     try:
-        result, baseline = _evaluate(config, prepared, terminal)
+        result, baseline = _evaluate(config, prepared, terminal, inspector)
+        findings = inspector.findings(prepared.pipeline, result)
         rows = _metric_rows(result, baseline)
         model = _fit_final(prepared)
         write_result(folder, dataset, split, result, _summary(config, result, rows), model)
+        write_findings(folder, dataset, split, findings)
         record.metrics = _logged_metrics(prepared, result, rows)
         terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
         if kind == "final" and len(split.test):
@@ -140,6 +145,8 @@ def run_experiment(
     except BaseException as error:
         _record_failure(config, record, dataset, error)
         raise
+    terminal.groups(group_lines(findings.subgroups))
+    terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, config.objective.metric)
     _publish(config, record, dataset, model)
     terminal.places(_places(config, record))
@@ -273,7 +280,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
 
 
 def _evaluate(
-    config: ExperimentConfig, prepared: Prepared, terminal: Terminal
+    config: ExperimentConfig, prepared: Prepared, terminal: Terminal, inspector: Inspector
 ) -> tuple[CVResult, CVResult]:
     """Cross-validation of the pipeline and, on the same folds, of the dummy baseline."""
     dataset, split = prepared.dataset, prepared.split
@@ -281,7 +288,13 @@ def _evaluate(
     baseline = cross_validate(dummy, dataset, split, config.seed)
     with terminal.folds(len(split.folds)) as on_fold:
         result = cross_validate(
-            prepared.pipeline, dataset, split, config.seed, train_scores=True, on_fold=on_fold
+            prepared.pipeline,
+            dataset,
+            split,
+            config.seed,
+            train_scores=True,
+            on_fold=on_fold,
+            on_fitted=inspector.on_fitted,
         )
     for metric, values in result.fold_scores.items():
         log.info("fold scores of %s: %s", metric, values.tolist())
@@ -330,6 +343,9 @@ def _logged_metrics(
         "fit_seconds": result.fit_seconds,
         limit: prepared.noise_limit,
     }
+    if prepared.dataset.classes:
+        error = reliability(result.y_true, result.output).error
+        logged["cv_expected_calibration_error"] = error
     words = {"mean": "mean", "std": "std", "low": "ci95_low", "high": "ci95_high"}
     for name, row in rows.items():
         for key, word in words.items():

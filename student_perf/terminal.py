@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +26,19 @@ from student_perf.paths import workspace
 NO_VALUE = "-"
 
 MetricRow = dict[str, float | None]
+_MOST_GROUPS = 12
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """One group of rows: `values` maps a metric to its value and the bounds of its interval; `note`
+    says why there are none.
+    """
+
+    name: str
+    n: int
+    note: str
+    values: dict[str, tuple[float, ...]]
 
 
 def print_error(error: BaseException) -> None:
@@ -117,6 +131,40 @@ class Terminal:
             )
         self.console.print(Padding(text, (0, 2)), soft_wrap=False)
 
+    def groups(self, lines: list[GroupLine]) -> None:
+        """Table of subgroups: the deciding metric with its interval, and the one beside it."""
+        if not lines:
+            return
+        first, second = lines[0].values
+        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+        table.add_column("")
+        table.add_column("groups of held-out rows", overflow="ellipsis", no_wrap=True, max_width=32)
+        for column in ("n", _label(first), "95 % interval", _label(second)):
+            # A long label gives way, the figures stay whole.
+            table.add_column(column, justify="right", no_wrap=column == "95 % interval")
+        for line in lines[:_MOST_GROUPS]:
+            value, low, high = line.values[first]
+            table.add_row(
+                "  ",
+                line.name,
+                str(line.n),
+                format_number(value),
+                line.note or f"{format_number(low)} to {format_number(high)}",
+                format_number(line.values[second][0]),
+            )
+        self.console.print(table, soft_wrap=False)
+        if len(lines) > _MOST_GROUPS:
+            self.console.print(f"    and {len(lines) - _MOST_GROUPS} more in subgroups.csv")
+        self.console.print()
+
+    def important(self, columns: dict[str, float], metric: str) -> None:
+        """The most important columns in one sentence, with what the metric loses without them."""
+        if columns:
+            sign = "-" if METRICS[metric].direction == "maximize" else "+"
+            changes = ", ".join(f"{n} {sign}{format_number(v)}" for n, v in columns.items())
+            text = f"Permuted, {_label(metric)} changes: {changes}."
+            self.console.print(Padding(text, (0, 2)), soft_wrap=False)
+
     def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
         """One sentence: does the objective's interval leave the dummy baseline behind?"""
         sentence = Padding(verdict(rows[objective], objective), (0, 2))
@@ -150,6 +198,11 @@ def format_number(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NO_VALUE
     return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _label(metric: str) -> str:
+    """How a metric is called; the bias of subgroups is not one that could decide."""
+    return METRICS[metric].label if metric in METRICS else metric
 
 
 def ui_command(uri: str) -> str:

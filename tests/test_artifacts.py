@@ -4,9 +4,16 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score
 
-from student_perf.artifacts import predictions_table, report_text, write_result
+from student_perf.artifacts import (
+    predictions_table,
+    report_text,
+    write_findings,
+    write_result,
+)
 from student_perf.config import KFoldSplit
 from student_perf.evaluation import cross_validate
+from student_perf.inspection.findings import Findings
+from student_perf.inspection.subgroups import subgroup_table
 from student_perf.splits import make_split
 
 
@@ -34,8 +41,22 @@ def test_equal_results_give_equal_bytes(small_dataset, evaluated, tmp_path):
     for folder in folders:
         folder.mkdir()
         write_result(folder, small_dataset, split, result, {"metrics": {}}, DummyClassifier())
-    for name in ("predictions.parquet", "confusion_matrix.png", "classification_report.txt"):
+    pictures = ("confusion_matrix.png", "roc_curves.png", "precision_recall.png", "reliability.png")
+    for name in ("predictions.parquet", "classification_report.txt", *pictures):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_findings_become_a_table_and_a_picture_each(small_dataset, evaluated, tmp_path):
+    split, result = evaluated
+    groups = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
+    findings = Findings("accuracy", subgroups=groups)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_findings(folder, small_dataset, split, findings)
+    assert {path.name for path in folder.iterdir()} == {"subgroups.csv", "subgroups.png"}
+    read = pd.read_csv(folder / "subgroups.csv", keep_default_na=False, na_values={"value": ""})
+    assert read["value"].tolist() == groups["value"].tolist()
+    assert read["group"].tolist()[-1] == "south"
 
 
 def test_report_names_classes_in_order_and_says_what_it_covers(small_dataset, evaluated):

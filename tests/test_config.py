@@ -6,6 +6,7 @@ from student_perf.config import (
     HoldoutSplit,
     KFoldSplit,
     RepeatedKFoldSplit,
+    ReportConfig,
     iter_leaves,
     validate,
 )
@@ -42,6 +43,8 @@ def test_defaults_are_typed(compose_config):
         [60.0, 70.0, 80.0], ["under_60", "60_to_70", "70_to_80", "from_80"]
     )
     assert config.split == KFoldSplit("kfold", 0.2, 0, True, 5)
+    assert config.report == ReportConfig(True, 5, False, 20)
+    assert config.dataset.subgroups == ["male", "mothcoll"]
     assert (config.objective.metric, config.objective.direction) == ("accuracy", "maximize")
     assert config.tags == {"role": "data_science", "phase": "exploration"}
 
@@ -77,8 +80,9 @@ def test_tracking_precedence(compose_config, monkeypatch, workspace):
     assert (explicit.tracking.uri, explicit.tracking.experiment) == ("http://127.0.0.1:8000", "x")
 
 
-def test_hash_ignores_tags_and_tracking_only(compose_config):
+def test_hash_ignores_tags_tracking_and_report_only(compose_config):
     base = compose_config().sha256
+    assert compose_config("report.importance=false", "report.min_group_size=5").sha256 == base
     assert compose_config("+tags.team=blue", "tracking=off").sha256 == base
     assert compose_config("model.C=0.5").sha256 != base
     assert compose_config("seed=1").sha256 != base

@@ -97,6 +97,18 @@ def test_a_class_absent_from_training_gets_probability_zero(small_dataset):
     np.testing.assert_array_equal(output, [[0.5, 0, 0.5]] * 4)
 
 
+def test_on_fitted_gets_each_fold_with_its_own_estimator(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[1])
+    seen = []
+    result = cross_validate(
+        pipeline, small_dataset, split, on_fitted=lambda *arguments: seen.append(arguments)
+    )
+    assert [(number, fold) for number, fold, _ in seen] == list(enumerate(split.folds))
+    for number, fold, fitted in seen:
+        again = predict(fitted, small_dataset.features.iloc[fold.validation], small_dataset)
+        np.testing.assert_array_equal(again, result.output[result.fold == number])
+
+
 def test_on_fold_counts_up(small_dataset):
     calls: list[tuple[int, float]] = []
     split = make_split(small_dataset, CONFIGS[1])

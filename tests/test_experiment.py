@@ -30,12 +30,19 @@ def test_folder_holds_the_whole_record(result):
         "config.yaml",
         "confusion_matrix.png",
         "contract.yaml",
+        "importance.csv",
+        "importance.png",
         "lineage.json",
         "metrics.json",
         "model.skops",
         "pip_list.txt",
+        "precision_recall.png",
         "predictions.parquet",
         "record.json",
+        "reliability.png",
+        "roc_curves.png",
+        "subgroups.csv",
+        "subgroups.png",
     }
     assert load_record(folder).status == "FINISHED"
     assert "${" not in (folder / "config.yaml").read_text()
@@ -55,6 +62,34 @@ def test_the_same_figures_stand_everywhere(result):
     assert result.record.metrics["fold_accuracy"] == accuracy["folds"]
     assert accuracy["low"] < accuracy["mean"] < accuracy["high"]
     assert accuracy["dummy"] == result.record.metrics["dummy_accuracy_mean"] < accuracy["mean"]
+
+
+def test_calibration_and_groups_agree_with_the_predictions(result):
+    predictions = pd.read_parquet(result.record.folder / "predictions.parquet")
+    probabilities = predictions.filter(like="proba_")
+    confidence = probabilities.max(axis=1)
+    hit = predictions["y_true"] == predictions["y_pred"]
+    bins = pd.cut(confidence, [i / 10 for i in range(11)])
+    gaps = (confidence - hit).groupby(bins, observed=True).sum().abs().sum() / len(hit)
+    assert result.record.metrics["cv_expected_calibration_error"] == pytest.approx(gaps)
+    groups = pd.read_csv(result.record.folder / "subgroups.csv").set_index("column")
+    for column in ("male", "mothcoll"):
+        assert groups[groups["metric"] == "accuracy"].loc[column, "n"].sum() == 684
+
+
+def test_the_report_does_not_change_the_result(compose_config, tmp_path):
+    words = ("report.learning_curve=true", "report.importance=false", "dataset.subgroups=[]")
+    one, two = (
+        run(compose_config(*QUICK, *words), tmp_path / "1"),
+        run(compose_config(*QUICK), tmp_path / "2"),
+    )
+    assert one.record.metrics.keys() == two.record.metrics.keys()
+    assert one.record.metrics["fold_log_loss"] == two.record.metrics["fold_log_loss"]
+    names = [{path.name for path in r.record.folder.iterdir()} for r in (one, two)]
+    assert names[0] - names[1] == {"learning_curve.csv", "learning_curve.png"}
+    assert names[1] - names[0] == {
+        f"{name}.{ending}" for name in ("importance", "subgroups") for ending in ("csv", "png")
+    }
 
 
 def test_params_and_tags_name_what_determined_the_result(result):
@@ -108,8 +143,9 @@ def test_numbers_get_their_own_picture_and_no_class_report(compose_config, tmp_p
     )
     result = run(config, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert "predicted_actual.png" in names
-    assert not names & {"confusion_matrix.png", "classification_report.txt"}
+    assert {"predicted_actual.png", "residuals.png", "importance.png", "subgroups.csv"} <= names
+    of_classes = {"confusion_matrix.png", "classification_report.txt", "roc_curves.png"}
+    assert not names & {*of_classes, "precision_recall.png", "reliability.png"}
     assert result.objective == result.record.metrics["cv_root_mean_squared_error_mean"]
 
 

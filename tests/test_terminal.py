@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from student_perf import terminal
-from student_perf.terminal import Terminal, format_number, ui_command, verdict
+from student_perf.terminal import GroupLine, Terminal, format_number, ui_command, verdict
 
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
 
@@ -42,6 +42,35 @@ def test_a_pipe_gets_plain_text_within_80_columns(capsys):
     assert "\x1b" not in out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
     assert "> accuracy" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc_ovr"])
+def test_groups_fit_80_columns_and_say_what_is_too_small(capsys, metric):
+    values = {metric: (0.5, 0.4, 0.6), "f1_macro": (0.45, 0.3, 0.6)}
+    nothing = dict.fromkeys(values, (float("nan"),) * 3)
+    lines = [
+        GroupLine("all rows", 50, "", values),
+        GroupLine("a_long_column_name_of_a_survey = " + "long " * 9, 40, "", values),
+        GroupLine("sex = M", 7, "fewer than 20 rows", nothing),
+    ]
+    Terminal().groups(lines + [lines[0]] * 20)
+    out = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    assert "all rows 50 0.500 0.400 to 0.600 0.450" in " ".join(out.split())
+    assert "sex = M 7 - fewer than 20 rows -" in " ".join(out.split())
+    assert "and 11 more in subgroups.csv" in out
+    Terminal().groups([])
+    assert capsys.readouterr().out == ""
+
+
+def test_important_columns_are_one_line_with_the_direction(capsys):
+    Terminal().important({"act": 0.1, "age": 0.05}, "accuracy")
+    Terminal().important({"G2": 2.2}, "root_mean_squared_error")
+    Terminal().important({}, "accuracy")
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [
+        "Permuted, accuracy changes: act -0.100, age -0.050.",
+        "Permuted, RMSE changes: G2 +2.200.",
+    ]
 
 
 def test_paths_are_never_wrapped(capsys):

@@ -124,11 +124,13 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
 
 def _check_columns(table: pd.DataFrame, config: DatasetConfig) -> None:
     columns = [str(name) for name in table.columns]
-    for key, names in (("dataset.target", [config.target]), ("dataset.drop", config.drop)):
+    named = {"target": [config.target], "drop": config.drop, "subgroups": config.subgroups}
+    for key, names in named.items():
         for name in names:
             if name not in columns:
                 raise DataError(
-                    f"{key}={name}: no such column in {config.name}; {suggest(name, columns)}"
+                    f"dataset.{key}={name}: no such column in {config.name}; "
+                    f"{suggest(name, columns)}"
                 )
 
 

@@ -255,7 +255,7 @@ def _fingerprints(
     rest = {
         path: value
         for path, value in iter_leaves(base.composed)
-        if path.split(".")[0] not in ("tags", "tracking") and path not in swept
+        if path.split(".")[0] not in ("tags", "tracking", "report") and path not in swept
     }
     return {
         "space": _hash(described),

@@ -1,0 +1,97 @@
+"""Everything a run shows beyond its metrics, gathered as its `report` options ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from student_perf.config import ExperimentConfig
+from student_perf.data.dataset import Dataset
+from student_perf.evaluation import CVResult
+from student_perf.inspection.importance import PermutationImportance
+from student_perf.inspection.learning_curve import learning_curve
+from student_perf.inspection.subgroups import subgroup_table
+from student_perf.splits import Fold, Split
+from student_perf.terminal import GroupLine
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Tables of the inspection modules; None where one was not asked for. `metric` is the one that
+    importance and learning curve are measured by.
+    """
+
+    metric: str
+    importance: pd.DataFrame | None = None
+    learning_curve: pd.DataFrame | None = None
+    subgroups: pd.DataFrame | None = None
+
+
+@dataclass
+class Inspector:
+    """Looks on while the folds are fitted (`on_fitted`), then gathers the `findings`."""
+
+    config: ExperimentConfig
+    dataset: Dataset
+    split: Split
+    importance: PermutationImportance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.importance = PermutationImportance(
+            self.dataset,
+            self.config.objective.metric,
+            self.config.report.importance_repeats,
+            self.config.seed,
+        )
+
+    def on_fitted(self, number: int, fold: Fold, fitted: BaseEstimator) -> None:
+        """The callback of `evaluation.cross_validate`."""
+        if self.config.report.importance:
+            self.importance.add_fold(number, fold, fitted)
+
+    def findings(self, pipeline: BaseEstimator, result: CVResult) -> Findings:
+        """The tables of a finished cross-validation of the unfitted `pipeline`."""
+        report, seed = self.config.report, self.config.seed
+        metric, groups = self.config.objective.metric, self.config.dataset.subgroups
+        data, split = self.dataset, self.split
+        return Findings(
+            metric=metric,
+            importance=self.importance.table(split) if report.importance else None,
+            learning_curve=learning_curve(pipeline, data, split, result, metric, seed)
+            if report.learning_curve
+            else None,
+            subgroups=subgroup_table(data, result, groups, metric, report.min_group_size, seed)
+            if groups
+            else None,
+        )
+
+
+def group_lines(subgroups: pd.DataFrame | None) -> list[GroupLine]:
+    """A line for each group of `subgroups.subgroup_table`: `name`, `n`, `note` and, for the first
+    two metrics, `values` by metric, each with its bounds.
+    """
+    if subgroups is None:
+        return []
+    lines = []
+    for (column, group), of_group in subgroups.groupby(["column", "group"], sort=False):
+        first = of_group.iloc[0]
+        values = zip(of_group["metric"], of_group[["value", "low", "high"]].values, strict=True)
+        lines.append(
+            GroupLine(
+                name=f"{column} = {group}" if group else str(column),
+                n=int(first["n"]),
+                note=str(first["note"]),
+                values={metric: tuple(map(float, three)) for metric, three in list(values)[:2]},
+            )
+        )
+    return lines
+
+
+def most_important(importance: pd.DataFrame | None) -> dict[str, float]:
+    """Importance of the three most important columns, without those that do not help."""
+    if importance is None:
+        return {}
+    first = importance[importance["importance"] > 0].head(3)
+    return dict(zip(first["column"], first["importance"].astype(float), strict=True))

@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+from student_perf.config import KFoldSplit, RepeatedKFoldSplit
+from student_perf.evaluation import cross_validate
+from student_perf.inspection.subgroups import subgroup_table
+from student_perf.splits import make_split
+
+
+def evaluated(dataset, config=KFoldSplit("kfold", 0.0, 0, True, 4)):  # noqa: B008 (frozen)
+    model = DummyClassifier(strategy="uniform") if dataset.classes else DummyRegressor()
+    result = cross_validate(model, dataset, make_split(dataset, config))
+    rng = np.random.default_rng(1)
+    noise = rng.dirichlet(np.ones(3), len(result.row)) if dataset.classes else rng.random(60)
+    return replace(result, output=noise)
+
+
+def pick(table, column, metric):
+    return table[(table["column"] == column) & (table["metric"] == metric)].set_index("group")
+
+
+def test_values_are_those_of_a_plain_groupby(small_dataset):
+    result = evaluated(small_dataset)
+    table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
+    rows = pd.DataFrame(
+        {
+            "school": small_dataset.features["school"].iloc[result.row].to_numpy(),
+            "true": result.y_true,
+            "predicted": result.y_pred,
+        }
+    )
+    for name, group in rows.groupby("school"):
+        accuracy = pick(table, "school", "accuracy").loc[name]
+        assert accuracy["n"] == len(group)
+        assert accuracy["value"] == accuracy_score(group["true"], group["predicted"])
+        assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+        macro = f1_score(group["true"], group["predicted"], average="macro")
+        assert pick(table, "school", "f1_macro").loc[name, "value"] == pytest.approx(macro)
+    overall = pick(table, "all rows", "accuracy").loc[""]
+    assert (overall["n"], overall["value"]) == (60, (rows["true"] == rows["predicted"]).mean())
+
+
+def test_intervals_are_those_of_resampled_rows(small_dataset):
+    result = evaluated(small_dataset)
+    table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
+    north = (small_dataset.features["school"].iloc[result.row] == "north").to_numpy()
+    hits = (result.y_true == result.y_pred)[north]
+    rng = np.random.default_rng(5)
+    drawn = hits[rng.integers(0, len(hits), (20_000, len(hits)))].mean(axis=1)
+    line = pick(table, "school", "accuracy").loc["north"]
+    assert (line["low"], line["high"]) == pytest.approx(
+        np.quantile(drawn, [0.025, 0.975]), abs=0.03
+    )
+
+
+def test_a_metric_of_probabilities_can_decide(small_dataset):
+    result = evaluated(small_dataset)
+    table = subgroup_table(small_dataset, result, ["school"], "roc_auc_ovr", 5)
+    south = (small_dataset.features["school"].iloc[result.row] == "south").to_numpy()
+    expected = roc_auc_score(result.y_true[south], result.output[south], multi_class="ovr")
+    line = pick(table, "school", "roc_auc_ovr").loc["south"]
+    assert line["value"] == pytest.approx(expected)
+    assert line["low"] < line["value"] < line["high"]
+    assert set(table["metric"]) == {"roc_auc_ovr", "f1_macro", "accuracy"}
+
+
+def test_small_groups_are_named_and_not_scored(small_dataset):
+    names = np.where(np.arange(60) < 6, "few", "many")
+    dataset = replace(small_dataset, dropped=pd.DataFrame({"kind": names}))
+    table = subgroup_table(dataset, evaluated(dataset), ["kind"], "accuracy", 7)
+    few = pick(table, "kind", "accuracy").loc["few"]
+    assert (few["n"], few["note"]) == (6, "fewer than 7 rows")
+    assert few[["value", "low", "high"]].isna().all()
+    assert pick(table, "kind", "accuracy").loc["many", "note"] == ""
+
+
+def test_repeats_are_averaged_first(small_dataset):
+    result = evaluated(small_dataset, RepeatedKFoldSplit("repeated_kfold", 0.0, 0, True, 4, 3))
+    table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
+    mean = pd.DataFrame(result.output).groupby(result.row).mean()
+    hit = mean.to_numpy().argmax(axis=1) == small_dataset.target
+    expected = hit[(small_dataset.features["school"] == "north").to_numpy()]
+    north = pick(table, "school", "accuracy").loc["north"]
+    assert (north["n"], north["value"]) == (len(expected), expected.mean())
+
+
+def test_numbers_get_error_and_bias(small_dataset):
+    numbers = replace(small_dataset, task="regression", target=np.linspace(0, 1, 60), classes=())
+    result = evaluated(numbers)
+    table = subgroup_table(numbers, result, ["school"], "root_mean_squared_error", 5)
+    error = result.output - result.y_true
+    north = (numbers.features["school"].iloc[result.row] == "north").to_numpy()
+    bias = pick(table, "school", "bias").loc["north"]
+    assert bias["value"] == pytest.approx(error[north].mean())
+    assert bias["low"] < bias["value"] < bias["high"]
+    rmse = pick(table, "school", "root_mean_squared_error").loc["north", "value"]
+    assert rmse == pytest.approx(np.sqrt((error[north] ** 2).mean()))
+
+
+def test_few_numbers_are_groups_many_are_quartiles_and_missing_is_a_group(small_dataset):
+    male = np.where(np.arange(60) < 20, 1.0, 0.0)
+    male[:4] = np.nan
+    dataset = replace(small_dataset, dropped=pd.DataFrame({"male": male, "age": np.arange(60) / 2}))
+    table = subgroup_table(dataset, evaluated(dataset), ["male", "age"], "accuracy", 5)
+    of_male = pick(table, "male", "accuracy")
+    assert of_male["n"].to_dict() == {"0": 40, "1": 16, "missing": 4}
+    ages = pick(table, "age", "accuracy")
+    assert ages.index.tolist() == [
+        "up to 7.375", "over 7.375 to 14.75", "over 14.75 to 22.12", "over 22.12",
+    ]  # fmt: skip
+    assert ages["n"].tolist() == [15, 15, 15, 15]
