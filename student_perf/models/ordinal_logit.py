@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
+_LOG_GAP = (-30.0, 30.0)  # beyond, a step of the search would overflow
+
 
 class OrdinalLogit(ClassifierMixin, BaseEstimator):
     """P(y <= k | x) = expit(threshold_k - x'coef): one direction for all bounds between classes.
@@ -48,6 +50,7 @@ class OrdinalLogit(ClassifierMixin, BaseEstimator):
             args=(features, codes, self.C),
             jac=True,
             method="L-BFGS-B",
+            bounds=[(None, None)] * (len(start) - len(steps) + 1) + [_LOG_GAP] * (len(steps) - 1),
             options={"maxiter": self.max_iter, "gtol": self.tol * max(1.0, self.C)},
         )
         if not found.success:
@@ -109,7 +112,7 @@ def penalised_loss(
     )
     # Each step moves its own and all higher thresholds.
     by_step = by_threshold[::-1].cumsum()[::-1]
-    by_step[1:] = inner * (by_step[1:] + count[1:-1] / np.expm1(inner))
+    by_step[1:] = inner * (by_step[1:] + count[1:-1] * np.exp(-inner) / -np.expm1(-inner))
     gradient = -C * np.concatenate([features.T @ by_direction, by_step])
     gradient[:n_features] += coef
     return float(-C * log_likelihood + 0.5 * coef @ coef), gradient

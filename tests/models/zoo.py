@@ -4,7 +4,6 @@ from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated"}
-NUMBERS_ONLY: set[str] = set()
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
     "catboost": ["model.iterations=5"],

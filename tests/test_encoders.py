@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from student_perf.encoders import CategoryCodes, categorical_columns, plain_name
+from student_perf.errors import ConfigError
+
+ORDER = {"grade": ["Average", "Good", "Vg", "Excellent"]}
+
+
+def table(grades, schools):
+    return pd.DataFrame({"grade": grades, "school": schools}, dtype="str")
+
+
+TRAIN = table(["Vg", "Average", "Excellent"], ["south", "north", None])
+NEW = table(["Good", "Excellent", None, "Superb"], ["north", "west", "south", "north"])
+
+
+def test_codes_follow_the_declared_order_or_else_the_sorted_values():
+    codes = CategoryCodes(ORDER).fit(TRAIN).transform(NEW)
+    # Good is known from the declaration alone; west, Superb and a missing grade are not.
+    np.testing.assert_array_equal(codes, [[1, 0], [3, -1], [-1, 1], [-1, 0]])
+    assert codes.dtype == np.float64
+
+
+def test_the_code_of_unknown_values_can_be_chosen():
+    codes = CategoryCodes(ORDER, unknown_value=9.0).fit(TRAIN).transform(NEW)
+    assert codes[1, 1] == codes[2, 0] == codes[3, 0] == 9.0
+
+
+def test_categories_stay_categories_and_unknown_ones_are_missing():
+    encoder = clone(CategoryCodes(ORDER, output="category")).fit(TRAIN)
+    out = encoder.transform(NEW.set_index(pd.Index([7, 8, 9, 10])))
+    assert out["grade"].cat.categories.tolist() == ORDER["grade"]
+    assert out["school"].cat.categories.tolist() == ["north", "south"]
+    assert out.isna().to_numpy().tolist() == [
+        [False, False],
+        [False, True],
+        [True, False],
+        [True, False],
+    ]
+    assert out.index.tolist() == [7, 8, 9, 10]
+    assert categorical_columns(out) == encoder.get_feature_names_out().tolist()
+    assert categorical_columns(out.assign(grade=1.0)) == ["school"]
+    assert categorical_columns(out.to_numpy()) == []
+
+
+def test_refuses_other_outputs_and_an_unfitted_use():
+    with pytest.raises(ConfigError, match=r"output=code: must be codes or category"):
+        CategoryCodes(output="code").fit(TRAIN)
+    with pytest.raises(NotFittedError):
+        CategoryCodes().transform(TRAIN)
+
+
+def test_plain_names_hold_nothing_that_boosting_libraries_refuse():
+    assert plain_name("numeric", 'share <50> [%]: "a", {b}') == "share _50_ _%__ _a__ _b_"
+    assert plain_name("categorical", "Class_ X_Percentage") == "Class_ X_Percentage"
