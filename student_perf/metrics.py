@@ -141,16 +141,21 @@ def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
 
 
 def fold_estimate(metric: str, values: np.ndarray, test_over_train: float) -> Estimate:
-    """Mean of fold scores, shape (J,) with J >= 2, with a 95 % interval.
+    """Mean of fold scores, shape (J,) with J >= 2, with its corrected 95 % interval."""
+    mean, std = float(values.mean()), float(values.std(ddof=1))
+    width = corrected_half_width(std, len(values), test_over_train)
+    return _within_bounds(metric, mean, std, mean - width, mean + width)
+
+
+def corrected_half_width(std: float, n_folds: int, test_over_train: float) -> float:
+    """Half of the 95 % interval of a mean over J >= 2 folds whose scores have this deviation.
 
     Folds share training rows, so their scores are not independent and the usual standard error is
     too small. The variance of the mean is taken as (1/J + n_test/n_train) * s^2 with J-1 degrees of
     freedom (Nadeau and Bengio 2003, "Inference for the Generalization Error", Machine Learning 52).
     """
-    mean, std = float(values.mean()), float(values.std(ddof=1))
-    width = std * np.sqrt(1 / len(values) + test_over_train)
-    width *= float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
-    return _within_bounds(metric, mean, std, mean - width, mean + width)
+    quantile = float(stdtrit(n_folds - 1, (1 + CONFIDENCE) / 2))
+    return quantile * std * float(np.sqrt(1 / n_folds + test_over_train))
 
 
 def bootstrap_estimates(

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -43,6 +45,30 @@ def test_a_nested_target_stays_data():
         build_component({"_target_": LOGREG, "class_weight": [nested]}, "m")
     built = build_component({"_target_": LOGREG, "class_weight": nested}, "m")
     assert built.class_weight == nested
+
+
+@pytest.mark.parametrize(
+    "target", ["lightgbm.LGBMClassifier", "student_perf.models.catboost.CatBoostClassifier"]
+)
+def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch, target):
+    for name in list(sys.modules):
+        if name.startswith(("lightgbm", "catboost", "student_perf.models.catboost")):
+            monkeypatch.delitem(sys.modules, name)
+    for name in ("lightgbm", "catboost"):
+        monkeypatch.setitem(sys.modules, name, None)  # makes the import fail
+    with pytest.raises(ConfigError, match=r"not installed; run: pip install -e '\.\[boosting\]'"):
+        build_component({"_target_": target}, "model.classifier")
+
+
+def test_estimators_made_elsewhere_are_handed_over():
+    base = LogisticRegression(C=3.0)
+    node = {"_target_": "sklearn.calibration.CalibratedClassifierCV", "cv": 3}
+    assert build_component(node, "m", parts={"estimator": base}).estimator is base
+    members = [("a", base)]
+    voting = {"_target_": "sklearn.ensemble.VotingClassifier", "voting": "soft"}
+    assert build_component(voting, "m", parts={"estimators": members}).estimators is members
+    with pytest.raises(ConfigError, match="LogisticRegression takes no model as 'estimator'"):
+        build_component({"_target_": LOGREG}, "m", parts={"estimator": base})
 
 
 def test_messages_name_the_place_the_user_wrote():

@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
+_LOG_GAP = (-30.0, 30.0)  # beyond, a step of the search would overflow
+
 
 class OrdinalLogit(ClassifierMixin, BaseEstimator):
     """P(y <= k | x) = expit(threshold_k - x'coef): one direction for all bounds between classes.
@@ -48,6 +50,7 @@ class OrdinalLogit(ClassifierMixin, BaseEstimator):
             args=(features, codes, self.C),
             jac=True,
             method="L-BFGS-B",
+            bounds=[(None, None)] * (len(start) - len(steps) + 1) + [_LOG_GAP] * (len(steps) - 1),
             options={"maxiter": self.max_iter, "gtol": self.tol * max(1.0, self.C)},
         )
         if not found.success:

@@ -1,42 +1,105 @@
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone, is_classifier, is_regressor
 
 from student_perf.errors import ConfigError
 from student_perf.models.build import build_estimator
+from tests.models.zoo import MODELS, QUICK, served
 
 
-@pytest.mark.parametrize(
-    ("model", "task", "name"),
-    [
-        ("dummy", "classification", "DummyClassifier"),
-        ("dummy", "regression", "DummyRegressor"),
-        ("logreg", "classification", "LogisticRegression"),
-        ("rf", "classification", "RandomForestClassifier"),
-        ("rf", "regression", "RandomForestRegressor"),
-        ("xgb", "classification", "XGBClassifier"),
-        ("xgb", "regression", "XGBRegressor"),
-    ],
-)
-def test_one_name_serves_both_tasks(compose_config, model, task, name):
-    built = build_estimator(compose_config(f"model={model}").model, task)
-    assert type(built).__name__ == name
-    features = np.arange(24.0).reshape(12, 2)
-    target = np.arange(12) % 2 if task == "classification" else np.arange(12.0)
-    assert built.fit(features, target).predict(features).shape == (12,)
+@pytest.mark.parametrize("model", MODELS)
+def test_one_name_serves_both_tasks(compose_config, model):
+    config = compose_config(f"model={model}", *QUICK.get(model, [])).model
+    assert config["name"] == model
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.normal(size=(60, 2)), columns=["x", "G1"])
+    for task in ("classification", "regression"):
+        if not served(model, task):
+            continue
+        built = build_estimator(config, task)
+        if task == "classification":
+            assert is_classifier(built)
+            target = np.arange(60) % 5  # as many classes as the default dataset has bands, plus one
+            fitted = clone(built).fit(features, target)
+            probabilities = fitted.predict_proba(features)
+            assert probabilities.shape == (60, len(fitted.classes_))
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+        else:
+            assert is_regressor(built)
+            fitted = clone(built).fit(features, features["G1"].to_numpy() * 10 + 50)
+        assert fitted.predict(features).shape == (60,)
 
 
 def test_every_tunable_default_is_written_out(compose_config):
     # Left out: what does not change the fit, and what needs more than a plain value.
     left_out = {"verbose", "warm_start", "n_jobs", "random_state", "oob_score", "monotonic_cst"}
-    left_out |= {"penalty", "dual", "intercept_scaling", "constant", "quantile"}
-    left_out |= {"min_weight_fraction_leaf"}
-    for model in ("dummy", "logreg", "rf"):
+    left_out |= {"penalty", "dual", "intercept_scaling", "constant", "quantile", "copy_X"}
+    left_out |= {"min_weight_fraction_leaf", "estimator", "estimators", "final_estimator"}
+    # of solvers these files do not use
+    left_out |= {"learning_rate", "power_t", "momentum", "nesterovs_momentum", "max_fun"}
+    left_out |= {"objective", "class_weight"}  # LightGBM's regressor lists the second too
+    for model in MODELS:
+        if model == "xgb":
+            continue  # most of its parameters only matter to other boosters
         config = compose_config(f"model={model}").model
         for key, task in (("classifier", "classification"), ("regressor", "regression")):
             if key in config:
                 built = build_estimator(config, task)
                 written = config.keys() | config[key].keys() | left_out
-                assert set(built.get_params(deep=False)) <= written
+                assert set(built.get_params(deep=False)) <= written, model
+
+
+def test_members_are_swapped_added_dropped_and_tuned_by_override(compose_config):
+    config = compose_config(
+        "model=stacking",
+        "model@model.members.linear=svm",
+        "+model@model.members.near=knn",
+        "~model@model.members.forest",
+        "model.members.near.n_neighbors=3",
+        "model.final.classifier.C=0.1",
+    ).model
+    built = build_estimator(config, "classification")
+    members = dict(built.estimators)
+    names = {name: type(member).__name__ for name, member in members.items()}
+    assert names == {
+        "linear": "CalibratedSVC",
+        "near": "KNeighborsClassifier",
+        "boosting": "HistGradientBoostingClassifier",
+    }
+    assert members["near"].n_neighbors == 3
+    assert built.final_estimator.C == 0.1
+
+
+def test_a_base_may_have_a_base(compose_config):
+    config = compose_config("model=calibrated", "model@model.base=ordinal", "model.base.base.C=0.2")
+    built = build_estimator(config.model, "classification")
+    assert built.estimator.estimator.C == 0.2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "task", "message"),
+    [
+        (
+            ["model=voting", "model@model.members.linear=logreg"],
+            "regression",
+            r"^model@model\.members\.linear=logreg: has no regressor",
+        ),
+        (["model=ordinal", "model.base.C=-1"], "classification", r"^model\.base\.C=-1: "),
+        (["model=voting", "model.members.forest=null"], "regression", r"^model\.members\.forest="),
+        (["model=ordinal", "model.base=null"], "classification", r"^model\.base=None: must hold"),
+        (["model=rf", "+model.base=null"], "regression", r"^model\.base=None: must hold a model"),
+        (
+            ["model=rf", "+model@model.base=logreg"],
+            "classification",
+            r"^model\.classifier: RandomForestClassifier takes no model as 'estimator'",
+        ),
+    ],
+)
+def test_messages_name_the_nested_model(compose_config, overrides, task, message):
+    config = compose_config(*overrides).model
+    with pytest.raises(ConfigError, match=message):
+        build_estimator(config, task)
 
 
 def test_a_model_that_does_not_serve_the_task_names_others(compose_config):
@@ -63,3 +126,22 @@ def test_xgboost_ranges_are_checked_before_any_fit(compose_config, override):
     config = compose_config("model=xgb", override).model
     with pytest.raises(ConfigError, match=override.split("=")[0].replace(".", r"\.") + "="):
         build_estimator(config, "classification")
+
+
+@pytest.mark.parametrize(
+    ("model", "override"),
+    [
+        ("lightgbm", "model.subsample=3"),
+        ("lightgbm", "model.num_leaves=1"),
+        ("lightgbm", "model.boosting_type=histo"),
+        ("lightgbm", "model.max_depth=2.5"),
+        ("catboost", "model.depth=40"),
+        ("catboost", "model.subsample=3.0"),
+        ("catboost", "model.learning_rate=slow"),
+    ],
+)
+def test_ranges_of_the_extras_are_checked_before_any_fit(compose_config, model, override):
+    pytest.importorskip(model)
+    config = compose_config(f"model={model}", override).model
+    with pytest.raises(ConfigError, match=r"^model(\.[a-z_]+=\S+)?: "):
+        build_estimator(config, "regression")

@@ -3,6 +3,8 @@
 from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
+PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
+TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes"}
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated"}
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
