@@ -184,31 +184,21 @@ def _show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepa
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
-        "cleaning": _describe_cleaning(dataset),
         "target": _describe_target(dataset, prepared.noise_limit),
         "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
         f"{len(split.test)} test rows set aside, unopened",
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
     }
-    facts = {name: text for name, text in facts.items() if text}
     for name, text in facts.items():
         log.info("%s: %s", name, text)
     terminal.facts(facts)
+    for step in dataset.lineage[1:]:
+        log.info("cleaning: %s", step)
+    terminal.lineage(dataset.lineage)
     for line in prepared.warnings:
         log.warning("%s", line)
     terminal.warnings(prepared.warnings)
-
-
-def _describe_cleaning(dataset: Dataset) -> str:
-    steps = dataset.lineage[1:]
-    if not steps:
-        return ""
-    cells = sum(step.cells_changed for step in steps)
-    return (
-        f"{', '.join(step.step for step in steps)}: {steps[0].rows_before} -> "
-        f"{steps[-1].rows_after} rows, {cells} cells changed"
-    )
 
 
 def _describe_target(dataset: Dataset, limit: float) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
@@ -22,6 +23,9 @@ from student_perf.config import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.metric_names import METRICS
 from student_perf.paths import workspace
+
+if TYPE_CHECKING:
+    from student_perf.data.cleaning import LineageStep
 
 NO_VALUE = "-"
 
@@ -66,6 +70,19 @@ class Terminal:
         table.add_column(overflow="fold")
         for name, text in facts.items():
             table.add_row(f"  {name}", text)
+        self.console.print(table, soft_wrap=False)
+
+    def lineage(self, steps: Sequence[LineageStep]) -> None:
+        """What each cleaning step did to rows and cells, and the table's hash after it."""
+        if len(steps) < 2:
+            return
+        table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
+        table.add_column("  cleaning")
+        for column in ("rows before", "after", "cells changed", "sha256"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for step in steps:
+            counts = (step.rows_before, step.rows_after, step.cells_changed)
+            table.add_row(f"  {step.step}", *map(str, counts), step.sha256[:8])
         self.console.print(table, soft_wrap=False)
 
     def warnings(self, lines: list[str]) -> None:

@@ -7,6 +7,7 @@ about to run, so that `--help` and `--cfg job` answer at once.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,11 @@ def run(cfg: DictConfig) -> float:
     from student_perf.experiment import run_experiment
 
     folder = Path(HydraConfig.get().runtime.output_dir)
-    return run_experiment(config, folder, terminal).objective
+    logging.captureWarnings(True)  # a library's warnings go to the log file
+    try:
+        return run_experiment(config, folder, terminal).objective
+    finally:
+        logging.captureWarnings(False)
 
 
 def main() -> int:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -56,6 +56,45 @@ def test_nothing_fitted_sees_a_row_it_is_scored_on(small_dataset, config):
     cross_validate(Recorder(), small_dataset, split)
     assert [set(fold.train) for fold in split.folds] == SEEN
     assert not set().union(*SEEN) & set(split.test)
+
+
+class RecordingStep(TransformerMixin, BaseEstimator):
+    """A preprocessing step that remembers its rows and refuses to score any of them."""
+
+    def fit(self, X, y=None):
+        self.rows_ = set(X.index)
+        SEEN.append(self.rows_)
+        return self
+
+    def fit_transform(self, X, y=None):
+        return self.fit(X, y).transform(X, scored=False)
+
+    def transform(self, X, scored=True):
+        assert not (scored and self.rows_ & set(X.index)), "a scored row was fitted on"
+        return X
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+def test_no_preprocessing_step_sees_a_row_it_is_scored_on(small_dataset, pipeline, config):
+    split = make_split(small_dataset, config)
+    recorded = Pipeline([("record", RecordingStep()), *pipeline.steps])
+    SEEN.clear()
+    cross_validate(recorded, small_dataset, split)
+    assert [set(fold.train) for fold in split.folds] == SEEN
+    for fold in split.folds:  # tuning inside a fold stays inside its training part
+        for inner in fold.inner:
+            assert set(inner.train) | set(inner.validation) <= set(fold.train)
+            assert not set(inner.train) & set(inner.validation)
+
+
+def test_the_recording_step_would_notice_a_leak(small_dataset, pipeline):
+    split = make_split(small_dataset, CONFIGS[1])
+    fold = split.folds[0]
+    everything = np.concatenate([fold.train, fold.validation])
+    leaky = Pipeline([("record", RecordingStep()), *pipeline.steps])
+    leaky.fit(small_dataset.features.iloc[everything], small_dataset.target[everything])
+    with pytest.raises(AssertionError, match="a scored row was fitted on"):
+        predict(leaky, small_dataset.features.iloc[fold.validation], small_dataset)
 
 
 def test_result_is_what_a_plain_loop_gives(small_dataset, pipeline):

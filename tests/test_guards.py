@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -114,3 +115,20 @@ def test_guards_look_at_development_rows_only(small_dataset):
     data = with_column(small_dataset, "c", values)
     lines = check_guards(data, split, data.features.iloc[split.development], SMALL_CONFIG, WARN)
     assert ["same value" in line for line in lines] == [True]
+
+
+def test_the_targets_own_one_hot_columns_stop_a_run_and_flatter_it_without_the_guard(
+    train, workspace, grades
+):
+    data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
+    leak = "dataset.clean=[{step:one_hot,columns:[grade]}]"
+    outcome = train(*data, leak)
+    assert outcome.code == 1
+    assert "column 'grade_" in outcome.err
+    accuracy = []
+    for overrides in ([], [leak, "guards.leaking_feature='off'"]):
+        assert train(*data, *overrides, "report.importance=false").code == 0
+        newest = max(workspace.glob("outputs/*/*/metrics.json"), key=lambda p: p.stat().st_mtime)
+        accuracy.append(json.loads(newest.read_text())["metrics"]["accuracy"]["mean"])
+    assert accuracy[0] < 0.6
+    assert accuracy[1] > 0.95

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -24,6 +25,7 @@ from student_perf.data.fingerprint import fingerprint_table
 from student_perf.errors import DataError
 
 LARGEST_BYTES = 2 * 2**30
+_PATIENCE = 20  # times dataset.timeout: the whole download may take so long
 _CHUNK = 2**20
 
 
@@ -71,11 +73,14 @@ def _download(config: ArchiveDataset) -> bytes:
             total = int(answer.headers.get("Content-Length") or 0)
             bar = progress.add_task(config.name, total=total or None)
             received = io.BytesIO()
-            while chunk := answer.read(_CHUNK):
+            give_up = time.monotonic() + _PATIENCE * config.timeout
+            while chunk := answer.read1(_CHUNK):  # what is there, so a slow server is noticed
                 received.write(chunk)
                 progress.update(bar, completed=received.tell())
                 if received.tell() > LARGEST_BYTES:
                     raise DataError(f"{config.url}: sends more than 2 GB; refused")
+                if time.monotonic() > give_up:
+                    raise TimeoutError(f"not complete after {_PATIENCE * config.timeout:.0f} s")
             if received.tell() < total:
                 raise http.client.IncompleteRead(b"", total - received.tell())
             return received.getvalue()

@@ -189,6 +189,18 @@ def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
     return _kept(table, ~table.duplicated())
 
 
+def _one_hot(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
+    """Add a column of 0 and 1 for each value of a column. Done to the target it is the leak of
+    `experiment=leak_demo`; models encode categories by themselves, inside each fold.
+    """
+    added = {
+        f"{column}_{value}": (table[column] == value).astype(np.float64)
+        for column in _checked_columns(table, columns)
+        for value in table[column].dropna().unique()
+    }
+    return Change(table.assign(**added), list(added), len(table) * len(added))
+
+
 _STEPS: dict[str, Callable[..., Change]] = {
     "normalise_text": _normalise_text,
     "map_values": _map_values,
@@ -196,6 +208,7 @@ _STEPS: dict[str, Callable[..., Change]] = {
     "drop_columns": _drop_columns,
     "drop_missing_target": _drop_missing_target,
     "drop_duplicates": _drop_duplicates,
+    "one_hot": _one_hot,
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from student_perf.config import ExperimentConfig, explain_composition_error, validate
@@ -75,5 +76,5 @@ def _literal(value: Any) -> str:
 def _container(value: Any) -> Any:
     """A list or group that was kept as the text of its override."""
     if isinstance(value, str) and value[:1] in ("[", "{"):
-        return OmegaConf.create(value)
+        return OverridesParser.create().parse_override(f"x={value}").value()
     return value

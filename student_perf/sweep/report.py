@@ -25,6 +25,7 @@ from student_perf.tracking.record import RunRecord, load_record
 if TYPE_CHECKING:
     import optuna
 
+_MOST_TRIALS = 10
 _LOG_SECONDS = 30  # between two lines where the terminal cannot redraw one
 
 
@@ -56,17 +57,24 @@ class Progress:
         self._done_before = _n_done(counts(study))
         self._best: tuple[int, str] | None = None
         self._last_line = time.monotonic()
+        self._printed = ""
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Show the line while trials run."""
         if not self._console.is_terminal:
             yield
-            self._console.print(f"  {self._line()}", soft_wrap=True)
+            self._print_line()
             return
         with self._console.status("starting") as self._status:
             yield
-        self._console.print(f"  {self._line()}", soft_wrap=True)
+        self._print_line()
+
+    def _print_line(self) -> None:
+        line = self._line()
+        if line != self._printed:
+            self._console.print(f"  {line}", soft_wrap=True)
+        self._printed = line
 
     def update(self) -> None:
         """Called after trials or now and then; draws at most twice a second."""
@@ -77,7 +85,7 @@ class Progress:
         if self._status is not None:
             self._status.update(self._line())
         else:
-            self._console.print(f"  {self._line()}", soft_wrap=True)
+            self._print_line()
 
     def _line(self) -> str:
         found = counts(self._study)
@@ -133,6 +141,39 @@ def fold_scores(record: RunRecord, metric: str) -> np.ndarray:
     return np.atleast_1d(np.asarray(record.metrics[f"fold_{metric}"], dtype=np.float64))
 
 
+def show_trials(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
+    """The best trials with their intervals, best first."""
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    ranked = sorted(complete, key=lambda t: t.value or 0.0, reverse=plan.maximizes)
+    if len(ranked) < 2:
+        return
+    metric = plan.base.objective.metric
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    table.add_column("trial", justify="right")
+    table.add_column("", overflow="fold")
+    for column in (METRICS[metric].label, "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for trial in ranked[:_MOST_TRIALS]:
+        low, high = interval(load_record(plan.folder / str(trial.number)), metric)
+        table.add_row(
+            str(trial.number),
+            _describe_values(plan, trial),
+            format_number(trial.value),
+            f"{format_number(low)} to {format_number(high)}",
+        )
+    console.print(Padding(table, (0, 2)), soft_wrap=False)
+    if len(ranked) > _MOST_TRIALS:
+        console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
+    console.print()
+
+
+def _describe_values(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> str:
+    values = swept_values(plan, trial)
+    return ", ".join(f"{key}={_short(value)}" for key, value in values.items()) or "the defaults"
+
+
 def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     """Sentences about the finished sweep: the best, its gain, what mattered, what to doubt."""
     best = best_trial(study)
@@ -170,8 +211,7 @@ def duration(seconds: float) -> str:
 
 
 def _best_line(plan: SweepPlan, best: optuna.trial.FrozenTrial) -> str:
-    values = swept_values(plan, best)
-    chosen = ", ".join(f"{key}={_short(value)}" for key, value in values.items()) or "the defaults"
+    chosen = _describe_values(plan, best)
     return f"Best: trial {best.number}, {plan.base.objective.metric} " + (
         f"{format_number(best.value)} with {chosen}."
     )

@@ -24,6 +24,7 @@ from student_perf.sweep.report import (
     best_trial,
     outcome_lines,
     show_plan,
+    show_trials,
     swept_values,
 )
 from student_perf.sweep.study import check_contract, counts, fill_queue, open_study, recover
@@ -71,6 +72,7 @@ def run_sweep(
         publisher = local.start_publisher(plan)
         try:
             _run_trials(plan, evaluator, study, console, launch)
+            show_trials(plan, study, console)
             result = _run_winner(plan, study, console)
             for line in outcome_lines(plan, study):
                 log.info("%s", line)
@@ -220,9 +222,11 @@ def _logging_to(file: Path) -> Iterator[None]:
     before = root.level, root.handlers[:]
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)  # a library's warnings go to the log too
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         root.level, root.handlers = before[0], before[1]
         handler.close()
 

@@ -47,6 +47,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "gone":
             self.send_error(404)
             return
+        if name == "dripping":
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(100):
+                try:
+                    self.wfile.write(b"P")
+                except OSError:
+                    return
+                time.sleep(0.1)
+            return
         body = BODIES[name]
         self.send_response(200)
         self.send_header("Content-Length", str(len(body) + (100 if name == "cut" else 0)))
@@ -133,6 +143,14 @@ def test_bad_answers_are_one_line_and_leave_the_cache_as_it_was(config, server, 
         read_archive(replace(config, url=f"{server}/{path}"))
     assert "\n" not in str(caught.value)
     assert not list(cached_file(config).parent.glob("*"))
+
+
+def test_a_server_that_drips_is_given_up(config, server, monkeypatch):
+    monkeypatch.setattr("student_perf.data.archive._PATIENCE", 1)
+    started = time.monotonic()
+    with pytest.raises(DataError, match="not complete after 1 s"):
+        read_archive(replace(config, url=f"{server}/dripping", timeout=1.0))
+    assert time.monotonic() - started < 5
 
 
 def test_without_network_the_ways_out_are_listed(config):

@@ -101,3 +101,16 @@ def test_a_declared_column_must_exist():
 def test_wrong_steps_are_named(step, message):
     with pytest.raises(DataError, match=message):
         clean_table(table(), [step], DECLARED)
+
+
+def test_one_hot_adds_a_column_for_each_value_and_keeps_the_column():
+    cleaned, (_, step), hashes = clean_table(
+        table(), ["normalise_text", {"step": "one_hot", "columns": ["grade"]}][1:], DECLARED_RAW
+    )
+    assert cleaned["grade_Average"].tolist() == [1, 0, 0, 0, 0, 1]
+    assert step.cells_changed == 6 * 4
+    assert set(hashes) == set(cleaned.columns)
+    assert "grade" in cleaned
+
+
+DECLARED_RAW = Declared("grade", {})
