@@ -236,7 +236,16 @@ SPLITS: dict[str, type[SplitConfig]] = {
     "group_kfold": GroupKFoldSplit,
     "nested": NestedSplit,
 }
-_GROUPS = ("dataset", "split", "objective", "tracking", "preprocess", "model", "search", "experiment")
+_GROUPS = (
+    "dataset",
+    "split",
+    "objective",
+    "tracking",
+    "preprocess",
+    "model",
+    "search",
+    "experiment",
+)
 _ROOT_KEYS = ("seed", "tags", "guards", *_GROUPS[:-2])
 _GUARD_LEVELS = ("error", "warn", "off")
 _KIND_WORDS: dict[Any, tuple[str, str]] = {

@@ -28,11 +28,10 @@ class Steps:
 def build_steps(config: Mapping[str, Any]) -> Steps:
     """The steps that `preprocess.<kind>.<step>` nodes describe.
 
-    `by_task` holds values from which the file itself chooses by interpolation. Raises ConfigError
-    for an unknown key or a step its class would not take.
+    Raises ConfigError for an unknown key or a step its class would not take.
     """
     for key in config:
-        if key not in (*_KINDS, "name", "output", "by_task"):
+        if key not in (*_KINDS, "name", "output"):
             raise ConfigError(
                 f"preprocess.{key}: no kind of column is called so; {suggest(key, _KINDS)}"
             )
@@ -56,7 +55,8 @@ def build_preprocessor(
     `categories` are the declared values of text columns in their order, for the steps that keep it.
     """
     columns = {"numeric": list(numeric), "categorical": list(categorical)}
-    declared = {name: list(categories[name]) for name in categorical if name in (categories or {})}
+    known = categories or {}
+    declared = {name: list(known[name]) for name in categorical if name in known}
     for _, step in steps.kinds["categorical"].steps:
         if isinstance(step, CategoryCodes) and step.categories is None:
             step.set_params(categories=declared)

@@ -1,4 +1,4 @@
-"""Tests run in parallel processes: threads of OpenMP and BLAS beside them only wait for each other."""
+"""Tests run in parallel processes, in which threads of OpenMP and BLAS only wait for each other."""
 
 import os
 

@@ -52,7 +52,9 @@ def test_a_wrong_parameter_of_an_own_class_is_named(own_folder, train):
     words = ["--config-dir", str(own_folder / "conf"), "model=nearest", "tracking=off"]
     done = train(*words, "+model.shrinks=1")
     assert done.code == 1
-    assert "model.shrinks=1: NearestMean has no parameter 'shrinks'; did you mean shrink?" in done.err
+    assert (
+        "model.shrinks=1: NearestMean has no parameter 'shrinks'; did you mean shrink?" in done.err
+    )
 
 
 def test_a_class_elsewhere_is_refused(own_folder, train):

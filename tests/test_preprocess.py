@@ -89,7 +89,9 @@ def test_an_order_in_the_file_wins_over_the_declared_one(compose_config):
 def test_native_gives_numbers_with_gaps_and_categoricals(compose_config):
     odd = GRADED.rename(columns={"hours": "hours <5> [%]"})
     steps = build_steps(compose_config("preprocess=native").preprocess)
-    out = build_preprocessor(steps, ["hours <5> [%]"], ["grade", "school"], ORDER).fit_transform(odd)
+    out = build_preprocessor(steps, ["hours <5> [%]"], ["grade", "school"], ORDER).fit_transform(
+        odd
+    )
     assert out.columns.tolist() == ["hours _5_ _%_", "grade", "school"]
     np.testing.assert_array_equal(out["hours _5_ _%_"], GRADED["hours"])
     assert out["grade"].cat.categories.tolist() == ORDER["grade"]
@@ -115,9 +117,6 @@ def test_target_encoding_is_fitted_on_other_rows(compose_config, dataset, target
     assert trained.shape[1] == (6 if dataset == "econmath" else 2)
     answered = transformer.transform(GRADED)[:, 1:]
     assert (trained != answered).any()
-    fitted = transformer.named_transformers_["categorical"]["encode"]
-    imputed = GRADED[["grade", "school"]].fillna("missing").astype(object).to_numpy()
-    np.testing.assert_array_equal(fitted.transform(imputed), answered)
     rows = (GRADED["grade"] == "Vg").to_numpy()
     if dataset == "econmath_score":
         # Micci-Barreca's empirical Bayes: between the category's mean and the overall one

@@ -100,9 +100,7 @@ def penalised_loss(
     upper, lower = padded[codes + 1] - direction, padded[codes] - direction
     count = np.bincount(codes, minlength=len(steps) + 1)
     log_likelihood = (
-        log_expit(upper).sum()
-        + log_expit(-lower).sum()
-        + count[1:-1] @ np.log(-np.expm1(-inner))
+        log_expit(upper).sum() + log_expit(-lower).sum() + count[1:-1] @ np.log(-np.expm1(-inner))
     )
     from_above, from_below = expit(-upper), expit(lower)
     by_direction = from_below - from_above

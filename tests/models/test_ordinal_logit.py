@@ -46,7 +46,13 @@ def test_it_finds_the_optimum_that_a_search_without_gradients_finds():
         np.array([0.0, 0.0, -1.0, 0.0, 1.0]),
         args=(features, codes, 0.5),
         method="Nelder-Mead",
-        options={"maxiter": 20000, "maxfev": 20000, "xatol": 1e-8, "fatol": 1e-12, "adaptive": True},
+        options={
+            "maxiter": 20000,
+            "maxfev": 20000,
+            "xatol": 1e-8,
+            "fatol": 1e-12,
+            "adaptive": True,
+        },
     )
     np.testing.assert_allclose(at, found.x, atol=1e-4)
     assert plain_loss(at, features, codes, 0.5) <= found.fun + 1e-8

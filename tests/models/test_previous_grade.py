@@ -14,7 +14,9 @@ from student_perf.models.previous_grade import PreviousGradeClassifier, Previous
 from student_perf.paths import PROJECT_DIR
 
 SHARED = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
-GRADES = pd.DataFrame({"age": [15.0, 16, 17, 18], "G1": [9.0, 12, 15, 3], "G2": [10.0, 9, np.nan, 20]})
+GRADES = pd.DataFrame(
+    {"age": [15.0, 16, 17, 18], "G1": [9.0, 12, 15, 3], "G2": [10.0, 9, np.nan, 20]}
+)
 CODES = np.array([1, 1, 1, 2])
 
 
@@ -56,7 +58,9 @@ def test_the_model_brings_its_preprocessing_and_the_command_line_wins(compose_co
         prepared.pipeline.fit(prepared.dataset.features, prepared.dataset.target)
 
 
-@pytest.mark.skipif(not (SHARED / "cortez_silva_2008.csv").is_file(), reason="needs the paper's data")
+@pytest.mark.skipif(
+    not (SHARED / "cortez_silva_2008.csv").is_file(), reason="needs the paper's data"
+)
 def test_every_cell_of_the_paper(compose_config):
     """All 18 cells of the column NV in tables 3 to 5 of Cortez and Silva (2008)."""
     for cell in pd.read_csv(SHARED / "cortez_silva_2008.csv").itertuples():
@@ -89,7 +93,10 @@ def held_out_errors(model, data):
 def test_reads_the_edges_of_the_target(compose_config):
     config = compose_config("dataset=econmath", "model=previous_grade")
     assert config.model["classifier"]["edges"] == config.dataset.bands.edges
-    assert compose_config("dataset=econmath_score", "model=previous_grade").model["classifier"][
-        "edges"
-    ] is None
+    assert (
+        compose_config("dataset=econmath_score", "model=previous_grade").model["classifier"][
+            "edges"
+        ]
+        is None
+    )
     assert load_dataset(config.dataset).classes == tuple(config.dataset.bands.labels)

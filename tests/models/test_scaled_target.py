@@ -39,5 +39,7 @@ def test_the_unit_of_the_target_does_not_matter_and_a_constant_one_is_no_error(l
     features, target = line
     model = ScaledSVR()
     points = model.fit(features, target).predict(features)
-    np.testing.assert_allclose(model.fit(features, target / 5).predict(features) * 5, points, rtol=1e-3)
+    np.testing.assert_allclose(
+        model.fit(features, target / 5).predict(features) * 5, points, rtol=1e-3
+    )
     assert set(model.fit(features, np.full(80, 7.0)).predict(features)) == {7.0}
