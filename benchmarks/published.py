@@ -15,6 +15,8 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pandas as pd
 
@@ -81,11 +83,22 @@ def ours(runs: pd.DataFrame, cell) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "model": mine["params.model.name"],
-            "value": scale * mine[f"metrics.cv_{metric}_mean"],
+            "value": [scale * paper_value(run, metric) for _, run in mine.iterrows()],
             "width": [scale * half_width(run, metric) for _, run in mine.iterrows()],
         }
     )
     return table.sort_values("value", ascending=cell.task == "regression")
+
+
+def paper_value(run: pd.Series, metric: str) -> float:
+    """The mean over folds; of the RMSE, as in the paper, over all rows of a repeat at once."""
+    if metric == "accuracy":
+        return float(run["metrics.cv_accuracy_mean"])
+    folder = Path(url2pathname(urlsplit(run["artifact_uri"]).path))
+    rows = pd.read_parquet(folder / "predictions.parquet")
+    repeat = rows["fold"] // int(run["params.split.n_splits"])
+    mean_squared = ((rows["y_true"] - rows["y_pred"]) ** 2).groupby(repeat).mean()
+    return float((mean_squared**0.5).mean())
 
 
 def half_width(run: pd.Series, metric: str) -> float:

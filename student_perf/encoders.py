@@ -6,11 +6,15 @@ Free of the config: a logged model carries this module to where it is served.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import TargetEncoder
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.errors import ConfigError, suggest
@@ -77,6 +81,61 @@ class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         numbers = np.column_stack(list(codes.values())).astype(np.float64)
         numbers[numbers < 0] = self.unknown_value
         return numbers
+
+
+class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):
+    """scikit-learn's TargetEncoder with a seed for the parts of its cross-fitting.
+
+    Each category becomes the target's mean in it, or for classes each class's share, shrunk to the
+    overall mean by `smooth`. The rows of the fit are encoded from the other of `cv` parts. Floats
+    as target are numbers, even whole ones; integers are classes.
+    Source: D. Micci-Barreca (2001), SIGKDD Explorations 3(1).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "smooth": TargetEncoder._parameter_constraints["smooth"],
+        "cv": [Interval(Integral, 2, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self, smooth: float | str = "auto", cv: int = 5, random_state: int | None = None
+    ) -> None:
+        self.smooth = smooth
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
+        """Learn the encoding from all rows, categories of shape (n, p) and target (n,)."""
+        self.encoder_ = self._unfitted(y).fit(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Learn the encoding and encode these rows by cross-fitting, shape (n, p) or (n, p * K)."""
+        self.encoder_ = self._unfitted(y)
+        encoded: np.ndarray = self.encoder_.fit_transform(X, y)
+        return encoded
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Encode other rows; a category not seen in fit becomes the overall mean."""
+        check_is_fitted(self)
+        encoded: np.ndarray = self.encoder_.transform(X)
+        return encoded
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the encoded columns: the column, and the class where there are several."""
+        names: np.ndarray = self.encoder_.get_feature_names_out(input_features)
+        return names
+
+    def _unfitted(self, y: np.ndarray) -> TargetEncoder:
+        self._validate_params()
+        is_number = np.issubdtype(np.asarray(y).dtype, np.floating)
+        parts = KFold if is_number else StratifiedKFold
+        return TargetEncoder(
+            target_type="continuous" if is_number else "auto",
+            smooth=self.smooth,
+            cv=parts(self.cv, shuffle=True, random_state=self.random_state),
+        )
 
 
 def plain_name(_kind: str, column: str) -> str:

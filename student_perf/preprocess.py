@@ -28,11 +28,10 @@ class Steps:
 def build_steps(config: Mapping[str, Any]) -> Steps:
     """The steps that `preprocess.<kind>.<step>` nodes describe.
 
-    `by_task` holds values from which the file itself chooses by interpolation. Raises ConfigError
-    for an unknown key or a step its class would not take.
+    Raises ConfigError for an unknown key or a step its class would not take.
     """
     for key in config:
-        if key not in (*_KINDS, "name", "output", "by_task"):
+        if key not in (*_KINDS, "name", "output"):
             raise ConfigError(
                 f"preprocess.{key}: no kind of column is called so; {suggest(key, _KINDS)}"
             )

@@ -12,7 +12,7 @@ CSV = ("dataset=csv", "dataset.target=grade")
 CASES = {
     "wrong model": (["model=xbg"], "model=xbg: no such option; did you mean xgb?"),
     "wrong dataset": (["dataset=econmat"], "did you mean econmath"),
-    "wrong experiment": (["experiment=nope"], "choose from econmath_baseline"),
+    "wrong experiment": (["experiment=nope"], "choose from cortez_silva_2008"),
     "wrong group": (["modle=xgb"], "no key 'modle'; did you mean model?"),
     "number as option": (["model=3"], "model=3: a group takes the name of an option"),
     "null as option": (["split=null"], "choose from group_kfold, holdout, kfold"),

@@ -3,8 +3,14 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import KFold, StratifiedKFold
 
-from student_perf.encoders import CategoryCodes, categorical_columns, plain_name
+from student_perf.encoders import (
+    CategoryCodes,
+    CrossFittedTargetEncoder,
+    categorical_columns,
+    plain_name,
+)
 from student_perf.errors import ConfigError
 
 ORDER = {"grade": ["Average", "Good", "Vg", "Excellent"]}
@@ -52,6 +58,31 @@ def test_refuses_other_outputs_and_an_unfitted_use():
         CategoryCodes(output="code").fit(TRAIN)
     with pytest.raises(NotFittedError):
         CategoryCodes().transform(TRAIN)
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_target_encoding_by_hand_and_from_other_rows(numbers):
+    rng = np.random.default_rng(0)
+    column = rng.choice(["a", "b", "c"], (60, 1)).astype(object)
+    target = rng.integers(0, 3, 60)
+    kind = float if numbers else int
+    encoder = CrossFittedTargetEncoder(smooth=2.0, cv=3, random_state=1)
+    trained = encoder.fit_transform(column, target.astype(kind))
+    answers = encoder.transform(np.array([["a"], ["new"]], dtype=object))
+    # with m rows' worth of the overall mean: (sum + m * mean) / (count + m)
+    in_a, values = column[:, 0] == "a", np.eye(3)[target] if not numbers else target[:, None]
+    mean = values.mean(axis=0)
+    expected = (values[in_a].sum(axis=0) + 2 * mean) / (in_a.sum() + 2)
+    np.testing.assert_allclose(answers, [expected, mean])
+    parts = (KFold if numbers else StratifiedKFold)(3, shuffle=True, random_state=1)
+    for train, rest in parts.split(column, target):
+        alone = CrossFittedTargetEncoder(smooth=2.0).fit(column[train], target[train].astype(kind))
+        np.testing.assert_allclose(trained[rest], alone.transform(column[rest]))
+
+
+def test_target_encoding_checks_its_parameters():
+    with pytest.raises(ValueError, match="'cv'"):
+        CrossFittedTargetEncoder(cv=1).fit(np.array([["a"], ["b"]]), np.array([0.5, 1.5]))
 
 
 def test_plain_names_hold_nothing_that_boosting_libraries_refuse():

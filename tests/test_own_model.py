@@ -7,6 +7,7 @@ import pytest
 import student_perf.models
 from student_perf.paths import PROJECT_DIR
 from student_perf.tracking.model_format import load_model
+from tests.models.zoo import MODELS, PREPROCESSINGS
 
 RECIPE = (PROJECT_DIR / "docs/models.md").read_text(encoding="utf-8")
 
@@ -46,6 +47,14 @@ def test_the_documented_files_run(own_folder, train, grades, workspace, model):
     assert done.code == 0, done.err
     (path,) = workspace.rglob("model.skops")
     assert type(load_model(path)).__name__ == "LabelledClassifier"
+
+
+def test_the_documentation_lists_every_model_and_preprocessing():
+    tables = {
+        cell for line in RECIPE.splitlines() if line.startswith("|") for cell in line.split("|")
+    }
+    named = set(re.findall(r"`(\w+)`", " ".join(tables)))
+    assert {*MODELS, *PREPROCESSINGS} <= named
 
 
 def test_a_wrong_parameter_of_an_own_class_is_named(own_folder, train):

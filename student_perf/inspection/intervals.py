@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from student_perf.metrics import Estimate, fold_estimate
+from student_perf.metrics import Estimate, corrected_half_width
 
 
 def fold_interval(values: np.ndarray, test_over_train: float) -> Estimate:
@@ -15,7 +15,6 @@ def fold_interval(values: np.ndarray, test_over_train: float) -> Estimate:
     if len(values) < 2:
         nan = float("nan")
         return Estimate(float(values.mean()), nan, nan, nan)
-    # `fold_estimate` cuts an interval at the bounds of its metric; this one has no upper bound.
-    estimate = fold_estimate("root_mean_squared_error", values, test_over_train)
-    width = estimate.high - estimate.mean
-    return Estimate(estimate.mean, estimate.std, estimate.mean - width, estimate.mean + width)
+    mean, std = float(values.mean()), float(values.std(ddof=1))
+    width = corrected_half_width(std, len(values), test_over_train)
+    return Estimate(mean, std, mean - width, mean + width)

@@ -14,7 +14,8 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
 
     P(y = k) = P(y > k-1) - P(y > k), the reduction of E. Frank and M. Hall (2001), "A Simple
     Approach to Ordinal Classification", ECML. The binary models are fitted apart, so P(y > k) may
-    rise with k where it must not; such negative differences become 0 and the rest sums to 1 again.
+    rise with k where it must not. In such rows no share stays below 1/n, n being the rows of the
+    fit, and they are made to sum to 1 again: a 0 would claim more than n rows can tell.
     """
 
     def __init__(self, estimator: BaseEstimator) -> None:
@@ -23,6 +24,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit on classes `y`, shape (n,), whose sorted values are their order."""
         self.classes_, codes = np.unique(y, return_inverse=True)
+        self.n_rows_ = len(codes)
         self.estimators_ = [
             clone(self.estimator).fit(X, (codes > bound).astype(np.int64))
             for bound in range(len(self.classes_) - 1)
@@ -35,7 +37,9 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         above = [fitted.predict_proba(X)[:, 1] for fitted in self.estimators_]
         everything, nothing = np.ones(len(X)), np.zeros(len(X))
         cumulative = np.column_stack([everything, *above, nothing])
-        shares = np.clip(-np.diff(cumulative, axis=1), 0.0, None)
+        shares = -np.diff(cumulative, axis=1)
+        crossed = (shares < 0).any(axis=1)
+        shares[crossed] = np.clip(shares[crossed], 1 / self.n_rows_, None)
         probabilities: np.ndarray = shares / shares.sum(axis=1, keepdims=True)
         return probabilities
 

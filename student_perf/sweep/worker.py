@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from student_perf.artifacts import write_trial
 from student_perf.config import register_resolvers
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.evaluation import CVResult
-from student_perf.experiment import make_record
+from student_perf.experiment import make_record, useful_threads
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import counts, next_trial, open_study, requeue, trial_values
@@ -63,7 +62,8 @@ class Worker:
         study = open_study(self.plan, self.number)
         self._composer = self.plan.composer()
         self._errors: list[str] = []
-        with threadpool_limits(max(1, (os.cpu_count() or 1) // self.plan.options.n_jobs)):
+        n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
+        with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
             while not self.should_stop():
                 trial = next_trial(study, self.plan)
                 if trial is None:

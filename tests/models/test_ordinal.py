@@ -40,10 +40,9 @@ class Fixed(ClassifierMixin, BaseEstimator):
 
 def test_crossing_answers_are_clipped_and_made_to_sum_to_one():
     model = OrdinalClassifier(Fixed()).fit(np.zeros((4, 1)), np.arange(4))
-    # P(above) = 0.6, 0.8, 0.3: shares 0.4, -0.2 -> 0, 0.5, 0.3 over their sum of 1.2
-    np.testing.assert_allclose(
-        model.predict_proba(np.zeros((2, 1))), np.tile(np.array([0.4, 0, 0.5, 0.3]) / 1.2, (2, 1))
-    )
+    # P(above) = 0.6, 0.8, 0.3: shares 0.4, -0.2 -> 1/4 rows, 0.5, 0.3 over their sum of 1.45
+    expected = np.array([0.4, 0.25, 0.5, 0.3]) / 1.45
+    np.testing.assert_allclose(model.predict_proba(np.zeros((2, 1))), [expected, expected])
 
 
 def test_two_classes_are_the_base_itself_and_codes_may_have_gaps(ordered):
