@@ -112,7 +112,7 @@ def make_plan(
     options: SweepOptions,
     arguments: Sequence[Override],
     is_group: Callable[[str], bool],
-    load_search: Callable[[str], Mapping[str, str]],
+    load_search: Callable[[str], Mapping[str, Any]],
     root: Path,
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
@@ -282,13 +282,15 @@ def code_sha256() -> str:
     return digest.hexdigest()[:16]
 
 
-def load_params(file: Path) -> dict[str, str]:
-    """The params of a file in `conf/search`. Raises ConfigError where there is no such file."""
+def load_search(file: Path) -> dict[str, Any]:
+    """`params` and `conditional` of a file in `conf/search`; ConfigError where there is none."""
     if not file.is_file():
         options = sorted(path.stem for path in file.parent.glob("*.yaml"))
         raise ConfigError(
             f"hydra.sweeper.conditional.search={file.stem}: there is no conf/search/{file.name}; "
             f"{suggest(file.stem, options)}"
         )
-    params = OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params")
-    return {str(key): str(value) for key, value in (params or {}).items()}
+    node = OmegaConf.to_container(OmegaConf.load(file))
+    assert isinstance(node, dict)
+    sweeper: dict[str, Any] = node["hydra"]["sweeper"]
+    return sweeper

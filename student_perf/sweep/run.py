@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
@@ -48,7 +48,7 @@ def run_sweep(
     options: SweepOptions,
     arguments: Sequence[Override],
     is_group: Callable[[str], bool],
-    load_search: Callable[[str], Mapping[str, str]],
+    load_search: Callable[[str], Mapping[str, Any]],
     root: Path,
     launch: Launch | None,
 ) -> float | None:

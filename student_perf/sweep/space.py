@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["choice", "int", "float"]
 Condition = tuple[str, tuple[Any, ...]]
-LoadParams = Callable[[str], Mapping[str, str]]
+LoadSearch = Callable[[str], Mapping[str, Any]]
 
 _CONDITIONAL_KEYS = ("when", "params", "search")
 
@@ -211,14 +211,14 @@ def parse_space(
     params: Mapping[str, str],
     conditional: Sequence[Mapping[str, Any]],
     arguments: Sequence[Override],
-    load_search: LoadParams,
+    load_search: LoadSearch,
     known: Mapping[str, Any],
 ) -> Space:
     """The space of `hydra.sweeper.params` and `conditional`, with what the command line swept.
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
-    the key out. `load_search` gives the params of a file in `conf/search`; `known` the composed
-    values that a condition may name. Raises ConfigError naming the key.
+    the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; `known`
+    the composed values that a condition may name. Raises ConfigError naming the key.
     """
     swept = {o.get_key_element(): o for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
@@ -241,7 +241,7 @@ def _may_apply(parameter: Parameter, drawn: set[str], known: Mapping[str, Any]) 
     return all(key in drawn or known.get(key) in wanted for key, wanted in parameter.when)
 
 
-def _conditional(entry: Mapping[str, Any], load_search: LoadParams) -> list[Parameter]:
+def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Parameter]:
     for key in entry:
         if key not in _CONDITIONAL_KEYS:
             raise ConfigError(
@@ -263,9 +263,12 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadParams) -> list[Para
         )
         for key, value in when.items()
     )
-    params = dict(load_search(str(entry["search"]))) if "search" in entry else {}
-    params |= entry.get("params") or {}
-    return [replace(parse_parameter(o), when=conditions) for o in _parsed(params)]
+    loaded = load_search(str(entry["search"])) if "search" in entry else {}
+    params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
+    found = [parse_parameter(o) for o in _parsed(params)]
+    for inner in loaded.get("conditional") or []:
+        found += _conditional(inner, load_search)
+    return [replace(p, when=conditions + p.when) for p in found]
 
 
 def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ MLflow takes seconds to import, so this module imports it inside the functions t
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import urllib.error
@@ -71,6 +72,8 @@ class RunStore:
         """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
         if run_id is not None:
             self._client.update_run(run_id, "RUNNING")
+            with suppress(Exception):  # of an earlier attempt; most runs have none
+                self._client.delete_tag(run_id, "student_perf.error")
             return run_id
         run = self._client.create_run(
             self._experiment_id,
@@ -110,13 +113,13 @@ class RunStore:
                 self._client.set_terminated(run_id, "FAILED")
             raise
         ended = int((record.ended or record.started) * 1000)
-        # What was stopped early on purpose is no failure.
-        status = "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
-        self._client.set_terminated(run_id, status, end_time=ended)
+        self._client.set_terminated(run_id, mlflow_status(record), end_time=ended)
         return run_id
 
     def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
-        """Id and status of the runs below a sweep's run, by trial number."""
+        """Id and status of the trials below a sweep's run, by number; the winner, which bears its
+        trial's number too, is none of them.
+        """
         found: dict[int, tuple[str, str]] = {}
         token = None
         while True:
@@ -128,11 +131,16 @@ class RunStore:
             )
             for run in page:
                 number = run.data.tags.get("student_perf.trial_number")
-                if number is not None:
+                if number is not None and run.data.tags.get("student_perf.kind") == "trial":
                     found[int(number)] = run.info.run_id, run.info.status
             token = page.token
             if not token:
                 return found
+
+
+def mlflow_status(record: RunRecord) -> str:
+    """MLflow's word for the state of a record; what was stopped on purpose is no failure."""
+    return "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
 
 
 def publish(
@@ -236,7 +244,9 @@ def _iter_metrics(record: RunRecord) -> Iterator[Metric]:
     at = int((record.ended or record.started) * 1000)
     for name, value in record.metrics.items():
         for step, number in enumerate(value if isinstance(value, list) else [value]):
-            yield Metric(name, number, at, step)
+            # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
+            if number is not None and math.isfinite(number):
+                yield Metric(name, number, at, step)
 
 
 def _send_dataset(dataset: Dataset) -> None:

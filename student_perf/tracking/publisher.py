@@ -14,7 +14,7 @@ from pathlib import Path
 from student_perf.atomic import write_atomic
 from student_perf.config import TrackingConfig
 from student_perf.errors import StudentPerfError, TrackingError, one_line
-from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.mlflow_store import RunStore, mlflow_status
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
 PARENT_FILE = "mlflow_run_id"
@@ -68,13 +68,11 @@ def _send_trials(folder: Path, store: RunStore, parent_id: str, is_over: Callabl
         last_look = is_over()
         for record in _iter_finished(folder, sent):
             number = int(record.folder.name)
-            if known.get(number, ("", ""))[1] != "RUNNING" and number in known:
-                sent.add(number)
-                continue
-            record.tags["mlflow.parentRunId"] = parent_id
-            run_id = known[number][0] if number in known else None
-            record.mlflow_run_id = store.send(record, run_id=run_id)
-            record.save()
+            run_id, status = known.get(number, (None, None))
+            if status != mlflow_status(record):  # not there, or only half of it
+                record.tags["mlflow.parentRunId"] = parent_id
+                record.mlflow_run_id = store.send(record, run_id=run_id)
+                record.save()
             sent.add(number)
         if last_look:
             return len(sent)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from student_perf.config import register_resolvers, typed_node
 from student_perf.paths import CONF_DIR
-from student_perf.sweep.plan import SweepOptions, load_params, make_plan
+from student_perf.sweep.plan import SweepOptions, load_search, make_plan
 
 GROUPS = ("model", "split", "preprocess", "dataset")
 
@@ -34,7 +34,7 @@ def plan_of(workspace):
             make_options(**options),
             OverridesParser.create().parse_overrides([*fixed, *overrides]),
             lambda key: key in GROUPS,
-            lambda name: load_params(CONF_DIR / "search" / f"{name}.yaml"),
+            lambda name: load_search(CONF_DIR / "search" / f"{name}.yaml"),
             workspace / "multirun",
         )
 

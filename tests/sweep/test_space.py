@@ -86,7 +86,15 @@ CONDITIONAL = [
     {"when": {"model": "svm"}, "params": {"m.C": "interval(1,2)"}},
     {"when": {"model": ["rf", "tree"]}, "search": "rf"},
 ]
-SEARCHES = {"rf": {"m.depth": "range(1,4)"}}
+SEARCHES = {"rf": {"params": {"m.depth": "range(1,4)"}}}
+
+
+def test_conditions_of_a_referred_file_hold_inside_its_own():
+    searches = {"svm": {"conditional": [{"when": {"task": "numbers"}, "params": {"m.e": "1,2"}}]}}
+    entry = [{"when": {"model": "svm"}, "search": "svm"}]
+    for task, expected in (("numbers", ["m.e (model=svm)"]), ("classes", [])):
+        space = space_of("model=svm,rf", conditional=entry, searches=searches, known={"task": task})
+        assert [p.name for p in space.parameters if p.when] == expected
 
 
 def test_conditional_parameters_are_drawn_in_their_branch_only():

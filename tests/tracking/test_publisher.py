@@ -21,7 +21,7 @@ def sweep(tmp_path):
             f"trial-{number}",
             "trial",
             {"model.C": str(number)},
-            {"student_perf.trial_number": str(number)},
+            {"student_perf.trial_number": str(number), "student_perf.kind": "trial"},
             metrics={"cv_accuracy_mean": 0.5 + number / 10, "fold_accuracy": [0.4, 0.6]},
             status=status,
             ended=2_000_000_000.0,
@@ -97,6 +97,18 @@ def test_killed_anywhere_and_started_again_nothing_is_doubled(sweep, monkeypatch
             assert len(steps) == len(set(steps))
 
 
+def test_a_metric_that_is_not_defined_on_a_fold_is_left_out(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "0")
+    record.metrics["fold_spearman"] = [0.5, float("nan"), 0.7]
+    record.save()
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    (run,) = [r for r in runs if r.info.run_name == "trial-0"]
+    history = client.get_metric_history(run.info.run_id, "fold_spearman")
+    assert sorted((m.step, m.value) for m in history) == [(0, 0.5), (2, 0.7)]
+
+
 def test_trials_that_still_run_wait_for_the_next_look(sweep):
     folder, tracking = sweep
     record = load_record(folder / "1")
@@ -106,6 +118,42 @@ def test_trials_that_still_run_wait_for_the_next_look(sweep):
     record.finish()
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 5
+
+
+def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
+    from student_perf.tracking import mlflow_store
+
+    folder, tracking = sweep
+
+    def full(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_store, "_send_files", full)
+        with pytest.raises(TrackingError):
+            publish_sweep(folder, tracking)
+    assert "FAILED" in {run.info.status for run in runs_of(tracking)[1]}
+    publish_sweep(folder, tracking)
+    _, runs = runs_of(tracking)
+    by_name = {run.info.run_name: run for run in runs}
+    assert by_name["trial-0"].info.status == "FINISHED"
+    assert "student_perf.error" not in by_name["trial-0"].data.tags
+    assert len(runs) == 5
+
+
+def test_the_winner_is_not_taken_for_its_trial(sweep):
+    folder, tracking = sweep
+    (folder / "1").rename(folder / "later")
+    publish_sweep(folder, tracking)
+    tags = {"mlflow.parentRunId": (folder / PARENT_FILE).read_text(),
+            "student_perf.trial_number": "1", "student_perf.kind": "final"}  # fmt: skip
+    winner = RunRecord(folder / "winner", "winner", "final", {}, tags)
+    winner.folder.mkdir()
+    winner.finish()
+    RunStore(tracking).send(winner)
+    (folder / "later").rename(folder / "1")
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 6
 
 
 def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monkeypatch):
