@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from student_perf.atomic import write_atomic
 from student_perf.config import ArchiveDataset
@@ -94,7 +94,7 @@ def _download(config: ArchiveDataset) -> bytes:
 
 
 def _progress() -> Progress:
-    columns = (TextColumn("  downloading {task.description}"), DownloadColumn())
+    columns = (TextColumn("  downloading {task.description}"), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 

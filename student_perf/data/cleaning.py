@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.data.fingerprint import combine_columns, fingerprint_column
+from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.errors import DataError, suggest
 
 # What people write for "no answer", compared without case and surrounding space.
@@ -65,7 +65,7 @@ def clean_table(
     Raises DataError for an unknown step or option, and where a declared column holds a value that
     is none of its categories: what no rule maps stops the run.
     """
-    hashes = {str(name): fingerprint_column(table[name]) for name in table.columns}
+    hashes = fingerprint_columns(table)
     rows = len(table)
     lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes))]
     for number, entry in enumerate(steps):
@@ -74,7 +74,7 @@ def clean_table(
         change = _STEPS[name](table, declared, **options)
         table = change.table.reset_index(drop=True)
         stale = table.columns if change.columns is None else change.columns
-        hashes |= {str(column): fingerprint_column(table[column]) for column in stale}
+        hashes |= fingerprint_columns(table[list(stale)])
         hashes = {str(column): hashes[str(column)] for column in table.columns}
         lineage.append(
             LineageStep(

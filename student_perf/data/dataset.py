@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -80,6 +81,14 @@ class Dataset:
 def load_dataset(config: DatasetConfig) -> Dataset:
     """Read the rows that `config` names. Raises DataError with the value, the rule and the fix."""
     raw = read_table(config)
+    with ThreadPoolExecutor(1) as pool:  # the file is hashed while its table is cleaned
+        raw_sha256 = pool.submit(raw_fingerprint, config)
+        return _from_table(raw, config, raw_sha256)
+
+
+def _from_table(
+    raw: pd.DataFrame, config: DatasetConfig, raw_sha256: Future[str | None]
+) -> Dataset:
     _check_table(raw, config)
     table, lineage, hashes = clean_table(
         raw, config.clean, Declared(config.target, config.categories)
@@ -107,7 +116,7 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         target=target,
         classes=classes,
         sha256=combine_columns({name: hashes[name] for name in (*features, config.target)}),
-        raw_sha256=raw_fingerprint(config),
+        raw_sha256=raw_sha256.result(),
         lineage=lineage,
         dropped=table[config.drop],
         ordered=config.ordered,
