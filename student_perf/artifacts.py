@@ -86,21 +86,15 @@ def write_result(
     save_model(model, folder / MODEL_FILE)
 
 
-def write_trial(
-    record: RunRecord,
-    config: ExperimentConfig,
-    result: CVResult | None = None,
-    dataset: Dataset | None = None,
-) -> None:
-    """The files of a trial: its config when it starts, its predictions when it has finished.
+def start_trial(record: RunRecord, config: ExperimentConfig) -> None:
+    """What a trial leaves before its first fit: its config, and its record as RUNNING."""
+    record.folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(record.folder / CONFIG_FILE, _config_text(config))
+    record.save()
 
-    The record is written last each time, so a finished one has all its files.
-    """
-    if result is None or dataset is None:
-        record.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(record.folder / CONFIG_FILE, _config_text(config))
-        record.save()
-        return
+
+def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
+    """Its predictions and then its record, so that a FINISHED one has all its files."""
     _write_predictions(record.folder, dataset, result)
     record.finish()
 

@@ -200,7 +200,7 @@ def _open_test_rows(
     metrics: dict[str, float | list[float]] = {"test_looks": float(n_looks)}
     for name, estimate in estimates.items():
         words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
-        metrics |= {f"test_{name}{w}": v for w, v in words.items() if np.isfinite(v)}
+        metrics |= _defined({f"test_{name}{word}": value for word, value in words.items()})
     return metrics
 
 
@@ -350,30 +350,34 @@ def _summary(
     }
 
 
+def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
+    """What every cross-validation logs, under its fixed names; what is not defined is left out."""
+    logged: dict[str, float | list[float]] = {"fit_seconds": result.fit_seconds}
+    for name, estimate in result.estimates.items():
+        logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
+        logged[f"fold_{name}"] = result.fold_scores[name].tolist()
+    return logged
+
+
 def _logged_metrics(
     prepared: Prepared, result: CVResult, rows: dict[str, MetricRow]
 ) -> dict[str, float | list[float]]:
-    """Metrics under their fixed names: means, spread and interval, the dummy's, and every fold."""
+    """Those of a single run besides: intervals, scores on training rows, the dummy's, limits."""
+    logged = cv_metrics(result)
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
-    logged: dict[str, float | list[float]] = {
-        "fit_seconds": result.fit_seconds,
-        limit: prepared.noise_limit,
-    }
+    logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
         error = reliability(result.y_true, result.output).error
         logged["cv_expected_calibration_error"] = error
-    words = {"mean": "mean", "std": "std", "low": "ci95_low", "high": "ci95_high"}
+    words = {"low": "cv_{}_ci95_low", "high": "cv_{}_ci95_high"}
+    words |= {key: f"{key}_{{}}_mean" for key in ("train", "dummy")}
     for name, row in rows.items():
-        for key, word in words.items():
-            value = row[key]
-            if value is not None and np.isfinite(value):
-                logged[f"cv_{name}_{word}"] = value
-        for key in ("train", "dummy"):
-            value = row[key]
-            if value is not None and np.isfinite(value):
-                logged[f"{key}_{name}_mean"] = value
-        logged[f"fold_{name}"] = result.fold_scores[name].tolist()
+        logged |= _defined({word.format(name): row[key] for key, word in words.items()})
     return logged
+
+
+def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: v for name, v in values.items() if v is not None and np.isfinite(v)}
 
 
 def _record_failure(

@@ -6,6 +6,7 @@ scikit-learn's figures at a fraction of the time that its scorers take on small 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,18 +178,19 @@ def bootstrap_estimates(
         rows = rng.integers(0, len(y_true), len(y_true))
         for name, value in scores(task, y_true[rows], output[rows], ordered).items():
             draws[name].append(value)
-    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     return {
-        name: _within_bounds(name, value, float("nan"), *_quantiles(draws[name], tails))
+        name: _within_bounds(name, value, float("nan"), *percentile_interval(draws[name]))
         for name, value in observed.items()
     }
 
 
-def _quantiles(values: list[float], shares: list[float]) -> list[float]:
-    defined = np.array([value for value in values if not np.isnan(value)])
+def percentile_interval(draws: Sequence[float]) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap draws; NaN ones are left out, of none it is NaN."""
+    defined = np.array(draws)[~np.isnan(draws)]
     if len(defined) == 0:
-        return [float("nan") for _ in shares]
-    return [float(q) for q in np.quantile(defined, shares)]
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def _within_bounds(metric: str, mean: float, std: float, low: float, high: float) -> Estimate:

@@ -60,7 +60,7 @@ class Split:
     folds: tuple[Fold, ...]
     n_repeats: int = 1
 
-    @property
+    @cached_property
     def test_over_train(self) -> float:
         """Mean ratio of validation to training rows; the variance of fold means depends on it."""
         return float(np.mean([len(fold.validation) / len(fold.train) for fold in self.folds]))

@@ -73,8 +73,7 @@ def clean_table(
         before = len(table)
         change = _STEPS[name](table, declared, **options)
         table = change.table.reset_index(drop=True)
-        stale = table.columns if change.columns is None else change.columns
-        hashes |= fingerprint_columns(table[list(stale)])
+        hashes |= fingerprint_columns(table, change.columns)
         hashes = {str(column): hashes[str(column)] for column in table.columns}
         lineage.append(
             LineageStep(

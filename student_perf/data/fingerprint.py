@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,13 +19,16 @@ def fingerprint_table(table: pd.DataFrame) -> str:
     return combine_columns(fingerprint_columns(table))
 
 
-def fingerprint_columns(table: pd.DataFrame) -> dict[str, str]:
-    """Hash of each column by name. Two at a time: hashing leaves Python's lock to others."""
-    columns = (table[name] for name in table.columns)
+def fingerprint_columns(
+    table: pd.DataFrame, names: Iterable[Hashable] | None = None
+) -> dict[str, str]:
+    """Hash of each named column, by default of all. Two at a time, since hashing
+    leaves Python's lock to others.
+    """
+    chosen = list(table.columns if names is None else names)
+    columns = (table[name] for name in chosen)
     with ThreadPoolExecutor(2) as pool:
-        return dict(
-            zip(map(str, table.columns), pool.map(fingerprint_column, columns), strict=True)
-        )
+        return dict(zip(map(str, chosen), pool.map(fingerprint_column, columns), strict=True))
 
 
 def combine_columns(hashes: Mapping[str, str]) -> str:

@@ -62,9 +62,8 @@ class PermutationImportance:
         """One line a column, the most important first: `column`, `importance` (how much the metric
         gets worse, in its own unit; positive: the column helps), `std` over folds, `low`, `high`.
         """
-        ratio = float(np.mean([len(fold.validation) / len(fold.train) for fold in split.folds]))
         by_column = np.array(self.of_fold).T
-        estimates = [fold_interval(values, ratio) for values in by_column]
+        estimates = [fold_interval(values, split.test_over_train) for values in by_column]
         table = pd.DataFrame(
             {
                 "column": self.dataset.features.columns.astype("str"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation import CVResult
-from student_perf.metrics import CONFIDENCE, confusion_matrix, label_scores, scores
+from student_perf.metrics import confusion_matrix, label_scores, percentile_interval, scores
 
 ALL = "all rows"
 MISSING = "missing"
@@ -118,13 +118,7 @@ def _intervals(rows: _Rows, chosen: np.ndarray, seed: int) -> dict[str, tuple[fl
     for values in _iter_resampled(rows, chosen, np.random.default_rng(seed)):
         for metric, of_metric in draws.items():
             of_metric.append(values[metric])
-    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    intervals = {}
-    for metric, of_metric in draws.items():
-        defined = np.array(of_metric)[~np.isnan(of_metric)]
-        low, high = np.quantile(defined, tails) if len(defined) else (np.nan, np.nan)
-        intervals[metric] = (float(low), float(high))
-    return intervals
+    return {metric: percentile_interval(of_metric) for metric, of_metric in draws.items()}
 
 
 def _iter_resampled(

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 import catboost
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.encoders import categorical_columns
+from student_perf.models.probabilistic import ProbabilisticClassifier
 
 
 class _CatBoost(BaseEstimator):
@@ -56,7 +57,7 @@ class _CatBoost(BaseEstimator):
         return X.assign(**{name: X[name].cat.codes.astype("int64") for name in self.categorical_})
 
 
-class CatBoostClassifier(ClassifierMixin, _CatBoost):
+class CatBoostClassifier(ProbabilisticClassifier, _CatBoost):
     """catboost.CatBoostClassifier with plain parameters."""
 
     def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
@@ -69,11 +70,6 @@ class CatBoostClassifier(ClassifierMixin, _CatBoost):
         check_is_fitted(self)
         probabilities: np.ndarray = self.model_.predict_proba(self._coded(X))
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable classes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes
 
 
 class CatBoostRegressor(RegressorMixin, _CatBoost):

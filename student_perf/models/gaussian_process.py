@@ -6,11 +6,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, WhiteKernel
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
+
+from student_perf.models.probabilistic import ProbabilisticClassifier
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _KERNEL_CONSTRAINTS: dict[str, list[Any]] = {
@@ -27,7 +29,7 @@ def signal_kernel(length_scale: float, amplitude: float) -> Kernel:
     return ConstantKernel(amplitude**2) * RBF(length_scale)
 
 
-class GPClassifier(ClassifierMixin, BaseEstimator):
+class GPClassifier(ProbabilisticClassifier):
     """Gaussian process classifier, one against the rest, by Laplace's approximation.
 
     `length_scale` and `amplitude` are where the search for the highest marginal likelihood begins,
@@ -68,11 +70,6 @@ class GPClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         probabilities: np.ndarray = self.estimator_.predict_proba(X)
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable classes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes
 
 
 class GPRegressor(RegressorMixin, BaseEstimator):

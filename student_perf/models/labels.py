@@ -6,11 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from student_perf.models.probabilistic import ProbabilisticClassifier
 
-class LabelledClassifier(ClassifierMixin, BaseEstimator):
+
+class LabelledClassifier(ProbabilisticClassifier):
     """Classifier over labels with a declared order, around one that works on codes 0..K-1.
 
     scikit-learn sorts labels alphabetically and xgboost takes codes only; here `labels` keeps its
@@ -28,12 +30,6 @@ class LabelledClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.asarray(self.labels)
         self.estimator_ = clone(self.estimator).fit(X, codes)
         return self
-
-    def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
-        """Labels, shape (n,)."""
-        check_is_fitted(self)
-        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return labels
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
         """Probabilities, shape (n, K), columns in the order of `labels`."""

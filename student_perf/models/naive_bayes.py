@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.encoders import categorical_columns
 from student_perf.errors import ConfigError
+from student_perf.models.probabilistic import ProbabilisticClassifier
 
 
-class MixedNaiveBayes(ClassifierMixin, BaseEstimator):
+class MixedNaiveBayes(ProbabilisticClassifier):
     """Columns independent given the class: normal where numeric, multinomial where categorical.
 
     Pandas categoricals count as categorical, all else as numeric. A missing cell, or a value not
@@ -80,11 +80,6 @@ class MixedNaiveBayes(ClassifierMixin, BaseEstimator):
         joint = self.joint_log_likelihood(X)
         probabilities: np.ndarray = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Class codes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes
 
 
 def _numbers(X: Any, categorical: list[str]) -> np.ndarray:  # noqa: N803

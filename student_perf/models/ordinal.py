@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from student_perf.models.probabilistic import ProbabilisticClassifier
 
-class OrdinalClassifier(ClassifierMixin, BaseEstimator):
+
+class OrdinalClassifier(ProbabilisticClassifier):
     """One clone of `estimator` for each bound between classes: is the row above it?
 
     P(y = k) = P(y > k-1) - P(y > k), the reduction of E. Frank and M. Hall (2001), "A Simple
@@ -42,8 +44,3 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         shares[crossed] = np.clip(shares[crossed], 1 / self.n_rows_, None)
         probabilities: np.ndarray = shares / shares.sum(axis=1, keepdims=True)
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable classes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes

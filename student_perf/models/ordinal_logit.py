@@ -9,15 +9,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from student_perf.models.probabilistic import ProbabilisticClassifier
+
 _LOG_GAP = (-30.0, 30.0)  # beyond, a step of the search would overflow
 
 
-class OrdinalLogit(ClassifierMixin, BaseEstimator):
+class OrdinalLogit(ProbabilisticClassifier):
     """P(y <= k | x) = expit(threshold_k - x'coef): one direction for all bounds between classes.
 
     Minimises C * sum of negative log-likelihoods + 0.5 * |coef|^2, as LogisticRegression does.
@@ -73,11 +74,6 @@ class OrdinalLogit(ClassifierMixin, BaseEstimator):
         nothing, everything = np.zeros((len(below), 1)), np.ones((len(below), 1))
         probabilities: np.ndarray = np.diff(np.hstack([nothing, below, everything]), axis=1)
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable classes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes
 
 
 def penalised_loss(

@@ -6,16 +6,17 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from student_perf.models.probabilistic import ProbabilisticClassifier
+
 _SVC_PARAMETERS = ("C", "kernel", "degree", "gamma", "coef0", "shrinking", "tol", "class_weight")
 
 
-class CalibratedSVC(ClassifierMixin, BaseEstimator):
+class CalibratedSVC(ProbabilisticClassifier):
     """One SVC on all rows whose scores a sigmoid, fitted to `cv` held-out parts, turns into shares.
 
     scikit-learn deprecated SVC(probability=True), which did the same with folds of its own.
@@ -63,8 +64,3 @@ class CalibratedSVC(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         probabilities: np.ndarray = self.estimator_.predict_proba(X)
         return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable classes, shape (n,)."""
-        codes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return codes

@@ -7,12 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from student_perf.config import TrackingConfig
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker
+from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
 from student_perf.tracking.publisher import follow_sweep
 
 _PAUSE = 0.1
@@ -41,17 +43,9 @@ def run_in_process(
     plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable[[], None]
 ) -> None:
     """One worker in this process. Ctrl-C returns the running trial to the queue."""
-    deadline = _deadline(plan)
-    worker = Worker(
-        plan,
-        evaluator=evaluator,
-        should_stop=lambda: (plan.folder / STOP_FILE).exists() or time.time() > deadline,
-        on_trial=on_progress,
-    )
-    try:
+    worker = Worker(plan, evaluator=evaluator, deadline=deadline(plan), on_trial=on_progress)
+    with suppress(StopSweep):
         worker.run()
-    except StopSweep:
-        return
 
 
 def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable[[], None]) -> None:
@@ -60,10 +54,10 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
     On Ctrl-C the workers are asked to stop at their next fold, a second one kills them.
     """
     context = process_context()
-    deadline = _deadline(plan)
+    until = deadline(plan)
 
     def start(number: int) -> BaseProcess:
-        arguments = (plan, evaluator, number, os.getpid(), deadline)
+        arguments = (plan, evaluator, number, os.getpid(), until)
         process = context.Process(target=_work, args=arguments)  # type: ignore[attr-defined]
         process.start()
         return process  # type: ignore[no-any-return]
@@ -90,25 +84,14 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
 
 
 def _work(
-    plan: SweepPlan, evaluator: TrialEvaluator, number: int, parent: int, deadline: float
+    plan: SweepPlan, evaluator: TrialEvaluator, number: int, parent: int, until: float
 ) -> None:
     """Body of a worker process; it ends itself where its parent has died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop_file = plan.folder / STOP_FILE
-
-    def should_stop() -> bool:
-        return os.getppid() != parent or stop_file.exists() or time.time() > deadline
-
-    try:
-        Worker(plan, number, evaluator, should_stop).run()
-    except StopSweep:
-        return
+    with suppress(StopSweep):
+        Worker(plan, number, evaluator, until, lambda: os.getppid() != parent).run()
 
 
-def _publish(folder: Path, tracking: object, over_file: Path) -> None:
+def _publish(folder: Path, tracking: TrackingConfig, over_file: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow_sweep(folder, tracking, over_file)  # type: ignore[arg-type]
-
-
-def _deadline(plan: SweepPlan) -> float:
-    return time.time() + (plan.options.timeout or float("inf"))
+    follow_sweep(folder, tracking, over_file)

@@ -124,7 +124,7 @@ def make_plan(
     check_options(options)
     fixed = tuple(_as_text(o) for o in arguments if not o.is_sweep_override())
     base = TrialComposer(fixed, frozenset()).compose({})
-    known = dict(iter_leaves(base.composed)) | _chosen_names(base)
+    known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
     groups = frozenset(
         p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
@@ -190,7 +190,7 @@ def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluat
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
     """The base config's own value of each parameter that applies to it."""
-    known = dict(iter_leaves(plan.base.composed)) | _chosen_names(plan.base)
+    known = _known_values(plan.base)
     applying = [p for p in plan.space.parameters if p.applies(known)]
     return {p.key: known[p.key] for p in applying if p.key in known}
 
@@ -207,10 +207,13 @@ def _as_text(override: Override) -> str:
     return override.input_line or f"{override.get_key_element()}={override.get_value_string()}"
 
 
-def _chosen_names(config: ExperimentConfig) -> dict[str, Any]:
-    """The name of each chosen option, under its group: what a condition or default compares to."""
+def _known_values(config: ExperimentConfig) -> dict[str, Any]:
+    """Every value by its path, and under each group the name of its chosen option: what conditions
+    and defaults compare to.
+    """
     groups = {k: v for k, v in config.composed.items() if isinstance(v, Mapping) and "name" in v}
-    return {group: node["name"] for group, node in groups.items()}
+    names = {group: node["name"] for group, node in groups.items()}
+    return dict(iter_leaves(config.composed)) | names
 
 
 def _lists_its_values(options: SweepOptions, space: Space) -> bool:

@@ -18,7 +18,7 @@ from student_perf.compare.stats import paired_difference
 from student_perf.metric_names import METRICS
 from student_perf.metrics import fold_estimate
 from student_perf.sweep.plan import SweepPlan, iter_rows
-from student_perf.sweep.study import counts, is_default
+from student_perf.sweep.study import counts, is_default, n_done
 from student_perf.terminal import format_number
 from student_perf.tracking.record import RunRecord, load_record
 
@@ -54,7 +54,7 @@ class Progress:
         self._plan, self._study, self._console = plan, study, console
         self._status: Status | None = None
         self._started = time.monotonic()
-        self._done_before = _n_done(counts(study))
+        self._done_before = n_done(counts(study))
         self._best: tuple[int, str] | None = None
         self._last_line = time.monotonic()
         self._printed = ""
@@ -89,7 +89,7 @@ class Progress:
 
     def _line(self) -> str:
         found = counts(self._study)
-        done = _n_done(found)
+        done = n_done(found)
         parts = [f"{done}/{self._plan.n_trials} trials"]
         words = {"pruned": "pruned", "fail": "failed", "running": "running"}
         parts += [f"{found[state]} {word}" for state, word in words.items() if found[state]]
@@ -190,7 +190,7 @@ def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     if on_bound and not plan.is_grid:
         lines.append(f"On the edge of its range: {', '.join(on_bound)}; consider a wider one.")
     values = {t.value for t in study.get_trials(deepcopy=False) if t.value is not None}
-    if len(values) == 1 and _n_done(counts(study)) > 2:
+    if len(values) == 1 and n_done(counts(study)) > 2:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
     return lines
 
@@ -230,13 +230,13 @@ def _gain_lines(plan: SweepPlan, study: optuna.Study, best: optuna.trial.FrozenT
     if len(ours) < 2:
         return []
     gain = paired_difference(ours, theirs, float(records[0].params["test_over_train"]))
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    sign = 1 if plan.maximizes else -1
     verdict = "more than the folds' noise" if gain.p_value < 0.05 else "within the folds' noise"
     return [
         f"Against the defaults ({format_number(default.value)}): {sign * gain.mean:+.3f} better, "
         f"95 % interval {min(sign * gain.low, sign * gain.high):+.3f} to "
         f"{max(sign * gain.low, sign * gain.high):+.3f}, p = {gain.p_value:.2f}: {verdict}. "
-        f"It is the best of {_n_done(counts(study))} tries, so it flatters itself."
+        f"It is the best of {n_done(counts(study))} tries, so it flatters itself."
     ]
 
 
@@ -257,7 +257,3 @@ def _importance_lines(study: optuna.Study) -> list[str]:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _n_done(found: dict[str, int]) -> int:
-    return found["complete"] + found["pruned"] + found["fail"]

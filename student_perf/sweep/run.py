@@ -27,11 +27,18 @@ from student_perf.sweep.report import (
     show_trials,
     swept_values,
 )
-from student_perf.sweep.study import check_contract, counts, fill_queue, open_study, recover
+from student_perf.sweep.study import (
+    check_contract,
+    counts,
+    fill_queue,
+    n_done,
+    open_study,
+    recover,
+)
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
 from student_perf.tracking.mlflow_store import check_store
-from student_perf.tracking.publisher import ERROR_FILE, PARENT_FILE
+from student_perf.tracking.publisher import ERROR_FILE, parent_id
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
 if TYPE_CHECKING:
@@ -102,8 +109,7 @@ def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
-    found = counts(study)
-    done = found["complete"] + found["pruned"] + found["fail"]
+    done = n_done(counts(study))
     if done or recovered:
         again = f", {recovered} of them to be run again" if recovered else ""
         left = max(plan.n_trials - done, 0)
@@ -149,9 +155,9 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunRe
         "student_perf.study_name": plan.study_name,
         "student_perf.trial_number": str(best.number),
     }
-    parent_id = _parent_id(plan)
-    if parent_id is not None:
-        tags["mlflow.parentRunId"] = parent_id
+    sweep_id = _awaited_parent_id(plan)
+    if sweep_id is not None:
+        tags["mlflow.parentRunId"] = sweep_id
     console.print(f"\n[bold]Winner[/bold]: trial {best.number}")
     return run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
 
@@ -231,13 +237,13 @@ def _logging_to(file: Path) -> Iterator[None]:
         handler.close()
 
 
-def _parent_id(plan: SweepPlan) -> str | None:
+def _awaited_parent_id(plan: SweepPlan) -> str | None:
     """The MLflow id of the sweep's run, once its publisher has it."""
     if not plan.base.tracking.enabled:
         return None
-    file, give_up = plan.folder / PARENT_FILE, time.monotonic() + 60
-    while not file.is_file() and time.monotonic() < give_up:
+    give_up = time.monotonic() + 60
+    while (found := parent_id(plan.folder)) is None and time.monotonic() < give_up:
         if (plan.folder / ERROR_FILE).is_file():
-            return None
+            break
         time.sleep(0.1)
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return found

@@ -159,6 +159,11 @@ def counts(study: optuna.Study) -> dict[str, int]:
     return result
 
 
+def n_done(found: Mapping[str, int]) -> int:
+    """How many of the counted trials have ended, in whatever way."""
+    return found["complete"] + found["pruned"] + found["fail"]
+
+
 def _check_enqueued(plan: SweepPlan, values: Mapping[str, Any]) -> None:
     keys = {p.key: p for p in plan.space.parameters}
     for key, value in values.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,11 +20,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from threadpoolctl import threadpool_limits
 
-from student_perf.artifacts import write_trial
+from student_perf.artifacts import finish_trial, start_trial
 from student_perf.config import register_resolvers
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.evaluation import CVResult
-from student_perf.experiment import make_record, useful_threads
+from student_perf.experiment import cv_metrics, make_record, useful_threads
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import counts, next_trial, open_study, requeue, trial_values
@@ -49,11 +50,14 @@ class _Pruned(Exception):  # noqa: N818
 
 @dataclass
 class Worker:
-    """One loop over trials. `should_stop` is looked at between folds and between trials."""
+    """One loop over trials. Between folds and between trials it looks whether the sweep's stop file
+    is there, `deadline` (seconds since the epoch) is over, or `should_stop` says so.
+    """
 
     plan: SweepPlan
     number: int = 0
     evaluator: TrialEvaluator = field(default_factory=TrialEvaluator)
+    deadline: float = math.inf
     should_stop: Callable[[], bool] = lambda: False
     on_trial: Callable[[], None] = lambda: None
 
@@ -64,12 +68,16 @@ class Worker:
         self._errors: list[str] = []
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
-            while not self.should_stop():
+            while not self._must_stop():
                 trial = next_trial(study, self.plan)
                 if trial is None:
                     return
                 self._run_trial(study, trial)
                 self.on_trial()
+
+    def _must_stop(self) -> bool:
+        stop_file = self.plan.folder / STOP_FILE
+        return stop_file.exists() or time.time() > self.deadline or self.should_stop()
 
     def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
         from optuna.trial import TrialState
@@ -80,9 +88,10 @@ class Worker:
         try:
             values = trial_values(trial, self.plan)
             config = self._composer.compose(values)
-            record = make_record(config, folder, self.evaluator.data(config), kind="trial")
+            data = self.evaluator.data(config)
+            record = make_record(config, folder, data, kind="trial")
             self._describe(record, trial, values)
-            write_trial(record, config)
+            start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             value = self._value_of(result)
         except (StopSweep, KeyboardInterrupt):
@@ -96,8 +105,8 @@ class Worker:
         except Exception as error:
             self._fail(study, trial, record, error)
         else:
-            record.metrics = trial_metrics(result)
-            write_trial(record, config, result, self.evaluator.data(config).dataset)
+            record.metrics = cv_metrics(result)
+            finish_trial(record, data.dataset, result)
             study.tell(trial, value)
 
     def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
@@ -126,7 +135,7 @@ class Worker:
                 trial.report(value, done - 1)
                 if trial.should_prune():
                     raise _Pruned
-            if self.should_stop():
+            if self._must_stop():
                 raise StopSweep
 
         return watch
@@ -187,34 +196,21 @@ class RemoteWorker:
     def __call__(self, cfg: DictConfig) -> None:
         """Run the loop; `cfg` is the sweep's base config, which the plan holds too."""
         register_resolvers()
-        stop_file = self.plan.folder / STOP_FILE
         number = int(HydraConfig.get().job.num)
         with suppress(StopSweep):
-            Worker(self.plan, number, should_stop=stop_file.exists).run()
+            Worker(self.plan, number, deadline=deadline(self.plan)).run()
 
 
-def stop_reason(folder: Path) -> str | None:
-    """What made the sweep stop by itself, if anything."""
-    file = folder / STOP_FILE
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+def deadline(plan: SweepPlan) -> float:
+    """When workers that start now have to stop, in seconds since the epoch."""
+    return time.time() + (plan.options.timeout or math.inf)
 
 
 def raise_if_stopped(folder: Path) -> None:
     """Raise ConfigError with the reason where the sweep stopped by itself."""
-    reason = stop_reason(folder)
-    if reason is not None:
-        raise ConfigError(f"sweep stopped: {reason}")
-
-
-def trial_metrics(result: CVResult) -> dict[str, float | list[float]]:
-    """Metrics of a finished trial under their fixed names."""
-    metrics: dict[str, float | list[float]] = {"fit_seconds": result.fit_seconds}
-    for name, estimate in result.estimates.items():
-        if math.isfinite(estimate.mean):
-            metrics[f"cv_{name}_mean"] = estimate.mean
-        if math.isfinite(estimate.std):
-            metrics[f"cv_{name}_std"] = estimate.std
-    return metrics | {f"fold_{name}": v.tolist() for name, v in result.fold_scores.items()}
+    file = folder / STOP_FILE
+    if file.is_file():
+        raise ConfigError(f"sweep stopped: {file.read_text(encoding='utf-8')}")
 
 
 def _fold_metrics(scored: list[dict[str, float]]) -> dict[str, float | list[float]]:

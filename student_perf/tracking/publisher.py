@@ -31,13 +31,13 @@ def publish_sweep(
     """
     try:
         store = RunStore(tracking)
-        parent_id = store.open_run(load_record(folder), _parent_id(folder))
-        write_atomic(folder / PARENT_FILE, parent_id)
-        n_sent = _send_trials(folder, store, parent_id, is_over)
+        run_id = store.open_run(load_record(folder), parent_id(folder))
+        write_atomic(folder / PARENT_FILE, run_id)
+        n_sent = _send_trials(folder, store, run_id, is_over)
         record = load_record(folder)
         if record.status != "RUNNING":
             files = [path for path in sorted(folder.iterdir()) if _is_evidence(path)]
-            store.send(record, run_id=parent_id, files=files)
+            store.send(record, run_id=run_id, files=files)
         return n_sent
     except StudentPerfError:
         raise
@@ -61,8 +61,8 @@ def follow_sweep(folder: Path, tracking: TrackingConfig, over_file: Path) -> Non
         write_atomic(folder / ERROR_FILE, str(error))
 
 
-def _send_trials(folder: Path, store: RunStore, parent_id: str, is_over: Callable[[], bool]) -> int:
-    known = store.children(parent_id)
+def _send_trials(folder: Path, store: RunStore, sweep_id: str, is_over: Callable[[], bool]) -> int:
+    known = store.children(sweep_id)
     sent: set[int] = set()
     while True:
         last_look = is_over()
@@ -70,7 +70,7 @@ def _send_trials(folder: Path, store: RunStore, parent_id: str, is_over: Callabl
             number = int(record.folder.name)
             run_id, status = known.get(number, (None, None))
             if status != mlflow_status(record):  # not there, or only half of it
-                record.tags["mlflow.parentRunId"] = parent_id
+                record.tags["mlflow.parentRunId"] = sweep_id
                 record.mlflow_run_id = store.send(record, run_id=run_id)
                 record.save()
             sent.add(number)
@@ -88,7 +88,8 @@ def _iter_finished(folder: Path, sent: set[int]) -> Iterator[RunRecord]:
                 yield record
 
 
-def _parent_id(folder: Path) -> str | None:
+def parent_id(folder: Path) -> str | None:
+    """Id of the sweep's MLflow run, None before it has one."""
     file = folder / PARENT_FILE
     return file.read_text(encoding="utf-8") if file.is_file() else None
 

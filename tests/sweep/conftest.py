@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from student_perf.config import register_resolvers, typed_node
 from student_perf.paths import CONF_DIR
-from student_perf.sweep.plan import SweepOptions, load_search, make_plan
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.plan import SweepOptions, SweepPlan, load_search, make_plan
+from student_perf.sweep.study import check_contract, fill_queue, open_study
+from student_perf.sweep.worker import Worker
 
 GROUPS = ("model", "split", "preprocess", "dataset")
 
@@ -21,6 +25,22 @@ def make_options(**changed: Any) -> SweepOptions:
     known = {field.name for field in fields(SweepOptions)}
     node = {key: value for key, value in node.items() if key in known}
     return typed_node(SweepOptions, node | changed, "hydra.sweeper")
+
+
+def opened(plan: SweepPlan) -> optuna.Study:
+    """The plan's study with its queue filled, as a sweep leaves it to the workers."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    study = open_study(plan)
+    check_contract(study, plan)
+    fill_queue(study, plan)
+    return study
+
+
+def run_trials(plan: SweepPlan, evaluator: TrialEvaluator, **options: Any) -> optuna.Study:
+    """The study after one worker has done its trials in this process."""
+    study = opened(plan)
+    Worker(plan, evaluator=evaluator, **options).run()
+    return study
 
 
 @pytest.fixture

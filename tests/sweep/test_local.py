@@ -6,17 +6,11 @@ import time
 import pytest
 
 from student_perf.sweep import local
-from student_perf.sweep.study import counts, fill_queue, open_study, recover
+from student_perf.sweep.study import counts, open_study, recover
 from student_perf.sweep.worker import Worker
+from tests.sweep.conftest import opened
 
 C = "model.C=tag(log,interval(0.01,10))"
-
-
-def opened(plan):
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
-    return study
 
 
 def test_one_process_and_several_do_all_trials(plan_of):

@@ -15,9 +15,8 @@ from student_perf.sweep.report import (
     outcome_lines,
     show_plan,
 )
-from student_perf.sweep.study import fill_queue, open_study
-from student_perf.sweep.worker import Worker
 from student_perf.tracking.record import load_record
+from tests.sweep.conftest import run_trials
 
 C = "model.C=tag(log,interval(0.0001,10))"
 
@@ -25,10 +24,7 @@ C = "model.C=tag(log,interval(0.0001,10))"
 @pytest.fixture
 def done(plan_of):
     plan, evaluator = plan_of(C, n_trials=12)
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
-    Worker(plan, evaluator=evaluator).run()
+    study = run_trials(plan, evaluator)
     return plan, study, evaluator
 
 
@@ -52,10 +48,7 @@ def test_the_outcome_names_the_best_and_its_gain_over_the_defaults(done):
 
 def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
     plan, evaluator = plan_of("objective=log_loss", C, n_trials=8)
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
-    Worker(plan, evaluator=evaluator).run()
+    study = run_trials(plan, evaluator)
     best = best_trial(study)
     assert best.value == min(t.value for t in study.trials)
     if best.number != 0:
@@ -65,10 +58,7 @@ def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
 
 def test_a_constant_objective_is_said(plan_of):
     plan, evaluator = plan_of("model=dummy", "seed=0,1,2,3", "split.random_state=0")
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
-    Worker(plan, evaluator=evaluator).run()
+    study = run_trials(plan, evaluator)
     assert "nothing that was swept matters" in " ".join(outcome_lines(plan, study))
 
 

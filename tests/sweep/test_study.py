@@ -16,18 +16,15 @@ from student_perf.sweep.study import (
     trial_values,
 )
 from student_perf.tracking.record import RunRecord
+from tests.sweep.conftest import opened
 
 C = "model.C=tag(log,interval(0.01,10))"
 
 
-@pytest.fixture
-def opened(plan_of):
+@pytest.fixture(name="opened")
+def opened_study(plan_of):
     plan, _ = plan_of(C, n_trials=4)
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    check_contract(study, plan)
-    fill_queue(study, plan)
-    return plan, study
+    return plan, opened(plan)
 
 
 def test_the_defaults_come_first_and_trials_end_with_their_number(opened):
@@ -52,18 +49,14 @@ def test_two_workers_never_get_the_same_draws(opened):
 
 def test_defaults_outside_the_space_are_run_as_they_are(plan_of):
     plan, _ = plan_of("model.C=interval(2,3)", n_trials=2)
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
+    study = opened(plan)
     assert trial_values(next_trial(study, plan), plan) == {}
     assert "model.C" in trial_values(next_trial(study, plan), plan)
 
 
 def test_known_good_values_are_tried_next_and_checked(plan_of):
     plan, _ = plan_of(C, n_trials=3, enqueue=[{"model.C": 0.25}])
-    plan.folder.mkdir(parents=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
+    study = opened(plan)
     next_trial(study, plan)
     assert trial_values(next_trial(study, plan), plan) == {"model.C": 0.25}
     for bad in ({"model.C": 99.0}, {"model.D": 1.0}):

@@ -4,24 +4,17 @@ import pytest
 import yaml
 
 from student_perf.errors import ConfigError
-from student_perf.sweep.study import counts, fill_queue, open_study
+from student_perf.sweep.study import counts, open_study
 from student_perf.sweep.worker import StopSweep, Worker, raise_if_stopped
 from student_perf.tracking.record import load_record
+from tests.sweep.conftest import run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
 
 
-def run(plan, evaluator, **options):
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(plan)
-    fill_queue(study, plan)
-    Worker(plan, evaluator=evaluator, **options).run()
-    return study
-
-
 def test_each_trial_is_in_the_study_and_on_disk_with_the_same_value(plan_of):
     plan, evaluator = plan_of(C, n_trials=5)
-    study = run(plan, evaluator)
+    study = run_trials(plan, evaluator)
     assert counts(study)["complete"] == 5
     for trial in study.trials:
         record = load_record(plan.folder / str(trial.number))
@@ -37,7 +30,7 @@ def test_each_trial_is_in_the_study_and_on_disk_with_the_same_value(plan_of):
 
 def test_no_trial_sees_the_test_rows(plan_of):
     plan, evaluator = plan_of(C, n_trials=2)
-    run(plan, evaluator)
+    run_trials(plan, evaluator)
     split = evaluator.data(plan.base).split
     assert len(split.test) > 100
     for number in range(2):
@@ -62,7 +55,7 @@ def failing(evaluator, monkeypatch, fails):
 def test_a_failing_trial_is_recorded_and_the_others_go_on(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=6)
     failing(evaluator, monkeypatch, lambda n: n == 2)
-    study = run(plan, evaluator)
+    study = run_trials(plan, evaluator)
     assert counts(study) == {"complete": 5, "pruned": 0, "fail": 1, "running": 0, "waiting": 0}
     record = load_record(plan.folder / "1")
     assert (record.status, record.error) == ("FAILED", "ValueError: bad luck more lines")
@@ -72,7 +65,7 @@ def test_too_many_failures_of_the_whole_sweep_stop_it(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=10, max_failure_rate=0.2)
     failing(evaluator, monkeypatch, lambda n: n % 2 == 0)
     study = open_study(plan)
-    run(plan, evaluator, should_stop=(plan.folder / "stop").exists)
+    run_trials(plan, evaluator, should_stop=(plan.folder / "stop").exists)
     assert counts(study)["fail"] == 3
     with pytest.raises(ConfigError, match="3 of 10 trials have failed"):
         raise_if_stopped(plan.folder)
@@ -81,7 +74,7 @@ def test_too_many_failures_of_the_whole_sweep_stop_it(plan_of, monkeypatch):
 def test_the_same_error_at_the_start_stops_early_with_it(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=100, max_failure_rate=1.0)
     failing(evaluator, monkeypatch, lambda n: True)
-    study = run(plan, evaluator, should_stop=(plan.folder / "stop").exists)
+    study = run_trials(plan, evaluator, should_stop=(plan.folder / "stop").exists)
     assert counts(study)["fail"] == 3
     with pytest.raises(ConfigError, match="all failed with: ValueError: bad luck more"):
         raise_if_stopped(plan.folder)
@@ -90,7 +83,7 @@ def test_the_same_error_at_the_start_stops_early_with_it(plan_of, monkeypatch):
 def test_an_undefined_objective_fails_the_trial(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=2, max_failure_rate=1.0)
     monkeypatch.setattr("student_perf.evaluation._scores", lambda *a: {"accuracy": float("nan")})
-    study = run(plan, evaluator)
+    study = run_trials(plan, evaluator)
     assert counts(study)["fail"] == 2
     assert "cannot be ranked" in load_record(plan.folder / "0").error
 
@@ -104,7 +97,7 @@ def test_stopping_between_folds_returns_the_trial_to_the_queue(plan_of):
         return len(looks) == 7  # in the second trial
 
     with pytest.raises(StopSweep):
-        run(plan, evaluator, should_stop=should_stop)
+        run_trials(plan, evaluator, should_stop=should_stop)
     study = open_study(plan)
     assert counts(study) == {"complete": 1, "pruned": 0, "fail": 0, "running": 0, "waiting": 1}
     Worker(plan, evaluator=evaluator).run()
@@ -117,7 +110,7 @@ def test_pruned_trials_stop_at_once_and_keep_what_they_measured(plan_of):
     plan, evaluator = plan_of(
         "split.n_splits=5", C, n_trials=25, pruner="median", pruner_options=options
     )
-    study = run(plan, evaluator)
+    study = run_trials(plan, evaluator)
     found = counts(study)
     assert found["pruned"] > 0
     assert found["pruned"] + found["complete"] == 25
@@ -134,5 +127,5 @@ def test_pruned_trials_stop_at_once_and_keep_what_they_measured(plan_of):
 @pytest.mark.parametrize("pruner", ["percentile", "hyperband", "wilcoxon"])
 def test_every_pruner_runs(plan_of, pruner):
     plan, evaluator = plan_of(C, n_trials=4, pruner=pruner)
-    found = counts(run(plan, evaluator))
+    found = counts(run_trials(plan, evaluator))
     assert found["complete"] + found["pruned"] == 4
