@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from student_perf.config import ExperimentConfig
 from student_perf.errors import one_line
@@ -54,14 +55,23 @@ class Terminal:
     """Prints one run. `quiet` prints nothing, for trials and tests."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        # Names and values come from data and configs: [brackets] in them are no markup.
+        self.console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
 
     def title(self, config: ExperimentConfig) -> None:
         """First line, printed before the slow imports."""
         self.console.print(
-            f"[bold]{config.model.get('name')}[/bold] on [bold]{config.dataset.name}[/bold], "
-            f"split {config.split.kind}, seed {config.seed}"
+            Text.assemble(
+                (str(config.model.get("name")), "bold"),
+                " on ",
+                (config.dataset.name, "bold"),
+                f", split {config.split.kind}, seed {config.seed}",
+            )
         )
+
+    def heading(self, text: str) -> None:
+        """One line that stands out."""
+        self.console.print(text, style="bold")
 
     def facts(self, facts: dict[str, str]) -> None:
         """Aligned lines of name and text; long texts wrap below themselves."""
@@ -88,8 +98,8 @@ class Terminal:
     def warnings(self, lines: list[str]) -> None:
         """What the guards found and were told to let pass."""
         for line in lines:
-            text = Padding(f"[yellow]warning[/yellow]: {line}", (0, 2))
-            self.console.print(text, soft_wrap=False)
+            text = Text.assemble(("warning", "yellow"), f": {line}")
+            self.console.print(Padding(text, (0, 2)), soft_wrap=False)
 
     @contextmanager
     def folds(self, total: int) -> Iterator[Callable[[int, object], None] | None]:
@@ -136,15 +146,17 @@ class Terminal:
 
     def test_rows(self, row: MetricRow, metric: str, n_rows: int, n_looks: int) -> None:
         """The figure on the test rows, and a warning where they have been opened before."""
-        text = (
-            f"[bold]Test rows[/bold] (n = {n_rows}), opened once for this model: "
+        text = Text.assemble(
+            ("Test rows", "bold"),
+            f" (n = {n_rows}), opened once for this model: "
             f"{METRICS[metric].label} {format_number(row['mean'])}, 95 % interval "
-            f"{format_number(row['low'])} to {format_number(row['high'])}."
+            f"{format_number(row['low'])} to {format_number(row['high'])}.",
         )
         if n_looks > 1:
-            text += (
-                f" [yellow]warning[/yellow]: look number {n_looks} at these rows; choosing by "
-                "them makes the figure too good."
+            text.append(" warning", "yellow")
+            text.append(
+                f": look number {n_looks} at these rows; choosing by them makes the figure too "
+                "good."
             )
         self.console.print(Padding(text, (0, 2)), soft_wrap=False)
 
@@ -191,7 +203,7 @@ class Terminal:
         """Where things were written; never wrapped, so that they can be copied."""
         self.console.print()
         for name, text in places.items():
-            self.console.print(f"  [dim]{name:<9}[/dim]{text}")
+            self.console.print(Text.assemble("  ", (f"{name:<9}", "dim"), text))
 
 
 def verdict(row: MetricRow, objective: str) -> str:

@@ -23,6 +23,8 @@ LEVELS = [
     {"experiment"},
     {"compare"},
     {"sweep"},
+    {"lifecycle"},
+    {"commands"},
     {"train", "cli"},
     {"__main__"},
 ]
@@ -40,7 +42,8 @@ OWNERS = {
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
 }
-LIGHT = {"train", "cli", "config", "terminal", "errors", "paths", "metric_names", "__main__"}
+LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "metric_names"}
+LIGHT |= {"__main__"}
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "xgboost", "mlflow", "optuna", "matplotlib"}
 
 FILES = sorted(PACKAGE_DIR.rglob("*.py"))

@@ -93,3 +93,17 @@ def test_ui_command_can_be_typed_as_it_is(workspace, monkeypatch, tmp_path):
     assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
     monkeypatch.setattr(terminal.shutil, "which", lambda _: sys.executable)
     assert ui_command(default) == "python -m student_perf ui"
+
+
+def test_brackets_in_names_and_values_are_text(capsys):
+    shown = Terminal()
+    shown.facts({"target": "pass [/b] [red]grade[/red]"})
+    shown.warnings(["column [bold]: a [/x]"])
+    shown.important({"[relu]": 0.1}, "accuracy")
+    values = {"accuracy": (0.5, 0.4, 0.6), "f1_macro": (0.45, 0.3, 0.5)}
+    shown.groups([GroupLine("sex = [/F]", 50, "", values)])
+    shown.places({"folder": "/data/[blue]"})
+    shown.heading("[on red]")
+    out = capsys.readouterr().out
+    for text in ("[/b] [red]grade[/red]", "[bold]: a [/x]", "[relu]", "[/F]", "[blue]", "[on red]"):
+        assert text in out

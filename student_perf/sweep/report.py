@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from student_perf.compare.stats import paired_difference
 from student_perf.metric_names import METRICS
@@ -83,7 +84,7 @@ class Progress:
             return
         self._last_line = time.monotonic()
         if self._status is not None:
-            self._status.update(self._line())
+            self._status.update(Text(self._line()))
         else:
             self._print_line()
 

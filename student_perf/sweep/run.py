@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from rich.console import Console
+from rich.text import Text
 
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment import RunResult, make_record, run_experiment
@@ -64,7 +65,7 @@ def run_sweep(
     `launch` starts the workers elsewhere; without it they run on this machine. Raises
     StudentPerfError where the plan does not hold or the sweep had to stop.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
     show_plan(plan, console, _expected_seconds(plan))
     if options.preview:
@@ -158,7 +159,7 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunRe
     sweep_id = _awaited_parent_id(plan)
     if sweep_id is not None:
         tags["mlflow.parentRunId"] = sweep_id
-    console.print(f"\n[bold]Winner[/bold]: trial {best.number}")
+    console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
     return run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
 
 
@@ -199,7 +200,7 @@ def _close(plan: SweepPlan, publisher: BaseProcess | None, console: Console) -> 
             reason = (plan.folder / ERROR_FILE).read_text(encoding="utf-8")
             console.print(f"  Not in MLflow yet: {reason}")
             console.print(f"  Send it with: python -m student_perf sync {plan.folder}")
-    console.print(f"\n  [dim]folder[/dim]   {plan.folder}", soft_wrap=True)
+    console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {plan.folder}"), soft_wrap=True)
 
 
 @contextmanager

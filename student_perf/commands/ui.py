@@ -1,0 +1,43 @@
+"""`python -m student_perf ui`: MLflow's page on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from student_perf.errors import ConfigError
+from student_perf.paths import workspace
+
+HELP = "open MLflow's page on this machine"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Store and port."""
+    parser.add_argument(
+        "--store", help="tracking URI; default: MLFLOW_TRACKING_URI or the project's"
+    )
+    parser.add_argument("--port", type=int, default=5000)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError where there is no store."""
+    store = chosen.store or default_store()
+    if store.startswith("http"):
+        print(f"The store is a server already; open {store} in a browser.")
+        return 0
+    database = Path(store.removeprefix("sqlite:///"))
+    if store.startswith("sqlite") and not database.is_file():
+        raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
+    # Without the parameter MLflow's page starts in its view for generative AI.
+    page = f"http://127.0.0.1:{chosen.port}/#/experiments?workflowType=machine_learning"
+    print(f"MLflow's page (Ctrl-C ends it): {page}", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
+    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(chosen.port)])
+
+
+def default_store() -> str:
+    """MLFLOW_TRACKING_URI, or the project's own sqlite store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace()}/mlflow.db"

@@ -1,0 +1,41 @@
+import pytest
+
+from student_perf import cli
+from student_perf.experiment import run_experiment
+from student_perf.terminal import Terminal
+from student_perf.tracking.record import RunRecord
+
+
+@pytest.fixture
+def finished(compose_config, workspace):
+    config = compose_config("tracking=off", "model=logreg")
+    folder = workspace / "outputs/2026-01-02/03-04-05_abcdef01"
+    return run_experiment(config, folder, Terminal(quiet=True)).record
+
+
+def test_report_shows_the_latest_finished_run(finished, workspace, capsys):
+    later = workspace / "outputs/2026-01-02/09-00-00_abcdef02"
+    later.mkdir(parents=True)
+    RunRecord(later, "broken", "single", {}, {}, started=finished.started + 60).fail("X: no")
+    assert cli.main(["report"]) == 0
+    out = capsys.readouterr().out
+    assert finished.name in out
+    mean = finished.metrics["cv_accuracy_mean"]
+    assert f"{mean:.3f}" in out
+    assert str(finished.folder) in out
+
+
+def test_report_takes_a_folder(finished, capsys):
+    assert cli.main(["report", str(finished.folder)]) == 0
+    assert finished.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["none", "failed", "no record"])
+def test_report_without_a_result_says_why(state, tmp_path, capsys):
+    arguments = ["report"] if state == "none" else ["report", str(tmp_path)]
+    if state == "failed":
+        RunRecord(tmp_path, "x", "single", {}, {}).fail("DataError: no rows")
+    assert cli.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    expected = {"none": "run `make train` first", "failed": "no rows", "no record": "record.json"}
+    assert expected[state] in line

@@ -1,0 +1,32 @@
+from student_perf import cli
+
+
+def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
+    from mlflow import MlflowClient
+
+    space = ["model.C=tag(log,interval(0.1,1))", "hydra.sweeper.n_trials=3", "split.n_splits=2"]
+    assert train("-m", *space).code == 0
+    uri = f"sqlite:///{workspace}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri)
+    (folder,) = (workspace / "multirun").iterdir()
+
+    def runs():
+        (experiment,) = client.search_experiments(filter_string="name = 'student_perf'")
+        return client.search_runs([experiment.experiment_id])
+
+    before = {run.info.run_id for run in runs()}
+    assert len(before) == 3 + 1 + 1
+    lost = next(r for r in runs() if r.data.tags.get("student_perf.trial_number") == "1"
+                and r.data.tags["student_perf.kind"] == "trial")  # fmt: skip
+    client.delete_run(lost.info.run_id)
+    for _ in range(2):
+        assert cli.main(["sync", str(folder)]) == 0
+        assert len(runs()) == 5
+    assert {r.info.status for r in runs()} == {"FINISHED"}
+    assert cli.main(["sync"]) == 0
+    assert len(runs()) == 5
+
+
+def test_sync_of_no_sweep_says_so(tmp_path, capsys):
+    assert cli.main(["sync", str(tmp_path)]) == 1
+    assert "name the folder of a sweep" in capsys.readouterr().err
