@@ -21,6 +21,9 @@ from student_perf.splits import Split
 # One-hot columns of a target reach 1.000; the strongest honest feature known here, an earlier grade
 # (G2 of Cortez and Silva's data), stays below 0.99.
 LEAK_STRENGTH = 0.999
+# Two grades of one subject, an honest pair (G2 and G3), have 0.4 and correlate by 0.96.
+COPY_SHARE = 0.95
+COPY_CORRELATION = 0.99
 _ID_SHARE = 0.95
 _ID_ROWS = 30
 _SOME_ROWS = 5000
@@ -74,21 +77,30 @@ def label_noise_limit(dataset: Dataset) -> float:
 
 
 def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
-    """How far a single feature determines the target, 0 to 1, over rows where it is not missing.
+    """How far a single feature determines the target, 0 to 1: by its values where it is not
+    missing, or by being missing at all, whichever says more.
 
     Classes: the highest one-vs-rest AUC of its values (either direction) or, for text, of its
     categories' class shares. Numbers: absolute rank correlation, or the share of variance between
     categories (eta squared). Text with fewer than five rows a category says nothing and gives 0.
     """
-    present = column.notna().to_numpy()
-    values, y = column[present], target[present]
+    present = column.notna()
+    by_value = _strength_of_values(column[present], target[present.to_numpy()], task)
+    if present.all():
+        return by_value
+    return max(by_value, _strength_of_values(present.astype("float64"), target, task))
+
+
+def _strength_of_values(values: pd.Series, y: np.ndarray, task: str) -> float:
     if len(y) < 10 or values.nunique() < 2 or len(np.unique(y)) < 2:
         return 0.0
     numeric = values.dtype == np.float64
     if not numeric and len(y) < 5 * values.nunique():
         return 0.0
     if task == "regression":
-        return _rank_correlation(values, y) if numeric else _eta_squared(values, y)
+        if numeric:
+            return _correlation(rankdata(values), rankdata(y))
+        return _eta_squared(values, y)
     strengths = []
     for code in np.unique(y):
         positive = y == code
@@ -130,10 +142,31 @@ def _disguised(dataset: Dataset, features: pd.DataFrame, config: DatasetConfig) 
 
 
 def _same_information(one: pd.Series, two: pd.Series) -> bool:
-    """Whether each value of one column goes with a single value of the other and back."""
-    a, b = pd.factorize(one)[0], pd.factorize(two)[0]
-    pairs = len(np.unique(np.stack([a, b]), axis=1).T)
-    return pairs == a.max() + 1 == b.max() + 1 and pairs > 1
+    """Whether nearly every value of one column goes with a single value of the other and back, or
+    both order the rows alike: a copy stays one with a few cells changed or a little noise added.
+    """
+    both = (one.notna() & two.notna()).to_numpy()
+    if both.sum() < max(2, COPY_SHARE * len(one)):
+        return False
+    a, b = pd.factorize(one[both])[0], pd.factorize(two[both])[0]
+    if min(a.max(), b.max()) < 1:
+        return False
+    if min(_association(a, b), _association(b, a)) >= COPY_SHARE:
+        return True
+    if one.dtype != np.float64 or not pd.api.types.is_numeric_dtype(two):
+        return False
+    x, y = one[both].to_numpy(np.float64), two[both].to_numpy(np.float64)
+    return max(_correlation(x, y), _correlation(rankdata(x), rankdata(y))) >= COPY_CORRELATION
+
+
+def _association(a: np.ndarray, b: np.ndarray) -> float:
+    """Goodman and Kruskal's lambda (1954): by which share knowing `a` lessens the errors made when
+    `b` is guessed as the commonest value, 0 to 1; both are codes with two values or more.
+    """
+    counts = pd.Series(b).groupby([a, b]).size()
+    known = counts.groupby(level=0).max().sum()
+    guessed = np.bincount(b).max()
+    return float((known - guessed) / (len(b) - guessed))
 
 
 def _id_like(features: pd.DataFrame) -> Iterator[str]:
@@ -176,8 +209,8 @@ def _shared(dataset: Dataset, split: Split) -> Iterator[str]:
         )
 
 
-def _rank_correlation(values: pd.Series, y: np.ndarray) -> float:
-    return abs(float(np.corrcoef(rankdata(values), rankdata(y))[0, 1]))
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return abs(float(np.corrcoef(a, b)[0, 1]))
 
 
 def _eta_squared(values: pd.Series, y: np.ndarray) -> float:

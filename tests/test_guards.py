@@ -84,9 +84,38 @@ def test_a_left_out_grade_under_another_name_is_found(small_dataset):
     setup = replace(SMALL_CONFIG, setup="B", setups={"A": [], "B": ["G2"]})
     data = replace(small_dataset, dropped=g2.to_frame())
     assert warnings_of(data, setup) == []
-    for hidden in (g2 * 5.0, g2.map(lambda grade: f"g{grade}").astype("str")):
+    changed = g2.astype("float64")
+    changed[0], changed[1] = (changed[0] + 1) % 6, np.nan
+    noisy = g2 + rng.normal(0, 0.05, 60)
+    for hidden in (g2 * 5.0, g2.map(lambda grade: f"g{grade}").astype("str"), changed, noisy):
         (line,) = warnings_of(with_column(data, "second_period", hidden), setup)
         assert "column 'second_period': is 'G2' under another name" in line
+
+
+def test_a_column_that_merely_resembles_a_left_out_one_passes(small_dataset):
+    rng = np.random.default_rng(0)
+    g2 = pd.Series(rng.integers(0, 6, 60), name="G2")
+    rare = pd.Series((np.arange(60) == 7).astype(float), name="flag")
+    setup = replace(SMALL_CONFIG, setup="B", setups={"B": ["G2", "flag"]})
+    data = replace(small_dataset, dropped=pd.concat([g2, rare], axis=1))
+    related = (g2 + rng.integers(-1, 2, 60)).astype("float64")
+    other_rare = (np.arange(60) == 9).astype(float)
+    for values in (related, other_rare, np.where(np.arange(60) < 30, g2, np.nan)):
+        found = warnings_of(with_column(data, "another", values), setup)
+        assert not [line for line in found if "another name" in line]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_being_missing_can_be_the_leak(small_dataset, task):
+    rng = np.random.default_rng(2)
+    target = rng.integers(0, 2, 60)
+    only_for_one = pd.Series(np.where(target == 1, rng.normal(0, 1, 60), np.nan))
+    now_and_then = only_for_one.where(rng.random(60) < 0.5)
+    assert feature_strength(only_for_one, target, task) == pytest.approx(1)
+    assert feature_strength(now_and_then, target, task) < 0.9
+    data = replace(small_dataset, target=target, classes=("no", "yes"))
+    (line,) = warnings_of(with_column(data, "passed_on", only_for_one))
+    assert line.startswith("column 'passed_on': determines the target 'grade'")
 
 
 def test_shared_rows_are_counted_unless_kept_together(small_dataset):

@@ -17,6 +17,7 @@ from student_perf.data.target import encode_target
 from student_perf.errors import DataError, suggest
 
 _FIRST_ROWS = 1000
+_NO_FEATURES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "bytes")
 _DROP = "add the column to dataset.drop if it is an identifier"
 
 
@@ -129,6 +130,14 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             f"dataset={config.name}: the table has {table.shape[0]} rows and {table.shape[1]} "
             "columns; an experiment needs both, check the file and dataset.separator"
         )
+    for name in table.columns:
+        # Arrow gives such cells as objects, in every row that has a value.
+        filled = table[name].iloc[:0] if table[name].dtype != object else table[name].dropna()
+        if len(filled) and isinstance(filled.iloc[0], (list, dict, np.ndarray)):
+            raise DataError(
+                f"column '{name}': holds lists or records, one value a cell is needed; take it "
+                "apart in the file or remove it there"
+            )
 
 
 def _check_columns(table: pd.DataFrame, config: DatasetConfig) -> None:
@@ -157,7 +166,9 @@ def _feature(column: pd.Series, declared: bool) -> pd.Series:
         _refuse(column, numbers.abs() > 2**53, "loses digits as a number; " + _DROP)
         return numbers
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("date", "datetime", "datetime64", "time", "timedelta"):
+    if kind == "decimal":
+        return column.astype("float64")
+    if kind in _NO_FEATURES:
         _refuse(column, column.notna(), f"is a {kind}; derive a number from it or drop the column")
     texts = column.astype("str")
     if not declared:

@@ -28,7 +28,13 @@ def encode_target(
             "'dataset.clean=[normalise_text,drop_missing_target]'"
         )
     if config.task == "regression":
-        return _numbers(column, config), ()
+        numbers = _numbers(column, config)
+        if numbers.min() == numbers.max():
+            raise DataError(
+                f"dataset.target={config.target}: is {numbers[0]:g} in every row; there is nothing "
+                "to predict, choose another target"
+            )
+        return numbers, ()
     if config.bands is not None:
         return _banded(_numbers(column, config), config.bands, config)
     return _classes(column, config)

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,3 +59,29 @@ def test_tables_that_do_not_serve_are_refused(compose_config, tmp_path, content,
     overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=grade", extra]
     with pytest.raises(DataError, match=message):
         load_dataset(compose_config(*filter(None, overrides)).dataset)
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ([1, 2], "holds lists or records"),
+        ({"unit": 1}, "holds lists or records"),
+        (pd.Timedelta("2 days"), "is a timedelta64; derive a number"),
+        (b"yes", "is a bytes; derive a number"),
+    ],
+)
+def test_cells_that_are_no_values_are_refused(compose_config, tmp_path, cell, message):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"odd": [cell] * 4, "grade": list("abab")}).to_parquet(path)
+    config = compose_config("dataset=parquet", f"dataset.path={path}", "dataset.target=grade")
+    with pytest.raises(DataError, match=f"column 'odd'.*{message}"):
+        load_dataset(config.dataset)
+
+
+def test_decimals_are_numbers(compose_config, tmp_path):
+    path = tmp_path / "t.parquet"
+    cells = [Decimal("1.50"), None, Decimal("2.25"), Decimal("0")]
+    pd.DataFrame({"fee": cells, "grade": list("abab")}).to_parquet(path)
+    config = compose_config("dataset=parquet", f"dataset.path={path}", "dataset.target=grade")
+    features = load_dataset(config.dataset).features
+    np.testing.assert_array_equal(features["fee"], [1.5, np.nan, 2.25, 0])

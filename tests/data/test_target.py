@@ -61,6 +61,7 @@ def test_regression_keeps_the_numbers():
         (["a", "b"], config("regression"), "needs numbers"),
         (["a", "b"], config(bands=Bands([1.0], ["x", "y"])), "needs numbers"),
         ([1.0, np.inf], config("regression"), "infinite"),
+        ([3.0, 3.0], config("regression"), "is 3 in every row; there is nothing to predict"),
         ([1.0, 2.0], config(bands=Bands([5.0], ["x", "y"])), "no row falls into the band 'y'"),
         ([0.5, 1.5], config(), "are no classes"),
         (list(range(21)), config(), "21 different numbers are no classes"),
