@@ -90,17 +90,18 @@ def prepare_data(config: ExperimentConfig) -> PreparedData:
     """Load, clean, check and divide the rows. Raises DataError."""
     dataset = load_dataset(config.dataset)
     split = make_split(dataset, config.split)
-    development = dataset.features.iloc[split.development]
-    contract = make_contract(dataset, development, config.dataset)
+    contract = make_contract(dataset, split.development, config.dataset)
     # Rules that were read off these rows hold for them; only what was declared can be broken.
     declared = {*config.dataset.categories, *config.dataset.ranges}
     rules = {name: rule for name, rule in contract.columns.items() if name in declared}
-    check_contract(development, replace(contract, columns=rules))
+    check_contract(
+        dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
+    )
     return PreparedData(
         dataset=dataset,
         split=split,
         contract=contract,
-        warnings=check_guards(dataset, split, development, config.dataset, config.guards),
+        warnings=check_guards(dataset, split, config.dataset, config.guards),
         noise_limit=label_noise_limit(dataset),
     )
 

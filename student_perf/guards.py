@@ -32,19 +32,16 @@ _SOME_ROWS = 5000
 def check_guards(
     dataset: Dataset,
     split: Split,
-    features: pd.DataFrame,
     config: DatasetConfig,
     guards: GuardsConfig,
 ) -> list[str]:
-    """Lines of the guards set to `warn` that found something. Raises DataError for `error`.
-
-    `features` are the development rows of the dataset's features.
-    """
+    """Lines of the guards set to `warn` that found something. Raises DataError for `error`."""
+    rows, features = split.development, dataset.features
     findings: dict[str, Callable[[], Iterator[str]]] = {
-        "disguised_column": lambda: _disguised(dataset, features, config),
-        "leaking_feature": lambda: _leaking(dataset, features),
-        "id_like": lambda: _id_like(features),
-        "constant": lambda: _constant(features),
+        "disguised_column": lambda: _disguised(dataset, rows, config),
+        "leaking_feature": lambda: _leaking(dataset, rows),
+        "id_like": lambda: _id_like(features, rows),
+        "constant": lambda: _constant(features, rows),
         "shared_rows": lambda: _shared(dataset, split),
     }
     warnings = []
@@ -112,29 +109,30 @@ def _strength_of_values(values: pd.Series, y: np.ndarray, task: str) -> float:
     return max(strengths)
 
 
-def _leaking(dataset: Dataset, features: pd.DataFrame) -> Iterator[str]:
-    def strength(name: str, rows: pd.DataFrame) -> float:
-        return feature_strength(rows[name], dataset.target[rows.index], dataset.task)
+def _leaking(dataset: Dataset, rows: np.ndarray) -> Iterator[str]:
+    def strength(name: str, rows: np.ndarray) -> float:
+        column = dataset.features[name].iloc[rows]
+        return feature_strength(column, dataset.target[rows], dataset.task)
 
     # A leak shows in some thousand rows; all rows are looked at only to confirm it.
-    some = features.iloc[:: max(1, len(features) // _SOME_ROWS)]
-    for name in map(str, features):
-        if strength(name, some) >= LEAK_STRENGTH and strength(name, features) >= LEAK_STRENGTH:
+    some = rows[:: max(1, len(rows) // _SOME_ROWS)]
+    for name in map(str, dataset.features):
+        if strength(name, some) >= LEAK_STRENGTH and strength(name, rows) >= LEAK_STRENGTH:
             yield (
                 f"column '{name}': determines the target '{dataset.target_name}' all but perfectly "
-                f"({strength(name, features):.4f}, leaks start at {LEAK_STRENGTH}); add it to "
+                f"({strength(name, rows):.4f}, leaks start at {LEAK_STRENGTH}); add it to "
                 "dataset.drop unless it is known before the target"
             )
 
 
-def _disguised(dataset: Dataset, features: pd.DataFrame, config: DatasetConfig) -> Iterator[str]:
+def _disguised(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Iterator[str]:
     """Features that repeat, under another name, a column the chosen setup leaves out."""
     for forbidden in config.setups.get(config.setup or "", []):
         if forbidden not in dataset.dropped:
             continue
-        hidden = dataset.dropped[forbidden].loc[features.index]
-        for name in features:
-            if _same_information(features[name], hidden):
+        hidden = dataset.dropped[forbidden].iloc[rows]
+        for name in dataset.features:
+            if _same_information(dataset.features[name].iloc[rows], hidden):
                 yield (
                     f"column '{name}': is '{forbidden}' under another name, which setup "
                     f"{config.setup} leaves out; add it to dataset.drop"
@@ -169,15 +167,18 @@ def _association(a: np.ndarray, b: np.ndarray) -> float:
     return float((known - guessed) / (len(b) - guessed))
 
 
-def _id_like(features: pd.DataFrame) -> Iterator[str]:
-    if len(features) < _ID_ROWS:
+def _id_like(features: pd.DataFrame, rows: np.ndarray) -> Iterator[str]:
+    if len(rows) < _ID_ROWS:
         return
     for name in features:
         # Where the first rows already repeat themselves, the whole column need not be counted.
-        if _looks_like_id(features[name].iloc[:_SOME_ROWS]) and _looks_like_id(features[name]):
+        if not _looks_like_id(features[name].iloc[rows[:_SOME_ROWS]]):
+            continue
+        column = features[name].iloc[rows]
+        if _looks_like_id(column):
             yield (
-                f"column '{name}': looks like an identifier ({features[name].nunique()} different "
-                f"values in {len(features)} rows); add it to dataset.drop"
+                f"column '{name}': looks like an identifier ({column.nunique()} different values "
+                f"in {len(rows)} rows); add it to dataset.drop"
             )
 
 
@@ -187,13 +188,14 @@ def _looks_like_id(column: pd.Series) -> bool:
     return whole and len(values) > 0 and values.nunique() >= _ID_SHARE * len(column)
 
 
-def _constant(features: pd.DataFrame) -> Iterator[str]:
+def _constant(features: pd.DataFrame, rows: np.ndarray) -> Iterator[str]:
     for name in features:
-        if features[name].iloc[:_SOME_ROWS].nunique(dropna=False) > 1:
+        if features[name].iloc[rows[:_SOME_ROWS]].nunique(dropna=False) > 1:
             continue
-        if features[name].isna().all():
+        column = features[name].iloc[rows]
+        if column.isna().all():
             yield f"column '{name}': is missing in every row; add it to dataset.drop"
-        elif features[name].nunique(dropna=False) == 1:
+        elif column.nunique(dropna=False) == 1:
             yield f"column '{name}': holds the same value in every row; add it to dataset.drop"
 
 

