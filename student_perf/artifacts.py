@@ -46,6 +46,7 @@ from student_perf.tracking.record import (
 )
 
 PREDICTIONS_FILE = "predictions.parquet"
+TEST_PREDICTIONS_FILE = "test_predictions.parquet"
 LINEAGE_FILE = "lineage.json"
 REPORT_FILE = "classification_report.txt"
 PACKAGES_FILE = "pip_list.txt"
@@ -113,28 +114,45 @@ def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findi
             _save_figures(folder, {name: draw(table, metric, subtitle)})
 
 
-def predictions_table(dataset: Dataset, result: CVResult) -> pa.Table:
+def predictions_table(
+    dataset: Dataset, rows: np.ndarray, fold: np.ndarray, output: np.ndarray
+) -> pa.Table:
     """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
-    probability of each as `proba_<label>`.
+    probability of each as `proba_<label>`. `rows` and `fold` have shape (n,), `output` is what
+    `evaluation.predict` returns for the rows.
     """
-    columns: dict[str, Any] = {
-        "row": result.row.astype(np.int32),
-        "fold": result.fold.astype(np.int16),
-    }
+    columns: dict[str, Any] = {"row": rows.astype(np.int32), "fold": fold.astype(np.int16)}
+    y_true = dataset.target[rows]
     if dataset.task == "regression":
-        return pa.table(columns | {"y_true": result.y_true, "y_pred": result.y_pred})
+        return pa.table(columns | {"y_true": y_true, "y_pred": output})
     labels = pa.array([str(label) for label in dataset.classes])
-    for name, codes in (("y_true", result.y_true), ("y_pred", result.y_pred)):
+    for name, codes in (("y_true", y_true), ("y_pred", output.argmax(axis=1))):
         columns[name] = pa.DictionaryArray.from_arrays(
             pa.array(codes.astype(np.int32)), labels, ordered=True
         )
     for code, label in enumerate(dataset.classes):
-        columns[f"proba_{label}"] = np.ascontiguousarray(result.output[:, code])
+        columns[f"proba_{label}"] = np.ascontiguousarray(output[:, code])
     return pa.table(columns)
 
 
+def read_output(file: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and output of a file of predictions, as `predictions_table` took them."""
+    table = pq.read_table(file)
+    names = [f"proba_{label}" for label in dataset.classes] or ["y_pred"]
+    output = np.column_stack([table.column(name).to_numpy() for name in names])
+    return table.column("row").to_numpy(), output if dataset.classes else output[:, 0]
+
+
+def write_test_predictions(
+    folder: Path, dataset: Dataset, rows: np.ndarray, output: np.ndarray
+) -> None:
+    """What a winner answered for the test rows, for comparisons on the same rows."""
+    table = predictions_table(dataset, rows, np.zeros(len(rows)), output)
+    pq.write_table(table, folder / TEST_PREDICTIONS_FILE, compression="zstd")
+
+
 def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None:
-    table = predictions_table(dataset, result)
+    table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
 
 

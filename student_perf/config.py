@@ -173,9 +173,13 @@ class GroupKFoldSplit(KFoldSplit):
 
 @dataclass(frozen=True)
 class NestedSplit(KFoldSplit):
-    """K outer folds, each training part divided again into `n_inner_splits` for tuning."""
+    """K outer folds, each training part divided again into `n_inner_splits` for tuning.
+
+    With `outer_fold` the split is that of one outer fold: its validation rows are the test part.
+    """
 
     n_inner_splits: int
+    outer_fold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -522,6 +526,12 @@ def _check_split(split: SplitConfig) -> None:
         raise ConfigError(f"split.n_splits={split.n_splits}: must be at least 2; try 5")
     if isinstance(split, NestedSplit) and split.n_inner_splits < 2:
         raise ConfigError(f"split.n_inner_splits={split.n_inner_splits}: must be at least 2; try 3")
+    one = split.outer_fold if isinstance(split, NestedSplit) else None
+    if one is not None and not (isinstance(split, KFoldSplit) and 0 <= one < split.n_splits):
+        raise ConfigError(
+            f"split.outer_fold={one}: must be one of the split.n_splits folds, counted from 0, or "
+            "null for all of them"
+        )
     if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
         raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
 

@@ -87,6 +87,17 @@ def cross_validate(
     return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)
 
 
+def result_of(
+    dataset: Dataset, split: Split, outputs: list[np.ndarray], fit_seconds: float
+) -> CVResult:
+    """Result of predictions made elsewhere: `outputs` holds those of each fold's validation rows,
+    in their order.
+    """
+    pairs = zip(split.folds, outputs, strict=True)
+    fold_scores = [_scores(dataset, fold.validation, output) for fold, output in pairs]
+    return _result(dataset, split, outputs, fold_scores, [], 0, fit_seconds)
+
+
 def predict(fitted: BaseEstimator, features: Any, dataset: Dataset) -> np.ndarray:
     """Probabilities (n, K) with a column for every class of `dataset`, or numbers (n,).
 

@@ -15,7 +15,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from student_perf.artifacts import write_findings, write_inputs, write_result
+from student_perf.artifacts import (
+    write_findings,
+    write_inputs,
+    write_result,
+    write_test_predictions,
+)
 from student_perf.config import ExperimentConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
@@ -175,7 +180,7 @@ def _run(
     terminal.groups(group_lines(findings.subgroups))
     terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, config.objective.metric)
-    _publish(config, record, dataset, model)
+    publish_run(config, record, dataset, model)
     terminal.places(_places(config, record))
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
 
@@ -195,6 +200,7 @@ def _open_test_rows(
     estimates = bootstrap_estimates(
         dataset.task, dataset.target[rows], output, config.seed, dataset.ordered
     )
+    write_test_predictions(folder, dataset, rows, output)
     n_looks = count_look(dataset.sha256, fingerprint_arrays([rows]), folder)
     metric = config.objective.metric
     terminal.test_rows(asdict(estimates[metric]), metric, len(rows), n_looks)
@@ -389,14 +395,15 @@ def _record_failure(
     log.error("run failed", exc_info=error)
     if isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
         try:
-            _publish(config, record, dataset, None)
+            publish_run(config, record, dataset, None)
         except TrackingError as also:
             log.error("%s", also)
 
 
-def _publish(
+def publish_run(
     config: ExperimentConfig, record: RunRecord, dataset: Dataset, model: BaseEstimator | None
 ) -> None:
+    """Send a finished or failed record to the tracking store. Raises TrackingError."""
     if not config.tracking.enabled:
         return
     log.info("publishing to %s", config.tracking.uri)

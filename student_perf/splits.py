@@ -67,10 +67,11 @@ class Split:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of all index arrays: equal for runs that can be compared fold by fold."""
+        """Hash of the index arrays: equal for runs that can be compared fold by fold, whether a
+        model was tuned on inner folds or not.
+        """
         parts = [self.test, self.development]
-        inner = [part for fold in self.folds for part in fold.inner]
-        for fold in (*self.folds, *inner):
+        for fold in self.folds:
             parts += [fold.train, fold.validation]
         return fingerprint_arrays(parts)
 
@@ -110,13 +111,12 @@ def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     else:
         assert isinstance(config, KFoldSplit)
         sides = list(_fold_sides(units, kept, config))
-    return Split(
-        config.kind,
-        units.rows(test),
-        units.rows(kept),
-        tuple(_fold(units, train, validation, config) for train, validation in sides),
-        config.n_repeats if isinstance(config, RepeatedKFoldSplit) else 1,
-    )
+    folds = tuple(_fold(units, train, validation, config) for train, validation in sides)
+    if isinstance(config, NestedSplit) and config.outer_fold is not None:
+        outer = folds[config.outer_fold]
+        return Split(config.kind, outer.validation, outer.train, outer.inner)
+    n_repeats = config.n_repeats if isinstance(config, RepeatedKFoldSplit) else 1
+    return Split(config.kind, units.rows(test), units.rows(kept), folds, n_repeats)
 
 
 def _row_units(dataset: Dataset, keep_duplicates_together: bool) -> _Units:

@@ -66,6 +66,7 @@ def test_report_names_classes_in_order_and_says_what_it_covers(small_dataset, ev
 
 
 def test_predictions_are_compact(small_dataset, evaluated):
-    table = predictions_table(small_dataset, evaluated[1]).to_pandas()
+    result = evaluated[1]
+    table = predictions_table(small_dataset, result.row, result.fold, result.output).to_pandas()
     kinds = table.dtypes.astype(str).to_dict()
     assert (kinds["row"], kinds["fold"], kinds["y_pred"]) == ("int32", "int16", "category")

@@ -160,4 +160,15 @@ def test_inner_folds_lie_within_the_outer_training_rows(small_dataset):
         for inner in fold.inner:
             assert not set(inner.train) & set(inner.validation)
             assert not set(inner.train) & set(fold.validation)
-    assert split.sha256 != plain.sha256
+    assert split.sha256 == plain.sha256  # scores of the outer folds can be paired
+
+
+def test_one_outer_fold_is_a_split_of_its_own(small_dataset):
+    whole = make_split(small_dataset, NestedSplit("nested", 0.2, 0, True, 4, 3))
+    part = make_split(small_dataset, NestedSplit("nested", 0.2, 0, True, 4, 3, 2))
+    np.testing.assert_array_equal(part.test, whole.folds[2].validation)
+    np.testing.assert_array_equal(part.development, whole.folds[2].train)
+    assert len(part.folds) == 3
+    for fold, inner in zip(part.folds, whole.folds[2].inner, strict=True):
+        np.testing.assert_array_equal(fold.validation, inner.validation)
+    assert not set(part.test) & set(whole.test)

@@ -29,8 +29,9 @@ def run(chosen: argparse.Namespace) -> int:
     for one in found:
         if not (one / RECORD_FILE).is_file():
             continue
-        params = load_record(one).params
-        if params["tracking.enabled"] == "True":
+        record = load_record(one)
+        params = record.params
+        if record.kind == "sweep" and params["tracking.enabled"] == "True":
             uri, experiment = params["tracking.uri"], params["tracking.experiment"]
             n_sent = publish_sweep(one, TrackingConfig(True, uri, experiment))
             print(f"{one.name}: {n_sent} trials in {uri}")

@@ -122,8 +122,7 @@ def make_plan(
     loaded, for workers to inherit.
     """
     check_options(options)
-    fixed = tuple(_as_text(o) for o in arguments if not o.is_sweep_override())
-    base = TrialComposer(fixed, frozenset()).compose({})
+    fixed, base = compose_base(arguments)
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
     groups = frozenset(
@@ -135,7 +134,7 @@ def make_plan(
     composer = TrialComposer(fixed, groups)
     data = check_corners(space, composer, evaluator)
     fingerprints = _fingerprints(space, base, data, options, sampler)
-    study_name = options.study_name or _study_name(base, arguments, fingerprints)
+    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
     folder = root / study_name
     plan = SweepPlan(
         folder=folder,
@@ -152,6 +151,12 @@ def make_plan(
         fingerprints=fingerprints,
     )
     return plan, evaluator
+
+
+def compose_base(arguments: Sequence[Override]) -> tuple[tuple[str, ...], ExperimentConfig]:
+    """The overrides that hold in all trials, and the config they compose."""
+    fixed = tuple(_as_text(o) for o in arguments if not o.is_sweep_override())
+    return fixed, TrialComposer(fixed, frozenset()).compose({})
 
 
 def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
@@ -234,14 +239,12 @@ def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
     return options.n_trials or 50
 
 
-def _study_name(
-    base: ExperimentConfig, arguments: Sequence[Override], fingerprints: Mapping[str, str]
-) -> str:
-    """A name that the same command gives again."""
+def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: str) -> str:
+    """A name that the same command gives again; `space` is the fingerprint of what it searches."""
     words = [str(base.dataset.name), str(base.model.get("name"))]
     skipped = tuple(f"hydra.sweeper.{name}" for name in _NO_PART_OF_THE_STUDY)
     said = sorted(_as_text(o) for o in arguments if o.get_key_element() not in skipped)
-    text = json.dumps([said, fingerprints["space"]])
+    text = json.dumps([said, space])
     return f"{'-'.join(words)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 

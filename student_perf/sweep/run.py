@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment import RunResult, make_record, run_experiment
+from student_perf.experiment import make_record, run_experiment
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepOptions, SweepPlan, make_plan
@@ -59,8 +59,8 @@ def run_sweep(
     load_search: Callable[[str], Mapping[str, Any]],
     root: Path,
     launch: Launch | None,
-) -> float | None:
-    """Plan, run and close a sweep; returns the winner's objective, None for a preview.
+) -> Path | None:
+    """Plan, run and close a sweep; returns the winner's folder, None where there is none.
 
     `launch` starts the workers elsewhere; without it they run on this machine. Raises
     StudentPerfError where the plan does not hold or the sweep had to stop.
@@ -72,7 +72,7 @@ def run_sweep(
         return None
     if plan.base.tracking.enabled:
         check_store(plan.base.tracking)
-    with _exclusive(plan), _logging_to(plan.folder / "train.log"):
+    with _exclusive(plan), logging_to(plan.folder / "train.log"):
         study = open_study(plan)
         check_contract(study, plan)
         _settle(study, plan, console)
@@ -81,7 +81,7 @@ def run_sweep(
         try:
             _run_trials(plan, evaluator, study, console, launch)
             show_trials(plan, study, console)
-            result = _run_winner(plan, study, console)
+            winner = _run_winner(plan, study, console)
             for line in outcome_lines(plan, study):
                 log.info("%s", line)
                 console.print(f"  {line}", soft_wrap=False)
@@ -92,7 +92,7 @@ def run_sweep(
             raise
         finally:
             _close(plan, publisher, console)
-        return None if result is None else result.objective
+        return winner
 
 
 def _expected_seconds(plan: SweepPlan) -> float | None:
@@ -139,8 +139,10 @@ def _run_trials(
     raise_if_stopped(plan.folder)
 
 
-def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunResult | None:
-    """Refit the best configuration on all rows but the test part, and score those once."""
+def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path | None:
+    """Refit the best configuration on all rows but the test part, and score those once; returns
+    its folder.
+    """
     best = best_trial(study)
     if best is None:
         return None
@@ -150,7 +152,7 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunRe
         if known.status == "FINISHED" and known.tags.get("student_perf.trial_number") == str(
             best.number
         ):
-            return None
+            return folder
     config = plan.composer().compose(swept_values(plan, best))
     tags = {
         "student_perf.study_name": plan.study_name,
@@ -160,7 +162,8 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> RunRe
     if sweep_id is not None:
         tags["mlflow.parentRunId"] = sweep_id
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
-    return run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
+    run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
+    return folder
 
 
 def _start_record(plan: SweepPlan, evaluator: TrialEvaluator) -> RunRecord:
@@ -222,7 +225,8 @@ def _exclusive(plan: SweepPlan) -> Iterator[None]:
 
 
 @contextmanager
-def _logging_to(file: Path) -> Iterator[None]:
+def logging_to(file: Path) -> Iterator[None]:
+    """Send all log lines to a file, and to it only."""
     handler = logging.FileHandler(file)
     handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     root = logging.getLogger()

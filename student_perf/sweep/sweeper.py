@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,23 +36,27 @@ class OptunaSweeper(Sweeper):
         """Keep what Hydra hands over."""
         self._context, self._config = hydra_context, config
 
-    def sweep(self, arguments: list[str]) -> float | None:
-        """Run the sweep that the overrides describe; returns the winner's objective."""
+    def sweep(self, arguments: list[str]) -> str | None:
+        """Run the sweep that the overrides describe; returns the folder of its result."""
         from student_perf.config import typed_node
-        from student_perf.sweep.plan import SweepOptions
+        from student_perf.sweep.nested import is_nested, run_nested
+        from student_perf.sweep.plan import SweepOptions, compose_base
         from student_perf.sweep.run import run_sweep
 
         node = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
         options = typed_node(SweepOptions, node, "hydra.sweeper")
         overrides = OverridesParser.create(self._context.config_loader).parse_overrides(arguments)
-        return run_sweep(
-            options,
-            [override for override in overrides if not override.is_hydra_override()],
-            self._is_group,
-            self._load_search,
-            Path(self._config.hydra.sweep.dir),
-            None if _is_basic(self._config) else self._launch,
+        own = [override for override in overrides if not override.is_hydra_override()]
+        run = partial(
+            run_sweep,
+            is_group=self._is_group,
+            load_search=self._load_search,
+            root=Path(self._config.hydra.sweep.dir),
+            launch=None if _is_basic(self._config) else self._launch,
         )
+        _, base = compose_base(own)
+        folder = run_nested(base, options, own, run) if is_nested(base) else run(options, own)
+        return None if folder is None else str(folder)
 
     def _is_group(self, key: str) -> bool:
         loader = self._context.config_loader

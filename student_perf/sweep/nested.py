@@ -1,0 +1,194 @@
+"""Nested cross-validation: what a model *plus its tuning* is worth.
+
+Each outer fold has a sweep of its own, which sees only inner folds of that fold's training part;
+its winner, refitted on the whole training part, is scored once on the outer validation part. The
+best score of a sweep is chosen among many and so too good; the outer scores are not (Varma and
+Simon 2006, BMC Bioinformatics 7:91).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from student_perf.artifacts import (
+    TEST_PREDICTIONS_FILE,
+    finish_trial,
+    read_output,
+    write_inputs,
+)
+from student_perf.config import ExperimentConfig, NestedSplit
+from student_perf.errors import ConfigError
+from student_perf.evaluation import CVResult, result_of
+from student_perf.experiment import PreparedData, cv_metrics, make_record, prepare_data, publish_run
+from student_perf.metric_names import METRICS
+from student_perf.sweep.plan import SweepOptions, make_study_name
+from student_perf.sweep.run import logging_to
+from student_perf.terminal import format_number
+from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
+
+RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
+
+
+def is_nested(base: ExperimentConfig) -> bool:
+    """Whether a sweep of this config has outer folds to go through."""
+    return isinstance(base.split, NestedSplit) and base.split.outer_fold is None
+
+
+def run_nested(
+    base: ExperimentConfig,
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    run_sweep: RunSweep,
+) -> Path | None:
+    """Sweep each outer fold, then write and publish the nested result; returns its folder.
+
+    The same command continues where it was stopped, since each fold's sweep does. None for a
+    preview, which shows the sweep of the first fold. Raises StudentPerfError.
+    """
+    assert isinstance(base.split, NestedSplit)
+    name = options.study_name or make_study_name(base, arguments, "nested")
+    console = Console(highlight=False, markup=False)
+    winners = []
+    for number in range(base.split.n_splits):
+        heading = f"\nOuter fold {number + 1} of {base.split.n_splits}"
+        console.print(heading, style="bold")
+        chosen = OverridesParser.create().parse_override(f"split.outer_fold={number}")
+        winner = run_sweep(
+            replace(options, study_name=f"{name}-fold{number}"), [*arguments, chosen]
+        )
+        if options.preview:
+            return None
+        if winner is None:
+            raise ConfigError(
+                f"{name}: no trial of outer fold {number} has finished; give the sweep more time "
+                "with hydra.sweeper.timeout, or fewer models"
+            )
+        winners.append(winner)
+    return _conclude(base, options, winners[0].parent.with_name(name), winners, console)
+
+
+def _conclude(
+    base: ExperimentConfig,
+    options: SweepOptions,
+    folder: Path,
+    winners: Sequence[Path],
+    console: Console,
+) -> Path:
+    """Join the winners' answers for their outer folds into one record."""
+    data = prepare_data(base)
+    records = [load_record(winner) for winner in winners]
+    outputs = [_outer_output(data, number, winner) for number, winner in enumerate(winners)]
+    seconds = sum(record.metrics["fit_seconds"] for record in records)  # type: ignore[misc]
+    result = result_of(data.dataset, data.split, outputs, float(seconds))
+    folder.mkdir(exist_ok=True)
+    metric = base.objective.metric
+    inner = np.array([record.metrics[f"cv_{metric}_mean"] for record in records], dtype=float)
+    record = _record(base, options, data, folder, winners, result, inner)
+    write_inputs(folder, base, data.dataset, data.contract)
+    (folder / METRICS_FILE).write_text(to_json(_summary(base, result, inner)), encoding="utf-8")
+    finish_trial(record, data.dataset, result)
+    _show(console, base, records, result, inner)
+    with logging_to(folder / "train.log"):
+        publish_run(base, record, data.dataset, None)
+    console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)
+    return folder
+
+
+def _outer_output(data: PreparedData, number: int, winner: Path) -> np.ndarray:
+    """What a winner answered for its outer fold's validation rows."""
+    rows, output = read_output(winner / TEST_PREDICTIONS_FILE, data.dataset)
+    if not np.array_equal(rows, data.split.folds[number].validation):
+        raise ConfigError(
+            f"split=nested: the winner of outer fold {number} was scored on other rows; keys of "
+            "split and dataset cannot be swept in nested cross-validation"
+        )
+    return output
+
+
+def _record(
+    base: ExperimentConfig,
+    options: SweepOptions,
+    data: PreparedData,
+    folder: Path,
+    winners: Sequence[Path],
+    result: CVResult,
+    inner: np.ndarray,
+) -> RunRecord:
+    record = make_record(base, folder, data, kind="nested")
+    record.name = folder.name
+    record.tags["student_perf.study_name"] = folder.name
+    record.params["sweep.timeout"] = str(options.timeout)
+    record.params["sweep.n_trials"] = str(options.n_trials)
+    for number, winner in enumerate(winners):
+        record.params[f"outer_fold_{number}.study"] = winner.parent.name
+        best = load_record(winner)
+        record.params[f"outer_fold_{number}.trial"] = best.tags["student_perf.trial_number"]
+        record.params[f"outer_fold_{number}.model"] = best.params["model.name"]
+    metric = base.objective.metric
+    estimate = result.estimates[metric]
+    record.metrics = cv_metrics(result)
+    record.metrics |= {
+        f"cv_{metric}_ci95_low": estimate.low,
+        f"cv_{metric}_ci95_high": estimate.high,
+        f"inner_{metric}": inner.tolist(),
+        f"inner_{metric}_mean": float(inner.mean()),
+    }
+    return record
+
+
+def _summary(base: ExperimentConfig, result: CVResult, inner: np.ndarray) -> dict[str, Any]:
+    folds = {name: values.tolist() for name, values in result.fold_scores.items()}
+    estimates = {name: asdict(estimate) for name, estimate in result.estimates.items()}
+    return {
+        "objective": asdict(base.objective),
+        "fit_seconds": result.fit_seconds,
+        "best_inner_scores": inner.tolist(),
+        "metrics": {name: {**row, "folds": folds[name]} for name, row in estimates.items()},
+    }
+
+
+def _show(
+    console: Console,
+    base: ExperimentConfig,
+    records: Sequence[RunRecord],
+    result: CVResult,
+    inner: np.ndarray,
+) -> None:
+    """Each outer fold's winner, and what the tuning promised beside what it kept."""
+    metric = base.objective.metric
+    label, outer = METRICS[metric].label, result.fold_scores[metric]
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    for column, justify in (("  outer fold", "right"), ("winner", "left"), ("inner", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("outer", justify="right")
+    for number, record in enumerate(records):
+        table.add_row(
+            str(number + 1),
+            f"{record.params['model.name']}, trial {record.tags['student_perf.trial_number']}",
+            format_number(float(inner[number])),
+            format_number(float(outer[number])),
+        )
+    estimate = result.estimates[metric]
+    console.print(f"\nNested cross-validation, {label}", style="bold")
+    console.print(table)
+    console.print(
+        Padding(
+            f"Model plus tuning: {label} {format_number(estimate.mean)}, standard deviation "
+            f"{format_number(estimate.std)}, 95 % interval {format_number(estimate.low)} to "
+            f"{format_number(estimate.high)}. The best inner scores, "
+            f"{format_number(float(inner.mean()))} in the mean, were chosen among many and are no "
+            "estimate.",
+            (1, 2, 0, 2),
+        )
+    )
