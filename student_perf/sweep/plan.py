@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,26 @@ from omegaconf import OmegaConf
 
 from student_perf import __version__
 from student_perf.config import ExperimentConfig, iter_leaves
-from student_perf.errors import ConfigError, suggest
+from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.experiment import PreparedData, build_pipeline
 from student_perf.paths import PACKAGE_DIR
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.objectives import Objectives, make_objectives
 from student_perf.sweep.space import Space, parse_space
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never")
-_NO_PART_OF_THE_STUDY = ("n_trials", "n_jobs", "timeout", "resume", "preview", "max_failure_rate")
+_NO_PART_OF_THE_STUDY = (
+    "n_trials",
+    "n_jobs",
+    "timeout",
+    "resume",
+    "preview",
+    "max_failure_rate",
+    "keep_models",
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,10 @@ class SweepOptions:
     params: dict[str, Any]
     conditional: list[Any] = field(default_factory=list)
     enqueue: list[Any] = field(default_factory=list)
+    objectives: list[Any] = field(default_factory=list)
+    constraints: dict[str, Any] = field(default_factory=dict)
+    custom_search_space: str | None = None
+    keep_models: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class SweepPlan:
     groups: frozenset[str]
     space: Space
     base: ExperimentConfig
+    objectives: Objectives
     fingerprints: dict[str, str]
 
     @property
@@ -92,7 +107,8 @@ def check_options(options: SweepOptions) -> None:
                 f"hydra.sweeper.{name}={value}: must be one of {', '.join(choices)}; "
                 f"{suggest(str(value), choices)}"
             )
-    for name, lowest in (("n_trials", 1), ("n_jobs", 1), ("timeout", 0), ("seed", 0)):
+    lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
+    for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:
             raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
@@ -100,6 +116,17 @@ def check_options(options: SweepOptions) -> None:
         raise ConfigError(
             "hydra.sweeper.sampler=gp: needs PyTorch, which is not installed; "
             "run: pip install torch, or use hydra.sweeper.sampler=tpe"
+        )
+    several = options.objectives or options.constraints
+    if several and options.sampler == "cmaes":
+        raise ConfigError(
+            "hydra.sweeper.sampler=cmaes: knows neither several objectives nor constraints; "
+            "use tpe or nsgaii"
+        )
+    if options.objectives and options.pruner != "none":
+        raise ConfigError(
+            f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
+            "leave it out"
         )
     if not 0 <= options.max_failure_rate <= 1:
         raise ConfigError(
@@ -122,6 +149,8 @@ def make_plan(
     loaded, for workers to inherit.
     """
     check_options(options)
+    if options.custom_search_space:
+        load_function(options.custom_search_space)
     fixed, base = compose_base(arguments)
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
@@ -133,7 +162,11 @@ def make_plan(
     evaluator = TrialEvaluator()
     composer = TrialComposer(fixed, groups)
     data = check_corners(space, composer, evaluator)
+    objectives = make_objectives(
+        base, options.objectives, options.constraints, data.dataset.ordered
+    )
     fingerprints = _fingerprints(space, base, data, options, sampler)
+    fingerprints["objective"] = objectives.describe()
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
     folder = root / study_name
     plan = SweepPlan(
@@ -148,6 +181,7 @@ def make_plan(
         groups=groups,
         space=space,
         base=base,
+        objectives=objectives,
         fingerprints=fingerprints,
     )
     return plan, evaluator
@@ -223,7 +257,7 @@ def _known_values(config: ExperimentConfig) -> dict[str, Any]:
 
 def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Hydra users expect of plain choices and ranges the grid; params of a file are searched."""
-    searched = bool(options.params or options.conditional)
+    searched = bool(options.params or options.conditional or options.custom_search_space)
     return space.is_finite and not searched and options.n_trials is None
 
 
@@ -231,7 +265,7 @@ def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
     if sampler == "grid":
         size = sum(1 for _ in space.grid())
         return min(size, options.n_trials or size)
-    if not space.parameters:
+    if not space.parameters and not options.custom_search_space:
         raise ConfigError(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
@@ -256,7 +290,9 @@ def _fingerprints(
     sampler: str,
 ) -> dict[str, str]:
     """What must be the same for a study to be continued."""
-    described = [asdict(parameter) for parameter in space.parameters]
+    described: list[Any] = [asdict(parameter) for parameter in space.parameters]
+    if options.custom_search_space:
+        described.append(options.custom_search_space)
     swept = {parameter.key for parameter in space.parameters}
     rest = {
         path: value
@@ -267,11 +303,23 @@ def _fingerprints(
         "space": _hash(described),
         "data": data.dataset.sha256,
         "split": data.split.sha256,
-        "objective": f"{base.objective.metric} ({base.objective.direction})",
         "config": _hash(rest),
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}",
         "code": code_sha256(),
     }
+
+
+def load_function(path: str) -> Callable[[Any, Any], None]:
+    """The function at `module.name`. Raises ConfigError where there is none."""
+    module, _, name = path.rpartition(".")
+    try:
+        function: Callable[[Any, Any], None] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"hydra.sweeper.custom_search_space={path}: cannot be imported ({one_line(error)}); "
+            "give module.function, importable from here"
+        ) from error
+    return function
 
 
 def _hash(content: Any) -> str:

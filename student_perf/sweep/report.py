@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,16 @@ from rich.text import Text
 from student_perf.compare.stats import paired_difference
 from student_perf.metric_names import METRICS
 from student_perf.metrics import fold_estimate
+from student_perf.sweep.objectives import metric_label
 from student_perf.sweep.plan import SweepPlan, iter_rows
-from student_perf.sweep.study import counts, is_default, n_done
+from student_perf.sweep.study import (
+    counts,
+    is_default,
+    keeps_constraints,
+    main_value,
+    n_done,
+    swept_values,
+)
 from student_perf.terminal import format_number
 from student_perf.tracking.record import RunRecord, load_record
 
@@ -42,8 +51,7 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
     jobs = f"{plan.options.n_jobs} worker{'s' if plan.options.n_jobs > 1 else ''}"
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
     console.print(
-        f"  {plan.n_trials} trials, {how}; {plan.base.objective.metric} to "
-        f"{plan.base.objective.direction}; {jobs}{took}",
+        f"  {plan.n_trials} trials, {how}; {plan.objectives.describe()}; {jobs}{took}",
         soft_wrap=False,
     )
 
@@ -105,7 +113,7 @@ class Progress:
             metric = self._plan.base.objective.metric
             record = load_record(self._plan.folder / str(best.number))
             low, high = interval(record, metric)
-            text = f"best {format_number(best.value)}"
+            text = f"best {format_number(main_value(best))}"
             if math.isfinite(low):
                 text += f" ({format_number(low)} to {format_number(high)})"
             self._best = best.number, text
@@ -119,13 +127,21 @@ class Progress:
 
 
 def best_trial(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
-    """The complete trial with the best value, the first of equals."""
-    from optuna.study import StudyDirection
+    """The complete trial with the best value, of those that keep the constraints if any does."""
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
-    return min(complete, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
+    return min(complete, key=partial(rank, study), default=None)
+
+
+def rank(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> tuple[bool, float, int]:
+    """Key that sorts complete trials: those that keep the constraints first, then by the value
+    that decides, the earlier of equals first.
+    """
+    from optuna.study import StudyDirection
+
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    return not keeps_constraints(trial), sign * main_value(trial), trial.number
 
 
 def interval(record: RunRecord, metric: str) -> tuple[float, float]:
@@ -147,7 +163,7 @@ def show_trials(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    ranked = sorted(complete, key=lambda t: t.value or 0.0, reverse=plan.maximizes)
+    ranked = sorted(complete, key=partial(rank, study))
     if len(ranked) < 2:
         return
     metric = plan.base.objective.metric
@@ -161,7 +177,7 @@ def show_trials(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
         table.add_row(
             str(trial.number),
             _describe_values(plan, trial),
-            format_number(trial.value),
+            format_number(main_value(trial)),
             f"{format_number(low)} to {format_number(high)}",
         )
     console.print(Padding(table, (0, 2)), soft_wrap=False)
@@ -181,6 +197,10 @@ def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     if best is None:
         return ["No trial has finished."]
     lines = [_best_line(plan, best), *_gain_lines(plan, study, best)]
+    if not keeps_constraints(best):
+        lines.append("No trial keeps the constraints; this one is the best of all the same.")
+    if len(plan.objectives.metrics) > 1:
+        lines += _front_lines(plan, study)
     lines += _importance_lines(study)
     on_bound = [
         f"{p.key}={values[p.name]}"
@@ -190,15 +210,10 @@ def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     ]
     if on_bound and not plan.is_grid:
         lines.append(f"On the edge of its range: {', '.join(on_bound)}; consider a wider one.")
-    values = {t.value for t in study.get_trials(deepcopy=False) if t.value is not None}
+    values = {t.values[0] for t in study.get_trials(deepcopy=False) if t.values}
     if len(values) == 1 and n_done(counts(study)) > 2:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
     return lines
-
-
-def swept_values(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    """Config values by key that a trial drew."""
-    return {p.key: trial.params[p.name] for p in plan.space.parameters if p.name in trial.params}
 
 
 def duration(seconds: float) -> str:
@@ -214,14 +229,14 @@ def duration(seconds: float) -> str:
 def _best_line(plan: SweepPlan, best: optuna.trial.FrozenTrial) -> str:
     chosen = _describe_values(plan, best)
     return f"Best: trial {best.number}, {plan.base.objective.metric} " + (
-        f"{format_number(best.value)} with {chosen}."
+        f"{format_number(main_value(best))} with {chosen}."
     )
 
 
 def _gain_lines(plan: SweepPlan, study: optuna.Study, best: optuna.trial.FrozenTrial) -> list[str]:
     """How the best compares with the model's defaults on the same folds."""
     default = next((t for t in study.get_trials(deepcopy=False) if is_default(t)), None)
-    if default is None or default.value is None:
+    if default is None or not default.values:
         return []
     if default.number == best.number:
         return ["The defaults were not beaten."]
@@ -234,26 +249,47 @@ def _gain_lines(plan: SweepPlan, study: optuna.Study, best: optuna.trial.FrozenT
     sign = 1 if plan.maximizes else -1
     verdict = "more than the folds' noise" if gain.p_value < 0.05 else "within the folds' noise"
     return [
-        f"Against the defaults ({format_number(default.value)}): {sign * gain.mean:+.3f} better, "
-        f"95 % interval {min(sign * gain.low, sign * gain.high):+.3f} to "
+        f"Against the defaults ({format_number(main_value(default))}): {sign * gain.mean:+.3f} "
+        f"better, 95 % interval {min(sign * gain.low, sign * gain.high):+.3f} to "
         f"{max(sign * gain.low, sign * gain.high):+.3f}, p = {gain.p_value:.2f}: {verdict}. "
         f"It is the best of {n_done(counts(study))} tries, so it flatters itself."
     ]
 
 
+def _front_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
+    """The Pareto front: trials that none beats in every objective."""
+    front = sorted(study.best_trials, key=partial(rank, study))
+    lines = [f"Pareto front of {len(front)} trials, none of which another beats in everything:"]
+    for trial in front[:_MOST_TRIALS]:
+        pairs = zip(plan.objectives.metrics, trial.values, strict=True)
+        shown = ", ".join(
+            f"{metric_label(metric)} {format_number(value)}" for metric, value in pairs
+        )
+        lines.append(f"  trial {trial.number}: {shown}; {_describe_values(plan, trial)}")
+    if len(front) > _MOST_TRIALS:
+        lines.append(f"  and {len(front) - _MOST_TRIALS} more")
+    return lines
+
+
 def _importance_lines(study: optuna.Study) -> list[str]:
     from optuna.importance import get_param_importances
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < 10 or len({t.value for t in complete}) < 2:
+    if len(complete) < 10 or len({main_value(t) for t in complete}) < 2:
         return []
     try:
-        importances = get_param_importances(study)
+        # Optuna takes the direction from a single objective; of a target less is better.
+        sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+        several = len(study.directions) > 1
+        importances = get_param_importances(
+            study, target=(lambda trial: sign * main_value(trial)) if several else None
+        )
     except (RuntimeError, ValueError):  # no parameter is shared by enough trials
         return []
     named = [f"{name} {share:.0%}" for name, share in importances.items() if share >= 0.01]
-    return [f"What mattered (fANOVA): {', '.join(named[:6])}."] if named else []
+    return [f"What mattered (PED-ANOVA): {', '.join(named[:6])}."] if named else []
 
 
 def _short(value: Any) -> str:

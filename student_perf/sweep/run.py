@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,17 +25,19 @@ from student_perf.sweep.report import (
     Progress,
     best_trial,
     outcome_lines,
+    rank,
     show_plan,
     show_trials,
-    swept_values,
 )
 from student_perf.sweep.study import (
     check_contract,
     counts,
     fill_queue,
+    main_value,
     n_done,
     open_study,
     recover,
+    swept_values,
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
@@ -68,6 +71,8 @@ def run_sweep(
     console = Console(highlight=False, markup=False)
     plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
     show_plan(plan, console, _expected_seconds(plan))
+    for line in evaluator.data(plan.base).warnings:
+        console.print(f"  warning: {line}", style="yellow")
     if options.preview:
         return None
     if plan.base.tracking.enabled:
@@ -82,6 +87,7 @@ def run_sweep(
             _run_trials(plan, evaluator, study, console, launch)
             show_trials(plan, study, console)
             winner = _run_winner(plan, study, console)
+            _keep_others(plan, study, console)
             for line in outcome_lines(plan, study):
                 log.info("%s", line)
                 console.print(f"  {line}", soft_wrap=False)
@@ -154,16 +160,36 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
         ):
             return folder
     config = plan.composer().compose(swept_values(plan, best))
-    tags = {
-        "student_perf.study_name": plan.study_name,
-        "student_perf.trial_number": str(best.number),
-    }
-    sweep_id = _awaited_parent_id(plan)
-    if sweep_id is not None:
-        tags["mlflow.parentRunId"] = sweep_id
+    tags = _tags(plan, best)
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
     run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
     return folder
+
+
+def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
+    """Refit the best configurations after the winner too, so that each has a model. They are not
+    scored on the test rows: looking at several and taking one would be choosing by them.
+    """
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    others = sorted(complete, key=partial(rank, study))[1 : plan.options.keep_models]
+    for place, trial in enumerate(others, start=2):
+        folder = plan.folder / f"place_{place}"
+        config = plan.composer().compose(swept_values(plan, trial))
+        run_experiment(
+            config, folder, Terminal(quiet=True), kind="kept", more_tags=_tags(plan, trial)
+        )
+        console.print(f"  Place {place}, trial {trial.number}: model in {folder}", soft_wrap=True)
+
+
+def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
+    tags = {
+        "student_perf.study_name": plan.study_name,
+        "student_perf.trial_number": str(trial.number),
+    }
+    sweep_id = _awaited_parent_id(plan)
+    return tags if sweep_id is None else tags | {"mlflow.parentRunId": sweep_id}
 
 
 def _start_record(plan: SweepPlan, evaluator: TrialEvaluator) -> RunRecord:
@@ -186,8 +212,8 @@ def _summary(study: optuna.Study) -> dict[str, float | list[float]]:
     metrics: dict[str, float | list[float]] = {
         f"trials_{state}": float(n) for state, n in counts(study).items()
     }
-    if best is not None and best.value is not None:
-        metrics["best_value"] = best.value
+    if best is not None:
+        metrics["best_value"] = main_value(best)
         metrics["best_trial"] = float(best.number)
     return metrics
 

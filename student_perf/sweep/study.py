@@ -32,7 +32,7 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
     study = optuna.create_study(
         study_name=plan.study_name,
         storage=_storage(plan.storage),
-        direction="maximize" if plan.maximizes else "minimize",
+        directions=plan.objectives.directions,
         load_if_exists=True,
         pruner=_pruner(plan),
     )
@@ -102,6 +102,12 @@ def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
     return plan.space.suggest(trial, without=frozenset(outside))
 
 
+def swept_values(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """Config values by key that a trial drew; those of a custom search space go by their keys."""
+    keys = {p.name: p.key for p in plan.space.parameters}
+    return {keys.get(name, name): value for name, value in trial.params.items()}
+
+
 def is_default(trial: optuna.trial.FrozenTrial) -> bool:
     """Whether a trial ran the model's defaults."""
     return trial.user_attrs.get(_CONFIGURATION) == DEFAULTS
@@ -132,8 +138,7 @@ def recover(study: optuna.Study, plan: SweepPlan) -> int:
         record = load_record(folder) if (folder / RECORD_FILE).is_file() else None
         status = record.status if record is not None else "RUNNING"
         if record is not None and status == "FINISHED":
-            value = record.metrics[f"cv_{plan.base.objective.metric}_mean"]
-            study.tell(trial.number, value)
+            tell_complete(study, plan, trial, record.metrics)
         elif status == "PRUNED":
             study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
         elif status == "FAILED":
@@ -142,6 +147,33 @@ def recover(study: optuna.Study, plan: SweepPlan) -> int:
             requeue(study, trial._trial_id)
             n_queued += 1
     return n_queued
+
+
+def tell_complete(
+    study: optuna.Study,
+    plan: SweepPlan,
+    trial: optuna.Trial | optuna.trial.FrozenTrial,
+    logged: Mapping[str, Any],
+) -> None:
+    """Tell the study what a finished trial logged, and by how much it breaks the constraints."""
+    import optuna
+
+    values = plan.objectives.values(logged)
+    running = optuna.trial.Trial(study, trial._trial_id)
+    for name, excess in plan.objectives.violations(logged).items():
+        running.set_constraint(name, excess)
+    study.tell(trial.number, values)
+
+
+def main_value(trial: optuna.trial.FrozenTrial) -> float:
+    """The value that decides, of a complete trial."""
+    assert trial.values is not None
+    return float(trial.values[0])
+
+
+def keeps_constraints(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a complete trial breaks no constraint."""
+    return max(trial.constraints.values(), default=0.0) <= 0
 
 
 def requeue(study: optuna.Study, trial_id: int) -> None:

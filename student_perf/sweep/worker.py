@@ -17,17 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf.artifacts import finish_trial, start_trial
 from student_perf.config import register_resolvers
-from student_perf.errors import ConfigError, StudentPerfError, one_line
-from student_perf.evaluation import CVResult
+from student_perf.errors import ConfigError, one_line
 from student_perf.experiment import cv_metrics, make_record, useful_threads
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.study import counts, next_trial, open_study, requeue, trial_values
+from student_perf.sweep.plan import SweepPlan, load_function
+from student_perf.sweep.study import (
+    counts,
+    next_trial,
+    open_study,
+    requeue,
+    tell_complete,
+    trial_values,
+)
 from student_perf.tracking.record import RunRecord
 
 if TYPE_CHECKING:
@@ -87,13 +93,16 @@ class Worker:
         scored: list[dict[str, float]] = []
         try:
             values = trial_values(trial, self.plan)
+            if self.plan.options.custom_search_space:
+                values |= self._custom_values(trial, values)
             config = self._composer.compose(values)
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
             self._describe(record, trial, values)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
-            value = self._value_of(result)
+            metrics = cv_metrics(result)
+            self.plan.objectives.values(metrics)  # raises where the trial cannot be ranked
         except (StopSweep, KeyboardInterrupt):
             requeue(study, trial._trial_id)
             raise
@@ -105,9 +114,9 @@ class Worker:
         except Exception as error:
             self._fail(study, trial, record, error)
         else:
-            record.metrics = cv_metrics(result)
+            record.metrics = metrics
             finish_trial(record, data.dataset, result)
-            study.tell(trial, value)
+            tell_complete(study, self.plan, trial, metrics)
 
     def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
         study_name = self.plan.study_name
@@ -140,15 +149,12 @@ class Worker:
 
         return watch
 
-    def _value_of(self, result: CVResult) -> float:
-        metric = self.plan.base.objective.metric
-        value = result.estimates[metric].mean
-        if not math.isfinite(value):
-            raise StudentPerfError(
-                f"objective.metric={metric}: is {value} for this trial, which cannot be ranked; "
-                "choose a metric that is defined on every fold"
-            )
-        return value
+    def _custom_values(self, trial: optuna.Trial, values: dict[str, Any]) -> dict[str, Any]:
+        """What the user's own function draws, given the config so far: config values by key."""
+        extend = load_function(self.plan.options.custom_search_space or "")
+        known = set(trial.params)
+        extend(OmegaConf.create(self._composer.compose(values).composed), trial)
+        return {key: value for key, value in trial.params.items() if key not in known}
 
     def _fail(
         self, study: optuna.Study, trial: optuna.Trial, record: RunRecord | None, error: Exception

@@ -261,3 +261,18 @@ def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
     train("-m", "tracking=off", "split.n_splits=3", SPACE, TRIALS.format(2))
     plan, _ = plan_of(SPACE, n_trials=2)
     assert len(open_study(plan).trials) == 2
+
+
+def test_the_best_few_keep_models_and_only_the_winner_sees_the_test_rows(train, workspace):
+    words = ["model.C=0.01,0.1,1", "tracking=off", "split.n_splits=2", "report.importance=false"]
+    done = train("-m", *words, "hydra.sweeper.keep_models=2")
+    assert done.code == 0
+    folder = sweep_folder(workspace)
+    kept = load_record(folder / "place_2")
+    study = study_of(folder)
+    ranked = sorted(study.trials, key=lambda t: (-t.value, t.number))
+    assert kept.tags["student_perf.trial_number"] == str(ranked[1].number)
+    assert (folder / "place_2/model.skops").is_file()
+    assert not [name for name in kept.metrics if name.startswith("test_")]
+    assert not (folder / "place_3").exists()
+    assert len((workspace / "test_looks.jsonl").read_text().splitlines()) == 1
