@@ -60,10 +60,10 @@ def test_one_fold_cannot_be_tested():
 
 def test_the_worked_example_of_scikit_learns_documentation():
     """`plot_grid_search_stats` of scikit-learn 1.9 prints these figures, with a one-sided p."""
-    X, y = make_moons(noise=0.352, random_state=1, n_samples=100)
+    x, y = make_moons(noise=0.352, random_state=1, n_samples=100)
     folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
     rbf, linear = (
-        cross_val_score(SVC(random_state=0, kernel=kernel), X, y, scoring="roc_auc", cv=folds)
+        cross_val_score(SVC(random_state=0, kernel=kernel), x, y, scoring="roc_auc", cv=folds)
         for kernel in ("rbf", "linear")
     )
     found = paired_difference(rbf, linear, test_over_train=10 / 90)
