@@ -187,12 +187,9 @@ def _read_client(uri: str, selection: Selection, metrics: set[str]) -> list[RunR
         record.kind = record.tags.get("student_perf.kind", "")
         record.metrics = {k: v for k, v in data.metrics.items() if not k.startswith("fold_")}
         records[info.run_id] = record
-    by_objective: dict[str, set[str]] = {metric: set(records) for metric in metrics}
-    for run_id, record in records.items():
-        if _OBJECTIVE in record.params:
-            by_objective.setdefault(record.params[_OBJECTIVE], set()).add(run_id)
-    for metric, run_ids in by_objective.items():
-        _set_folds(records, metric, _iter_history(client, uri, f"fold_{metric}", sorted(run_ids)))
+    objectives = {r.params[_OBJECTIVE] for r in records.values() if _OBJECTIVE in r.params}
+    for metric in metrics | objectives:
+        _set_folds(records, metric, _iter_history(client, uri, f"fold_{metric}", sorted(records)))
     return list(records.values())
 
 
