@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.compare.predictions import fold_scores, load_predictions
 from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.compare.stats import (
     ALPHA,
@@ -224,6 +223,8 @@ def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
         path = fetch_file(record, store or record.params.get("tracking.uri", ""), PREDICTIONS_FILE)
     except TrackingError:
         return np.empty(0)
+    from student_perf.compare.predictions import fold_scores, load_predictions
+
     return fold_scores(load_predictions(path), metric)
 
 
@@ -302,13 +303,16 @@ def _number(record: RunRecord, name: str) -> float:
 
 
 def _labels(records: list[RunRecord]) -> list[str]:
-    """Names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
-    times = Counter(record.name for record in records)
+    """Short names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
+    short = [
+        r.name if r.kind == "trial" else f"{r.params.get('model.name', '')} {r.name[-8:]}"
+        for r in records
+    ]
+    times = Counter(short)
+    more = [r.tags.get(STUDY_TAG, r.mlflow_run_id or r.folder.name)[-8:] for r in records]
     return [
-        record.name
-        if times[record.name] == 1
-        else f"{record.name} {record.tags.get(STUDY_TAG, record.folder.name)[-8:]}"
-        for record in records
+        name if times[name] == 1 else f"{name} {other}"
+        for name, other in zip(short, more, strict=True)
     ]
 
 

@@ -148,19 +148,20 @@ def parse_condition(text: str) -> Condition:
     ILIKE, of metrics by =, !=, <, <=, > and >=, joined by AND. A run without the key fails them.
     Raises ConfigError for anything else.
     """
-    clauses, position = [], 0
-    while True:
-        found = _CLAUSE.match(text, position)
+    clauses: list[Condition] = []
+    rest = text.strip()
+    while rest or not clauses:
+        found = _CLAUSE.match(rest)
         if found is None:
             raise ConfigError(
-                f"--filter {text}: not understood from '{text[position:]}'; write comparisons like "
+                f"--filter {text}: not understood from '{rest}'; write comparisons like "
                 "params.model.name = 'xgb' or metrics.fit_seconds < 2, joined by AND"
             )
         clauses.append(_clause(text, **found.groupdict()))
-        rest = re.compile(r"\s*(and\s+|$)", re.IGNORECASE).match(text, found.end())
-        position = found.end() if rest is None else rest.end()
-        if rest is not None and position == len(text) and not rest.group(1):
-            return lambda record: all(clause(record) for clause in clauses)
+        rest = rest[found.end() :].strip()
+        joined = re.match(r"and\s+(?=\S)", rest, re.IGNORECASE)
+        rest = rest[joined.end() :] if joined else rest and f" {rest}"
+    return lambda record: all(clause(record) for clause in clauses)
 
 
 def _clause(text: str, entity: str, key: str, operator: str, value: str) -> Condition:

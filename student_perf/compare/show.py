@@ -88,9 +88,11 @@ def _about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
 
 
 def _table(board: Leaderboard, top: int) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    table = Table(
+        box=None, padding=(0, 1), collapse_padding=True, header_style="bold", pad_edge=False
+    )
     table.add_column("")
-    table.add_column("run", overflow="ellipsis", no_wrap=True, min_width=8)
+    table.add_column("run", overflow="ellipsis", no_wrap=True, max_width=18)
     names = {"dummy": "-dummy", "best": "-best"}
     for column in _HEADINGS:
         table.add_column(names.get(column, column), justify="right", no_wrap=True)
@@ -199,9 +201,9 @@ def _grid(board: Leaderboard, top: int) -> tuple[list[str], list[list[str]]]:
 def _markdown(board: Leaderboard, top: int) -> str:
     header, body = _grid(board, top)
     lines = [f"### {heading(board)}", ""]
-    lines += [_pipes(header), _pipes([" --- "] * len(header))]
+    lines += [_pipes(header), _pipes(["---"] * len(header))]
     lines += [_pipes([cell.replace("|", "\\|") for cell in row]) for row in body]
-    return "\n".join([*lines, "", *closing(board, top), ""])
+    return "\n".join([*lines, "", *(f"- {line}" for line in closing(board, top)), ""])
 
 
 def _pipes(cells: Sequence[str]) -> str:
