@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from student_perf.errors import TrackingError
+
+if TYPE_CHECKING:
+    from student_perf.compare.leaderboard import Leaderboard
+    from student_perf.tracking.record import RunRecord
 
 HELP = "rank runs, say which differences are real, recommend one"
+_MOST_TRIALS = 200  # beyond them reading all predictions takes long; ask for it
 _FORMATS = ("table", "csv", "json", "markdown", "html")
 
 
@@ -22,11 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rope", type=float, help="differences below it do not matter (0.01)")
     parser.add_argument("--top", type=int, default=10, help="how many runs to show (10)")
     parser.add_argument("--format", choices=_FORMATS, default="table")
+    parser.add_argument(
+        "--tuning",
+        action=argparse.BooleanOptionalAction,
+        help=f"the optimism of sweeps; default: for those of up to {_MOST_TRIALS} trials",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the leaderboards. Raises ConfigError where no run is found."""
     from rich.console import Console
+    from rich.padding import Padding
 
     from student_perf.compare.leaderboard import make_leaderboards
     from student_perf.compare.query import find_runs
@@ -40,4 +56,30 @@ def run(chosen: argparse.Namespace) -> int:
         return 0
     console = Console(highlight=False, markup=False)
     show_boards(boards, chosen.top, console)
+    if chosen.tuning is not False:
+        for line in _tuning(records, boards, chosen):
+            console.print(Padding(line, (0, 2)), soft_wrap=False)
     return 0
+
+
+def _tuning(
+    records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
+) -> Iterator[str]:
+    """Sentences about each sweep among the boards."""
+    from student_perf.compare.query import STUDY_TAG
+    from student_perf.compare.tuning import tuning_lines, tuning_of
+
+    for board in boards:
+        trials = [line.record for line in board.lines if line.record.kind == "trial"]
+        sizes = Counter(record.tags.get(STUDY_TAG, "") for record in trials)
+        for study, n_trials in sizes.items():
+            if n_trials > _MOST_TRIALS and not chosen.tuning:
+                yield f"Tuning, {study}: {n_trials} trials; --tuning computes what luck they had."
+                continue
+            try:
+                found = tuning_of(study, records, board.metric, chosen.store or "")
+            except TrackingError as error:
+                yield f"Tuning, {study}: not known ({error})."
+                continue
+            if found is not None:
+                yield from tuning_lines(found)
