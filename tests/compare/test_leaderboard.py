@@ -129,3 +129,16 @@ def test_what_cannot_be_ranked_says_why(make_record):
 def test_every_model_of_the_zoo_has_a_family():
     known = [name for _, names in FAMILIES for name in names]
     assert sorted(known) == sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
+
+
+def test_tied_for_lack_of_power_but_surely_worse_is_not_recommended(make_record):
+    """Against many candidates Holm's p is never small, while the posterior of one pair is."""
+    rng = np.random.default_rng(1)
+    best = make_record("best", list(BASE + 0.1), "xgb")
+    others = [
+        make_record(f"{i}", list(BASE + 0.02 + rng.normal(0, 0.02, 5)), "logreg") for i in range(60)
+    ]
+    (board,) = make_leaderboards([best, *others])
+    worse = [line for line in board.lines if line.tied and line.worse >= 0.95]
+    assert worse
+    assert board.recommended not in worse
