@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from student_perf.errors import TrackingError
+from student_perf.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
     from student_perf.compare.leaderboard import Leaderboard
@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help=f"the optimism of sweeps; default: for those of up to {_MOST_TRIALS} trials",
     )
+    parser.add_argument(
+        "--permuted",
+        type=int,
+        default=0,
+        metavar="N",
+        help="refit the recommended model N times with permuted labels",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -48,6 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.compare.query import find_runs
     from student_perf.compare.show import formatted, show_boards
 
+    _check(chosen)
     metrics = [chosen.metric] if chosen.metric else []
     records = find_runs(chosen.runs, chosen.store, chosen.experiment, chosen.filter, metrics)
     boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
@@ -59,7 +67,28 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.tuning is not False:
         for line in _tuning(records, boards, chosen):
             console.print(Padding(line, (0, 2)), soft_wrap=False)
+    if chosen.permuted > 0:
+        console.print(Padding(_control(boards[0], chosen), (0, 2)), soft_wrap=False)
     return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    if chosen.rope is not None and not chosen.rope >= 0:
+        raise ConfigError(f"--rope {chosen.rope}: is a width, from 0 on; try 0.01")
+    if chosen.top < 1:
+        raise ConfigError(f"--top {chosen.top}: shows nothing; from 1 on")
+    if chosen.permuted < 0:
+        raise ConfigError(f"--permuted {chosen.permuted}: is a number of refits; try 19")
+
+
+def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
+    """The permuted-label control of the recommended run, or of the best where none is."""
+    from student_perf.compare.permuted import control_line, permuted_control
+
+    line = board.recommended or board.lines[0]
+    store = chosen.store or line.record.params.get("tracking.uri", "")
+    control = permuted_control(line.record, board.metric, line.mean, chosen.permuted, store)
+    return control_line(control, line.label)
 
 
 def _tuning(

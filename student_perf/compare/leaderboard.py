@@ -323,11 +323,17 @@ def _check_metric(metric: str) -> None:
 
 
 def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
-    n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in records)
+    known = [record for record in records if all(same_rows(record))]
+    if not known:
+        return (
+            f"compare: none of the {len(records)} runs says which data and folds it had (tags "
+            "student_perf.data_sha256 and split_sha256), so none can be compared"
+        )
+    n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
     if n_finished == 0:
         return f"compare: none of the {len(records)} runs is finished"
-    tasks = sorted({r.params.get("dataset.task", "?") for r in records})
+    tasks = sorted({r.params.get("dataset.task", "?") for r in known})
     return (
-        f"--metric {metric}: none of the {n_finished} finished runs ({', '.join(tasks)}) has it, "
-        "and none has predictions that it could be computed from"
+        f"--metric {metric or 'by default'}: none of the {n_finished} finished runs "
+        f"({', '.join(tasks)}) has it, and none has predictions that it could be computed from"
     )

@@ -73,14 +73,15 @@ def latest(records: Iterable[RunRecord]) -> list[RunRecord]:
 
 
 def _named(word: str, metrics: Sequence[str]) -> list[RunRecord]:
+    store = default_store()
+    is_there = not store.startswith("sqlite") or sqlite_file(store).is_file()
     if word == LATEST:
-        return _latest_on_disk()
+        return _latest_on_disk() or (latest(read_runs(store, Selection())) if is_there else [])
     folders = [Path(word), workspace() / word, workspace() / "multirun" / word]
     folder = next((one for one in folders if one.is_dir()), None)
     if folder is not None:
         return _below(folder)
-    store = default_store()
-    if not store.startswith("sqlite") or sqlite_file(store).is_file():
+    if is_there:
         if _RUN_ID.fullmatch(word):
             return read_runs(store, Selection(run_ids=(word,)), metrics)
         return read_runs(store, Selection(experiment=word, studies=(word,)), metrics)

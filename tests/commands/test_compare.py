@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -40,3 +42,21 @@ def test_nothing_to_compare_is_said_in_one_line(capsys):
     assert cli.main(["compare", "nowhere"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "nowhere: no such run" in line
+
+
+@pytest.mark.parametrize("option", ["--rope=-1", "--rope=nan", "--top=0", "--permuted=-1"])
+def test_options_out_of_range_are_refused_first(option, capsys):
+    assert cli.main(["compare", option]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert option.partition("=")[0] in line
+
+
+def test_help_starts_without_heavy_imports():
+    code = (
+        "import sys\nfrom student_perf import cli\n"
+        "try: cli.main(['compare', '--help'])\nexcept SystemExit: pass\n"
+        "assert not {'numpy', 'pandas', 'mlflow', 'sklearn'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--permuted" in done.stdout

@@ -124,6 +124,8 @@ def test_what_cannot_be_ranked_says_why(make_record):
         make_leaderboards([record], "r2")
     with pytest.raises(ConfigError, match="none of the 1 runs is finished"):
         make_leaderboards([make_record("b", [], status="FAILED")])
+    with pytest.raises(ConfigError, match="none of the 1 runs says which data"):
+        make_leaderboards([make_record("of another tool", list(BASE), data="")])
 
 
 def test_every_model_of_the_zoo_has_a_family():

@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 
@@ -110,6 +111,7 @@ def test_of_many_records_the_newest_set(make_record):
     assert latest([]) == []
 
 
+@pytest.mark.slow
 def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
     store = f"sqlite:///{workspace}/mlflow.db"
     sender = RunStore(TrackingConfig(True, store, "exam"))
@@ -122,5 +124,8 @@ def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
     (one,) = find_runs([ids["rf-1"]])
     assert one.metrics["fold_accuracy"] == [0.6, 0.7]
     assert names(find_runs(["mine"], store=store)) == ["rf-0", "rf-1", "rf-grades"]
+    for folder in ("outputs", "multirun"):
+        shutil.rmtree(workspace / folder)
+    assert names(find_runs()) == ["one", "two"]  # from MLflow where the disk has none
     with pytest.raises(ConfigError, match="--experiment none: no run"):
         find_runs(experiment="none")
