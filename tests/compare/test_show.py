@@ -38,6 +38,15 @@ def test_the_table_fits_and_says_why_runs_are_apart(boards):
     assert "…" not in text
 
 
+def test_a_single_fold_is_ranked_without_marks(make_record):
+    records = [make_record("a", [0.6]), make_record("b", [0.5], "rf")]
+    text = printed(make_leaderboards(records))
+    assert "2 runs on grades, accuracy, kfold, 1 fold" in text
+    assert "Highest: " in text
+    assert "tied" not in text
+    assert not [line for line in text.splitlines() if line[:1] in "=>" and line[:1]]
+
+
 def test_a_recommended_run_beyond_the_top_is_shown_all_the_same(boards):
     text = printed(boards[:1], top=1)
     assert "> xgb-11" in text

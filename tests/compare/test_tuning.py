@@ -101,9 +101,11 @@ def test_rows_predicted_several_times_are_drawn_together():
     assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
 
 
-def test_ranks_get_fewer_bootstraps():
-    assert bias_corrected(guesses(120, 40), "roc_auc_ovr").n_bootstraps == 100
-    assert bias_corrected(guesses(3, 40), "roc_auc_ovr").n_bootstraps == 500
+def test_ranks_get_fewer_bootstraps(monkeypatch):
+    monkeypatch.setattr("student_perf.compare.tuning._MOST_RANKINGS", 1000)
+    assert bias_corrected(guesses(8, 40), "roc_auc_ovr").n_bootstraps == 125
+    assert bias_corrected(guesses(12, 40), "roc_auc_ovr").n_bootstraps == 100
+    assert bias_corrected(guesses(2, 40), "roc_auc_ovr", 150).n_bootstraps == 150
 
 
 def test_other_rows_are_refused():
