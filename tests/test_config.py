@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from student_perf.config import (
@@ -8,6 +9,7 @@ from student_perf.config import (
     RepeatedKFoldSplit,
     ReportConfig,
     iter_leaves,
+    load_config,
     validate,
 )
 from student_perf.errors import ConfigError
@@ -113,3 +115,10 @@ def test_every_yaml_starts_with_a_command_that_uses_it():
         assert first.startswith("# python -m student_perf.train"), file
         if group != ".":
             assert f"{group}={file.stem}" in first, file
+
+
+def test_a_runs_config_file_gives_its_config_again(compose_config, tmp_path):
+    config = compose_config("model=rf", "model.n_estimators=7", "tags.role=sre")
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.composed))
+    assert load_config(path) == config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -16,7 +17,7 @@ LEDGER_FILE = "test_looks.jsonl"
 def count_look(data_sha256: str, rows_sha256: str, folder: Path) -> int:
     """Note one look at these rows in the workspace's ledger; returns how many there are now."""
     ledger = workspace() / LEDGER_FILE
-    look = {
+    look: dict[str, Any] = {
         "time": time.time(),
         "data_sha256": data_sha256,
         "rows_sha256": rows_sha256,
@@ -25,8 +26,25 @@ def count_look(data_sha256: str, rows_sha256: str, folder: Path) -> int:
     with FileLock(f"{ledger}.lock"):
         with ledger.open("a", encoding="utf-8") as file:
             file.write(json.dumps(look) + "\n")
-        lines = ledger.read_text(encoding="utf-8").splitlines()
-    looks = [json.loads(line) for line in lines]
-    return sum(
-        (one["data_sha256"], one["rows_sha256"]) == (data_sha256, rows_sha256) for one in looks
-    )
+        looks = _all_looks()
+    return sum(_rows(one) == _rows(look) for one in looks)
+
+
+def count_looks(folder: Path) -> int:
+    """How often the test rows that the run in `folder` opened have been looked at until now, by any
+    run of the workspace; 0 where that run opened none.
+    """
+    looks = _all_looks()
+    mine = {_rows(one) for one in looks if one["folder"] == str(folder)}
+    return sum(_rows(one) in mine for one in looks)
+
+
+def _all_looks() -> list[dict[str, Any]]:
+    ledger = workspace() / LEDGER_FILE
+    if not ledger.is_file():
+        return []
+    return [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+
+
+def _rows(look: dict[str, Any]) -> tuple[str, str]:
+    return look["data_sha256"], look["rows_sha256"]

@@ -23,7 +23,7 @@ from filelock import FileLock
 from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import TrackingError, one_line, suggest
-from student_perf.paths import PACKAGE_DIR
+from student_perf.paths import PACKAGE_DIR, sqlite_file
 from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
 
@@ -159,11 +159,6 @@ def publish(
             f"tracking.uri={tracking.uri}: MLflow did not take the run ({one_line(error)}); "
             f"the whole record is in {record.folder}"
         ) from error
-
-
-def sqlite_file(uri: str) -> Path:
-    """Path of the database file that a sqlite URI names."""
-    return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()
 
 
 def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:

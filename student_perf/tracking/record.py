@@ -22,6 +22,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.json"
 CONFIG_FILE = "config.yaml"
+PREDICTIONS_FILE = "predictions.parquet"
 CONTRACT_FILE = "contract.yaml"
 MODEL_FILE = "model.skops"
 

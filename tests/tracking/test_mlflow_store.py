@@ -12,7 +12,7 @@ from student_perf.config import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.experiment import run_experiment
 from student_perf.terminal import Terminal
-from student_perf.tracking.mlflow_store import check_store, sqlite_file
+from student_perf.tracking.mlflow_store import check_store
 from student_perf.tracking.record import load_record
 from tests.conftest import compose_config
 
@@ -148,11 +148,6 @@ def test_a_deleted_experiment_is_named(tracked, tmp_path):
 
 def store(uri):
     return TrackingConfig(True, uri, "x")
-
-
-def test_sqlite_files():
-    assert sqlite_file("sqlite:////a/b.db") == Path("/a/b.db")
-    assert sqlite_file("sqlite:///b.db") == Path.cwd() / "b.db"
 
 
 @pytest.mark.parametrize(

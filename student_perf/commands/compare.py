@@ -1,0 +1,114 @@
+"""`python -m student_perf compare`: from many runs to a justified choice."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from student_perf.errors import ConfigError, TrackingError
+
+if TYPE_CHECKING:
+    from student_perf.compare.leaderboard import Leaderboard
+    from student_perf.tracking.record import RunRecord
+
+HELP = "rank runs, say which differences are real, recommend one"
+_MOST_TRIALS = 200  # beyond them reading all predictions takes long; ask for it
+_FORMATS = ("table", "csv", "json", "markdown", "html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which runs, by which metric, in which form."""
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        help="folders, studies, experiments or MLflow run ids; default: latest",
+    )
+    parser.add_argument("--experiment", help="all runs of an MLflow experiment")
+    parser.add_argument("--store", help="tracking URI to read from instead of the disk")
+    parser.add_argument("--filter", help="as in MLflow: \"params.model.name = 'xgb'\"")
+    parser.add_argument("--metric", help="default: the objective of the runs")
+    parser.add_argument("--rope", type=float, help="differences below it do not matter (0.01)")
+    parser.add_argument("--top", type=int, default=10, help="how many runs to show (10)")
+    parser.add_argument("--format", choices=_FORMATS, default="table")
+    parser.add_argument(
+        "--tuning",
+        action=argparse.BooleanOptionalAction,
+        help=f"the optimism of sweeps; default: for those of up to {_MOST_TRIALS} trials",
+    )
+    parser.add_argument(
+        "--permuted",
+        type=int,
+        default=0,
+        metavar="N",
+        help="refit the recommended model N times with permuted labels",
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the leaderboards. Raises ConfigError where no run is found."""
+    from rich.console import Console
+    from rich.padding import Padding
+
+    from student_perf.compare.leaderboard import make_leaderboards
+    from student_perf.compare.query import find_runs
+    from student_perf.compare.show import formatted, show_boards
+
+    _check(chosen)
+    metrics = [chosen.metric] if chosen.metric else []
+    records = find_runs(chosen.runs, chosen.store, chosen.experiment, chosen.filter, metrics)
+    boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
+    if chosen.format != "table":
+        print(formatted(boards, chosen.format, chosen.top), end="")
+        return 0
+    console = Console(highlight=False, markup=False)
+    show_boards(boards, chosen.top, console)
+    if chosen.tuning is not False:
+        for line in _tuning(records, boards, chosen):
+            console.print(Padding(line, (0, 2)), soft_wrap=False)
+    if chosen.permuted > 0:
+        console.print(Padding(_control(boards[0], chosen), (0, 2)), soft_wrap=False)
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    if chosen.rope is not None and not chosen.rope >= 0:
+        raise ConfigError(f"--rope {chosen.rope}: is a width, from 0 on; try 0.01")
+    if chosen.top < 1:
+        raise ConfigError(f"--top {chosen.top}: shows nothing; from 1 on")
+    if chosen.permuted < 0:
+        raise ConfigError(f"--permuted {chosen.permuted}: is a number of refits; try 19")
+
+
+def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
+    """The permuted-label control of the recommended run, or of the best where none is."""
+    from student_perf.compare.permuted import control_line, permuted_control
+
+    line = board.recommended or board.lines[0]
+    store = chosen.store or line.record.params.get("tracking.uri", "")
+    control = permuted_control(line.record, board.metric, line.mean, chosen.permuted, store)
+    return control_line(control, line.label)
+
+
+def _tuning(
+    records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
+) -> Iterator[str]:
+    """Sentences about each sweep among the boards."""
+    from student_perf.compare.query import STUDY_TAG
+    from student_perf.compare.tuning import tuning_lines, tuning_of
+
+    for board in boards:
+        trials = [line.record for line in board.lines if line.record.kind == "trial"]
+        sizes = Counter(record.tags.get(STUDY_TAG, "") for record in trials)
+        for study, n_trials in sizes.items():
+            if n_trials > _MOST_TRIALS and not chosen.tuning:
+                yield f"Tuning, {study}: {n_trials} trials; --tuning computes what luck they had."
+                continue
+            try:
+                found = tuning_of(study, records, board.metric, chosen.store or "")
+            except TrackingError as error:
+                yield f"Tuning, {study}: not known ({error})."
+                continue
+            if found is not None:
+                yield from tuning_lines(found)

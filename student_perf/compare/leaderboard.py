@@ -1,0 +1,339 @@
+"""From records to leaderboards: who is best, who is tied with it, which one to take."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from student_perf.compare.query import STUDY_TAG, same_rows
+from student_perf.compare.stats import (
+    ALPHA,
+    PairedDifferences,
+    against_best,
+    equivalence,
+    paired_differences,
+)
+from student_perf.errors import ConfigError, TrackingError, suggest
+from student_perf.metric_names import METRICS
+from student_perf.metrics import fold_estimate
+from student_perf.terminal import format_number
+from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
+from student_perf.tracking.run_search import fetch_file
+
+# From the simplest to explain and keep to the least; within a family time decides.
+FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("a fixed rule", frozenset({"dummy", "previous_grade"})),
+    ("linear", frozenset({"logreg", "ridge", "elastic_net", "ordinal_logit", "naive_bayes"})),
+    ("a single tree", frozenset({"tree"})),
+    ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
+    ("many trees", frozenset({"rf", "extra_trees", "hist_gb", "xgb", "lightgbm", "catboost"})),
+    ("a network", frozenset({"mlp"})),
+    ("a model around models", frozenset({"ordinal", "calibrated", "voting", "stacking"})),
+)
+_SAME_TIME = 2.0  # fits that take less than twice the time count as equally fast
+_ROPE = 0.01
+_SURELY = 0.95  # few folds leave the t-test little power; the posterior may still be sure
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN where nothing
+    can be tested; `worse`, `equivalent` and `better` are probabilities against the best.
+    """
+
+    record: RunRecord
+    label: str
+    scores: np.ndarray
+    mean: float
+    std: float
+    low: float
+    high: float
+    to_dummy: float
+    to_best: float
+    to_best_low: float
+    to_best_high: float
+    p_value: float
+    worse: float
+    equivalent: float
+    better: float
+    seconds: float
+
+    @property
+    def tied(self) -> bool:
+        """Whether it may be as good as the best."""
+        return self.p_value > ALPHA
+
+    @property
+    def family(self) -> int:
+        """Place of its model in `FAMILIES`; unknown ones come after all."""
+        name = self.record.params.get("model.name", "")
+        return next((i for i, (_, names) in enumerate(FAMILIES) if name in names), len(FAMILIES))
+
+    @property
+    def family_name(self) -> str:
+        """What kind of model it is."""
+        return FAMILIES[self.family][0] if self.family < len(FAMILIES) else "of its own kind"
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Candidates that share data and folds, best first; `left_out` says which runs are not among
+    them and why, `n_looked_at` how many were tried.
+    """
+
+    metric: str
+    lines: list[Line]
+    dataset: str
+    data_sha256: str
+    split: str
+    split_sha256: str
+    n_folds: int
+    dummy: float
+    rope: float
+    n_looked_at: int
+    left_out: dict[str, int]
+    recommended: Line | None
+
+
+def make_leaderboards(
+    records: Sequence[RunRecord],
+    metric: str | None = None,
+    rope: float | None = None,
+    store: str = "",
+) -> list[Leaderboard]:
+    """One leaderboard for each set of runs that share data and folds, the largest first.
+
+    `metric` is by default the objective of most of a set's runs. Fold scores that a record lacks
+    are computed from its predictions, which may lie in `store`. `rope` is half the width of the
+    region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
+    an upper bound. Raises ConfigError where no run can be scored by the metric.
+    """
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        if record.kind != "sweep" and all(same_rows(record)):
+            groups.setdefault(same_rows(record), []).append(record)
+    boards = [_leaderboard(group, metric, rope, store) for group in groups.values()]
+    ranked = [board for board in boards if board.lines]
+    if not ranked:
+        raise ConfigError(_why_none(records, metric))
+    return sorted(ranked, key=lambda board: -len(board.lines))
+
+
+def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
+    """The simplest of those tied with the best and not worse by more than the region of practical
+    equivalence with probability 0.95: of the first family among them those that take less than
+    twice the time of its fastest, and of these the one with the best mean.
+    """
+    tied = [line for line in lines if line.tied and line.worse < _SURELY]
+    if not tied:
+        return None
+    simplest = min(line.family for line in tied)
+    family = [line for line in tied if line.family == simplest]
+    fastest = min((line.seconds for line in family), default=0.0)
+    quick = [line for line in family if not line.seconds > _SAME_TIME * fastest]
+    return max(quick or family, key=lambda line: line.mean if maximize else -line.mean)
+
+
+def recommendation(board: Leaderboard) -> str:
+    """One sentence: which model to take, by which numbers."""
+    chosen, best, label = board.recommended, board.lines[0], METRICS[board.metric].label
+    if chosen is None:
+        return (
+            f"Highest: {best.label}, {label} {format_number(best.mean)}. A single validation part "
+            "does not show which differences are real; use split=repeated_kfold."
+        )
+    n_tied = sum(line.tied for line in board.lines)
+    told = f"{chosen.label} ({chosen.family_name}), {label} {format_number(chosen.mean)}"
+    if n_tied == 1:
+        others = "better than each of the others" if len(board.lines) > 1 else "the only one"
+        return f"Recommended: {told}, {others} ({_seconds(chosen)})."
+    if chosen is best:
+        return f"Recommended: {told} in {_seconds(chosen)}: the best and simplest of {n_tied} tied."
+    low, high = format_number(chosen.to_best_low), format_number(chosen.to_best_high)
+    return (
+        f"Recommended: {told} in {_seconds(chosen)}: the simplest of {n_tied} tied with the best, "
+        f"{best.label} ({format_number(best.mean)} in {_seconds(best)}); difference "
+        f"{chosen.to_best:+.3f}, 95 % interval {low} to {high}, p = {chosen.p_value:.2f}; worse "
+        f"by more than {board.rope:.2g} with probability {chosen.worse:.2f}."
+    )
+
+
+def _seconds(line: Line) -> str:
+    return "unknown time" if math.isnan(line.seconds) else f"{line.seconds:.2g} s"
+
+
+def _leaderboard(
+    group: list[RunRecord], metric: str | None, rope: float | None, store: str
+) -> Leaderboard:
+    objectives = Counter(r.params["objective.metric"] for r in group if r.kind != "final")
+    objectives = objectives or Counter(r.params["objective.metric"] for r in group)
+    metric = metric or objectives.most_common(1)[0][0]
+    _check_metric(metric)
+    candidates, left_out = _candidates(group)
+    scored = {i: _fold_scores(record, metric, store) for i, record in enumerate(candidates)}
+    n_folds = max((len(values) for values in scored.values()), default=0)
+    usable = [i for i, v in scored.items() if len(v) == n_folds > 0 and np.isfinite(v).all()]
+    if len(usable) < len(candidates):
+        left_out[f"{metric} is not known on every fold"] = len(candidates) - len(usable)
+    first = group[0]
+    table = np.array([scored[i] for i in usable])
+    lines = _lines([candidates[i] for i in usable], table, metric, rope, group)
+    return Leaderboard(
+        metric=metric,
+        lines=lines,
+        dataset=first.tags.get("dataset", ""),
+        data_sha256=same_rows(first)[0],
+        split=first.params.get("split.kind", ""),
+        split_sha256=same_rows(first)[1],
+        n_folds=n_folds,
+        dummy=_dummy(group, metric),
+        rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
+        n_looked_at=sum(record.kind != "final" for record in group) or len(group),
+        left_out=left_out,
+        recommended=recommend(lines, METRICS[metric].direction == "maximize"),
+    )
+
+
+def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]]:
+    """Finished runs, each configuration once: a sweep's winner repeats one of its trials."""
+    tag = "student_perf.trial_number"
+    trials = {(r.tags.get(STUDY_TAG), r.tags.get(tag)) for r in group if r.kind == "trial"}
+    kept, left_out = [], Counter[str]()
+    for record in group:
+        if record.kind == "final" and (record.tags.get(STUDY_TAG), record.tags.get(tag)) in trials:
+            continue
+        if record.status == "FINISHED":
+            kept.append(record)
+        else:
+            left_out[record.status.lower()] += 1
+    return kept, dict(left_out)
+
+
+def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
+    """Recorded fold scores, or those of the stored predictions; empty where there are neither."""
+    known = record.metrics.get(f"fold_{metric}")
+    if known is not None:
+        return np.atleast_1d(np.array(known, dtype=np.float64))
+    if record.params.get("dataset.task") != METRICS[metric].task:
+        return np.empty(0)
+    try:
+        path = fetch_file(record, store or record.params.get("tracking.uri", ""), PREDICTIONS_FILE)
+    except TrackingError:
+        return np.empty(0)
+    from student_perf.compare.predictions import fold_scores, load_predictions
+
+    return fold_scores(load_predictions(path), metric)
+
+
+def _lines(
+    records: list[RunRecord],
+    table: np.ndarray,
+    metric: str,
+    rope: float | None,
+    group: list[RunRecord],
+) -> list[Line]:
+    if not records:
+        return []
+    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    order = np.argsort(-sign * table.mean(axis=1), kind="stable")
+    table, records = table[order], [records[i] for i in order]
+    ratio = float(records[0].params["test_over_train"])
+    shares, tests, p_values = _tests(table, metric, ratio, rope)
+    dummy = _dummy(group, metric)
+    return [
+        Line(
+            record=record,
+            label=label,
+            scores=table[i],
+            **_estimate(record, metric, table[i], ratio),
+            to_dummy=float(table[i].mean()) - dummy,
+            to_best=float(tests.mean[i]),
+            to_best_low=float(tests.low[i]),
+            to_best_high=float(tests.high[i]),
+            p_value=float(p_values[i]),
+            worse=float(shares[::sign][0][i]),
+            equivalent=float(shares[1][i]),
+            better=float(shares[::sign][2][i]),
+            seconds=_number(record, "fit_seconds"),
+        )
+        for i, (record, label) in enumerate(zip(records, _labels(records), strict=True))
+    ]
+
+
+def _tests(
+    table: np.ndarray, metric: str, ratio: float, rope: float | None
+) -> tuple[list[np.ndarray], PairedDifferences, np.ndarray]:
+    """Each candidate against the first, (M, J): shares of the posterior, differences, p-values."""
+    n_candidates, n_folds = table.shape
+    unknown = np.full(n_candidates, np.nan)
+    if n_folds < 2:
+        mean = (table - table[0]).mean(axis=1)
+        return [unknown] * 3, PairedDifferences(mean, unknown, unknown, unknown), unknown
+    width = _rope(metric, float(table[0].mean()), rope)
+    posterior = equivalence(table, table[0], ratio, width)
+    shares = [posterior.below, posterior.inside, posterior.above]
+    return shares, paired_differences(table, table[0], ratio), against_best(table, 0, ratio)
+
+
+def _estimate(record: RunRecord, metric: str, values: np.ndarray, ratio: float) -> dict[str, float]:
+    if len(values) > 1:
+        return dict(vars(fold_estimate(metric, values, ratio)))
+    bounds = {name: _number(record, f"cv_{metric}_ci95_{name}") for name in ("low", "high")}
+    return {"mean": float(values[0]), "std": math.nan, **bounds}
+
+
+def _rope(metric: str, best: float, rope: float | None) -> float:
+    if rope is not None:
+        return rope
+    return _ROPE if math.isfinite(METRICS[metric].highest) else _ROPE * abs(best)
+
+
+def _dummy(group: list[RunRecord], metric: str) -> float:
+    """The baseline's mean from any run of the group: on the same folds it is the same for all."""
+    known = (_number(record, f"dummy_{metric}_mean") for record in group)
+    return next((value for value in known if not math.isnan(value)), math.nan)
+
+
+def _number(record: RunRecord, name: str) -> float:
+    value = record.metrics.get(name)
+    return math.nan if value is None or isinstance(value, list) else float(value)
+
+
+def _labels(records: list[RunRecord]) -> list[str]:
+    """Short names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
+    short = [
+        r.name if r.kind == "trial" else f"{r.params.get('model.name', '')} {r.name[-8:]}"
+        for r in records
+    ]
+    times = Counter(short)
+    more = [r.tags.get(STUDY_TAG, r.mlflow_run_id or r.folder.name)[-8:] for r in records]
+    return [
+        name if times[name] == 1 else f"{name} {other}"
+        for name, other in zip(short, more, strict=True)
+    ]
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise ConfigError(f"--metric {metric}: no such metric; {suggest(metric, METRICS)}")
+
+
+def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
+    known = [record for record in records if all(same_rows(record))]
+    if not known:
+        return (
+            f"compare: none of the {len(records)} runs says which data and folds it had (tags "
+            "student_perf.data_sha256 and split_sha256), so none can be compared"
+        )
+    n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
+    if n_finished == 0:
+        return f"compare: none of the {len(records)} runs is finished"
+    tasks = sorted({r.params.get("dataset.task", "?") for r in known})
+    return (
+        f"--metric {metric or 'by default'}: none of the {n_finished} finished runs "
+        f"({', '.join(tasks)}) has it, and none has predictions that it could be computed from"
+    )

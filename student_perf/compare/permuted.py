@@ -1,0 +1,96 @@
+"""What a model scores when there is nothing to learn: a run again, its training labels permuted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from threadpoolctl import threadpool_limits
+
+from student_perf.config import load_config
+from student_perf.errors import DataError
+from student_perf.evaluation import cross_validate
+from student_perf.experiment import build_pipeline, prepare_data, useful_threads
+from student_perf.metric_names import METRICS
+from student_perf.terminal import format_number
+from student_perf.tracking.record import CONFIG_FILE, RunRecord
+from student_perf.tracking.run_search import fetch_file
+
+
+@dataclass(frozen=True)
+class Control:
+    """Means over folds of N refits with permuted labels, shape (N,), beside the real one. `p_value`
+    is (1 + number of refits as good) / (N + 1), which is never 0 (Phipson and Smyth 2010;
+    Ojala and Garriga 2010, JMLR 11, test 1).
+    """
+
+    metric: str
+    observed: float
+    permuted: np.ndarray
+    p_value: float
+
+
+class PermutedLabels(BaseEstimator):  # type: ignore[misc]
+    """An estimator fitted to its training rows with the labels of others of them."""
+
+    def __init__(self, estimator: BaseEstimator, seed: int) -> None:
+        self.estimator = estimator
+        self.seed = seed
+
+    def fit(self, features: Any, target: np.ndarray) -> Self:
+        """Fit a clone to permuted labels."""
+        shuffled = np.random.default_rng(self.seed).permutation(target)
+        self.estimator_ = clone(self.estimator).fit(features, shuffled)
+        if hasattr(self.estimator_, "classes_"):
+            self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, features: Any) -> np.ndarray:
+        """Codes or numbers, shape (n,)."""
+        return np.asarray(self.estimator_.predict(features))
+
+    def predict_proba(self, features: Any) -> np.ndarray:
+        """Probabilities of `classes_`, shape (n, K)."""
+        return np.asarray(self.estimator_.predict_proba(features))
+
+
+def permuted_control(
+    record: RunRecord, metric: str, observed: float, n_refits: int, store: str = ""
+) -> Control:
+    """Cross-validate a recorded configuration `n_refits` times with permuted training labels.
+
+    Validation labels stay as they are. Raises DataError where the data or folds are not those of
+    the record any more, TrackingError where its config is not to be had.
+    """
+    config = load_config(fetch_file(record, store, CONFIG_FILE))
+    data = prepare_data(config)
+    now = {"data_sha256": data.dataset.sha256, "split_sha256": data.split.sha256}
+    for name, sha256 in now.items():
+        if record.tags.get(f"student_perf.{name}") != sha256:
+            raise DataError(
+                f"{record.name}: {name} is {sha256[:12]} now and was "
+                f"{record.tags.get(f'student_perf.{name}', '?')[:12]}; bring back the data it had"
+            )
+    pipeline = build_pipeline(config, data.dataset)
+    means = []
+    with threadpool_limits(useful_threads(data.dataset.n_rows)):
+        for number in range(n_refits):
+            permuted = PermutedLabels(pipeline, config.seed + number)
+            result = cross_validate(permuted, data.dataset, data.split, config.seed)
+            means.append(float(result.fold_scores[metric].mean()))
+    found = np.array(means)
+    as_good = found >= observed if METRICS[metric].direction == "maximize" else found <= observed
+    return Control(metric, observed, found, float((1 + as_good.sum()) / (n_refits + 1)))
+
+
+def control_line(control: Control, label: str) -> str:
+    """One sentence for a person."""
+    low, high = control.permuted.min(), control.permuted.max()
+    return (
+        f"Permuted labels: {label} refitted {len(control.permuted)} times to shuffled training "
+        f"labels has {METRICS[control.metric].label} {format_number(float(low))} to "
+        f"{format_number(float(high))}, with the real ones {format_number(control.observed)} "
+        f"(p = {control.p_value:.3f})."
+    )

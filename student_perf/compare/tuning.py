@@ -1,0 +1,231 @@
+"""How much of a sweep's best score is the luck of choosing the best of many.
+
+The estimate is BBC-CV, the bootstrap bias-corrected cross-validation of I. Tsamardinos,
+E. Greasidou and G. Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and
+accurate cross-validation", Machine Learning 107 (2018): resample the rows of the matrix of
+held-out predictions of all configurations, choose the best configuration on the rows drawn, score
+it on the rows not drawn, and take the mean. Nothing is fitted again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from student_perf.compare.predictions import Predictions, load_predictions
+from student_perf.compare.query import STUDY_TAG, same_rows
+from student_perf.errors import DataError
+from student_perf.metric_names import METRICS
+from student_perf.metrics import grade_scores, label_scores, percentile_interval, scores
+from student_perf.tracking.looks import count_looks
+from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
+from student_perf.tracking.run_search import fetch_file
+
+N_BOOTSTRAPS = 500
+_FEWEST_BOOTSTRAPS = 100
+# Metrics of ranks are computed anew for each bootstrap, a millisecond each.
+_MOST_RANKINGS = 10_000
+
+_OfRows = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The best configuration's score over all held-out rows, that score without the luck of having
+    been chosen, and the 95 % percentile interval of the latter over bootstraps.
+    """
+
+    apparent: float
+    mean: float
+    low: float
+    high: float
+    n_bootstraps: int
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a sweep's best score is worth; `test` figures are NaN where no test rows were opened."""
+
+    study: str
+    metric: str
+    n_trials: int
+    corrected: Corrected
+    test: float
+    test_low: float
+    test_high: float
+    n_looks: int
+
+
+def tuning_of(
+    study: str, records: Sequence[RunRecord], metric: str, store: str = "", seed: int = 0
+) -> Tuning | None:
+    """Optimism of a sweep from the stored predictions of its finished trials; None with fewer than
+    two. Raises TrackingError where predictions are missing, DataError where rows differ.
+    """
+    mine = [record for record in records if record.tags.get(STUDY_TAG) == study]
+    trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED"]
+    if len(trials) < 2:
+        return None
+    if len({same_rows(record) for record in trials}) > 1:
+        raise DataError(f"{study}: its trials have different data or folds; filter one of them")
+    paths = (
+        fetch_file(r, store or r.params.get("tracking.uri", ""), PREDICTIONS_FILE) for r in trials
+    )
+    corrected = bias_corrected([load_predictions(path) for path in paths], metric, seed=seed)
+    winner = next((r for r in mine if r.kind == "final" and r.status == "FINISHED"), None)
+    figures = {} if winner is None else winner.metrics
+    test, low, high = (
+        _number(figures.get(f"test_{metric}{word}")) for word in ("", "_ci95_low", "_ci95_high")
+    )
+    n_looks = 0 if winner is None else count_looks(winner.folder)
+    known = _number(figures.get("test_looks"))
+    n_looks = max(n_looks, 0 if math.isnan(known) else int(known))
+    return Tuning(study, metric, len(trials), corrected, test, low, high, n_looks)
+
+
+def bias_corrected(
+    configurations: Sequence[Predictions],
+    metric: str,
+    n_bootstraps: int = N_BOOTSTRAPS,
+    seed: int = 0,
+) -> Corrected:
+    """BBC-CV of configurations whose predictions are on the same rows in the same order.
+
+    Rows are resampled with all their predictions, so repeated folds stay together. Metrics of ranks
+    get fewer bootstraps (100 or more). Raises DataError where the rows differ.
+    """
+    first = configurations[0]
+    for other in configurations:
+        if not np.array_equal(first.row, other.row) or not np.array_equal(first.fold, other.fold):
+            raise DataError("the held-out rows of the configurations differ; compare one split")
+    score = _scorer(configurations, metric)
+    if metric not in _MEANS and metric not in _CONFUSION:
+        share = _MOST_RANKINGS // len(configurations)
+        n_bootstraps = min(n_bootstraps, max(share, _FEWEST_BOOTSTRAPS))
+    rng = np.random.default_rng(seed)
+    names, of_row = np.unique(first.row, return_inverse=True)
+    even = np.full(len(names), 1 / len(names))
+    drawn = rng.multinomial(len(names), even, size=n_bootstraps)[:, of_row]
+    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    numbers = range(len(configurations))
+    worth = sign * np.stack([score(i, drawn) for i in numbers])
+    chosen = np.where(np.isnan(worth), -np.inf, worth).argmax(axis=0)
+    unseen = np.empty(n_bootstraps)
+    for i in np.unique(chosen):
+        mine = chosen == i
+        unseen[mine] = score(int(i), (drawn[mine] == 0).astype(np.int64))
+    every = np.ones((1, len(first.row)), dtype=np.int64)
+    apparent = sign * max(sign * float(score(i, every)[0]) for i in numbers)
+    low, high = percentile_interval(unseen.tolist())
+    return Corrected(apparent, float(np.nanmean(unseen)), low, high, n_bootstraps)
+
+
+def tuning_lines(tuning: Tuning) -> list[str]:
+    """Sentences for a person: the best score, what is left of it, the test rows."""
+    found, label = tuning.corrected, METRICS[tuning.metric].label
+    luck = found.apparent - found.mean
+    lines = [
+        f"Tuning, {tuning.study}: the best of {tuning.n_trials} trials has {label} "
+        f"{found.apparent:.3f} over all held-out rows; without the luck of being chosen "
+        f"{found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f} (BBC-CV), so "
+        f"{luck:+.3f} of it is luck."
+    ]
+    if not math.isnan(tuning.test):
+        lines.append(
+            f"On the test rows the winner has {tuning.test:.3f}, 95 % interval "
+            f"{tuning.test_low:.3f} to {tuning.test_high:.3f}."
+        )
+    if tuning.n_looks > 1:
+        lines.append(
+            f"Warning: these test rows have been looked at {tuning.n_looks} times; a choice made "
+            "by them makes their figure too good."
+        )
+    return lines
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def _log_loss(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
+    eps = np.finfo(output.dtype).eps
+    losses: np.ndarray = -np.log(np.clip(output[np.arange(len(y_true)), y_true], eps, 1 - eps))
+    return losses
+
+
+def _brier(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
+    n_classes = output.shape[1]
+    losses: np.ndarray = ((output - np.eye(n_classes)[y_true]) ** 2).sum(axis=1)
+    return losses / (2 if n_classes == 2 else 1)
+
+
+def _ranked_probability(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
+    reached = y_true[:, None] <= np.arange(output.shape[1] - 1)
+    losses: np.ndarray = ((output.cumsum(axis=1)[:, :-1] - reached) ** 2).mean(axis=1)
+    return losses
+
+
+def _grades_off(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
+    grades: np.ndarray = np.abs(output.argmax(axis=1) - y_true)
+    return grades
+
+
+# Metrics that are the mean of a figure of each row (RMSE: the root of one).
+_MEANS: dict[str, _OfRows] = {
+    "accuracy": lambda y, output: output.argmax(axis=1) == y,
+    "log_loss": _log_loss,
+    "brier_score": _brier,
+    "ranked_probability_score": _ranked_probability,
+    "mean_absolute_grade_error": _grades_off,
+    "adjacent_accuracy": lambda y, output: _grades_off(y, output) <= 1,
+    "mean_absolute_error": lambda y, output: np.abs(y - output),
+    "root_mean_squared_error": lambda y, output: (y - output) ** 2,
+}
+# Metrics that need the confusion matrix only.
+_CONFUSION: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
+    **dict.fromkeys(
+        ("balanced_accuracy", "precision_macro", "recall_macro", "f1_macro"), label_scores
+    ),
+    **dict.fromkeys(("precision_weighted", "recall_weighted", "f1_weighted"), label_scores),
+    "quadratic_weighted_kappa": grade_scores,
+}
+
+
+def _scorer(
+    configurations: Sequence[Predictions], metric: str
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Function of a configuration's number and of counts of its predictions, shape (B, n), that
+    gives the metric for each of the B samples.
+    """
+    if metric in _MEANS:
+        root = metric == "root_mean_squared_error"
+        rows = [_MEANS[metric](p.y_true, p.output).astype(float) for p in configurations]
+
+        def mean(i: int, counts: np.ndarray) -> np.ndarray:
+            means: np.ndarray = counts @ rows[i] / counts.sum(axis=1)
+            return np.sqrt(means) if root else means
+
+        return mean
+    if metric in _CONFUSION:
+        return lambda i, counts: _from_confusion(configurations[i], metric, counts)
+    return lambda i, counts: _anew(configurations[i], metric, counts)
+
+
+def _from_confusion(predictions: Predictions, metric: str, counts: np.ndarray) -> np.ndarray:
+    n_classes = predictions.output.shape[1]
+    cell = predictions.y_true * n_classes + predictions.output.argmax(axis=1)
+    matrices = counts.astype(float) @ np.eye(n_classes**2)[cell]
+    of_one = _CONFUSION[metric]
+    return np.array([of_one(m.reshape(n_classes, n_classes))[metric] for m in matrices])
+
+
+def _anew(predictions: Predictions, metric: str, counts: np.ndarray) -> np.ndarray:
+    found = []
+    for one in counts:
+        rows = np.repeat(np.arange(len(one)), one)
+        y_true, output = predictions.y_true[rows], predictions.output[rows]
+        found.append(scores(predictions.task, y_true, output, METRICS[metric].ordered)[metric])
+    return np.array(found)

@@ -1,0 +1,62 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from student_perf import cli
+from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.query import find_runs
+from student_perf.experiment import run_experiment
+from student_perf.terminal import Terminal
+
+
+@pytest.fixture
+def runs(compose_config, workspace, grades):
+    """Two tiny tracked-off runs on the same rows."""
+    data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
+    for number, model in enumerate(["logreg", "dummy"]):
+        config = compose_config(*data, f"model={model}", "split.n_splits=3")
+        folder = workspace / f"outputs/2026-01-02/03-04-05_abcdef0{number}"
+        run_experiment(config, folder, Terminal(quiet=True))
+
+
+def test_latest_runs_are_compared_and_any_metric_computed_again(runs, workspace, capsys):
+    assert cli.main(["compare"]) == 0
+    out = capsys.readouterr().out
+    assert "2 runs on" in out
+    assert "Recommended: " in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert cli.main(["compare", "--metric", "f1_macro", "--format", "json"]) == 0
+    recorded = json.loads(capsys.readouterr().out)["leaderboards"][0]["runs"]
+    records = find_runs()
+    for record in records:
+        del record.metrics["fold_f1_macro"]  # as in a record from before the metric was known
+    (board,) = make_leaderboards(records, "f1_macro")
+    for line, row in zip(board.lines, recorded, strict=True):
+        assert line.mean == pytest.approx(row["mean"], abs=1e-15)
+    assert recorded[0]["minus_dummy"] is not None
+
+
+def test_nothing_to_compare_is_said_in_one_line(capsys):
+    assert cli.main(["compare", "nowhere"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nowhere: no such run" in line
+
+
+@pytest.mark.parametrize("option", ["--rope=-1", "--rope=nan", "--top=0", "--permuted=-1"])
+def test_options_out_of_range_are_refused_first(option, capsys):
+    assert cli.main(["compare", option]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert option.partition("=")[0] in line
+
+
+def test_help_starts_without_heavy_imports():
+    code = (
+        "import sys\nfrom student_perf import cli\n"
+        "try: cli.main(['compare', '--help'])\nexcept SystemExit: pass\n"
+        "assert not {'numpy', 'pandas', 'mlflow', 'sklearn'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--permuted" in done.stdout

@@ -1,0 +1,83 @@
+import csv
+import io
+import json
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.show import FORMATS, formatted, show_boards
+
+
+@pytest.fixture
+def boards(make_record):
+    records = [
+        make_record("xgb-10", [0.6, 0.7, 0.65], "xgb", study="[bold]mine"),
+        make_record("xgb-11", [0.5, 0.7, 0.6], "xgb", study="[bold]mine", seconds=0.4),
+        make_record("xgb-12", [0.1, 0.1, 0.2], "xgb", study="[bold]mine", status="FAILED"),
+        make_record("a|b<c>", [0.3, 0.4, 0.2], "dummy", split="t" * 64),
+    ]
+    return make_leaderboards(records)
+
+
+def printed(boards, top=10, width=80):
+    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False)
+    show_boards(boards, top, console)
+    return console.file.getvalue()
+
+
+def test_the_table_fits_and_says_why_runs_are_apart(boards):
+    text = printed(boards)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "2 runs on grades, accuracy, kfold, 3 folds" in text
+    assert "Not paired with the runs above: other folds." in text
+    assert "Not compared: 1 failed." in text
+    (chosen,) = [line for line in text.splitlines() if line.startswith("> xgb")]
+    assert "0.600 0.100" in chosen  # the faster of the tied
+    assert "…" not in text
+
+
+def test_a_single_fold_is_ranked_without_marks(make_record):
+    records = [make_record("a", [0.6]), make_record("b", [0.5], "rf")]
+    text = printed(make_leaderboards(records))
+    assert "2 runs on grades, accuracy, kfold, 1 fold" in text
+    assert "Highest: " in text
+    assert "tied" not in text
+    assert not [line for line in text.splitlines() if line[:1] in "=>" and line[:1]]
+
+
+def test_a_recommended_run_beyond_the_top_is_shown_all_the_same(boards):
+    text = printed(boards[:1], top=1)
+    assert "> xgb-11" in text
+    assert "and 1 more; --top 2 shows all." in text
+
+
+def test_csv_and_json_hold_every_figure_in_full(boards):
+    lines = list(csv.DictReader(io.StringIO(formatted(boards, "csv", top=1))))
+    assert [line["run"] for line in lines] == ["xgb-10", "xgb-11", "dummy a|b<c>"]
+    content = json.loads(formatted(boards, "json", top=1))["leaderboards"]
+    for board, shown in zip(boards, content, strict=True):
+        for line, row in zip(board.lines, shown["runs"], strict=True):
+            assert (row["mean"], row["p_holm"]) == (line.mean, line.p_value)
+            assert row["minus_dummy"] is None  # unknown is null, as JSON has no NaN
+            assert row["recommended"] is (line is board.recommended)
+    assert float(lines[1]["mean"]) == boards[0].lines[1].mean
+
+
+def test_markdown_and_html_escape_what_names_hold(boards):
+    table = [line for line in formatted(boards, "markdown", 10).splitlines() if line[:1] == "|"]
+    assert {line.replace(r"\|", "").count("|") for line in table} == {11}
+    tags, texts = [], []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tags.append(tag)
+    parser.handle_data = texts.append
+    parser.feed(formatted(boards, "html", 10))
+    assert set(tags) == {"h2", "table", "tr", "th", "td", "p"}
+    assert "dummy a|b<c>" in texts
+
+
+def test_the_command_offers_these_formats():
+    from student_perf.commands import compare
+
+    assert compare._FORMATS == FORMATS

@@ -1,0 +1,144 @@
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from student_perf.compare.predictions import Predictions
+from student_perf.compare.tuning import _scorer, bias_corrected, tuning_lines, tuning_of
+from student_perf.errors import DataError, TrackingError
+from student_perf.metric_names import METRICS, metrics_of
+from student_perf.metrics import scores
+from student_perf.tracking.looks import count_look
+
+CLASSES, NUMBERS = "classification", "regression"
+
+
+def guesses(n_configurations, n_rows=200, n_classes=2, seed=0, n_repeats=1):
+    """Configurations whose probabilities have nothing to do with the truth."""
+    rng = np.random.default_rng(seed)
+    y_true = np.tile(rng.permutation(np.arange(n_rows) % n_classes), n_repeats)
+    row, fold = np.tile(np.arange(n_rows), n_repeats), np.repeat(np.arange(n_repeats), n_rows)
+    return [
+        Predictions(CLASSES, row, fold, y_true, rng.dirichlet(np.ones(n_classes), len(row)))
+        for _ in range(n_configurations)
+    ]
+
+
+def numbers(n_configurations, seed=0):
+    rng = np.random.default_rng(seed)
+    row, y_true = np.arange(80), rng.normal(size=80)
+    return [
+        Predictions(NUMBERS, row, row % 4, y_true, y_true + rng.normal(size=80))
+        for _ in range(n_configurations)
+    ]
+
+
+@pytest.mark.parametrize("metric", [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)])
+def test_scores_of_samples_are_those_of_their_rows(metric):
+    task = METRICS[metric].task
+    made = guesses(2, 60, 3) if task == CLASSES else numbers(2)
+    drawn = np.random.default_rng(1).multinomial(
+        len(made[0].row), [1 / len(made[0].row)] * len(made[0].row), 4
+    )
+    score = _scorer(made, metric)
+    for i, one in enumerate(made):
+        got = score(i, drawn)
+        for value, counts in zip(got, drawn, strict=True):
+            rows = np.repeat(np.arange(len(counts)), counts)
+            expected = scores(task, one.y_true[rows], one.output[rows], ordered=True)[metric]
+            assert value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "balanced_accuracy", "roc_auc_ovr"])
+def test_of_pure_noise_the_best_looks_good_and_the_corrected_does_not(metric):
+    """Fifty configurations that guess, several times: chance is known."""
+    chance = {"accuracy": 0.5, "balanced_accuracy": 0.5, "roc_auc_ovr": 0.5}
+    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    found = [bias_corrected(guesses(50, seed=seed), metric, 60) for seed in range(4)]
+    truth = chance.get(metric, 1.0)  # the log loss of uniform guesses is 1 on average
+    apparent, corrected = (np.mean([getattr(f, n) for f in found]) for n in ("apparent", "mean"))
+    assert sign * (apparent - truth) > 0.04
+    # The estimate errs on the side of caution: rows not drawn are those the choice did not like.
+    assert abs(corrected - truth) < 0.5 * abs(apparent - truth)
+    assert all(f.low < f.mean < f.high for f in found)
+
+
+def test_it_is_the_procedure_of_the_paper_step_by_step():
+    made = [*guesses(6, 50, 3), *guesses(1, 50, 3)]
+    got = bias_corrected(made, "f1_macro", n_bootstraps=40, seed=3)
+    rng = np.random.default_rng(3)
+    expected = []
+    for counts in rng.multinomial(50, np.full(50, 1 / 50), size=40):
+        inside, outside = np.repeat(np.arange(50), counts), np.flatnonzero(counts == 0)
+        on = [
+            [scores(CLASSES, p.y_true[rows], p.output[rows])["f1_macro"] for p in made]
+            for rows in (inside, outside)
+        ]
+        expected.append(on[1][int(np.argmax(on[0]))])
+    assert got.mean == pytest.approx(np.mean(expected))
+    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])))
+
+
+def test_one_configuration_has_nothing_to_choose_from():
+    (one,) = guesses(1, 2000)
+    found = bias_corrected([one], "accuracy")
+    assert found.mean == pytest.approx(found.apparent, abs=0.002)
+
+
+def test_rows_predicted_several_times_are_drawn_together():
+    """With all repeats of a row alike, repeated folds must not shrink the interval."""
+    (one,) = guesses(1, 100)
+    again = Predictions(
+        CLASSES,
+        np.tile(one.row, 10),
+        np.repeat(np.arange(10), 100),
+        np.tile(one.y_true, 10),
+        np.tile(one.output, (10, 1)),
+    )
+    once, tenfold = (bias_corrected([p], "accuracy") for p in (one, again))
+    assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
+
+
+def test_ranks_get_fewer_bootstraps(monkeypatch):
+    monkeypatch.setattr("student_perf.compare.tuning._MOST_RANKINGS", 1000)
+    assert bias_corrected(guesses(8, 40), "roc_auc_ovr").n_bootstraps == 125
+    assert bias_corrected(guesses(12, 40), "roc_auc_ovr").n_bootstraps == 100
+    assert bias_corrected(guesses(2, 40), "roc_auc_ovr", 150).n_bootstraps == 150
+
+
+def test_other_rows_are_refused():
+    with pytest.raises(DataError, match="rows of the configurations differ"):
+        bias_corrected([*guesses(1, 50), *guesses(1, 60)], "accuracy")
+
+
+def store(record, predictions):
+    columns = {"row": predictions.row, "fold": predictions.fold}
+    columns["y_true"] = [f"class {code}" for code in predictions.y_true]
+    probabilities = {f"proba_class {k}": p for k, p in enumerate(predictions.output.T)}
+    pq.write_table(pa.table(columns | probabilities), record.folder / "predictions.parquet")
+
+
+def test_a_sweep_with_its_winner_and_its_looks(make_record):
+    made = guesses(3, 60, 3)
+    trials = [make_record(f"rf-{i}", [0.3, 0.4], study="mine") for i in range(3)]
+    for record, predictions in zip(trials, made, strict=True):
+        store(record, predictions)
+    test = {"test_accuracy": 0.4, "test_accuracy_ci95_low": 0.3, "test_accuracy_ci95_high": 0.5}
+    winner = make_record("w", [0.3, 0.4], study="mine", kind="final", number=1, metrics=test)
+    for folder in (winner.folder, trials[0].folder):
+        count_look("d" * 64, "rows", folder)
+    found = tuning_of("mine", [*trials, winner], "accuracy")
+    assert found.corrected == bias_corrected(made, "accuracy")
+    assert (found.test, found.test_low, found.test_high) == (0.4, 0.3, 0.5)
+    text = " ".join(tuning_lines(found))
+    assert "best of 3 trials" in text
+    assert "looked at 2 times" in text
+    without = tuning_of("mine", trials, "accuracy")
+    assert math.isnan(without.test)
+    assert len(tuning_lines(without)) == 1
+    assert tuning_of("mine", trials[:1], "accuracy") is None
+    (trials[0].folder / "predictions.parquet").unlink()
+    with pytest.raises(TrackingError, match=r"rf-0: predictions.parquet is not in"):
+        tuning_of("mine", trials, "accuracy")
