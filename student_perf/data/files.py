@@ -5,14 +5,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from student_perf.errors import DataError, one_line, suggest
 
 _HEAD = 2**16  # a header row fits into this many bytes
 ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet")
+CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
 
 
 def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
@@ -48,6 +51,30 @@ def parse_table(source: Path | bytes, name: str, separator: str, origin: str) ->
         raise DataError(
             f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
             "check the format, dataset.separator and that text is UTF-8"
+        ) from error
+
+
+def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a CSV or parquet file in tables of about `n_rows` each, so that a file of any
+    length takes the same memory. Cells of a CSV are text, for it is not known what later rows hold;
+    missing ones are those `parse_table` finds. Raises DataError as `read_file` does.
+    """
+    ending, origin = path.suffix.lower(), f"{path}"
+    if ending not in CHUNKED_ENDINGS:
+        raise DataError(f"{origin}: the ending '{ending}' is none of {', '.join(CHUNKED_ENDINGS)}")
+    if not path.is_file():
+        raise DataError(f"{origin}: no such file; name a CSV or parquet file")
+    try:
+        if ending == ".parquet":
+            for batch in pq.ParquetFile(path).iter_batches(n_rows):
+                yield batch.to_pandas()
+            return
+        _check_header(_head(path), separator)
+        yield from pd.read_csv(path, sep=separator, dtype="str", chunksize=n_rows)
+    except (ValueError, TypeError, NotImplementedError, OSError) as error:
+        raise DataError(
+            f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
+            "check the format, the separator and that text is UTF-8"
         ) from error
 
 
