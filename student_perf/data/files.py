@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas._libs.parsers import STR_NA_VALUES
+from pyarrow import csv as arrow_csv
 
 from student_perf.errors import DataError, one_line, suggest
 
+_BLOCK = 2**22  # bytes of a CSV parsed at once
 _HEAD = 2**16  # a header row fits into this many bytes
 ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet")
 CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
@@ -70,12 +74,28 @@ def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFram
                 yield batch.to_pandas()
             return
         _check_header(_head(path), separator)
-        yield from pd.read_csv(path, sep=separator, dtype="str", chunksize=n_rows)
+        for batch in _open_csv(path, separator):
+            for first in range(0, batch.num_rows, n_rows):
+                yield batch.slice(first, n_rows).to_pandas()
     except (ValueError, TypeError, NotImplementedError, OSError) as error:
         raise DataError(
             f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
             "check the format, the separator and that text is UTF-8"
         ) from error
+
+
+def _open_csv(path: Path, separator: str) -> arrow_csv.CSVStreamingReader:
+    """Batches of a CSV with every cell as text, missing where pandas takes it for missing."""
+    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    blocks = arrow_csv.ReadOptions(block_size=_BLOCK)
+    with arrow_csv.open_csv(path, read_options=blocks, parse_options=parsing) as peek:
+        types = dict.fromkeys(peek.schema.names, pa.string())
+    as_text = arrow_csv.ConvertOptions(
+        column_types=types, null_values=list(STR_NA_VALUES), strings_can_be_null=True
+    )
+    return arrow_csv.open_csv(
+        path, read_options=blocks, parse_options=parsing, convert_options=as_text
+    )
 
 
 def _head(source: Path | bytes) -> bytes:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.data.files import iter_tables, parse_table
-from student_perf.errors import StudentPerfError
+from student_perf.data.files import iter_tables, parse_table, read_file
+from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment import prepare
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
@@ -169,7 +169,7 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("id;town\n1;NA\n2;Nagaon\n3;\n", encoding="utf-8")
     tables = list(iter_tables(path, ";", 2))
-    assert [len(table) for table in tables] == [2, 1]
+    assert [len(table) for table in tables] == [2, 1], tables
     assert pd.concat(tables)["id"].tolist() == ["1", "2", "3"]
     whole = read_file(path, ";")
     assert (pd.concat(tables)["town"].isna() == whole["town"].isna()).all()
@@ -181,6 +181,8 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
         ("x.arff", "a\n1\n", "the ending '.arff' is none of"),
         ("x.csv", "a,a\n1,2\n", "column name 'a' stands twice"),
         ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
+        ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),
+        ("x.csv", "a,b\n1\n", "cannot be read as a table"),
         ("x.parquet", "no parquet", "cannot be read as a table"),
         (None, "", "no such file"),
     ],
