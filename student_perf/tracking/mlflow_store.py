@@ -24,6 +24,7 @@ from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import TrackingError, one_line, suggest
 from student_perf.paths import PACKAGE_DIR
+from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
 
@@ -161,6 +162,25 @@ def publish(
         ) from error
 
 
+def download(artifact_uri: str, store: str) -> Path:
+    """Local folder or file with what `artifact_uri` names (`models:/..`, `runs:/..`) in the store.
+
+    Raises TrackingError where it cannot be had.
+    """
+    _prepare_environment()
+    import mlflow
+
+    try:
+        return Path(
+            mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri, tracking_uri=store)
+        )
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{artifact_uri}: cannot be had from {store} ({one_line(error)[:200]}); check the "
+            "name, or MLFLOW_TRACKING_URI where it is in another store"
+        ) from error
+
+
 def sqlite_file(uri: str) -> Path:
     """Path of the database file that a sqlite URI names."""
     return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()
@@ -172,12 +192,7 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     Processes that open a fresh sqlite store together crash in its migrations, so one is opened
     under a file lock. Its artifacts go beside the database, at an absolute place.
     """
-    # Set before the import, where MLflow reads them; what the user has set stays.
-    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    _prepare_environment()
     # A run id left in the environment would make MLflow write into that run.
     os.environ.pop("MLFLOW_RUN_ID", None)
     import mlflow
@@ -192,6 +207,15 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     with lock:
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking.experiment, artifacts)
+
+
+def _prepare_environment() -> None:
+    # Set before the import, where MLflow reads them; what the user has set stays.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 
 def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
@@ -277,7 +301,9 @@ def _send_model(model: Any, dataset: Dataset, folder: Path) -> None:
         input_example=example,
         pip_requirements=_model_requirements(folder / MODEL_FILE),
         code_paths=[str(PACKAGE_DIR)],
-        extra_files=[str(folder / CONTRACT_FILE)],
+        extra_files=[
+            str(folder / name) for name in (CONTRACT_FILE, GOLDEN_FILE) if (folder / name).is_file()
+        ],
     )
 
 
