@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from student_perf.commands import report, sync, ui
+from student_perf.commands import drift, report, sync, ui
 from student_perf.errors import StudentPerfError
 from student_perf.terminal import print_error
 
@@ -24,6 +24,7 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
+    "drift": drift,
     "report": report,
     "sync": sync,
     "ui": ui,

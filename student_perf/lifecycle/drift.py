@@ -166,7 +166,8 @@ def _judged(column: ColumnDrift, thresholds: Thresholds) -> ColumnDrift:
     if column.severity == "alarm":
         return column
     if column.new:
-        shown = ", ".join(column.new[:3]) + (", ..." if len(column.new) > 3 else "")
+        shown = ", ".join(f"'{value}'" for value in column.new[:3])
+        shown += f" and {len(column.new) - 3} more" if len(column.new) > 3 else ""
         return replace(column, severity="alarm", reason=f"new: {shown}")
     changed = column.p_holm < thresholds.alpha
     if column.role == "performance":

@@ -145,9 +145,12 @@ def mlflow_status(record: RunRecord) -> str:
 
 
 def publish(
-    record: RunRecord, tracking: TrackingConfig, dataset: Dataset, model: Any | None
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset | None = None,
+    model: Any | None = None,
 ) -> str:
-    """Send a record with its files, dataset and model; returns the id of the MLflow run.
+    """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
 
     Raises TrackingError where the store fails; the record on disk is complete all the same.
     """
@@ -270,7 +273,7 @@ def _iter_metrics(record: RunRecord) -> Iterator[Metric]:
         for step, number in enumerate(value if isinstance(value, list) else [value]):
             # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
             if number is not None and math.isfinite(number):
-                yield Metric(name, number, at, step)
+                yield Metric(_REFUSED_IN_KEYS.sub("_", name), number, at, step)
 
 
 def _send_dataset(dataset: Dataset) -> None:

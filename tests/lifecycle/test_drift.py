@@ -124,7 +124,7 @@ def test_a_new_category_alarms_unless_it_was_declared():
     reference = pd.DataFrame({"coaching": ["NO", "WA"] * 50})
     current = pd.DataFrame({"coaching": ["NO", "WA"] * 50 + ["yes"]})
     one = drift_of(reference, current)["coaching"]
-    assert (one.severity, one.new, one.reason) == ("alarm", ["yes"], "new: yes")
+    assert (one.severity, one.new, one.reason) == ("alarm", ["yes"], "new: 'yes'")
     declared = {"coaching": ["NO", "WA", "yes"]}
     assert drift_of(reference, current, known=declared)["coaching"].severity == "ok"
     assert drift_of(current, reference)["coaching"].gone == ["yes"]
