@@ -44,7 +44,8 @@ def prepare_features(
     raw: pd.DataFrame, contract: Contract
 ) -> tuple[pd.DataFrame, dict[int, Refusal]]:
     """The contract's columns of raw rows, float64 or text, rows numbered from 0; and for each row
-    that breaks the contract the first cell that does, in column order.
+    that breaks the contract the first cell that does, in column order; an unknown category is
+    named only where nothing else is wrong.
 
     Text in a column of numbers becomes missing there. A range counts where it was declared, not
     where it only is what the training rows spanned. Raises DataError where a column is missing.
@@ -110,8 +111,11 @@ def _first_refusals(
 ) -> dict[int, Refusal]:
     """One for each row; text among numbers comes before the gap that it leaves."""
     order = list(contract.columns)
+    ranked = sorted(
+        found, key=lambda one: (one.problem == "unknown category", order.index(one.column))
+    )
     first: dict[int, Refusal] = {}
-    for violation in sorted(found, key=lambda one: order.index(one.column)):
+    for violation in ranked:
         cells = table[violation.column].iloc[violation.rows].astype("str").tolist()
         for row, value in zip(violation.rows, cells, strict=True):
             if row not in first:

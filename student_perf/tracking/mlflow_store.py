@@ -173,10 +173,9 @@ def download(artifact_uri: str, store: str) -> Path:
     _prepare_environment()
     import mlflow
 
+    mlflow.set_tracking_uri(store)
     try:
-        return Path(
-            mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri, tracking_uri=store)
-        )
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
     except Exception as error:  # MLflow passes on whatever its stores raise
         raise TrackingError(
             f"{artifact_uri}: cannot be had from {store} ({one_line(error)[:200]}); check the "

@@ -84,7 +84,7 @@ def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
     assert list(refused) == [4, 9]
     assert refused[4].problem == problem
     assert str(refused[4]).startswith(told)
-    assert refused[9].column == "school", "the first column that breaks the contract"
+    assert refused[9].problem == problem, "an unknown category is the least of two problems"
 
 
 def test_a_range_the_rows_only_happened_to_span_refuses_nothing(messy):
