@@ -16,7 +16,7 @@ from pyarrow import csv as arrow_csv
 
 from student_perf.errors import DataError, one_line, suggest
 
-_BLOCK = 2**22  # bytes of a CSV parsed at once
+_BLOCK = 2**20  # bytes of a CSV parsed at once; Arrow reads up to 32 blocks ahead
 _HEAD = 2**16  # a header row fits into this many bytes
 ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet")
 CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
