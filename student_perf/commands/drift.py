@@ -102,7 +102,7 @@ def _show(terminal: Terminal, report: DriftReport) -> None:
 
 
 def _cells(column: ColumnDrift) -> tuple[str, ...]:
-    role = "" if column.role == "feature" else f" ({column.role})"
+    role = " (target)" if column.role == "target" else ""
     gaps = f"{column.missing_reference:.0%}", f"{column.missing_current:.0%}"
     return (
         column.name + role,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from scipy.stats import norm
 
 from student_perf.errors import DataError
-from student_perf.lifecycle.drift import ColumnDrift, Role, compare_tables, judge
+from student_perf.lifecycle.drift import ColumnDrift, Role, compare_columns, compare_tables, judge
 from student_perf.lifecycle.kept_model import KeptModel, load_kept_model
 from student_perf.lifecycle.sides import Rules, Side, load_sides
 from student_perf.lifecycle.thresholds import Thresholds
@@ -97,14 +97,15 @@ def make_report(
         roles[name] = "target"
         for table, side in zip(tables, (left, right), strict=True):
             table[name] = side.target.to_numpy()  # type: ignore[union-attr]
+    columns = compare_tables(tables[0], tables[1], thresholds, _known(rules), roles)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
-        roles[_PREDICTION] = "prediction"
-        for table, output in zip(tables, outputs, strict=True):
-            table[_PREDICTION] = _answers(kept, output)
+        # Rows without a held-out prediction, such as the test rows, are no missing answers.
+        before, now = (pd.Series(_answers(kept, output)).dropna() for output in outputs)
+        found = compare_columns(_PREDICTION, before, now, thresholds, kept.contract.classes)
+        columns.append(replace(found, role="prediction"))
         change = _performance(kept, (left, right), outputs, seed)
-    columns = compare_tables(tables[0], tables[1], thresholds, _known(rules), roles)
     if change is not None:
         columns.append(
             ColumnDrift(change.metric, "numeric", test="bootstrap", p=change.p, role="performance")
@@ -124,7 +125,7 @@ def _known(rules: Rules | None) -> dict[str, list[str]]:
         for name, column in contract.columns.items()
         if column.categories is not None and name in contract.declared
     }
-    return declared | {contract.target: contract.classes, _PREDICTION: contract.classes}
+    return declared | {contract.target: contract.classes}
 
 
 def _outputs(

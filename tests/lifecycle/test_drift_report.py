@@ -52,6 +52,12 @@ def test_training_rows_are_judged_by_their_held_out_predictions(kept_run, grades
     held_out = pd.read_parquet(kept_run / "predictions.parquet")
     right = held_out["y_true"].astype(str) == held_out["y_pred"].astype(str)
     assert report.performance.reference == pytest.approx(right.mean())
+    prediction = by_name(report)["prediction"]
+    assert prediction.missing_reference == 0, "rows never held out are left out"
+    assert len(held_out) < 120
+    shares = held_out["y_pred"].value_counts(normalize=True)
+    got = dict(zip(prediction.bins, prediction.shares_reference, strict=True))
+    assert got == pytest.approx({label: shares.get(label, 0) for label in got})
 
 
 def test_a_category_the_config_declares_is_not_new(tmp_path):
