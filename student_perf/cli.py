@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from student_perf.commands import compare, report, sync, ui
+from student_perf.commands import check, compare, drift, predict, report, sync, ui
 from student_perf.errors import StudentPerfError
 from student_perf.terminal import print_error
 
@@ -24,7 +24,10 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
+    "check": check,
     "compare": compare,
+    "drift": drift,
+    "predict": predict,
     "report": report,
     "sync": sync,
     "ui": ui,

@@ -21,6 +21,7 @@ from student_perf.artifacts import (
     write_result,
     write_test_predictions,
 )
+from student_perf.atomic import write_atomic
 from student_perf.config import ExperimentConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
@@ -36,6 +37,7 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.preprocess import build_preprocessor, build_steps
 from student_perf.splits import Split, make_split
 from student_perf.terminal import MetricRow, Terminal, ui_command
+from student_perf.tracking.golden import GOLDEN_FILE, make_golden_rows
 from student_perf.tracking.looks import count_look
 from student_perf.tracking.mlflow_store import check_store, publish
 from student_perf.tracking.provenance import current_provenance
@@ -169,6 +171,7 @@ def _run(
         model = _fit_final(prepared)
         write_result(folder, dataset, split, result, _summary(config, result, rows), model)
         write_findings(folder, dataset, split, findings)
+        _write_golden(folder, config, prepared, model)
         record.metrics = _logged_metrics(prepared, result, rows)
         terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
         if kind == "final" and len(split.test):
@@ -332,6 +335,18 @@ def _fit_final(prepared: Prepared) -> BaseEstimator:
         return clone(prepared.pipeline).fit(features, target)
     model = LabelledClassifier(prepared.pipeline, list(dataset.classes))
     return model.fit(features, dataset.target_labels(target))
+
+
+def _write_golden(
+    folder: Path, config: ExperimentConfig, prepared: Prepared, model: BaseEstimator
+) -> None:
+    """A few rows with the kept model's answers, by which whoever loads it checks it."""
+    answer = model.predict_proba if prepared.dataset.classes else model.predict
+    golden = make_golden_rows(
+        prepared.dataset, config.dataset, prepared.split.development, prepared.contract, answer
+    )
+    if golden is not None:
+        write_atomic(folder / GOLDEN_FILE, golden.to_json())
 
 
 def _metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:

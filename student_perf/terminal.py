@@ -82,6 +82,19 @@ class Terminal:
             table.add_row(f"  {name}", text)
         self.console.print(table, soft_wrap=False)
 
+    def table(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
+        """Rows of cells with their style: the first column is cut where it is long, those between
+        are figures, the last wraps.
+        """
+        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+        table.add_column(headings[0], overflow="ellipsis", no_wrap=True, max_width=21)
+        for heading in headings[1:-1]:
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(headings[-1], overflow="fold")
+        for cells, style in rows:
+            table.add_row(*map(Text, cells), style=style)
+        self.console.print(table, soft_wrap=False)
+
     def lineage(self, steps: Sequence[LineageStep]) -> None:
         """What each cleaning step did to rows and cells, and the table's hash after it."""
         if len(steps) < 2:

@@ -125,3 +125,23 @@ def small_dataset() -> Dataset:
         classes=("low", "mid", "high"),
         sha256="0" * 64,
     )
+
+
+@pytest.fixture
+def kept_run(workspace: Path, grades: Path) -> Path:
+    """Folder of a finished run on the grades file; numbers, text and missing cells."""
+    from student_perf.experiment import run_experiment
+    from student_perf.terminal import Terminal
+
+    config = compose_config(
+        "dataset=csv",
+        f"dataset.path={grades}",
+        "dataset.target=grade",
+        "dataset.classes=[low,mid,high]",
+        "tracking=off",
+        "report.importance=false",
+        "split=holdout",
+    )
+    folder = workspace / "outputs/2026-01-02/03-04-05_abcdef01"
+    run_experiment(config, folder, Terminal(quiet=True))
+    return folder

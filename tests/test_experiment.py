@@ -30,6 +30,7 @@ def test_folder_holds_the_whole_record(result):
         "config.yaml",
         "confusion_matrix.png",
         "contract.yaml",
+        "golden_rows.json",
         "importance.csv",
         "importance.png",
         "lineage.json",

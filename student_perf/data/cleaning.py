@@ -90,6 +90,40 @@ def clean_table(
     return table, tuple(lineage), hashes
 
 
+def clean_features(
+    table: pd.DataFrame, steps: Sequence[Any], categories: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """New rows cleaned by the steps of the training, as far as these concern single cells of the
+    columns that are there; no row is dropped. A column with words that `to_numeric` would stop at
+    stays as it is, for the contract to refuse. Raises DataError for a step that new rows cannot
+    repeat.
+    """
+    for number, entry in enumerate(steps):
+        name, options = _parsed(entry, f"dataset.clean[{number}]")
+        if name == "one_hot":
+            raise DataError(
+                "dataset.clean: one_hot makes its columns from the values of the training rows, "
+                "which new rows cannot repeat; train without it, models encode by themselves"
+            )
+        if name == "map_values":
+            columns = [options["column"]] if options["column"] in table else []
+        elif name in ("normalise_text", "to_numeric"):
+            named = options.get("columns") or _text_columns(table)
+            columns = [
+                c for c in named if c in table and (name != "to_numeric" or _all_numbers(table[c]))
+            ]
+            options["columns"] = columns
+        else:
+            continue
+        if columns:
+            table = _STEPS[name](table, Declared("", categories), **options).table
+    return table
+
+
+def _all_numbers(column: pd.Series) -> bool:
+    return bool((pd.to_numeric(column, errors="coerce").isna() == column.isna()).all())
+
+
 def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
     """Raise DataError that lists every value outside a declared column's categories."""
     problems = []
@@ -154,8 +188,16 @@ def _normalised(text: Any, spelling: Mapping[str, str]) -> str | None:
 def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[str, Any]) -> Change:
     """Replace values of a column; null makes them missing."""
     _checked_columns(table, [column])
-    texts = {str(old): new for old, new in values.items()}
-    return _with_values(table, {column: lambda value: texts.get(str(value), value)})
+    texts = {_as_written(old): new for old, new in values.items()}
+    return _with_values(table, {column: lambda value: texts.get(_as_written(value), value)})
+
+
+def _as_written(value: Any) -> str:
+    """Text of a value; a whole number without a fraction, whether or not its column has missing
+    cells, which turn whole numbers into floats.
+    """
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
@@ -252,9 +294,15 @@ def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]])
         choice = pd.Series([*new, None], dtype="object")
         if all(isinstance(value, str) for value in choice.dropna()):
             choice = choice.astype("str")
+        elif pd.api.types.is_numeric_dtype(table[name]) and _is_numeric(choice):
+            choice = pd.to_numeric(choice)  # else the numbers would be taken for words
         # The code -1 of a missing cell takes the last value, the missing one.
         changed[name] = choice.take(codes % len(choice)).set_axis(table.index)
     return Change(table.assign(**changed), list(changed), cells, tuple(examples[:_EXAMPLES]))
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return all(isinstance(v, (int, float, np.number)) for v in values.dropna())
 
 
 def _kept(table: pd.DataFrame, keep: pd.Series) -> Change:

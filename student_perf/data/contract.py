@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 
 _MOST_ROWS = 5
+
+Problem = Literal["column missing", "not a number", "unknown category", "missing value", "range"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,18 @@ class ColumnContract:
 
 @dataclass(frozen=True)
 class Contract:
-    """Rules of every feature column, by name in order; `classes` are the target's, lowest first."""
+    """Rules of every feature column, by name in order; `classes` are the target's, lowest first.
+
+    `clean` holds the cleaning steps as the dataset declares them, so that new rows are prepared as
+    those of the training were; `declared` names the columns whose categories or range come from the
+    dataset's config and not from its rows.
+    """
 
     target: str
     classes: list[str]
     columns: dict[str, ColumnContract]
+    clean: list[Any] = field(default_factory=list)
+    declared: list[str] = field(default_factory=list)
 
     def to_yaml(self) -> str:
         """Text that `contract_from_yaml` reads back."""
@@ -57,6 +66,7 @@ class Violation:
     value: str
     count: int
     rows: list[int]
+    problem: Problem
 
     def __str__(self) -> str:
         shown = ", ".join(map(str, self.rows))
@@ -80,14 +90,20 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
             seen = sorted(column.dropna().unique().tolist())
             declared = [str(category) for category in config.categories.get(name, seen)]
             columns[name] = ColumnContract("categorical", missing, declared)
-    return Contract(dataset.target_name, [str(label) for label in dataset.classes], columns)
+    return Contract(
+        dataset.target_name,
+        [str(label) for label in dataset.classes],
+        columns,
+        clean=list(config.clean),
+        declared=sorted({*config.categories, *config.ranges} & set(columns)),
+    )
 
 
 def contract_from_yaml(text: str) -> Contract:
     """The contract that `Contract.to_yaml` wrote."""
     content = yaml.safe_load(text)
     columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
-    return Contract(content["target"], content["classes"], columns)
+    return Contract(**(content | {"columns": columns}))
 
 
 def check_contract(features: pd.DataFrame, contract: Contract) -> None:
@@ -101,8 +117,12 @@ def check_contract(features: pd.DataFrame, contract: Contract) -> None:
         )
 
 
-def find_violations(features: pd.DataFrame, contract: Contract) -> list[Violation]:
-    """Every rule of the contract that `features` breaks, through pandera, in column order."""
+def find_violations(
+    features: pd.DataFrame, contract: Contract, most_rows: int | None = _MOST_ROWS
+) -> list[Violation]:
+    """Every rule of the contract that `features` breaks, through pandera, in column order, each
+    with the first `most_rows` of its rows, None for all.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandera's import warns of other libraries' versions
         import pandera.pandas as pa
@@ -110,15 +130,16 @@ def find_violations(features: pd.DataFrame, contract: Contract) -> list[Violatio
     checkable = {}
     for name, rules in contract.columns.items():
         if name not in features:
-            found.append(Violation(name, "is a required column", "the table lacks it, it", 0, []))
+            words = ("is a required column", "the table lacks it, it")
+            found.append(Violation(name, *words, 0, [], "column missing"))
         elif rules.kind == "numeric" and not pd.api.types.is_numeric_dtype(features[name]):
-            found.append(_wrong_kind(features[name]))
+            found.append(_wrong_kind(features[name], most_rows))
         else:
             checkable[name] = pa.Column(None, _checks(rules), nullable=rules.may_be_missing)
     try:
         pa.DataFrameSchema(checkable).validate(features.reset_index(drop=True), lazy=True)
     except pa.errors.SchemaErrors as error:
-        found += _violations(error.failure_cases, contract.columns)
+        found += _violations(error.failure_cases, contract.columns, most_rows)
     order = list(contract.columns)
     return sorted(found, key=lambda violation: order.index(violation.column))
 
@@ -133,26 +154,30 @@ def _checks(rules: ColumnContract) -> list[Any]:
     return [pa.Check.in_range(rules.lowest, rules.highest)]
 
 
-def _violations(cases: pd.DataFrame, columns: Mapping[str, ColumnContract]) -> list[Violation]:
+def _violations(
+    cases: pd.DataFrame, columns: Mapping[str, ColumnContract], most_rows: int | None
+) -> list[Violation]:
     found = []
+    problem: Problem
     for (name, check), group in cases.groupby(["column", "check"], sort=False):
         rules = columns[str(name)]
         if check == "not_nullable":
-            rule = "is not allowed, every row had a value in training"
+            problem, rule = "missing value", "is not allowed, every row had a value in training"
         elif rules.kind == "categorical":
-            rule = f"is none of {', '.join(rules.categories or [])}"
+            problem, rule = "unknown category", f"is none of {', '.join(rules.categories or [])}"
         else:
-            rule = f"is outside {rules.lowest:g} to {rules.highest:g}"
+            problem, rule = "range", f"is outside {rules.lowest:g} to {rules.highest:g}"
         value = group["failure_case"].iloc[0]
         shown = "a missing value" if pd.isna(value) else f"'{value}'"
         rows = [int(row) for row in group["index"]]
-        found.append(Violation(str(name), rule, shown, len(rows), rows[:_MOST_ROWS]))
+        found.append(Violation(str(name), rule, shown, len(rows), rows[:most_rows], problem))
     return found
 
 
-def _wrong_kind(column: pd.Series) -> Violation:
+def _wrong_kind(column: pd.Series, most_rows: int | None) -> Violation:
     numbers = pd.to_numeric(column, errors="coerce")
     wrong = np.flatnonzero(numbers.isna() & column.notna())
     value = f"'{column.iloc[wrong[0]]}'" if len(wrong) else "text"
     rows = [int(row) for row in wrong]
-    return Violation(str(column.name), "is not a number", value, len(rows), rows[:_MOST_ROWS])
+    words = ("is not a number", value)
+    return Violation(str(column.name), *words, len(rows), rows[:most_rows], "not a number")

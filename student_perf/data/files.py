@@ -5,14 +5,21 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
+from pyarrow import csv as arrow_csv
 
 from student_perf.errors import DataError, one_line, suggest
 
+_BLOCK = 2**20  # bytes of a CSV parsed at once; Arrow reads up to 32 blocks ahead
 _HEAD = 2**16  # a header row fits into this many bytes
 ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet")
+CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
 
 
 def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
@@ -49,6 +56,46 @@ def parse_table(source: Path | bytes, name: str, separator: str, origin: str) ->
             f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
             "check the format, dataset.separator and that text is UTF-8"
         ) from error
+
+
+def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a CSV or parquet file in tables of about `n_rows` each, so that a file of any
+    length takes the same memory. Cells of a CSV are text, for it is not known what later rows hold;
+    missing ones are those `parse_table` finds. Raises DataError as `read_file` does.
+    """
+    ending, origin = path.suffix.lower(), f"{path}"
+    if ending not in CHUNKED_ENDINGS:
+        raise DataError(f"{origin}: the ending '{ending}' is none of {', '.join(CHUNKED_ENDINGS)}")
+    if not path.is_file():
+        raise DataError(f"{origin}: no such file; name a CSV or parquet file")
+    try:
+        if ending == ".parquet":
+            for batch in pq.ParquetFile(path).iter_batches(n_rows):
+                yield batch.to_pandas()
+            return
+        _check_header(_head(path), separator)
+        for batch in _open_csv(path, separator):
+            for first in range(0, batch.num_rows, n_rows):
+                yield batch.slice(first, n_rows).to_pandas()
+    except (ValueError, TypeError, NotImplementedError, OSError) as error:
+        raise DataError(
+            f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
+            "check the format, the separator and that text is UTF-8"
+        ) from error
+
+
+def _open_csv(path: Path, separator: str) -> arrow_csv.CSVStreamingReader:
+    """Batches of a CSV with every cell as text, missing where pandas takes it for missing."""
+    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    blocks = arrow_csv.ReadOptions(block_size=_BLOCK)
+    with arrow_csv.open_csv(path, read_options=blocks, parse_options=parsing) as peek:
+        types = dict.fromkeys(peek.schema.names, pa.string())
+    as_text = arrow_csv.ConvertOptions(
+        column_types=types, null_values=list(STR_NA_VALUES), strings_can_be_null=True
+    )
+    return arrow_csv.open_csv(
+        path, read_options=blocks, parse_options=parsing, convert_options=as_text
+    )
 
 
 def _head(source: Path | bytes) -> bytes:

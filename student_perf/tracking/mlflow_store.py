@@ -24,6 +24,7 @@ from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import TrackingError, one_line, suggest
 from student_perf.paths import PACKAGE_DIR, sqlite_file
+from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
 
@@ -144,9 +145,12 @@ def mlflow_status(record: RunRecord) -> str:
 
 
 def publish(
-    record: RunRecord, tracking: TrackingConfig, dataset: Dataset, model: Any | None
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset | None = None,
+    model: Any | None = None,
 ) -> str:
-    """Send a record with its files, dataset and model; returns the id of the MLflow run.
+    """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
 
     Raises TrackingError where the store fails; the record on disk is complete all the same.
     """
@@ -161,18 +165,31 @@ def publish(
         ) from error
 
 
+def download(artifact_uri: str, store: str) -> Path:
+    """Local folder or file with what `artifact_uri` names (`models:/..`, `runs:/..`) in the store.
+
+    Raises TrackingError where it cannot be had.
+    """
+    _prepare_environment()
+    import mlflow
+
+    mlflow.set_tracking_uri(store)
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{artifact_uri}: cannot be had from {store} ({one_line(error)[:200]}); check the "
+            "name, or MLFLOW_TRACKING_URI where it is in another store"
+        ) from error
+
+
 def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     """Client of the store and the id of the experiment, both made where they do not exist.
 
     Processes that open a fresh sqlite store together crash in its migrations, so one is opened
     under a file lock. Its artifacts go beside the database, at an absolute place.
     """
-    # Set before the import, where MLflow reads them; what the user has set stays.
-    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    _prepare_environment()
     # A run id left in the environment would make MLflow write into that run.
     os.environ.pop("MLFLOW_RUN_ID", None)
     import mlflow
@@ -187,6 +204,15 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     with lock:
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking.experiment, artifacts)
+
+
+def _prepare_environment() -> None:
+    # Set before the import, where MLflow reads them; what the user has set stays.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 
 def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
@@ -241,7 +267,7 @@ def _iter_metrics(record: RunRecord) -> Iterator[Metric]:
         for step, number in enumerate(value if isinstance(value, list) else [value]):
             # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
             if number is not None and math.isfinite(number):
-                yield Metric(name, number, at, step)
+                yield Metric(_REFUSED_IN_KEYS.sub("_", name), number, at, step)
 
 
 def _send_dataset(dataset: Dataset) -> None:
@@ -272,7 +298,9 @@ def _send_model(model: Any, dataset: Dataset, folder: Path) -> None:
         input_example=example,
         pip_requirements=_model_requirements(folder / MODEL_FILE),
         code_paths=[str(PACKAGE_DIR)],
-        extra_files=[str(folder / CONTRACT_FILE)],
+        extra_files=[
+            str(folder / name) for name in (CONTRACT_FILE, GOLDEN_FILE) if (folder / name).is_file()
+        ],
     )
 
 

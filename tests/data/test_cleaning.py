@@ -114,3 +114,11 @@ def test_one_hot_adds_a_column_for_each_value_and_keeps_the_column():
 
 
 DECLARED_RAW = Declared("grade", {})
+
+
+@pytest.mark.parametrize("ages", [[15, 99, 16], [15.0, 99.0, None]])
+def test_mapped_numbers_stay_numbers_whether_or_not_cells_are_missing(ages):
+    step = {"step": "map_values", "column": "age", "values": {99: None}}
+    cleaned, _, _ = clean_table(pd.DataFrame({"age": ages}), [step], Declared("grade", {}))
+    assert cleaned["age"].dtype == "float64"
+    assert cleaned["age"].isna().tolist() == [False, True, ages[2] is None]

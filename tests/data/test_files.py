@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.data.files import parse_table
-from student_perf.errors import StudentPerfError
+from student_perf.data.files import iter_tables, parse_table, read_file
+from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment import prepare
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
@@ -163,3 +163,32 @@ def test_an_unseen_category_at_prediction_is_named(compose_config, grades):
     asked = prepared.dataset.features.head(4).assign(school=["north", "yes", "south", "yes"])
     (violation,) = find_violations(asked, prepared.contract)
     assert str(violation) == "column 'school': 'yes' is none of north, south (2 rows: 1, 3)"
+
+
+def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id;town\n1;NA\n2;Nagaon\n3;\n", encoding="utf-8")
+    tables = list(iter_tables(path, ";", 2))
+    assert [len(table) for table in tables] == [2, 1], tables
+    assert pd.concat(tables)["id"].tolist() == ["1", "2", "3"]
+    whole = read_file(path, ";")
+    assert pd.concat(tables)["town"].isna().tolist() == whole["town"].isna().tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.arff", "a\n1\n", "the ending '.arff' is none of"),
+        ("x.csv", "a,a\n1,2\n", "column name 'a' stands twice"),
+        ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
+        ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),
+        ("x.csv", "a,b\n1\n", "cannot be read as a table"),
+        ("x.parquet", "no parquet", "cannot be read as a table"),
+        (None, "", "no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_in_parts_is_told(tmp_path, name, content, told):
+    if name:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        list(iter_tables(tmp_path / (name or "y.csv"), ",", 1))

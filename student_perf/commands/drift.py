@@ -1,0 +1,165 @@
+"""`python -m student_perf drift`: has the data changed since the reference?"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from student_perf.atomic import write_atomic
+from student_perf.errors import ConfigError
+from student_perf.lifecycle.thresholds import Thresholds
+from student_perf.paths import workspace
+from student_perf.terminal import Terminal, format_number, ui_command
+from student_perf.tracking.record import RunRecord, to_json
+
+if TYPE_CHECKING:
+    from student_perf.lifecycle.drift import ColumnDrift
+    from student_perf.lifecycle.drift_report import DriftReport
+
+HELP = "compare two sets of rows, column by column; exit code 3 on alarm"
+ALARM = 3
+_SIDE = "a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, a run folder or id"
+_STYLES = {"alarm": "bold red", "warn": "yellow", "ok": ""}
+_HEADINGS = ("column", "PSI", "p (Holm)", "distance", "missing", "finding")
+_MOST_COLUMNS = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Both sides, the model, limits and where the report goes."""
+    limits = Thresholds()
+    parser.add_argument("reference", help=_SIDE)
+    parser.add_argument("current", help="the same, for the rows to judge")
+    parser.add_argument("--model", help="run folder, run id or models:/ URI; compares predictions")
+    parser.add_argument("--target", help="the target's column where both sides are files")
+    parser.add_argument("--separator", default=",", help="that of CSV files (%(default)s)")
+    parser.add_argument("--format", choices=["table", "json"], default="table")
+    parser.add_argument("--html", help="write the report with distributions to this file")
+    parser.add_argument("--no-tracking", action="store_true", help="record nothing")
+    words = {
+        "alpha": "most probability of a false alarm of the tests",
+        "warn": "PSI beyond chance that warns",
+        "alarm": "PSI beyond chance that alarms",
+        "bins": "quantile bins of numbers",
+        "smoothing": "added to every count of the PSI",
+    }
+    for name, value in asdict(limits).items():
+        parser.add_argument(
+            f"--{name}", type=type(value), default=value, help=f"{words[name]} (%(default)s)"
+        )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
+    limits = Thresholds(**{name: getattr(chosen, name) for name in asdict(Thresholds())})
+    page = Path(chosen.html) if chosen.html else None
+    if page is not None and not page.parent.is_dir():
+        raise ConfigError(f"--html {page}: there is no folder {page.parent}; create it first")
+    from student_perf.lifecycle.drift_page import drift_page
+    from student_perf.lifecycle.drift_report import make_report
+
+    report = make_report(
+        chosen.reference,
+        chosen.current,
+        limits,
+        separator=chosen.separator,
+        target=chosen.target,
+        model=chosen.model,
+    )
+    html = drift_page(report) if page is not None or not chosen.no_tracking else ""
+    if page is not None:
+        write_atomic(page, html)
+    if chosen.format == "json":
+        print(to_json(report.to_dict()), end="")
+    else:
+        _show(Terminal(), report)
+    if not chosen.no_tracking:
+        places = _record(report, html)
+        if chosen.format == "table":
+            Terminal().places(places)
+    return ALARM if report.has_alarm else 0
+
+
+def _show(terminal: Terminal, report: DriftReport) -> None:
+    terminal.facts(
+        {
+            "reference": f"{report.reference}: {report.n_reference} rows",
+            "current": f"{report.current}: {report.n_current} rows",
+        }
+    )
+    shown = report.columns[:_MOST_COLUMNS]
+    terminal.console.print()
+    terminal.table(_HEADINGS, [(_cells(column), _STYLES[column.severity]) for column in shown])
+    console = terminal.console
+    if len(report.columns) > _MOST_COLUMNS:
+        console.print(f"and {len(report.columns) - _MOST_COLUMNS} more; --format json has all")
+    console.print()
+    for line in _sentences(report):
+        console.print(line, soft_wrap=False)
+
+
+def _cells(column: ColumnDrift) -> tuple[str, ...]:
+    role = " (target)" if column.role == "target" else ""
+    gaps = f"{column.missing_reference:.0%}", f"{column.missing_current:.0%}"
+    return (
+        column.name + role,
+        format_number(column.psi),
+        f"{column.p_holm:.2g}" if column.p_holm == column.p_holm else "-",
+        format_number(column.distance),
+        " > ".join(gaps) if gaps[0] != gaps[1] else gaps[0],
+        f"{column.severity}: {column.reason}" if column.reason else column.severity,
+    )
+
+
+def _sentences(report: DriftReport) -> list[str]:
+    lines = [f"{note}." for note in report.notes]
+    if change := report.performance:
+        lines.append(
+            f"{change.metric}: {change.reference:.3f} before, {change.current:.3f} now; change "
+            f"{change.change:+.3f}, 95 % interval {change.low:+.3f} to {change.high:+.3f}."
+        )
+    limits = report.thresholds
+    alarms = sum(column.severity == "alarm" for column in report.columns)
+    rule = (
+        f"p (Holm) below {limits.alpha:g} and a PSI {limits.alarm:g} above chance, "
+        "or a new category, a column gone, a kind changed"
+    )
+    head = f"Alarm in {alarms} of {len(report.columns)} columns" if alarms else "No alarm"
+    return [*lines, f"{head} ({rule})."]
+
+
+def _record(report: DriftReport, html: str) -> dict[str, str]:
+    """The report as a run of kind drift: on disk first, then in the store of `tracking=default`."""
+    from student_perf.lifecycle.kept_model import default_tracking
+    from student_perf.tracking.mlflow_store import publish
+
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"
+    folder.mkdir(parents=True)
+    params = {"drift.reference": report.reference, "drift.current": report.current}
+    params |= {f"drift.{name}": str(value) for name, value in asdict(report.thresholds).items()}
+    severities = [column.severity for column in report.columns]
+    metrics: dict[str, float | list[float]] = {
+        "drift_alarms": float(severities.count("alarm")),
+        "drift_warnings": float(severities.count("warn")),
+    }
+    for column in report.columns:
+        metrics |= {f"psi.{column.name}": column.psi, f"p_holm.{column.name}": column.p_holm}
+    if report.performance is not None:
+        metrics["performance_change"] = report.performance.change
+    tags = {"student_perf.kind": "drift", "student_perf.alarm": str(report.has_alarm).lower()}
+    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, tags, metrics)
+    write_atomic(folder / "drift.json", to_json(report.to_dict()))
+    write_atomic(folder / "drift.html", html)
+    record.finish()
+    tracking = default_tracking()
+    record.mlflow_run_id = publish(record, tracking)
+    record.save()
+    return {
+        "folder": str(folder),
+        "mlflow": f"experiment {tracking.experiment}, run {record.mlflow_run_id}",
+        "open": ui_command(tracking.uri),
+    }

@@ -1,0 +1,125 @@
+"""New rows as a model takes them: cleaned and typed as in training, and what the contract refuses.
+
+The training rows went through the same steps in `data.dataset`; here nothing stops at a wrong cell,
+since one bad row must not cost the others their prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from student_perf.data.cleaning import clean_features
+from student_perf.data.contract import (
+    ColumnContract,
+    Contract,
+    Problem,
+    Violation,
+    find_violations,
+)
+from student_perf.errors import DataError, suggest
+
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+_LARGEST = 2.0**53  # beyond, a float64 does not hold every whole number
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A cell that breaks the contract; `row` counts from 0 in the table it was found in."""
+
+    row: int
+    column: str
+    value: str
+    problem: Problem
+    rule: str
+
+    def __str__(self) -> str:
+        value = "a missing value" if self.problem == "missing value" else f"'{self.value}'"
+        return f"{self.column}: {value} {self.rule}"
+
+
+def prepare_features(
+    raw: pd.DataFrame, contract: Contract
+) -> tuple[pd.DataFrame, dict[int, Refusal]]:
+    """The contract's columns of raw rows, float64 or text, rows numbered from 0; and for each row
+    that breaks the contract the first cell that does, in column order; an unknown category is
+    named only where nothing else is wrong.
+
+    Text in a column of numbers becomes missing there. A range counts where it was declared, not
+    where it only is what the training rows spanned. Raises DataError where a column is missing.
+    """
+    _check_columns(raw, contract)
+    table = raw[list(contract.columns)].reset_index(drop=True)
+    numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
+    # As in the training file, a column of numbers is one before it is cleaned.
+    ready = {name: _numbers(table[name], contract.columns[name]) for name in numeric}
+    parsed = {name: numbers for name, (numbers, wrong) in ready.items() if not wrong.any()}
+    declared = {
+        name: rules.categories
+        for name, rules in contract.columns.items()
+        if name in contract.declared and rules.categories is not None
+    }
+    table = clean_features(table.assign(**parsed), contract.clean, declared)
+    features, refused = {}, []
+    for name, rules in contract.columns.items():
+        if rules.kind == "numeric":
+            features[name], wrong = _numbers(table[name], rules)
+            rows = np.flatnonzero(wrong).tolist()
+            words = ("is not a number", str(table[name].iloc[rows[0]]) if rows else "")
+            refused.append(Violation(name, *words, len(rows), rows, "not a number"))
+        else:
+            features[name] = table[name].astype("str").where(table[name].notna())
+    typed = pd.DataFrame(features)
+    refused += find_violations(typed, _without_observed_ranges(contract), most_rows=None)
+    return typed, _first_refusals(refused, table, contract)
+
+
+def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:
+    columns = [str(name) for name in raw.columns]
+    lacking = [name for name in contract.columns if name not in columns]
+    if lacking:
+        more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+        raise DataError(
+            f"column '{lacking[0]}'{more}: the model needs it and the input lacks it; "
+            f"{suggest(lacking[0], columns)} (a CSV with another separator: --separator ';')"
+        )
+
+
+def _numbers(column: pd.Series, rules: ColumnContract) -> tuple[pd.Series, pd.Series]:
+    """A column as float64, and which of its cells hold something that is no finite number."""
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    if rules.lowest is not None and (rules.lowest, rules.highest) in ((0, 1), (0, 0), (1, 1)):
+        # Read from a file of true and false, such a column holds 1 and 0.
+        words = column.astype("str").str.casefold().map(_BOOLEANS)
+        numbers = numbers.fillna(words)
+    numbers = numbers.where(numbers.abs() <= _LARGEST)
+    return numbers, numbers.isna() & column.notna()
+
+
+def _without_observed_ranges(contract: Contract) -> Contract:
+    columns = {
+        name: rules if name in contract.declared else replace(rules, lowest=None, highest=None)
+        for name, rules in contract.columns.items()
+    }
+    return replace(contract, columns=columns)
+
+
+def _first_refusals(
+    found: list[Violation], table: pd.DataFrame, contract: Contract
+) -> dict[int, Refusal]:
+    """One for each row; text among numbers comes before the gap that it leaves."""
+    order = list(contract.columns)
+    ranked = sorted(
+        found, key=lambda one: (one.problem == "unknown category", order.index(one.column))
+    )
+    first: dict[int, Refusal] = {}
+    for violation in ranked:
+        cells = table[violation.column].iloc[violation.rows].astype("str").tolist()
+        for row, value in zip(violation.rows, cells, strict=True):
+            if row not in first:
+                first[row] = Refusal(
+                    row, violation.column, str(value), violation.problem, violation.rule
+                )
+    return dict(sorted(first.items()))

@@ -1,0 +1,31 @@
+import pandas as pd
+import pytest
+
+from student_perf import cli
+
+
+@pytest.mark.parametrize(("choice", "code"), [("refuse", 4), ("flag", 0)])
+def test_the_exit_code_tells_whether_rows_were_refused(
+    kept_run,
+    grades,
+    tmp_path,
+    capsys,
+    choice,
+    code,
+):
+    table = pd.read_csv(grades)
+    table.loc[[3, 7], "school"] = "east"
+    table.to_csv(tmp_path / "in.csv", index=False)
+    out = tmp_path / "out.csv"
+    arguments = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(out)]
+    assert cli.main([*arguments, "--on-unknown", choice]) == code
+    words = capsys.readouterr().out
+    assert words.startswith("120 rows, ")
+    assert "(unknown category 2)" in words
+    assert pd.read_csv(out)["prediction"].isna().sum() == (2 if code else 0)
+
+
+def test_no_model_is_one_line(grades, tmp_path, capsys):
+    assert cli.main(["predict", "nothing", str(grades), str(tmp_path / "out.csv")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nothing: is no run folder" in line
