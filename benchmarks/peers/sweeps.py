@@ -16,7 +16,8 @@ _STORE = "mlflow.db"
 # The runs of trials; (d) has one more for the study.
 _TRIALS = (
     "SELECT start_time / 1000.0, end_time / 1000.0 FROM runs WHERE start_time >= ? "
-    "AND status = 'FINISHED' AND run_uuid IN (SELECT run_uuid FROM params WHERE key = 'model._target_')"
+    "AND status = 'FINISHED' AND run_uuid IN "
+    "(SELECT run_uuid FROM params WHERE key = 'model._target_')"
 )
 
 _LAST_SCORES = (
