@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/sweep_scale.py [--trials 100 1000 5000] [--samplers random tpe]
         [--profile FILE]
 
-Each line is a sweep of its own on econmath, one worker, tracked: naive Bayes on one split, with its
+Each line is a sweep of its own on econmath, one worker, tracked: a stump, with its
 one parameter drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in
 milliseconds of the first and last 100 trials, from the end of one trial to the end of the next;
 `after s` is what follows the last trial: winner, report, the rest of publishing. `--profile`
@@ -92,9 +92,9 @@ def sweep(sampler: str, n_trials: int, profile: Path | None) -> list[tuple[float
         measuring = ["-m", "cProfile", "-o", str(profile)] if profile else []
         command = [sys.executable, *measuring, __file__, "--timed", str(file), "-m"]
         options = [
-            "model=naive_bayes",
-            "split=holdout",
-            "model.classifier.var_smoothing=tag(log,interval(1e-12,1))",
+            "model=tree",
+            "model.max_depth=1",
+            "model.ccp_alpha=interval(0,0.1)",
             f"hydra.sweeper.sampler={sampler}",
             f"hydra.sweeper.n_trials={n_trials}",
         ]
@@ -138,7 +138,8 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
     parser.add_argument("--profile", type=Path)
     chosen = parser.parse_args()
-    print(f"{os.cpu_count()} cores; ms a trial{'first 100':>18}{'last 100':>17}")
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f}; ms a trial{'first 100':>18}{'last 100':>17}")
     print(
         f"{'sampler':<8}{'trials':>7}{'sampler':>9}{'other':>8}{'sampler':>9}{'other':>8}"
         f"{'share':>8}{'trials s':>9}{'after s':>9}"
