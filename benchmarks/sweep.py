@@ -216,7 +216,9 @@ def main() -> None:
         make_workspace(used)
         made = [] if chosen.only else [python_of(p, chosen.peers_env.absolute()) for p in PACKAGES]
         peers = [Peer(*each, data) for each in zip(PACKAGES, made, strict=False)]
-        print(f"{chosen.trials} trials, medians of {chosen.repeats}, {os.cpu_count()} cores")
+        load = os.getloadavg()[0]  # (a) leaves threads to the libraries, so a busy machine slows it
+        repeats = f"medians of {chosen.repeats}"
+        print(f"{chosen.trials} trials, {repeats}, {os.cpu_count()} cores, load {load:.1f}")
         heads = "".join(f"{name:>8}{'x':>6}" for name in COLUMNS)
         print(f"{'':<38}{heads}")
         for model in chosen.models:

@@ -3,11 +3,11 @@
     .venv/bin/python benchmarks/sweep_scale.py [--trials 100 1000 5000] [--samplers random tpe]
         [--profile FILE]
 
-Each line is a sweep of its own on econmath, one worker, tracked: a stump, with its
-one parameter drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in
-milliseconds of the first and last 100 trials, from the end of one trial to the end of the next;
-`after s` is what follows the last trial: winner, report, the rest of publishing. `--profile`
-writes cProfile's figures of the last sweep's main process.
+Each line is a sweep of its own on econmath, one worker, tracked: a stump in 5 folds, one parameter
+drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in milliseconds of
+the first and last 100 trials, from the end of one trial to the end of the next, `share` is the
+sampler's over all trials; `after s` is what follows the last trial: winner, report, the rest of
+publishing. `--profile` writes cProfile's figures of the last sweep's main process.
 """
 
 from __future__ import annotations
