@@ -61,7 +61,8 @@ class Stopwatch:
         @functools.wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
             result = timed(*args, **kwargs)
-            self.trials.append((time.time(), self.inside))
+            if not self._depth:  # TPE ends its random sampler's trial too
+                self.trials.append((time.time(), self.inside))
             return result
 
         return call
