@@ -1,13 +1,21 @@
-"""100 trials of 5-fold cross-validation on econmath: a bare Optuna loop beside our tracked sweep.
+"""100 trials of 5-fold cross-validation on econmath: a bare Optuna loop, our tracked sweep, peers.
 
-    .venv/bin/python benchmarks/sweep.py [--trials 100] [--repeats 3]
+    .venv/bin/python benchmarks/sweep.py [--trials 100] [--repeats 3] [--peers-env FOLDER]
+        [--models xgb logreg] [--only ours]
 
-(a) is what people write without a framework: Optuna in one process, `cross_validate` with the same
-metrics as scorers, nothing tracked. (b) is `-m` with one and two workers, every trial on disk and
-in MLflow on sqlite. Each side runs in a process of its own, alternating. `ms a trial` is the time
-from the first trial's start to the last one's end over the number of trials; `whole s` includes
-imports, plan, the winner with its test rows, and the end of publishing; `CPU s` is that of the
-trials for (a), of all processes from start to end for (b).
+(a) is what people write without a framework: Optuna, `cross_validate` with the same metrics as
+scorers, nothing tracked, in one process or in two that share a journal. (b) is `-m` with one and
+two workers, every trial on disk and in MLflow on sqlite. (c) is Hydra 1.4 with its Optuna sweeper,
+(d) hydra-optuna-mlflow-sweeper, both running peers/app.py with MLflow on sqlite, in environments
+that are made in FOLDER. All draw from one space and score one set of rows, folds and metrics; that
+they give the same score for a model's defaults is checked first. MLflow's database exists before
+each run, as wherever it has been used: two workers of (c) that make it at the same time fail.
+
+Each side runs in processes of its own, alternating; medians. `wall` and `CPU` are milliseconds a
+trial from the first trial's start to the last one's end, CPU of all processes; `first` is the
+seconds from the command to the first finished trial; `whole` and `all CPU` are seconds of the whole
+command with imports, plan, winner (ours only) and the end of publishing. Every ratio, `x`, is to
+(a) with as many workers.
 """
 
 from __future__ import annotations
@@ -15,15 +23,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from evaluate import CLASS_SCORERS
+from peers.environments import PACKAGES, python_of
+from peers.sweeps import Peer
+from processes import Measured, run_measured
 
 SPACES = {
     "xgb": {
@@ -34,10 +46,14 @@ SPACES = {
     },
     "logreg": {"model.C": "tag(log,interval(0.001,100))"},
 }
+COLUMNS = ("wall", "CPU", "first", "whole", "all CPU")
+Row = dict[str, float]
+Side = Callable[[], Row]
+Times = list[tuple[float, float]]  # start and end of each finished trial, seconds since the epoch
 
 
-def bare(model: str, n_trials: int) -> None:
-    """The usual loop; prints the seconds of its trials."""
+def bare(model: str, n_trials: int, journal: str | None) -> None:
+    """The usual loop; prints start and end of its trials. A journal is shared with others."""
     import optuna
     from evaluate import prepared
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -51,50 +67,131 @@ def bare(model: str, n_trials: int) -> None:
     parser = OverridesParser.create()
     space = [parse_parameter(parser.parse_override(f"{k}={v}")) for k, v in SPACES[model].items()]
     folds = [(fold.train, fold.validation) for fold in case.split.folds]
+    mine = []
 
     def objective(trial: optuna.Trial) -> float:
+        mine.append(trial.number)
         values = {p.key.removeprefix("model."): p.suggest(trial) for p in space}
         pipeline = clone(case.pipeline).set_params(**{f"model__{k}": v for k, v in values.items()})
         features, target = case.dataset.features, case.dataset.target
         scored = cross_validate(pipeline, features, target, cv=folds, scoring=CLASS_SCORERS)
         return float(scored["test_accuracy"].mean())
 
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
-    started, cpu = time.perf_counter(), time.process_time()
-    study.optimize(objective, n_trials=n_trials)
-    wall = time.perf_counter() - started
-    print(json.dumps({"wall": wall, "cpu": time.process_time() - cpu}))
+    storage = None
+    if journal:
+        backend = optuna.storages.journal.JournalFileBackend(journal)
+        storage = optuna.storages.JournalStorage(backend)
+    study = optuna.create_study(
+        study_name="bare",
+        storage=storage,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=os.getpid() if journal else 0),
+        load_if_exists=True,
+    )
+    full = optuna.study.MaxTrialsCallback(n_trials)
+    study.optimize(objective, callbacks=[full])
+    trials = [study.trials[number] for number in mine]
+    print(
+        json.dumps(
+            [(t.datetime_start.timestamp(), t.datetime_complete.timestamp()) for t in trials]
+        )
+    )
 
 
-def ours(model: str, n_trials: int, n_jobs: int) -> dict[str, float]:
-    """One tracked sweep; seconds of its trials from their records."""
+def run_bare(model: str, n_trials: int, n_jobs: int) -> Row:
+    """One bare study in `n_jobs` fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"STUDENT_PERF_WORKSPACE": folder}
+        command = [sys.executable, __file__, "--bare", model, "--trials", str(n_trials)]
+        if n_jobs > 1:
+            command += ["--journal", f"{folder}/journal.log"]
+        measured = run_measured([command] * n_jobs, dict(os.environ))
+    lines = [line for line in measured.output.splitlines() if line.startswith("[[")]
+    return figures([(a, b) for line in lines for a, b in json.loads(line)], measured)
+
+
+def run_ours(model: str, n_trials: int, n_jobs: int, used: Path) -> Row:
+    """One tracked sweep in a copy of a workspace that has been used before."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(used, folder, dirs_exist_ok=True)
         space = [f"{key}={value}" for key, value in SPACES[model].items()]
         options = [f"hydra.sweeper.n_trials={n_trials}", f"hydra.sweeper.n_jobs={n_jobs}"]
         command = [sys.executable, "-m", "student_perf.train", "-m", f"model={model}"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.perf_counter()
-        subprocess.run(
-            [*command, *space, *options], env=environment, check=True, stdout=subprocess.DEVNULL
-        )
-        whole = time.perf_counter() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        environment = os.environ | {"STUDENT_PERF_WORKSPACE": folder}
+        measured = run_measured([[*command, *space, *options]], environment)
         files = Path(folder).glob("multirun/*/[0-9]*/record.json")
         records = [json.loads(file.read_text()) for file in files]
     assert len(records) == n_trials
-    wall = max(r["ended"] for r in records) - min(r["started"] for r in records)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall": wall, "cpu": cpu, "whole": whole}
+    return figures([(r["started"], r["ended"]) for r in records], measured)
 
 
-def run_bare(model: str, n_trials: int) -> dict[str, float]:
-    """One bare loop in a fresh process."""
-    command = [sys.executable, __file__, "--bare", model, "--trials", str(n_trials)]
-    started = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result | {"whole": time.perf_counter() - started}
+def run_peer(peer: Peer, model: str, n_trials: int, n_jobs: int) -> Row:
+    """One sweep of a peer."""
+    space = [f"{key}={value}" for key, value in SPACES[model].items()]
+    trials, measured = peer.sweep([f"model={model}", *space], n_trials, n_jobs)
+    return figures(trials, measured)
+
+
+def figures(trials: Times, measured: Measured) -> Row:
+    """What the table shows of one run."""
+    first, last = min(start for start, _ in trials), max(end for _, end in trials)
+    return {
+        "wall": 1000 * (last - first) / len(trials),
+        "CPU": 1000 * measured.cpu_between(first, last) / len(trials),
+        "first": min(end for _, end in trials) - measured.started,
+        "whole": measured.ended - measured.started,
+        "all CPU": measured.cpu,
+    }
+
+
+def write_data(folder: Path) -> None:
+    """Rows and folds for the peers, as ours has them."""
+    from evaluate import prepared
+
+    case = prepared("logreg", [])
+    case.dataset.features.to_parquet(folder / "features.parquet")
+    arrays = {"target": case.dataset.target, "n_folds": len(case.split.folds)}
+    for number, fold in enumerate(case.split.folds):
+        arrays |= {f"train_{number}": fold.train, f"validation_{number}": fold.validation}
+    np.savez(folder / "rows.npz", **arrays)
+
+
+def check_same_work(peer: Peer, model: str) -> None:
+    """Raise AssertionError where the app does not score a model's defaults as ours does."""
+    from evaluate import prepared, theirs
+
+    found = peer.scores(model)
+    case = prepared(model, [])
+    for name, scores in theirs(case.pipeline, case, train_scores=False).items():
+        np.testing.assert_allclose(found[name], scores.mean(), rtol=1e-9, err_msg=name)
+
+
+def make_workspace(folder: Path) -> None:
+    """A workspace with a store that holds one run."""
+    command = [sys.executable, "-m", "student_perf.train", "model=dummy"]
+    run_measured([command], os.environ | {"STUDENT_PERF_WORKSPACE": str(folder)})
+
+
+def sides(model: str, n_trials: int, used: Path, peers: list[Peer]) -> dict[str, Side]:
+    """What is compared: name -> one run of it. `used` is a workspace with a store."""
+    found: dict[str, Side] = {}
+    for n_jobs, suffix in ((1, "1 worker"), (2, "2 workers")):
+        found[f"(a) bare, {suffix}"] = partial(run_bare, model, n_trials, n_jobs)
+        found[f"(b) ours, {suffix}"] = partial(run_ours, model, n_trials, n_jobs, used)
+        for letter, peer in zip("cd", peers, strict=False):
+            name = f"({letter}) {peer.name}, {suffix}"
+            found[name] = partial(run_peer, peer, model, n_trials, n_jobs)
+    return found
+
+
+def show(model: str, runs: dict[str, list[Row]]) -> None:
+    """Lines of one model, with ratios to the bare loop on as many workers."""
+    base: Row = {}
+    for name, rows in runs.items():
+        row = {key: statistics.median(r[key] for r in rows) for key in COLUMNS}
+        base = row if name.startswith("(a)") else base
+        digits = {"wall": 0, "CPU": 0}
+        cells = [f"{row[k]:>8.{digits.get(k, 1)}f}{row[k] / base[k]:>6.2f}" for k in COLUMNS]
+        print(f"{model:<7}{name:<31}{''.join(cells)}", flush=True)
 
 
 def main() -> None:
@@ -102,41 +199,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--bare")
+    parser.add_argument("--models", nargs="+", choices=SPACES, default=list(SPACES))
+    parser.add_argument("--only", choices=["ours"], help="without the peers")
+    default = Path(tempfile.gettempdir()) / "student_perf_peers"
+    parser.add_argument("--peers-env", type=Path, default=default)
+    parser.add_argument("--bare", help=argparse.SUPPRESS)
+    parser.add_argument("--journal", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.bare:
-        bare(chosen.bare, chosen.trials)
+        bare(chosen.bare, chosen.trials, chosen.journal)
         return
-    n = chosen.trials
-    print(f"{n} trials, medians of {chosen.repeats}, {os.cpu_count()} cores")
-    print(f"{'':<26}{'ms a trial':>11}{'ratio':>7}{'whole s':>9}{'ratio':>7}{'CPU s':>8}")
-    for model in SPACES:
-        sides = {
-            "(a) bare, untracked": lambda m=model: run_bare(m, n),
-            "(b) ours, 1 worker": lambda m=model: ours(m, n, 1),
-            "(b) ours, 2 workers": lambda m=model: ours(m, n, 2),
-        }
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-        for _ in range(chosen.repeats):
-            for name, run in sides.items():
-                runs[name].append(run())
-        show(model, runs, n)
-
-
-def show(model: str, runs: dict[str, list[dict[str, float]]], n_trials: int) -> None:
-    """Lines of one model, with ratios to the bare loop."""
-    medians = {
-        name: {key: statistics.median(r[key] for r in rs) for key in rs[0]}
-        for name, rs in runs.items()
-    }
-    base = next(iter(medians.values()))
-    for name, row in medians.items():
-        print(
-            f"{model + ' ' + name:<26}{1000 * row['wall'] / n_trials:>11.0f}"
-            f"{row['wall'] / base['wall']:>7.2f}{row['whole']:>9.1f}"
-            f"{row['whole'] / base['whole']:>7.2f}{row['cpu']:>8.1f}",
-            flush=True,
-        )
+    with tempfile.TemporaryDirectory() as name:
+        data, used = Path(name) / "data", Path(name) / "used"
+        data.mkdir()
+        write_data(data)
+        make_workspace(used)
+        made = [] if chosen.only else [python_of(p, chosen.peers_env.absolute()) for p in PACKAGES]
+        peers = [Peer(*each, data) for each in zip(PACKAGES, made, strict=False)]
+        load = os.getloadavg()[0]  # (a) leaves threads to the libraries, so a busy machine slows it
+        repeats = f"medians of {chosen.repeats}"
+        print(f"{chosen.trials} trials, {repeats}, {os.cpu_count()} cores, load {load:.1f}")
+        heads = "".join(f"{name:>8}{'x':>6}" for name in COLUMNS)
+        print(f"{'':<38}{heads}")
+        for model in chosen.models:
+            for peer in peers:
+                check_same_work(peer, model)
+            compared = sides(model, chosen.trials, used, peers)
+            runs: dict[str, list[Row]] = {name: [] for name in compared}
+            for _ in range(chosen.repeats):
+                for name, run in compared.items():
+                    runs[name].append(run())
+            show(model, runs)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Other Hydra sweepers, run on the same work."""

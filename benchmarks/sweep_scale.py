@@ -1,0 +1,154 @@
+"""Cost of a trial in long sweeps: what surrounds a trivial objective at 100, 1,000, 5,000 trials.
+
+    .venv/bin/python benchmarks/sweep_scale.py [--trials 100 1000 5000] [--samplers random tpe]
+        [--profile FILE]
+
+Each line is a sweep of its own on econmath, one worker, tracked: a stump in 5 folds, one parameter
+drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in milliseconds of
+the first and last 100 trials, from the end of one trial to the end of the next, `share` is the
+sampler's over all trials; `after s` is what follows the last trial: winner, report, the rest of
+publishing. `--profile` writes cProfile's figures of the last sweep's main process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_SAMPLING = ("infer_relative_search_space", "sample_relative", "sample_independent", "before_trial")
+_ENDS = 100
+
+
+class Stopwatch:
+    """Seconds in the sampler so far, noted with the time at the end of each trial."""
+
+    def __init__(self) -> None:
+        self.inside = 0.0
+        self.trials: list[tuple[float, float]] = []
+        self._depth = 0
+
+    def timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method, adding its time; calls inside of calls count once."""
+
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._depth += 1
+            started = time.perf_counter()
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.inside += time.perf_counter() - started
+
+        return call
+
+    def noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """`after_trial`, which ends a trial."""
+        timed = self.timed(method)
+
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = timed(*args, **kwargs)
+            if not self._depth:  # TPE ends its random sampler's trial too
+                self.trials.append((time.time(), self.inside))
+            return result
+
+        return call
+
+
+def run_timed(file: Path, arguments: list[str]) -> None:
+    """A sweep in this process; leaves the stopwatch's figures in `file`."""
+    from optuna.samplers import RandomSampler, TPESampler
+
+    from student_perf import train
+
+    watch = Stopwatch()
+    for sampler in (RandomSampler, TPESampler):
+        for name in _SAMPLING:
+            setattr(sampler, name, watch.timed(getattr(sampler, name)))
+        sampler.after_trial = watch.noting(sampler.after_trial)
+    sys.argv = ["train.py", *arguments]
+    train.main()
+    file.write_text(json.dumps(watch.trials))
+
+
+def sweep(sampler: str, n_trials: int, profile: Path | None) -> list[tuple[float, float, float]]:
+    """Time of end, seconds in the sampler, and other seconds of each trial but the first; one more
+    entry for the end of the command.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "times.json"
+        measuring = ["-m", "cProfile", "-o", str(profile)] if profile else []
+        command = [sys.executable, *measuring, __file__, "--timed", str(file), "-m"]
+        options = [
+            "model=tree",
+            "model.max_depth=1",
+            "model.ccp_alpha=interval(0,0.1)",
+            f"hydra.sweeper.sampler={sampler}",
+            f"hydra.sweeper.n_trials={n_trials}",
+        ]
+        subprocess.run(
+            [*command, *options],
+            env=os.environ | {"STUDENT_PERF_WORKSPACE": folder},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        ended = time.time()
+        found = json.loads(file.read_text())
+    assert len(found) == n_trials
+    pairs = itertools.pairwise(found)
+    trials = [(t1, s1 - s0, t1 - t0 - (s1 - s0)) for (t0, s0), (t1, s1) in pairs]
+    return [*trials, (ended, 0.0, 0.0)]
+
+
+def show(sampler: str, trials: list[tuple[float, float, float]]) -> None:
+    """One line of the table."""
+    *trials, (ended, _, _) = trials
+    cells = []
+    for part in (trials[:_ENDS], trials[-_ENDS:]):
+        inside, other = (1000 * statistics.median(t[i] for t in part) for i in (1, 2))
+        cells.append(f"{inside:>9.1f}{other:>8.1f}")
+    took = sum(inside + other for _, inside, other in trials)
+    share = sum(inside for _, inside, _ in trials) / took
+    print(
+        f"{sampler:<8}{len(trials) + 1:>7}{''.join(cells)}{share:>8.0%}{took:>9.1f}"
+        f"{ended - trials[-1][0]:>9.1f}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    if sys.argv[1:2] == ["--timed"]:
+        run_timed(Path(sys.argv[2]), sys.argv[3:])
+        return
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000])
+    parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
+    parser.add_argument("--profile", type=Path)
+    chosen = parser.parse_args()
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f}; ms a trial{'first 100':>18}{'last 100':>17}")
+    print(
+        f"{'sampler':<8}{'trials':>7}{'sampler':>9}{'other':>8}{'sampler':>9}{'other':>8}"
+        f"{'share':>8}{'trials s':>9}{'after s':>9}"
+    )
+    for sampler in chosen.samplers:
+        for n_trials in chosen.trials:
+            show(sampler, sweep(sampler, n_trials, chosen.profile))
+
+
+if __name__ == "__main__":
+    main()
