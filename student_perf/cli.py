@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from student_perf.commands import report, sync, ui
+from student_perf.commands import report, reproduce, sync, ui
 from student_perf.errors import StudentPerfError
 from student_perf.terminal import print_error
 
@@ -25,6 +25,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "report": report,
+    "reproduce": reproduce,
     "sync": sync,
     "ui": ui,
 }

@@ -321,6 +321,11 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
     )
 
 
+def validate_plain(composed: Mapping[str, Any]) -> ExperimentConfig:
+    """Typed form of a config that stands in a file, for example that of a finished run."""
+    return validate(OmegaConf.create(dict(composed)))
+
+
 def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted path and value of every leaf; a list counts as one leaf."""
     for key, value in node.items():

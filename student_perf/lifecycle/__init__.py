@@ -1,0 +1,1 @@
+"""After training: reproduce, predict, watch."""
