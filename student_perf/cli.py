@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from student_perf.commands import report, reproduce, sync, ui
+from student_perf.commands import evidence, export, report, reproduce, sync, ui, verify, why
 from student_perf.errors import StudentPerfError
 from student_perf.terminal import print_error
 
@@ -24,10 +24,14 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
+    "evidence": evidence,
+    "export": export,
     "report": report,
     "reproduce": reproduce,
     "sync": sync,
     "ui": ui,
+    "verify": verify,
+    "why": why,
 }
 
 

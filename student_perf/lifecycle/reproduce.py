@@ -125,7 +125,7 @@ def config_hash(run: Recorded) -> str:
 
 def run_again(config: ExperimentConfig, kind: str, folder: Path) -> Figures:
     """Evaluate as the run of this kind was; leaves predictions and model in `folder`, returns the
-    figures. The test rows of a winner are scored without counting another look: the figure is known.
+    figures. The test rows of a winner are scored without counting a look: the figure is known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "trial":
