@@ -3,8 +3,7 @@
 python benchmarks/reproduce.py           # every model and a choice of datasets and splits: 31 runs
 python benchmarks/reproduce.py --last 5  # only the last five of them
 
-Each run is made by `python -m student_perf.train` and reproduced by another process, as a user
-would; the workspace is a fresh folder below the system's temporary one.
+The runs are made by one process and reproduced by another, in a fresh workspace.
 """
 
 from __future__ import annotations
@@ -17,14 +16,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
+
+from student_perf.config import register_resolvers, validate
+from student_perf.experiment import run_experiment
+from student_perf.lifecycle.recorded import opened
+from student_perf.lifecycle.reproduce import reproduce
+from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
+from student_perf.terminal import Terminal
+
 FEW_TREES = ["model.n_estimators=20"]
 RUNS: list[list[str]] = [
-    ["model=calibrated"],
+    ["model=calibrated", "split=holdout"],
     ["model=catboost", "model.iterations=30"],
     ["model=dummy"],
     ["model=elastic_net"],
     ["model=extra_trees", *FEW_TREES],
-    ["model=gp", "split.n_splits=3"],
+    ["model=gp", "split=holdout"],
     ["model=hist_gb"],
     ["model=knn"],
     ["model=lightgbm", *FEW_TREES],
@@ -35,8 +43,8 @@ RUNS: list[list[str]] = [
     ["model=ordinal_logit"],
     ["model=rf", *FEW_TREES],
     ["model=ridge"],
-    ["model=stacking", "split.n_splits=3"],
-    ["model=svm"],
+    ["model=stacking", "split=holdout"],
+    ["model=svm", "split.n_splits=3"],
     ["model=tree"],
     ["model=voting", "split.n_splits=3"],
     ["model=xgb"],
@@ -47,7 +55,7 @@ RUNS: list[list[str]] = [
     ["model=rf", "dataset=attend", *FEW_TREES, "split=holdout"],
     ["model=hist_gb", "dataset=gpa2", "split.n_splits=3"],
     ["model=tree", "dataset=gpa2", "split=repeated_kfold", "split.n_repeats=2"],
-    ["model=logreg", "dataset=synthetic", "seed=7"],
+    ["model=ridge", "dataset=synthetic", "seed=7"],
     ["model=lightgbm", "dataset=synthetic", *FEW_TREES, "split.random_state=3"],
     ["model=knn", "dataset=gpa2", "split.test_size=0.5", "seed=11"],
 ]
@@ -58,31 +66,39 @@ def main() -> int:
     """Exit code 0 if every verdict is `identical`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--last", type=int, default=len(RUNS))
-    chosen = RUNS[-parser.parse_args().last :]
-    n_identical = 0
+    parser.add_argument("--in-folder", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.in_folder is not None:
+        make_runs(RUNS[-chosen.last :], chosen.in_folder)
+        return 0
     with tempfile.TemporaryDirectory() as place:
-        for number, overrides in enumerate(chosen):
-            folder = Path(place) / "outputs" / "runs" / str(number)
-            started = time.perf_counter()
-            verdict = reproduced(overrides, folder, {**os.environ, "STUDENT_PERF_WORKSPACE": place})
-            n_identical += verdict == "identical"
-            seconds = time.perf_counter() - started
-            print(f"{verdict:<40} {seconds:5.1f} s  {' '.join(overrides)}", flush=True)
-    print(f"{n_identical} of {len(chosen)} identical")
-    return 0 if n_identical == len(chosen) else 1
+        os.environ[WORKSPACE_VARIABLE] = place
+        words = [sys.executable, __file__, "--last", str(chosen.last), "--in-folder", place]
+        subprocess.run(words, check=True)
+        return count_verdicts(RUNS[-chosen.last :], Path(place))
 
 
-def reproduced(overrides: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Train, reproduce; returns the verdict or the first error."""
-    train = ["-m", "student_perf.train", *QUICK, *overrides, f"hydra.run.dir={folder}"]
-    for words in (train, ["-m", "student_perf", "reproduce", str(folder)]):
-        done = subprocess.run(
-            [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
-        )
-        lines = (done.stdout if "Verdict: " in done.stdout else done.stderr).strip().splitlines()
-        if done.returncode != 0 and "Verdict: " not in done.stdout:
-            return lines[-1] if lines else f"exit code {done.returncode}"
-    return lines[-1].removeprefix("Verdict: ")
+def make_runs(runs: list[list[str]], place: Path) -> None:
+    """Run each below `place`, under its number."""
+    register_resolvers()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for number, overrides in enumerate(runs):
+            config = validate(compose("config", [*QUICK, *overrides]))
+            run_experiment(config, place / str(number), Terminal(quiet=True))
+
+
+def count_verdicts(runs: list[list[str]], place: Path) -> int:
+    """Reproduce each and print what came of it."""
+    n_identical = 0
+    for number, overrides in enumerate(runs):
+        started = time.perf_counter()
+        with opened(str(place / str(number)), "") as recorded:
+            verdict = reproduce(recorded, place / "again" / str(number)).sentence
+        n_identical += verdict == "identical"
+        seconds = time.perf_counter() - started
+        print(f"{verdict:<40} {seconds:5.1f} s  {' '.join(overrides)}", flush=True)
+    print(f"{n_identical} of {len(runs)} identical")
+    return 0 if n_identical == len(runs) else 1
 
 
 if __name__ == "__main__":
