@@ -47,11 +47,11 @@ def test_a_word_that_names_no_run_is_refused(word):
 
 def test_sweeps_and_unfinished_runs_have_no_result(recorded):
     sweep = recorded("multirun/s", "sweep")
-    with pytest.raises(ConfigError, match="is a sweep.*winner"), opened(str(sweep.folder), ""):
+    with pytest.raises(ConfigError, match=r"is a sweep.*winner"), opened(str(sweep.folder), ""):
         pass
     broken = recorded()
     broken.fail("DataError: no rows")
-    with pytest.raises(ConfigError, match="FAILED.*no rows"), opened(str(broken.folder), ""):
+    with pytest.raises(ConfigError, match=r"FAILED.*no rows"), opened(str(broken.folder), ""):
         pass
 
 

@@ -154,7 +154,7 @@ def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monk
     for number in (0, 1):
         verdict = reproduce(read(load_record(plan.folder / str(number))), tmp_path / str(number))
         assert verdict.sentence == "identical"
-        assert [one.what for one in verdict.comparisons][0] == "predictions"
+        assert verdict.comparisons[0].what == "predictions"
     monkeypatch.setattr("student_perf.sweep.run.Terminal", lambda: Terminal(quiet=True))
     winner = _run_winner(plan, open_study(plan), Console(quiet=True)).record
     looks = (workspace / LEDGER_FILE).read_text()

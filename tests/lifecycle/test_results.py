@@ -35,7 +35,9 @@ def written(path, probabilities, classes=("a", "b")):
 def test_predictions_are_compared_cell_by_cell(shift, sameness, tmp_path):
     probabilities = np.array([0.2, 0.7, 0.9])
     one = written(tmp_path / "a", probabilities)
-    found = compare_predictions(one, written(tmp_path / "b", probabilities + [0, shift, 0]))
+    found = compare_predictions(
+        one, written(tmp_path / "b", probabilities + np.array([0, shift, 0]))
+    )
     assert found.sameness is sameness
     if sameness is Sameness.DIFFERENT:
         assert "1 of proba_b" in found.words
