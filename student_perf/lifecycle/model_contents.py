@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ import numpy as np
 Leaf = str | bytes | np.ndarray
 
 _SCHEMA = "schema.json"
+# CatBoost writes a random number and the time of the fit into its models.
+_CATBOOST = b"CBM1"
+_OF_ONE_FIT = re.compile(
+    rb"[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}\0|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+)
 _LARGEST = 2 << 30  # bytes of one unpacked member
 
 
@@ -56,7 +62,7 @@ def _iter_leaves(node: Any, place: str, archive: zipfile.ZipFile) -> Iterator[tu
 
 def _member(content: bytes, name: str) -> Leaf:
     if not name.endswith(".npy"):
-        return content
+        return _OF_ONE_FIT.sub(b"", content) if content.startswith(_CATBOOST) else content
     array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
     return array
 

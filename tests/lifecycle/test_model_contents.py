@@ -40,3 +40,14 @@ def test_what_is_no_model_file_is_refused(tmp_path):
     path.write_bytes(b"no zip")
     with pytest.raises(ValueError, match="no skops file"):
         model_contents(path)
+
+
+def test_the_random_number_of_a_catboost_model_is_no_difference(tmp_path):
+    catboost = pytest.importorskip("catboost")
+    options = {"iterations": 3, "random_seed": 0, "verbose": False, "allow_writing_files": False}
+    one, two, other = (
+        model_contents(saved(catboost.CatBoostClassifier(**options | more), tmp_path / name))
+        for name, more in (("a", {}), ("b", {}), ("c", {"depth": 2}))
+    )
+    assert all(same_leaf(one[name], two[name]) for name in one)
+    assert not all(same_leaf(one[name], other[name]) for name in one)
