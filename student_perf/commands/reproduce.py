@@ -14,6 +14,7 @@ from student_perf.terminal import Terminal
 if TYPE_CHECKING:
     from student_perf.lifecycle.differences import Difference
     from student_perf.lifecycle.reproduce import Verdict
+    from student_perf.lifecycle.results import Comparison
 
 HELP = "run a recorded run again and say whether it gives the same, and if not, why"
 
@@ -61,13 +62,14 @@ def show(terminal: Terminal, verdict: Verdict) -> None:
             for part in verdict.differences
         }
     )
-    terminal.facts(
-        {
-            one.what: f"{one.sameness.name.lower().replace('_', ' ')}: {one.words}"
-            for one in verdict.comparisons
-        }
-    )
+    terminal.facts({one.what: f"{nearness(one)}: {one.words}" for one in verdict.comparisons})
     terminal.heading(f"Verdict: {verdict.sentence}")
+
+
+def nearness(one: Comparison) -> str:
+    """How near a result is; parts of a model have no tolerance, what it predicts decides."""
+    words = one.sameness.name.lower().replace("_", " ")
+    return "not byte for byte" if one.what == "model" and one.sameness else words
 
 
 def told(part: Difference, differs: str = "") -> str:

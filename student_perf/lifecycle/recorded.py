@@ -136,6 +136,9 @@ def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> Expe
         if "path" not in dataset:
             raise ConfigError(f"--data {data}: the run's dataset comes from no file; leave it out")
         dataset["path"] = data
+    if dataset.get("path") is not None and "content_sha256" in dataset:
+        # A changed file is to be read, so that its columns can be compared with the record's.
+        dataset["content_sha256"] = None
     config = validate_plain({**composed, "dataset": dataset})
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)

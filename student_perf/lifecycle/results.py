@@ -54,7 +54,7 @@ def compare_predictions(a: Path, b: Path) -> Comparison:
         largest = max(largest, float(difference.max(initial=0.0)))
     if wrong:
         cells = ", ".join(f"{n} of {name}" for name, n in wrong.items())
-        return Comparison(what, Sameness.DIFFERENT, f"of {first.num_rows} rows differ: {cells}")
+        return Comparison(what, Sameness.DIFFERENT, f"{first.num_rows} rows; cells: {cells}")
     if largest > 0:
         return Comparison(what, Sameness.WITHIN_TOLERANCE, f"differ by {largest:.2g} at most")
     return Comparison(what, Sameness.IDENTICAL, f"{first.num_rows} rows, equal to the last digit")

@@ -114,3 +114,5 @@ def test_data_elsewhere(grades, compose_config, workspace):
     elsewhere = compose_config("dataset=student_mat", "tracking=off").composed
     elsewhere["dataset"]["cache"] = "/home/other/data"
     assert rebuild_config(elsewhere).dataset.cache == str(workspace / "data")
+    assert rebuild_config(elsewhere).dataset.content_sha256 is not None
+    assert rebuild_config(elsewhere, str(grades)).dataset.content_sha256 is None
