@@ -14,7 +14,7 @@ import yaml
 
 from student_perf.components import ALLOWED_PREFIXES
 from student_perf.config import ExperimentConfig, iter_leaves, validate_plain
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, one_line
 from student_perf.models.build import build_estimator
 from student_perf.paths import workspace
 from student_perf.preprocess import build_steps
@@ -83,7 +83,12 @@ def _run_files(trials: bool = False) -> Iterator[Path]:
 def _on_disk(run: str) -> RunRecord | None:
     folder = Path(run)
     if (folder / RECORD_FILE).is_file():
-        return load_record(folder)
+        try:
+            return load_record(folder)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                f"{folder}: {RECORD_FILE} is no record ({one_line(error)})"
+            ) from error
     if not run.isalnum() or len(run) < _SHORTEST_ID or folder.is_dir():
         raise ConfigError(
             f"{run}: holds no {RECORD_FILE} and is no run id; name a run's folder, at least "
@@ -113,7 +118,10 @@ def _recorded(record: RunRecord) -> Recorded:
     file = record.folder / CONFIG_FILE
     if not file.is_file():
         raise ConfigError(f"{record.folder}: holds no {CONFIG_FILE}; the run cannot be rebuilt")
-    composed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        composed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
     if not isinstance(composed, dict):
         raise ConfigError(f"{file}: is no config; it must hold the keys of a composed one")
     return Recorded(record, composed)

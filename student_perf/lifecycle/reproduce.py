@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from student_perf.artifacts import PREDICTIONS_FILE, predictions_table
 from student_perf.config import ExperimentConfig, validate_plain
 from student_perf.data import Dataset, load_dataset
+from student_perf.errors import ConfigError, one_line
 from student_perf.evaluation import predict
 from student_perf.experiment import cv_metrics, run_experiment, useful_threads
 from student_perf.lifecycle.differences import (
@@ -115,7 +116,12 @@ def reproduce(
     if check_only:
         return Verdict(differences)
     figures = run_again(config, run.record.kind, folder)
-    return Verdict(differences, _compare(run, folder, figures))
+    try:
+        return Verdict(differences, _compare(run, folder, figures))
+    except (ValueError, TypeError) as error:  # pyarrow's errors are ValueErrors
+        raise ConfigError(
+            f"{run.folder}: its results cannot be read ({one_line(error)}); get the files again"
+        ) from error
 
 
 def config_hash(run: Recorded) -> str:

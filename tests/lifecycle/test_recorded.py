@@ -116,3 +116,13 @@ def test_data_elsewhere(grades, compose_config, workspace):
     assert rebuild_config(elsewhere).dataset.cache == str(workspace / "data")
     assert rebuild_config(elsewhere).dataset.content_sha256 is not None
     assert rebuild_config(elsewhere, str(grades)).dataset.content_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("record.json", '{"a": 1}'), ("record.json", "{"), ("config.yaml", "{a")]
+)
+def test_files_that_are_damaged_are_one_line(name, content, recorded):
+    record = recorded()
+    (record.folder / name).write_text(content)
+    with pytest.raises(ConfigError, match=name), opened(str(record.folder), ""):
+        pass

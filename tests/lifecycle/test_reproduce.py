@@ -171,3 +171,11 @@ def test_the_evaluator_of_trials_agrees_with_a_single_run(run, tmp_path, compose
     result = TrialEvaluator().evaluate(compose_config(*QUICK, "model=logreg"))
     recorded = record.metrics["fold_accuracy"]
     np.testing.assert_array_equal(result.fold_scores["accuracy"], recorded)
+
+
+@pytest.mark.parametrize("name", ["model.skops", "predictions.parquet"])
+def test_results_that_are_damaged_are_one_line(name, run, tmp_path):
+    record = run("model=dummy")
+    (record.folder / name).write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match="its results cannot be read"):
+        reproduce(read(record), tmp_path / "again")
