@@ -59,7 +59,11 @@ def write_inputs(
     files are in .hydra/), what cleaning did, and the contract of the features.
     """
     write_atomic(folder / CONFIG_FILE, _config_text(config))
-    lineage = {"raw_sha256": dataset.raw_sha256, "steps": [asdict(s) for s in dataset.lineage]}
+    lineage = {
+        "raw_sha256": dataset.raw_sha256,
+        "column_sha256": dataset.column_sha256,
+        "steps": [asdict(s) for s in dataset.lineage],
+    }
     write_atomic(folder / LINEAGE_FILE, to_json(lineage))
     write_atomic(folder / CONTRACT_FILE, contract.to_yaml())
 

@@ -6,7 +6,20 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
-from student_perf.commands import check, compare, drift, predict, report, sync, ui
+from student_perf.commands import (
+    check,
+    compare,
+    drift,
+    evidence,
+    export,
+    predict,
+    report,
+    reproduce,
+    sync,
+    ui,
+    verify,
+    why,
+)
 from student_perf.errors import StudentPerfError
 from student_perf.terminal import print_error
 
@@ -27,10 +40,15 @@ COMMANDS: dict[str, Command] = {
     "check": check,
     "compare": compare,
     "drift": drift,
+    "evidence": evidence,
+    "export": export,
     "predict": predict,
     "report": report,
+    "reproduce": reproduce,
     "sync": sync,
     "ui": ui,
+    "verify": verify,
+    "why": why,
 }
 
 

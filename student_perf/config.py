@@ -326,10 +326,16 @@ def validate(cfg: DictConfig) -> ExperimentConfig:
 
 
 def load_config(path: Path) -> ExperimentConfig:
-    """The valid config that a run has left in its `config.yaml`. Raises ConfigError."""
+    """The valid config in a file that a run has written. Raises ConfigError."""
     cfg = OmegaConf.load(path)
-    assert isinstance(cfg, DictConfig)
+    if not isinstance(cfg, DictConfig):
+        raise ConfigError(f"{path}: is no config; name the config.yaml of a run")
     return validate(cfg)
+
+
+def validate_plain(composed: Mapping[str, Any]) -> ExperimentConfig:
+    """Typed form of a config that stands in a file, for example that of a finished run."""
+    return validate(OmegaConf.create(dict(composed)))
 
 
 def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

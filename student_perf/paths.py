@@ -22,6 +22,11 @@ def workspace() -> Path:
     return Path(named).expanduser().resolve() if named else PROJECT_DIR
 
 
+def default_store() -> str:
+    """Tracking URI of commands: MLFLOW_TRACKING_URI, or the workspace's own sqlite store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace()}/mlflow.db"
+
+
 def sqlite_file(uri: str) -> Path:
     """Path of the database file that a sqlite URI names."""
     return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()

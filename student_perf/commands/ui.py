@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from student_perf.errors import ConfigError
-from student_perf.paths import workspace
+from student_perf.paths import default_store
 
 HELP = "open MLflow's page on this machine"
 
@@ -36,8 +35,3 @@ def run(chosen: argparse.Namespace) -> int:
     print(f"MLflow's page (Ctrl-C ends it): {page}", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
     return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(chosen.port)])
-
-
-def default_store() -> str:
-    """MLFLOW_TRACKING_URI, or the project's own sqlite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace()}/mlflow.db"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from student_perf.errors import ConfigError, suggest
-from student_perf.paths import sqlite_file, workspace
+from student_perf.paths import default_store, sqlite_file, workspace
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 from student_perf.tracking.run_search import Selection, read_runs
 
@@ -16,11 +15,6 @@ LATEST = "latest"
 STUDY_TAG = "student_perf.study_name"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _GROUP_TAGS = ("student_perf.data_sha256", "student_perf.split_sha256")
-
-
-def default_store() -> str:
-    """MLFLOW_TRACKING_URI, or the workspace's own sqlite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace()}/mlflow.db"
 
 
 def find_runs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,7 +30,8 @@ class Dataset:
     `features` holds float64 columns for numbers and `str` columns for categories, missing values as
     NaN; its index numbers the rows 0..n-1. `target` holds class codes 0..K-1 in the order of
     `classes` (int64), or the numbers to predict (float64, then `classes` is empty). `sha256` is the
-    hash of features and target, `raw_sha256` that of the file's bytes where there is a file.
+    hash of features and target, made of those in `column_sha256`; `raw_sha256` that of the file's
+    bytes where there is a file.
     `lineage` tells what reading and each cleaning step left; `dropped` keeps the columns of
     `dataset.drop`, by which rows may still be grouped; `ordered` says that the classes are grades.
     """
@@ -46,6 +48,7 @@ class Dataset:
     lineage: tuple[LineageStep, ...] = ()
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     ordered: bool = False
+    column_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -108,6 +111,7 @@ def _from_table(
             f"dataset.drop={config.drop}: leaves no feature column; keep at least one of "
             f"{', '.join(name for name in table.columns if name != config.target)}"
         )
+    chosen = {str(name): hashes[name] for name in (*features, config.target)}
     return Dataset(
         name=config.name,
         version=config.version,
@@ -116,11 +120,12 @@ def _from_table(
         features=features,
         target=target,
         classes=classes,
-        sha256=combine_columns({name: hashes[name] for name in (*features, config.target)}),
+        sha256=combine_columns(chosen),
         raw_sha256=raw_sha256.result(),
         lineage=lineage,
         dropped=table[config.drop],
         ordered=config.ordered,
+        column_sha256=chosen,
     )
 
 

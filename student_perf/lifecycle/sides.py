@@ -13,6 +13,7 @@ import pandas as pd
 from student_perf.config import (
     DatasetConfig,
     explain_composition_error,
+    load_config,
     register_resolvers,
     validate,
 )
@@ -23,7 +24,7 @@ from student_perf.data.files import ENDINGS, read_file
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.lifecycle.kept_model import default_tracking, is_run_id
 from student_perf.paths import CONF_DIR
-from student_perf.sweep.compose import compose_config, load_config
+from student_perf.sweep.compose import compose_config
 from student_perf.tracking.mlflow_store import download
 from student_perf.tracking.record import CONFIG_FILE
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -60,14 +59,6 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     with open_dict(cfg):
         cfg.pop("hydra", None)
     return cfg
-
-
-def load_config(path: Path) -> ExperimentConfig:
-    """The valid config in a file that a run has written. Raises ConfigError."""
-    cfg = OmegaConf.load(path)
-    if not isinstance(cfg, DictConfig):
-        raise ConfigError(f"{path}: is no config; name the config.yaml of a run")
-    return validate(cfg)
 
 
 def _check_key(cfg: DictConfig, key: str) -> None:

@@ -1,0 +1,36 @@
+"""`python -m student_perf export RUN [FILE.zip]`: everything of a run in one zip."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from student_perf.commands.reproduce import add_run
+from student_perf.paths import default_store
+from student_perf.terminal import Terminal
+
+HELP = "put everything of a run into one zip with checksums and a model card"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run, and where to."""
+    add_run(parser, "run")
+    parser.add_argument("file", nargs="?", help="default: the run's name, in this folder")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write the bundle and say how to check it."""
+    from student_perf.lifecycle.bundle import default_target, export_run
+    from student_perf.lifecycle.recorded import opened
+
+    with opened(chosen.run, chosen.store or default_store()) as recorded:
+        target = Path(chosen.file) if chosen.file else default_target(recorded)
+        digest = export_run(recorded, target)
+    Terminal().places(
+        {
+            "bundle": f"{target} ({target.stat().st_size / 1e6:.1f} MB)",
+            "manifest": f"SHA-256 {digest}",
+            "check": f"python -m student_perf verify {target}",
+        }
+    )
+    return 0

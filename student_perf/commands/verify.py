@@ -1,0 +1,35 @@
+"""`python -m student_perf verify FILE.zip`: is an exported bundle unchanged?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from student_perf.terminal import Terminal
+
+HELP = "check the checksums of an exported bundle"
+EXIT_CHANGED = 2
+_MOST_PROBLEMS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which bundle."""
+    parser.add_argument("file", help="a zip written by: python -m student_perf export")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what is wrong; exit code 0 for an unchanged bundle, 2 for any other."""
+    from student_perf.lifecycle.bundle import verify_bundle
+
+    problems, digest = verify_bundle(Path(chosen.file))
+    terminal = Terminal()
+    for problem in problems[:_MOST_PROBLEMS]:
+        terminal.console.print(f"  {problem}")
+    if len(problems) > _MOST_PROBLEMS:
+        terminal.console.print(f"  and {len(problems) - _MOST_PROBLEMS} more")
+    if problems:
+        terminal.heading(f"{chosen.file}: not as it was exported")
+        return EXIT_CHANGED
+    terminal.heading(f"{chosen.file}: unchanged")
+    terminal.places({"manifest": f"SHA-256 {digest}"})
+    return 0

@@ -1,0 +1,25 @@
+from student_perf import cli
+
+
+def test_the_latest_run_is_identical(dummy_run, capsys):
+    assert cli.main(["reproduce", "latest"]) == 0
+    out = capsys.readouterr().out
+    assert out.rstrip().endswith("Verdict: identical")
+    assert dummy_run.name in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_checks_alone_run_nothing_and_a_change_gives_2(dummy_run, capsys):
+    file = dummy_run.folder / "config.yaml"
+    file.write_text(file.read_text().replace("seed: 0", "seed: 5", 1))
+    assert cli.main(["reproduce", str(dummy_run.folder), "--check-only"]) == 2
+    out = capsys.readouterr().out
+    assert "seed: 0 in the record -> 5 in config.yaml" in out
+    assert "different because of the config" in out
+    assert "predictions" not in out
+
+
+def test_a_run_that_is_not_there_is_one_line(workspace, capsys):
+    assert cli.main(["reproduce", "0123abcd"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no such database" in line
