@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from student_perf.masking import masked
+
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Replace `path` by bytes or UTF-8 text in one step; a failure leaves no draft behind."""
+    """Replace `path` by bytes or UTF-8 text in one step; a failure leaves no draft behind.
+
+    Secrets in a text are masked.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        data = masked(content).encode("utf-8") if isinstance(content, str) else content
+        draft.write_bytes(data)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

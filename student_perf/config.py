@@ -29,6 +29,7 @@ from omegaconf.errors import (
 )
 
 from student_perf.errors import ConfigError, StudentPerfError, one_line, suggest
+from student_perf.masking import learn_secrets
 from student_perf.metric_names import (
     METRICS,
     TASKS,
@@ -215,11 +216,12 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Where the record of a run is published."""
+    """Where the record of a run is published, and whether it names machine and user."""
 
     enabled: bool
     uri: str
     experiment: str
+    host_and_user: bool = True
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,7 @@ def register_resolvers() -> None:
 def validate(cfg: DictConfig) -> ExperimentConfig:
     """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
     composed = _resolved(cfg)
+    learn_secrets(iter_leaves(composed))
     _check_keys(composed, _ROOT_KEYS, "")
     _check_seed(composed["seed"])
     dataset = _variant(composed, "dataset", "source", SOURCES)

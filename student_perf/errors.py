@@ -22,6 +22,10 @@ class TrackingError(StudentPerfError):
     """The tracking store cannot be reached or refuses what is sent."""
 
 
+class StoreUnreachableError(TrackingError):
+    """The tracking store does not answer now; what is recorded can be sent later."""
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Sentence that names the choice nearest to `word`, or all of them where none is near."""
     known = sorted(choices)

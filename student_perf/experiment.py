@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,15 +25,16 @@ from student_perf.artifacts import (
     write_test_predictions,
 )
 from student_perf.atomic import write_atomic
-from student_perf.config import ExperimentConfig, iter_leaves
+from student_perf.config import ExperimentConfig, TrackingConfig, iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.data.fingerprint import fingerprint_arrays
-from student_perf.errors import TrackingError, one_line
+from student_perf.errors import StoreUnreachableError, TrackingError, one_line
 from student_perf.evaluation import CVResult, cross_validate, predict
 from student_perf.guards import check_guards, label_noise_limit
 from student_perf.inspection.calibration import reliability
 from student_perf.inspection.findings import Inspector, group_lines, most_important
+from student_perf.masking import masked
 from student_perf.metrics import bootstrap_estimates
 from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -40,7 +44,7 @@ from student_perf.terminal import MetricRow, Terminal, ui_command
 from student_perf.tracking.golden import GOLDEN_FILE, make_golden_rows
 from student_perf.tracking.looks import count_look
 from student_perf.tracking.mlflow_store import check_store, publish
-from student_perf.tracking.provenance import current_provenance
+from student_perf.tracking.provenance import current_provenance, user_name, write_provenance
 from student_perf.tracking.record import RunRecord
 
 log = logging.getLogger(__name__)
@@ -85,12 +89,22 @@ class Prepared(PreparedData):
 def prepare(config: ExperimentConfig) -> Prepared:
     """Check store, model and data, and divide the rows. Raises StudentPerfError; fits nothing."""
     if config.tracking.enabled:
-        check_store(config.tracking)
+        check_tracking(config.tracking)
     # Before the data, which may take long to load.
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)
     data = prepare_data(config)
     return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
+
+
+def check_tracking(tracking: TrackingConfig) -> None:
+    """Raise TrackingError for a store that can never take a run; one that merely does not answer
+    gets it later.
+    """
+    try:
+        check_store(tracking)
+    except StoreUnreachableError as error:
+        log.warning("%s", error)
 
 
 def prepare_data(config: ExperimentConfig) -> PreparedData:
@@ -163,6 +177,8 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     record.save()
     write_inputs(folder, config, dataset, prepared.contract)
+    terminal.warnings(describe_provenance(config, folder))
+    clock = _Clock()
     inspector = Inspector(config, dataset, split)
     try:
         result, baseline = _evaluate(config, prepared, terminal, inspector)
@@ -176,6 +192,7 @@ def _run(
         terminal.metrics(rows, config.objective.metric, f"held-out rows, {len(split.folds)} folds")
         if kind == "final" and len(split.test):
             record.metrics |= _open_test_rows(config, prepared, model, folder, terminal)
+        record.metrics |= clock.costs()
         record.finish()
     except BaseException as error:
         _record_failure(config, record, dataset, error)
@@ -183,9 +200,42 @@ def _run(
     terminal.groups(group_lines(findings.subgroups))
     terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, config.objective.metric)
-    publish_run(config, record, dataset, model)
+    pending = publish_run(config, record, dataset, model)
     terminal.places(_places(config, record))
+    terminal.pending(pending, folder)
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
+
+
+def describe_provenance(config: ExperimentConfig, folder: Path) -> list[str]:
+    """Write where a run comes from; returns the warning for an environment that is not the locked
+    one.
+    """
+    seeds = {"seed": config.seed, "split.random_state": config.split.random_state}
+    differ = write_provenance(folder, seeds, config.tracking.host_and_user)
+    if not differ:
+        return []
+    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+    return [f"not the locked environment ({'; '.join(differ[:3])}{more}); run: make setup"]
+
+
+class _Clock:
+    """What a run costs from here on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def costs(self) -> dict[str, float | list[float]]:
+        """Seconds since the clock was made, and the process's highest memory in megabytes."""
+        costs: dict[str, float | list[float]] = {
+            "wall_seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": time.process_time() - self._cpu,
+        }
+        if sys.platform == "linux":  # elsewhere the unit is another, or there is no such module
+            import resource
+
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            costs["peak_memory_mb"] = peak / 1024
+        return costs
 
 
 def _open_test_rows(
@@ -270,8 +320,10 @@ def make_record(
         folder=folder,
         name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
         kind=kind,
-        params=params,
-        tags=_tags(config, dataset, data.split, kind),
+        params={key: masked(value) for key, value in params.items()},
+        tags={
+            key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
+        },
     )
 
 
@@ -280,6 +332,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
     provenance = current_provenance()
     ours = {
         "kind": kind,
+        "record_id": uuid.uuid4().hex,  # by which a run is found again in the store
         "seed": config.seed,
         "config_hash": config.sha256,
         "data_sha256": dataset.sha256,
@@ -290,6 +343,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         "version": provenance.version,
         "lock_sha256": provenance.lock_sha256,
     }
+    user = user_name() if config.tracking.host_and_user else None
     tags = {
         **config.tags,
         "model": config.model.get("name"),
@@ -297,6 +351,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         "dataset_version": dataset.version,
         "mlflow.source.name": "student_perf.train",
         "mlflow.source.type": "LOCAL",
+        "mlflow.user": user,
         "mlflow.source.git.commit": provenance.commit,
         "mlflow.source.git.branch": provenance.branch,
         "mlflow.source.git.dirty": provenance.dirty,
@@ -409,21 +464,27 @@ def _record_failure(
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
     if isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
-        try:
-            publish_run(config, record, dataset, None)
-        except TrackingError as also:
-            log.error("%s", also)
+        publish_run(config, record, dataset, None)
 
 
 def publish_run(
     config: ExperimentConfig, record: RunRecord, dataset: Dataset, model: BaseEstimator | None
-) -> None:
-    """Send a finished or failed record to the tracking store. Raises TrackingError."""
+) -> str | None:
+    """Send a finished or failed record to the tracking store; returns why that did not succeed.
+
+    Nothing is lost then: the record in its folder is complete and can be sent later.
+    """
     if not config.tracking.enabled:
-        return
+        return None
     log.info("publishing to %s", config.tracking.uri)
-    record.mlflow_run_id = publish(record, config.tracking, dataset, model)
+    try:
+        check_store(config.tracking)
+        record.mlflow_run_id = publish(record, config.tracking, dataset, model)
+    except TrackingError as error:
+        log.error("not published: %s", one_line(error))
+        return one_line(error)
     record.save()
+    return None
 
 
 def _places(config: ExperimentConfig, record: RunRecord) -> dict[str, str]:

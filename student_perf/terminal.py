@@ -22,6 +22,7 @@ from rich.text import Text
 
 from student_perf.config import ExperimentConfig
 from student_perf.errors import one_line
+from student_perf.masking import masked
 from student_perf.metric_names import METRICS
 from student_perf.paths import workspace
 
@@ -48,7 +49,7 @@ class GroupLine:
 
 def print_error(error: BaseException) -> None:
     """One line on standard error."""
-    print(f"student_perf: {one_line(error)}", file=sys.stderr)
+    print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
 
 
 class Terminal:
@@ -216,7 +217,14 @@ class Terminal:
         """Where things were written; never wrapped, so that they can be copied."""
         self.console.print()
         for name, text in places.items():
-            self.console.print(Text.assemble("  ", (f"{name:<9}", "dim"), text))
+            self.console.print(Text.assemble("  ", (f"{name:<9}", "dim"), masked(text)))
+
+    def pending(self, reason: str | None, folder: Path) -> None:
+        """Why a run is not in MLflow yet, and the command that sends it."""
+        if reason is None:
+            return
+        self.console.print(f"  Not in MLflow yet: {masked(reason)}")
+        self.console.print(f"  Send it with: {_python_command()} -m student_perf sync {folder}")
 
 
 def verdict(row: MetricRow, objective: str) -> str:

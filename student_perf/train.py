@@ -19,7 +19,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from student_perf.atomic import write_atomic
 from student_perf.config import explain_composition_error, register_resolvers, validate
+from student_perf.masking import masked
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
 
@@ -29,16 +31,25 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 def run(cfg: DictConfig) -> float:
     """Run a composed config in the folder Hydra made for it; returns the objective's mean."""
     config = validate(cfg)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    mask_files(folder)
     terminal = Terminal()
     terminal.title(config)
     from student_perf.experiment import run_experiment
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
         return run_experiment(config, folder, terminal).objective
     finally:
         logging.captureWarnings(False)
+
+
+def mask_files(folder: Path) -> None:
+    """Take the secrets out of what Hydra itself has written about the run."""
+    for path in (folder / ".hydra").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if masked(text) != text:
+            write_atomic(path, text)
 
 
 def main() -> int:

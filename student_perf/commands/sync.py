@@ -5,34 +5,39 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from student_perf.config import TrackingConfig
 from student_perf.errors import ConfigError
 from student_perf.paths import workspace
 from student_perf.tracking.record import RECORD_FILE, load_record
 
-HELP = "send what a sweep recorded and MLflow lacks"
+HELP = "send runs and sweeps that are on disk and not in MLflow"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which sweep."""
-    parser.add_argument("folder", nargs="?", help="a sweep's folder; default: all of them")
+    """Which runs."""
+    parser.add_argument("folder", nargs="?", help="folder of a run or a sweep; default: all")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Send the runs of one sweep, or of all, that are not in MLflow yet. Raises TrackingError."""
-    from student_perf.tracking.publisher import publish_sweep
+    """Send one run or sweep, or all that are pending. Raises TrackingError."""
+    from student_perf.lifecycle.pending import iter_recorded, send
 
-    folder = chosen.folder
-    if folder is not None and not (Path(folder) / RECORD_FILE).is_file():
-        raise ConfigError(f"{folder}: holds no {RECORD_FILE}; name the folder of a sweep")
-    found = [Path(folder)] if folder else sorted((workspace() / "multirun").glob("*"))
-    for one in found:
-        if not (one / RECORD_FILE).is_file():
-            continue
-        record = load_record(one)
-        params = record.params
-        if record.kind == "sweep" and params["tracking.enabled"] == "True":
-            uri, experiment = params["tracking.uri"], params["tracking.experiment"]
-            n_sent = publish_sweep(one, TrackingConfig(True, uri, experiment))
-            print(f"{one.name}: {n_sent} trials in {uri}")
+    if chosen.folder is None:
+        records = iter_recorded(workspace())
+    else:
+        folder = Path(chosen.folder).absolute()
+        if not (folder / RECORD_FILE).is_file():
+            raise ConfigError(
+                f"{chosen.folder}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
+            )
+        parts = [folder / "winner", *sorted(folder.glob("place_*"))]
+        found = [folder, *(part for part in parts if (part / RECORD_FILE).is_file())]
+        records = (load_record(one) for one in found)
+    n_sent = 0
+    for record in records:
+        line = send(record)
+        if line is not None:
+            n_sent += 1
+            print(line)
+    if n_sent == 0:
+        print("Nothing is pending.")
     return 0

@@ -19,13 +19,16 @@ from student_perf.data.contract import Contract, contract_from_yaml, find_violat
 from student_perf.data.dataset import Dataset
 from student_perf.lifecycle.recorded import Recorded
 from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
-from student_perf.tracking.provenance import collect_provenance, installed_packages
+from student_perf.tracking.provenance import (
+    DIFF_FILE,
+    PROVENANCE_FILE,
+    collect_provenance,
+    installed_packages,
+)
 from student_perf.tracking.record import CONTRACT_FILE
 
 Part = Literal["config", "data", "code", "environment"]
 
-DIFF_FILE = "uncommitted.diff"
-PROVENANCE_FILE = "provenance.json"
 PACKAGES_FILE = "pip_list.txt"
 LINEAGE_FILE = "lineage.json"
 _SOURCE = f"{PACKAGE_DIR.name}/"

@@ -27,6 +27,7 @@ from student_perf.artifacts import (
     read_output,
     write_inputs,
 )
+from student_perf.atomic import write_atomic
 from student_perf.config import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation import CVResult, result_of
@@ -34,7 +35,7 @@ from student_perf.experiment import PreparedData, cv_metrics, make_record, prepa
 from student_perf.metric_names import METRICS
 from student_perf.sweep.plan import SweepOptions, make_study_name
 from student_perf.sweep.run import logging_to
-from student_perf.terminal import format_number
+from student_perf.terminal import Terminal, format_number
 from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
@@ -96,11 +97,12 @@ def _conclude(
     inner = np.array([record.metrics[f"cv_{metric}_mean"] for record in records], dtype=float)
     record = _record(base, options, data, folder, winners, result, inner)
     write_inputs(folder, base, data.dataset, data.contract)
-    (folder / METRICS_FILE).write_text(to_json(_summary(base, result, inner)), encoding="utf-8")
+    write_atomic(folder / METRICS_FILE, to_json(_summary(base, result, inner)))
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / "train.log"):
-        publish_run(base, record, data.dataset, None)
+        pending = publish_run(base, record, data.dataset, None)
+    Terminal().pending(pending, folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)
     return folder
 

@@ -128,6 +128,8 @@ def check_options(options: SweepOptions) -> None:
             f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
             "leave it out"
         )
+    if options.custom_search_space:
+        load_function(options.custom_search_space)
     if not 0 <= options.max_failure_rate <= 1:
         raise ConfigError(
             f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: is a share of the trials; "
@@ -149,8 +151,6 @@ def make_plan(
     loaded, for workers to inherit.
     """
     check_options(options)
-    if options.custom_search_space:
-        load_function(options.custom_search_space)
     fixed, base = compose_base(arguments)
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
@@ -160,19 +160,15 @@ def make_plan(
     check_direction(options, base)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator = TrialEvaluator()
-    composer = TrialComposer(fixed, groups)
-    data = check_corners(space, composer, evaluator)
-    objectives = make_objectives(
-        base, options.objectives, options.constraints, data.dataset.ordered
-    )
-    fingerprints = _fingerprints(space, base, data, options, sampler)
-    fingerprints["objective"] = objectives.describe()
+    data = check_corners(space, TrialComposer(fixed, groups), evaluator)
+    ordered = data.dataset.ordered
+    objectives = make_objectives(base, options.objectives, options.constraints, ordered)
+    fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
-    folder = root / study_name
     plan = SweepPlan(
-        folder=folder,
+        folder=root / study_name,
         study_name=study_name,
-        storage=options.storage or str(folder / "study.journal"),
+        storage=options.storage or str(root / study_name / "study.journal"),
         options=options,
         sampler=sampler,
         n_trials=_n_trials(options, space, sampler),
@@ -288,6 +284,7 @@ def _fingerprints(
     data: PreparedData,
     options: SweepOptions,
     sampler: str,
+    objectives: Objectives,
 ) -> dict[str, str]:
     """What must be the same for a study to be continued."""
     described: list[Any] = [asdict(parameter) for parameter in space.parameters]
@@ -303,6 +300,7 @@ def _fingerprints(
         "space": _hash(described),
         "data": data.dataset.sha256,
         "split": data.split.sha256,
+        "objective": objectives.describe(),
         "config": _hash(rest),
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}",
         "code": code_sha256(),

@@ -17,7 +17,13 @@ from rich.console import Console
 from rich.text import Text
 
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment import make_record, run_experiment
+from student_perf.experiment import (
+    check_tracking,
+    describe_provenance,
+    make_record,
+    run_experiment,
+)
+from student_perf.masking import MaskingFormatter
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepOptions, SweepPlan, make_plan
@@ -41,7 +47,6 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.mlflow_store import check_store
 from student_perf.tracking.publisher import ERROR_FILE, parent_id
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
@@ -76,12 +81,12 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
-        check_store(plan.base.tracking)
+        check_tracking(plan.base.tracking)
     with _exclusive(plan), logging_to(plan.folder / "train.log"):
         study = open_study(plan)
         check_contract(study, plan)
         _settle(study, plan, console)
-        record = _start_record(plan, evaluator)
+        record = _start_record(plan, evaluator, console)
         publisher = local.start_publisher(plan)
         try:
             _run_trials(plan, evaluator, study, console, launch)
@@ -192,7 +197,7 @@ def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
     return tags if sweep_id is None else tags | {"mlflow.parentRunId": sweep_id}
 
 
-def _start_record(plan: SweepPlan, evaluator: TrialEvaluator) -> RunRecord:
+def _start_record(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> RunRecord:
     """The record of the sweep itself, in its folder."""
     record = make_record(plan.base, plan.folder, evaluator.data(plan.base), kind="sweep")
     record.name = plan.study_name
@@ -204,6 +209,8 @@ def _start_record(plan: SweepPlan, evaluator: TrialEvaluator) -> RunRecord:
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.save()
+    for line in describe_provenance(plan.base, plan.folder):
+        console.print(f"  warning: {line}", style="yellow")
     return record
 
 
@@ -226,10 +233,10 @@ def _close(plan: SweepPlan, publisher: BaseProcess | None, console: Console) -> 
         if publisher.exitcode != 0 and (again := local.start_publisher(plan)) is not None:
             again.join()  # the first was killed; nothing is sent twice
         if (plan.folder / ERROR_FILE).is_file():
-            reason = (plan.folder / ERROR_FILE).read_text(encoding="utf-8")
-            console.print(f"  Not in MLflow yet: {reason}")
-            console.print(f"  Send it with: python -m student_perf sync {plan.folder}")
+            Terminal().pending((plan.folder / ERROR_FILE).read_text(encoding="utf-8"), plan.folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {plan.folder}"), soft_wrap=True)
+    compare = f"python -m student_perf compare {plan.study_name}"
+    console.print(Text.assemble("  ", ("compare", "dim"), f"  {compare}"), soft_wrap=True)
 
 
 @contextmanager
@@ -254,7 +261,7 @@ def _exclusive(plan: SweepPlan) -> Iterator[None]:
 def logging_to(file: Path) -> Iterator[None]:
     """Send all log lines to a file, and to it only."""
     handler = logging.FileHandler(file)
-    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     root.handlers = [handler]

@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
-from student_perf.errors import TrackingError, one_line, suggest
+from student_perf.errors import StoreUnreachableError, TrackingError, one_line, suggest
 from student_perf.paths import PACKAGE_DIR, sqlite_file
 from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
+RECORD_TAG = "student_perf.record_id"
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
@@ -117,6 +118,16 @@ class RunStore:
         self._client.set_terminated(run_id, mlflow_status(record), end_time=ended)
         return run_id
 
+    def find(self, record: RunRecord) -> str | None:
+        """Id of the run that was begun for this record, None where there is none."""
+        name = record.tags.get(RECORD_TAG)
+        if name is None:
+            return None
+        found = self._client.search_runs(
+            [self._experiment_id], f"tags.`{RECORD_TAG}` = '{name}'", max_results=1
+        )
+        return str(found[0].info.run_id) if found else None
+
     def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
         """Id and status of the trials below a sweep's run, by number; the winner, which bears its
         trial's number too, is none of them.
@@ -149,13 +160,17 @@ def publish(
     tracking: TrackingConfig,
     dataset: Dataset | None = None,
     model: Any | None = None,
+    resume: bool = False,
 ) -> str:
     """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
 
-    Raises TrackingError where the store fails; the record on disk is complete all the same.
+    With `resume` a run that was begun for this record is completed. Raises TrackingError where the
+    store fails; the record on disk is complete all the same.
     """
     try:
-        return RunStore(tracking).send(record, dataset=dataset, model=model)
+        store = RunStore(tracking)
+        run_id = store.find(record) if resume else None
+        return store.send(record, run_id=run_id, dataset=dataset, model=model)
     except TrackingError:
         raise
     except Exception as error:
@@ -170,7 +185,7 @@ def download(artifact_uri: str, store: str) -> Path:
 
     Raises TrackingError where it cannot be had.
     """
-    _prepare_environment()
+    prepare_environment()
     import mlflow
 
     mlflow.set_tracking_uri(store)
@@ -189,7 +204,7 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     Processes that open a fresh sqlite store together crash in its migrations, so one is opened
     under a file lock. Its artifacts go beside the database, at an absolute place.
     """
-    _prepare_environment()
+    prepare_environment()
     # A run id left in the environment would make MLflow write into that run.
     os.environ.pop("MLFLOW_RUN_ID", None)
     import mlflow
@@ -206,8 +221,9 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
         return client, _find_or_create(client, tracking.experiment, artifacts)
 
 
-def _prepare_environment() -> None:
-    # Set before the import, where MLflow reads them; what the user has set stays.
+def prepare_environment() -> None:
+    """Settings that MLflow reads when it is imported."""
+    # What the user has set stays.
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -331,7 +347,7 @@ def _check_answer(uri: str) -> None:
         return  # something answers; whether it is MLflow shows when the run is sent
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise TrackingError(
+        raise StoreUnreachableError(
             f"tracking.uri={uri}: no answer within {_ANSWER_SECONDS} s ({reason}); "
             "start the server, correct the address, or use tracking=sqlite"
         ) from error

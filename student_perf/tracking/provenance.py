@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
 import platform
+import shlex
+import socket
 import subprocess
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from student_perf import __version__
+from student_perf.atomic import write_atomic
 from student_perf.paths import LOCK_FILE, PROJECT_DIR
+from student_perf.tracking.record import to_json
+
+PROVENANCE_FILE = "provenance.json"
+DIFF_FILE = "uncommitted.diff"
+_MOST_DIFF = 1_000_000  # characters
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,96 @@ def installed_packages() -> dict[str, str]:
     metadata = (dist.metadata for dist in distributions())
     found = {entry["Name"]: entry["Version"] for entry in metadata}
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool) -> list[str]:
+    """Leave `provenance.json` and, where the code has uncommitted changes, their diff in `folder`.
+
+    Returns a line for each package whose installed version is not the locked one.
+    """
+    packages = installed_packages()
+    differ = packages_differ(packages, LOCK_FILE)
+    content: dict[str, Any] = asdict(current_provenance()) | {
+        "untracked": untracked_sources(),
+        "packages_differ": differ,
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": {name: os.environ.get(name) for name in _THREAD_VARIABLES},
+        "command": shlex.join(sys.argv),
+        "overrides": [word for word in sys.argv[1:] if "=" in word],
+        "seeds": dict(seeds),
+        "packages": packages,
+    }
+    if host_and_user:
+        content |= {"host": socket.gethostname(), "user": user_name()}
+    write_atomic(folder / PROVENANCE_FILE, to_json(content))
+    if current_provenance().dirty and (diff := uncommitted_diff()) is not None:
+        write_atomic(folder / DIFF_FILE, diff)
+    return differ
+
+
+def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> str | None:
+    """What git sees changed since the commit; a longer text is cut, and its end says so."""
+    diff = _git(project, "diff", "--no-ext-diff", "HEAD")
+    if diff is None or len(diff) <= longest:
+        return diff and diff + "\n"
+    return (
+        f"{diff[:longest]}\n# cut here: {len(diff) - longest} of {len(diff)} characters left out\n"
+    )
+
+
+def untracked_sources(project: Path = PROJECT_DIR) -> list[str]:
+    """Source files that git does not know, so that no diff shows them."""
+    names = _git(project, "ls-files", "--others", "--exclude-standard") or ""
+    return [name for name in names.splitlines() if name.endswith((".py", ".yaml"))]
+
+
+def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
+    """`name: locked 1.0, installed 1.1` for each package of a lock file that does not agree."""
+    if not lock.is_file():
+        return []
+    found: dict[str, str] = {
+        canonicalize_name(name): version for name, version in installed.items()
+    }
+    lines = []
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        locked = _locked(line)
+        if locked is None:
+            continue
+        name, version = locked
+        if found.get(name) != version:
+            lines.append(f"{name}: locked {version}, installed {found.get(name, 'not at all')}")
+    return lines
+
+
+def _locked(line: str) -> tuple[str, str] | None:
+    """Name and version of a pin that holds for this interpreter and platform."""
+    try:
+        pin = Requirement(line.removesuffix("\\").strip())
+    except InvalidRequirement:  # a comment, a hash, an empty line
+        return None
+    if pin.marker is not None and not pin.marker.evaluate():
+        return None
+    versions = [one.version for one in pin.specifier if one.operator == "=="]
+    return (canonicalize_name(pin.name), versions[0]) if versions else None
+
+
+def cpu_model() -> str:
+    """What the processor calls itself, empty where nobody knows."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def user_name() -> str | None:
+    """Who runs this; None where the system has no name for the user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

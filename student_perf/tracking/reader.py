@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from student_perf.config import TrackingConfig
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.paths import sqlite_file
-from student_perf.tracking.mlflow_store import check_store
+from student_perf.tracking.mlflow_store import check_store, prepare_environment
 from student_perf.tracking.record import MODEL_FILE, RunRecord, Status
 
 if TYPE_CHECKING:
@@ -48,15 +47,7 @@ def fetch_run(run_id: str, store: str, folder: Path) -> RunRecord:
 
 
 def _fetch(run_id: str, store: str, folder: Path) -> RunRecord:
-    # Set before the import, where MLflow reads them; what the user has set stays.
-    for name, value in (
-        ("MLFLOW_CONFIGURE_LOGGING", "false"),
-        ("MLFLOW_DISABLE_TELEMETRY", "true"),
-        ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-        ("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
-        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
-    ):
-        os.environ.setdefault(name, value)
+    prepare_environment()
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=store)

@@ -29,4 +29,4 @@ def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, 
 
 def test_sync_of_no_sweep_says_so(tmp_path, capsys):
     assert cli.main(["sync", str(tmp_path)]) == 1
-    assert "name the folder of a sweep" in capsys.readouterr().err
+    assert "name the folder of a run or a sweep" in capsys.readouterr().err

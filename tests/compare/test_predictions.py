@@ -23,7 +23,9 @@ def test_every_metric_from_stored_predictions_is_the_one_of_the_run(small_datase
         estimator = DecisionTreeRegressor(max_depth=2, random_state=0)
     split = make_split(dataset, KFoldSplit("kfold", 0.0, 0, True, 4))
     result = cross_validate(estimator, dataset, split)
-    pq.write_table(predictions_table(dataset, result), tmp_path / "p.parquet")
+    pq.write_table(
+        predictions_table(dataset, result.row, result.fold, result.output), tmp_path / "p.parquet"
+    )
     found = load_predictions(tmp_path / "p.parquet")
     assert found.task == task
     assert (found.row == result.row).all()

@@ -156,7 +156,7 @@ def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monk
         assert verdict.sentence == "identical"
         assert verdict.comparisons[0].what == "predictions"
     monkeypatch.setattr("student_perf.sweep.run.Terminal", lambda: Terminal(quiet=True))
-    winner = _run_winner(plan, open_study(plan), Console(quiet=True)).record
+    winner = load_record(_run_winner(plan, open_study(plan), Console(quiet=True)))
     looks = (workspace / LEDGER_FILE).read_text()
     verdict = reproduce(read(winner), tmp_path / "winner")
     assert verdict.sentence == "identical"
