@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from student_perf.artifacts import LINEAGE_FILE, PACKAGES_FILE
 from student_perf.paths import LOCK_FILE, workspace
 from student_perf.tracking.provenance import collect_provenance, installed_packages
+from student_perf.tracking.publisher import parent_id
 from student_perf.tracking.record import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -115,7 +116,10 @@ def _line(record: RunRecord) -> RunLine:
         status=record.status,
         commit=f"{commit}{'+changes' if changed else ''}",
         experiment=record.params.get("tracking.experiment", "unknown"),
-        mlflow=record.mlflow_run_id or ("not sent" if tracked else "off"),
+        # The id of a sweep's run is kept by its publisher.
+        mlflow=record.mlflow_run_id
+        or parent_id(record.folder)
+        or ("not sent" if tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
         missing=tuple(name for name in wanted if not (record.folder / name).is_file()),
     )
