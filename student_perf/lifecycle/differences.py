@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from student_perf.tracking.provenance import (
     DIFF_FILE,
     PROVENANCE_FILE,
     collect_provenance,
+    git,
     installed_packages,
 )
 from student_perf.tracking.record import CONTRACT_FILE
@@ -319,19 +319,3 @@ def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
         notes.append("the lock file differs, which says what should be installed")
     known = bool(a.packages and b.packages)
     return Difference("environment", False if lines else (True if known else None), lines, notes)
-
-
-def git(project: Path, *arguments: str) -> str | None:
-    """Output of a git command in `project`, None where it fails."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project), *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=60,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout

@@ -46,11 +46,11 @@ class Provenance:
 
 def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> Provenance:
     """Evidence about the code in `project` and the interpreter that runs it."""
-    commit = _git(project, "rev-parse", "HEAD")
-    status = _git(project, "status", "--porcelain") if commit else None
+    commit = _git_word(project, "rev-parse", "HEAD")
+    status = _git_word(project, "status", "--porcelain") if commit else None
     return Provenance(
         commit=commit,
-        branch=_git(project, "rev-parse", "--abbrev-ref", "HEAD") if commit else None,
+        branch=_git_word(project, "rev-parse", "--abbrev-ref", "HEAD") if commit else None,
         dirty=None if status is None else bool(status),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -101,9 +101,9 @@ def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool
 
 def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> str | None:
     """What git sees changed since the commit; a longer text is cut, and its end says so."""
-    diff = _git(project, "diff", "--no-ext-diff", "HEAD")
+    diff = git(project, "diff", "--no-ext-diff", "HEAD")
     if diff is None or len(diff) <= longest:
-        return diff and diff + "\n"
+        return diff
     return (
         f"{diff[:longest]}\n# cut here: {len(diff) - longest} of {len(diff)} characters left out\n"
     )
@@ -111,7 +111,7 @@ def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> 
 
 def untracked_sources(project: Path = PROJECT_DIR) -> list[str]:
     """Source files that git does not know, so that no diff shows them."""
-    names = _git(project, "ls-files", "--others", "--exclude-standard") or ""
+    names = git(project, "ls-files", "--others", "--exclude-standard") or ""
     return [name for name in names.splitlines() if name.endswith((".py", ".yaml"))]
 
 
@@ -163,15 +163,22 @@ def user_name() -> str | None:
         return None
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def git(project: Path, *arguments: str) -> str | None:
+    """Output of a git command in `project`, None where it fails."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "-C", str(project), *arguments],
             capture_output=True,
             text=True,
-            timeout=20,
+            errors="replace",
+            timeout=60,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout
+
+
+def _git_word(project: Path, *arguments: str) -> str | None:
+    said = git(project, *arguments)
+    return None if said is None else said.strip()

@@ -60,7 +60,7 @@ def test_the_diff_of_uncommitted_changes_is_kept_and_cut_with_a_word(tmp_path):
     assert untracked_sources(tmp_path) == ["new.py"]
     cut = uncommitted_diff(tmp_path, longest=40)
     assert cut.startswith(diff[:40])
-    assert f"# cut here: {len(diff) - 41} of {len(diff) - 1} characters left out" in cut
+    assert f"# cut here: {len(diff) - 40} of {len(diff)} characters left out" in cut
     assert uncommitted_diff(tmp_path / "nowhere") is None
 
 
