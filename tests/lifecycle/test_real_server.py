@@ -1,0 +1,134 @@
+"""What is recorded survives a real tracking server that goes away, and many processes at once."""
+
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from mlflow import MlflowClient
+
+from student_perf.config import TrackingConfig
+from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.record import RunRecord, load_record
+
+pytestmark = pytest.mark.slow
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def server_at(port, folder):
+    """A real `mlflow server` that keeps its runs in `folder`."""
+    words = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--port", str(port)]
+    words += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
+    with (folder / "server.log").open("a") as log:
+        command = [sys.executable, "-m", "mlflow", "server", *words]
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            for _ in range(240):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield server
+        finally:
+            os.killpg(server.pid, 9)
+            server.wait()
+
+
+def call(workspace, *words):
+    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace), "MLFLOW_TRACKING_URI": ""}
+    del environment["MLFLOW_TRACKING_URI"]
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def runs_at(uri):
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("student_perf")
+    return client.search_runs([experiment.experiment_id]) if experiment else []
+
+
+def test_a_server_that_dies_during_a_sweep_loses_nothing(workspace, tmp_path):
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    words = ["model=rf", "model.max_depth=2,3,4,5,6,7", "split.n_splits=3"]
+    sweep = ["student_perf.train", "-m", *words, f"tracking.uri={uri}", "report.importance=false"]
+    with server_at(port, tmp_path):
+        running = call(workspace, *sweep)
+        until = time.monotonic() + 180
+        while not any(r.data.tags.get("student_perf.kind") == "trial" for r in runs_at(uri)):
+            assert time.monotonic() < until
+            assert running.poll() is None
+            time.sleep(0.2)
+    said, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, said
+    assert "Not in MLflow yet" in said
+    assert "student_perf sync" in said
+    (folder,) = (workspace / "multirun").iterdir()
+    assert load_record(folder / "winner").status == "FINISHED"
+
+    with server_at(port, tmp_path):
+        for _ in range(2):
+            done = call(workspace, "student_perf", "sync")
+            said, _ = done.communicate(timeout=300)
+            assert done.returncode == 0, said
+            found = runs_at(uri)
+            kinds = sorted(run.data.tags["student_perf.kind"] for run in found)
+            assert kinds == ["final", "sweep", *["trial"] * 6]
+            assert {run.info.status for run in found} == {"FINISHED"}
+            numbers = sorted(
+                int(run.data.tags["student_perf.trial_number"])
+                for run in found
+                if run.data.tags["student_perf.kind"] == "trial"
+            )
+            assert numbers == list(range(6))
+            for run in found:
+                if run.data.tags["student_perf.kind"] == "trial":
+                    number = run.data.tags["student_perf.trial_number"]
+                    best = load_record(folder / number).metrics["cv_accuracy_mean"]
+                    assert run.data.metrics["cv_accuracy_mean"] == best
+
+
+def _send_one(uri, folder, barrier):
+    barrier.wait()
+    record = RunRecord(folder, folder.name, "single", {"a": "1"}, {})
+    folder.mkdir(parents=True)
+    record.finish()
+    RunStore(TrackingConfig(True, uri, "together")).send(record)
+
+
+def test_sixteen_processes_on_a_fresh_store_all_succeed(tmp_path):
+    uri = f"sqlite:///{tmp_path}/fresh.db"
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(16)
+    processes = [
+        context.Process(target=_send_one, args=(uri, tmp_path / f"run{i}", barrier))
+        for i in range(16)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=300)
+    assert [process.exitcode for process in processes] == [0] * 16
+    client = MlflowClient(tracking_uri=uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'together'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.info.run_name for run in runs) == sorted(f"run{i}" for i in range(16))
+    assert {run.info.status for run in runs} == {"FINISHED"}
