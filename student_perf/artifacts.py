@@ -163,7 +163,9 @@ def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None
 def _config_text(config: ExperimentConfig) -> str:
     # The C emitter takes a tenth of the time of OmegaConf.to_yaml.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return yaml.dump(config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(
+        config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000
+    )
 
 
 def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:

@@ -1,11 +1,13 @@
 """Secrets stay out of what is written and shown.
 
-A value is secret where its key looks like one (`api_token`, `db.password`), and so is the password
-in a URI. The run itself works with the true values.
+A value is secret where a part of its key looks like one (`api_token`, `credentials.key`), and so is
+the password in a URI or after `password=`. The run itself works with the true values. Texts of
+fewer than four characters are not masked: they stand in too many words.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable
@@ -15,23 +17,30 @@ MASK = "***"
 _SECRET_KEY = re.compile(
     r"(passw(or)?d|passphrase|secret|token|api_?key|credential|private_?key|access_?key)", re.I
 )
-_IN_URI = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s@'\"]+)@")
-_SHORTEST = 4  # a shorter text would be masked wherever it happens to stand
+_IN_URI = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s'\"]+)@")
+_IN_WORDS = re.compile(r"\b(password|passwd|pwd)=([^\s;&'\"]+)", re.I)
+_SHORTEST = 4
 _known: set[str] = set()
 
 
 def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
     """Remember the secret values among a config's leaves, given as dotted path and value."""
     for path, value in leaves:
-        if _SECRET_KEY.search(path.rpartition(".")[2]) and len(str(value)) >= _SHORTEST:
-            _known.add(str(value))
-        _known.update(password for _, password in _IN_URI.findall(str(value)))
+        for text in map(str, value if isinstance(value, list) else [value]):
+            found = [text] if _SECRET_KEY.search(path) else []
+            found += [password for _, password in _IN_URI.findall(text)]
+            for secret in found:
+                if len(secret) >= _SHORTEST and secret != MASK and "${" not in secret:
+                    # As it stands, and as JSON and a quoted word of the shell write it.
+                    in_shell = secret.replace("'", "'\"'\"'")
+                    _known.update((secret, json.dumps(secret)[1:-1], in_shell))
 
 
 def masked(text: str) -> str:
     """The text with every known secret, and every password in a URI, replaced by `***`."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
+    text = _IN_WORDS.sub(rf"\1={MASK}", text)
     return _IN_URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
 
 

@@ -17,11 +17,16 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from student_perf.atomic import write_atomic
-from student_perf.config import explain_composition_error, register_resolvers, validate
-from student_perf.masking import masked
+from student_perf.config import (
+    explain_composition_error,
+    iter_leaves,
+    register_resolvers,
+    validate,
+)
+from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
 
@@ -30,9 +35,12 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 def run(cfg: DictConfig) -> float:
     """Run a composed config in the folder Hydra made for it; returns the objective's mean."""
-    config = validate(cfg)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    mask_files(folder)
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(plain, dict)
+    learn_secrets(iter_leaves({str(key): value for key, value in plain.items()}))
+    mask_files(folder)  # a config that is not valid stays on disk, too
+    config = validate(cfg)
     terminal = Terminal()
     terminal.title(config)
     from student_perf.experiment import run_experiment

@@ -33,12 +33,33 @@ def test_values_of_secret_keys_and_passwords_in_uris_are_masked_everywhere():
         ("credentials", True),
         ("tags.team", False),
         ("model.max_depth", False),
-        ("token.length", False),  # the last part names the value
+        ("credentials.key", True),
     ],
 )
 def test_keys_that_look_secret(key, secret):
     learn_secrets([(key, "longer than four")])
     assert (masked("longer than four") == "***") == secret
+
+
+def test_secrets_are_found_as_json_and_the_shell_write_them():
+    import json
+    import shlex
+
+    odd = "sl\\ash \"and' more"
+    learn_secrets([("tokens", ["first-one", "second-one"]), ("passphrase", odd)])
+    for text in (json.dumps({"x": odd}), shlex.join(["train", f"+x={odd}"]), odd):
+        assert "ash" not in masked(text)
+    assert masked("first-one, second-one") == "***, ***"
+    assert masked("host=h password=abcdef dbname=x") == "host=h password=*** dbname=x"
+    assert masked("mysql://me:p@ss@host/x") == "mysql://me:***@host/x"
+
+
+def test_a_config_that_is_refused_leaves_no_secret(train, workspace):
+    done = train(f"+tags.api_token={SECRETS[0]}", "split.test_size=7", "tracking=off")
+    assert done.code == 1
+    files = [path for path in workspace.rglob("*") if path.is_file()]
+    assert any(path.name == "overrides.yaml" for path in files)
+    assert not [path for path in files if SECRETS[0] in path.read_text(errors="replace")]
 
 
 def test_log_lines_and_tracebacks_are_masked():

@@ -19,6 +19,7 @@ from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
 PARENT_FILE = "mlflow_run_id"
 ERROR_FILE = "tracking_error.txt"
+_EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _PAUSE = 0.2  # seconds between two looks at the folder
 
 
@@ -31,7 +32,8 @@ def publish_sweep(
     """
     try:
         store = RunStore(tracking)
-        run_id = store.open_run(load_record(folder), parent_id(folder))
+        record = load_record(folder)
+        run_id = store.open_run(record, parent_id(folder) or store.find(record))
         write_atomic(folder / PARENT_FILE, run_id)
         n_sent = _send_trials(folder, store, run_id, is_over)
         record = load_record(folder)
@@ -95,4 +97,12 @@ def parent_id(folder: Path) -> str | None:
 
 
 def _is_evidence(path: Path) -> bool:
-    return path.is_file() and path.suffix in (".yaml", ".json", ".html", ".log", ".csv", ".png")
+    return path.is_file() and path.suffix in (
+        ".yaml",
+        ".json",
+        ".html",
+        ".log",
+        ".csv",
+        ".png",
+        ".diff",
+    )
