@@ -19,10 +19,12 @@ import numpy as np
 Leaf = str | bytes | np.ndarray
 
 _SCHEMA = "schema.json"
-# CatBoost writes a random number and the time of the fit into its models.
+# CatBoost writes a random number and the time of the fit into its models; the number's digits vary,
+# and with them its length in front and the zeros that pad it.
 _CATBOOST = b"CBM1"
 _OF_ONE_FIT = re.compile(
-    rb"[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}\0|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    rb"(?s).{4}[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}\0+"
+    rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 )
 _LARGEST = 2 << 30  # bytes of one unpacked member
 
