@@ -139,14 +139,6 @@ def predictions_table(
     return pa.table(columns)
 
 
-def read_output(file: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and output of a file of predictions, as `predictions_table` took them."""
-    table = pq.read_table(file)
-    names = [f"proba_{label}" for label in dataset.classes] or ["y_pred"]
-    output = np.column_stack([table.column(name).to_numpy() for name in names])
-    return table.column("row").to_numpy(), output if dataset.classes else output[:, 0]
-
-
 def write_test_predictions(
     folder: Path, dataset: Dataset, rows: np.ndarray, output: np.ndarray
 ) -> None:

@@ -35,7 +35,7 @@ from student_perf.guards import check_guards, label_noise_limit
 from student_perf.inspection.calibration import reliability
 from student_perf.inspection.findings import Inspector, group_lines, most_important
 from student_perf.masking import masked
-from student_perf.metrics import bootstrap_estimates
+from student_perf.metrics import Estimate, bootstrap_estimates
 from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.preprocess import build_preprocessor, build_steps
@@ -247,17 +247,28 @@ def _open_test_rows(
 ) -> dict[str, float | list[float]]:
     """Score the final model on the rows that nothing has seen, and count that look."""
     dataset, rows = prepared.dataset, prepared.split.test
-    # The labelled model holds the pipeline that answers in codes.
-    fitted = model.estimator_ if dataset.classes else model
-    output = predict(fitted, dataset.features.iloc[rows], dataset)
-    estimates = bootstrap_estimates(
-        dataset.task, dataset.target[rows], output, config.seed, dataset.ordered
-    )
+    output, estimates = score_test_rows(model, dataset, rows, config.seed)
     write_test_predictions(folder, dataset, rows, output)
     n_looks = count_look(dataset.sha256, fingerprint_arrays([rows]), folder)
     metric = config.objective.metric
     terminal.test_rows(asdict(estimates[metric]), metric, len(rows), n_looks)
-    metrics: dict[str, float | list[float]] = {"test_looks": float(n_looks)}
+    return {"test_looks": float(n_looks), **metrics_on_test_rows(estimates)}
+
+
+def score_test_rows(
+    model: BaseEstimator, dataset: Dataset, rows: np.ndarray, seed: int
+) -> tuple[np.ndarray, dict[str, Estimate]]:
+    """What a kept model answers for rows, and its metrics with bootstrap intervals."""
+    # The labelled model holds the pipeline that answers in codes.
+    fitted = model.estimator_ if dataset.classes else model
+    output = predict(fitted, dataset.features.iloc[rows], dataset)
+    target = dataset.target[rows]
+    return output, bootstrap_estimates(dataset.task, target, output, seed, dataset.ordered)
+
+
+def metrics_on_test_rows(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+    """Estimates on the test rows under the names they are logged by."""
+    metrics: dict[str, float] = {}
     for name, estimate in estimates.items():
         words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
         metrics |= _defined({f"test_{name}{word}": value for word, value in words.items()})

@@ -92,12 +92,12 @@ def classification_scores(
     true_class = probabilities[np.arange(len(y_true)), y_true]
     result = label_scores(counts) | {
         "roc_auc_ovr": _roc_auc_ovr(y_true, probabilities),
-        "log_loss": _log_loss(true_class),
-        "brier_score": _brier_score(true_class, probabilities),
+        "log_loss": float(log_losses(true_class).mean()),
+        "brier_score": float(brier_losses(true_class, probabilities).mean()),
     }
     if ordered:
         result |= grade_scores(counts)
-        result["ranked_probability_score"] = _ranked_probability_score(y_true, probabilities)
+        result["ranked_probability_score"] = float(threshold_losses(y_true, probabilities).mean())
     return result
 
 
@@ -212,27 +212,30 @@ def _roc_auc_ovr(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean([roc_auc(y_true == code, probabilities[:, code]) for code in codes]))
 
 
-def _log_loss(true_class: np.ndarray) -> float:
+def log_losses(true_class: np.ndarray) -> np.ndarray:
+    """Log loss of each row from the probability given to its true class, both of shape (n,)."""
     eps = np.finfo(true_class.dtype).eps
-    return float(-np.log(np.clip(true_class, eps, 1 - eps)).mean())
+    losses: np.ndarray = -np.log(np.clip(true_class, eps, 1 - eps))
+    return losses
 
 
-def _brier_score(true_class: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean squared distance of the probabilities to the truth, over both classes halved, as
-    scikit-learn does (Brier 1950).
+def brier_losses(true_class: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Squared distance of each row's probabilities, (n, K), to the truth, (n,): the sum over the
+    classes (Brier 1950), halved for two classes as scikit-learn does.
     """
-    distance = (probabilities**2).sum(axis=1) - 2 * true_class + 1
-    return float(distance.mean()) / (2 if probabilities.shape[1] == 2 else 1)
+    distance: np.ndarray = (probabilities**2).sum(axis=1) - 2 * true_class + 1
+    return distance / (2 if probabilities.shape[1] == 2 else 1)
 
 
-def _ranked_probability_score(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean squared distance of cumulative probabilities to the truth's, over K - 1 thresholds
-    (Epstein 1969; 0 is perfect, 1 the worst).
+def threshold_losses(y_true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Squared distance of cumulative probabilities to the truth's at each of the K - 1 thresholds,
+    shape (n, K-1); their mean is the ranked probability score (Epstein 1969; 0 is perfect, 1 the
+    worst).
     """
-    n_thresholds = probabilities.shape[1] - 1
     cumulative = probabilities.cumsum(axis=1)[:, :-1]
-    reached = y_true[:, None] <= np.arange(n_thresholds)
-    return float(((cumulative - reached) ** 2).mean())
+    reached = y_true[:, None] <= np.arange(probabilities.shape[1] - 1)
+    losses: np.ndarray = (cumulative - reached) ** 2
+    return losses
 
 
 def _spearman(y_true: np.ndarray, y_pred: np.ndarray) -> float:

@@ -227,6 +227,14 @@ class Terminal:
         self.console.print(f"  Send it with: {_python_command()} -m student_perf sync {folder}")
 
 
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
 def verdict(row: MetricRow, objective: str) -> str:
     """Whether the interval of the objective lies on the better side of the dummy's mean."""
     info = METRICS[objective]

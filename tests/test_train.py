@@ -5,12 +5,12 @@ import shlex
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
 from student_perf.tracking.record import load_record
+from tests.servers import mlflow_server
 
 HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
 
@@ -166,27 +166,9 @@ def test_two_processes_give_the_same_numbers_to_the_last_digit(workspace):
 
 @pytest.mark.slow
 def test_a_real_server_takes_a_run(workspace, tmp_path):
-    import socket
-    import urllib.request
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
-    store = f"sqlite:///{tmp_path}/server.db"
-    words = ["-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
-    artifacts = ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"]
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, *words, *artifacts], stdout=log, stderr=log)
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.5)
+    with mlflow_server(tmp_path) as uri:
         done = call(workspace, "-m", "student_perf.train", "tracking=server", f"tracking.uri={uri}")
-        assert done.returncode == 0, done.stderr + Path(log.name).read_text()
+        assert done.returncode == 0, done.stderr + (tmp_path / "server.log").read_text()
         assert not (workspace / "mlflow.db").exists()
         from mlflow import MlflowClient
 
@@ -196,6 +178,3 @@ def test_a_real_server_takes_a_run(workspace, tmp_path):
         assert run.info.status == "FINISHED"
         logged = {file.path for file in client.list_artifacts(run.info.run_id)}
         assert {"confusion_matrix.png", "predictions.parquet", "train.log"} <= logged
-    finally:
-        server.terminate()
-        server.wait(timeout=30)

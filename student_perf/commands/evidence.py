@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from student_perf.errors import ConfigError
-from student_perf.terminal import Terminal
+from student_perf.terminal import Terminal, markdown_table
 
 if TYPE_CHECKING:
     from student_perf.lifecycle.evidence import Facts, RunLine
@@ -52,8 +52,6 @@ def _text(facts: Facts, packages: Facts, runs: list[RunLine]) -> None:
 
 
 def _markdown(facts: Facts, packages: Facts, runs: list[RunLine]) -> None:
-    from student_perf.lifecycle.evidence import markdown_table
-
     cells = [
         (r.name, r.kind, r.status, r.commit, r.experiment, r.mlflow, r.artifacts) for r in runs
     ]

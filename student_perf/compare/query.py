@@ -9,11 +9,10 @@ from pathlib import Path
 from student_perf.errors import ConfigError, suggest
 from student_perf.paths import default_store, sqlite_file, workspace
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
-from student_perf.tracking.run_search import Selection, read_runs
+from student_perf.tracking.run_search import Selection, is_run_id, read_runs
 
 LATEST = "latest"
 STUDY_TAG = "student_perf.study_name"
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 _GROUP_TAGS = ("student_perf.data_sha256", "student_perf.split_sha256")
 
 
@@ -71,12 +70,13 @@ def _named(word: str, metrics: Sequence[str]) -> list[RunRecord]:
     is_there = not store.startswith("sqlite") or sqlite_file(store).is_file()
     if word == LATEST:
         return _latest_on_disk() or (latest(read_runs(store, Selection())) if is_there else [])
-    folders = [Path(word), workspace() / word, workspace() / "multirun" / word]
+    # Absolute, so that a run named in two ways is one run.
+    folders = [Path(word).absolute(), workspace() / word, workspace() / "multirun" / word]
     folder = next((one for one in folders if one.is_dir()), None)
     if folder is not None:
         return _below(folder)
     if is_there:
-        if _RUN_ID.fullmatch(word):
+        if is_run_id(word):
             return read_runs(store, Selection(run_ids=(word,)), metrics)
         return read_runs(store, Selection(experiment=word, studies=(word,)), metrics)
     raise ConfigError(f"{word}: no such run; {_what_there_is()}")
@@ -86,7 +86,7 @@ def _stored(
     words: Sequence[str], store: str, experiment: str | None, metrics: Sequence[str]
 ) -> list[RunRecord]:
     names = [word for word in words if word != LATEST]
-    ids = tuple(word for word in names if _RUN_ID.fullmatch(word))
+    ids = tuple(word for word in names if is_run_id(word))
     studies = tuple(word for word in names if word not in ids)
     found = read_runs(store, Selection(experiment, studies, ids), metrics)
     return latest(found) if LATEST in words else found

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.metric_names import METRICS
-from student_perf.terminal import format_number
+from student_perf.terminal import format_number, markdown_table
 from student_perf.tracking.record import to_json
 
 FORMATS = ("table", "csv", "json", "markdown", "html")
@@ -200,14 +200,9 @@ def _grid(board: Leaderboard, top: int) -> tuple[list[str], list[list[str]]]:
 
 def _markdown(board: Leaderboard, top: int) -> str:
     header, body = _grid(board, top)
-    lines = [f"### {heading(board)}", ""]
-    lines += [_pipes(header), _pipes(["---"] * len(header))]
-    lines += [_pipes([cell.replace("|", "\\|") for cell in row]) for row in body]
-    return "\n".join([*lines, "", *(f"- {line}" for line in closing(board, top)), ""])
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    table = markdown_table(header, body)
+    said = (f"- {line}" for line in closing(board, top))
+    return "\n".join([f"### {heading(board)}", "", table, "", *said, ""])
 
 
 def _html(board: Leaderboard, top: int) -> str:

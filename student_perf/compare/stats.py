@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from student_perf.metrics import CONFIDENCE
@@ -66,14 +67,16 @@ def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> 
     return PairedDifferences(mean, mean - width, mean + width, p_value)
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
+def holm(p_values: ArrayLike) -> np.ndarray:
     """p-values, shape (M,), adjusted for M tests by Holm's step-down rule (Holm 1979, Scandinavian
     Journal of Statistics 6): the i-th smallest times M-i+1, never below a smaller one's, at most 1.
+    NaN is no test and stays NaN.
     """
-    order = np.argsort(p_values, kind="stable")
-    factors = np.arange(len(p_values), 0, -1)
-    stepped = np.maximum.accumulate(np.asarray(p_values)[order] * factors)
-    adjusted = np.empty(len(p_values))
+    p = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(len(p), np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
 

@@ -19,7 +19,15 @@ from student_perf.compare.predictions import Predictions, load_predictions
 from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.errors import DataError
 from student_perf.metric_names import METRICS
-from student_perf.metrics import grade_scores, label_scores, percentile_interval, scores
+from student_perf.metrics import (
+    brier_losses,
+    grade_scores,
+    label_scores,
+    log_losses,
+    percentile_interval,
+    scores,
+    threshold_losses,
+)
 from student_perf.tracking.looks import count_looks
 from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
 from student_perf.tracking.run_search import fetch_file
@@ -150,22 +158,9 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else math.nan
 
 
-def _log_loss(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
-    eps = np.finfo(output.dtype).eps
-    losses: np.ndarray = -np.log(np.clip(output[np.arange(len(y_true)), y_true], eps, 1 - eps))
-    return losses
-
-
-def _brier(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
-    n_classes = output.shape[1]
-    losses: np.ndarray = ((output - np.eye(n_classes)[y_true]) ** 2).sum(axis=1)
-    return losses / (2 if n_classes == 2 else 1)
-
-
-def _ranked_probability(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
-    reached = y_true[:, None] <= np.arange(output.shape[1] - 1)
-    losses: np.ndarray = ((output.cumsum(axis=1)[:, :-1] - reached) ** 2).mean(axis=1)
-    return losses
+def _of_true_class(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
+    chosen: np.ndarray = output[np.arange(len(y_true)), y_true]
+    return chosen
 
 
 def _grades_off(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
@@ -176,9 +171,9 @@ def _grades_off(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
 # Metrics that are the mean of a figure of each row (RMSE: the root of one).
 _MEANS: dict[str, _OfRows] = {
     "accuracy": lambda y, output: output.argmax(axis=1) == y,
-    "log_loss": _log_loss,
-    "brier_score": _brier,
-    "ranked_probability_score": _ranked_probability,
+    "log_loss": lambda y, output: log_losses(_of_true_class(y, output)),
+    "brier_score": lambda y, output: brier_losses(_of_true_class(y, output), output),
+    "ranked_probability_score": lambda y, output: threshold_losses(y, output).mean(axis=1),
     "mean_absolute_grade_error": _grades_off,
     "adjacent_accuracy": lambda y, output: _grades_off(y, output) <= 1,
     "mean_absolute_error": lambda y, output: np.abs(y - output),

@@ -103,14 +103,7 @@ def verify_bundle(path: Path) -> tuple[list[str], str]:
         with zipfile.ZipFile(path) as archive:
             problems = _unsafe(archive)
             return (problems, "") if problems else _changed(archive)
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        zlib.error,
-    ) as error:
+    except _UNREADABLE as error:
         return [f"is no readable zip ({error})"], ""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from student_perf.artifacts import LINEAGE_FILE, PACKAGES_FILE
 from student_perf.config import iter_leaves
 from student_perf.data.contract import Contract, contract_from_yaml, find_violations
 from student_perf.data.dataset import Dataset
@@ -29,8 +30,6 @@ from student_perf.tracking.record import CONTRACT_FILE
 
 Part = Literal["config", "data", "code", "environment"]
 
-PACKAGES_FILE = "pip_list.txt"
-LINEAGE_FILE = "lineage.json"
 _SOURCE = f"{PACKAGE_DIR.name}/"
 _WITHOUT_EFFECT = ("tags", "tracking", "report")
 _MOST_LINES = 12

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency, fisher_exact, ks_2samp, wasserstein_distance
 
+from student_perf.compare.stats import holm
 from student_perf.lifecycle.thresholds import Thresholds
 
 Severity = Literal["alarm", "warn", "ok"]
@@ -139,17 +140,6 @@ def population_stability(
     psi = float(((q - p) * np.log(q / p)).sum())
     by_chance = (len(reference) - 1) * (1 / reference.sum() + 1 / current.sum())
     return psi, float(by_chance)
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """P-values corrected by Holm (1979), shape (m,); NaN is no test and stays NaN."""
-    p = np.asarray(p_values, dtype=np.float64)
-    corrected = np.full(len(p), np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return corrected
 
 
 def judge(columns: Sequence[ColumnDrift], thresholds: Thresholds) -> list[ColumnDrift]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from scipy.stats import norm
 
+from student_perf.compare.predictions import load_predictions
 from student_perf.errors import DataError
 from student_perf.lifecycle.drift import ColumnDrift, Role, compare_columns, compare_tables, judge
 from student_perf.lifecycle.kept_model import KeptModel, load_kept_model
@@ -18,7 +18,7 @@ from student_perf.lifecycle.sides import Rules, Side, load_sides
 from student_perf.lifecycle.thresholds import Thresholds
 from student_perf.metric_names import METRICS, default_metric
 from student_perf.metrics import percentile_interval, scores
-from student_perf.tracking.record import RECORD_FILE, load_record
+from student_perf.tracking.record import PREDICTIONS_FILE, RECORD_FILE, load_record
 
 _RESAMPLES = 500
 _PREDICTION = "prediction"
@@ -153,17 +153,16 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
     """Held-out output for each row, NaN for rows that were in no validation part; None where the
     side is not the data of the model's run, or the run's folder is not at hand.
     """
-    predictions = folder / "predictions.parquet"
+    predictions = folder / PREDICTIONS_FILE
     if side.dataset is None or not predictions.is_file() or not (folder / RECORD_FILE).is_file():
         return None
     if load_record(folder).tags.get("student_perf.data_sha256") != side.dataset.sha256:
         return None
-    table = pq.read_table(predictions).to_pandas().drop_duplicates("row")
-    classes = kept.contract.classes
-    names = [f"proba_{label}" for label in classes] or ["y_pred"]
-    output = np.full((side.dataset.n_rows, len(names)), np.nan)
-    output[table["row"].to_numpy()] = table[names].to_numpy()
-    return output if classes else output[:, 0]
+    stored = load_predictions(predictions)
+    rows, first = np.unique(stored.row, return_index=True)  # repeated folds answer a row again
+    output = np.full((side.dataset.n_rows, *stored.output.shape[1:]), np.nan)
+    output[rows] = stored.output[first]
+    return output
 
 
 def _answers(kept: KeptModel, output: np.ndarray) -> np.ndarray | pd.Series:

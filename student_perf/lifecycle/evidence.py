@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from student_perf.artifacts import LINEAGE_FILE, PACKAGES_FILE
@@ -122,12 +121,4 @@ def _line(record: RunRecord) -> RunLine:
         or ("not sent" if tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
         missing=tuple(name for name in wanted if not (record.folder / name).is_file()),
-    )
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from student_perf.tracking.golden import GOLDEN_FILE, GoldenRows, golden_from_js
 from student_perf.tracking.mlflow_store import download
 from student_perf.tracking.model_format import load_model
 from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE
-
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
+from student_perf.tracking.run_search import is_run_id
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,6 @@ def fetch_folder(source: str) -> Path:
         f"{source}: is no run folder, no MLflow run id, and no URI like models:/name@champion; "
         "name one of these"
     )
-
-
-def is_run_id(text: str) -> bool:
-    """Whether a text has the form of an MLflow run id."""
-    return _RUN_ID.fullmatch(text) is not None
 
 
 def default_tracking() -> TrackingConfig:

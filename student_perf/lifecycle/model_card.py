@@ -9,7 +9,7 @@ import csv
 import io
 from typing import Any
 
-from student_perf.lifecycle.differences import LINEAGE_FILE
+from student_perf.artifacts import LINEAGE_FILE
 from student_perf.lifecycle.recorded import Recorded
 from student_perf.metric_names import METRICS
 from student_perf.terminal import format_number, verdict

@@ -10,10 +10,15 @@ from threadpoolctl import threadpool_limits
 
 from student_perf.artifacts import predictions_table
 from student_perf.config import ExperimentConfig, validate_plain
-from student_perf.data import Dataset, load_dataset
+from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, one_line
-from student_perf.evaluation import predict
-from student_perf.experiment import cv_metrics, run_experiment, useful_threads
+from student_perf.experiment import (
+    cv_metrics,
+    metrics_on_test_rows,
+    run_experiment,
+    score_test_rows,
+    useful_threads,
+)
 from student_perf.lifecycle.differences import (
     Difference,
     compare_code,
@@ -37,7 +42,6 @@ from student_perf.lifecycle.results import (
     compare_models,
     compare_predictions,
 )
-from student_perf.metrics import bootstrap_estimates
 from student_perf.paths import PROJECT_DIR
 from student_perf.splits import make_split
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -150,21 +154,13 @@ def _run_trial(config: ExperimentConfig, folder: Path) -> Figures:
     return cv_metrics(result)
 
 
-def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float | list[float]]:
-    dataset: Dataset = load_dataset(config.dataset)
+def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
+    dataset = load_dataset(config.dataset)
     rows = make_split(dataset, config.split).test
     if not len(rows):
         return {}
     model = load_model(folder / MODEL_FILE)
-    fitted = model.estimator_ if dataset.classes else model
-    output = predict(fitted, dataset.features.iloc[rows], dataset)
-    target = dataset.target[rows]
-    estimates = bootstrap_estimates(dataset.task, target, output, config.seed, dataset.ordered)
-    figures: dict[str, float | list[float]] = {}
-    for name, estimate in estimates.items():
-        words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
-        figures |= {f"test_{name}{w}": v for w, v in words.items() if v is not None and v == v}
-    return figures
+    return metrics_on_test_rows(score_test_rows(model, dataset, rows, config.seed)[1])
 
 
 def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:

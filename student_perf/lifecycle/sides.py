@@ -22,11 +22,12 @@ from student_perf.data.contract import Contract, make_contract
 from student_perf.data.features import prepare_features
 from student_perf.data.files import ENDINGS, read_file
 from student_perf.errors import ConfigError, DataError, suggest
-from student_perf.lifecycle.kept_model import default_tracking, is_run_id
+from student_perf.lifecycle.kept_model import default_tracking
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.compose import compose_config
 from student_perf.tracking.mlflow_store import download
 from student_perf.tracking.record import CONFIG_FILE
+from student_perf.tracking.run_search import is_run_id
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from student_perf.lifecycle.differences import (
 from student_perf.lifecycle.recorded import Recorded
 from student_perf.metric_names import METRICS
 from student_perf.paths import PROJECT_DIR
+from student_perf.sweep.report import fold_scores
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def score_difference(a: Recorded, b: Recorded) -> str:
     share data and folds.
     """
     metric = _shared_metric(a, b)
-    first, second = _folds(a, metric), _folds(b, metric)
+    first, second = (fold_scores(run.record, metric) for run in (a, b))
     aim = "more" if METRICS[metric].direction == "maximize" else "less"
     means = (
         f"{METRICS[metric].label} ({aim} is better): "
@@ -81,12 +82,6 @@ def _shared_metric(a: Recorded, b: Recorded) -> str:
             "and the other numbers; name two runs of the same task"
         )
     return wanted if wanted in shared else shared[0]
-
-
-def _folds(run: Recorded, metric: str) -> np.ndarray:
-    values = run.record.metrics[f"fold_{metric}"]
-    listed = values if isinstance(values, list) else [values]
-    return np.array([np.nan if v is None else v for v in listed], dtype=np.float64)
 
 
 def _why_not_paired(a: Recorded, b: Recorded, first: np.ndarray, second: np.ndarray) -> str | None:

@@ -24,16 +24,16 @@ from rich.text import Text
 from student_perf.artifacts import (
     TEST_PREDICTIONS_FILE,
     finish_trial,
-    read_output,
     write_inputs,
 )
 from student_perf.atomic import write_atomic
+from student_perf.compare.predictions import load_predictions
 from student_perf.config import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation import CVResult, result_of
 from student_perf.experiment import PreparedData, cv_metrics, make_record, prepare_data, publish_run
 from student_perf.metric_names import METRICS
-from student_perf.sweep.plan import SweepOptions, make_study_name
+from student_perf.sweep.plan import SweepOptions, compose_base, make_study_name
 from student_perf.sweep.run import logging_to
 from student_perf.terminal import Terminal, format_number
 from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
@@ -41,13 +41,7 @@ from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, t
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 
 
-def is_nested(base: ExperimentConfig) -> bool:
-    """Whether a sweep of this config has outer folds to go through."""
-    return isinstance(base.split, NestedSplit) and base.split.outer_fold is None
-
-
 def run_nested(
-    base: ExperimentConfig,
     options: SweepOptions,
     arguments: Sequence[Override],
     run_sweep: RunSweep,
@@ -57,6 +51,7 @@ def run_nested(
     The same command continues where it was stopped, since each fold's sweep does. None for a
     preview, which shows the sweep of the first fold. Raises StudentPerfError.
     """
+    _, base = compose_base(arguments)
     assert isinstance(base.split, NestedSplit)
     name = options.study_name or make_study_name(base, arguments, "nested")
     console = Console(highlight=False, markup=False)
@@ -109,13 +104,13 @@ def _conclude(
 
 def _outer_output(data: PreparedData, number: int, winner: Path) -> np.ndarray:
     """What a winner answered for its outer fold's validation rows."""
-    rows, output = read_output(winner / TEST_PREDICTIONS_FILE, data.dataset)
-    if not np.array_equal(rows, data.split.folds[number].validation):
+    answered = load_predictions(winner / TEST_PREDICTIONS_FILE)
+    if not np.array_equal(answered.row, data.split.folds[number].validation):
         raise ConfigError(
             f"split=nested: the winner of outer fold {number} was scored on other rows; keys of "
             "split and dataset cannot be swept in nested cross-validation"
         )
-    return output
+    return answered.output
 
 
 def _record(
@@ -171,8 +166,9 @@ def _show(
     metric = base.objective.metric
     label, outer = METRICS[metric].label, result.fold_scores[metric]
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    for column, justify in (("  outer fold", "right"), ("winner", "left"), ("inner", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("  outer fold", justify="right")
+    table.add_column("winner")
+    table.add_column("inner", justify="right")
     table.add_column("outer", justify="right")
     for number, record in enumerate(records):
         table.add_row(

@@ -40,7 +40,7 @@ _NO_PART_OF_THE_STUDY = (
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """`hydra.sweeper.*`; see conf/hydra/sweeper/optuna.yaml for what each means."""
+    """`hydra.sweeper.*`; see conf/hydra/sweeper/student_perf.yaml for what each means."""
 
     sampler: str | None
     sampler_options: dict[str, Any]

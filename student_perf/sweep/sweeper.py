@@ -39,8 +39,8 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> str | None:
         """Run the sweep that the overrides describe; returns the folder of its result."""
         from student_perf.config import typed_node
-        from student_perf.sweep.nested import is_nested, run_nested
-        from student_perf.sweep.plan import SweepOptions, compose_base
+        from student_perf.sweep.nested import run_nested
+        from student_perf.sweep.plan import SweepOptions
         from student_perf.sweep.run import run_sweep
 
         node = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
@@ -54,8 +54,7 @@ class OptunaSweeper(Sweeper):
             root=Path(self._config.hydra.sweep.dir),
             launch=None if _is_basic(self._config) else self._launch,
         )
-        _, base = compose_base(own)
-        folder = run_nested(base, options, own, run) if is_nested(base) else run(options, own)
+        folder = run_nested(options, own, run) if _is_nested(self._config) else run(options, own)
         return None if folder is None else str(folder)
 
     def _is_group(self, key: str) -> bool:
@@ -83,6 +82,11 @@ class OptunaSweeper(Sweeper):
                 _ = done.return_value  # raises what the job raised
         finally:  # launchers bring Hydra's logging back
             root.level, root.handlers = level, handlers
+
+
+def _is_nested(config: DictConfig) -> bool:
+    """Whether there are outer folds to go through."""
+    return bool(config.split.kind == "nested" and config.split.outer_fold is None)
 
 
 def _is_basic(config: DictConfig) -> bool:

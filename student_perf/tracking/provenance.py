@@ -65,6 +65,7 @@ def current_provenance() -> Provenance:
     return collect_provenance()
 
 
+@cache
 def installed_packages() -> dict[str, str]:
     """Version of every installed distribution, by name in alphabetical order."""
     # `dist.version` would parse the metadata a second time.
@@ -124,7 +125,7 @@ def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
     }
     lines = []
     for line in lock.read_text(encoding="utf-8").splitlines():
-        locked = _locked(line)
+        locked = _locked(line) if line[:1].isalnum() else None  # else a hash or a comment
         if locked is None:
             continue
         name, version = locked
@@ -137,7 +138,7 @@ def _locked(line: str) -> tuple[str, str] | None:
     """Name and version of a pin that holds for this interpreter and platform."""
     try:
         pin = Requirement(line.removesuffix("\\").strip())
-    except InvalidRequirement:  # a comment, a hash, an empty line
+    except InvalidRequirement:
         return None
     if pin.marker is not None and not pin.marker.evaluate():
         return None

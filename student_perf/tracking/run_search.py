@@ -6,6 +6,7 @@ import alone three. Other stores are asked through the client, a page of runs at
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -27,6 +28,7 @@ _RUNS_PER_HISTORY = 100  # MLflow's limit for one request
 _HISTORY = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 _WAIT_SECONDS = 30
 _OBJECTIVE = "objective.metric"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Selection:
     experiment: str | None = None
     studies: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = ()
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text has the form of an MLflow run id."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def read_runs(uri: str, selection: Selection, metrics: Sequence[str] = ()) -> list[RunRecord]:

@@ -15,8 +15,9 @@ def names(records):
 
 
 @pytest.fixture
-def runs(make_record, workspace):
+def runs(make_record, workspace, monkeypatch):
     """Two single runs on the same rows, one on others, an older sweep of two with its winner."""
+    monkeypatch.chdir(workspace)  # words are paths from here first, and the checkout has runs too
     sweep = RunRecord(workspace / "multirun/mine", "mine", "sweep", {}, {}, started=1.0)
     sweep.folder.mkdir(parents=True)
     sweep.save()

@@ -4,9 +4,9 @@ from importlib.metadata import version
 from student_perf.lifecycle.evidence import (
     environment_facts,
     last_runs,
-    markdown_table,
     package_versions,
 )
+from student_perf.terminal import markdown_table
 from student_perf.tracking.record import RunRecord
 
 

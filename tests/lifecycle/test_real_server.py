@@ -2,12 +2,9 @@
 
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from mlflow import MlflowClient
@@ -16,35 +13,9 @@ from student_perf.config import TrackingConfig
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.tracking.mlflow_store import RunStore
 from student_perf.tracking.record import RunRecord, load_record
+from tests.servers import free_port, mlflow_server
 
 pytestmark = pytest.mark.slow
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def server_at(port, folder):
-    """A real `mlflow server` that keeps its runs in `folder`."""
-    words = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--port", str(port)]
-    words += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
-    with (folder / "server.log").open("a") as log:
-        command = [sys.executable, "-m", "mlflow", "server", *words]
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        try:
-            for _ in range(240):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
-                    break
-                except OSError:
-                    time.sleep(0.5)
-            yield server
-        finally:
-            os.killpg(server.pid, 9)
-            server.wait()
 
 
 def call(workspace, *words):
@@ -70,7 +41,7 @@ def test_a_server_that_dies_during_a_sweep_loses_nothing(workspace, tmp_path):
     uri = f"http://127.0.0.1:{port}"
     words = ["model=rf", "model.max_depth=2,3,4,5,6,7", "split.n_splits=3"]
     sweep = ["student_perf.train", "-m", *words, f"tracking.uri={uri}", "report.importance=false"]
-    with server_at(port, tmp_path):
+    with mlflow_server(tmp_path, port):
         running = call(workspace, *sweep)
         until = time.monotonic() + 180
         while not any(r.data.tags.get("student_perf.kind") == "trial" for r in runs_at(uri)):
@@ -84,7 +55,7 @@ def test_a_server_that_dies_during_a_sweep_loses_nothing(workspace, tmp_path):
     (folder,) = (workspace / "multirun").iterdir()
     assert load_record(folder / "winner").status == "FINISHED"
 
-    with server_at(port, tmp_path):
+    with mlflow_server(tmp_path, port):
         for _ in range(2):
             done = call(workspace, "student_perf", "sync")
             said, _ = done.communicate(timeout=300)

@@ -1,9 +1,4 @@
 import math
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 from mlflow import MlflowClient
@@ -15,6 +10,7 @@ from student_perf.tracking.mlflow_store import RunStore
 from student_perf.tracking.publisher import publish_sweep
 from student_perf.tracking.record import RunRecord, load_record
 from student_perf.tracking.run_search import Selection, fetch_file, read_runs
+from tests.servers import mlflow_server
 
 
 @pytest.fixture
@@ -122,25 +118,9 @@ def test_a_store_that_cannot_be_read_says_so(tmp_path):
 @pytest.mark.slow
 def test_a_server_gives_the_same_records(store, tmp_path):
     uri, _ = store
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.5)
+    with mlflow_server(tmp_path, store=uri) as address:
         direct = read_runs(uri, Selection(experiment="exam"))
         asked = read_runs(address, Selection(experiment="exam"))
         assert [str(r.metrics) for r in direct] == [
             str(in_order(a, b)) for a, b in zip(direct, asked, strict=True)
         ]
-    finally:
-        server.terminate()
-        server.wait()

@@ -1,0 +1,41 @@
+"""A real `mlflow server` on loopback, for the slow tests."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def mlflow_server(folder, port=None, store=None):
+    """Address of a server that keeps its runs in `folder`, or in an existing store; ended with all
+    its processes.
+    """
+    port = free_port() if port is None else port
+    address = f"http://127.0.0.1:{port}"
+    store = f"sqlite:///{folder}/server.db" if store is None else store
+    words = ["--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(port)]
+    words += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", *words]
+    with (folder / "server.log").open("a") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            for _ in range(240):
+                try:
+                    urllib.request.urlopen(f"{address}/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield address
+        finally:
+            os.killpg(server.pid, 9)
+            server.wait()
