@@ -34,8 +34,8 @@ from student_perf.compare.sweep_folder import (
 from student_perf.errors import ConfigError
 from student_perf.metric_names import METRICS
 from student_perf.metrics import confusion_matrix
+from student_perf.plots.classification import confusion_figure
 from student_perf.plots.study import (
-    confusion_pair_figure,
     difference_figure,
     fold_scores_figure,
     history_figure,
@@ -70,10 +70,13 @@ _FROM_WINNER = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page: PNG as base64, and the words for those who do not see it."""
+    """A picture of the page: PNG as base64, and the words for those who do not see it. One with a
+    `pair` stands in one row with the one after it.
+    """
 
     png: str
     alt: str
+    pair: bool = False
 
 
 def write_report(file: Path, sweeps: Sequence[SweepFolder]) -> Path:
@@ -143,7 +146,7 @@ def _section(sweep: SweepFolder) -> dict[str, Any]:
         "rows": [_row(sweep, line, _columns(shown)) for line in shown],
         "n_more": max(len(sweep.lines) - len(shown), 0),
         "dummy": format_number(sweep.board.dummy) if sweep.board else "",
-        "closing": closing(sweep.board, len(sweep.board.lines)) if sweep.board else [],
+        "closing": _closing(sweep.board) if sweep.board else [],
         "pictures": list(_pictures(sweep, shown)),
         "space": sweep.space,
         "failures": _failures(sweep),
@@ -263,7 +266,7 @@ def _split(sweep: SweepFolder) -> str:
 
 
 def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
-    """The pictures in the order of the page. One that fails leaves its place empty."""
+    """The pictures in the order of the page. Those that would show nothing are left out."""
     if not sweep.lines or sweep.board is None:
         return
     best = list(shown[:_MOST_LINES])
@@ -274,20 +277,20 @@ def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
         lambda: _importance(sweep),
         lambda: _parallel(sweep),
         lambda: _slices(sweep),
-        lambda: _predictions(sweep),
     ]
     for make in makers:
         figure = make()
         if figure is not None:
             yield _picture(figure)
+    yield from _predictions(sweep)
     yield from _winner_pictures(sweep)
 
 
-def _picture(figure: Figure) -> Picture:
+def _picture(figure: Figure, pair: bool = False) -> Picture:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     alt = " ".join(figure.get_suptitle().split())
-    return Picture(base64.b64encode(buffer.getvalue()).decode("ascii"), alt)
+    return Picture(base64.b64encode(buffer.getvalue()).decode("ascii"), alt, pair)
 
 
 def _winner_pictures(sweep: SweepFolder) -> Iterator[Picture]:
@@ -387,31 +390,27 @@ def _slices(sweep: SweepFolder) -> Figure | None:
     return slice_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
 
 
-def _predictions(sweep: SweepFolder) -> Figure | None:
+def _predictions(sweep: SweepFolder) -> Iterator[Picture]:
     """Held-out predictions of the best beside those of the defaults; a grid has only the best."""
-    pair = {"the defaults": sweep.defaults, "the best": sweep.best}
-    if sweep.defaults is sweep.best:
-        del pair["the defaults"]
+    pair = {"defaults": sweep.defaults} if sweep.defaults is not sweep.best else {}
     loaded: dict[str, Predictions] = {}
-    for name, line in pair.items():
+    for name, line in (pair | {"best": sweep.best}).items():
         file = line.record.folder / PREDICTIONS_FILE if line else None
         if line is not None and file is not None and file.is_file():
-            loaded[f"{name}, trial {trial_number(line.record)}"] = load_predictions(file)
+            loaded[f"{name}: trial {trial_number(line.record)}"] = load_predictions(file)
     if not loaded:
-        return None
+        return
     first = next(iter(loaded.values()))
     target = sweep.record.params.get("dataset.target", "target")
-    subtitle = f"{sweep.record.tags.get('dataset', '')}, n = {len(first.y_true)} predictions each"
+    about = f"{sweep.record.tags.get('dataset', '')}, n = {len(first.y_true)} predictions"
     if first.task == "regression":
         pairs = {name: (one.y_true, one.output) for name, one in loaded.items()}
-        return prediction_pair_figure(pairs, target, subtitle)
-    if len(first.labels) > _MOST_CLASSES:
-        return None
-    matrices = {
-        name: confusion_matrix(one.y_true, one.output.argmax(axis=1), len(one.labels))
-        for name, one in loaded.items()
-    }
-    return confusion_pair_figure(matrices, first.labels, target, subtitle)
+        yield _picture(prediction_pair_figure(pairs, target, f"{about} each"))
+    elif len(first.labels) <= _MOST_CLASSES:
+        for name, one in loaded.items():
+            counts = confusion_matrix(one.y_true, one.output.argmax(axis=1), len(one.labels))
+            figure = confusion_figure(counts, one.labels, target, f"{name}; {about}")
+            yield _picture(figure, pair=len(loaded) > 1)
 
 
 def _failures(sweep: SweepFolder) -> list[tuple[str, int]]:
@@ -464,14 +463,18 @@ def _commands(sweep: SweepFolder) -> dict[str, str]:
     module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
     commands = {}
     if command := sweep.record.tags.get(COMMAND_TAG):
-        commands["run or continue the sweep"] = command
-        commands["look at more trials"] = f"{command} hydra.sweeper.n_trials=N"
+        commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
     if sweep.winner is not None:
         run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))
         commands["check that the winner can be had again"] = f"{module} reproduce {run}"
     commands["compare its trials on the terminal"] = f"{module} compare {folder}"
     commands["make this page again"] = f"{module} report {folder}"
     return commands
+
+
+def _closing(board: Leaderboard) -> list[str]:
+    """What the terminal says below its table, without the mark that only its table has."""
+    return [line.replace(" (=)", "") for line in closing(board, len(board.lines))]
 
 
 def _joint_boards(sweeps: Sequence[SweepFolder]) -> list[dict[str, Any]]:
@@ -495,4 +498,4 @@ def _joint(board: Leaderboard) -> dict[str, Any]:
         }
         for line in board.lines[:_MOST_LINES]
     ]
-    return {"heading": heading(board), "rows": rows, "closing": closing(board, len(board.lines))}
+    return {"heading": heading(board), "rows": rows, "closing": _closing(board)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from student_perf.plots.style import (
     BLUE,
@@ -26,6 +28,7 @@ _WIDTH = 5.2  # inches; still readable when a telephone shrinks it to a third of
 _MOST_LINES = 300  # of parallel coordinates; more of them hide each other
 _MOST_POINTS = 2000  # of a slice
 _MOST_TICKS = 8
+_NOT_SET = -0.12  # where a trial passes that did not set a parameter; the axis begins at 0
 _COLUMNS = 2
 _COLOURS = "viridis"  # even in lightness, so it reads for colour-blind readers and in grey
 
@@ -45,7 +48,7 @@ class Dimension:
 def make_dimension(name: str, values: Sequence[str | None], log: bool = False) -> Dimension:
     """The axis of a parameter from each trial's value as text; None where a trial had none.
 
-    Numbers get a scale, anything else, and `log` where a value is not above 0, one place each.
+    Numbers get a scale, logarithmic where `log` and all are above 0; other values a place each.
     """
     known = [value for value in values if value is not None]
     try:
@@ -53,7 +56,7 @@ def make_dimension(name: str, values: Sequence[str | None], log: bool = False) -
         if not np.isfinite(numbers[~np.isnan(numbers)]).all():
             raise ValueError
     except ValueError:
-        choices = sorted(set(known))
+        choices = sorted(set(known), key=_choice_order)
         number = {choice: float(i) for i, choice in enumerate(choices)}
         place = np.array([np.nan if v is None else number[v] for v in values])
         step = -(-len(choices) // _MOST_TICKS)
@@ -93,9 +96,9 @@ def history_figure(
             numbers[at], values[at], s=60, marker="D", facecolor="none", edgecolor=INK,
             label="defaults",
         )  # fmt: skip
-    if np.isfinite(dummy):
-        axes.axhline(dummy, color=GREY, linewidth=1, linestyle=":", label="dummy baseline")
-    _clip_outliers(axes, values, maximize, dummy)
+    _draw_dummy(axes.axhline, dummy, values)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _clip_outliers(axes, values, maximize)
     finish(axes, "trial number", f"{metric}, mean over folds")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     set_title(figure, f"History of {metric}", subtitle)
@@ -117,8 +120,7 @@ def fold_scores_figure(
     axes.scatter(
         scores.mean(axis=1), places, s=130, marker="|", color=INK, linewidths=2, label="mean"
     )
-    if np.isfinite(dummy):
-        axes.axvline(dummy, color=GREY, linewidth=1, linestyle=":", label="dummy baseline")
+    _draw_dummy(axes.axvline, dummy, scores)
     _name_rows(axes, labels)
     finish(axes, f"{metric} of a fold", "")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -176,16 +178,17 @@ def parameter_importance_figure(shares: Mapping[str, float], subtitle: str) -> F
 def parallel_figure(
     dimensions: Sequence[Dimension], values: np.ndarray, maximize: bool, words: tuple[str, str]
 ) -> Figure:
-    """Every trial as a line through its parameters, coloured by its value; the best on top.
+    """Parallel coordinates: one level axis for each parameter, every trial a line down through
+    them, coloured by its value, the best on top.
 
-    Of many trials the best half and an even choice of the others are drawn.
+    Of many trials the best and an even choice of the others are drawn.
     """
     metric, subtitle = words
     chosen = _spread_choice(values, maximize)
-    heights = np.array([_unit(dimension)[chosen] for dimension in dimensions])
-    x = np.arange(len(dimensions))
-    lines = [np.column_stack([x, heights[:, i]]) for i in range(len(chosen))]
-    figure = new_figure(max(_WIDTH, 0.9 + 1.15 * len(dimensions)), 4.3)
+    across = np.array([_unit(dimension)[chosen] for dimension in dimensions])
+    down = np.arange(len(dimensions))
+    lines = [np.column_stack([across[:, i], down]) for i in range(len(chosen))]
+    figure = new_figure(_WIDTH, 1.6 + 0.62 * len(dimensions))
     axes = figure.add_subplot()
     scale = Normalize(*np.percentile(values[chosen], [5, 95] if len(chosen) > 20 else [0, 100]))
     collection = LineCollection(
@@ -194,18 +197,24 @@ def parallel_figure(
     collection.set_array(values[chosen])
     axes.add_collection(collection)
     for place, dimension in enumerate(dimensions):
-        axes.axvline(place, color=GREY, linewidth=0.8)
+        axes.axhline(place, color=GREY, linewidth=0.8)
         for at, label in zip(_unit_ticks(dimension), dimension.labels, strict=True):
-            axes.text(place + 0.03, at, short(label, 14), fontsize=7, va="center", color=INK)
-    axes.set_xlim(-0.1, len(dimensions) - 0.6)
-    axes.set_ylim(-0.14, 1.05)
-    axes.set_yticks([])
+            axes.plot(at, place, marker="|", color=INK, markersize=6)
+            axes.text(at, place + 0.12, short(label, 12), fontsize=8, ha="center", va="top")
+    names = [short(dimension.name.removeprefix("model.")) for dimension in dimensions]
+    if any(np.isnan(dimension.place[chosen]).any() for dimension in dimensions):
+        axes.text(_NOT_SET, -0.3, "not set", fontsize=8, ha="center")
+    axes.set_xlim(_NOT_SET - 0.06, 1.06)
+    axes.set_xticks([])
+    axes.set_yticks(down, names, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.4)
     axes.spines[:].set_visible(False)
-    names = [short(dimension.name.removeprefix("model."), 20) for dimension in dimensions]
-    axes.set_xticks(x, names, rotation=20, ha="right", rotation_mode="anchor", fontsize=8)
-    figure.colorbar(collection, ax=axes, label=metric, shrink=0.8, extend="both")
+    bar = figure.colorbar(
+        collection, ax=axes, orientation="horizontal", extend="both", shrink=0.7, aspect=35
+    )
+    bar.set_label(metric, fontsize=9)
     shown = f"; {len(chosen)} of them drawn" if len(chosen) < len(values) else ""
-    set_title(figure, "All parameters of the trials", subtitle + shown)
+    set_title(figure, "All parameters of the trials, a line each", subtitle + shown)
     return figure
 
 
@@ -237,39 +246,11 @@ def slice_figure(
         axes.tick_params(axis="y", labelsize=7)
         finish(axes, "", "")
         axes.set_title(short(dimension.name.removeprefix("model.")), fontsize=9)
-    _clip_outliers(grid.flat[0], values, maximize, np.nan)
+    _clip_outliers(grid.flat[0], values, maximize)
     for axes in list(grid.flat)[len(dimensions) :]:
         axes.remove()
     figure.supylabel(f"{metric}, mean over folds", fontsize=9)
     set_title(figure, f"{metric} over each parameter, later trials darker", subtitle)
-    return figure
-
-
-def confusion_pair_figure(
-    matrices: Mapping[str, np.ndarray], classes: Sequence[str], target: str, subtitle: str
-) -> Figure:
-    """Confusion matrices, shape (K, K), one below the other; colour and second number are the share
-    of the true class.
-    """
-    side = min(max(2.4, 0.62 * len(classes) + 1.4), 7.0)
-    figure = new_figure(_WIDTH, side * len(matrices) + 0.9)
-    grid = figure.subplots(len(matrices), 1, sharex=True, squeeze=False)[:, 0]
-    names = [short(name, 12) for name in classes]
-    for axes, (title, counts) in zip(grid, matrices.items(), strict=True):
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for true, predicted in np.ndindex(*counts.shape):
-            axes.text(
-                predicted, true, f"{counts[true, predicted]}\n{shares[true, predicted]:.0%}",
-                ha="center", va="center", fontsize=8,
-                color="white" if shares[true, predicted] > 0.55 else INK,
-            )  # fmt: skip
-        axes.set_yticks(range(len(names)), names, fontsize=8)
-        axes.set_xticks(range(len(names)), names, fontsize=8, rotation=20)
-        axes.set_ylabel(f"true {short(target)}", fontsize=9)
-        axes.set_title(short(title, 60), fontsize=10)
-    grid[-1].set_xlabel(f"predicted {short(target)}", fontsize=9)
-    set_title(figure, "Confusion on held-out rows, n and share of the true class", subtitle)
     return figure
 
 
@@ -291,6 +272,25 @@ def prediction_pair_figure(
     return figure
 
 
+def _choice_order(choice: str) -> tuple[bool, float, str]:
+    """Numbers among the choices by size, then the words."""
+    try:
+        return False, float(choice), ""
+    except ValueError:
+        return True, 0.0, choice
+
+
+def _draw_dummy(draw: Callable[..., Any], dummy: float, values: np.ndarray) -> None:
+    """The baseline as a line, unless it is so far off that it would press the values together."""
+    if not np.isfinite(dummy):
+        return
+    off = max(values.min() - dummy, dummy - values.max())
+    if off <= 1.5 * np.ptp(values):
+        draw(dummy, color=GREY, linewidth=1, linestyle=":", label="dummy baseline")
+    else:
+        draw(np.nan, color=GREY, linewidth=1, linestyle=":", label=f"dummy {dummy:.3g}, not shown")
+
+
 def _number_ticks(finite: np.ndarray, log: bool) -> tuple[list[float], list[str]]:
     distinct = np.unique(finite)
     if len(distinct) == 0:
@@ -301,10 +301,10 @@ def _number_ticks(finite: np.ndarray, log: bool) -> tuple[list[float], list[str]
 
 
 def _unit(dimension: Dimension) -> np.ndarray:
-    """Places from 0 to 1; a trial without the parameter passes below the axis."""
+    """Places from 0 to 1; a trial without the parameter passes before the axis begins."""
     low, width = _span(dimension)
     scaled = (dimension.place - low) / width if width else np.full(len(dimension.place), 0.5)
-    return np.where(np.isnan(dimension.place), -0.1, scaled)
+    return np.where(np.isnan(dimension.place), _NOT_SET, scaled)
 
 
 def _unit_ticks(dimension: Dimension) -> np.ndarray:
@@ -335,14 +335,16 @@ def _spread_choice(values: np.ndarray, maximize: bool) -> np.ndarray:
     return np.concatenate([others, order[-half:]])
 
 
-def _clip_outliers(axes: Axes, values: np.ndarray, maximize: bool, dummy: float) -> None:
+def _clip_outliers(axes: Axes, values: np.ndarray, maximize: bool) -> None:
     """A few very bad trials must not press all others into one line."""
-    low, middle, high = np.percentile(values, [10, 50, 90])
-    inner = max(high - low, 1e-12)
+    low, high = np.percentile(values, [10, 90])
+    inner = high - low
+    if inner <= 0:
+        return
     if maximize and values.min() < low - 3 * inner:
-        axes.set_ylim(bottom=min(np.nanmin([low - inner, dummy]), middle))
+        axes.set_ylim(bottom=low - inner)
     elif not maximize and values.max() > high + 3 * inner:
-        axes.set_ylim(top=max(np.nanmax([high + inner, dummy]), middle))
+        axes.set_ylim(top=high + inner)
 
 
 def _name_rows(axes: Axes, labels: Sequence[str]) -> None:
