@@ -85,6 +85,7 @@ def history_figure(
     figure = new_figure(_WIDTH, 3.8)
     axes = figure.add_subplot()
     order = np.argsort(numbers)
+    shown, more = _hidden(values, _worst_shown(values, maximize), maximize)
     best = (np.maximum if maximize else np.minimum).accumulate(values[order])
     axes.scatter(
         numbers, values, s=14, color=BLUE, alpha=_alpha(len(values)), linewidths=0, label="trial"
@@ -96,12 +97,13 @@ def history_figure(
             numbers[at], values[at], s=60, marker="D", facecolor="none", edgecolor=INK,
             label="defaults",
         )  # fmt: skip
-    _draw_dummy(axes.axhline, dummy, values)
+    _draw_dummy(axes.axhline, dummy, shown)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _clip_outliers(axes, values, maximize)
+    if more:
+        _limit(axes, shown)
     finish(axes, "trial number", f"{metric}, mean over folds")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    set_title(figure, f"History of {metric}", subtitle)
+    set_title(figure, f"History of {metric}", subtitle + more)
     return figure
 
 
@@ -200,7 +202,10 @@ def parallel_figure(
         axes.axhline(place, color=GREY, linewidth=0.8)
         for at, label in zip(_unit_ticks(dimension), dimension.labels, strict=True):
             axes.plot(at, place, marker="|", color=INK, markersize=6)
-            axes.text(at, place + 0.12, short(label, 12), fontsize=8, ha="center", va="top")
+            axes.text(
+                at, place + 0.12, short(label, 12), fontsize=8, ha="center", va="top",
+                bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5},
+            )  # fmt: skip
     names = [short(dimension.name.removeprefix("model.")) for dimension in dimensions]
     if any(np.isnan(dimension.place[chosen]).any() for dimension in dimensions):
         axes.text(_NOT_SET, -0.3, "not set", fontsize=8, ha="center")
@@ -246,11 +251,13 @@ def slice_figure(
         axes.tick_params(axis="y", labelsize=7)
         finish(axes, "", "")
         axes.set_title(short(dimension.name.removeprefix("model.")), fontsize=9)
-    _clip_outliers(grid.flat[0], values, maximize)
+    shown, more = _hidden(values, _worst_shown(values, maximize), maximize)
+    if more:
+        _limit(grid.flat[0], shown)
     for axes in list(grid.flat)[len(dimensions) :]:
         axes.remove()
     figure.supylabel(f"{metric}, mean over folds", fontsize=9)
-    set_title(figure, f"{metric} over each parameter, later trials darker", subtitle)
+    set_title(figure, f"{metric} over each parameter, later trials darker", subtitle + more)
     return figure
 
 
@@ -335,16 +342,25 @@ def _spread_choice(values: np.ndarray, maximize: bool) -> np.ndarray:
     return np.concatenate([others, order[-half:]])
 
 
-def _clip_outliers(axes: Axes, values: np.ndarray, maximize: bool) -> None:
-    """A few very bad trials must not press all others into one line."""
+def _worst_shown(values: np.ndarray, maximize: bool) -> float:
+    """The worst value to show: a few very bad trials must not press all others into one line."""
     low, high = np.percentile(values, [10, 90])
     inner = high - low
-    if inner <= 0:
-        return
-    if maximize and values.min() < low - 3 * inner:
-        axes.set_ylim(bottom=low - inner)
-    elif not maximize and values.max() > high + 3 * inner:
-        axes.set_ylim(top=high + inner)
+    inside = values >= low - 3 * inner if maximize else values <= high + 3 * inner
+    kept = values[inside] if inner > 0 else values
+    return float(kept.min() if maximize else kept.max())
+
+
+def _hidden(values: np.ndarray, worst: float, maximize: bool) -> tuple[np.ndarray, str]:
+    """The values as good as `worst`, and what the subtitle says of the others."""
+    inside = values >= worst if maximize else values <= worst
+    n_out = int((~inside).sum())
+    return values[inside], f"; {n_out} far worse, not shown" if n_out else ""
+
+
+def _limit(axes: Axes, shown: np.ndarray) -> None:
+    margin = 0.08 * float(np.ptp(shown))
+    axes.set_ylim(shown.min() - margin, shown.max() + margin)
 
 
 def _name_rows(axes: Axes, labels: Sequence[str]) -> None:
