@@ -49,7 +49,7 @@ from student_perf.terminal import format_number
 from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from student_perf.plots.style import Figure
 
 PAGE_FILE = "report.html"
 COMMAND_TAG = "student_perf.command"

@@ -59,7 +59,7 @@ def test_history_shows_the_best_so_far(maximize):
 
 
 def test_a_hopeless_trial_is_counted_instead_of_drawn():
-    values = np.append(VALUES, 0.0)
+    values = np.append(VALUES, -1.0)
     figure = history_figure(np.arange(41), values, True, np.nan, None, WORDS)
     assert "1 far worse, not shown" in " ".join(figure.get_suptitle().split())
     assert figure.axes[0].get_ylim()[0] > 0.3
