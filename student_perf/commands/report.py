@@ -11,16 +11,26 @@ from student_perf.paths import workspace
 from student_perf.terminal import Terminal, ui_command
 from student_perf.tracking.record import METRICS_FILE, RECORD_FILE, RunRecord, load_record
 
-HELP = "show the result of a finished run again"
+HELP = "show the result of a finished run again, or write a sweep's report.html again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run."""
-    parser.add_argument("run", nargs="?", default="latest", help="a run folder, or: latest")
+    parser.add_argument(
+        "run", nargs="?", default="latest", help="a run's or a sweep's folder, or: latest"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print a finished run's metrics and places. Raises ConfigError where there is none."""
+    """Print a finished run's metrics and places; of a sweep, write its page and print its path.
+
+    Raises ConfigError where there is no such run.
+    """
+    if chosen.run != "latest" and _is_sweep(Path(chosen.run)):
+        from student_perf.sweep.page import write_page
+
+        print(write_page(Path(chosen.run).resolve())[0])
+        return 0
     record = latest_record() if chosen.run == "latest" else finished_record(Path(chosen.run))
     summary = json.loads((record.folder / METRICS_FILE).read_text(encoding="utf-8"))
     objective = summary["objective"]["metric"]
@@ -39,6 +49,10 @@ def run(chosen: argparse.Namespace) -> int:
         places |= {"mlflow": f"run {record.mlflow_run_id}", "open": ui_command(store)}
     terminal.places(places)
     return 0
+
+
+def _is_sweep(folder: Path) -> bool:
+    return (folder / RECORD_FILE).is_file() and load_record(folder).kind == "sweep"
 
 
 def latest_record() -> RunRecord:

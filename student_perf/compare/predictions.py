@@ -17,7 +17,8 @@ _PROBABILITY = "proba_"
 @dataclass(frozen=True)
 class Predictions:
     """One line for each held-out prediction; `row`, `fold`, `y_true` have shape (n,), `output`
-    holds probabilities (n, K) or numbers (n,), and `y_true` the codes 0..K-1 or numbers.
+    holds probabilities (n, K) or numbers (n,), and `y_true` the codes 0..K-1 of `labels`, or
+    numbers.
     """
 
     task: str
@@ -25,6 +26,7 @@ class Predictions:
     fold: np.ndarray
     y_true: np.ndarray
     output: np.ndarray
+    labels: tuple[str, ...] = ()
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -38,7 +40,7 @@ def load_predictions(path: Path) -> Predictions:
     code_of = {name.removeprefix(_PROBABILITY): code for code, name in enumerate(names)}
     y_true = np.array([code_of[label] for label in table["y_true"].to_pylist()], dtype=np.int64)
     output = np.column_stack([table[name].to_numpy() for name in names])
-    return Predictions("classification", row, fold, y_true, output)
+    return Predictions("classification", row, fold, y_true, output, tuple(code_of))
 
 
 def fold_scores(predictions: Predictions, metric: str) -> np.ndarray:

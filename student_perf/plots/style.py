@@ -6,7 +6,7 @@ import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Figure  # for the annotations of those who keep one
 
 INK = "#222222"
 GREY = "#767676"

@@ -272,24 +272,30 @@ def _front_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
 
 
 def _importance_lines(study: optuna.Study) -> list[str]:
+    named = [f"{name} {share:.0%}" for name, share in importances(study).items() if share >= 0.01]
+    return [f"What mattered (PED-ANOVA): {', '.join(named[:6])}."] if named else []
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """Share of each parameter in what the study saw, the largest first; empty where fewer than ten
+    trials or equal values say nothing.
+    """
     from optuna.importance import get_param_importances
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < 10 or len({main_value(t) for t in complete}) < 2:
-        return []
+        return {}
     try:
         # Optuna takes the direction from a single objective; of a target less is better.
         sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
         several = len(study.directions) > 1
-        importances = get_param_importances(
+        return get_param_importances(
             study, target=(lambda trial: sign * main_value(trial)) if several else None
         )
     except (RuntimeError, ValueError):  # no parameter is shared by enough trials
-        return []
-    named = [f"{name} {share:.0%}" for name, share in importances.items() if share >= 0.01]
-    return [f"What mattered (PED-ANOVA): {', '.join(named[:6])}."] if named else []
+        return {}
 
 
 def _short(value: Any) -> str:

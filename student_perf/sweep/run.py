@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from student_perf.experiment import (
 from student_perf.masking import MaskingFormatter
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.page import command_line, describe_target, write_page
 from student_perf.sweep.plan import SweepOptions, SweepPlan, make_plan
 from student_perf.sweep.report import (
     Progress,
@@ -48,7 +50,7 @@ from student_perf.sweep.study import (
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
 from student_perf.tracking.publisher import ERROR_FILE, parent_id
-from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
 
 if TYPE_CHECKING:
     import optuna
@@ -98,6 +100,7 @@ def run_sweep(
                 console.print(f"  {line}", soft_wrap=False)
             record.metrics = _summary(study)
             record.finish()
+            _report(record, study, console)
         except BaseException as error:
             record.stop(one_line(error))
             raise
@@ -201,7 +204,13 @@ def _start_record(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) 
     """The record of the sweep itself, in its folder."""
     record = make_record(plan.base, plan.folder, evaluator.data(plan.base), kind="sweep")
     record.name = plan.study_name
-    record.tags["student_perf.study_name"] = plan.study_name
+    dataset = evaluator.data(plan.base).dataset
+    record.tags |= {
+        "student_perf.study_name": plan.study_name,
+        "student_perf.n_missing": str(dataset.n_missing),
+        "student_perf.target": describe_target(dataset),
+        "student_perf.command": command_line(sys.argv[1:]),
+    }
     record.params |= {
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
@@ -212,6 +221,21 @@ def _start_record(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) 
     for line in describe_provenance(plan.base, plan.folder):
         console.print(f"  warning: {line}", style="yellow")
     return record
+
+
+def _report(record: RunRecord, study: optuna.Study, console: Console) -> None:
+    """Write report.html and the note for MLflow; a sweep is no failure because its page is."""
+    from student_perf.compare.html import markdown_note
+
+    try:
+        page, sweep = write_page(record.folder, study)
+        record.tags[NOTE_TAG] = markdown_note(sweep)
+        record.save()
+    except Exception as error:
+        log.exception("no report")
+        console.print(f"  No report was written: {one_line(error)}", style="yellow")
+        return
+    console.print(Text.assemble("\n  ", ("report", "dim"), f"   {page}"), soft_wrap=True)
 
 
 def _summary(study: optuna.Study) -> dict[str, float | list[float]]:

@@ -42,6 +42,17 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
     return study
 
 
+def load_journal(file: Path, study_name: str) -> optuna.Study | None:
+    """The study in a journal, to look at only; None where the journal holds no such study."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        return optuna.load_study(study_name=study_name, storage=_storage(str(file)))
+    except KeyError:
+        return None
+
+
 def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
     """Compare what the study was made for with the plan; raises ConfigError with the difference.
 

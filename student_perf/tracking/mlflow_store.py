@@ -26,7 +26,13 @@ from student_perf.errors import StoreUnreachableError, TrackingError, one_line, 
 from student_perf.paths import PACKAGE_DIR, sqlite_file
 from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
-from student_perf.tracking.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, RunRecord
+from student_perf.tracking.record import (
+    CONTRACT_FILE,
+    MODEL_FILE,
+    NOTE_TAG,
+    RECORD_FILE,
+    RunRecord,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -248,13 +254,15 @@ def _folder_name(experiment: str) -> str:
 
 
 def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
-    from mlflow.entities import Param
+    from mlflow.entities import Param, RunTag
 
     metrics = list(_iter_metrics(record))
     params = [
         Param(_REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM])
         for key, value in record.params.items()
     ]
+    # The run got its other tags when it was made; what there is to say is known at its end.
+    notes = [RunTag(NOTE_TAG, record.tags[NOTE_TAG])] if NOTE_TAG in record.tags else []
     # Nearly always one batch: it takes 1000 metrics and 100 params.
     n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
     for i in range(n_batches):
@@ -262,6 +270,7 @@ def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
             run_id,
             metrics=metrics[i * _METRICS_PER_BATCH : (i + 1) * _METRICS_PER_BATCH],
             params=params[i * _PARAMS_PER_BATCH : (i + 1) * _PARAMS_PER_BATCH],
+            tags=notes,
         )
 
 

@@ -23,6 +23,7 @@ RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.json"
 CONFIG_FILE = "config.yaml"
 PREDICTIONS_FILE = "predictions.parquet"
+NOTE_TAG = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
 CONTRACT_FILE = "contract.yaml"
 MODEL_FILE = "model.skops"
 

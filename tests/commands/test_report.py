@@ -30,6 +30,18 @@ def test_report_takes_a_folder(finished, capsys):
     assert finished.name in capsys.readouterr().out
 
 
+def test_report_writes_the_page_of_a_sweep_again(train, workspace, capsys):
+    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false", "tracking=off"]
+    assert train("-m", *words).code == 0
+    (folder,) = (workspace / "multirun").iterdir()
+    page = folder / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert cli.main(["report", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.read_bytes() == before
+
+
 @pytest.mark.parametrize("state", ["none", "failed", "no record"])
 def test_report_without_a_result_says_why(state, tmp_path, capsys):
     arguments = ["report"] if state == "none" else ["report", str(tmp_path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,5 +49,28 @@ def make_record(workspace):
         record.folder.mkdir(parents=True)
         record.save()
         return record
+
+    return make
+
+
+@pytest.fixture
+def sweep_folder(make_record, workspace):
+    """Makes the folder of a sweep from its trials' fold scores; trial 0 ran the defaults."""
+
+    def make(folds: list[list[float]], study: str = "mine", **changed: Any) -> Path:
+        for number, scores in enumerate(folds):
+            trial = make_record(str(number), scores, study=study, **changed)
+            trial.params |= {"model.C": f"{10.0**-number}", "swept.model.C": f"{10.0**-number}"}
+            origin = "drawn" if number or changed.get("model") else "defaults"
+            trial.tags["student_perf.configuration"] = origin
+            trial.metrics["dummy_accuracy_mean"] = 0.25
+            trial.save()
+        params = {key: value for key, value in trial.params.items() if key[:6] != "swept."}
+        params |= {"model.C": "1.0", "space.model.C": "0.001 to 100, log scale", "n_rows": "120"}
+        tags = {"dataset": "grades", "student_perf.target": "grade: low 40, high 80"}
+        folder = workspace / "multirun" / study
+        record = RunRecord(folder, study, "sweep", params, tags, started=1_700_000_000.0)
+        record.finish()
+        return folder
 
     return make
