@@ -36,6 +36,7 @@ from student_perf.inspection.calibration import reliability
 from student_perf.inspection.findings import Inspector, group_lines, most_important
 from student_perf.masking import masked
 from student_perf.metrics import Estimate, bootstrap_estimates
+from student_perf.model_card import model_card
 from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.preprocess import build_preprocessor, build_steps
@@ -45,7 +46,7 @@ from student_perf.tracking.golden import GOLDEN_FILE, make_golden_rows
 from student_perf.tracking.looks import count_look
 from student_perf.tracking.mlflow_store import check_store, publish
 from student_perf.tracking.provenance import current_provenance, user_name, write_provenance
-from student_perf.tracking.record import RunRecord
+from student_perf.tracking.record import CARD_FILE, Recorded, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +194,7 @@ def _run(
         if kind == "final" and len(split.test):
             record.metrics |= _open_test_rows(config, prepared, model, folder, terminal)
         record.metrics |= clock.costs()
+        write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
         record.finish()
     except BaseException as error:
         _record_failure(config, record, dataset, error)

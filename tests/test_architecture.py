@@ -21,6 +21,7 @@ LEVELS = [
     {"plots"},
     {"tracking"},
     {"artifacts"},
+    {"model_card"},
     {"experiment"},
     {"compare"},
     {"sweep"},

@@ -32,6 +32,7 @@ def test_folder_holds_the_whole_record(result):
         "config.yaml",
         "confusion_matrix.png",
         "contract.yaml",
+        "model_card.md",
         "golden_rows.json",
         "importance.csv",
         "importance.png",

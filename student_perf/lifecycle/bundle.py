@@ -16,13 +16,11 @@ from pathlib import Path, PurePosixPath
 
 from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.model_card import model_card
-from student_perf.lifecycle.recorded import Recorded
+from student_perf.model_card import model_card
 from student_perf.paths import LOCK_FILE
-from student_perf.tracking.record import RECORD_FILE, to_json
+from student_perf.tracking.record import CARD_FILE, RECORD_FILE, Recorded, to_json
 
 MANIFEST_FILE = "MANIFEST.sha256"
-CARD_FILE = "MODEL_CARD.md"
 HELP_FILE = "VERIFY.txt"
 LOCK_MEMBER = "requirements.lock.txt"
 MOST_MEMBERS = 10_000

@@ -17,7 +17,6 @@ from student_perf.artifacts import LINEAGE_FILE, PACKAGES_FILE
 from student_perf.config import iter_leaves
 from student_perf.data.contract import Contract, contract_from_yaml, find_violations
 from student_perf.data.dataset import Dataset
-from student_perf.lifecycle.recorded import Recorded
 from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
 from student_perf.tracking.provenance import (
     DIFF_FILE,
@@ -26,7 +25,7 @@ from student_perf.tracking.provenance import (
     git,
     installed_packages,
 )
-from student_perf.tracking.record import CONTRACT_FILE
+from student_perf.tracking.record import CONTRACT_FILE, Recorded
 
 Part = Literal["config", "data", "code", "environment"]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +18,10 @@ from student_perf.models.build import build_estimator
 from student_perf.paths import workspace
 from student_perf.preprocess import build_steps
 from student_perf.tracking.reader import fetch_run
-from student_perf.tracking.record import CONFIG_FILE, RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.record import CONFIG_FILE, RECORD_FILE, Recorded, RunRecord, load_record
 
 LATEST = "latest"
 _SHORTEST_ID = 4
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A run's record with the plain config it was composed to; its files are in `record.folder`."""
-
-    record: RunRecord
-    composed: dict[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where the run's files are."""
-        return self.record.folder
-
-    def json(self, name: str) -> dict[str, Any]:
-        """Content of one of its JSON files, empty where the run has none."""
-        file = self.folder / name
-        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        return content if isinstance(content, dict) else {}
-
-    def text(self, name: str) -> str | None:
-        """Content of one of its text files, None where the run has none."""
-        file = self.folder / name
-        return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from student_perf.lifecycle.differences import (
     recorded_data,
     recorded_environment,
 )
-from student_perf.lifecycle.recorded import Recorded, rebuild_config
+from student_perf.lifecycle.recorded import rebuild_config
 from student_perf.lifecycle.results import (
     TOLERANCE,
     Comparison,
@@ -47,7 +47,7 @@ from student_perf.splits import make_split
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.terminal import Terminal
 from student_perf.tracking.model_format import load_model
-from student_perf.tracking.record import MODEL_FILE, PREDICTIONS_FILE
+from student_perf.tracking.record import MODEL_FILE, PREDICTIONS_FILE, Recorded
 
 EXIT_DIFFERENT = 2
 _INPUTS = ("config", "data")

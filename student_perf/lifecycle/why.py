@@ -19,10 +19,10 @@ from student_perf.lifecycle.differences import (
     recorded_data,
     recorded_environment,
 )
-from student_perf.lifecycle.recorded import Recorded
 from student_perf.metric_names import METRICS
 from student_perf.paths import PROJECT_DIR
 from student_perf.sweep.report import fold_scores
+from student_perf.tracking.record import Recorded
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ CONFIG_FILE = "config.yaml"
 PREDICTIONS_FILE = "predictions.parquet"
 NOTE_TAG = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
 CONTRACT_FILE = "contract.yaml"
+CARD_FILE = "model_card.md"
 MODEL_FILE = "model.skops"
 
 
@@ -71,6 +72,30 @@ class RunRecord:
         """Mark the run as failed with the error's one line."""
         self.status, self.ended, self.error = "FAILED", time.time(), error
         self.save()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run's record with the plain config it was composed to; its files are in `record.folder`."""
+
+    record: RunRecord
+    composed: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files are."""
+        return self.record.folder
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Content of one of its JSON files, empty where the run has none."""
+        file = self.folder / name
+        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return content if isinstance(content, dict) else {}
+
+    def text(self, name: str) -> str | None:
+        """Content of one of its text files, None where the run has none."""
+        file = self.folder / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def load_record(folder: Path) -> RunRecord:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from student_perf.experiment import run_experiment
-from student_perf.lifecycle.recorded import Recorded, opened
+from student_perf.lifecycle.recorded import opened
 from student_perf.terminal import Terminal
-from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.record import RECORD_FILE, Recorded, RunRecord, load_record
 from tests.conftest import compose_config
 
 Run = Callable[..., RunRecord]

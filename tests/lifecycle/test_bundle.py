@@ -9,8 +9,7 @@ import pytest
 from student_perf.errors import ConfigError
 from student_perf.lifecycle import bundle
 from student_perf.lifecycle.bundle import MANIFEST_FILE, default_target, export_run, verify_bundle
-from student_perf.lifecycle.recorded import Recorded
-from student_perf.tracking.record import RunRecord
+from student_perf.tracking.record import Recorded, RunRecord
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_a_bundle_is_complete_and_verifies(exported, recorded, tmp_path):
         assert archive.read("plots/a.png") == (recorded.folder / "plots/a.png").read_bytes()
         assert str(tmp_path) not in archive.read("record.json").decode()
         archive.extractall(tmp_path / "out")
-    assert {"config.yaml", "record.json", "MODEL_CARD.md", "VERIFY.txt"} <= names
+    assert {"config.yaml", "record.json", "model_card.md", "VERIFY.txt"} <= names
     done = subprocess.run(
         ["sha256sum", "-c", MANIFEST_FILE], cwd=tmp_path / "out", capture_output=True, check=False
     )

@@ -18,8 +18,7 @@ from student_perf.lifecycle.differences import (
     data_of,
     recorded_code,
 )
-from student_perf.lifecycle.recorded import Recorded
-from student_perf.tracking.record import RunRecord
+from student_perf.tracking.record import Recorded, RunRecord
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import io
 from typing import Any
 
 from student_perf.artifacts import LINEAGE_FILE
-from student_perf.lifecycle.recorded import Recorded
 from student_perf.metric_names import METRICS
 from student_perf.terminal import format_number, verdict
-from student_perf.tracking.record import METRICS_FILE
+from student_perf.tracking.record import METRICS_FILE, Recorded
 
 SUBGROUPS_FILE = "subgroups.csv"
 _UNKNOWN = "not recorded"
@@ -45,7 +44,7 @@ def _model(run: Recorded) -> str:
             f"(model={record.params.get('model.name', _UNKNOWN)}), "
             f"preprocess={record.params.get('preprocess.name', _UNKNOWN)}",
             "Kind of run": record.kind,
-            "MLflow run": record.mlflow_run_id or "not sent",
+            "MLflow run": record.mlflow_run_id or "the one this card is logged to, if any",
             "Seed": record.params.get("seed", _UNKNOWN),
             "Code": f"commit {tags.get('mlflow.source.git.commit', _UNKNOWN)}"
             + (", with uncommitted changes" if _is_dirty(run) else ""),
@@ -180,9 +179,9 @@ def _limits(run: Recorded) -> str:
 
 
 def _check(run: Recorded) -> str:
-    word = run.record.mlflow_run_id or "<this folder, unpacked>"
+    word = run.record.mlflow_run_id or "RUN_ID_OR_FOLDER"
     return (
-        "```\npython -m student_perf verify FILE.zip        # is this bundle unchanged?\n"
+        "```\npython -m student_perf verify FILE.zip  # is an exported bundle unchanged?\n"
         f"python -m student_perf reproduce {word}  # does it come out again?\n```"
     )
 
