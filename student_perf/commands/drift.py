@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.thresholds import Thresholds
+from student_perf.lifecycle.thresholds import Thresholds, load_thresholds
 from student_perf.paths import workspace
 from student_perf.terminal import Terminal, format_number, ui_command
 from student_perf.tracking.record import RunRecord, to_json
@@ -30,7 +30,6 @@ _MOST_COLUMNS = 40
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Both sides, the model, limits and where the report goes."""
-    limits = Thresholds()
     parser.add_argument("reference", help=_SIDE)
     parser.add_argument("current", help="the same, for the rows to judge")
     parser.add_argument("--model", help="run folder, run id or models:/ URI; compares predictions")
@@ -46,15 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bins": "quantile bins of numbers",
         "smoothing": "added to every count of the PSI",
     }
-    for name, value in asdict(limits).items():
+    for name, value in asdict(Thresholds()).items():
         parser.add_argument(
-            f"--{name}", type=type(value), default=value, help=f"{words[name]} (%(default)s)"
+            f"--{name}", type=type(value), help=f"{words[name]} (default: conf/drift.yaml)"
         )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
-    limits = Thresholds(**{name: getattr(chosen, name) for name in asdict(Thresholds())})
+    limits = load_thresholds({name: getattr(chosen, name) for name in asdict(Thresholds())})
     page = Path(chosen.html) if chosen.html else None
     if page is not None and not page.parent.is_dir():
         raise ConfigError(f"--html {page}: there is no folder {page.parent}; create it first")

@@ -1,18 +1,46 @@
 import pytest
 
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.thresholds import Thresholds
+from student_perf.lifecycle.thresholds import LIMITS_FILE, Thresholds, load_thresholds
 
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"alpha": 0}, "--alpha 0"),
-        ({"warn": 0.3}, "--warn 0.3 --alarm 0.25"),
-        ({"bins": 1}, "--bins 1"),
-        ({"smoothing": 0}, "--smoothing 0"),
+        ({"alpha": 0}, "alpha=0"),
+        ({"warn": 0.3}, "warn=0.3 alarm=0.25"),
+        ({"bins": 1}, "bins=1"),
+        ({"bins": 2.5}, "bins=2.5"),
+        ({"alarm": "high"}, "alarm=high: must be a number"),
+        ({"smoothing": 0}, "smoothing=0"),
     ],
 )
 def test_limits_that_cannot_work_are_refused(wrong, named):
     with pytest.raises(ConfigError, match=named):
         Thresholds(**wrong)
+
+
+def test_the_file_as_shipped_holds_the_documented_defaults():
+    assert load_thresholds({}) == Thresholds()
+
+
+def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path):
+    file = tmp_path / "drift.yaml"
+    file.write_text(LIMITS_FILE.read_text().replace("alarm: 0.25", "alarm: 0.4"))
+    assert load_thresholds({"alarm": None}, file).alarm == 0.4
+    assert load_thresholds({"alarm": 0.3}, file).alarm == 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("alarms: 0.3", "alarms is no limit; .*alarm"),
+        ("- 0.3", "must hold one limit per line"),
+        ("alarm: [", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_serve_is_named(tmp_path, text, named):
+    file = tmp_path / "drift.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"drift.yaml: {named}"):
+        load_thresholds({}, file)
