@@ -187,8 +187,8 @@ def page(paper: pd.DataFrame, runs: pd.DataFrame) -> str:
         "",
         "The paper prints no fold scores, so its figures cannot be paired with ours. *Gain,",
         "paired* is our best model against our own run of the paper's best method (its tree pruned",
-        "as R's rpart prunes by default), on the same folds, with its 95 % interval, positive where",
-        "ours is better; **bold** where Holm's p-value over all our models is below 0.05.",
+        "as R's rpart prunes by default), on the same folds, with its 95 % interval, positive",
+        "where ours is better; **bold** where Holm's p-value over all our models is below 0.05.",
     ]
     wins = paired_wins = 0
     for task, title in TITLES.items():
