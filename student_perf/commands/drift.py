@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.thresholds import Thresholds, load_thresholds
+from student_perf.lifecycle.thresholds import DRIFT_FILE, Thresholds, load_limits
 from student_perf.paths import workspace
 from student_perf.terminal import Terminal, format_number, ui_command
 from student_perf.tracking.record import RunRecord, to_json
@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
-    limits = load_thresholds({name: getattr(chosen, name) for name in asdict(Thresholds())})
+    given = {name: getattr(chosen, name) for name in asdict(Thresholds())}
+    limits = load_limits(Thresholds, DRIFT_FILE, given)
     page = Path(chosen.html) if chosen.html else None
     if page is not None and not page.parent.is_dir():
         raise ConfigError(f"--html {page}: there is no folder {page.parent}; create it first")

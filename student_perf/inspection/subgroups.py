@@ -72,7 +72,7 @@ def subgroup_table(
     everything = np.zeros(len(rows.number), dtype=np.int64)
     lines = list(_iter_lines(rows, ALL, everything, [""], min_size, seed))
     for column in columns:
-        codes, names = _groups(table[column])
+        codes, names = group_codes(table[column])
         lines += _iter_lines(rows, column, codes, names, min_size, seed)
     return pd.DataFrame(lines)
 
@@ -149,7 +149,7 @@ def _unique_rows(dataset: Dataset, result: CVResult, metrics: tuple[str, ...]) -
     return _Rows(dataset, number, dataset.target[number], total / times, metrics)
 
 
-def _groups(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+def group_codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Code of each row's group, shape (n,), and the names of the groups in order of value; rows
     without a value are the last group.
     """

@@ -1,7 +1,13 @@
 import pytest
 
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.thresholds import LIMITS_FILE, Thresholds, load_thresholds
+from student_perf.lifecycle.thresholds import (
+    DRIFT_FILE,
+    GATE_FILE,
+    GateLimits,
+    Thresholds,
+    load_limits,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,14 +27,15 @@ def test_limits_that_cannot_work_are_refused(wrong, named):
 
 
 def test_the_file_as_shipped_holds_the_documented_defaults():
-    assert load_thresholds({}) == Thresholds()
+    assert load_limits(Thresholds, DRIFT_FILE, {}) == Thresholds()
+    assert load_limits(GateLimits, GATE_FILE, {}) == GateLimits()
 
 
 def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path):
     file = tmp_path / "drift.yaml"
-    file.write_text(LIMITS_FILE.read_text().replace("alarm: 0.25", "alarm: 0.4"))
-    assert load_thresholds({"alarm": None}, file).alarm == 0.4
-    assert load_thresholds({"alarm": 0.3}, file).alarm == 0.3
+    file.write_text(DRIFT_FILE.read_text().replace("alarm: 0.25", "alarm: 0.4"))
+    assert load_limits(Thresholds, file, {"alarm": None}).alarm == 0.4
+    assert load_limits(Thresholds, file, {"alarm": 0.3}).alarm == 0.3
 
 
 @pytest.mark.parametrize(
@@ -43,4 +50,13 @@ def test_a_file_that_cannot_serve_is_named(tmp_path, text, named):
     file = tmp_path / "drift.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=f"drift.yaml: {named}"):
-        load_thresholds({}, file)
+        load_limits(Thresholds, file, {})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"margin": -0.1}, {"calibration": 2}, {"risk": 0}, {"risk": "x"}]
+)
+def test_limits_of_the_gate_that_cannot_work_are_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ConfigError, match=f"{name}={value}: must be"):
+        GateLimits(**wrong)

@@ -1,0 +1,34 @@
+"""`python -m student_perf rollback`: the previous champion takes its place again."""
+
+from __future__ import annotations
+
+import argparse
+
+from student_perf.commands.promote import add_registry
+from student_perf.paths import default_store
+from student_perf.terminal import Terminal
+
+HELP = "exchange the champion and the one before it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which registered model, who, and why."""
+    add_registry(parser)
+    parser.add_argument(
+        "--store", help="tracking URI; default: MLFLOW_TRACKING_URI or the project's"
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Exchange them; a second rollback takes the first one back."""
+    from student_perf.lifecycle.promotion import rollback
+    from student_perf.tracking.provenance import user_name
+    from student_perf.tracking.registry import Registry
+
+    registry = Registry(chosen.store or default_store(), chosen.name)
+    champion, before = rollback(registry, chosen.by or user_name(), chosen.why)
+    Terminal().heading(
+        f"{chosen.name}: version {champion.number} is the champion again, "
+        f"version {before.number} the previous one"
+    )
+    return 0
