@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,25 +40,30 @@ class Registry:
 
     def __init__(self, store: str, name: str) -> None:
         check_store(TrackingConfig(True, store, ""))
+        self.store, self.name = store, name
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        """Opened when it is needed, since opening a sqlite store makes its file."""
         prepare_environment()
         import mlflow
 
-        mlflow.set_tracking_uri(store)
-        self.store, self.name = store, name
-        self._client: MlflowClient = mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
+        mlflow.set_tracking_uri(self.store)
+        return mlflow.MlflowClient(tracking_uri=self.store, registry_uri=self.store)
 
     def register(self, run_id: str) -> Version:
         """The version of a run's model, made where there is none yet."""
-        import mlflow
-
         found = self._versions().get(run_id)
         if found is not None:
             return Version(str(found.version), run_id)
         try:
-            version = mlflow.register_model(f"runs:/{run_id}/model", self.name)
+            run = self._client.get_run(run_id)
+            models = run.outputs.model_outputs if run.outputs is not None else []
+            if models:
+                return Version(self._new_version(run_id, models[0].model_id), run_id)
         except Exception as error:  # MLflow passes on whatever its stores raise
-            raise self._refused(f"run {run_id} has no model to register", error) from error
-        return Version(str(version.version), run_id)
+            raise self._refused(f"run {run_id} cannot be registered", error) from error
+        raise TrackingError(f"run {run_id}: has logged no model to {self.store}; train it again")
 
     def holder(self, alias: str) -> Version | None:
         """The version that bears an alias, None where none does."""
@@ -107,6 +113,15 @@ class Registry:
                 self._client.log_artifact(run_id, str(Path(place) / name))
         except Exception as error:
             raise self._refused(f"{name} cannot be logged", error) from error
+
+    def _new_version(self, run_id: str, model_id: str) -> str:
+        if not self._client.search_registered_models(f"name = '{self.name}'"):
+            self._client.create_registered_model(self.name)
+        source = f"models:/{model_id}"
+        version = self._client.create_model_version(
+            self.name, source, run_id=run_id, model_id=model_id
+        )
+        return str(version.version)
 
     def _versions(self) -> dict[str, ModelVersion]:
         """Versions by the run that made them; of several of one run the first."""

@@ -1,0 +1,100 @@
+import pytest
+
+from student_perf.errors import ConfigError, DataError
+from student_perf.lifecycle import promotion
+from student_perf.lifecycle.gate import Check
+from student_perf.lifecycle.thresholds import GateLimits
+from student_perf.tracking.registry import Version
+from tests.lifecycle.conftest import read
+
+
+class Memory:
+    """A registry that keeps what it is told, in the order it is told."""
+
+    store, name = "", "m"
+
+    def __init__(self, **holders):
+        self.aliases, self.told = dict(holders), []
+
+    def holder(self, alias):
+        return self.aliases.get(alias)
+
+    def register(self, run_id):
+        self.told.append("register")
+        return Version("9", run_id)
+
+    def move(self, aliases):
+        self.told.append(list(aliases))
+        self.aliases |= aliases
+
+    def log_json(self, run_id, name, content):
+        self.told.append(name)
+
+    def describe(self, version, text):
+        self.text = text
+
+    def tag(self, version, tags):
+        self.tags = tags
+
+
+@pytest.fixture
+def sent(run):
+    record = run("model=dummy")
+    record.mlflow_run_id = "a" * 32
+    record.save()
+    return read(record)
+
+
+def decide(sent, registry, passed, monkeypatch, force=None):
+    check = Check("not worse", passed, "as told")
+    monkeypatch.setattr(promotion, "_checks", lambda *_: [check])
+    return promotion.promote(sent, registry, GateLimits(), "ada", force)
+
+
+def test_the_evidence_is_kept_before_the_champion_changes(sent, monkeypatch):
+    old = Version("1", "b" * 32)
+    registry = Memory(champion=old)
+    decision = decide(sent, registry, True, monkeypatch)
+    assert decision.outcome == "promoted"
+    assert registry.told == [
+        "register",
+        ["challenger"],
+        "promotion.json",
+        ["previous", "champion", "challenger"],
+    ]
+    assert registry.aliases["previous"] == old
+    assert registry.aliases["champion"].run_id == "a" * 32
+    assert registry.aliases["challenger"] is None
+
+
+def test_refused_it_stays_challenger(sent, monkeypatch):
+    registry = Memory(champion=Version("1", "b" * 32))
+    assert decide(sent, registry, False, monkeypatch).outcome == "refused"
+    assert registry.aliases["champion"].number == "1"
+    assert registry.aliases["challenger"].number == "9"
+    assert "FAILED" in registry.text
+
+
+def test_force_says_who_and_why(sent, monkeypatch):
+    registry = Memory()
+    assert decide(sent, registry, False, monkeypatch, force="a demo").promoted
+    assert "Forced by ada: a demo" in registry.text
+    assert registry.tags == {"student_perf.decision": "forced"}
+
+
+def test_a_check_without_its_data_fails_with_the_reason():
+    def gone():
+        raise DataError("rows.csv: is not there")
+
+    check = promotion._answered("no group worse", gone)
+    assert (check.passed, check.reason) == (False, "rows.csv: is not there")
+
+
+def test_rollback_exchanges_and_a_second_one_takes_it_back():
+    one, two = Version("1", "b"), Version("2", "c")
+    registry = Memory(champion=two, previous=one)
+    assert promotion.rollback(registry, "ada", None) == (one, two)
+    assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
+    assert promotion.rollback(registry, "ada", None) == (two, one)
+    with pytest.raises(ConfigError, match="has no previous to go back to"):
+        promotion.rollback(Memory(champion=one), None, None)
