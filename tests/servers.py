@@ -1,12 +1,15 @@
 """A real `mlflow server` on loopback, for the slow tests."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def free_port():
@@ -39,3 +42,26 @@ def mlflow_server(folder, port=None, store=None):
         finally:
             os.killpg(server.pid, 9)
             server.wait()
+
+
+@contextmanager
+def postgres():
+    """URI of a fresh database of a throw-away PostgreSQL on loopback, with a password."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as place:
+        folder, user = Path(place), {}
+        if os.getuid() == 0:  # which PostgreSQL refuses to run as
+            shutil.chown(folder, "postgres")
+            user = {"user": "postgres"}
+        (folder / "password").write_text("rosebud77")
+        words = ["-U", "tracker", "--pwfile", str(folder / "password"), "--auth", "scram-sha-256"]
+        data = ["-D", str(folder / "data")]
+        quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
+        subprocess.run(["initdb", *data, *words], **quiet)
+        port = free_port()
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        log = str(folder / "log")
+        subprocess.run(["pg_ctl", *data, "-w", "-l", log, "-o", options, "start"], **quiet)
+        try:
+            yield f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run(["pg_ctl", *data, "-m", "immediate", "stop"], **quiet)

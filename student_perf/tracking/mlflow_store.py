@@ -11,8 +11,9 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,7 +24,8 @@ from filelock import FileLock
 from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import StoreUnreachableError, TrackingError, one_line, suggest
-from student_perf.paths import PACKAGE_DIR, sqlite_file
+from student_perf.masking import masked
+from student_perf.paths import PACKAGE_DIR, sqlite_file, workspace
 from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 RECORD_TAG = "student_perf.record_id"
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
+_POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
@@ -68,6 +71,11 @@ def check_store(tracking: TrackingConfig) -> None:
             )
     elif scheme in ("http", "https"):
         _check_answer(tracking.uri)
+    elif scheme == "postgresql" and find_spec("psycopg") is None:
+        raise TrackingError(
+            f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs the extra postgres; run: "
+            "pip install -e '.[postgres]'"
+        )
 
 
 class RunStore:
@@ -207,8 +215,7 @@ def download(artifact_uri: str, store: str) -> Path:
 def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     """Client of the store and the id of the experiment, both made where they do not exist.
 
-    Processes that open a fresh sqlite store together crash in its migrations, so one is opened
-    under a file lock. Its artifacts go beside the database, at an absolute place.
+    Artifacts of a database go to an absolute place: beside a sqlite file, else in the workspace.
     """
     prepare_environment()
     # A run id left in the environment would make MLflow write into that run.
@@ -216,15 +223,34 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     import mlflow
 
     mlflow.set_tracking_uri(tracking.uri)
-    lock: FileLock | nullcontext[None] = nullcontext()
     artifacts = None
-    if tracking.uri.startswith("sqlite"):
-        database = sqlite_file(tracking.uri)
-        lock = FileLock(f"{database}.lock")
-        artifacts = (database.parent / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
-    with lock:
+    if not tracking.uri.startswith("http"):
+        is_file = tracking.uri.startswith("sqlite")
+        place = sqlite_file(tracking.uri).parent if is_file else workspace()
+        artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
+    with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking.experiment, artifacts)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keeps other processes from opening a database meanwhile: those that find a fresh one together
+    crash in its migrations. PostgreSQL has a lock for that which holds between machines too, and
+    which ends with its connection.
+    """
+    if uri.startswith("sqlite"):
+        with FileLock(f"{sqlite_file(uri)}.lock"):
+            yield
+    elif uri.startswith("postgresql"):
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_POSTGRES_LOCK})"))
+            yield
+    else:
+        yield
 
 
 def prepare_environment() -> None:

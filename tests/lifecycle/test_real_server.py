@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from student_perf.config import TrackingConfig
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.tracking.mlflow_store import RunStore
 from student_perf.tracking.record import RunRecord, load_record
-from tests.servers import free_port, mlflow_server
+from tests.servers import free_port, mlflow_server, postgres
 
 pytestmark = pytest.mark.slow
 
@@ -85,8 +86,32 @@ def _send_one(uri, folder, barrier):
     RunStore(TrackingConfig(True, uri, "together")).send(record)
 
 
-def test_sixteen_processes_on_a_fresh_store_all_succeed(tmp_path):
-    uri = f"sqlite:///{tmp_path}/fresh.db"
+def test_sixteen_processes_on_a_fresh_file_all_succeed(tmp_path):
+    sixteen_at_once(f"sqlite:///{tmp_path}/fresh.db", tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("initdb"), reason="no PostgreSQL on this machine")
+def test_sixteen_processes_on_a_fresh_postgresql_all_succeed(workspace, tmp_path):
+    with postgres() as uri:
+        sixteen_at_once(uri, tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("initdb"), reason="no PostgreSQL on this machine")
+def test_a_run_on_postgresql_is_there_and_its_password_nowhere(workspace, tmp_path):
+    quick = ["model=dummy", "report.importance=false", "split.n_splits=3"]
+    with postgres() as uri:
+        running = call(workspace, "student_perf.train", *quick, f"tracking.uri={uri}")
+        said, _ = running.communicate(timeout=300)
+        assert running.returncode == 0, said
+        (run,) = runs_at(uri)
+        assert run.info.status == "FINISHED"
+        assert "rosebud77" not in said + str(run.to_dictionary())
+    written = [path for path in workspace.rglob("*") if path.is_file()]
+    assert any(path.name == "model.skops" for path in written)
+    assert not [path for path in written if b"rosebud77" in path.read_bytes()]
+
+
+def sixteen_at_once(uri, tmp_path):
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(16)
     processes = [
