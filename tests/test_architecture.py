@@ -43,6 +43,10 @@ OWNERS = {
     "jinja2": {"compare"},
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
+    "fastapi": {"lifecycle"},
+    "pydantic": {"lifecycle"},
+    "starlette": {"lifecycle"},
+    "uvicorn": {"lifecycle"},
 }
 LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "metric_names"}
 LIGHT |= {"__main__", "masking", "atomic"}
