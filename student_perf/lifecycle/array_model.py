@@ -65,9 +65,10 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
     if not isinstance(pipeline, Pipeline):
         return None
     preprocess, model = pipeline.steps[0][1], pipeline.steps[-1][1]
-    # A model that was fitted on named columns wants a table.
-    if not isinstance(preprocess, ColumnTransformer) or hasattr(model, "feature_names_in_"):
+    if not isinstance(preprocess, ColumnTransformer):
         return None
+    if not isinstance(preprocess.transform(golden), np.ndarray):
+        return None  # a model that was fitted on a table wants one
     parts = []
     for _, steps, columns in preprocess.transformers_:
         part = _part(steps, list(columns), kept)
@@ -83,6 +84,8 @@ def _part(steps: Any, columns: list[str], kept: KeptModel) -> _Part | None:
         return None
     plain = [copy.deepcopy(step) for _, step in steps.steps if step != "passthrough"]
     if not all(isinstance(step, _STEPS) for step in plain):
+        return None
+    if any(getattr(step, "sparse_output", False) for step in plain):
         return None
     for step in plain:
         vars(step).pop("feature_names_in_", None)  # else it warns that arrays have no names
