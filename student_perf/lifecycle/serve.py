@@ -273,6 +273,8 @@ def serve(
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:  # the system would take the rest of a division
+        raise ConfigError(f"--port {port}: must be 0 to 65535; try 8000")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
@@ -280,7 +282,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(
             f"--host {host} --port {port}: cannot be listened on ({error}); choose another"
         ) from error
