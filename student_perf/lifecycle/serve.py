@@ -282,6 +282,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()  # who asks from now on is served as soon as uvicorn runs
     except OSError as error:
         raise ConfigError(
             f"--host {host} --port {port}: cannot be listened on ({error}); choose another"
