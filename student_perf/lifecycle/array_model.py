@@ -1,15 +1,18 @@
 """A kept model's answers without tables in between.
 
 For one row, most of the time of a scikit-learn pipeline goes into selecting and checking pandas
-columns. Here the same fitted steps get the same values as arrays. Only steps known to take both are
-used so, and only where the golden rows get the same answers to the last bit.
+columns. Here numbers go through the same fitted steps as an array, and each allowed word, which
+those steps turn into the same figures in every row, has been through them at the start. Only steps
+that treat each column by itself are used so, and only where the golden rows get the same answers to
+the last bit.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,27 +21,60 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from student_perf.data.contract import Contract
+from student_perf.encoders import CategoryCodes, CrossFittedTargetEncoder
 from student_perf.lifecycle.kept_model import KeptModel
 from student_perf.lifecycle.request_rows import Columns
 
-_STEPS = (SimpleImputer, StandardScaler, OneHotEncoder)
+_OF_NUMBERS = (SimpleImputer, StandardScaler)
+_OF_WORDS = (*_OF_NUMBERS, OneHotEncoder, CategoryCodes, CrossFittedTargetEncoder)
+
+
+class _Part(Protocol):
+    """Some columns of the preprocessing."""
+
+    def transform(self, values: Columns) -> np.ndarray:
+        """What the model gets of them, shape (n, p)."""
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The steps of some columns; `dtype` is that of their array."""
-
+class _Numbers:
     columns: list[str]
-    dtype: Any
     steps: list[Any]
 
     def transform(self, values: Columns) -> np.ndarray:
-        array: Any = np.array([values[name] for name in self.columns], dtype=self.dtype).T
-        if self.dtype is object:
-            array[pd.isna(array)] = np.nan  # a table's mark of a missing word
+        array: Any = np.array([values[name] for name in self.columns], dtype=np.float64).T
         for step in self.steps:
             array = step.transform(array)
         return np.asarray(array)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A column of words: the figures of each, shape (number of words, width), and their places."""
+
+    name: str
+    positions: dict[str | None, int]
+    places: np.ndarray
+    figures: np.ndarray
+
+    def of(self, values: Iterable[Any]) -> np.ndarray:
+        rows = [self.positions[value if isinstance(value, str) else None] for value in values]
+        return np.asarray(self.figures[rows])
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Columns of words; `base` are the figures no word of which changes any."""
+
+    words: list[_Word]
+    base: np.ndarray
+
+    def transform(self, values: Columns) -> np.ndarray:
+        array = np.tile(self.base, (len(values[self.words[0].name]), 1))
+        for word in self.words:
+            array[:, word.places] = word.of(values[word.name])
+        return array
 
 
 @dataclass(frozen=True)
@@ -58,8 +94,8 @@ class ArrayModel:
 
 
 def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None:
-    """The array form of a kept model, None where a step is not known to take arrays or the answers
-    to the prepared golden rows differ in any bit.
+    """The array form of a kept model, None where a step is not known to treat each column by itself
+    or the answers to the prepared golden rows differ in any bit.
     """
     pipeline = kept.model.estimator_ if kept.contract.classes else kept.model
     if not isinstance(pipeline, Pipeline):
@@ -71,7 +107,7 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
         return None  # a model that was fitted on a table wants one
     parts = []
     for _, steps, columns in preprocess.transformers_:
-        part = _part(steps, list(columns), kept)
+        part = _part(steps, list(columns), kept.contract)
         if part is None:
             return None
         parts.append(part)
@@ -79,17 +115,49 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
     return made if np.array_equal(made.output(golden), kept.output(golden)) else None
 
 
-def _part(steps: Any, columns: list[str], kept: KeptModel) -> _Part | None:
-    if not isinstance(steps, Pipeline):
+def _part(steps: Any, columns: list[str], contract: Contract) -> _Part | None:
+    kinds = {contract.columns[name].kind for name in columns}
+    if not isinstance(steps, Pipeline) or len(kinds) != 1:
         return None
-    plain = [copy.deepcopy(step) for _, step in steps.steps if step != "passthrough"]
-    if not all(isinstance(step, _STEPS) for step in plain):
+    used = [step for _, step in steps.steps if step != "passthrough"]
+    if kinds == {"categorical"}:
+        is_known = bool(used) and all(isinstance(step, _OF_WORDS) for step in used)
+        return _words(steps, columns, contract) if is_known else None
+    if not all(isinstance(step, _OF_NUMBERS) for step in used):
         return None
-    if any(getattr(step, "sparse_output", False) for step in plain):
-        return None
+    plain = copy.deepcopy(used)
     for step in plain:
         vars(step).pop("feature_names_in_", None)  # else it warns that arrays have no names
-    kinds = {kept.contract.columns[name].kind for name in columns}
-    if len(kinds) != 1:
+    return _Numbers(columns, plain)
+
+
+def _words(steps: Pipeline, columns: list[str], contract: Contract) -> _Words | None:
+    """Every allowed word's figures: those that change when only that column does.
+
+    None where two columns change the same figure, or the figures are no plain array.
+    """
+    allowed = {name: _values(contract, name) for name in columns}
+    if not all(allowed.values()):
         return None
-    return _Part(columns, np.float64 if kinds == {"numeric"} else object, plain)
+    first = {name: values[0] for name, values in allowed.items()}
+    found: list[_Word] = []
+    taken: set[int] = set()
+    base = np.empty(0)
+    for name, values in allowed.items():
+        rows = [first | {name: value} for value in values]
+        figures = steps.transform(pd.DataFrame(rows, columns=columns, dtype="str"))
+        if not isinstance(figures, np.ndarray):
+            return None
+        base = figures[0]
+        places = np.flatnonzero((figures != base).any(axis=0))
+        if taken & set(places.tolist()):
+            return None
+        taken |= set(places.tolist())
+        positions = {value: position for position, value in enumerate(values)}
+        found.append(_Word(name, positions, places, figures[:, places]))
+    return _Words(found, base)
+
+
+def _values(contract: Contract, name: str) -> list[str | None]:
+    rules = contract.columns[name]
+    return [*(rules.categories or []), *([None] if rules.may_be_missing else [])]

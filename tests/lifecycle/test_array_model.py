@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +38,40 @@ def test_arrays_get_the_answers_of_tables_to_the_last_bit(kept_run, grades, comp
         np.testing.assert_array_equal(arrays.output(one), kept.output(dataset.features[row:][:1]))
 
 
+@pytest.mark.parametrize("preprocess", ["ordinal", "target_encode"])
+def test_every_combination_of_words_gets_the_figures_of_the_tables(
+    compose_config, workspace, tmp_path, preprocess
+):
+    """Words that are rare, never seen in training but declared, and missing."""
+    rng = np.random.default_rng(5)
+    grade = rng.choice(["low", "mid", "high"], 120)
+    table = pd.DataFrame(
+        {
+            "a": rng.choice(["x", "y", "z"], 120, p=[0.6, 0.38, 0.02]),
+            "b b": rng.choice(["one", "two", None], 120),
+            "c": rng.choice(["yes", "no"], 120),
+            "n": rng.normal(size=120) + (grade == "high"),
+            "grade": grade,
+        }
+    )
+    table.to_csv(tmp_path / "words.csv", index=False)
+    words = ["dataset=csv", f"dataset.path={tmp_path}/words.csv", "dataset.target=grade"]
+    words += ["dataset.classes=[low,mid,high]", "+dataset.categories={a:[w,x,y,z]}"]
+    config = compose_config(*QUICK, *words, f"preprocess={preprocess}")
+    run_experiment(config, workspace / "run", Terminal(quiet=True))
+    kept, golden = kept_and_golden(workspace / "run")
+    arrays = make_array_model(kept, golden)
+    assert arrays is not None
+    cells = itertools.product(
+        ["w", "x", "y", "z"], ["one", "two", None], ["no", "yes"], [0.5, -2.0]
+    )
+    rows = pd.DataFrame(list(cells), columns=["a", "b b", "c", "n"])
+    features, refused = prepare_features(rows, kept.contract)
+    assert refused == {}
+    columns = {name: rows[name].tolist() for name in rows}
+    np.testing.assert_array_equal(arrays.output(columns), kept.output(features))
+
+
 @pytest.mark.parametrize("overrides", [["model=ridge", "dataset=econmath_score"]])
 def test_a_regression_model_answers_with_numbers(compose_config, workspace, overrides):
     run_experiment(compose_config(*QUICK, *overrides), workspace / "run", Terminal(quiet=True))
@@ -55,7 +91,7 @@ def test_a_model_that_wants_tables_keeps_them(compose_config, workspace):
 
 def test_an_unknown_step_or_another_answer_keeps_tables(kept_run, monkeypatch):
     kept, golden = kept_and_golden(kept_run)
-    monkeypatch.setattr("student_perf.lifecycle.array_model._STEPS", (StandardScaler,))
+    monkeypatch.setattr("student_perf.lifecycle.array_model._OF_NUMBERS", (StandardScaler,))
     assert make_array_model(kept, golden) is None
     monkeypatch.undo()
     assert make_array_model(kept, golden) is not None
