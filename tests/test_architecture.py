@@ -44,6 +44,7 @@ OWNERS = {
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
     "fastapi": {"lifecycle"},
+    "shap": {"lifecycle"},
     "pydantic": {"lifecycle"},
     "starlette": {"lifecycle"},
     "uvicorn": {"lifecycle"},
