@@ -44,6 +44,11 @@ OWNERS = {
     "jinja2": {"compare"},
     "matplotlib": {"plots", "artifacts"},
     "skops": {"tracking"},
+    "fastapi": {"lifecycle"},
+    "shap": {"lifecycle"},
+    "pydantic": {"lifecycle"},
+    "starlette": {"lifecycle"},
+    "uvicorn": {"lifecycle"},
 }
 LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "metric_names"}
 LIGHT |= {"__main__", "masking", "atomic"}

@@ -50,6 +50,15 @@ def prepare_features(
     Text in a column of numbers becomes missing there. A range counts where it was declared, not
     where it only is what the training rows spanned. Raises DataError where a column is missing.
     """
+    features, refused = prepare_cells(raw, contract)
+    first: dict[int, Refusal] = {}
+    for one in sorted(refused, key=lambda one: one.problem == "unknown category"):
+        first.setdefault(one.row, one)
+    return features, dict(sorted(first.items()))
+
+
+def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
+    """As `prepare_features`, with every cell that breaks the contract, in column order."""
     _check_columns(raw, contract)
     table = raw[list(contract.columns)].reset_index(drop=True)
     numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
@@ -73,7 +82,7 @@ def prepare_features(
             features[name] = table[name].astype("str").where(table[name].notna())
     typed = pd.DataFrame(features)
     refused += find_violations(typed, _without_observed_ranges(contract), most_rows=None)
-    return typed, _first_refusals(refused, table, contract)
+    return typed, _refused_cells(refused, table, contract)
 
 
 def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:
@@ -106,20 +115,16 @@ def _without_observed_ranges(contract: Contract) -> Contract:
     return replace(contract, columns=columns)
 
 
-def _first_refusals(
+def _refused_cells(
     found: list[Violation], table: pd.DataFrame, contract: Contract
-) -> dict[int, Refusal]:
-    """One for each row; text among numbers comes before the gap that it leaves."""
+) -> list[Refusal]:
+    """One for each cell; text among numbers comes before the gap that it leaves."""
     order = list(contract.columns)
-    ranked = sorted(
-        found, key=lambda one: (one.problem == "unknown category", order.index(one.column))
-    )
-    first: dict[int, Refusal] = {}
-    for violation in ranked:
-        cells = table[violation.column].iloc[violation.rows].astype("str").tolist()
-        for row, value in zip(violation.rows, cells, strict=True):
-            if row not in first:
-                first[row] = Refusal(
-                    row, violation.column, str(value), violation.problem, violation.rule
-                )
-    return dict(sorted(first.items()))
+    cells: dict[tuple[int, str], Refusal] = {}
+    for one in sorted(found, key=lambda one: order.index(one.column)):
+        values = table[one.column].iloc[one.rows].astype("str").tolist()
+        for row, value in zip(one.rows, values, strict=True):
+            cells.setdefault(
+                (row, one.column), Refusal(row, one.column, str(value), one.problem, one.rule)
+            )
+    return list(cells.values())

@@ -25,6 +25,7 @@ class KeptModel:
     """A fitted model and its rules; `golden` is None where the run kept no golden rows."""
 
     source: str
+    folder: Path
     model: Any
     contract: Contract
     golden: GoldenRows | None
@@ -48,6 +49,7 @@ def load_kept_model(source: str) -> KeptModel:
     golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
     return KeptModel(
         source=source,
+        folder=folder,
         model=load_model(model_file),
         contract=contract_from_yaml(contract),
         golden=golden_from_json(golden[0].read_text(encoding="utf-8")) if golden else None,

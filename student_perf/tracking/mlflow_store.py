@@ -194,6 +194,24 @@ def publish(
         ) from error
 
 
+def add_files(run_id: str, files: Sequence[Path], store: str) -> None:
+    """Log files as artifacts of a run that is in the store. Raises TrackingError where they cannot
+    be sent.
+    """
+    prepare_environment()
+    import mlflow
+
+    try:
+        client = mlflow.MlflowClient(tracking_uri=store)
+        for path in files:
+            client.log_artifact(run_id, str(path))
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{run_id}: {store} did not take {', '.join(path.name for path in files)} "
+            f"({one_line(error)[:200]}); the files are in {files[0].parent}"
+        ) from error
+
+
 def download(artifact_uri: str, store: str) -> Path:
     """Local folder or file with what `artifact_uri` names (`models:/..`, `runs:/..`) in the store.
 

@@ -1,0 +1,50 @@
+"""`python -m student_perf serve`: a kept model behind HTTP on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from student_perf.errors import ConfigError
+
+HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
+_EXTRA = ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model, address and limits."""
+    parser.add_argument(
+        "model", help="a run folder, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="0 for a free one (%(default)s)")
+    parser.add_argument("--max-request-bytes", type=int, default=1_048_576, metavar="N")
+    parser.add_argument("--max-rows", type=int, default=1000, metavar="N", help="of one request")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve until Ctrl-C. Raises ConfigError where the extra is not installed or an option cannot
+    be, StudentPerfError where the model fails its golden rows.
+    """
+    try:
+        from student_perf.lifecycle.serve import Limits, serve
+    except ModuleNotFoundError as error:
+        library = (error.name or "").split(".")[0]
+        if library not in _EXTRA:
+            raise
+        raise ConfigError(
+            f"serve: needs {library}, which is not installed; run: pip install -e '.[serve]'"
+        ) from error
+    from student_perf.lifecycle.kept_model import load_kept_model
+
+    limits = Limits(chosen.max_request_bytes, chosen.max_rows)
+
+    def announce(address: str) -> None:
+        print(f"{chosen.model}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
+        if chosen.host not in _LOOPBACK:
+            words = "anyone who reaches this address can ask: nothing here asks who they are"
+            print(f"--host {chosen.host}: {words}", file=sys.stderr)
+
+    serve(load_kept_model(chosen.model), chosen.host, chosen.port, limits, announce)
+    return 0

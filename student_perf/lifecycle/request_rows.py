@@ -1,0 +1,259 @@
+"""The rows of a request: what the contract allows in JSON, and all that it refuses.
+
+A row that the contract allows as it stands is checked by pydantic in microseconds. Any other goes
+through the preparation that training files and `predict` go through, which mends what the cleaning
+steps mend and says what is wrong with the rest: there is one set of rules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+from student_perf.data.cleaning import clean_features
+from student_perf.data.contract import ColumnContract, Contract
+from student_perf.data.features import Refusal, prepare_cells
+from student_perf.errors import suggest
+
+Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
+_LARGEST = 2**53  # as in data.features
+_LONGEST_ECHO = 100
+
+
+@dataclass(frozen=True)
+class RefusedCell:
+    """What is wrong with a cell, or with a whole row where `column` is None; rows count from 0."""
+
+    row: int
+    column: str | None
+    value: str | None
+    problem: str
+    message: str
+    allowed: list[str] | None = None
+
+
+class MalformedError(Exception):
+    """The request is no batch of rows; `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RefusedError(Exception):
+    """Some rows break the contract."""
+
+    def __init__(self, cells: list[RefusedCell], n_rows: int) -> None:
+        super().__init__(f"{len(cells)} cells refused")
+        self.cells = cells
+        self.n_rows = n_rows
+
+
+class RequestReader:
+    """Reads the body of a request against a contract; batches of up to `max_rows`."""
+
+    def __init__(self, contract: Contract, max_rows: int) -> None:
+        self._contract = contract
+        self._max_rows = max_rows
+        self._row = _row_type(contract)
+        rows = Annotated[list[self._row], Field(min_length=1, max_length=max_rows)]  # type: ignore[name-defined]
+        batch = with_strict_keys("Batch", {"rows": rows})
+        self._batch: TypeAdapter[Any] = TypeAdapter(batch)
+        # Else a cleaning step gives an allowed value another meaning, and all rows go through it.
+        self._allowed_as_is = _is_kept_by_cleaning(contract)
+
+    def read(self, body: bytes) -> tuple[Columns, int]:
+        """Values by column, in the contract's order and types, and the number of rows.
+
+        Raises MalformedError where the body is no batch, and RefusedError with every cell that
+        breaks the contract.
+        """
+        if self._allowed_as_is:
+            try:
+                rows = self._batch.validate_json(body)["rows"]
+                return {n: [row[n] for row in rows] for n in self._contract.columns}, len(rows)
+            except ValidationError:
+                pass
+        rows = _parsed(body, self._max_rows)
+        refused = _misshapen(rows, self._contract)
+        features, cells = prepare_cells(_raw_table(rows, self._contract), self._contract)
+        known = {(cell.row, cell.column) for cell in refused}
+        told = [_told(cell, self._contract) for cell in cells if (cell.row, None) not in known]
+        refused += [cell for cell in told if (cell.row, cell.column) not in known]
+        if refused:
+            raise RefusedError(sorted(refused, key=lambda cell: cell.row), len(rows))
+        return features, len(rows)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of a request, without references."""
+        row = TypeAdapter(self._row).json_schema()
+        rows = {"type": "array", "items": row, "minItems": 1, "maxItems": self._max_rows}
+        return {
+            "title": "Batch",
+            "type": "object",
+            "properties": {"rows": rows},
+            "required": ["rows"],
+            "additionalProperties": False,
+        }
+
+
+def example_row(contract: Contract) -> dict[str, Any]:
+    """A row the contract allows, made up from its first categories and the middles of its ranges:
+    the golden rows are people, so none of them goes on a page.
+    """
+    row: dict[str, Any] = {}
+    for name, rules in contract.columns.items():
+        if rules.kind == "categorical":
+            row[name] = rules.categories[0] if rules.categories else None
+        elif rules.lowest is None or rules.highest is None:
+            row[name] = 0.0
+        elif float(rules.lowest).is_integer() and float(rules.highest).is_integer():
+            row[name] = (rules.lowest + rules.highest) // 2
+        else:
+            row[name] = round((rules.lowest + rules.highest) / 2, 3)
+    return row
+
+
+def with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
+    """A dictionary type with exactly these keys; unlike a class it takes any text as a key."""
+    make: Any = TypedDict  # mypy and ruff know of keys in the code only
+    return with_config(ConfigDict(extra="forbid"))(make(name, dict(fields)))
+
+
+def _row_type(contract: Contract) -> Any:
+    fields = {}
+    for name, rules in contract.columns.items():
+        cell = _cell_type(rules, name in contract.declared)
+        fields[name] = cell | None if rules.may_be_missing else cell
+    return with_strict_keys("Row", fields)
+
+
+def _cell_type(rules: ColumnContract, is_declared: bool) -> Any:
+    if rules.kind == "categorical":
+        return Literal[tuple(rules.categories)] if rules.categories else None
+    low, high = -float(_LARGEST), float(_LARGEST)
+    words = "a number"
+    if rules.lowest is not None and rules.highest is not None:
+        words = (
+            f"{rules.lowest:g} to {rules.highest:g} {'allowed' if is_declared else 'in training'}"
+        )
+        if is_declared:
+            low, high = rules.lowest, rules.highest
+    limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, description=words)
+    return Annotated[float, limits]
+
+
+def _is_kept_by_cleaning(contract: Contract) -> bool:
+    """Whether the cleaning steps leave every allowed value as it is."""
+    declared = {n: r.categories for n, r in contract.columns.items() if n in contract.declared}
+    known = {name: categories for name, categories in declared.items() if categories is not None}
+    for name, rules in contract.columns.items():
+        if rules.kind == "categorical":
+            column = pd.Series(rules.categories or [], dtype="str", name=name)
+            cleaned = clean_features(column.to_frame(), contract.clean, known)[name]
+            if not cleaned.equals(column):
+                return False
+        elif any(_touches(step, name) for step in contract.clean):
+            return False
+    return True
+
+
+def _touches(step: Any, column: str) -> bool:
+    named = step if isinstance(step, Mapping) else {}
+    return column == named.get("column") or column in (named.get("columns") or ())
+
+
+def _parsed(body: bytes, max_rows: int) -> list[Any]:
+    try:
+        content = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedError(400, f"the body is no JSON: {error}") from None
+    rows = content.get("rows") if isinstance(content, dict) and len(content) == 1 else None
+    if not isinstance(rows, list) or not rows:
+        raise MalformedError(422, 'the body must be {"rows": [...]} with one object for each row')
+    if len(rows) > max_rows:
+        raise MalformedError(413, f"{len(rows)} rows are more than the limit of {max_rows}")
+    return rows
+
+
+def _misshapen(rows: list[Any], contract: Contract) -> list[RefusedCell]:
+    """Rows that are no objects, lack a column, have one too many, or no single value in one."""
+    columns = contract.columns
+    found = []
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            found.append(RefusedCell(number, None, None, "no row", "the row is no object"))
+            continue
+        for name in columns:
+            if name not in row:
+                words = f"{name}: the row lacks it; null says that the value is missing"
+                found.append(RefusedCell(number, name, None, "column missing", words))
+            elif isinstance(row[name], (list, dict)):
+                kind = "a list" if isinstance(row[name], list) else "an object"
+                words = f"{name}: {kind} is no single value"
+                found.append(RefusedCell(number, name, None, "wrong kind", words))
+        for name in row.keys() - columns.keys():
+            words = f"{_echo(name)}: the model has no such column; {suggest(name, columns)}"
+            found.append(RefusedCell(number, _echo(name), None, "unknown column", words))
+    return found
+
+
+def _raw_table(rows: list[Any], contract: Contract) -> pd.DataFrame:
+    """The rows as a file of them would be read: a column of numbers with a word in it is text. What
+    is no single value is missing.
+    """
+    table = {}
+    for name, rules in contract.columns.items():
+        found = [row.get(name) if isinstance(row, dict) else None for row in rows]
+        cells = [None if isinstance(cell, (list, dict)) else cell for cell in found]
+        if rules.kind == "numeric" and all(map(_is_plain_number, cells)):
+            table[name] = pd.Series(cells, dtype="float64")
+        else:
+            words = [None if cell is None else str(cell) for cell in cells]
+            table[name] = pd.Series(words, dtype="str")
+    return pd.DataFrame(table)
+
+
+def _is_plain_number(cell: Any) -> bool:
+    if cell is None:
+        return True
+    return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
+
+
+def _told(cell: Refusal, contract: Contract) -> RefusedCell:
+    value = None if cell.problem == "missing value" else _echo(cell.value)
+    message = f"{cell.column}: {'a missing value' if value is None else repr(value)} {cell.rule}"
+    categories = contract.columns[cell.column].categories
+    return RefusedCell(cell.row, cell.column, value, cell.problem, message, categories)
+
+
+def _echo(value: str) -> str:
+    return value if len(value) <= _LONGEST_ECHO else f"{value[:_LONGEST_ECHO]}..."
+
+
+def problem_counts(cells: list[RefusedCell]) -> dict[str, int]:
+    """How often each problem occurs."""
+    return dict(Counter(cell.problem for cell in cells))
+
+
+def to_table(columns: Columns, contract: Contract) -> pd.DataFrame:
+    """The table that `prepare_cells` would make of values the contract allows."""
+    if isinstance(columns, pd.DataFrame):
+        return columns
+    kinds = {name: rules.kind for name, rules in contract.columns.items()}
+    return pd.DataFrame(
+        {
+            name: np.array(values, dtype=np.float64)
+            if kinds[name] == "numeric"
+            else pd.Series(values, dtype="str")
+            for name, values in columns.items()
+        }
+    )
