@@ -12,9 +12,10 @@ import pandas as pd
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, DataError
 from student_perf.lifecycle.kept_model import KeptModel, load_kept_model
+from student_perf.lifecycle.recorded import rebuild_config
 from student_perf.plots.shap import shap_figure
 from student_perf.splits import make_split
-from student_perf.tracking.record import Recorded, rebuild_config
+from student_perf.tracking.record import Recorded
 
 TABLE_FILE, PICTURE_FILE = "shap.csv", "shap.png"
 _PERMUTATIONS = 3  # of each row; the values of a row sum up exactly after any number

@@ -1,8 +1,10 @@
+import json
 import os
 import re
 import socket
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ from student_perf.config import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.experiment import run_experiment
 from student_perf.terminal import Terminal
-from student_perf.tracking.mlflow_store import check_store
-from student_perf.tracking.record import load_record
+from student_perf.tracking.mlflow_store import check_store, publish
+from student_perf.tracking.record import RunRecord, load_record
 from tests.conftest import compose_config
 
 
@@ -193,3 +195,56 @@ def test_a_run_id_in_the_environment_is_ignored(tracked):
     result, _, _ = tracked
     assert result.record.mlflow_run_id != "0123456789abcdef0123456789abcdef"
     assert "MLFLOW_RUN_ID" not in os.environ
+
+
+class FallsSilent(BaseHTTPRequestHandler):
+    """Answers as MLflow does until a run is to be filled, and no question after that."""
+
+    def do_GET(self):
+        path = self.path.partition("?")[0].rpartition("/")[2]
+        self._answer({"experiment": EXPERIMENT} if path == "get-by-name" else {})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        path = self.path.rpartition("/")[2]
+        if path == "create":
+            info = {"run_id": "a" * 32, "experiment_id": "1", "status": "RUNNING"}
+            self._answer({"run": {"info": info, "data": {}}})
+        else:
+            self.server.silent.append(path)
+            self.server.over.wait(60)
+
+    def _answer(self, content):
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+EXPERIMENT = {"experiment_id": "1", "name": "e", "lifecycle_stage": "active"}
+
+
+def test_a_server_that_falls_silent_is_asked_once_more_and_no_other_question(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    record = RunRecord(tmp_path, "run", "single", {"a": "1"}, {}, {"m": 0.5})
+    record.finish()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FallsSilent)
+    server.silent, server.over = [], threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        uri = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(TrackingError, match="did not take the run"):
+            publish(record, TrackingConfig(True, uri, "e"))
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+    assert set(server.silent) == {"log-batch"}
+    assert len(server.silent) <= 2
+    assert load_record(tmp_path).status == "FINISHED"
