@@ -6,8 +6,8 @@ Each line is a sweep on econmath at one worker, in a copy of a workspace that ha
 medians over alternating repeats, in milliseconds a trial. `evaluate` is cross-validation alone,
 fits and metrics; `wall` runs from the first trial's start to the last one's end; `added` is `wall`
 less the `evaluate` of the sweep that sends nothing, so it holds all of asking, composing,
-recording, telling, and what the publisher takes from the trials. `after s` is what follows the last trial:
-winner, report, the rest of publishing.
+recording, telling, and what the publisher takes from the trials. `after s` is what follows the
+last trial: winner, report, the rest of publishing.
 """
 
 from __future__ import annotations

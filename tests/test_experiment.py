@@ -7,6 +7,7 @@ import pytest
 from student_perf.data import load_dataset
 from student_perf.errors import TrackingError
 from student_perf.experiment import run_experiment
+from student_perf.paths import PROJECT_DIR
 from student_perf.terminal import Terminal
 from student_perf.tracking.model_format import load_model
 from student_perf.tracking.record import load_record
@@ -22,6 +23,13 @@ def run(config, folder):
 @pytest.fixture
 def result(compose_config, tmp_path):
     return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+
+
+def test_every_file_of_a_run_is_documented(result):
+    page = (PROJECT_DIR / "docs/record.md").read_text(encoding="utf-8")
+    for path in result.record.folder.iterdir():
+        table = path.with_suffix(".csv").name  # a picture may be named beside its table
+        assert f"`{path.name}`" in page or f"`{table}`" in page, path.name
 
 
 def test_folder_holds_the_whole_record(result):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import write_atomic
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, TrackingError, one_line
 from student_perf.lifecycle.thresholds import DRIFT_FILE, Thresholds, load_limits
+from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.terminal import Terminal, format_number, ui_command
 from student_perf.tracking.record import RunRecord, to_json
@@ -77,9 +79,7 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         _show(Terminal(), report)
     if not chosen.no_tracking:
-        places = _record(report, html)
-        if chosen.format == "table":
-            Terminal().places(places)
+        _record(report, html, Terminal(quiet=chosen.format != "table"))
     return ALARM if report.has_alarm else 0
 
 
@@ -131,15 +131,20 @@ def _sentences(report: DriftReport) -> list[str]:
     return [*lines, f"{head} ({rule})."]
 
 
-def _record(report: DriftReport, html: str) -> dict[str, str]:
-    """The report as a run of kind drift: on disk first, then in the store of `tracking=default`."""
+def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
+    """The report as a run of kind drift: on disk first, then in the store of `tracking=default`.
+
+    A store that does not answer changes nothing about the finding; `sync` sends it later.
+    """
     from student_perf.lifecycle.kept_model import default_tracking
-    from student_perf.tracking.mlflow_store import publish
+    from student_perf.tracking.mlflow_store import RECORD_TAG, check_store, publish
 
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
     params = {"drift.reference": report.reference, "drift.current": report.current}
+    tracking = default_tracking()
+    params |= {f"tracking.{name}": masked(str(value)) for name, value in asdict(tracking).items()}
     params |= {f"drift.{name}": str(value) for name, value in asdict(report.thresholds).items()}
     severities = [column.severity for column in report.columns]
     metrics: dict[str, float | list[float]] = {
@@ -150,16 +155,23 @@ def _record(report: DriftReport, html: str) -> dict[str, str]:
         metrics |= {f"psi.{column.name}": column.psi, f"p_holm.{column.name}": column.p_holm}
     if report.performance is not None:
         metrics["performance_change"] = report.performance.change
-    tags = {"student_perf.kind": "drift", "student_perf.alarm": str(report.has_alarm).lower()}
+    tags = {
+        "student_perf.kind": "drift",
+        "student_perf.alarm": str(report.has_alarm).lower(),
+        RECORD_TAG: uuid.uuid4().hex,
+    }
     record = RunRecord(folder, f"drift-{folder.name}", "drift", params, tags, metrics)
     write_atomic(folder / "drift.json", to_json(report.to_dict()))
     write_atomic(folder / "drift.html", html)
     record.finish()
-    tracking = default_tracking()
-    record.mlflow_run_id = publish(record, tracking)
+    places = {"folder": str(folder)}
+    try:
+        check_store(tracking)
+        record.mlflow_run_id = publish(record, tracking)
+    except TrackingError as error:
+        terminal.places(places)
+        terminal.pending(one_line(error), folder)
+        return
     record.save()
-    return {
-        "folder": str(folder),
-        "mlflow": f"experiment {tracking.experiment}, run {record.mlflow_run_id}",
-        "open": ui_command(tracking.uri),
-    }
+    places["mlflow"] = f"experiment {tracking.experiment}, run {record.mlflow_run_id}"
+    terminal.places(places | {"open": ui_command(tracking.uri)})

@@ -34,6 +34,7 @@ def iter_recorded(workspace: Path) -> Iterator[RunRecord]:
     """Every tracked record below a workspace but the trials, sweeps before what belongs to them."""
     folders = [*sorted((workspace / "multirun").glob("*")), *(workspace / "multirun").glob("*/*")]
     folders += sorted((workspace / "outputs").glob("*/*"))
+    folders += sorted((workspace / "drift").glob("*"))
     for folder in folders:
         if (folder / RECORD_FILE).is_file() and not folder.name.isdigit():
             record = load_record(folder)
@@ -57,7 +58,8 @@ def send(record: RunRecord) -> str | None:
         record.tags["mlflow.parentRunId"] = sweep
     model = record.folder / MODEL_FILE
     fitted = load_model(model) if model.is_file() else None
-    record.mlflow_run_id = publish(record, tracking, _dataset_of(record), fitted, resume=True)
+    dataset = None if record.kind == "drift" else _dataset_of(record)
+    record.mlflow_run_id = publish(record, tracking, dataset, fitted, resume=True)
     record.save()
     return f"{record.name}: run {record.mlflow_run_id}"
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from threadpoolctl import threadpool_info
 
 from student_perf import __version__
 from student_perf.atomic import write_atomic
@@ -87,6 +88,9 @@ def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "threads": {name: os.environ.get(name) for name in _THREAD_VARIABLES},
+        "thread_limits": {
+            Path(pool["filepath"]).name: pool["num_threads"] for pool in threadpool_info()
+        },
         "command": shlex.join(sys.argv),
         "overrides": [word for word in sys.argv[1:] if "=" in word],
         "seeds": dict(seeds),

@@ -2,9 +2,11 @@ import json
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from student_perf import cli
 from student_perf.tracking.record import load_record
+from tests.servers import free_port
 
 
 @pytest.fixture
@@ -65,3 +67,28 @@ def test_a_page_without_a_folder_is_refused_before_any_work(grades, tmp_path, ca
     arguments = ["drift", str(grades), str(grades), "--html", str(tmp_path / "no/x.html")]
     assert cli.main(arguments) == 1
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_an_alarm_is_an_alarm_without_a_server_and_is_sent_later(
+    grades, changed, workspace, monkeypatch, capsys
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://u:rosebud77@127.0.0.1:{free_port()}")
+    assert cli.main(["drift", str(grades), changed]) == 3
+    said = capsys.readouterr().out
+    assert "Not in MLflow yet" in said
+    assert "rosebud77" not in said
+    (folder,) = (workspace / "drift").iterdir()
+    assert "rosebud77" not in (folder / "record.json").read_text()
+
+    content = json.loads((folder / "record.json").read_text())
+    content["params"]["tracking.uri"] = f"sqlite:///{workspace}/later.db"
+    (folder / "record.json").write_text(json.dumps(content))
+    for times in range(2):
+        assert cli.main(["sync"]) == 0
+        run_id = load_record(folder).mlflow_run_id
+        assert run_id is not None
+        assert (run_id in capsys.readouterr().out) is (times == 0)
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/later.db")
+    run = client.get_run(run_id)
+    assert run.data.tags["student_perf.kind"] == "drift"
+    assert {file.path for file in client.list_artifacts(run_id)} == {"drift.html", "drift.json"}
