@@ -58,7 +58,7 @@ def write_inputs(
     """What the run starts from: the composed config with every interpolation resolved (Hydra's own
     files are in .hydra/), what cleaning did, and the contract of the features.
     """
-    write_atomic(folder / CONFIG_FILE, _config_text(config))
+    write_config(folder, config)
     lineage = {
         "raw_sha256": dataset.raw_sha256,
         "column_sha256": dataset.column_sha256,
@@ -94,7 +94,7 @@ def write_result(
 def start_trial(record: RunRecord, config: ExperimentConfig) -> None:
     """What a trial leaves before its first fit: its config, and its record as RUNNING."""
     record.folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(record.folder / CONFIG_FILE, _config_text(config))
+    write_config(record.folder, config)
     record.save()
 
 
@@ -152,12 +152,14 @@ def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None
     pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
 
 
-def _config_text(config: ExperimentConfig) -> str:
+def write_config(folder: Path, config: ExperimentConfig) -> None:
+    """The composed config as it was run, without its secrets."""
     # The C emitter takes a tenth of the time of OmegaConf.to_yaml.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return yaml.dump(
+    text = yaml.dump(
         config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000
     )
+    write_atomic(folder / CONFIG_FILE, text)
 
 
 def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:

@@ -17,6 +17,8 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
+from student_perf.artifacts import write_config
+from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment import (
     check_tracking,
@@ -68,18 +70,18 @@ def run_sweep(
     is_group: Callable[[str], bool],
     load_search: Callable[[str], Mapping[str, Any]],
     root: Path,
+    hydra_config: str,
     launch: Launch | None,
 ) -> Path | None:
     """Plan, run and close a sweep; returns the winner's folder, None where there is none.
 
-    `launch` starts the workers elsewhere; without it they run on this machine. Raises
-    StudentPerfError where the plan does not hold or the sweep had to stop.
+    `hydra_config` is Hydra's own, for the record. `launch` starts the workers elsewhere; without
+    it they run on this machine. Raises StudentPerfError where the plan does not hold or the sweep
+    had to stop.
     """
     console = Console(highlight=False, markup=False)
     plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
-    show_plan(plan, console, _expected_seconds(plan))
-    for line in evaluator.data(plan.base).warnings:
-        console.print(f"  warning: {line}", style="yellow")
+    _show(plan, evaluator, console)
     if options.preview:
         return None
     if plan.base.tracking.enabled:
@@ -88,7 +90,7 @@ def run_sweep(
         study = open_study(plan)
         check_contract(study, plan)
         _settle(study, plan, console)
-        record = _start_record(plan, evaluator, console)
+        record = _start_record(plan, evaluator, hydra_config, console)
         publisher = local.start_publisher(plan)
         try:
             _run_trials(plan, evaluator, study, console, launch)
@@ -107,6 +109,13 @@ def run_sweep(
         finally:
             _close(plan, publisher, console)
         return winner
+
+
+def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
+    """The plan, and what the guards say of its rows."""
+    show_plan(plan, console, _expected_seconds(plan))
+    for line in evaluator.data(plan.base).warnings:
+        console.print(f"  warning: {line}", style="yellow")
 
 
 def _expected_seconds(plan: SweepPlan) -> float | None:
@@ -200,8 +209,10 @@ def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
     return tags if sweep_id is None else tags | {"mlflow.parentRunId": sweep_id}
 
 
-def _start_record(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> RunRecord:
-    """The record of the sweep itself, in its folder."""
+def _start_record(
+    plan: SweepPlan, evaluator: TrialEvaluator, hydra_config: str, console: Console
+) -> RunRecord:
+    """The record of the sweep itself, in its folder, with the config that its trials vary."""
     record = make_record(plan.base, plan.folder, evaluator.data(plan.base), kind="sweep")
     record.name = plan.study_name
     dataset = evaluator.data(plan.base).dataset
@@ -218,6 +229,9 @@ def _start_record(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) 
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.save()
+    (plan.folder / ".hydra").mkdir(exist_ok=True)
+    write_atomic(plan.folder / ".hydra" / "hydra.yaml", hydra_config)
+    write_config(plan.folder, plan.base)
     for line in describe_provenance(plan.base, plan.folder):
         console.print(f"  warning: {line}", style="yellow")
     return record

@@ -52,6 +52,7 @@ class OptunaSweeper(Sweeper):
             is_group=self._is_group,
             load_search=self._load_search,
             root=Path(self._config.hydra.sweep.dir),
+            hydra_config=OmegaConf.to_yaml(self._config.hydra),
             launch=None if _is_basic(self._config) else self._launch,
         )
         folder = run_nested(options, own, run) if _is_nested(self._config) else run(options, own)

@@ -38,7 +38,8 @@ def publish_sweep(
         n_sent = _send_trials(folder, store, run_id, is_over)
         record = load_record(folder)
         if record.status != "RUNNING":
-            files = [path for path in sorted(folder.iterdir()) if _is_evidence(path)]
+            files = [*sorted(folder.iterdir()), *sorted(folder.glob(".hydra/*"))]
+            files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
             store.send(record, run_id=run_id, files=files)
         return n_sent
     except StudentPerfError:
@@ -94,15 +95,3 @@ def parent_id(folder: Path) -> str | None:
     """Id of the sweep's MLflow run, None before it has one."""
     file = folder / PARENT_FILE
     return file.read_text(encoding="utf-8") if file.is_file() else None
-
-
-def _is_evidence(path: Path) -> bool:
-    return path.is_file() and path.suffix in (
-        ".yaml",
-        ".json",
-        ".html",
-        ".log",
-        ".csv",
-        ".png",
-        ".diff",
-    )

@@ -45,7 +45,11 @@ def test_mlflow_has_the_page_and_the_note(train, workspace):
     folder = sweep_folder(workspace)
     client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
     parent = client.get_run((folder / "mlflow_run_id").read_text())
-    assert "report.html" in [item.path for item in client.list_artifacts(parent.info.run_id)]
+    sent = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert {"report.html", "config.yaml", ".hydra", "provenance.json"} <= sent
+    (hydra,) = client.list_artifacts(parent.info.run_id, ".hydra")
+    assert hydra.path == ".hydra/hydra.yaml"
+    assert "OptunaSweeper" in (folder / ".hydra" / "hydra.yaml").read_text(encoding="utf-8")
     winner = load_record(folder / "winner").mlflow_run_id
     assert f"run `{winner}`" in parent.data.tags["mlflow.note.content"]
     assert parent.data.tags["student_perf.target"].startswith("score: ")
