@@ -35,6 +35,7 @@ _NO_PART_OF_THE_STUDY = (
     "preview",
     "max_failure_rate",
     "keep_models",
+    "register",
 )
 
 
@@ -63,6 +64,7 @@ class SweepOptions:
     constraints: dict[str, Any] = field(default_factory=dict)
     custom_search_space: str | None = None
     keep_models: int = 1
+    register: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from student_perf.artifacts import write_config
 from student_perf.atomic import write_atomic
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError, TrackingError, one_line
 from student_perf.experiment import (
     check_tracking,
     describe_provenance,
@@ -53,6 +53,7 @@ from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
 from student_perf.tracking.publisher import ERROR_FILE, parent_id
 from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.registry import CHALLENGER, Registry
 
 if TYPE_CHECKING:
     import optuna
@@ -175,12 +176,32 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
         if known.status == "FINISHED" and known.tags.get("student_perf.trial_number") == str(
             best.number
         ):
+            _register(plan, folder, console)
             return folder
     config = plan.composer().compose(swept_values(plan, best))
     tags = _tags(plan, best)
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
     run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
+    _register(plan, folder, console)
     return folder
+
+
+def _register(plan: SweepPlan, winner: Path, console: Console) -> None:
+    """Make the winner a challenger where that is asked for; `promote` decides about the rest."""
+    name, run_id = plan.options.register, load_record(winner).mlflow_run_id
+    if name is None:
+        return
+    try:
+        if run_id is None:
+            raise TrackingError("the winner is not in MLflow")
+        registry = Registry(plan.base.tracking.uri, name)
+        version = registry.register(run_id)
+        registry.move({CHALLENGER: version})
+    except TrackingError as error:
+        log.error("not registered: %s", one_line(error))
+        console.print(f"  Not registered as {name}: {one_line(error)}", soft_wrap=True)
+    else:
+        console.print(f"  Version {version.number} of {name} is the challenger now.")
 
 
 def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None:

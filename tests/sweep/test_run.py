@@ -263,6 +263,22 @@ def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
     assert len(open_study(plan).trials) == 2
 
 
+def test_a_winner_becomes_a_challenger_where_that_is_asked_for(train, workspace):
+    from mlflow import MlflowClient
+
+    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false"]
+    for _ in range(2):  # the second time everything is there
+        done = train("-m", *words, "hydra.sweeper.register=mine")
+        assert "Version 1 of mine is the challenger now." in done.out
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    version = client.get_model_version_by_alias("mine", "challenger")
+    (folder,) = (workspace / "multirun").iterdir()
+    assert version.run_id == load_record(folder / "winner").mlflow_run_id
+    done = train("-m", "model.C=2,3", *words[1:], "tracking=off", "hydra.sweeper.register=mine")
+    assert done.code == 0
+    assert "Not registered as mine: the winner is not in MLflow" in done.out
+
+
 def test_the_best_few_keep_models_and_only_the_winner_sees_the_test_rows(train, workspace):
     words = ["model.C=0.01,0.1,1", "tracking=off", "split.n_splits=2", "report.importance=false"]
     done = train("-m", *words, "hydra.sweeper.keep_models=2")
