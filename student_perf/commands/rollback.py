@@ -21,12 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Exchange them; a second rollback takes the first one back."""
+    from student_perf.lifecycle.kept_model import default_tracking
     from student_perf.lifecycle.promotion import rollback
     from student_perf.tracking.provenance import user_name
     from student_perf.tracking.registry import Registry
 
     registry = Registry(chosen.store or default_store(), chosen.name)
-    champion, before = rollback(registry, chosen.by or user_name(), chosen.why)
+    by = chosen.by or (user_name() if default_tracking().host_and_user else None)
+    champion, before = rollback(registry, by, chosen.why)
     Terminal().heading(
         f"{chosen.name}: version {champion.number} is the champion again, "
         f"version {before.number} the previous one"

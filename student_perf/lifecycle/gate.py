@@ -90,21 +90,26 @@ def check_groups(
     """No group worse by more than the margin beyond its uncertainty: its bootstrap probability of
     that stays below 1 - risk/G for G groups (Bonferroni). `groups` maps a name to a mask, (n,).
     """
-    tested = {name: np.flatnonzero(mask) for name, mask in groups.items() if mask.sum() >= min_size}
+    large = {name: np.flatnonzero(mask) for name, mask in groups.items() if mask.sum() >= min_size}
+    found = {name: _losses(rows, metric, chosen, limits, seed) for name, chosen in large.items()}
+    # Where all rows are of one class, for example, a metric may have no value.
+    tested = {name: one for name, one in found.items() if len(one[1])}
+    limit = 1 - limits.risk / max(1, len(tested))
     worst, suffering = 0.0, []
-    for name, chosen in tested.items():
-        observed, loss, margin = _losses(rows, metric, chosen, limits, seed)
+    for name, (observed, loss, margin) in tested.items():
         probability = float((loss > margin).mean())
         worst = max(worst, probability)
-        if probability > 1 - limits.risk / len(tested):
-            suffering.append(f"{name} ({observed[1]:.3f} to {observed[0]:.3f}, n={len(chosen)})")
-    limit = 1 - limits.risk / max(1, len(tested))
+        if probability > limit:
+            n = len(large[name])
+            suffering.append(f"{name} ({observed[1]:.3f} to {observed[0]:.3f}, n={n})")
     if not groups:
         reason = "the dataset declares no subgroups"
     elif suffering:
         reason = f"worse by more than the margin beyond chance: {', '.join(suffering)}"
     else:
         reason = f"none of {len(tested)} groups of {min_size} rows or more is worse beyond chance"
+        if unscored := [name for name in found if name not in tested]:
+            reason += f"; {metric} is not defined in {', '.join(unscored)}"
     return Check("no group worse", not suffering, reason, worst, limit)
 
 

@@ -16,7 +16,7 @@ from student_perf.artifacts import TEST_PREDICTIONS_FILE
 from student_perf.compare.predictions import load_predictions
 from student_perf.data import load_dataset
 from student_perf.data.contract import Contract, contract_from_yaml
-from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.errors import ConfigError, DataError, StudentPerfError, one_line
 from student_perf.inspection.subgroups import group_codes
 from student_perf.lifecycle.gate import (
     Check,
@@ -152,9 +152,14 @@ def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimi
     config = rebuild_config(run.composed)
     groups: dict[str, np.ndarray] = {}
     if config.dataset.subgroups:
-        features = load_dataset(config.dataset).features
+        dataset = load_dataset(config.dataset)
+        if dataset.sha256 != run.record.tags.get("student_perf.data_sha256"):
+            raise DataError(
+                f"dataset={config.dataset.name}: its rows are not those of the run any more, so "
+                "its groups cannot be told; restore the data"
+            )
         for column in config.dataset.subgroups:
-            codes, names = group_codes(features[column])
+            codes, names = group_codes(dataset.features[column])
             mine = codes[rows.row]
             groups |= {f"{column}={name}": mine == code for code, name in enumerate(names)}
     return check_groups(rows, metric, groups, config.report.min_group_size, limits)

@@ -87,6 +87,16 @@ def test_a_group_that_suffers_is_named_and_small_ones_are_left_alone():
     assert "rare" not in check.reason
 
 
+def test_a_group_in_which_the_metric_is_not_defined_is_named():
+    rows = paired(np.random.default_rng(4), 300, 0.8, 0.8)
+    one_class = rows.y_true == 1
+    groups = {"all right": np.arange(300) < 200, "one class": one_class}
+    check = check_groups(rows, "roc_auc_ovr", groups, 20, LIMITS)
+    assert check.passed
+    assert "none of 1 groups" in check.reason
+    assert "roc_auc_ovr is not defined in one class" in check.reason
+
+
 def test_equal_groups_pass():
     rows = paired(np.random.default_rng(2), 400, 0.8, 0.8)
     groups = {"a": np.arange(400) < 200, "b": np.arange(400) >= 200}

@@ -1,8 +1,9 @@
 import pytest
 
+from student_perf.compare.predictions import load_predictions
 from student_perf.errors import ConfigError, DataError
 from student_perf.lifecycle import promotion
-from student_perf.lifecycle.gate import Check
+from student_perf.lifecycle.gate import Check, pair
 from student_perf.lifecycle.thresholds import GateLimits
 from student_perf.tracking.registry import Version
 from tests.lifecycle.conftest import read
@@ -88,6 +89,19 @@ def test_a_check_without_its_data_fails_with_the_reason():
 
     check = promotion._answered("no group worse", gone)
     assert (check.passed, check.reason) == (False, "rows.csv: is not there")
+
+
+def test_groups_of_data_that_have_changed_are_not_told(run, grades):
+    words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
+    finished = read(run("model=dummy", *words, "dataset.subgroups=[school]"))
+    answers = load_predictions(finished.folder / "predictions.parquet")
+    rows = pair(answers, answers, "held-out rows")
+    words = (finished, rows, "accuracy", GateLimits())
+    assert promotion._check_groups(*words).passed
+    lines = grades.read_text().splitlines(keepends=True)
+    grades.write_text("".join(lines[:-20]))
+    with pytest.raises(DataError, match="not those of the run any more"):
+        promotion._check_groups(*words)
 
 
 def test_rollback_exchanges_and_a_second_one_takes_it_back():
