@@ -1,4 +1,4 @@
-"""The leaderboard of one experiment with many runs in sqlite: time and memory of the command.
+"""Leaderboard and report of one experiment with many runs in sqlite: time and memory.
 
     .venv/bin/python benchmarks/compare.py [--runs 1250 2500 5000]
 
@@ -67,11 +67,11 @@ def copy_run(db: sqlite3.Connection, origin: str, run_id: str, rng: np.random.Ge
         )
 
 
-def measure(folder: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak megabytes of one leaderboard."""
+def measure(folder: Path, *more: str) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak megabytes of a leaderboard, or with `more` a report."""
     store = f"sqlite:///{folder}/mlflow.db"
     command = [sys.executable, "-m", "student_perf", "compare", "--store", store]
-    command += ["--experiment", EXPERIMENT]
+    command += ["--experiment", EXPERIMENT, *more]
     started = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
@@ -87,19 +87,22 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[1250, 2500, 5000])
     parser.add_argument("--keep", type=Path, help="make the stores in this folder and keep them")
     chosen = parser.parse_args()
-    print(f"{'runs':>6}{'store MB':>10}{'seconds':>9}{'CPU s':>7}{'peak MB':>9}")
+    print(f"{'runs':>6}{'store MB':>10}  {'what':<12}{'seconds':>9}{'CPU s':>7}{'peak MB':>9}")
     for n_runs in chosen.runs:
         with tempfile.TemporaryDirectory() as temporary:
             folder = (chosen.keep or Path(temporary)) / str(n_runs)
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 make_store(folder, n_runs)
-            times, cpu, peaks = zip(*(measure(folder) for _ in range(3)), strict=True)
             size = (folder / "mlflow.db").stat().st_size / 2**20
-            print(
-                f"{n_runs:>6}{size:>10.0f}{min(times):>9.1f}{min(cpu):>7.1f}{max(peaks):>9.0f}",
-                flush=True,
-            )
+            report = ["--html", str(folder / "report.html")]
+            for what, more in (("leaderboard", []), ("report", report)):
+                found = (measure(folder, *more) for _ in range(3))
+                times, cpu, peaks = map(np.median, zip(*found, strict=True))
+                print(
+                    f"{n_runs:>6}{size:>10.0f}  {what:<12}{times:>9.1f}{cpu:>7.1f}{peaks:>9.0f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class MetricInfo:
     ordered: bool = False
 
 
+SECONDS = "fit_seconds"  # an objective of sweeps beside the metrics
 _INF = float("inf")
 
 METRICS: dict[str, MetricInfo] = {
@@ -92,3 +93,13 @@ def metric_direction(metric: str) -> Direction:
             f"objective.metric={metric}: not a metric of this project; {suggest(metric, METRICS)}"
         )
     return METRICS[metric].direction
+
+
+def objective_label(name: str) -> str:
+    """What an objective of a sweep, a metric or `fit_seconds`, is called on screen."""
+    return "seconds of fitting" if name == SECONDS else METRICS[name].label
+
+
+def objective_direction(name: str) -> Direction:
+    """Whether more or less of an objective of a sweep is better."""
+    return "minimize" if name == SECONDS else METRICS[name].direction

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rope", type=float, help="differences below it do not matter (0.01)")
     parser.add_argument("--top", type=int, default=10, help="how many runs to show (10)")
     parser.add_argument("--format", choices=_FORMATS, default="table")
+    parser.add_argument("--html", type=Path, help="write the whole report to this file")
     parser.add_argument(
         "--tuning",
         action=argparse.BooleanOptionalAction,
@@ -48,28 +51,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the leaderboards. Raises ConfigError where no run is found."""
-    from rich.console import Console
-    from rich.padding import Padding
-
     from student_perf.compare.leaderboard import make_leaderboards
     from student_perf.compare.query import find_runs
-    from student_perf.compare.show import formatted, show_boards
+    from student_perf.compare.show import formatted
 
     _check(chosen)
     metrics = [chosen.metric] if chosen.metric else []
     records = find_runs(chosen.runs, chosen.store, chosen.experiment, chosen.filter, metrics)
     boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
-    if chosen.format != "table":
+    needs_notes = chosen.format in ("table", "html") or chosen.html
+    notes = list(_notes(records, boards, chosen)) if needs_notes else []
+    if chosen.html:
+        write_atomic(chosen.html, _page(records, boards, notes, chosen))
+    if chosen.format == "table":
+        _show(boards, notes, chosen)
+    elif chosen.format == "html":
+        print(_page(records, boards, notes, chosen), end="")
+    else:
         print(formatted(boards, chosen.format, chosen.top), end="")
-        return 0
+    return 0
+
+
+def _show(boards: Sequence[Leaderboard], notes: list[str], chosen: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+
+    from student_perf.compare.show import show_boards
+
     console = Console(highlight=False, markup=False)
     show_boards(boards, chosen.top, console)
-    if chosen.tuning is not False:
-        for line in _tuning(records, boards, chosen):
-            console.print(Padding(line, (0, 2)), soft_wrap=False)
-    if chosen.permuted > 0:
-        console.print(Padding(_control(boards[0], chosen), (0, 2)), soft_wrap=False)
-    return 0
+    for line in notes:
+        console.print(Padding(line, (0, 2)), soft_wrap=False)
+    if chosen.html:
+        console.print(f"report   {chosen.html}", soft_wrap=True)
+
+
+def _page(
+    records: Sequence[RunRecord],
+    boards: Sequence[Leaderboard],
+    notes: list[str],
+    chosen: argparse.Namespace,
+) -> str:
+    """The report, with a section for each sweep whose folder is on this disk."""
+    from student_perf.compare.html import Comparison, comparison_page
+    from student_perf.sweep.page import read_sweep
+    from student_perf.tracking.record import RECORD_FILE
+
+    sweeps = [record for record in records if record.kind == "sweep"]
+    there = [record.folder for record in sweeps if (record.folder / RECORD_FILE).is_file()]
+    read = [read_sweep(folder) for folder in there]
+    return comparison_page(Comparison(boards, read, notes, chosen.top, chosen.store or ""))
 
 
 def _check(chosen: argparse.Namespace) -> None:
@@ -89,6 +120,16 @@ def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
     store = chosen.store or line.record.params.get("tracking.uri", "")
     control = permuted_control(line.record, board.metric, line.mean, chosen.permuted, store)
     return control_line(control, line.label)
+
+
+def _notes(
+    records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
+) -> Iterator[str]:
+    """What is said of each sweep's tuning, and the permuted-label control where it is asked for."""
+    if chosen.tuning is not False:
+        yield from _tuning(records, boards, chosen)
+    if chosen.permuted > 0:
+        yield _control(boards[0], chosen)
 
 
 def _tuning(

@@ -1,9 +1,8 @@
-"""A leaderboard as people and programs read it: on the terminal, as CSV, JSON, Markdown, HTML."""
+"""A leaderboard as people and programs read it: on the terminal, as CSV, JSON and Markdown."""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
 import math
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from student_perf.metric_names import METRICS
 from student_perf.terminal import format_number, markdown_table
 from student_perf.tracking.record import to_json
 
-FORMATS = ("table", "csv", "json", "markdown", "html")
+FORMATS = ("csv", "json", "markdown")
 _HEADINGS = ("mean", "std", "95 % interval", "dummy", "best", "p", "worse", "s")
 
 
@@ -27,7 +26,7 @@ def show_boards(boards: Sequence[Leaderboard], top: int, console: Console) -> No
     """Every leaderboard with what it says; several of them with the reason."""
     for number, board in enumerate(boards):
         console.print(Text(heading(board), style="bold"), soft_wrap=False)
-        for line in _about(board, boards[0] if number else None):
+        for line in about(board, boards[0] if number else None):
             console.print(Padding(line, (0, 2)), soft_wrap=False)
         console.print(Padding(_table(board, top), (1, 0)), soft_wrap=False)
         for line in closing(board, top):
@@ -72,7 +71,8 @@ def closing(board: Leaderboard, top: int) -> list[str]:
     return lines
 
 
-def _about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
+def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
+    """Which rows the runs share, and why they are apart from those of `first`."""
     dummy = "not recorded by these runs" if math.isnan(board.dummy) else format_number(board.dummy)
     lines = [
         f"data {board.data_sha256[:12]}, folds {board.split_sha256[:12]}, dummy baseline {dummy}"
@@ -158,14 +158,13 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
 
 
 def formatted(boards: Sequence[Leaderboard], kind: str, top: int) -> str:
-    """All leaderboards as text of one of `FORMATS` but the first; CSV and JSON hold every run."""
+    """All leaderboards as text of one of `FORMATS`; CSV and JSON hold every run."""
     if kind == "json":
         content = [_summary(board) | {"runs": rows(board)} for board in boards]
         return to_json({"leaderboards": content})
     if kind == "csv":
         return _csv([row for board in boards for row in rows(board)])
-    write = _markdown if kind == "markdown" else _html
-    return "\n".join(write(board, top) for board in boards)
+    return "\n".join(_markdown(board, top) for board in boards)
 
 
 def _summary(board: Leaderboard) -> dict[str, Any]:
@@ -203,14 +202,3 @@ def _markdown(board: Leaderboard, top: int) -> str:
     table = markdown_table(header, body)
     said = (f"- {line}" for line in closing(board, top))
     return "\n".join([f"### {heading(board)}", "", table, "", *said, ""])
-
-
-def _html(board: Leaderboard, top: int) -> str:
-    header, body = _grid(board, top)
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    lines = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>\n" for row in body
-    )
-    told = "".join(f"<p>{html.escape(text)}</p>\n" for text in closing(board, top))
-    title = html.escape(heading(board))
-    return f"<h2>{title}</h2>\n<table>\n<tr>{head}</tr>\n{lines}</table>\n{told}"

@@ -15,7 +15,6 @@ from student_perf.metric_names import METRICS
 from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
 CONFIGURATION_TAG = "student_perf.configuration"
-DATA_TAGS = {"student_perf.n_missing": "missing cells", "student_perf.target": "target"}
 _NUMBER_TAG = "student_perf.trial_number"
 _SWEPT = "swept."
 _SPACE = "space."

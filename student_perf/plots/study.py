@@ -28,6 +28,7 @@ _WIDTH = 5.2  # inches; still readable when a telephone shrinks it to a third of
 _MOST_LINES = 300  # of parallel coordinates; more of them hide each other
 _MOST_POINTS = 2000  # of a slice
 _MOST_TICKS = 8
+_MOST_NAMED = 12  # points of a front; more names would cover each other
 _NOT_SET = -0.12  # where a trial passes that did not set a parameter; the axis begins at 0
 _COLUMNS = 2
 _COLOURS = "viridis"  # even in lightness, so it reads for colour-blind readers and in grey
@@ -158,6 +159,43 @@ def difference_figure(
     finish(axes, f"{metric} minus that of the best, 95 % interval", "")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     set_title(figure, f"{tied.sum()} of {len(labels)} shown are tied with the best", subtitle)
+    return figure
+
+
+def pareto_figure(
+    labels: Sequence[str],
+    values: np.ndarray,
+    front: np.ndarray,
+    objectives: Sequence[tuple[str, bool]],
+    subtitle: str,
+) -> Figure:
+    """Trials by two objectives, `values` of shape (M, 2), each named with whether it is maximized;
+    those where `front` (M,) is true, which no other beats in everything, are joined and named.
+    """
+    names = [f"{name}, {'more' if maximize else 'less'} is better" for name, maximize in objectives]
+    near = np.ones(len(values), dtype=bool)
+    for column, (_, maximize) in zip(values.T, objectives, strict=True):
+        worst = _worst_shown(column, maximize)
+        near &= column >= worst if maximize else column <= worst
+    near |= front
+    figure = new_figure(_WIDTH, 4.0)
+    axes = figure.add_subplot()
+    x, y = values.T
+    others, joined = near & ~front, np.flatnonzero(front)[np.argsort(x[front], kind="stable")]
+    axes.scatter(x[others], y[others], s=16, color=GREY, alpha=0.6, linewidths=0, label="others")
+    axes.plot(
+        x[joined], y[joined], color=BLUE, marker="o", markersize=5, linewidth=1, label="front"
+    )
+    for place in joined[:_MOST_NAMED]:
+        axes.annotate(
+            short(labels[place]), values[place], fontsize=7, xytext=(4, 4),
+            textcoords="offset points",
+        )  # fmt: skip
+    finish(axes, *names)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    more = f"; {(~near).sum()} far worse, not shown" if not near.all() else ""
+    title = f"Pareto front: none of these {front.sum()} trials is beaten in everything"
+    set_title(figure, title, subtitle + more)
     return figure
 
 

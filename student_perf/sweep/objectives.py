@@ -9,9 +9,12 @@ from typing import Any
 
 from student_perf.config import ExperimentConfig
 from student_perf.errors import ConfigError, StudentPerfError, suggest
-from student_perf.metric_names import METRICS, Direction, metrics_of
-
-SECONDS = "fit_seconds"
+from student_perf.metric_names import (
+    SECONDS,
+    Direction,
+    metrics_of,
+    objective_direction,
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Objectives:
     @property
     def directions(self) -> list[Direction]:
         """`maximize` or `minimize` for each metric."""
-        return [_direction(metric) for metric in self.metrics]
+        return [objective_direction(metric) for metric in self.metrics]
 
     def values(self, logged: Mapping[str, Any]) -> list[float]:
         """A trial's value for each metric from what it logs. Raises StudentPerfError where one is
@@ -50,7 +53,7 @@ class Objectives:
 
     def describe(self) -> str:
         """`accuracy (maximize), fit_seconds (minimize); log_loss at most 1.2`."""
-        aims = ", ".join(f"{metric} ({_direction(metric)})" for metric in self.metrics)
+        aims = ", ".join(f"{metric} ({objective_direction(metric)})" for metric in self.metrics)
         words = {1: "at most", -1: "at least"}
         limits = [f"{metric} {words[_sign(metric)]} {worst:g}" for metric, worst in self.limits]
         return "; ".join([aims, *limits])
@@ -84,19 +87,10 @@ def make_objectives(
     )
 
 
-def metric_label(metric: str) -> str:
-    """What an objective is called on screen."""
-    return "seconds of fitting" if metric == SECONDS else METRICS[metric].label
-
-
 def _value(logged: Mapping[str, Any], metric: str) -> float:
     key = SECONDS if metric == SECONDS else f"cv_{metric}_mean"
     return float(logged.get(key, math.nan))
 
 
-def _direction(metric: str) -> Direction:
-    return "minimize" if metric == SECONDS else METRICS[metric].direction
-
-
 def _sign(metric: str) -> int:
-    return 1 if _direction(metric) == "minimize" else -1
+    return 1 if objective_direction(metric) == "minimize" else -1

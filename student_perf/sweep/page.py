@@ -29,13 +29,20 @@ def write_page(folder: Path, study: optuna.Study | None = None) -> tuple[Path, S
     importances are missing. Raises ConfigError where the folder is no sweep's.
     """
     from student_perf.compare.html import PAGE_FILE, write_report
+
+    sweep = read_sweep(folder, study)
+    return write_report(folder / PAGE_FILE, sweep), sweep
+
+
+def read_sweep(folder: Path, study: optuna.Study | None = None) -> SweepFolder:
+    """A sweep's folder with the importances of its parameters, where a journal or `study` is there
+    to tell them. Raises ConfigError where the folder is no sweep's.
+    """
     from student_perf.compare.sweep_folder import load_sweep
 
     sweep = load_sweep(folder)
     study = study or _journal_study(folder, sweep.record.name)
-    if study is not None:
-        sweep = replace(sweep, importances=importances(study))
-    return write_report(folder / PAGE_FILE, [sweep]), sweep
+    return sweep if study is None else replace(sweep, importances=importances(study))
 
 
 def describe_target(dataset: Dataset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,9 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from student_perf.compare.stats import paired_difference
-from student_perf.metric_names import METRICS
+from student_perf.metric_names import METRICS, objective_label
 from student_perf.metrics import fold_estimate
-from student_perf.sweep.objectives import metric_label
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.study import (
     counts,
@@ -263,7 +263,7 @@ def _front_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     for trial in front[:_MOST_TRIALS]:
         pairs = zip(plan.objectives.metrics, trial.values, strict=True)
         shown = ", ".join(
-            f"{metric_label(metric)} {format_number(value)}" for metric, value in pairs
+            f"{objective_label(metric)} {format_number(value)}" for metric, value in pairs
         )
         lines.append(f"  trial {trial.number}: {shown}; {_describe_values(plan, trial)}")
     if len(front) > _MOST_TRIALS:
@@ -291,9 +291,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
         # Optuna takes the direction from a single objective; of a target less is better.
         sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
         several = len(study.directions) > 1
-        return get_param_importances(
-            study, target=(lambda trial: sign * main_value(trial)) if several else None
-        )
+        target = (lambda trial: sign * main_value(trial)) if several else None
+        with warnings.catch_warnings():  # that few trials say little is known: shares are a hint
+            warnings.simplefilter("ignore", UserWarning)
+            return get_param_importances(study, target=target)
     except (RuntimeError, ValueError):  # no parameter is shared by enough trials
         return {}
 

@@ -247,6 +247,7 @@ def _start_record(
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
         "sweep.n_trials": str(plan.n_trials),
+        "sweep.objectives": ",".join(plan.objectives.metrics),
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.save()
@@ -260,7 +261,7 @@ def _start_record(
 
 def _report(record: RunRecord, study: optuna.Study, console: Console) -> None:
     """Write report.html and the note for MLflow; a sweep is no failure because its page is."""
-    from student_perf.compare.html import markdown_note
+    from student_perf.compare.sweep_section import markdown_note
 
     try:
         page, sweep = write_page(record.folder, study)

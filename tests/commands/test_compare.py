@@ -38,6 +38,17 @@ def test_latest_runs_are_compared_and_any_metric_computed_again(runs, workspace,
     assert recorded[0]["minus_dummy"] is not None
 
 
+def test_the_report_is_the_same_on_screen_and_in_a_file(runs, tmp_path, capsys):
+    file = tmp_path / "report.html"
+    assert cli.main(["compare", "--html", str(file)]) == 0
+    assert f"report   {file}" in capsys.readouterr().out
+    assert cli.main(["compare", "--format", "html"]) == 0
+    page = capsys.readouterr().out
+    assert page == file.read_text(encoding="utf-8")
+    assert "<title>Comparison: 2 runs on" in page
+    assert page.count("Confusion matrix on held-out rows") == 2
+
+
 def test_nothing_to_compare_is_said_in_one_line(capsys):
     assert cli.main(["compare", "nowhere"]) == 1
     (line,) = capsys.readouterr().err.splitlines()

@@ -1,18 +1,16 @@
 import base64
 import hashlib
-import json
 import re
-from html.parser import HTMLParser
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from student_perf.compare.html import markdown_note, page, write_report
+from student_perf.compare.html import Comparison, comparison_page, sweep_page, write_report
 from student_perf.compare.leaderboard import make_leaderboards
-from student_perf.compare.stats import paired_difference
 from student_perf.compare.sweep_folder import load_sweep
-from student_perf.metrics import fold_estimate
 from student_perf.tracking.record import load_record
+from tests.compare.page_reader import Reader, leaderboard
 
 RNG = np.random.default_rng(11)
 FOLDS = [(0.5 + RNG.normal(0, 0.02, 5)).tolist() for _ in range(11)]
@@ -21,95 +19,13 @@ FOLDS[7] = [value - 0.3 for value in FOLDS[7]]  # surely worse
 NASTY = "</script><b>x</b>&\"'{{ 7*7 }}"
 
 
-class Reader(HTMLParser):
-    """Cells of each table, all links, the JSON blocks, the elements that were opened."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tables, self.json, self.tags, self.links, self.text = [], [], [], [], []
-        self._in = None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._in = (tag, dict(attrs))
-        self.links += [value for name, value in attrs if name in ("src", "href", "action")]
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-
-    def handle_endtag(self, tag):
-        self._in = None
-
-    def handle_data(self, data):
-        tag, attrs = self._in or ("", {})
-        if tag in ("td", "th"):
-            self.tables[-1][-1][-1] += data
-        elif tag == "script" and attrs.get("type") == "application/json":
-            self.json.append(json.loads(data))
-        elif tag not in ("script", "style"):
-            self.text.append(data)
-
-
 @pytest.fixture
 def folder(sweep_folder):
     return sweep_folder(FOLDS)
 
 
-def leaderboard(reader):
-    header, *rows = reader.tables[0]
-    return [dict(zip(header, row, strict=False)) for row in rows if len(row) == len(header)]
-
-
-def test_figures_of_the_page_are_those_of_the_records(folder):
-    rows = leaderboard(Reader(page([load_sweep(folder)])))
-    assert len(rows) == len(FOLDS)
-    means = [float(row["mean"]) for row in rows]
-    assert means == sorted(means, reverse=True)
-    for row in rows:
-        scores = np.array(FOLDS[int(row["trial"].split()[0])])
-        estimate = fold_estimate("accuracy", scores, 0.25)
-        assert row["mean"] == f"{scores.mean():.3f}"
-        assert row["95 % interval"] == f"{estimate.low:.3f} to {estimate.high:.3f}"
-        assert row["minus best"] == f"{scores.mean() - np.mean(FOLDS[4]):+.3f}"
-    assert rows[0]["trial"] == "4"
-    assert [row["trial"] for row in rows if "defaults" in row["trial"]] == ["0 (defaults)"]
-
-
-def test_ties_are_those_of_the_leaderboard(folder):
-    rows = leaderboard(Reader(page([load_sweep(folder)])))
-    (board,) = make_leaderboards([load_record(folder / str(i)) for i in range(len(FOLDS))])
-    assert [row["tied"] for row in rows] == ["yes" if line.tied else "no" for line in board.lines]
-    assert rows[-1]["trial"] == "7"
-    assert rows[-1]["tied"] == "no"
-
-
-def test_the_gain_over_the_defaults_is_the_paired_one(folder):
-    text = " ".join(Reader(page([load_sweep(folder)])).text)
-    gain = paired_difference(np.array(FOLDS[4]), np.array(FOLDS[0]), 0.25)
-    expected = f"{gain.mean:+.3f} better than the defaults ({np.mean(FOLDS[0]):.3f})"
-    assert expected in text
-    assert f"{gain.low:+.3f} to {gain.high:+.3f}" in text
-
-
-def test_of_a_loss_less_is_better(sweep_folder):
-    folds = [[9.0, 9.1, 9.2], [8.0, 8.2, 8.1]]
-    found = sweep_folder(folds, metric="root_mean_squared_error")
-    for number in range(2):
-        record = load_record(found / str(number))
-        record.params["dataset.task"] = "regression"
-        record.save()
-    reader = Reader(page([load_sweep(found)]))
-    assert leaderboard(reader)[0]["trial"] == "1"
-    assert "+1.000 better than the defaults (9.100)" in " ".join(reader.text)
-    assert "less is better" in " ".join(reader.text)
-
-
 def test_the_page_needs_nothing_beside_itself(folder):
-    text = page([load_sweep(folder)])
+    text = sweep_page(load_sweep(folder))
     reader = Reader(text)
     assert "://" not in text
     assert {"link", "iframe", "object", "base", "form"}.isdisjoint(reader.tags)
@@ -130,8 +46,8 @@ def test_text_of_data_is_never_markup(sweep_folder):
         record.tags |= {"dataset": NASTY, "student_perf.target": NASTY}
         record.save()
     load_record(found / "2").fail(NASTY)
-    plain = Reader(page([load_sweep(sweep_folder(FOLDS[:3], study="plain"))]))
-    reader = Reader(page([load_sweep(found)]))
+    plain = Reader(sweep_page(load_sweep(sweep_folder(FOLDS[:3], study="plain"))))
+    reader = Reader(sweep_page(load_sweep(found)))
     assert "b" not in reader.tags
     assert reader.tags.count("script") == plain.tags.count("script")
     assert any(NASTY in cell for table in reader.tables for row in table for cell in row)
@@ -141,77 +57,53 @@ def test_text_of_data_is_never_markup(sweep_folder):
     assert "49" not in " ".join(reader.text)
 
 
-def test_the_widget_holds_the_whole_config_of_each_run(folder):
-    (data,) = Reader(page([load_sweep(folder)])).json
-    assert len(data["runs"]) == len(FOLDS)
-    assert data["runs"][0]["name"].startswith("trial 4")
-    whole = data["base"] | data["runs"][0]["changed"]
-    params = load_record(folder / "4").params
-    assert whole == {key: params.get(key) for key in whole}
-    assert whole["model.C"] == "0.0001"
-
-
-def test_without_a_script_the_page_shows_what_the_best_changes(folder):
-    text = page([load_sweep(folder)])
-    assert '<div class="diff" hidden>' in text
-    assert ["model.C", "1.0", "0.0001"] in [row for table in Reader(text).tables for row in table]
-
-
-@pytest.mark.parametrize("state", ["nothing finished", "one trial", "one fold"])
-def test_little_makes_a_page_too(sweep_folder, state):
-    folds = [[0.5]] * 3 if state == "one fold" else [[0.5, 0.6]]
-    found = sweep_folder(folds)
-    if state == "nothing finished":
-        load_record(found / "0").fail("ValueError: no luck")
-    sweep = load_sweep(found)
-    text = " ".join(Reader(page([sweep])).text)
-    note = markdown_note(sweep)
-    if state == "nothing finished":
-        assert "No trial has finished." in text
-        assert "1: ValueError: no luck" in text
-        assert note == "No trial has finished (1 failed)."
-    else:
-        assert "The defaults were not beaten." in text
-        assert "nan" not in note.lower()
-
-
-def test_importances_come_from_outside_and_may_be_missing(folder):
-    without = page([load_sweep(folder)]).count("<img")
-    assert page([load_sweep(folder, {"model.C": 1.0})]).count("<img") == without + 1
-
-
 def test_a_long_sweep_is_capped(sweep_folder):
     folds = [(0.5 + RNG.normal(0, 0.02, 3)).tolist() for _ in range(230)]
     found = sweep_folder(folds)
-    text = page([load_sweep(found)])
+    text = sweep_page(load_sweep(found))
     reader = Reader(text)
     assert len(leaderboard(reader)) in (20, 21)  # the defaults are shown whatever their place
     assert len(reader.json[0]["runs"]) in (200, 201)
     assert len(text) < 2_000_000
 
 
-def test_several_sweeps_are_ranked_together(sweep_folder, tmp_path):
-    sweeps = [
-        load_sweep(sweep_folder(FOLDS[:5], study="one")),
-        load_sweep(sweep_folder(FOLDS[5:], study="two", model="rf")),
+@pytest.fixture
+def compared(sweep_folder):
+    """Two sweeps on the same rows, as `compare one two --html` reads them."""
+    folders = [
+        sweep_folder(FOLDS[:5], study="one"),
+        sweep_folder(FOLDS[5:], study="two", model="rf"),
     ]
-    file = write_report(tmp_path / "both.html", sweeps)
-    reader = Reader(file.read_text(encoding="utf-8"))
+    sweeps = [load_sweep(folder) for folder in folders]
+    boards = make_leaderboards([trial for sweep in sweeps for trial in sweep.trials])
+    return Comparison(boards, sweeps, notes=[f"Tuning: {NASTY}"])
+
+
+def test_several_sweeps_are_ranked_together(compared):
+    text = comparison_page(compared)
+    reader = Reader(text)
     joint = leaderboard(reader)
-    assert len(joint) == len(FOLDS)
+    assert [row["run"] for row in joint] == [line.label for line in compared.boards[0].lines]
     assert joint[0]["mean"] == f"{np.mean(FOLDS[4]):.3f}"
-    assert reader.tags.count("article") == 2
+    assert reader.tags.count("article") == 3  # together, and each alone
+    assert f"Tuning: {NASTY}" in " ".join(reader.text)
+    assert "b" not in reader.tags
+    assert "://" not in text
 
 
-def test_the_note_says_best_counts_gain_and_winner(folder, make_record):
-    winner = make_record("final", FOLDS[4], study="mine", kind="final", number=4)
-    winner.mlflow_run_id = "ab" * 16
-    winner.save()
-    note = markdown_note(load_sweep(folder))
-    estimate = fold_estimate("accuracy", np.array(FOLDS[4]), 0.25)
-    assert f"{estimate.mean:.3f} (95 % interval {estimate.low:.3f} to {estimate.high:.3f})" in note
-    assert "trial 4" in note
-    assert "`model.C=0.0001`" in note
-    assert "11 finished" in note
-    assert "better than the defaults" in note
-    assert "ab" * 16 in note
+def test_one_sweep_alone_is_not_told_twice(folder):
+    sweep = load_sweep(folder)
+    page = comparison_page(Comparison(make_leaderboards(sweep.trials), [sweep]))
+    assert Reader(page).tags.count("article") == 1
+
+
+def test_runs_without_a_sweep_on_this_disk_are_compared_too(compared):
+    page = comparison_page(replace(compared, sweeps=[]))
+    reader = Reader(page)
+    assert reader.tags.count("article") == 1
+    assert "11 runs on grades" in " ".join(reader.text)
+
+
+def test_a_report_is_written_whole(folder, tmp_path):
+    sweep = load_sweep(folder)
+    assert write_report(tmp_path / "report.html", sweep).read_text("utf-8") == sweep_page(sweep)

@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
@@ -65,19 +64,12 @@ def test_csv_and_json_hold_every_figure_in_full(boards):
     assert float(lines[1]["mean"]) == boards[0].lines[1].mean
 
 
-def test_markdown_and_html_escape_what_names_hold(boards):
+def test_markdown_escapes_what_names_hold(boards):
     table = [line for line in formatted(boards, "markdown", 10).splitlines() if line[:1] == "|"]
     assert {line.replace(r"\|", "").count("|") for line in table} == {11}
-    tags, texts = [], []
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: tags.append(tag)
-    parser.handle_data = texts.append
-    parser.feed(formatted(boards, "html", 10))
-    assert set(tags) == {"h2", "table", "tr", "th", "td", "p"}
-    assert "dummy a|b<c>" in texts
 
 
 def test_the_command_offers_these_formats():
     from student_perf.commands import compare
 
-    assert compare._FORMATS == FORMATS
+    assert ("table", *FORMATS, "html") == compare._FORMATS

@@ -9,6 +9,7 @@ from student_perf.plots.study import (
     make_dimension,
     parallel_figure,
     parameter_importance_figure,
+    pareto_figure,
     prediction_pair_figure,
     slice_figure,
 )
@@ -136,3 +137,20 @@ def test_every_picture_says_what_it_shows_and_n():
     ]
     for figure in figures:
         assert "n = 40" in " ".join(figure.get_suptitle().split())
+
+
+def test_a_front_is_joined_and_named_and_the_far_worse_are_counted():
+    values = np.array([[0.5, 1.0], [0.6, 2.0], [0.55, 3.0], [0.52, 1.5], [0.53, 2.5], [0.0, 90.0]])
+    values = np.vstack([values, np.tile([[0.51, 2.2]], (8, 1))])
+    front = np.zeros(len(values), dtype=bool)
+    front[[0, 1]] = True
+    labels = [str(i) for i in range(len(values))]
+    objectives = [("accuracy", True), ("seconds", False)]
+    figure = pareto_figure(labels, values, front, objectives, "grades")
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[0.5, 1.0], [0.6, 2.0]]
+    assert [text.get_text() for text in axes.texts] == ["0", "1"]
+    assert len(axes.collections[0].get_offsets()) == len(values) - 3
+    assert "1 far worse, not shown" in figure.get_suptitle()
+    assert axes.get_ylabel() == "seconds, less is better"
