@@ -12,7 +12,7 @@ MISMATCH = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model."""
     parser.add_argument(
-        "model", help="a run folder, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
+        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
     )
 
 

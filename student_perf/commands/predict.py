@@ -12,7 +12,7 @@ REFUSED = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, files, and what happens to categories the model does not know."""
     parser.add_argument(
-        "model", help="a run folder, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
+        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
     )
     parser.add_argument("input", help="CSV or parquet file")
     parser.add_argument("output", help="CSV or parquet file to write; replaced as a whole")

@@ -15,7 +15,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, address and limits."""
     parser.add_argument(
-        "model", help="a run folder, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
+        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for a free one (%(default)s)")

@@ -18,6 +18,7 @@ from student_perf.errors import DataError, one_line, suggest
 
 _BLOCK = 2**20  # bytes of a CSV parsed at once; Arrow reads up to 32 blocks ahead
 _HEAD = 2**16  # a header row fits into this many bytes
+_MOST_BYTES = 2 * 2**30  # of a table in memory, and of a parquet row group, both unpacked
 ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet")
 CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
 
@@ -29,6 +30,7 @@ def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = suggest(path.name, [name for name in near if name.endswith(ENDINGS)])
         raise DataError(f"dataset.path={path}: {problem}; {hint}")
+    _refuse_oversized(path, f"dataset.path={path}")
     return parse_table(path, path.name, separator, f"dataset.path={path}")
 
 
@@ -70,18 +72,53 @@ def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFram
         raise DataError(f"{origin}: no such file; name a CSV or parquet file")
     try:
         if ending == ".parquet":
-            for batch in pq.ParquetFile(path).iter_batches(n_rows):
-                yield batch.to_pandas()
+            with pq.ParquetFile(path) as file:
+                _refuse_wide_groups(file.metadata, n_rows)
+                for batch in file.iter_batches(n_rows):
+                    yield batch.to_pandas()
             return
         _check_header(_head(path), separator)
         for batch in _open_csv(path, separator):
             for first in range(0, batch.num_rows, n_rows):
                 yield batch.slice(first, n_rows).to_pandas()
     except (ValueError, TypeError, NotImplementedError, OSError) as error:
+        problem = one_line(error)[:200]
+        if "straddl" in problem:  # Arrow's word for a row that does not fit into a block
+            problem = f"a row, or a quoted cell that never ends, is longer than {_BLOCK:,} bytes"
         raise DataError(
-            f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
+            f"{origin}: cannot be read as a table ({problem}); "
             "check the format, the separator and that text is UTF-8"
         ) from error
+
+
+def _refuse_oversized(path: Path, origin: str) -> None:
+    """Raise DataError for a file that is no small table: it is read into memory as a whole."""
+    size = path.stat().st_size
+    if path.suffix.lower() == ".parquet":
+        try:
+            metadata = pq.read_metadata(path)
+        except (ValueError, OSError):
+            return  # no parquet file; the parser says why
+        groups = (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+        # Equal values take hardly any room in the file, but each takes a cell of eight bytes here.
+        size = max(sum(groups), 8 * metadata.num_rows * metadata.num_columns)
+    if size > _MOST_BYTES:
+        raise DataError(
+            f"{origin}: {size / 2**30:.1f} GiB unpacked are more than the {_MOST_BYTES / 2**30:g} "
+            "GiB that are read at once; take a sample of the rows"
+        )
+
+
+def _refuse_wide_groups(metadata: pq.FileMetaData, n_rows: int) -> None:
+    """Raise ValueError where `n_rows` rows, or a row group, unpack to more than fits."""
+    for number in range(metadata.num_row_groups):
+        size = metadata.row_group(number).total_byte_size
+        size = max(size, 8 * min(n_rows, metadata.num_rows) * metadata.num_columns)
+        if size > _MOST_BYTES:
+            raise ValueError(
+                f"row group {number} unpacks to {size / 2**30:.1f} GiB, more than "
+                f"{_MOST_BYTES / 2**30:g}; write it in smaller row groups"
+            )
 
 
 def _open_csv(path: Path, separator: str) -> arrow_csv.CSVStreamingReader:

@@ -12,6 +12,7 @@ import pandas as pd
 from student_perf.config import TrackingConfig, register_resolvers, validate
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
+from student_perf.lifecycle.recorded import LATEST, latest_run
 from student_perf.sweep.compose import compose_config
 from student_perf.tracking.golden import GOLDEN_FILE, GoldenRows, golden_from_json
 from student_perf.tracking.mlflow_store import download
@@ -37,8 +38,8 @@ class KeptModel:
 
 
 def load_kept_model(source: str) -> KeptModel:
-    """The model in a run folder, of an MLflow run id, or at an MLflow URI such as
-    `models:/name@alias`.
+    """The model in a run folder, of an MLflow run id, of the `latest` run, or at an MLflow URI
+    such as `models:/name@alias`.
 
     Only types on the reviewed list are restored, never a pickle. Raises ConfigError or
     TrackingError where there is no model.
@@ -58,6 +59,8 @@ def load_kept_model(source: str) -> KeptModel:
 
 def fetch_folder(source: str) -> Path:
     """The folder that holds a model's files, downloaded where it is in MLflow."""
+    if source == LATEST:
+        return latest_run().folder
     if Path(source).is_dir():
         return Path(source)
     if is_run_id(source):
@@ -65,7 +68,8 @@ def fetch_folder(source: str) -> Path:
     if source.startswith(("models:/", "runs:/")):
         return download(source, default_tracking().uri)
     raise ConfigError(
-        f"{source}: is no run folder, no MLflow run id, and no URI like models:/name@champion; "
+        f"{source}: is no run folder, no MLflow run id, not latest, and no URI like "
+        "models:/name@champion; "
         "name one of these"
     )
 

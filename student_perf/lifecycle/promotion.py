@@ -100,8 +100,12 @@ def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Versi
             f"{registry.name}: has no {CHAMPION if champion is None else PREVIOUS} to "
             f"{'leave' if champion is None else 'go back to'}; promote a run first"
         )
+    at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    content = {"model": registry.name, "at": at, "by": by, "why": why}
+    content |= {"from_version": champion.number, "to_version": previous.number}
+    registry.log_json(champion.run_id, f"rollback_{time.strftime('%Y%m%dT%H%M%S')}.json", content)
     registry.move({CHAMPION: previous, PREVIOUS: champion})
-    told = f"{time.strftime('%Y-%m-%d %H:%M:%S')} by {by or 'unnamed'}: {why or 'no reason given'}"
+    told = f"{at} by {by or 'unnamed'}: {why or 'no reason given'}"
     registry.tag(champion, {"student_perf.rolled_back": told})
     return previous, champion
 
@@ -109,7 +113,7 @@ def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Versi
 def _checks(
     run: Recorded, champion: Version | None, store: str, metric: str, limits: GateLimits
 ) -> list[Check]:
-    calibrated = check_calibration(load_predictions(run.folder / PREDICTIONS_FILE), limits)
+    calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
     again = _answered("reproducible", lambda: _check_reproducible(run))
     if champion is None:
         return [calibrated, again]
@@ -141,11 +145,23 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
             "the champion was trained on other data, so no rows can be compared; train its config "
             "on these data and promote that first"
         )
+    problem = "the two models have no predictions of the same kind of rows"
     for file, what in _ROWS.items():
         both = (run.folder / file, champion.folder / file)
-        if all(path.is_file() for path in both):
+        if not all(path.is_file() for path in both):
+            continue
+        try:
             return pair(load_predictions(both[0]), load_predictions(both[1]), what)
-    raise ConfigError("the two models have no predictions of the same kind of rows")
+        except ConfigError as error:  # of other test rows the held-out ones may be the same
+            problem = str(error)
+    raise ConfigError(problem)
+
+
+def _check_calibration(run: Recorded, limits: GateLimits) -> Check:
+    file = run.folder / PREDICTIONS_FILE
+    if not file.is_file():
+        raise ConfigError(f"{run.folder}: holds no {PREDICTIONS_FILE}; send the run again")
+    return check_calibration(load_predictions(file), limits)
 
 
 def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimits) -> Check:

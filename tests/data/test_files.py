@@ -2,8 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from student_perf.data import files
 from student_perf.data.files import iter_tables, parse_table, read_file
 from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment import prepare
@@ -183,6 +186,8 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
         ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1\n", "cannot be read as a table"),
+        ("x.csv", f"a,b\n1,2\n1,{'x' * 2**21}\n", "a row, or a quoted cell that never ends, is"),
+        ("x.csv", 'a,b\n1,2\n1,"' + "x\n" * 2**20, "a row, or a quoted cell that never ends, is"),
         ("x.parquet", "no parquet", "cannot be read as a table"),
         (None, "", "no such file"),
     ],
@@ -192,3 +197,22 @@ def test_a_file_that_cannot_be_read_in_parts_is_told(tmp_path, name, content, to
         (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=told):
         list(iter_tables(tmp_path / (name or "y.csv"), ",", 1))
+
+
+def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.write(b"a,b\n1,2\n")
+        file.truncate(3 * 2**30)  # no blocks on the disk
+    with pytest.raises(DataError, match=r"3.0 GiB unpacked are more than the 2 GiB"):
+        read_file(tmp_path / "large.csv")
+    # A bomb: hundreds of millions of equal values in a few kilobytes.
+    schema = pa.schema([("a", pa.int8())])
+    with pq.ParquetWriter(tmp_path / "bomb.parquet", schema) as writer:
+        writer.write_table(pa.table({"a": pa.array(np.zeros(1000, dtype=np.int8))}))
+    metadata = pq.read_metadata(tmp_path / "bomb.parquet")
+    monkeypatch.setattr(files, "_MOST_BYTES", 8 * metadata.num_rows - 1)
+    with pytest.raises(DataError, match="are read at once; take a sample of the rows"):
+        read_file(tmp_path / "bomb.parquet")
+    with pytest.raises(DataError, match=r"row group 0 unpacks to .* write it in smaller row groups"):
+        list(iter_tables(tmp_path / "bomb.parquet", ",", 1000))
+    assert sum(map(len, iter_tables(tmp_path / "bomb.parquet", ",", 10))) == 1000

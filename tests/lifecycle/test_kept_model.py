@@ -35,6 +35,12 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
         assert kept.contract == local.contract
 
 
+def test_latest_is_the_run_that_started_last(run):
+    run("model=dummy")
+    newest = run("model=logreg")
+    assert load_kept_model("latest").folder == newest.folder
+
+
 def test_what_is_no_model_is_told(kept_run, tmp_path):
     with pytest.raises(ConfigError, match="no MLflow run id"):
         load_kept_model("models/champion")

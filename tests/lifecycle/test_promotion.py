@@ -1,3 +1,6 @@
+import shutil
+
+import pyarrow.parquet as pq
 import pytest
 
 from student_perf.compare.predictions import load_predictions
@@ -91,6 +94,27 @@ def test_a_check_without_its_data_fails_with_the_reason():
     assert (check.passed, check.reason) == (False, "rows.csv: is not there")
 
 
+def test_without_predictions_calibration_is_not_shown(sent):
+    (sent.folder / "predictions.parquet").unlink()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert not check.passed
+    assert "holds no predictions.parquet" in check.reason
+
+
+def test_of_other_test_rows_the_held_out_ones_are_compared(run):
+    one, two = (read(run("model=dummy")) for _ in range(2))
+    for finished in (one, two):
+        file = finished.folder / "test_predictions.parquet"
+        shutil.copy(finished.folder / "predictions.parquet", file)
+    table = pq.read_table(two.folder / "test_predictions.parquet")
+    pq.write_table(table.slice(1), two.folder / "test_predictions.parquet")
+    rows = promotion._pair(one, two)
+    assert rows.what == "held-out rows of cross-validation"
+    pq.write_table(table.slice(1), two.folder / "predictions.parquet")
+    with pytest.raises(ConfigError, match="did not answer the same held-out rows"):
+        promotion._pair(one, two)
+
+
 def test_groups_of_data_that_have_changed_are_not_told(run, grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
     finished = read(run("model=dummy", *words, "dataset.subgroups=[school]"))
@@ -109,6 +133,9 @@ def test_rollback_exchanges_and_a_second_one_takes_it_back():
     registry = Memory(champion=two, previous=one)
     assert promotion.rollback(registry, "ada", None) == (one, two)
     assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
+    evidence, moved = registry.told
+    assert evidence.startswith("rollback_")  # before anything moves
+    assert moved == ["champion", "previous"]
     assert promotion.rollback(registry, "ada", None) == (two, one)
     with pytest.raises(ConfigError, match="has no previous to go back to"):
         promotion.rollback(Memory(champion=one), None, None)
