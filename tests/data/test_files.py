@@ -213,6 +213,6 @@ def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_MOST_BYTES", 8 * metadata.num_rows - 1)
     with pytest.raises(DataError, match="are read at once; take a sample of the rows"):
         read_file(tmp_path / "bomb.parquet")
-    with pytest.raises(DataError, match=r"row group 0 unpacks to .* write it in smaller row groups"):
+    with pytest.raises(DataError, match=r"row group 0 unpacks to .*; write it in smaller"):
         list(iter_tables(tmp_path / "bomb.parquet", ",", 1000))
     assert sum(map(len, iter_tables(tmp_path / "bomb.parquet", ",", 10))) == 1000
