@@ -7,7 +7,7 @@ FILE is the published table of the entrance examination (CEE_DATA.arff or its CS
 only econmath is measured. The random sampler draws the same configurations under every pruner, so
 that `best` differs only where the best one was pruned; with tpe the draws after a pruned trial
 differ too. The space is that of conf/search, one worker, nothing tracked; further overrides are
-given to every sweep (`hydra.sweeper.pruner_options.n_warmup_steps=2`).
+given to every sweep (`'hydra.sweeper.pruner_options={n_warmup_steps: 2}'`).
 
 `pruned` trials, `folds` computed, `trial s` in trials and `best` complete score are means over the
 seeds, `x` their ratio to no pruner; `loss` is how far the best falls behind on average, `worst` on

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from student_perf.tracking.record import CARD_FILE, Recorded, RunRecord
 
 log = logging.getLogger(__name__)
 
+FindParent = Callable[[], str | None]
 _MANY_ROWS = 20_000
 
 
@@ -144,16 +145,18 @@ def run_experiment(
     terminal: Terminal,
     kind: str = "single",
     more_tags: Mapping[str, str] | None = None,
+    find_parent: FindParent = lambda: None,
 ) -> RunResult:
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
-    A run of kind `final` is the winner of a sweep: it alone opens the test rows. Raises a
+    A run of kind `final` is the winner of a sweep: it alone opens the test rows. `find_parent` is
+    asked for the MLflow id of the run above this one when all but the sending is done. Raises a
     StudentPerfError before anything is fitted where config, data or store do not serve. Whatever
     fails later marks the record, and the MLflow run where there is one, as FAILED.
     """
     prepared = prepare(config)
     with threadpool_limits(useful_threads(prepared.dataset.n_rows)):
-        return _run(config, prepared, folder, terminal, kind, more_tags or {})
+        return _run(config, prepared, folder, terminal, kind, more_tags or {}, find_parent)
 
 
 def useful_threads(n_rows: int) -> int:
@@ -170,6 +173,7 @@ def _run(
     terminal: Terminal,
     kind: str,
     more_tags: Mapping[str, str],
+    find_parent: FindParent,
 ) -> RunResult:
     dataset, split = prepared.dataset, prepared.split
     _show_composed(terminal, config, prepared)
@@ -197,12 +201,12 @@ def _run(
         write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
         record.finish()
     except BaseException as error:
-        _record_failure(config, record, dataset, error)
+        _record_failure(config, record, dataset, error, find_parent)
         raise
     terminal.groups(group_lines(findings.subgroups))
     terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, config.objective.metric)
-    pending = publish_run(config, record, dataset, model)
+    pending = publish_run(config, record, dataset, model, find_parent)
     terminal.places(_places(config, record))
     terminal.pending(pending, folder)
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
@@ -472,17 +476,25 @@ def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _record_failure(
-    config: ExperimentConfig, record: RunRecord, dataset: Dataset, error: BaseException
+    config: ExperimentConfig,
+    record: RunRecord,
+    dataset: Dataset,
+    error: BaseException,
+    find_parent: FindParent,
 ) -> None:
     record.tags["student_perf.error"] = one_line(error)[:500]
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
     if isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
-        publish_run(config, record, dataset, None)
+        publish_run(config, record, dataset, None, find_parent)
 
 
 def publish_run(
-    config: ExperimentConfig, record: RunRecord, dataset: Dataset, model: BaseEstimator | None
+    config: ExperimentConfig,
+    record: RunRecord,
+    dataset: Dataset,
+    model: BaseEstimator | None,
+    find_parent: FindParent = lambda: None,
 ) -> str | None:
     """Send a finished or failed record to the tracking store; returns why that did not succeed.
 
@@ -493,6 +505,8 @@ def publish_run(
     log.info("publishing to %s", config.tracking.uri)
     try:
         check_store(config.tracking)
+        if (parent := find_parent()) is not None:
+            record.tags["mlflow.parentRunId"] = parent
         record.mlflow_run_id = publish(record, config.tracking, dataset, model)
     except TrackingError as error:
         log.error("not published: %s", one_line(error))

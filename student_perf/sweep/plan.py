@@ -27,6 +27,8 @@ from student_perf.sweep.space import Space, parse_space
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never")
+HISTORY = "history"  # of sampler_options: how many trials tpe learns from
+_SHORTEST_HISTORY = 250  # from there on the trials that tpe takes for good are always the same
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "n_jobs",
@@ -130,12 +132,29 @@ def check_options(options: SweepOptions) -> None:
             f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
             "leave it out"
         )
+    _check_history(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)
     if not 0 <= options.max_failure_rate <= 1:
         raise ConfigError(
             f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: is a share of the trials; "
             "give 0 to stop at the first failure, 1 never to stop"
+        )
+
+
+def _check_history(options: SweepOptions) -> None:
+    history = options.sampler_options.get(HISTORY)
+    if history is None:
+        return
+    if options.sampler not in (None, "tpe") or options.objectives or options.constraints:
+        raise ConfigError(
+            f"hydra.sweeper.sampler_options.{HISTORY}={history}: is for the tpe sampler with one "
+            "objective and no constraints; leave it out"
+        )
+    if not isinstance(history, int) or history < _SHORTEST_HISTORY:
+        raise ConfigError(
+            f"hydra.sweeper.sampler_options.{HISTORY}={history}: must be a whole number from "
+            f"{_SHORTEST_HISTORY} on; try 500"
         )
 
 

@@ -179,9 +179,9 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
             _register(plan, folder, console)
             return folder
     config = plan.composer().compose(swept_values(plan, best))
-    tags = _tags(plan, best)
+    tags, parent = _tags(plan, best), partial(_awaited_parent_id, plan)
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
-    run_experiment(config, folder, Terminal(), kind="final", more_tags=tags)
+    run_experiment(config, folder, Terminal(), "final", tags, parent)
     _register(plan, folder, console)
     return folder
 
@@ -215,19 +215,16 @@ def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None
     for place, trial in enumerate(others, start=2):
         folder = plan.folder / f"place_{place}"
         config = plan.composer().compose(swept_values(plan, trial))
-        run_experiment(
-            config, folder, Terminal(quiet=True), kind="kept", more_tags=_tags(plan, trial)
-        )
+        tags, parent = _tags(plan, trial), partial(_awaited_parent_id, plan)
+        run_experiment(config, folder, Terminal(quiet=True), "kept", tags, parent)
         console.print(f"  Place {place}, trial {trial.number}: model in {folder}", soft_wrap=True)
 
 
 def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
-    tags = {
+    return {
         "student_perf.study_name": plan.study_name,
         "student_perf.trial_number": str(trial.number),
     }
-    sweep_id = _awaited_parent_id(plan)
-    return tags if sweep_id is None else tags | {"mlflow.parentRunId": sweep_id}
 
 
 def _start_record(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from student_perf.errors import ConfigError, one_line
-from student_perf.sweep.plan import SweepPlan, default_values
+from student_perf.sweep.plan import HISTORY, SweepPlan, default_values
 from student_perf.tracking.record import RECORD_FILE, load_record
 
 if TYPE_CHECKING:
@@ -252,6 +252,10 @@ def _sampler(plan: SweepPlan, seed: int) -> Any:
     options = dict(plan.options.sampler_options)
     if plan.sampler == "tpe" and plan.space.is_conditional:
         options = {"multivariate": True, "group": True, **options}
+    if HISTORY in options:
+        from student_perf.sweep.bounded_tpe import BoundedTPESampler
+
+        return _built(BoundedTPESampler, {"seed": seed, **options}, "sampler")
     classes: dict[str, Any] = {
         "tpe": samplers.TPESampler,
         "random": samplers.RandomSampler,

@@ -19,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from student_perf.sweep.plan import SweepPlan
 
+_MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
+
 
 class OptunaSweeper(Sweeper):
     """Runs every `-m`: the grid of plain choices, or Optuna's search of a space.
@@ -43,7 +45,9 @@ class OptunaSweeper(Sweeper):
         from student_perf.sweep.plan import SweepOptions
         from student_perf.sweep.run import run_sweep
 
-        node = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
+        node: Any = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
+        # Where an empty mapping stood, Hydra would not take `name={key: value}`; so these are null.
+        node |= {name: node[name] or {} for name in _MAPPINGS}
         options = typed_node(SweepOptions, node, "hydra.sweeper")
         overrides = OverridesParser.create(self._context.config_loader).parse_overrides(arguments)
         own = [override for override in overrides if not override.is_hydra_override()]

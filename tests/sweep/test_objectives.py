@@ -105,6 +105,8 @@ def test_a_recovered_trial_knows_what_it_broke(plan_of):
         ({"sampler": "cmaes", "constraints": {"log_loss": 1}}, "neither several objectives"),
         ({"pruner": "median", "objectives": ["log_loss"]}, "no pruner can judge"),
         ({"keep_models": 0}, "keep_models=0: must be 1 or more"),
+        ({"sampler_options": {"history": 10}}, "history=10: must be a whole number from 250 on"),
+        ({"sampler": "random", "sampler_options": {"history": 500}}, "is for the tpe sampler"),
         ({"custom_search_space": "no.such"}, "custom_search_space=no.such: cannot be imported"),
     ],
 )

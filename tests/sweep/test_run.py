@@ -120,6 +120,14 @@ def test_the_preview_runs_nothing(train, workspace):
     assert not list(workspace.iterdir())
 
 
+def test_options_that_hold_keys_are_given_as_a_whole_or_key_by_key(train):
+    whole = ["hydra.sweeper.constraints={log_loss: 1.2}", "hydra.sweeper.sampler_options={seed: 3}"]
+    single = ["+hydra.sweeper.constraints.log_loss=1.2", "+hydra.sweeper.sampler_options.seed=3"]
+    for words in (whole, single):
+        outcome = train("-m", SPACE, TRIALS.format(5), "hydra.sweeper.preview=true", *words)
+        assert "log_loss at most 1.2" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
