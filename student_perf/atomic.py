@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from student_perf.errors import ConfigError
 from student_perf.masking import masked
 
 
@@ -20,3 +21,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def check_place(path: Path, option: str) -> None:
+    """Raise ConfigError where `path`, given by `option`, cannot become a file."""
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{option} {path}: there is no folder {path.parent}; create it first")

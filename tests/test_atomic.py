@@ -1,6 +1,7 @@
 import pytest
 
-from student_perf.atomic import write_atomic
+from student_perf.atomic import check_place, write_atomic
+from student_perf.errors import ConfigError
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -22,3 +23,11 @@ def test_text_and_bytes_are_written_whole(tmp_path):
     assert (tmp_path / "t").read_bytes() == b"\xc3\xa9\n"
     write_atomic(tmp_path / "t", b"\x00")
     assert (tmp_path / "t").read_bytes() == b"\x00"
+
+
+def test_a_place_that_cannot_become_a_file_is_told(tmp_path):
+    check_place(tmp_path / "new.html", "--html")
+    with pytest.raises(ConfigError, match=r"--html .* is a folder; name a file"):
+        check_place(tmp_path, "--html")
+    with pytest.raises(ConfigError, match=r"there is no folder .*; create it first"):
+        check_place(tmp_path / "no" / "new.html", "--html")

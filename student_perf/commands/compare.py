@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from student_perf.atomic import write_atomic
+from student_perf.atomic import check_place, write_atomic
 from student_perf.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _check(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--rope {chosen.rope}: is a width, from 0 on; try 0.01")
     if chosen.top < 1:
         raise ConfigError(f"--top {chosen.top}: shows nothing; from 1 on")
+    if chosen.html:
+        check_place(chosen.html, "--html")
     if chosen.permuted < 0:
         raise ConfigError(f"--permuted {chosen.permuted}: is a number of refits; try 19")
 

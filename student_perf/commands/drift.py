@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from student_perf.atomic import write_atomic
-from student_perf.errors import ConfigError, TrackingError, one_line
+from student_perf.atomic import check_place, write_atomic
+from student_perf.errors import TrackingError, one_line
 from student_perf.lifecycle.thresholds import DRIFT_FILE, Thresholds, load_limits
 from student_perf.masking import masked
 from student_perf.paths import workspace
@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", help="the target's column where both sides are files")
     parser.add_argument("--separator", default=",", help="that of CSV files (%(default)s)")
     parser.add_argument("--format", choices=["table", "json"], default="table")
-    parser.add_argument("--html", help="write the report with distributions to this file")
+    parser.add_argument(
+        "--html", type=Path, help="write the report with distributions to this file"
+    )
     parser.add_argument("--no-tracking", action="store_true", help="record nothing")
     words = {
         "alpha": "most probability of a false alarm of the tests",
@@ -57,9 +59,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
     given = {name: getattr(chosen, name) for name in asdict(Thresholds())}
     limits = load_limits(Thresholds, DRIFT_FILE, given)
-    page = Path(chosen.html) if chosen.html else None
-    if page is not None and not page.parent.is_dir():
-        raise ConfigError(f"--html {page}: there is no folder {page.parent}; create it first")
+    if chosen.html:
+        check_place(chosen.html, "--html")
     from student_perf.lifecycle.drift_page import drift_page
     from student_perf.lifecycle.drift_report import make_report
 
@@ -71,9 +72,9 @@ def run(chosen: argparse.Namespace) -> int:
         target=chosen.target,
         model=chosen.model,
     )
-    html = drift_page(report) if page is not None or not chosen.no_tracking else ""
-    if page is not None:
-        write_atomic(page, html)
+    html = drift_page(report) if chosen.html or not chosen.no_tracking else ""
+    if chosen.html:
+        write_atomic(chosen.html, html)
     if chosen.format == "json":
         print(to_json(report.to_dict()), end="")
     else:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from student_perf.atomic import check_place
 from student_perf.data.features import Refusal, prepare_features
 from student_perf.data.files import CHUNKED_ENDINGS, iter_tables
 from student_perf.errors import ConfigError, StudentPerfError
@@ -132,8 +133,7 @@ def _check_target(source: Path, target: Path) -> None:
         raise ConfigError(
             f"{target}: the ending '{target.suffix}' is none of {', '.join(CHUNKED_ENDINGS)}"
         )
-    if not target.parent.is_dir():
-        raise ConfigError(f"{target}: there is no folder {target.parent}; create it first")
+    check_place(target, "output")
     if target.resolve() == source.resolve():
         raise ConfigError(f"{target}: is the input too; name another file for the predictions")
 

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from student_perf import __version__
-from student_perf.config import ExperimentConfig, iter_leaves
+from student_perf.config import ExperimentConfig, iter_leaves, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.experiment import PreparedData, build_pipeline
 from student_perf.paths import PACKAGE_DIR
@@ -29,6 +29,7 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # from there on the trials that tpe takes for good are always the same
+_MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "n_jobs",
@@ -100,6 +101,13 @@ class SweepPlan:
     def composer(self) -> TrialComposer:
         """Composer of this sweep's configs."""
         return TrialComposer(self.fixed, self.groups)
+
+
+def make_options(node: Mapping[str, Any]) -> SweepOptions:
+    """Options from the node `hydra.sweeper`. Raises ConfigError for a key or value that is none."""
+    # Where an empty mapping stood, Hydra would not take `name={key: value}`; so these are null.
+    filled = {name: node[name] or {} for name in _MAPPINGS if name in node}
+    return typed_node(SweepOptions, dict(node) | filled, "hydra.sweeper")
 
 
 def check_options(options: SweepOptions) -> None:

@@ -19,8 +19,6 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from student_perf.sweep.plan import SweepPlan
 
-_MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
-
 
 class OptunaSweeper(Sweeper):
     """Runs every `-m`: the grid of plain choices, or Optuna's search of a space.
@@ -40,15 +38,12 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> str | None:
         """Run the sweep that the overrides describe; returns the folder of its result."""
-        from student_perf.config import typed_node
         from student_perf.sweep.nested import run_nested
-        from student_perf.sweep.plan import SweepOptions
+        from student_perf.sweep.plan import make_options
         from student_perf.sweep.run import run_sweep
 
         node: Any = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
-        # Where an empty mapping stood, Hydra would not take `name={key: value}`; so these are null.
-        node |= {name: node[name] or {} for name in _MAPPINGS}
-        options = typed_node(SweepOptions, node, "hydra.sweeper")
+        options = make_options(node)
         overrides = OverridesParser.create(self._context.config_loader).parse_overrides(arguments)
         own = [override for override in overrides if not override.is_hydra_override()]
         run = partial(

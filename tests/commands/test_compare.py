@@ -55,7 +55,9 @@ def test_nothing_to_compare_is_said_in_one_line(capsys):
     assert "nowhere: no such run" in line
 
 
-@pytest.mark.parametrize("option", ["--rope=-1", "--rope=nan", "--top=0", "--permuted=-1"])
+@pytest.mark.parametrize(
+    "option", ["--rope=-1", "--rope=nan", "--top=0", "--permuted=-1", "--html=no/x"]
+)
 def test_options_out_of_range_are_refused_first(option, capsys):
     assert cli.main(["compare", option]) == 1
     (line,) = capsys.readouterr().err.splitlines()

@@ -10,21 +10,21 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from student_perf.config import register_resolvers, typed_node
+from student_perf.config import register_resolvers
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.plan import SweepOptions, SweepPlan, load_search, make_plan
+from student_perf.sweep.plan import SweepOptions, SweepPlan, load_search, make_options, make_plan
 from student_perf.sweep.study import check_contract, fill_queue, open_study
 from student_perf.sweep.worker import Worker
 
 GROUPS = ("model", "split", "preprocess", "dataset")
 
 
-def make_options(**changed: Any) -> SweepOptions:
+def options_of(**changed: Any) -> SweepOptions:
     node = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "hydra/sweeper/student_perf.yaml"))
     known = {field.name for field in fields(SweepOptions)}
     node = {key: value for key, value in node.items() if key in known}
-    return typed_node(SweepOptions, node | changed, "hydra.sweeper")
+    return make_options(node | changed)
 
 
 def opened(plan: SweepPlan) -> optuna.Study:
@@ -51,7 +51,7 @@ def plan_of(workspace):
         register_resolvers()
         fixed = ["tracking=off", "split.n_splits=3"]
         return make_plan(
-            make_options(**options),
+            options_of(**options),
             OverridesParser.create().parse_overrides([*fixed, *overrides]),
             lambda key: key in GROUPS,
             lambda name: load_search(CONF_DIR / "search" / f"{name}.yaml"),

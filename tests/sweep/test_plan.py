@@ -4,7 +4,7 @@ import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.sweep.plan import default_values, iter_rows
-from tests.sweep.conftest import make_options
+from tests.sweep.conftest import options_of
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -69,7 +69,7 @@ def test_a_sampler_whose_library_is_missing_is_named(plan_of, monkeypatch):
 
 def test_an_option_of_the_wrong_kind_names_its_key():
     with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trials=many"):
-        make_options(n_trials="many")
+        options_of(n_trials="many")
 
 
 def test_the_same_command_gives_the_same_study_and_another_another(plan_of):
