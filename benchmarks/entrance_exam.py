@@ -5,7 +5,7 @@
 
 Runs `experiment=entrance_exam` (five times five folds over all rows) for each candidate below, each
 with fixed parameters, and writes docs/entrance_exam.md from the records: every score, and the gain
-over the reference on the same folds with its interval. Takes about fifteen minutes on two cores.
+over the reference on the same folds with its interval. Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 Runs `-m experiment=cortez_silva_2008` for every subject, target form and input setup, then writes
 docs/results.md from what MLflow holds; no figure in it is typed. PAPER.csv has the columns table,
 task, metric, subject, setup, NV, NN, SVM, DT, RF. Without the two files the data is downloaded.
-`--repeats 20` is the paper's protocol; takes an hour on two cores, the default 3 ten minutes.
+`--repeats 20`, the paper's protocol, took an hour on two cores; the default is 3.
 """
 
 from __future__ import annotations

@@ -100,6 +100,11 @@ def objective_label(name: str) -> str:
     return "seconds of fitting" if name == SECONDS else METRICS[name].label
 
 
+def objective_key(name: str) -> str:
+    """The name under which a run logs the value of an objective."""
+    return SECONDS if name == SECONDS else f"cv_{name}_mean"
+
+
 def objective_direction(name: str) -> Direction:
     """Whether more or less of an objective of a sweep is better."""
     return "minimize" if name == SECONDS else METRICS[name].direction

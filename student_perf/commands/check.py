@@ -11,6 +11,11 @@ MISMATCH = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model."""
+    add_model(parser)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The argument that names a kept model."""
     parser.add_argument(
         "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
     )

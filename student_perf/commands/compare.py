@@ -59,14 +59,16 @@ def run(chosen: argparse.Namespace) -> int:
     metrics = [chosen.metric] if chosen.metric else []
     records = find_runs(chosen.runs, chosen.store, chosen.experiment, chosen.filter, metrics)
     boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
-    needs_notes = chosen.format in ("table", "html") or chosen.html
+    needs_page = chosen.html or chosen.format == "html"
+    needs_notes = needs_page or chosen.format == "table"
     notes = list(_notes(records, boards, chosen)) if needs_notes else []
+    page = _page(records, boards, notes, chosen) if needs_page else ""
     if chosen.html:
-        write_atomic(chosen.html, _page(records, boards, notes, chosen))
+        write_atomic(chosen.html, page)
     if chosen.format == "table":
         _show(boards, notes, chosen)
     elif chosen.format == "html":
-        print(_page(records, boards, notes, chosen), end="")
+        print(page, end="")
     else:
         print(formatted(boards, chosen.format, chosen.top), end="")
     return 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from student_perf.commands.check import add_model
+
 HELP = "predict the rows of a file; exit code 4 when rows were refused"
 REFUSED = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, files, and what happens to categories the model does not know."""
-    parser.add_argument(
-        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
-    )
+    add_model(parser)
     parser.add_argument("input", help="CSV or parquet file")
     parser.add_argument("output", help="CSV or parquet file to write; replaced as a whole")
     parser.add_argument(

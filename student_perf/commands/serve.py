@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from student_perf.commands.check import add_model
 from student_perf.errors import ConfigError
 
 HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
@@ -14,9 +15,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, address and limits."""
-    parser.add_argument(
-        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
-    )
+    add_model(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for a free one (%(default)s)")
     parser.add_argument("--max-request-bytes", type=int, default=1_048_576, metavar="N")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.compare.predictions import Predictions, load_predictions
 from student_perf.compare.section import (
+    MOST_CONFIGS,
     Change,
     Picture,
     Section,
@@ -21,22 +19,19 @@ from student_perf.compare.section import (
     config_of,
     configs_json,
     data_facts,
+    fold_pictures,
     leaderboard_title,
     make_row,
     origin_facts,
-    picture,
     picture_of,
     prediction_pictures,
 )
 from student_perf.compare.show import about, heading
 from student_perf.errors import TrackingError
-from student_perf.metric_names import METRICS
-from student_perf.plots.study import difference_figure, fold_scores_figure
 from student_perf.terminal import format_number
 from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
 from student_perf.tracking.run_search import fetch_file
 
-_MOST_CONFIGS = 200
 _OF_A_RUN = {
     "subgroups.png": "Scores of subgroups",
     "importance.png": "Permutation importance of the columns",
@@ -54,6 +49,8 @@ def board_section(
     shown = board.lines[:top]
     if board.recommended is not None and board.recommended not in shown:
         shown = [*shown, board.recommended]
+    labels = [line.label for line in shown]
+    about_folds = f"{board.dataset}, n = {board.n_folds} folds"
     chosen = _chosen(board)
     ranks = {id(line): rank for rank, line in enumerate(board.lines, start=1)}
     below = [line for line in closing_lines(board) if line != recommendation(board)]
@@ -71,7 +68,10 @@ def board_section(
         columns=[],
         dummy=format_number(board.dummy),
         below=below,
-        pictures=[*_pictures(board, shown), *_chosen_pictures(chosen, store)],
+        pictures=[
+            *fold_pictures(shown, labels, board, about_folds),
+            *_chosen_pictures(chosen, store),
+        ],
         change=_change(chosen),
         configs=_configs(board),
         facts=data_facts(board.lines[0].record, board.n_folds) | _origins(board),
@@ -88,26 +88,6 @@ def _chosen(board: Leaderboard) -> list[Line]:
         return [best, board.recommended]
     others = (line for line in board.lines if line.record.params.get("model.name") != model)
     return [best, *islice(others, 1)]
-
-
-def _pictures(board: Leaderboard, shown: Sequence[Line]) -> Iterator[Picture]:
-    if board.n_folds < 2:
-        return
-    labels = [line.label for line in shown]
-    words = METRICS[board.metric].label, f"{board.dataset}, n = {board.n_folds} folds"
-    scores = np.array([line.scores for line in shown])
-    yield picture(fold_scores_figure(labels, scores, board.dummy, words))
-    if len(shown) < 2 or any(math.isnan(line.to_best_low) for line in shown):
-        return
-    figure = difference_figure(
-        labels,
-        np.array([line.to_best for line in shown]),
-        np.array([line.to_best_low for line in shown]),
-        np.array([line.to_best_high for line in shown]),
-        np.array([line.tied for line in shown]),
-        (words[0], f"{words[1]}; p after Nadeau and Bengio, Holm"),
-    )
-    yield picture(figure)
 
 
 def _chosen_pictures(chosen: Sequence[Line], store: str) -> Iterator[Picture]:
@@ -143,7 +123,7 @@ def _change(chosen: Sequence[Line]) -> Change | None:
 
 
 def _configs(board: Leaderboard) -> str:
-    lines = board.lines[:_MOST_CONFIGS]
+    lines = board.lines[:MOST_CONFIGS]
     if board.recommended is not None and board.recommended not in lines:
         lines = [*lines, board.recommended]
     runs = ((f"{line.label}: {format_number(line.mean)}", line.record) for line in lines)

@@ -12,7 +12,6 @@ from student_perf import __version__
 from student_perf.atomic import write_atomic
 from student_perf.compare.board_section import board_section
 from student_perf.compare.leaderboard import Leaderboard
-from student_perf.compare.section import PAGE_FILE as PAGE_FILE
 from student_perf.compare.section import Section
 from student_perf.compare.sweep_folder import SweepFolder
 from student_perf.compare.sweep_section import sweep_section

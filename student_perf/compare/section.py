@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from student_perf.compare.leaderboard import Leaderboard, Line
 from student_perf.compare.predictions import Predictions
 from student_perf.compare.show import closing
@@ -19,7 +21,11 @@ from student_perf.inspection.calibration import reliability
 from student_perf.metric_names import METRICS
 from student_perf.metrics import confusion_matrix
 from student_perf.plots.classification import confusion_figure, reliability_figure
-from student_perf.plots.study import prediction_pair_figure
+from student_perf.plots.study import (
+    difference_figure,
+    fold_scores_figure,
+    prediction_pair_figure,
+)
 from student_perf.terminal import format_number
 from student_perf.tracking.record import RunRecord
 
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from student_perf.plots.style import Figure
 
 PAGE_FILE = "report.html"
+MOST_CONFIGS = 200  # runs whose configs the page can set side by side
 _MOST_CLASSES = 12  # beyond them the cells of a confusion matrix cannot be read
 _NO_CONFIG = ("features", "swept.", "space.", "sweep.", "test_over_train", "tracking.")
 
@@ -130,6 +137,27 @@ def picture(figure: Figure, pair: bool = False) -> Picture:
 def picture_of(file: Path, alt: str) -> Picture:
     """A picture that a run has left."""
     return Picture(base64.b64encode(file.read_bytes()).decode("ascii"), alt)
+
+
+def fold_pictures(
+    lines: Sequence[Line], labels: Sequence[str], board: Leaderboard, subtitle: str
+) -> Iterator[Picture]:
+    """Fold scores of these runs, and their differences to the best of the leaderboard; nothing
+    where there is a single fold.
+    """
+    if board.n_folds < 2:
+        return
+    words = METRICS[board.metric].label, subtitle
+    scores = np.array([line.scores for line in lines])
+    yield picture(fold_scores_figure(labels, scores, board.dummy, words))
+    tested = [i for i, line in enumerate(lines) if not math.isnan(line.to_best_low)]
+    if len(tested) < 2:
+        return
+    gaps = [(lines[i].to_best, lines[i].to_best_low, lines[i].to_best_high) for i in tested]
+    mean, low, high = np.array(gaps).T
+    tied = np.array([lines[i].tied for i in tested])
+    words = words[0], f"{subtitle}; p after Nadeau and Bengio, Holm"
+    yield picture(difference_figure([labels[i] for i in tested], mean, low, high, tied, words))
 
 
 def prediction_pictures(

@@ -13,6 +13,7 @@ import numpy as np
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.predictions import Predictions, load_predictions
 from student_perf.compare.section import (
+    MOST_CONFIGS,
     PAGE_FILE,
     Change,
     Picture,
@@ -23,6 +24,7 @@ from student_perf.compare.section import (
     config_of,
     configs_json,
     data_facts,
+    fold_pictures,
     leaderboard_title,
     make_row,
     origin_facts,
@@ -40,13 +42,11 @@ from student_perf.compare.sweep_folder import (
 )
 from student_perf.metric_names import (
     METRICS,
-    SECONDS,
     objective_direction,
+    objective_key,
     objective_label,
 )
 from student_perf.plots.study import (
-    difference_figure,
-    fold_scores_figure,
     history_figure,
     make_dimension,
     parallel_figure,
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
 COMMAND_TAG = "student_perf.command"
 _MOST_LINES = 20  # of a leaderboard and the pictures beside it
 _MOST_DIMENSIONS = 8
-_MOST_CONFIGS = 200
 _FROM_WINNER = {
     "reliability.png": "Calibration of the winner",
     "residuals.png": "Residuals of the winner",
@@ -208,14 +207,13 @@ def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
         return
     best = list(shown[:_MOST_LINES])
     makers: list[Callable[[], Figure | None]] = [
-        lambda: _fold_scores(sweep, best),
-        lambda: _tied(sweep, best),
         lambda: _history(sweep),
         lambda: _pareto(sweep),
         lambda: _importance(sweep),
         lambda: _parallel(sweep),
         lambda: _slices(sweep),
     ]
+    yield from fold_pictures(best, _names(best), sweep.board, _words(sweep)[1])
     for make in makers:
         figure = make()
         if figure is not None:
@@ -252,34 +250,12 @@ def _names(lines: Sequence[Line]) -> list[str]:
     return names
 
 
-def _fold_scores(sweep: SweepFolder, best: Sequence[Line]) -> Figure | None:
-    assert sweep.board is not None
-    if sweep.board.n_folds < 2:
-        return None
-    scores = np.array([line.scores for line in best])
-    return fold_scores_figure(_names(best), scores, sweep.board.dummy, _words(sweep))
-
-
-def _tied(sweep: SweepFolder, best: Sequence[Line]) -> Figure | None:
-    others = [line for line in best if not math.isnan(line.to_best_low)]
-    if len(others) < 2:
-        return None
-    return difference_figure(
-        _names(others),
-        np.array([line.to_best for line in others]),
-        np.array([line.to_best_low for line in others]),
-        np.array([line.to_best_high for line in others]),
-        np.array([line.tied for line in others]),
-        _words(sweep, "; p after Nadeau and Bengio, Holm"),
-    )
-
-
 def _pareto(sweep: SweepFolder) -> Figure | None:
     """The first two of several objectives; the front is that of all of them."""
     names = sweep.record.params.get("sweep.objectives", "").split(",")
     if len(names) < 2 or len(sweep.lines) < 2:
         return None
-    keys = [name if name == SECONDS else f"cv_{name}_mean" for name in names]
+    keys = [objective_key(name) for name in names]
     logged = [line.record.metrics for line in sweep.lines]
     values = np.array([[one.get(key, math.nan) for key in keys] for one in logged])
     maximized = np.array([objective_direction(name) == "maximize" for name in names])
@@ -371,7 +347,7 @@ def _change(sweep: SweepFolder) -> Change | None:
 
 
 def _configs(sweep: SweepFolder) -> str:
-    chosen = sweep.lines[:_MOST_CONFIGS]
+    chosen = sweep.lines[:MOST_CONFIGS]
     chosen += [line for line in (sweep.best, sweep.defaults) if line and line not in chosen]
     named = zip(_names(chosen), chosen, strict=True)
     runs = ((f"{name}: {format_number(line.mean)}", line.record) for name, line in named)

@@ -55,7 +55,7 @@ def parse_table(source: Path | bytes, name: str, separator: str, origin: str) ->
         return _read_csv(source, separator)
     except (ValueError, TypeError, NotImplementedError, OSError) as error:
         raise DataError(
-            f"{origin}: cannot be read as a table ({one_line(error)[:200]}); "
+            f"{origin}: cannot be read as a table ({_problem(error)}); "
             "check the format, dataset.separator and that text is UTF-8"
         ) from error
 
@@ -82,13 +82,16 @@ def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFram
             for first in range(0, batch.num_rows, n_rows):
                 yield batch.slice(first, n_rows).to_pandas()
     except (ValueError, TypeError, NotImplementedError, OSError) as error:
-        problem = one_line(error)[:200]
-        if "straddl" in problem:  # Arrow's word for a row that does not fit into a block
-            problem = f"a row, or a quoted cell that never ends, is longer than {_BLOCK:,} bytes"
         raise DataError(
-            f"{origin}: cannot be read as a table ({problem}); "
+            f"{origin}: cannot be read as a table ({_problem(error)}); "
             "check the format, the separator and that text is UTF-8"
         ) from error
+
+
+def _problem(error: Exception) -> str:
+    if "straddl" in str(error):  # Arrow's word for a row that does not fit into a block
+        return f"a row, or a quoted cell that never ends, is longer than {_BLOCK:,} bytes"
+    return one_line(error)[:200]
 
 
 def _refuse_oversized(path: Path, origin: str) -> None:

@@ -69,8 +69,7 @@ def fetch_folder(source: str) -> Path:
         return download(source, default_tracking().uri)
     raise ConfigError(
         f"{source}: is no run folder, no MLflow run id, not latest, and no URI like "
-        "models:/name@champion; "
-        "name one of these"
+        "models:/name@champion; name one of these"
     )
 
 

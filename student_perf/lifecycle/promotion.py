@@ -160,7 +160,7 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
 def _check_calibration(run: Recorded, limits: GateLimits) -> Check:
     file = run.folder / PREDICTIONS_FILE
     if not file.is_file():
-        raise ConfigError(f"{run.folder}: holds no {PREDICTIONS_FILE}; send the run again")
+        raise ConfigError(f"{run.folder}: holds no {PREDICTIONS_FILE}; train the model again")
     return check_calibration(load_predictions(file), limits)
 
 

@@ -14,6 +14,7 @@ from student_perf.metric_names import (
     Direction,
     metrics_of,
     objective_direction,
+    objective_key,
 )
 
 
@@ -88,8 +89,7 @@ def make_objectives(
 
 
 def _value(logged: Mapping[str, Any], metric: str) -> float:
-    key = SECONDS if metric == SECONDS else f"cv_{metric}_mean"
-    return float(logged.get(key, math.nan))
+    return float(logged.get(objective_key(metric), math.nan))
 
 
 def _sign(metric: str) -> int:

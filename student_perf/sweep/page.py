@@ -28,7 +28,8 @@ def write_page(folder: Path, study: optuna.Study | None = None) -> tuple[Path, S
     Without `study` the journal in the folder is opened where there is one; without either only the
     importances are missing. Raises ConfigError where the folder is no sweep's.
     """
-    from student_perf.compare.html import PAGE_FILE, write_report
+    from student_perf.compare.html import write_report
+    from student_perf.compare.section import PAGE_FILE
 
     sweep = read_sweep(folder, study)
     return write_report(folder / PAGE_FILE, sweep), sweep
