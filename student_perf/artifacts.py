@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from matplotlib.figure import Figure
 from sklearn.metrics import classification_report
 
 from student_perf.atomic import write_atomic
@@ -22,17 +21,6 @@ from student_perf.inspection.calibration import reliability
 from student_perf.inspection.curves import precision_recall_curves, roc_curves
 from student_perf.inspection.findings import Findings
 from student_perf.metrics import confusion_matrix
-from student_perf.plots import (
-    confusion_figure,
-    importance_figure,
-    learning_curve_figure,
-    precision_recall_figure,
-    predicted_actual_figure,
-    reliability_figure,
-    residual_figure,
-    roc_figure,
-    subgroup_figure,
-)
 from student_perf.splits import Split
 from student_perf.tracking.model_format import save_model
 from student_perf.tracking.provenance import installed_packages
@@ -45,6 +33,9 @@ from student_perf.tracking.record import (
     RunRecord,
     to_json,
 )
+
+if TYPE_CHECKING:
+    from student_perf.plots.style import Figure
 
 TEST_PREDICTIONS_FILE = "test_predictions.parquet"
 LINEAGE_FILE = "lineage.json"
@@ -106,6 +97,9 @@ def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
 
 def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findings) -> None:
     """The tables of an inspection as CSV, each with its picture."""
+    # Here and below: matplotlib takes half a second to import, and trials draw nothing.
+    from student_perf.plots import importance_figure, learning_curve_figure, subgroup_figure
+
     subtitle, metric = _subtitle(dataset, split), findings.metric
     tables = {
         "importance": (findings.importance, importance_figure),
@@ -186,6 +180,13 @@ def _class_figures(
     dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
 ) -> dict[str, Figure]:
     """Pictures of predicted classes by file name; all held-out rows enter as one set."""
+    from student_perf.plots import (
+        confusion_figure,
+        precision_recall_figure,
+        reliability_figure,
+        roc_figure,
+    )
+
     y_true, output = result.y_true, result.output
     words = (dataset.classes, dataset.target_name, subtitle)
     counts = confusion_matrix(y_true, result.y_pred, len(dataset.classes))
@@ -202,6 +203,8 @@ def _class_figures(
 def _number_figures(
     dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
 ) -> dict[str, Figure]:
+    from student_perf.plots import predicted_actual_figure, residual_figure
+
     data = (result.y_true, result.y_pred, dataset.target_name, subtitle)
     return {
         "predicted_actual": predicted_actual_figure(*data),

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,6 @@ from student_perf.tracking.record import CARD_FILE, Recorded, RunRecord
 
 log = logging.getLogger(__name__)
 
-FindParent = Callable[[], str | None]
 _MANY_ROWS = 20_000
 
 
@@ -145,18 +144,18 @@ def run_experiment(
     terminal: Terminal,
     kind: str = "single",
     more_tags: Mapping[str, str] | None = None,
-    find_parent: FindParent = lambda: None,
+    send: bool = True,
 ) -> RunResult:
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
-    A run of kind `final` is the winner of a sweep: it alone opens the test rows. `find_parent` is
-    asked for the MLflow id of the run above this one when all but the sending is done. Raises a
-    StudentPerfError before anything is fitted where config, data or store do not serve. Whatever
-    fails later marks the record, and the MLflow run where there is one, as FAILED.
+    A run of kind `final` is the winner of a sweep: it alone opens the test rows. Without `send` the
+    record is left to the publisher of its sweep. Raises a StudentPerfError before anything is
+    fitted where config, data or store do not serve. Whatever fails later marks the record, and the
+    MLflow run where there is one, as FAILED.
     """
     prepared = prepare(config)
     with threadpool_limits(useful_threads(prepared.dataset.n_rows)):
-        return _run(config, prepared, folder, terminal, kind, more_tags or {}, find_parent)
+        return _run(config, prepared, folder, terminal, kind, more_tags, send)
 
 
 def useful_threads(n_rows: int) -> int:
@@ -172,13 +171,12 @@ def _run(
     folder: Path,
     terminal: Terminal,
     kind: str,
-    more_tags: Mapping[str, str],
-    find_parent: FindParent,
+    more_tags: Mapping[str, str] | None,
+    send: bool,
 ) -> RunResult:
     dataset, split = prepared.dataset, prepared.split
     _show_composed(terminal, config, prepared)
-    record = make_record(config, folder, prepared, kind)
-    record.tags |= more_tags
+    record = make_record(config, folder, prepared, kind, more_tags)
     folder.mkdir(parents=True, exist_ok=True)
     record.save()
     write_inputs(folder, config, dataset, prepared.contract)
@@ -201,12 +199,14 @@ def _run(
         write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
         record.finish()
     except BaseException as error:
-        _record_failure(config, record, dataset, error, find_parent)
+        _record_failure(record, error)
+        if send and isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
+            publish_run(config, record, dataset)
         raise
     terminal.groups(group_lines(findings.subgroups))
     terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, config.objective.metric)
-    pending = publish_run(config, record, dataset, model, find_parent)
+    pending = publish_run(config, record, dataset, model) if send else None
     terminal.places(_places(config, record))
     terminal.pending(pending, folder)
     return RunResult(record, result, result.estimates[config.objective.metric].mean)
@@ -318,7 +318,11 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
 
 
 def make_record(
-    config: ExperimentConfig, folder: Path, data: PreparedData, kind: str = "single"
+    config: ExperimentConfig,
+    folder: Path,
+    data: PreparedData,
+    kind: str = "single",
+    more_tags: Mapping[str, str] | None = None,
 ) -> RunRecord:
     """The record of a run about to start: its parameters and tags, nothing written yet."""
     dataset = data.dataset
@@ -338,9 +342,8 @@ def make_record(
         name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
         kind=kind,
         params={key: masked(value) for key, value in params.items()},
-        tags={
-            key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
-        },
+        tags={key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()}
+        | dict(more_tags or {}),
     )
 
 
@@ -475,26 +478,17 @@ def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: v for name, v in values.items() if v is not None and np.isfinite(v)}
 
 
-def _record_failure(
-    config: ExperimentConfig,
-    record: RunRecord,
-    dataset: Dataset,
-    error: BaseException,
-    find_parent: FindParent,
-) -> None:
+def _record_failure(record: RunRecord, error: BaseException) -> None:
     record.tags["student_perf.error"] = one_line(error)[:500]
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
-    if isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
-        publish_run(config, record, dataset, None, find_parent)
 
 
 def publish_run(
     config: ExperimentConfig,
     record: RunRecord,
     dataset: Dataset,
-    model: BaseEstimator | None,
-    find_parent: FindParent = lambda: None,
+    model: BaseEstimator | None = None,
 ) -> str | None:
     """Send a finished or failed record to the tracking store; returns why that did not succeed.
 
@@ -505,8 +499,6 @@ def publish_run(
     log.info("publishing to %s", config.tracking.uri)
     try:
         check_store(config.tracking)
-        if (parent := find_parent()) is not None:
-            record.tags["mlflow.parentRunId"] = parent
         record.mlflow_run_id = publish(record, config.tracking, dataset, model)
     except TrackingError as error:
         log.error("not published: %s", one_line(error))
@@ -516,8 +508,12 @@ def publish_run(
 
 
 def _places(config: ExperimentConfig, record: RunRecord) -> dict[str, str]:
-    places = {"folder": str(record.folder)}
-    if record.mlflow_run_id is not None:
-        places["mlflow"] = f"experiment {config.tracking.experiment}, run {record.mlflow_run_id}"
-        places["open"] = ui_command(config.tracking.uri)
-    return places
+    return {"folder": str(record.folder)} | mlflow_places(config.tracking, record.mlflow_run_id)
+
+
+def mlflow_places(tracking: TrackingConfig, run_id: str | None) -> dict[str, str]:
+    """Where a run is in MLflow, and the command that opens the page; nothing where it is not."""
+    if run_id is None:
+        return {}
+    where = f"experiment {tracking.experiment}, run {run_id}"
+    return {"mlflow": where, "open": ui_command(tracking.uri)}

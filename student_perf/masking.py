@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 MASK = "***"
@@ -50,3 +52,21 @@ class MaskingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The masked line."""
         return masked(super().format(record))
+
+
+@contextmanager
+def logging_to(file: Path) -> Iterator[None]:
+    """Send all log lines, masked, to a file, and to it only."""
+    handler = logging.FileHandler(file)
+    handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)  # a library's warnings go to the log too
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.level, root.handlers = before[0], before[1]
+        handler.close()

@@ -32,9 +32,9 @@ from student_perf.config import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation import CVResult, result_of
 from student_perf.experiment import PreparedData, cv_metrics, make_record, prepare_data, publish_run
+from student_perf.masking import logging_to
 from student_perf.metric_names import METRICS
 from student_perf.sweep.plan import SweepOptions, compose_base, make_study_name
-from student_perf.sweep.run import logging_to
 from student_perf.terminal import Terminal, format_number
 from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
 
@@ -96,7 +96,7 @@ def _conclude(
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / "train.log"):
-        pending = publish_run(base, record, data.dataset, None)
+        pending = publish_run(base, record, data.dataset)
     Terminal().pending(pending, folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)
     return folder

@@ -24,9 +24,10 @@ from student_perf.experiment import (
     check_tracking,
     describe_provenance,
     make_record,
+    mlflow_places,
     run_experiment,
 )
-from student_perf.masking import MaskingFormatter
+from student_perf.masking import logging_to
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.page import command_line, describe_target, write_page
@@ -51,7 +52,7 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.publisher import ERROR_FILE, parent_id
+from student_perf.tracking.publisher import ERROR_FILE, is_unsent, parent_id
 from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
 from student_perf.tracking.registry import CHALLENGER, Registry
 
@@ -62,6 +63,7 @@ log = logging.getLogger(__name__)
 
 WINNER = "winner"
 _LOCK_SECONDS = 30
+_PAUSE = 0.05  # seconds between two looks whether the winner has been sent
 Launch = Callable[[SweepPlan], None]
 
 
@@ -93,22 +95,22 @@ def run_sweep(
         _settle(study, plan, console)
         record = _start_record(plan, evaluator, hydra_config, console)
         publisher = local.start_publisher(plan)
+        winner = None
         try:
             _run_trials(plan, evaluator, study, console, launch)
-            show_trials(plan, study, console)
             winner = _run_winner(plan, study, console)
             _keep_others(plan, study, console)
-            for line in outcome_lines(plan, study):
-                log.info("%s", line)
-                console.print(f"  {line}", soft_wrap=False)
+            _show_outcome(plan, study, console)
             record.metrics = _summary(study)
             record.finish()
+            _await_sent(winner, publisher)
             _report(record, study, console)
         except BaseException as error:
             record.stop(one_line(error))
             raise
         finally:
-            _close(plan, publisher, console)
+            _close(plan, publisher, winner)
+        _register(plan, winner, console)
         return winner
 
 
@@ -148,7 +150,7 @@ def _run_trials(
     console: Console,
     launch: Launch | None,
 ) -> None:
-    """Run workers until no trial is left; trials of workers that died are run again."""
+    """Run workers until no trial is left, those of workers that died again; show what came out."""
     progress = Progress(plan, study, console)
     with progress.shown():
         for _ in range(3):
@@ -161,6 +163,7 @@ def _run_trials(
             if (plan.folder / STOP_FILE).exists() or recover(study, plan) == 0:
                 break
     raise_if_stopped(plan.folder)
+    show_trials(plan, study, console)
 
 
 def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path | None:
@@ -176,21 +179,21 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
         if known.status == "FINISHED" and known.tags.get("student_perf.trial_number") == str(
             best.number
         ):
-            _register(plan, folder, console)
             return folder
     config = plan.composer().compose(swept_values(plan, best))
-    tags, parent = _tags(plan, best), partial(_awaited_parent_id, plan)
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
-    run_experiment(config, folder, Terminal(), "final", tags, parent)
-    _register(plan, folder, console)
+    run_experiment(config, folder, Terminal(), "final", _tags(plan, best), send=False)
     return folder
 
 
-def _register(plan: SweepPlan, winner: Path, console: Console) -> None:
-    """Make the winner a challenger where that is asked for; `promote` decides about the rest."""
-    name, run_id = plan.options.register, load_record(winner).mlflow_run_id
-    if name is None:
+def _register(plan: SweepPlan, winner: Path | None, console: Console) -> None:
+    """Make the winner, in MLflow by now, a challenger where that is asked for; `promote` decides
+    about the rest.
+    """
+    name = plan.options.register
+    if name is None or winner is None:
         return
+    run_id = load_record(winner).mlflow_run_id
     try:
         if run_id is None:
             raise TrackingError("the winner is not in MLflow")
@@ -215,8 +218,7 @@ def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None
     for place, trial in enumerate(others, start=2):
         folder = plan.folder / f"place_{place}"
         config = plan.composer().compose(swept_values(plan, trial))
-        tags, parent = _tags(plan, trial), partial(_awaited_parent_id, plan)
-        run_experiment(config, folder, Terminal(quiet=True), "kept", tags, parent)
+        run_experiment(config, folder, Terminal(quiet=True), "kept", _tags(plan, trial), send=False)
         console.print(f"  Place {place}, trial {trial.number}: model in {folder}", soft_wrap=True)
 
 
@@ -225,6 +227,12 @@ def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
         "student_perf.study_name": plan.study_name,
         "student_perf.trial_number": str(trial.number),
     }
+
+
+def _show_outcome(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
+    for line in outcome_lines(plan, study):
+        log.info("%s", line)
+        console.print(f"  {line}", soft_wrap=False)
 
 
 def _start_record(
@@ -256,6 +264,16 @@ def _start_record(
     return record
 
 
+def _await_sent(winner: Path | None, publisher: BaseProcess | None) -> None:
+    """Wait until the winner is in MLflow, whose id for it the report names."""
+    if winner is None or publisher is None:
+        return
+    while publisher.is_alive() and is_unsent(load_record(winner)):
+        if (winner / ERROR_FILE).is_file():
+            return
+        time.sleep(_PAUSE)
+
+
 def _report(record: RunRecord, study: optuna.Study, console: Console) -> None:
     """Write report.html and the note for MLflow; a sweep is no failure because its page is."""
     from student_perf.compare.sweep_section import markdown_note
@@ -282,18 +300,27 @@ def _summary(study: optuna.Study) -> dict[str, float | list[float]]:
     return metrics
 
 
-def _close(plan: SweepPlan, publisher: BaseProcess | None, console: Console) -> None:
-    """Let the publisher send what is left; say so where it could not."""
+def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) -> None:
+    """Let the publisher send what is left, and show where everything is."""
     (plan.folder / local.OVER_FILE).touch()
     if publisher is not None:
-        publisher.join()
-        if publisher.exitcode != 0 and (again := local.start_publisher(plan)) is not None:
-            again.join()  # the first was killed; nothing is sent twice
-        if (plan.folder / ERROR_FILE).is_file():
-            Terminal().pending((plan.folder / ERROR_FILE).read_text(encoding="utf-8"), plan.folder)
-    console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {plan.folder}"), soft_wrap=True)
+        _finish_publishing(plan, publisher)
+    run_id = parent_id(plan.folder) if publisher is not None else None
+    places = {"folder": str(plan.folder)} | mlflow_places(plan.base.tracking, run_id)
+    if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
+        places["winner"] = f"run {winner_id}"
     compare = f"python -m student_perf compare {plan.study_name}"
-    console.print(Text.assemble("  ", ("compare", "dim"), f"  {compare}"), soft_wrap=True)
+    Terminal().places(places | {"compare": compare})
+
+
+def _finish_publishing(plan: SweepPlan, publisher: BaseProcess) -> None:
+    """Wait for the publisher's end; say where it could not send everything."""
+    publisher.join()
+    if publisher.exitcode != 0 and (again := local.start_publisher(plan)) is not None:
+        again.join()  # the first was killed; nothing is sent twice
+    error = plan.folder / ERROR_FILE
+    if error.is_file():
+        Terminal().pending(error.read_text(encoding="utf-8"), plan.folder)
 
 
 @contextmanager
@@ -312,33 +339,3 @@ def _exclusive(plan: SweepPlan) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def logging_to(file: Path) -> Iterator[None]:
-    """Send all log lines to a file, and to it only."""
-    handler = logging.FileHandler(file)
-    handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
-    root = logging.getLogger()
-    before = root.level, root.handlers[:]
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(True)  # a library's warnings go to the log too
-    try:
-        yield
-    finally:
-        logging.captureWarnings(False)
-        root.level, root.handlers = before[0], before[1]
-        handler.close()
-
-
-def _awaited_parent_id(plan: SweepPlan) -> str | None:
-    """The MLflow id of the sweep's run, once its publisher has it."""
-    if not plan.base.tracking.enabled:
-        return None
-    give_up = time.monotonic() + 60
-    while (found := parent_id(plan.folder)) is None and time.monotonic() < give_up:
-        if (plan.folder / ERROR_FILE).is_file():
-            break
-        time.sleep(0.1)
-    return found

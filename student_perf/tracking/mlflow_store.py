@@ -176,17 +176,14 @@ def publish(
     tracking: TrackingConfig,
     dataset: Dataset | None = None,
     model: Any | None = None,
-    resume: bool = False,
 ) -> str:
     """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
 
-    With `resume` a run that was begun for this record is completed. Raises TrackingError where the
+    Raises TrackingError where the
     store fails; the record on disk is complete all the same.
     """
     try:
-        store = RunStore(tracking)
-        run_id = store.find(record) if resume else None
-        return store.send(record, run_id=run_id, dataset=dataset, model=model)
+        return RunStore(tracking).send(record, dataset=dataset, model=model)
     except TrackingError:
         raise
     except Exception as error:

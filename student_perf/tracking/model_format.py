@@ -5,14 +5,14 @@ list below was reviewed type by type: none of them runs code from the file when 
 `functools.partial`, which hist_gb keeps around its check of arrays, holds a function that has to be
 on the list itself.) Classes of `OWN_PREFIXES` are the user's installed code, so a file can name but
 not bring them: they are trusted as they stand.
+
+skops imports much of scikit-learn, so this module imports it inside the functions that need it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-import skops.io
 
 from student_perf.errors import StudentPerfError
 
@@ -50,6 +50,8 @@ TRUSTED_TYPES = [
 
 def save_model(model: Any, path: Path) -> None:
     """Write a fitted model. Raises StudentPerfError where it holds a type not on the list."""
+    import skops.io
+
     skops.io.dump(model, path)
     unknown = sorted(set(named_types(path)) - set(trusted_types(path)))
     if unknown:
@@ -68,9 +70,13 @@ def trusted_types(path: Path) -> list[str]:
 
 def named_types(path: Path) -> list[str]:
     """Types in a model file beyond those that skops itself trusts."""
+    import skops.io
+
     return list(skops.io.get_untrusted_types(file=path))
 
 
 def load_model(path: Path) -> Any:
     """A fitted model from a file written by `save_model`; refuses types that are not trusted."""
+    import skops.io
+
     return skops.io.load(path, trusted=trusted_types(path))

@@ -6,48 +6,79 @@ has already is found by its trial number and completed instead of doubled.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from student_perf.atomic import write_atomic
-from student_perf.config import TrackingConfig
+from student_perf.config import TrackingConfig, load_config
+from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
+from student_perf.masking import masked
 from student_perf.tracking.mlflow_store import RunStore, mlflow_status
-from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.model_format import load_model
+from student_perf.tracking.record import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    RECORD_FILE,
+    RunRecord,
+    load_record,
+)
+
+log = logging.getLogger(__name__)
 
 PARENT_FILE = "mlflow_run_id"
 ERROR_FILE = "tracking_error.txt"
+LOCK_FILE = "publisher.lock"
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
+_KEPT = ("final", "kept")  # kinds of the records that have a model
 _PAUSE = 0.2  # seconds between two looks at the folder
+_LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and ends
 
 
 def publish_sweep(
-    folder: Path, tracking: TrackingConfig, is_over: Callable[[], bool] = lambda: True
+    folder: Path,
+    tracking: TrackingConfig,
+    is_over: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Send the sweep in `folder` and its trials until `is_over`; returns the number of runs sent.
+    """Send the sweep in `folder`, its trials and the models it keeps until `is_over`; returns the
+    number of trials sent.
 
     Raises TrackingError where the store fails; what is on disk stays complete.
     """
+    with _errors_of_store(folder, tracking):
+        try:
+            with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
+                return _Sending(folder, RunStore(tracking)).run(is_over)
+        except Timeout as error:
+            raise TrackingError(
+                f"{folder}: another process is sending this sweep to MLflow; wait for its end"
+            ) from error
+
+
+def publish_recorded(record: RunRecord, tracking: TrackingConfig) -> None:
+    """Send a finished run of any kind but a sweep from its folder. Raises TrackingError."""
+    with _errors_of_store(record.folder, tracking):
+        sweep_id = parent_id(record.folder.parent) if record.kind in _KEPT else None
+        _send_complete(record, RunStore(tracking), sweep_id)
+
+
+@contextmanager
+def _errors_of_store(folder: Path, tracking: TrackingConfig) -> Iterator[None]:
+    """MLflow passes on whatever its stores raise."""
     try:
-        store = RunStore(tracking)
-        record = load_record(folder)
-        run_id = store.open_run(record, parent_id(folder) or store.find(record))
-        write_atomic(folder / PARENT_FILE, run_id)
-        n_sent = _send_trials(folder, store, run_id, is_over)
-        record = load_record(folder)
-        if record.status != "RUNNING":
-            files = [*sorted(folder.iterdir()), *sorted(folder.glob(".hydra/*"))]
-            files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
-            store.send(record, run_id=run_id, files=files)
-        return n_sent
+        yield
     except StudentPerfError:
         raise
     except Exception as error:
         raise TrackingError(
-            f"tracking.uri={tracking.uri}: MLflow did not take the sweep ({one_line(error)}); "
-            f"its records are in {folder}"
+            f"tracking.uri={tracking.uri}: MLflow did not take it ({one_line(error)}); the whole "
+            f"record is in {folder}"
         ) from error
 
 
@@ -61,25 +92,92 @@ def follow_sweep(folder: Path, tracking: TrackingConfig, over_file: Path) -> Non
     try:
         publish_sweep(folder, tracking, lambda: over_file.exists() or os.getppid() != sweep)
     except TrackingError as error:
-        write_atomic(folder / ERROR_FILE, str(error))
+        write_atomic(folder / ERROR_FILE, masked(str(error)))
 
 
-def _send_trials(folder: Path, store: RunStore, sweep_id: str, is_over: Callable[[], bool]) -> int:
-    known = store.children(sweep_id)
-    sent: set[int] = set()
-    while True:
-        last_look = is_over()
-        for record in _iter_finished(folder, sent):
+class _Sending:
+    """One pass over a sweep's folder, as long as the sweep runs."""
+
+    def __init__(self, folder: Path, store: RunStore) -> None:
+        self._folder, self._store = folder, store
+        record = load_record(folder)
+        self._since = record.started
+        self._run_id = store.open_run(record, parent_id(folder) or store.find(record))
+        write_atomic(folder / PARENT_FILE, self._run_id)
+        self._known = store.children(self._run_id)
+        self._sent: set[int] = set()
+        self._refused: dict[Path, Exception] = {}
+
+    def run(self, is_over: Callable[[], bool]) -> int:
+        """Send what comes until `is_over`, then the sweep's own record."""
+        last_look = False
+        while not last_look:
+            last_look = is_over()
+            self._send_trials()
+            self._send_kept(last_look)
+            if not last_look:
+                time.sleep(_PAUSE)
+        record = load_record(self._folder)
+        if record.status != "RUNNING":
+            files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
+            files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
+            self._store.send(record, run_id=self._run_id, files=files)
+        for error in self._refused.values():
+            raise error
+        return len(self._sent)
+
+    def _send_trials(self) -> None:
+        for record in _iter_finished(self._folder, self._sent):
             number = int(record.folder.name)
-            run_id, status = known.get(number, (None, None))
+            run_id, status = self._known.get(number, (None, None))
             if status != mlflow_status(record):  # not there, or only half of it
-                record.tags["mlflow.parentRunId"] = sweep_id
-                record.mlflow_run_id = store.send(record, run_id=run_id)
+                record.tags["mlflow.parentRunId"] = self._run_id
+                record.mlflow_run_id = self._store.send(record, run_id=run_id)
                 record.save()
-            sent.add(number)
-        if last_look:
-            return len(sent)
-        time.sleep(_PAUSE)
+            self._sent.add(number)
+
+    def _send_kept(self, last_look: bool) -> None:
+        """Send the winner and the other kept models. One that is left from an earlier start of the
+        sweep may be just about to be replaced, so it waits for the last look.
+        """
+        for file in sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}")):
+            record = load_record(file.parent)
+            is_due = record.kind in _KEPT and (last_look or record.started >= self._since)
+            if is_due and is_unsent(record) and record.folder not in self._refused:
+                try:
+                    _send_complete(record, self._store, self._run_id)
+                except Exception as error:  # the rest of the sweep goes all the same
+                    self._refused[record.folder] = error
+                    write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
+
+
+def is_unsent(record: RunRecord) -> bool:
+    """Whether a record has come to its end and is not in MLflow."""
+    return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
+
+
+def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> None:
+    """Send a record with the dataset and the model in its folder, below the sweep's run if there is
+    one; a run that was begun for it is completed.
+    """
+    (record.folder / ERROR_FILE).unlink(missing_ok=True)
+    if sweep_id is not None:
+        record.tags["mlflow.parentRunId"] = sweep_id
+    file = record.folder / MODEL_FILE
+    model = load_model(file) if file.is_file() else None
+    dataset = None if record.kind == "drift" else _dataset_of(record)
+    record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
+    record.save()
+
+
+def _dataset_of(record: RunRecord) -> Dataset | None:
+    """The rows of a run, None where they cannot be had any more or are others now."""
+    try:
+        dataset = load_dataset(load_config(record.folder / CONFIG_FILE).dataset)
+    except (StudentPerfError, OSError) as error:
+        log.warning("%s: sent without its dataset (%s)", record.folder, error)
+        return None
+    return dataset if dataset.sha256 == record.tags["student_perf.data_sha256"] else None
 
 
 def _iter_finished(folder: Path, sent: set[int]) -> Iterator[RunRecord]:

@@ -87,18 +87,22 @@ def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, mon
 def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, capsys):
     done = train("-m", "model.C=0.1,1", NOWHERE, *QUICK)
     assert done.code == 0
-    assert done.out.count("Not in MLflow yet") == 2  # the winner, and the sweep
+    assert done.out.count("Not in MLflow yet") == 1
     (folder,) = (workspace / "multirun").iterdir()
-    for part in (folder, folder / "winner"):
-        reachable(load_record(part), workspace)
+    reachable(load_record(folder), workspace)
     for _ in range(2):
         assert cli.main(["sync", str(folder)]) == 0
-        found = runs(workspace)[1]
+        client, found = runs(workspace)
         kinds = sorted(run.data.tags["student_perf.kind"] for run in found)
         assert kinds == ["final", "sweep", "trial", "trial"]
         (sweep,) = (r for r in found if r.data.tags["student_perf.kind"] == "sweep")
         parents = {r.data.tags.get("mlflow.parentRunId") for r in found if r is not sweep}
         assert parents == {sweep.info.run_id}
+        (winner,) = (r for r in found if r.data.tags["student_perf.kind"] == "final")
+        assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
+        assert len(winner.inputs.dataset_inputs) == 1
+        (model,) = client.search_logged_models([winner.info.experiment_id])
+        assert model.source_run_id == winner.info.run_id
 
 
 def test_a_masked_password_has_to_be_given_again(train, workspace, monkeypatch):

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 
 from student_perf.config import TrackingConfig
 from student_perf.errors import TrackingError
+from student_perf.tracking import publisher
 from student_perf.tracking.mlflow_store import RunStore
 from student_perf.tracking.publisher import ERROR_FILE, PARENT_FILE, follow_sweep, publish_sweep
 from student_perf.tracking.record import RunRecord, load_record
@@ -32,6 +34,23 @@ def sweep(tmp_path):
     parent = RunRecord(folder, "mine", "sweep", {"sweep.sampler": "tpe"}, {}, {"best_value": 0.6})
     parent.finish()
     return folder, TrackingConfig(True, f"sqlite:///{tmp_path}/mlflow.db", "exam")
+
+
+def add_kept(folder, name="winner", started=None):
+    """A kept record without data or model beside it."""
+    tags = {"student_perf.record_id": name, "student_perf.trial_number": "1",
+            "student_perf.kind": "final", "student_perf.data_sha256": "0"}  # fmt: skip
+    record = RunRecord(folder / name, name, "final", {}, tags)
+    record.folder.mkdir()
+    record.started = started or record.started
+    record.finish()
+    return record
+
+
+@pytest.fixture
+def without_rows(monkeypatch):
+    """Kept runs are sent without their rows."""
+    monkeypatch.setattr("student_perf.tracking.publisher._dataset_of", lambda record: None)
 
 
 def runs_of(tracking):
@@ -141,16 +160,14 @@ def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
     assert len(runs) == 5
 
 
+@pytest.mark.usefixtures("without_rows")
 def test_the_winner_is_not_taken_for_its_trial(sweep):
     folder, tracking = sweep
     (folder / "1").rename(folder / "later")
     publish_sweep(folder, tracking)
-    tags = {"mlflow.parentRunId": (folder / PARENT_FILE).read_text(),
-            "student_perf.trial_number": "1", "student_perf.kind": "final"}  # fmt: skip
-    winner = RunRecord(folder / "winner", "winner", "final", {}, tags)
-    winner.folder.mkdir()
-    winner.finish()
-    RunStore(tracking).send(winner)
+    add_kept(folder)
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
     (folder / "later").rename(folder / "1")
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 6
@@ -174,3 +191,85 @@ def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monke
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 5
     assert (folder / PARENT_FILE).read_text()
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_goes_below_the_sweep_once(sweep):
+    folder, tracking = sweep
+    add_kept(folder)
+    for _ in range(2):
+        assert publish_sweep(folder, tracking) == 4
+        _, runs = runs_of(tracking)
+        (winner,) = [r for r in runs if r.info.run_name == "winner"]
+        assert winner.data.tags["mlflow.parentRunId"] == (folder / PARENT_FILE).read_text()
+        assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
+    record = load_record(folder / "winner")
+    record.mlflow_run_id = None  # killed before this was written down
+    record.save()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 6
+    assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_may_be_replaced_waits_for_the_end(sweep):
+    folder, tracking = sweep
+    add_kept(folder, "old", started=load_record(folder).started - 1)
+    add_kept(folder, "new")
+    looks: list[set[str]] = []
+
+    def is_over():
+        names = {path.parent.name for path in folder.glob("*/record.json")}
+        looks.append({n for n in names if load_record(folder / n).mlflow_run_id is not None})
+        return len(looks) == 3
+
+    publish_sweep(folder, tracking, is_over)
+    assert looks[0] == set()
+    assert {"old", "new"} & looks[1] == {"new"}
+    assert {"old", "new"} & looks[2] == {"new"}
+    assert load_record(folder / "old").mlflow_run_id is not None
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_is_refused_does_not_hold_up_the_rest(sweep, monkeypatch):
+    folder, tracking = sweep
+    add_kept(folder, "refused")
+    add_kept(folder, "winner")
+    send = RunStore.send
+
+    def picky(self, record, *args, **kwargs):
+        if record.name == "refused":
+            raise OSError("too large")
+        return send(self, record, *args, **kwargs)
+
+    monkeypatch.setattr(RunStore, "send", picky)
+    with pytest.raises(TrackingError, match="too large"):
+        publish_sweep(folder, tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs_of(tracking)[1]}
+    assert (statuses["mine"], statuses["winner"]) == ("FINISHED", "FINISHED")
+    assert "refused" not in statuses
+    assert "too large" in (folder / "refused" / ERROR_FILE).read_text()
+    monkeypatch.undo()
+    monkeypatch.setattr("student_perf.tracking.publisher._dataset_of", lambda record: None)
+    publish_sweep(folder, tracking)
+    assert load_record(folder / "refused").mlflow_run_id is not None
+    assert not (folder / "refused" / ERROR_FILE).exists()
+
+
+def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
+    folder, tracking = sweep
+    monkeypatch.setattr(publisher, "_LOCK_SECONDS", 0.1)
+    with (
+        FileLock(folder / publisher.LOCK_FILE),
+        pytest.raises(TrackingError, match="another process is sending"),
+    ):
+        publish_sweep(folder, tracking)
+    assert publish_sweep(folder, tracking) == 4
+
+
+def test_a_password_does_not_stay_in_the_file_with_the_error(sweep, monkeypatch):
+    folder, _ = sweep
+    monkeypatch.setattr("os.nice", lambda n: 0)
+    (folder / "over").touch()
+    follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"), folder / "over")
+    assert "secret" not in (folder / ERROR_FILE).read_text()
