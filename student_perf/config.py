@@ -300,7 +300,11 @@ def register_resolvers() -> None:
 
 def validate(cfg: DictConfig) -> ExperimentConfig:
     """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
-    composed = _resolved(cfg)
+    return validate_resolved(_resolved(cfg))
+
+
+def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
+    """Typed form of a config in which no interpolation is left. Raises ConfigError."""
     learn_secrets(iter_leaves(composed))
     _check_keys(composed, _ROOT_KEYS, "")
     _check_seed(composed["seed"])

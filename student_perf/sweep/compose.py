@@ -1,21 +1,33 @@
 """Configs of trials: composed by Hydra where groups change, updated in place of a copy where only
-values do, which takes a few milliseconds instead of 70.
+values do, which takes one or two milliseconds instead of 70.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from student_perf.config import ExperimentConfig, explain_composition_error, validate
+from student_perf.config import (
+    ExperimentConfig,
+    explain_composition_error,
+    iter_leaves,
+    validate,
+    validate_resolved,
+)
 from student_perf.errors import ConfigError, suggest
 from student_perf.paths import CONF_DIR
+
+_NAME = re.compile(r"[\w.]+")  # a key within an interpolation
+_SCALARS = (bool, int, float, str, type(None))
 
 
 class TrialComposer:
@@ -28,25 +40,80 @@ class TrialComposer:
     def __init__(self, fixed: Sequence[str], groups: frozenset[str]) -> None:
         self._fixed = list(fixed)
         self._groups = groups
-        self._bases: dict[tuple[str, ...], DictConfig] = {}
+        self._bases: dict[tuple[str, ...], _Base] = {}
 
     def compose(self, values: Mapping[str, Any]) -> ExperimentConfig:
         """Valid config with these values by key. Raises ConfigError in one line."""
         chosen = tuple(f"{k}={_literal(v)}" for k, v in values.items() if k in self._groups)
+        rest = {key: value for key, value in values.items() if key not in self._groups}
         try:
-            cfg = copy.deepcopy(self._base(chosen))
+            base = self._base(chosen)
         except Exception as error:
             raise explain_composition_error(error, [*self._fixed, *chosen]) from error
-        for key, value in values.items():
-            if key not in self._groups:
-                _check_key(cfg, key)
-                OmegaConf.update(cfg, key, _container(value))
+        composed = base.with_scalars(rest)
+        if composed is not None:
+            return validate_resolved(composed)
+        cfg = copy.deepcopy(base.cfg)
+        for key, value in rest.items():
+            _check_key(cfg, key)
+            OmegaConf.update(cfg, key, _container(value))
         return validate(cfg)
 
-    def _base(self, chosen: tuple[str, ...]) -> DictConfig:
+    def _base(self, chosen: tuple[str, ...]) -> _Base:
         if chosen not in self._bases:
-            self._bases[chosen] = compose_config([*self._fixed, *chosen])
+            self._bases[chosen] = _Base(compose_config([*self._fixed, *chosen]))
         return self._bases[chosen]
+
+
+class _Base:
+    """A composed config, and its resolved form as long as values may be set in that directly."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self.cfg = cfg
+        texts = [text for _, text in iter_leaves(_plain(cfg, resolve=False)) if "${" in str(text)]
+        self._mentioned = {name.strip(".") for text in texts for name in _NAME.findall(str(text))}
+        self._is_relative = any("${." in str(text) for text in texts)
+        self._resolved: dict[str, Any] | None = None
+        with suppress(OmegaConfBaseException):  # a value that is missing may be one that is swept
+            self._resolved = _plain(cfg, resolve=True)
+
+    def with_scalars(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The resolved config with these values, None where that is not as simple: where a key is
+        new, a value is more than a scalar, or an interpolation may depend on one of the keys.
+        """
+        if self._resolved is None or self._is_relative:
+            return None
+        composed = copy.deepcopy(self._resolved)
+        for key, value in values.items():
+            *path, last = key.split(".")
+            node: Any = composed
+            for name in path:
+                node = node.get(name, {}) if isinstance(node, dict) else {}
+            known = isinstance(node, dict) and last in node
+            simple = known and _is_scalar(node[last]) and _is_scalar(value)
+            if not simple or any(_overlap(key, name) for name in self._mentioned):
+                return None
+            node[last] = value
+        return composed
+
+
+def _plain(cfg: DictConfig, resolve: bool) -> dict[str, Any]:
+    plain = OmegaConf.to_container(cfg, resolve=resolve, throw_on_missing=resolve)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a value stands for itself: no container, and no text that would be read as one or as
+    an interpolation.
+    """
+    read = isinstance(value, str) and (value[:1] in ("[", "{") or "${" in value)
+    return type(value) in _SCALARS and not read
+
+
+def _overlap(key: str, name: str) -> bool:
+    """Whether one of two dotted paths is the other or lies below it."""
+    return key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.")
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:

@@ -26,6 +26,12 @@ def composer(workspace):
         {"model.C": 1e-05, "objective.metric": "log_loss", "objective.direction": "minimize"},
         {"model.class_weight": None, "dataset.drop": "[age,work]"},
         {"+tags.team": "blue"},
+        {"objective.metric": "log_loss"},  # the direction is made of it
+        {"dataset.bands.edges": "[50,70,80]"},
+        {"tags.role": "${seed}"},
+        {"model.class_weight": "{low: 1}", "model.class_weight.low": 2},
+        {"split.test_size": 0.25, "split.n_splits": 4, "model.C": 3},
+        {"tracking.uri": "sqlite:///elsewhere.db"},
     ],
 )
 def test_a_trial_is_composed_exactly_as_hydra_would(composer, values):
@@ -34,6 +40,21 @@ def test_a_trial_is_composed_exactly_as_hydra_would(composer, values):
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         expected = validate(compose("config", [*FIXED, *overrides]))
     assert got == expected
+
+
+def test_the_setup_of_a_dataset_chooses_its_columns(workspace):
+    register_resolvers()
+    composer = TrialComposer(("dataset=student_mat",), frozenset())
+    drops = [composer.compose({"dataset.setup": setup}).dataset.drop for setup in "ABC"]
+    assert drops == [[], ["G2"], ["G1", "G2"]]
+
+
+def test_only_values_that_others_are_made_of_are_composed_with_omegaconf(composer, monkeypatch):
+    composer.compose({})
+    monkeypatch.setattr("student_perf.sweep.compose.validate", lambda cfg: "composed")
+    assert composer.compose({"seed": 3}) == "composed"
+    assert composer.compose({"model.class_weight": "{a: 1}"}) == "composed"
+    assert composer.compose({"model.C": 3.0, "split.n_splits": 3}).model["C"] == 3.0
 
 
 def test_trials_do_not_see_each_others_values(composer):
