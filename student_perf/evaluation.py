@@ -28,7 +28,7 @@ class CVResult:
 
     `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
     `fold_scores[metric]` has shape (J,), `train_scores[metric]` too where they were asked for.
-    `fit_seconds` is wall time over all folds.
+    `fit_seconds` is wall time over all folds; `seed` drives the bootstrap of `estimates`.
     """
 
     task: str
@@ -38,13 +38,29 @@ class CVResult:
     output: np.ndarray
     fold_scores: dict[str, np.ndarray]
     train_scores: dict[str, np.ndarray]
-    estimates: dict[str, Estimate]
     fit_seconds: float
+    is_ordered: bool
+    test_over_train: float
+    seed: int
 
     @cached_property
     def y_pred(self) -> np.ndarray:
         """Predicted class codes or numbers, shape (n,)."""
         return self.output.argmax(axis=1) if self.task == "classification" else self.output
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """Mean and interval of each metric: over the folds, or of a single fold by a bootstrap of
+        its rows, which takes longer than many a fit.
+        """
+        if self.fold[-1] == 0:
+            return bootstrap_estimates(
+                self.task, self.y_true, self.output, self.seed, self.is_ordered
+            )
+        return {
+            name: fold_estimate(name, values, self.test_over_train)
+            for name, values in self.fold_scores.items()
+        }
 
 
 def cross_validate(
@@ -130,7 +146,6 @@ def _result(
     seed: int,
     fit_seconds: float,
 ) -> CVResult:
-    by_metric = _by_metric(fold_scores)
     row = np.concatenate([fold.validation for fold in split.folds])
     sizes = [len(fold.validation) for fold in split.folds]
     return CVResult(
@@ -139,10 +154,12 @@ def _result(
         fold=np.repeat(np.arange(len(sizes)), sizes),
         y_true=dataset.target[row],
         output=np.concatenate(outputs),
-        fold_scores=by_metric,
+        fold_scores=_by_metric(fold_scores),
         train_scores=_by_metric(train_scores),
-        estimates=_estimates(dataset, split, by_metric, outputs[0], seed),
         fit_seconds=fit_seconds,
+        is_ordered=dataset.ordered,
+        test_over_train=split.test_over_train,
+        seed=seed,
     )
 
 
@@ -153,19 +170,3 @@ def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str,
 def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:
     names = of_folds[0] if of_folds else ()
     return {name: np.array([one[name] for one in of_folds]) for name in names}
-
-
-def _estimates(
-    dataset: Dataset,
-    split: Split,
-    fold_scores: dict[str, np.ndarray],
-    first_output: np.ndarray,
-    seed: int,
-) -> dict[str, Estimate]:
-    if len(split.folds) == 1:
-        y_true = dataset.target[split.folds[0].validation]
-        return bootstrap_estimates(dataset.task, y_true, first_output, seed, dataset.ordered)
-    return {
-        name: fold_estimate(name, values, split.test_over_train)
-        for name, values in fold_scores.items()
-    }

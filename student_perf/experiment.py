@@ -35,7 +35,7 @@ from student_perf.guards import check_guards, label_noise_limit
 from student_perf.inspection.calibration import reliability
 from student_perf.inspection.findings import Inspector, group_lines, most_important
 from student_perf.masking import masked
-from student_perf.metrics import Estimate, bootstrap_estimates
+from student_perf.metrics import Estimate, bootstrap_estimates, mean_and_std
 from student_perf.model_card import model_card
 from student_perf.models.build import algorithm_name, build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -429,7 +429,7 @@ def _metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:
         name: {
             **asdict(estimate),
             "train": float(result.train_scores[name].mean()),
-            "dummy": baseline.estimates[name].mean,
+            "dummy": mean_and_std(baseline.fold_scores[name])[0],
         }
         for name, estimate in result.estimates.items()
     }
@@ -450,9 +450,10 @@ def _summary(
 def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
     """What every cross-validation logs, under its fixed names; what is not defined is left out."""
     logged: dict[str, float | list[float]] = {}
-    for name, estimate in result.estimates.items():
-        logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
-        logged[f"fold_{name}"] = result.fold_scores[name].tolist()
+    for name, values in result.fold_scores.items():
+        mean, std = mean_and_std(values)
+        logged |= _defined({f"cv_{name}_mean": mean, f"cv_{name}_std": std})
+        logged[f"fold_{name}"] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless told otherwise.
     return {**logged, "fit_seconds": result.fit_seconds}
 

@@ -145,9 +145,15 @@ def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
 
 def fold_estimate(metric: str, values: np.ndarray, test_over_train: float) -> Estimate:
     """Mean of fold scores, shape (J,) with J >= 2, with its corrected 95 % interval."""
-    mean, std = float(values.mean()), float(values.std(ddof=1))
+    mean, std = mean_and_std(values)
     width = corrected_half_width(std, len(values), test_over_train)
     return _within_bounds(metric, mean, std, mean - width, mean + width)
+
+
+def mean_and_std(values: np.ndarray) -> tuple[float, float]:
+    """Mean of fold scores, shape (J,), and their standard deviation: NaN for a single fold."""
+    std = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    return float(values.mean()), std
 
 
 def corrected_half_width(std: float, n_folds: int, test_over_train: float) -> float:

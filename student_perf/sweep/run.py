@@ -52,7 +52,7 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.publisher import ERROR_FILE, is_unsent, parent_id
+from student_perf.tracking.publisher import ERROR_FILE, SETTLED_FILE, is_unsent, parent_id
 from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
 from student_perf.tracking.registry import CHALLENGER, Registry
 
@@ -103,7 +103,7 @@ def run_sweep(
             _show_outcome(plan, study, console)
             record.metrics = _summary(study)
             record.finish()
-            _await_sent(winner, publisher)
+            _await_sent(plan, winner, publisher)
             _report(record, study, console)
         except BaseException as error:
             record.stop(one_line(error))
@@ -132,7 +132,7 @@ def _expected_seconds(plan: SweepPlan) -> float | None:
 
 def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
     """Bring a new or an interrupted study into a state that workers can go on from."""
-    for name in (STOP_FILE, local.OVER_FILE):
+    for name in (STOP_FILE, SETTLED_FILE, local.OVER_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
@@ -264,8 +264,11 @@ def _start_record(
     return record
 
 
-def _await_sent(winner: Path | None, publisher: BaseProcess | None) -> None:
-    """Wait until the winner is in MLflow, whose id for it the report names."""
+def _await_sent(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | None) -> None:
+    """Have the kept models sent, and wait until the winner is in MLflow, whose id for it the report
+    names.
+    """
+    (plan.folder / SETTLED_FILE).touch()
     if winner is None or publisher is None:
         return
     while publisher.is_alive() and is_unsent(load_record(winner)):

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 PARENT_FILE = "mlflow_run_id"
 ERROR_FILE = "tracking_error.txt"
 LOCK_FILE = "publisher.lock"
+SETTLED_FILE = "settled"  # there once the winner and the other kept models stay as they are
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
 _PAUSE = 0.2  # seconds between two looks at the folder
@@ -101,7 +102,6 @@ class _Sending:
     def __init__(self, folder: Path, store: RunStore) -> None:
         self._folder, self._store = folder, store
         record = load_record(folder)
-        self._since = record.started
         self._run_id = store.open_run(record, parent_id(folder) or store.find(record))
         write_atomic(folder / PARENT_FILE, self._run_id)
         self._known = store.children(self._run_id)
@@ -114,7 +114,8 @@ class _Sending:
         while not last_look:
             last_look = is_over()
             self._send_trials()
-            self._send_kept(last_look)
+            if last_look or (self._folder / SETTLED_FILE).exists():
+                self._send_kept()
             if not last_look:
                 time.sleep(_PAUSE)
         record = load_record(self._folder)
@@ -136,14 +137,12 @@ class _Sending:
                 record.save()
             self._sent.add(number)
 
-    def _send_kept(self, last_look: bool) -> None:
-        """Send the winner and the other kept models. One that is left from an earlier start of the
-        sweep may be just about to be replaced, so it waits for the last look.
-        """
+    def _send_kept(self) -> None:
+        """Send the winner and the other kept models, which nobody replaces any more."""
         for file in sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}")):
             record = load_record(file.parent)
-            is_due = record.kind in _KEPT and (last_look or record.started >= self._since)
-            if is_due and is_unsent(record) and record.folder not in self._refused:
+            is_due = record.kind in _KEPT and is_unsent(record)
+            if is_due and record.folder not in self._refused:
                 try:
                     _send_complete(record, self._store, self._run_id)
                 except Exception as error:  # the rest of the sweep goes all the same
@@ -164,7 +163,8 @@ def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> 
     if sweep_id is not None:
         record.tags["mlflow.parentRunId"] = sweep_id
     file = record.folder / MODEL_FILE
-    model = load_model(file) if file.is_file() else None
+    has_model = record.status == "FINISHED" and file.is_file()
+    model = load_model(file) if has_model else None
     dataset = None if record.kind == "drift" else _dataset_of(record)
     record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()

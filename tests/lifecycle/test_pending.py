@@ -105,6 +105,19 @@ def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, caps
         assert model.source_run_id == winner.info.run_id
 
 
+def test_the_same_sweep_again_sends_what_the_first_could_not(train, workspace):
+    words = ["-m", "model.C=0.1,1", "hydra.sweeper.study_name=mine", *QUICK]
+    train(*words, NOWHERE)
+    done = train(*words)
+    assert (done.code, "Not in MLflow yet" in done.out) == (0, False)
+    found = runs(workspace)[1]
+    kinds = sorted(run.data.tags["student_perf.kind"] for run in found)
+    assert kinds == ["final", "sweep", "trial", "trial"]
+    assert {run.info.status for run in found} == {"FINISHED"}
+    (folder,) = (workspace / "multirun").iterdir()
+    assert f"winner   run {load_record(folder / 'winner').mlflow_run_id}" in done.out
+
+
 def test_a_masked_password_has_to_be_given_again(train, workspace, monkeypatch):
     train(NOWHERE, *QUICK)
     record = only_run(workspace)

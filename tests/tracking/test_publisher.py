@@ -36,13 +36,12 @@ def sweep(tmp_path):
     return folder, TrackingConfig(True, f"sqlite:///{tmp_path}/mlflow.db", "exam")
 
 
-def add_kept(folder, name="winner", started=None):
+def add_kept(folder, name="winner"):
     """A kept record without data or model beside it."""
     tags = {"student_perf.record_id": name, "student_perf.trial_number": "1",
             "student_perf.kind": "final", "student_perf.data_sha256": "0"}  # fmt: skip
     record = RunRecord(folder / name, name, "final", {}, tags)
     record.folder.mkdir()
-    record.started = started or record.started
     record.finish()
     return record
 
@@ -212,22 +211,29 @@ def test_a_winner_goes_below_the_sweep_once(sweep):
 
 
 @pytest.mark.usefixtures("without_rows")
-def test_a_winner_that_may_be_replaced_waits_for_the_end(sweep):
+def test_a_winner_that_may_be_replaced_waits_until_it_is_settled(sweep):
     folder, tracking = sweep
-    add_kept(folder, "old", started=load_record(folder).started - 1)
-    add_kept(folder, "new")
-    looks: list[set[str]] = []
+    add_kept(folder)
+    was_sent = []
 
     def is_over():
-        names = {path.parent.name for path in folder.glob("*/record.json")}
-        looks.append({n for n in names if load_record(folder / n).mlflow_run_id is not None})
-        return len(looks) == 3
+        was_sent.append(load_record(folder / "winner").mlflow_run_id is not None)
+        if len(was_sent) == 2:
+            (folder / publisher.SETTLED_FILE).touch()
+        return len(was_sent) == 3
 
     publish_sweep(folder, tracking, is_over)
-    assert looks[0] == set()
-    assert {"old", "new"} & looks[1] == {"new"}
-    assert {"old", "new"} & looks[2] == {"new"}
-    assert load_record(folder / "old").mlflow_run_id is not None
+    assert was_sent == [False, False, True]
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_failed_is_sent_without_the_model_of_an_earlier_one(sweep):
+    folder, tracking = sweep
+    add_kept(folder).fail("out of memory")
+    (folder / "winner" / "model.skops").write_text("of an earlier one")
+    publish_sweep(folder, tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs_of(tracking)[1]}
+    assert statuses["winner"] == "FAILED"
 
 
 @pytest.mark.usefixtures("without_rows")
