@@ -155,7 +155,7 @@ def run_experiment(
     """
     prepared = prepare(config)
     with threadpool_limits(useful_threads(prepared.dataset.n_rows)):
-        return _run(config, prepared, folder, terminal, kind, more_tags, send)
+        return _run(config, prepared, folder, terminal, kind, more_tags or {}, send)
 
 
 def useful_threads(n_rows: int) -> int:
@@ -171,12 +171,13 @@ def _run(
     folder: Path,
     terminal: Terminal,
     kind: str,
-    more_tags: Mapping[str, str] | None,
+    more_tags: Mapping[str, str],
     send: bool,
 ) -> RunResult:
     dataset, split = prepared.dataset, prepared.split
     _show_composed(terminal, config, prepared)
-    record = make_record(config, folder, prepared, kind, more_tags)
+    record = make_record(config, folder, prepared, kind)
+    record.tags |= more_tags
     folder.mkdir(parents=True, exist_ok=True)
     record.save()
     write_inputs(folder, config, dataset, prepared.contract)
@@ -199,9 +200,7 @@ def _run(
         write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
         record.finish()
     except BaseException as error:
-        _record_failure(record, error)
-        if send and isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
-            publish_run(config, record, dataset)
+        _record_failure(config, record, dataset, error, send)
         raise
     terminal.groups(group_lines(findings.subgroups))
     terminal.important(most_important(findings.importance), findings.metric)
@@ -318,11 +317,7 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
 
 
 def make_record(
-    config: ExperimentConfig,
-    folder: Path,
-    data: PreparedData,
-    kind: str = "single",
-    more_tags: Mapping[str, str] | None = None,
+    config: ExperimentConfig, folder: Path, data: PreparedData, kind: str = "single"
 ) -> RunRecord:
     """The record of a run about to start: its parameters and tags, nothing written yet."""
     dataset = data.dataset
@@ -342,8 +337,9 @@ def make_record(
         name=f"{config.model.get('name')}-{dataset.name}-{folder.name}",
         kind=kind,
         params={key: masked(value) for key, value in params.items()},
-        tags={key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()}
-        | dict(more_tags or {}),
+        tags={
+            key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
+        },
     )
 
 
@@ -479,10 +475,18 @@ def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: v for name, v in values.items() if v is not None and np.isfinite(v)}
 
 
-def _record_failure(record: RunRecord, error: BaseException) -> None:
+def _record_failure(
+    config: ExperimentConfig,
+    record: RunRecord,
+    dataset: Dataset,
+    error: BaseException,
+    send: bool,
+) -> None:
     record.tags["student_perf.error"] = one_line(error)[:500]
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
+    if send and isinstance(error, Exception):  # not on Ctrl-C, where nobody wants to wait
+        publish_run(config, record, dataset)
 
 
 def publish_run(

@@ -29,9 +29,7 @@ def run(chosen: argparse.Namespace) -> int:
             raise ConfigError(
                 f"{chosen.folder}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
             )
-        parts = [folder / "winner", *sorted(folder.glob("place_*"))]
-        found = [folder, *(part for part in parts if (part / RECORD_FILE).is_file())]
-        records = (load_record(one) for one in found)
+        records = iter([load_record(folder)])
     n_sent = 0
     for record in records:
         line = send(record)

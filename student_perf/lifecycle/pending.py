@@ -19,12 +19,12 @@ from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
 
 
 def iter_recorded(workspace: Path) -> Iterator[RunRecord]:
-    """Every tracked record below a workspace but the trials, sweeps before what belongs to them."""
-    folders = [*sorted((workspace / "multirun").glob("*")), *(workspace / "multirun").glob("*/*")]
+    """Every tracked record below a workspace; a sweep stands for all that belongs to it."""
+    folders = sorted((workspace / "multirun").glob("*"))
     folders += sorted((workspace / "outputs").glob("*/*"))
     folders += sorted((workspace / "drift").glob("*"))
     for folder in folders:
-        if (folder / RECORD_FILE).is_file() and not folder.name.isdigit():
+        if (folder / RECORD_FILE).is_file():
             record = load_record(folder)
             if record.params.get("tracking.enabled") == "True":
                 yield record

@@ -1,5 +1,5 @@
 """Configs of trials: composed by Hydra where groups change, updated in place of a copy where only
-values do, which takes one or two milliseconds instead of 70.
+values do, which takes a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ class _Base:
 
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg = cfg
-        texts = [text for _, text in iter_leaves(_plain(cfg, resolve=False)) if "${" in str(text)]
-        self._mentioned = {name.strip(".") for text in texts for name in _NAME.findall(str(text))}
-        self._is_relative = any("${." in str(text) for text in texts)
+        leaves = (str(leaf) for _, leaf in iter_leaves(_plain(cfg, resolve=False)))
+        texts = [text for text in leaves if "${" in text]
+        self._mentioned = {name.strip(".") for text in texts for name in _NAME.findall(text)}
+        self._is_relative = any("${." in text for text in texts)
         self._resolved: dict[str, Any] | None = None
         with suppress(OmegaConfBaseException):  # a value that is missing may be one that is swept
             self._resolved = _plain(cfg, resolve=True)
@@ -107,8 +108,7 @@ def _is_scalar(value: Any) -> bool:
     """Whether a value stands for itself: no container, and no text that would be read as one or as
     an interpolation.
     """
-    read = isinstance(value, str) and (value[:1] in ("[", "{") or "${" in value)
-    return type(value) in _SCALARS and not read
+    return type(value) in _SCALARS and _container(value) is value and "${" not in str(value)
 
 
 def _overlap(key: str, name: str) -> bool:

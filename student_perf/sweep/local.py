@@ -19,7 +19,6 @@ from student_perf.tracking.publisher import follow_sweep
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3
-OVER_FILE = "over"
 _INTERRUPTED = "stopped by the user"
 
 
@@ -33,7 +32,7 @@ def start_publisher(plan: SweepPlan) -> BaseProcess | None:
     """The process that sends records to MLflow while trials run; None where nothing is tracked."""
     if not plan.base.tracking.enabled:
         return None
-    arguments = (plan.folder, plan.base.tracking, plan.folder / OVER_FILE)
+    arguments = (plan.folder, plan.base.tracking)
     process = process_context().Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
     process.start()
     return process  # type: ignore[no-any-return]
@@ -92,6 +91,6 @@ def _work(
         Worker(plan, number, evaluator, until, lambda: os.getppid() != parent).run()
 
 
-def _publish(folder: Path, tracking: TrackingConfig, over_file: Path) -> None:
+def _publish(folder: Path, tracking: TrackingConfig) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow_sweep(folder, tracking, over_file)
+    follow_sweep(folder, tracking)

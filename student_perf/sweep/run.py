@@ -52,7 +52,13 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.publisher import ERROR_FILE, SETTLED_FILE, is_unsent, parent_id
+from student_perf.tracking.publisher import (
+    ERROR_FILE,
+    OVER_FILE,
+    SETTLED_FILE,
+    is_unsent,
+    parent_id,
+)
 from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
 from student_perf.tracking.registry import CHALLENGER, Registry
 
@@ -132,7 +138,7 @@ def _expected_seconds(plan: SweepPlan) -> float | None:
 
 def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
     """Bring a new or an interrupted study into a state that workers can go on from."""
-    for name in (STOP_FILE, SETTLED_FILE, local.OVER_FILE):
+    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
@@ -305,7 +311,7 @@ def _summary(study: optuna.Study) -> dict[str, float | list[float]]:
 
 def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) -> None:
     """Let the publisher send what is left, and show where everything is."""
-    (plan.folder / local.OVER_FILE).touch()
+    (plan.folder / OVER_FILE).touch()
     if publisher is not None:
         _finish_publishing(plan, publisher)
     run_id = parent_id(plan.folder) if publisher is not None else None

@@ -23,7 +23,13 @@ from filelock import FileLock
 
 from student_perf.config import TrackingConfig
 from student_perf.data.dataset import Dataset
-from student_perf.errors import StoreUnreachableError, TrackingError, one_line, suggest
+from student_perf.errors import (
+    StoreUnreachableError,
+    StudentPerfError,
+    TrackingError,
+    one_line,
+    suggest,
+)
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR, sqlite_file, workspace
 from student_perf.tracking.golden import GOLDEN_FILE
@@ -179,17 +185,23 @@ def publish(
 ) -> str:
     """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
 
-    Raises TrackingError where the
-    store fails; the record on disk is complete all the same.
+    Raises TrackingError where the store fails; the record on disk is complete all the same.
     """
-    try:
+    with errors_of_store(tracking, record.folder):
         return RunStore(tracking).send(record, dataset=dataset, model=model)
-    except TrackingError:
+
+
+@contextmanager
+def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
+    """Raise TrackingError, with the folder of the record, for whatever MLflow passes on."""
+    try:
+        yield
+    except StudentPerfError:
         raise
     except Exception as error:
         raise TrackingError(
             f"tracking.uri={tracking.uri}: MLflow did not take the run ({one_line(error)}); "
-            f"the whole record is in {record.folder}"
+            f"the whole record is in {folder}"
         ) from error
 
 

@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +19,7 @@ from student_perf.config import TrackingConfig, load_config
 from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import masked
-from student_perf.tracking.mlflow_store import RunStore, mlflow_status
+from student_perf.tracking.mlflow_store import RunStore, errors_of_store, mlflow_status
 from student_perf.tracking.model_format import load_model
 from student_perf.tracking.record import (
     CONFIG_FILE,
@@ -36,6 +35,7 @@ PARENT_FILE = "mlflow_run_id"
 ERROR_FILE = "tracking_error.txt"
 LOCK_FILE = "publisher.lock"
 SETTLED_FILE = "settled"  # there once the winner and the other kept models stay as they are
+OVER_FILE = "over"  # there once nothing more comes
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
 _PAUSE = 0.2  # seconds between two looks at the folder
@@ -43,16 +43,14 @@ _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and
 
 
 def publish_sweep(
-    folder: Path,
-    tracking: TrackingConfig,
-    is_over: Callable[[], bool] = lambda: True,
+    folder: Path, tracking: TrackingConfig, is_over: Callable[[], bool] = lambda: True
 ) -> int:
     """Send the sweep in `folder`, its trials and the models it keeps until `is_over`; returns the
     number of trials sent.
 
     Raises TrackingError where the store fails; what is on disk stays complete.
     """
-    with _errors_of_store(folder, tracking):
+    with errors_of_store(tracking, folder):
         try:
             with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
                 return _Sending(folder, RunStore(tracking)).run(is_over)
@@ -64,31 +62,17 @@ def publish_sweep(
 
 def publish_recorded(record: RunRecord, tracking: TrackingConfig) -> None:
     """Send a finished run of any kind but a sweep from its folder. Raises TrackingError."""
-    with _errors_of_store(record.folder, tracking):
+    with errors_of_store(tracking, record.folder):
         sweep_id = parent_id(record.folder.parent) if record.kind in _KEPT else None
         _send_complete(record, RunStore(tracking), sweep_id)
 
 
-@contextmanager
-def _errors_of_store(folder: Path, tracking: TrackingConfig) -> Iterator[None]:
-    """MLflow passes on whatever its stores raise."""
-    try:
-        yield
-    except StudentPerfError:
-        raise
-    except Exception as error:
-        raise TrackingError(
-            f"tracking.uri={tracking.uri}: MLflow did not take it ({one_line(error)}); the whole "
-            f"record is in {folder}"
-        ) from error
-
-
-def follow_sweep(folder: Path, tracking: TrackingConfig, over_file: Path) -> None:
-    """Body of the publishing process: `publish_sweep` until `over_file` is there or the sweep's
+def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
+    """Body of the publishing process: `publish_sweep` until the over-file is there or the sweep's
     process has died. An error goes into a file beside the records, where the sweep looks for it.
     """
     os.nice(10)  # the trials come first
-    sweep = os.getppid()
+    sweep, over_file = os.getppid(), folder / OVER_FILE
     (folder / ERROR_FILE).unlink(missing_ok=True)
     try:
         publish_sweep(folder, tracking, lambda: over_file.exists() or os.getppid() != sweep)
@@ -123,8 +107,8 @@ class _Sending:
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
             files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
             self._store.send(record, run_id=self._run_id, files=files)
-        for error in self._refused.values():
-            raise error
+        if self._refused:
+            raise next(iter(self._refused.values()))
         return len(self._sent)
 
     def _send_trials(self) -> None:

@@ -56,6 +56,15 @@ def test_a_killed_worker_is_replaced_and_its_trial_found_again(plan_of, monkeypa
     assert counts(study)["complete"] == 6
 
 
+@pytest.fixture
+def default_sigint():
+    """Ctrl-C as at a terminal: a shell starts its background jobs with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_sigint")
 def test_ctrl_c_stops_the_workers_between_folds(plan_of):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
     study = opened(plan)

@@ -184,7 +184,7 @@ def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monke
         publish_sweep(folder, tracking)
     over = Path(folder) / "over"
     over.touch()
-    follow_sweep(folder, tracking, over)
+    follow_sweep(folder, tracking)
     assert "disk full" in (folder / ERROR_FILE).read_text()
     monkeypatch.undo()
     publish_sweep(folder, tracking)
@@ -277,5 +277,5 @@ def test_a_password_does_not_stay_in_the_file_with_the_error(sweep, monkeypatch)
     folder, _ = sweep
     monkeypatch.setattr("os.nice", lambda n: 0)
     (folder / "over").touch()
-    follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"), folder / "over")
+    follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"))
     assert "secret" not in (folder / ERROR_FILE).read_text()
