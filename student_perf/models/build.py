@@ -88,7 +88,9 @@ def _check_by_training(
     train: Callable[[BaseEstimator], None],
     places: Mapping[str, str],
 ) -> None:
-    """Grow one tree on a few rows (milliseconds): boosting libraries check ranges only there."""
+    """Grow one tree on a few rows (milliseconds): boosting libraries check ranges only there. In
+    one thread, as processes are forked afterwards and a pool of threads does not survive that.
+    """
     try:
         train(estimator)
     except Exception as error:  # each library has its own type
@@ -110,7 +112,7 @@ def _train_xgboost(estimator: BaseEstimator) -> None:
     import xgboost
 
     parameters = {**estimator.get_xgb_params(), "n_jobs": 1}
-    two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1])
+    two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1], nthread=1)
     xgboost.train(parameters, two_rows, num_boost_round=1)
 
 

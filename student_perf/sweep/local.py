@@ -28,12 +28,17 @@ def process_context() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("fork" if "fork" in methods else "spawn")
 
 
-def start_publisher(plan: SweepPlan) -> BaseProcess | None:
-    """The process that sends records to MLflow while trials run; None where nothing is tracked."""
+def start_publisher(plan: SweepPlan, *, again: bool = False) -> BaseProcess | None:
+    """The process that sends records to MLflow while trials run; None where nothing is tracked.
+
+    `again` starts one after the first was killed. It is no fork, as training has begun pools of
+    threads in this process by then, without which a forked one waits for ever.
+    """
     if not plan.base.tracking.enabled:
         return None
+    context = multiprocessing.get_context("spawn") if again else process_context()
     arguments = (plan.folder, plan.base.tracking)
-    process = process_context().Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
+    process = context.Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
     process.start()
     return process  # type: ignore[no-any-return]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
+from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
 from student_perf.config import ExperimentConfig, iter_leaves, typed_node
@@ -189,7 +190,9 @@ def make_plan(
     check_direction(options, base)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator = TrialEvaluator()
-    data = check_corners(space, TrialComposer(fixed, groups), evaluator)
+    # Workers are forked later: an OpenMP pool begun here would let them wait for ever.
+    with threadpool_limits(1):
+        data = check_corners(space, TrialComposer(fixed, groups), evaluator)
     ordered = data.dataset.ordered
     objectives = make_objectives(base, options.objectives, options.constraints, ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)

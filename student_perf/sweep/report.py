@@ -210,8 +210,10 @@ def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     ]
     if on_bound and not plan.is_grid:
         lines.append(f"On the edge of its range: {', '.join(on_bound)}; consider a wider one.")
-    values = {t.values[0] for t in study.get_trials(deepcopy=False) if t.values}
-    if len(values) == 1 and n_done(counts(study)) > 2:
+    complete = [t for t in study.get_trials(deepcopy=False) if t.values]
+    n_values = len({t.values[0] for t in complete})
+    n_tried = len({tuple(sorted(t.params.items())) for t in complete})
+    if n_values == 1 and n_tried > 2:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
     return lines
 

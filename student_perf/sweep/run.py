@@ -325,7 +325,7 @@ def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) 
 def _finish_publishing(plan: SweepPlan, publisher: BaseProcess) -> None:
     """Wait for the publisher's end; say where it could not send everything."""
     publisher.join()
-    if publisher.exitcode != 0 and (again := local.start_publisher(plan)) is not None:
+    if publisher.exitcode != 0 and (again := local.start_publisher(plan, again=True)) is not None:
         again.join()  # the first was killed; nothing is sent twice
     error = plan.folder / ERROR_FILE
     if error.is_file():

@@ -169,9 +169,23 @@ def test_changed_data_refuses_to_continue(train, workspace, grades):
     assert len(study_of(workspace / "multirun" / "mine").trials) == 4
 
 
-def start(workspace, *overrides):
-    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace)}
-    command = [sys.executable, "-m", "student_perf.train", "-m", *overrides]
+# As on four cores and with many rows, where each worker trains in several threads.
+BIG = """
+import os, sys
+os.cpu_count = lambda: 4
+from student_perf import experiment
+from student_perf.train import main
+if __name__ == "__main__":
+    experiment._MANY_ROWS = 0
+    sys.exit(main())
+"""
+
+
+def start(workspace, *overrides, script=("-m", "student_perf.train")):
+    """The command as a user starts it: with as many threads as it likes, unlike in the tests."""
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    environment[WORKSPACE_VARIABLE] = str(workspace)
+    command = [sys.executable, *script, "-m", *overrides]
     return subprocess.Popen(
         command,
         env=environment,
@@ -247,6 +261,21 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
     numbers = [json.loads(f.read_text())["tags"]["student_perf.trial_number"]
                for f in sweep_folder(workspace).glob("[0-9]*/record.json")]  # fmt: skip
     assert sorted(map(int, numbers)) == list(range(200))
+
+
+def test_forked_processes_may_train_and_load_in_several_threads(workspace, tmp_path):
+    """A pool of threads begun before a fork would let both workers and publisher wait for ever."""
+    script = tmp_path / "big.py"
+    script.write_text(BIG)
+    words = ["model=xgb", "model.max_depth=2,3", "split.n_splits=2", "report.importance=false"]
+    process = start(workspace, *words, "hydra.sweeper.n_jobs=2", script=[script])
+    try:
+        out, _ = process.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 0, out
+    check_agreement(workspace, 2)
 
 
 @pytest.mark.slow
