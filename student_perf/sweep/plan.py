@@ -190,9 +190,7 @@ def make_plan(
     check_direction(options, base)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator = TrialEvaluator()
-    # Workers are forked later: an OpenMP pool begun here would let them wait for ever.
-    with threadpool_limits(1):
-        data = check_corners(space, TrialComposer(fixed, groups), evaluator)
+    data = check_corners(space, TrialComposer(fixed, groups), evaluator)
     ordered = data.dataset.ordered
     objectives = make_objectives(base, options.objectives, options.constraints, ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
@@ -238,13 +236,15 @@ def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluat
     """
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
-    for values in space.corners():
-        config = composer.compose(values)
-        data = evaluator.data(config)
-        build_pipeline(config, data.dataset)
-        first = first or data
-        for key in values:
-            seen.setdefault(key, set()).add(config.sha256)
+    # Workers are forked later: an OpenMP pool begun here would let them wait for ever.
+    with threadpool_limits(1):
+        for values in space.corners():
+            config = composer.compose(values)
+            data = evaluator.data(config)
+            build_pipeline(config, data.dataset)
+            first = first or data
+            for key in values:
+                seen.setdefault(key, set()).add(config.sha256)
     for parameter in space.parameters:
         if len(parameter.corners) > 1 and len(seen.get(parameter.key, ())) == 1:
             raise ConfigError(

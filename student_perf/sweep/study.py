@@ -130,8 +130,10 @@ def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
 
     with FileLock(plan.folder / "ask.lock"):
         trials = study.get_trials(deepcopy=False)
-        started = sum(t.state != optuna.trial.TrialState.WAITING for t in trials)
-        return None if started >= plan.n_trials else study.ask()
+        left = plan.n_trials - len(trials)
+        if left <= 0:  # then, and only then, the queue has to be gone through
+            left += sum(t.state == optuna.trial.TrialState.WAITING for t in trials)
+        return study.ask() if left > 0 else None
 
 
 def recover(study: optuna.Study, plan: SweepPlan) -> int:
