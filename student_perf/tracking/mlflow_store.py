@@ -1,4 +1,5 @@
-"""The only writer to MLflow: a finished or failed record becomes one run, sent in batches.
+"""The only writer to MLflow: a finished or failed record becomes one run, sent in batches or, to a
+sqlite file of a known revision, as rows.
 
 MLflow takes seconds to import, so this module imports it inside the functions that need it.
 """
@@ -8,8 +9,10 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -41,10 +44,10 @@ from student_perf.tracking.record import (
     RECORD_FILE,
     RunRecord,
 )
+from student_perf.tracking.sqlite_runs import EndedRun, MetricRow, SqliteRuns, open_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
 
 RECORD_TAG = "student_perf.record_id"
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
@@ -89,6 +92,8 @@ class RunStore:
 
     def __init__(self, tracking: TrackingConfig) -> None:
         self._client, self._experiment_id = _open_store(tracking)
+        is_file = tracking.uri.startswith("sqlite")
+        self._rows = open_runs(sqlite_file(tracking.uri), self._experiment_id) if is_file else None
 
     def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
@@ -116,8 +121,11 @@ class RunStore:
         """Send a finished record; returns the run's id.
 
         With `run_id` that run is completed: sending the same values twice changes nothing. `files`
-        are those to keep as artifacts, by default all in the record's folder.
+        are those to keep as artifacts, by default all in the record's folder. A new run without
+        rows and model arrives as a whole or not at all where the store is a known sqlite file.
         """
+        if self._rows is not None and run_id is None and dataset is None:
+            return _add_rows(self._rows, record, files)
         import mlflow
 
         run_id = self.open_run(record, run_id)
@@ -136,8 +144,7 @@ class RunStore:
                 self._client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
                 self._client.set_terminated(run_id, "FAILED")
             raise
-        ended = int((record.ended or record.started) * 1000)
-        self._client.set_terminated(run_id, mlflow_status(record), end_time=ended)
+        self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
         return run_id
 
     def find(self, record: RunRecord) -> str | None:
@@ -308,14 +315,38 @@ def _folder_name(experiment: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
-def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
-    from mlflow.entities import Param, RunTag
+def _add_rows(rows: SqliteRuns, record: RunRecord, files: Sequence[Path] | None) -> str:
+    """Files first, since nobody looks for those of a run that is not there yet; begun anew after a
+    kill, they go to the same place.
+    """
+    run_id = record.tags.get(RECORD_TAG) or uuid.uuid4().hex
+    if rows.has(run_id):  # deleted in MLflow, and sent once more
+        run_id = uuid.uuid4().hex
+    for path, inner in _iter_files(record.folder, files):
+        place = rows.artifact_folder(run_id) / (inner or "")
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place)
+    rows.add(
+        EndedRun(
+            run_id=run_id,
+            name=record.name,
+            user=record.tags.get("mlflow.user", "unknown"),
+            status=mlflow_status(record),
+            started=int(record.started * 1000),
+            ended=_ended(record),
+            params=list(_iter_params(record)),
+            tags=list(({"mlflow.runName": record.name} | record.tags).items()),
+            metrics=list(_iter_metrics(record)),
+        )
+    )
+    return run_id
 
-    metrics = list(_iter_metrics(record))
-    params = [
-        Param(_REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM])
-        for key, value in record.params.items()
-    ]
+
+def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics = [Metric(*row) for row in _iter_metrics(record)]
+    params = [Param(*pair) for pair in _iter_params(record)]
     # The run got its other tags when it was made; what there is to say is known at its end.
     notes = [RunTag(NOTE_TAG, record.tags[NOTE_TAG])] if NOTE_TAG in record.tags else []
     # Nearly always one batch: it takes 1000 metrics and 100 params.
@@ -332,22 +363,37 @@ def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
 def _send_files(
     client: MlflowClient, run_id: str, folder: Path, files: Sequence[Path] | None
 ) -> None:
-    """Log the files, by default the folder's; the model goes as an MLflow model instead."""
+    for path, inner in _iter_files(folder, files):
+        client.log_artifact(run_id, str(path), inner)
+
+
+def _iter_files(folder: Path, files: Sequence[Path] | None) -> Iterator[tuple[Path, str | None]]:
+    """The files to log, by default the folder's, each with the folder within the artifacts that it
+    goes to; the model goes as an MLflow model instead.
+    """
     for path in sorted(folder.rglob("*")) if files is None else files:
         if path.is_file() and path.name not in (MODEL_FILE, RECORD_FILE):
             inner = path.relative_to(folder).parent.as_posix()
-            client.log_artifact(run_id, str(path), None if inner == "." else inner)
+            yield path, None if inner == "." else inner
 
 
-def _iter_metrics(record: RunRecord) -> Iterator[Metric]:
-    from mlflow.entities import Metric
+def _iter_params(record: RunRecord) -> Iterator[tuple[str, str]]:
+    for key, value in record.params.items():
+        yield _REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM]
 
-    at = int((record.ended or record.started) * 1000)
+
+def _iter_metrics(record: RunRecord) -> Iterator[MetricRow]:
     for name, value in record.metrics.items():
+        key = _REFUSED_IN_KEYS.sub("_", name)
         for step, number in enumerate(value if isinstance(value, list) else [value]):
             # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
             if number is not None and math.isfinite(number):
-                yield Metric(_REFUSED_IN_KEYS.sub("_", name), number, at, step)
+                yield key, number, _ended(record), step
+
+
+def _ended(record: RunRecord) -> int:
+    """Milliseconds since the epoch."""
+    return int((record.ended or record.started) * 1000)
 
 
 def _send_dataset(dataset: Dataset) -> None:

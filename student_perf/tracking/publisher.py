@@ -117,7 +117,9 @@ class _Sending:
             run_id, status = self._known.get(number, (None, None))
             if status != mlflow_status(record):  # not there, or only half of it
                 record.tags["mlflow.parentRunId"] = self._run_id
-                record.mlflow_run_id = self._store.send(record, run_id=run_id)
+                run_id = self._store.send(record, run_id=run_id)
+            if record.mlflow_run_id != run_id:
+                record.mlflow_run_id = run_id
                 record.save()
             self._sent.add(number)
 

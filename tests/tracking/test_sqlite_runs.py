@@ -1,0 +1,134 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+from mlflow import MlflowClient
+
+from student_perf.config import TrackingConfig
+from student_perf.paths import sqlite_file
+from student_perf.tracking import sqlite_runs
+from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.record import RunRecord
+from student_perf.tracking.sqlite_runs import EndedRun, open_runs
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a store")  # with a space in its path
+    return TrackingConfig(True, f"sqlite:///{folder}/mlflow.db", "exam 1")
+
+
+def make_record(folder, name, **more):
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / "config.yaml").write_text("seed: 0\n")
+    (folder / ".hydra" / "overrides.yaml").write_text("[]\n")
+    return RunRecord(
+        folder,
+        name,
+        "trial",
+        {"model.C": "0.5", "space.+model.a@b": "x" * 7000, "k" * 260: "v"},
+        {"mlflow.user": "ana", "mlflow.note.content": "# Note", "team": "blue", **more},
+        {
+            "cv_accuracy_mean": 0.625,
+            "fold_accuracy": [0.75, 0.5, float("nan"), 0.5],
+            "cv_log_loss_std": float("inf"),
+            "whole": 3,
+        },
+        status="PRUNED",
+        started=1_999_999_999.0,
+        ended=2_000_000_000.25,
+    )
+
+
+def rows_of(tracking, run_id):
+    """Every row of every table that mentions the run, with a word in place of its id."""
+    found = {}
+    with closing(sqlite3.connect(sqlite_file(tracking.uri))) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            mine = [row for row in rows if any(run_id in str(cell) for cell in row)]
+            texts = [
+                tuple(c.replace(run_id, "ID") if isinstance(c, str) else c for c in row)
+                for row in mine
+            ]
+            found[table] = sorted(texts, key=repr)
+    return found
+
+
+def by_client(monkeypatch, tracking, record):
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_runs, "KNOWN_REVISIONS", ())
+        return RunStore(tracking).send(record)
+
+
+def test_every_row_is_the_one_that_mlflows_client_writes(tracking, tmp_path, monkeypatch):
+    """Where this fails on a new MLflow: look at what changed before its revision is called known."""
+    record = make_record(tmp_path / "0", "trial-0")
+    theirs = by_client(monkeypatch, tracking, record)
+    ours = RunStore(tracking).send(record)
+    expected = rows_of(tracking, theirs)
+    assert rows_of(tracking, ours) == expected
+    n_rows = {table: len(rows) for table, rows in expected.items() if rows}
+    assert n_rows == {"runs": 1, "params": 3, "tags": 4, "metrics": 5, "latest_metrics": 3}
+
+
+def test_the_revision_is_that_of_the_pinned_mlflow(tracking):
+    RunStore(tracking)
+    with closing(sqlite3.connect(sqlite_file(tracking.uri))) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert found == [(revision,) for revision in sqlite_runs.KNOWN_REVISIONS]
+
+
+def test_the_client_reads_what_was_written(tracking, tmp_path):
+    run_id = RunStore(tracking).send(make_record(tmp_path / "0", "trial-0"))
+    client = MlflowClient(tracking_uri=tracking.uri)
+    run = client.get_run(run_id)
+    assert (run.info.status, run.info.run_name, run.info.user_id) == ("KILLED", "trial-0", "ana")
+    assert run.data.metrics == {"cv_accuracy_mean": 0.625, "fold_accuracy": 0.5, "whole": 3.0}
+    history = client.get_metric_history(run_id, "fold_accuracy")
+    assert sorted((m.step, m.value) for m in history) == [(0, 0.75), (1, 0.5), (3, 0.5)]
+    assert {f.path for f in client.list_artifacts(run_id)} == {".hydra", "config.yaml"}
+    found = client.download_artifacts(run_id, ".hydra/overrides.yaml", str(tmp_path))
+    assert open(found).read() == "[]\n"
+
+
+def test_a_run_that_cannot_be_written_leaves_no_row(tracking, tmp_path):
+    store = RunStore(tracking)
+    record = make_record(tmp_path / "0", "trial-0", **{"student_perf.record_id": "a" * 32})
+    record.params["model/C"], record.params["model|C"] = "1", "2"
+    record.params["model_C"] = "3"  # the same key, once `|` is made acceptable
+    with pytest.raises(sqlite3.IntegrityError):
+        store.send(record)
+    assert not any(rows_of(tracking, "a" * 32).values())
+    del record.params["model|C"]
+    assert store.send(record) == "a" * 32
+
+
+def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
+    store = RunStore(tracking)
+    record = make_record(tmp_path / "0", "trial-0", **{"student_perf.record_id": "b" * 32})
+    assert store.send(record) == "b" * 32
+    MlflowClient(tracking_uri=tracking.uri).delete_run("b" * 32)
+    again = store.send(record)
+    assert again != "b" * 32
+    assert store.find(record) == again
+
+
+def test_other_revisions_and_places_are_left_to_the_client(tracking, tmp_path, monkeypatch):
+    RunStore(tracking)
+    client = MlflowClient(tracking_uri=tracking.uri)
+    file = sqlite_file(tracking.uri)
+    assert open_runs(file, client.create_experiment("far", "s3://bucket/far")) is None
+    near = client.create_experiment("near", tmp_path.as_uri())
+    assert open_runs(file, near) is not None
+    monkeypatch.setattr(sqlite_runs, "KNOWN_REVISIONS", ("0000",))
+    assert open_runs(file, near) is None
+
+
+def test_the_value_of_a_metric_is_that_of_its_last_step(tracking, tmp_path):
+    client = MlflowClient(tracking_uri=tracking.uri)
+    runs = open_runs(sqlite_file(tracking.uri), client.create_experiment("last", tmp_path.as_uri()))
+    metrics = [("a", 0.5, 10, 2), ("a", 0.9, 11, 1), ("b", 0.1, 10, 0), ("b", 0.3, 10, 0)]
+    runs.add(EndedRun("c" * 32, "n", "u", "FINISHED", 1, 2, [], [], metrics))
+    assert client.get_run("c" * 32).data.metrics == {"a": 0.5, "b": 0.3}
