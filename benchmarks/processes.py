@@ -40,7 +40,7 @@ class Measured:
 
 def run_measured(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> Measured:
     """Run commands at the same time; raises CalledProcessError with the output of a failed one."""
-    # Compiled modules are kept, as wherever the commands are used: imports take twice as long without.
+    # Compiled modules are kept, as wherever people work: imports take twice as long without.
     environment = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, started = _cpu_of_children(), time.time()
     over, samples = threading.Event(), []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any
@@ -53,7 +54,7 @@ def build_component(
     cls = _estimator_class(str(node.get("_target_", "")), path)
     parameters = {key: value for key, value in node.items() if key != "_target_"}
     places = {name: f"{path}.{name}" for name in parameters} | dict(elsewhere or {})
-    hints = _parameter_hints(cls)
+    hints = _parameter_hints(cls)  # type: ignore[arg-type]  # mypy takes classes for unhashable
     for name, value in parameters.items():
         if name not in hints:
             raise ConfigError(
@@ -102,6 +103,7 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
     return cls
 
 
+@cache
 def _parameter_hints(cls: type[BaseEstimator]) -> dict[str, Any]:
     """Parameter names with their type hints (Any where there is none), parents included.
 

@@ -14,6 +14,7 @@ import secrets
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
@@ -428,7 +429,7 @@ def _variant(
 def typed_node(schema: type[T], node: Any, path: str) -> T:
     """A plain node as the dataclass `schema`; raises ConfigError naming the key below `path`."""
     assert is_dataclass(schema)
-    hints = typing.get_type_hints(schema)
+    hints = _type_hints(schema)
     if not isinstance(node, dict):
         raise ConfigError(f"{path}={_shown(node)}: must be a group of keys: {', '.join(hints)}")
     optional = [
@@ -436,6 +437,9 @@ def typed_node(schema: type[T], node: Any, path: str) -> T:
     ]
     _check_keys(node, list(hints), f"{path}.", optional)
     return schema(**{key: _converted(hints[key], node[key], f"{path}.{key}") for key in node})
+
+
+_type_hints = cache(typing.get_type_hints)  # a sweep asks for the same few in every trial
 
 
 def _converted(hint: Any, value: Any, path: str) -> Any:

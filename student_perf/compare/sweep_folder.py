@@ -12,7 +12,7 @@ from pathlib import Path
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards
 from student_perf.errors import ConfigError
 from student_perf.metric_names import METRICS
-from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.record import RECORD_FILE, RunRecord, begun_run_id, load_record
 
 CONFIGURATION_TAG = "student_perf.configuration"
 _NUMBER_TAG = "student_perf.trial_number"
@@ -112,6 +112,8 @@ def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> 
     winner = load_record(place) if (place / RECORD_FILE).is_file() else None
     if winner is not None and winner.status != "FINISHED":
         winner = None
+    if winner is not None and winner.mlflow_run_id is None:
+        winner.mlflow_run_id = begun_run_id(place)  # on its way
     return SweepFolder(record, trials, winner, importances or {})
 
 

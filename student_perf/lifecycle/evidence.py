@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from student_perf.artifacts import LINEAGE_FILE, PACKAGES_FILE
 from student_perf.paths import LOCK_FILE, workspace
 from student_perf.tracking.provenance import collect_provenance, installed_packages
-from student_perf.tracking.publisher import parent_id
 from student_perf.tracking.record import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -16,6 +15,7 @@ from student_perf.tracking.record import (
     PREDICTIONS_FILE,
     RECORD_FILE,
     RunRecord,
+    begun_run_id,
     load_record,
 )
 
@@ -117,7 +117,7 @@ def _line(record: RunRecord) -> RunLine:
         experiment=record.params.get("tracking.experiment", "unknown"),
         # The id of a sweep's run is kept by its publisher.
         mlflow=record.mlflow_run_id
-        or parent_id(record.folder)
+        or begun_run_id(record.folder)
         or ("not sent" if tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
         missing=tuple(name for name in wanted if not (record.folder / name).is_file()),

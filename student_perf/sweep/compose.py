@@ -34,13 +34,20 @@ class TrialComposer:
     """Composes the config of a trial from what the sweep fixes and what the trial varies.
 
     `groups` names the varied keys that choose an option of a group or have a sign (`+key`); a
-    change in one of them needs Hydra's composition, all others are values.
+    change in one of them needs Hydra's composition, all others are values. What Hydra has composed
+    is kept.
     """
 
-    def __init__(self, fixed: Sequence[str], groups: frozenset[str]) -> None:
-        self._fixed = list(fixed)
+    def __init__(self, fixed: Sequence[str], groups: frozenset[str] = frozenset()) -> None:
+        self.fixed = tuple(fixed)
         self._groups = groups
         self._bases: dict[tuple[str, ...], _Base] = {}
+
+    def varying(self, groups: frozenset[str]) -> TrialComposer:
+        """One that knows which keys choose options, and all that this one has composed."""
+        other = TrialComposer(self.fixed, groups)
+        other._bases = self._bases
+        return other
 
     def compose(self, values: Mapping[str, Any]) -> ExperimentConfig:
         """Valid config with these values by key. Raises ConfigError in one line."""
@@ -49,7 +56,7 @@ class TrialComposer:
         try:
             base = self._base(chosen)
         except Exception as error:
-            raise explain_composition_error(error, [*self._fixed, *chosen]) from error
+            raise explain_composition_error(error, [*self.fixed, *chosen]) from error
         composed = base.with_scalars(rest)
         if composed is not None:
             return validate_resolved(composed)
@@ -61,7 +68,7 @@ class TrialComposer:
 
     def _base(self, chosen: tuple[str, ...]) -> _Base:
         if chosen not in self._bases:
-            self._bases[chosen] = _Base(compose_config([*self._fixed, *chosen]))
+            self._bases[chosen] = _Base(compose_config([*self.fixed, *chosen]))
         return self._bases[chosen]
 
 

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, clone
 from student_perf.config import ExperimentConfig
 from student_perf.evaluation import CVResult, FoldInputs, cross_validate
 from student_perf.experiment import PreparedData, build_pipeline, prepare_data
+from student_perf.models.build import build_estimator
 
 _MOST_CACHED_BYTES = 1 << 30
 
@@ -43,23 +44,22 @@ class TrialEvaluator:
     def evaluate(self, config: ExperimentConfig, on_fold: OnFold | None = None) -> CVResult:
         """Held-out predictions and scores; what `on_fold` raises ends the evaluation."""
         data = self.data(config)
-        pipeline = build_pipeline(config, data.dataset)
         if not self._caching:
-            return cross_validate(pipeline, data.dataset, data.split, config.seed, on_fold=on_fold)
+            whole = build_pipeline(config, data.dataset)
+            return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)
         return cross_validate(
-            pipeline.named_steps["model"],
+            build_estimator(config.model, config.dataset.task),
             data.dataset,
             data.split,
             config.seed,
-            inputs=self._fold_inputs(config, data, pipeline.named_steps["preprocess"]),
+            inputs=self._fold_inputs(config, data),
             on_fold=on_fold,
         )
 
-    def _fold_inputs(
-        self, config: ExperimentConfig, data: PreparedData, preprocess: BaseEstimator
-    ) -> FoldInputs:
+    def _fold_inputs(self, config: ExperimentConfig, data: PreparedData) -> FoldInputs:
         key = _key(config, "dataset", "split", "guards", "preprocess")
         if key not in self._inputs:
+            preprocess = build_pipeline(config, data.dataset).named_steps["preprocess"]
             self._inputs[key] = self._remembered(data, preprocess)
         return self._inputs[key]
 

@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from student_perf.tracking.publisher import follow_sweep
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3
+_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.compare.html", "student_perf.plots")
 _INTERRUPTED = "stopped by the user"
 
 
@@ -67,6 +70,7 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
         return process  # type: ignore[no-any-return]
 
     workers = [start(number) for number in range(plan.options.n_jobs)]
+    _import_ahead()
     restarts = 0
     try:
         while any(worker.is_alive() for worker in workers):
@@ -85,6 +89,14 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
             for worker in workers:
                 worker.kill()
         raise
+
+
+def _import_ahead() -> None:
+    """Import, while the workers work, what the winner and the report need."""
+    with warnings.catch_warnings():  # pandera's import warns of other libraries' versions
+        warnings.simplefilter("ignore")
+        for name in _NEEDED_LATER:
+            import_module(name)
 
 
 def _work(

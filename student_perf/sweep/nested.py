@@ -34,7 +34,7 @@ from student_perf.evaluation import CVResult, result_of
 from student_perf.experiment import PreparedData, cv_metrics, make_record, prepare_data, publish_run
 from student_perf.masking import logging_to
 from student_perf.metric_names import METRICS
-from student_perf.sweep.plan import SweepOptions, compose_base, make_study_name
+from student_perf.sweep.plan import SweepOptions, fixed_composer, make_study_name
 from student_perf.terminal import Terminal, format_number
 from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
 
@@ -51,7 +51,7 @@ def run_nested(
     The same command continues where it was stopped, since each fold's sweep does. None for a
     preview, which shows the sweep of the first fold. Raises StudentPerfError.
     """
-    _, base = compose_base(arguments)
+    base = fixed_composer(arguments).compose({})
     assert isinstance(base.split, NestedSplit)
     name = options.study_name or make_study_name(base, arguments, "nested")
     console = Console(highlight=False, markup=False)

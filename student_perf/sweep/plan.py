@@ -73,7 +73,7 @@ class SweepOptions:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Everything a worker needs; picklable. `fixed` are the overrides that hold in all trials."""
+    """Everything a worker needs; picklable."""
 
     folder: Path
     study_name: str
@@ -82,8 +82,7 @@ class SweepPlan:
     sampler: str
     n_trials: int
     seed: int
-    fixed: tuple[str, ...]
-    groups: frozenset[str]
+    composer: TrialComposer = field(compare=False)
     space: Space
     base: ExperimentConfig
     objectives: Objectives
@@ -98,10 +97,6 @@ class SweepPlan:
     def maximizes(self) -> bool:
         """Whether more of the objective is better."""
         return self.base.objective.direction == "maximize"
-
-    def composer(self) -> TrialComposer:
-        """Composer of this sweep's configs."""
-        return TrialComposer(self.fixed, self.groups)
 
 
 def make_options(node: Mapping[str, Any]) -> SweepOptions:
@@ -181,7 +176,8 @@ def make_plan(
     loaded, for workers to inherit.
     """
     check_options(options)
-    fixed, base = compose_base(arguments)
+    composer = fixed_composer(arguments)
+    base = composer.compose({})
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
     groups = frozenset(
@@ -189,8 +185,8 @@ def make_plan(
     )
     check_direction(options, base)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    evaluator = TrialEvaluator()
-    data = check_corners(space, TrialComposer(fixed, groups), evaluator)
+    evaluator, composer = TrialEvaluator(), composer.varying(groups)
+    data = check_corners(space, composer, evaluator)
     ordered = data.dataset.ordered
     objectives = make_objectives(base, options.objectives, options.constraints, ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
@@ -203,8 +199,7 @@ def make_plan(
         sampler=sampler,
         n_trials=_n_trials(options, space, sampler),
         seed=base.seed if options.seed is None else options.seed,
-        fixed=fixed,
-        groups=groups,
+        composer=composer,
         space=space,
         base=base,
         objectives=objectives,
@@ -213,10 +208,9 @@ def make_plan(
     return plan, evaluator
 
 
-def compose_base(arguments: Sequence[Override]) -> tuple[tuple[str, ...], ExperimentConfig]:
-    """The overrides that hold in all trials, and the config they compose."""
-    fixed = tuple(_as_text(o) for o in arguments if not o.is_sweep_override())
-    return fixed, TrialComposer(fixed, frozenset()).compose({})
+def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:
+    """Composer of what the overrides that are no sweeps hold fast in all trials."""
+    return TrialComposer([_as_text(o) for o in arguments if not o.is_sweep_override()])
 
 
 def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:

@@ -57,9 +57,15 @@ from student_perf.tracking.publisher import (
     OVER_FILE,
     SETTLED_FILE,
     is_unsent,
-    parent_id,
 )
-from student_perf.tracking.record import NOTE_TAG, RECORD_FILE, RunRecord, load_record
+from student_perf.tracking.record import (
+    NOTE_TAG,
+    RECORD_FILE,
+    RUN_ID_FILE,
+    RunRecord,
+    begun_run_id,
+    load_record,
+)
 from student_perf.tracking.registry import CHALLENGER, Registry
 
 if TYPE_CHECKING:
@@ -186,7 +192,8 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
             best.number
         ):
             return folder
-    config = plan.composer().compose(swept_values(plan, best))
+    (folder / RUN_ID_FILE).unlink(missing_ok=True)  # of an earlier winner
+    config = plan.composer.compose(swept_values(plan, best))
     console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
     run_experiment(config, folder, Terminal(), "final", _tags(plan, best), send=False)
     return folder
@@ -223,7 +230,7 @@ def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None
     others = sorted(complete, key=partial(rank, study))[1 : plan.options.keep_models]
     for place, trial in enumerate(others, start=2):
         folder = plan.folder / f"place_{place}"
-        config = plan.composer().compose(swept_values(plan, trial))
+        config = plan.composer.compose(swept_values(plan, trial))
         run_experiment(config, folder, Terminal(quiet=True), "kept", _tags(plan, trial), send=False)
         console.print(f"  Place {place}, trial {trial.number}: model in {folder}", soft_wrap=True)
 
@@ -271,13 +278,13 @@ def _start_record(
 
 
 def _await_sent(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | None) -> None:
-    """Have the kept models sent, and wait until the winner is in MLflow, whose id for it the report
-    names.
+    """Have the kept models sent, and wait until MLflow has an id for the winner, which the report
+    names; it is made while the rest is sent.
     """
     (plan.folder / SETTLED_FILE).touch()
     if winner is None or publisher is None:
         return
-    while publisher.is_alive() and is_unsent(load_record(winner)):
+    while publisher.is_alive() and begun_run_id(winner) is None and is_unsent(load_record(winner)):
         if (winner / ERROR_FILE).is_file():
             return
         time.sleep(_PAUSE)
@@ -314,7 +321,7 @@ def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) 
     (plan.folder / OVER_FILE).touch()
     if publisher is not None:
         _finish_publishing(plan, publisher)
-    run_id = parent_id(plan.folder) if publisher is not None else None
+    run_id = begun_run_id(plan.folder) if publisher is not None else None
     places = {"folder": str(plan.folder)} | mlflow_places(plan.base.tracking, run_id)
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"

@@ -70,7 +70,6 @@ class Worker:
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
         study = open_study(self.plan, self.number)
-        self._composer = self.plan.composer()
         self._errors: list[str] = []
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
@@ -95,7 +94,7 @@ class Worker:
             values = trial_values(trial, self.plan)
             if self.plan.options.custom_search_space:
                 values |= self._custom_values(trial, values)
-            config = self._composer.compose(values)
+            config = self.plan.composer.compose(values)
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
             self._describe(record, trial, values)
@@ -153,7 +152,7 @@ class Worker:
         """What the user's own function draws, given the config so far: config values by key."""
         extend = load_function(self.plan.options.custom_search_space or "")
         known = set(trial.params)
-        extend(OmegaConf.create(self._composer.compose(values).composed), trial)
+        extend(OmegaConf.create(self.plan.composer.compose(values).composed), trial)
         return {key: value for key, value in trial.params.items() if key not in known}
 
     def _fail(

@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,7 @@ from student_perf.tracking.record import (
     MODEL_FILE,
     NOTE_TAG,
     RECORD_FILE,
+    RUN_ID_FILE,
     RunRecord,
 )
 from student_perf.tracking.sqlite_runs import EndedRun, MetricRow, SqliteRuns, open_runs
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 RECORD_TAG = "student_perf.record_id"
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE)
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
@@ -121,11 +124,8 @@ class RunStore:
         """Send a finished record; returns the run's id.
 
         With `run_id` that run is completed: sending the same values twice changes nothing. `files`
-        are those to keep as artifacts, by default all in the record's folder. A new run without
-        rows and model arrives as a whole or not at all where the store is a known sqlite file.
+        are those to keep as artifacts, by default all in the record's folder.
         """
-        if self._rows is not None and run_id is None and dataset is None:
-            return _add_rows(self._rows, record, files)
         import mlflow
 
         run_id = self.open_run(record, run_id)
@@ -146,6 +146,22 @@ class RunStore:
             raise
         self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
         return run_id
+
+    def add(self, records: Sequence[RunRecord]) -> list[str]:
+        """Send finished records of which the store has nothing, without dataset or model; returns
+        the ids of their runs. A sqlite file of a known revision gets all of them or none.
+        """
+        if self._rows is None:
+            return [self.send(record) for record in records]
+        runs = [_ended_run(record, self._rows) for record in records]
+        # Files first, since nobody looks for those of a run that is not there yet.
+        for record, run in zip(records, runs, strict=True):
+            for path, inner in _iter_files(record.folder, None):
+                place = self._rows.artifact_folder(run.run_id) / (inner or "")
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, place)
+        self._rows.add(runs)
+        return [run.run_id for run in runs]
 
     def find(self, record: RunRecord) -> str | None:
         """Id of the run that was begun for this record, None where there is none."""
@@ -289,6 +305,12 @@ def _alone(uri: str) -> Iterator[None]:
         yield
 
 
+def import_for_models() -> None:
+    """Import what sending a model with its rows takes, which MLflow does only when asked to."""
+    for name in ("mlflow.sklearn", "mlflow.data.pandas_dataset", "skops.io"):
+        import_module(name)
+
+
 def prepare_environment() -> None:
     """Settings that MLflow reads when it is imported."""
     # What the user has set stays.
@@ -315,31 +337,22 @@ def _folder_name(experiment: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
-def _add_rows(rows: SqliteRuns, record: RunRecord, files: Sequence[Path] | None) -> str:
-    """Files first, since nobody looks for those of a run that is not there yet; begun anew after a
-    kill, they go to the same place.
+def _ended_run(record: RunRecord, rows: SqliteRuns) -> EndedRun:
+    """The record for `SqliteRuns`. Its own id becomes the run's, so that what is begun anew after a
+    kill goes to the same place; not if there is such a run, deleted in MLflow.
     """
-    run_id = record.tags.get(RECORD_TAG) or uuid.uuid4().hex
-    if rows.has(run_id):  # deleted in MLflow, and sent once more
-        run_id = uuid.uuid4().hex
-    for path, inner in _iter_files(record.folder, files):
-        place = rows.artifact_folder(run_id) / (inner or "")
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, place)
-    rows.add(
-        EndedRun(
-            run_id=run_id,
-            name=record.name,
-            user=record.tags.get("mlflow.user", "unknown"),
-            status=mlflow_status(record),
-            started=int(record.started * 1000),
-            ended=_ended(record),
-            params=list(_iter_params(record)),
-            tags=list(({"mlflow.runName": record.name} | record.tags).items()),
-            metrics=list(_iter_metrics(record)),
-        )
+    run_id = record.tags.get(RECORD_TAG)
+    return EndedRun(
+        run_id=uuid.uuid4().hex if run_id is None or rows.has(run_id) else run_id,
+        name=record.name,
+        user=record.tags.get("mlflow.user", "unknown"),
+        status=mlflow_status(record),
+        started=int(record.started * 1000),
+        ended=_ended(record),
+        params=list(_iter_params(record)),
+        tags=list(({"mlflow.runName": record.name} | record.tags).items()),
+        metrics=list(_iter_metrics(record)),
     )
-    return run_id
 
 
 def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
@@ -372,7 +385,7 @@ def _iter_files(folder: Path, files: Sequence[Path] | None) -> Iterator[tuple[Pa
     goes to; the model goes as an MLflow model instead.
     """
     for path in sorted(folder.rglob("*")) if files is None else files:
-        if path.is_file() and path.name not in (MODEL_FILE, RECORD_FILE):
+        if path.is_file() and path.name not in _NO_ARTIFACTS:
             inner = path.relative_to(folder).parent.as_posix()
             yield path, None if inner == "." else inner
 

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,25 +20,32 @@ from student_perf.config import TrackingConfig, load_config
 from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import masked
-from student_perf.tracking.mlflow_store import RunStore, errors_of_store, mlflow_status
+from student_perf.tracking.mlflow_store import (
+    RunStore,
+    errors_of_store,
+    import_for_models,
+    mlflow_status,
+)
 from student_perf.tracking.model_format import load_model
 from student_perf.tracking.record import (
     CONFIG_FILE,
     MODEL_FILE,
     RECORD_FILE,
+    RUN_ID_FILE,
     RunRecord,
+    begun_run_id,
     load_record,
 )
 
 log = logging.getLogger(__name__)
 
-PARENT_FILE = "mlflow_run_id"
 ERROR_FILE = "tracking_error.txt"
 LOCK_FILE = "publisher.lock"
 SETTLED_FILE = "settled"  # there once the winner and the other kept models stay as they are
 OVER_FILE = "over"  # there once nothing more comes
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
+_BATCH = 100  # trials that go in one transaction
 _PAUSE = 0.2  # seconds between two looks at the folder
 _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and ends
 
@@ -63,7 +71,7 @@ def publish_sweep(
 def publish_recorded(record: RunRecord, tracking: TrackingConfig) -> None:
     """Send a finished run of any kind but a sweep from its folder. Raises TrackingError."""
     with errors_of_store(tracking, record.folder):
-        sweep_id = parent_id(record.folder.parent) if record.kind in _KEPT else None
+        sweep_id = begun_run_id(record.folder.parent) if record.kind in _KEPT else None
         _send_complete(record, RunStore(tracking), sweep_id)
 
 
@@ -86,8 +94,8 @@ class _Sending:
     def __init__(self, folder: Path, store: RunStore) -> None:
         self._folder, self._store = folder, store
         record = load_record(folder)
-        self._run_id = store.open_run(record, parent_id(folder) or store.find(record))
-        write_atomic(folder / PARENT_FILE, self._run_id)
+        self._run_id = store.open_run(record, begun_run_id(folder) or store.find(record))
+        write_atomic(folder / RUN_ID_FILE, self._run_id)
         self._known = store.children(self._run_id)
         self._sent: set[int] = set()
         self._refused: dict[Path, Exception] = {}
@@ -101,6 +109,7 @@ class _Sending:
             if last_look or (self._folder / SETTLED_FILE).exists():
                 self._send_kept()
             if not last_look:
+                import_for_models()  # while there is nothing else to do
                 time.sleep(_PAUSE)
         record = load_record(self._folder)
         if record.status != "RUNNING":
@@ -112,16 +121,20 @@ class _Sending:
         return len(self._sent)
 
     def _send_trials(self) -> None:
-        for record in _iter_finished(self._folder, self._sent):
-            number = int(record.folder.name)
-            run_id, status = self._known.get(number, (None, None))
-            if status != mlflow_status(record):  # not there, or only half of it
+        while records := list(islice(_iter_finished(self._folder, self._sent), _BATCH)):
+            for record in records:
                 record.tags["mlflow.parentRunId"] = self._run_id
-                run_id = self._store.send(record, run_id=run_id)
-            if record.mlflow_run_id != run_id:
-                record.mlflow_run_id = run_id
-                record.save()
-            self._sent.add(number)
+            new = [record for record in records if _number(record) not in self._known]
+            for record, run_id in zip(new, self._store.add(new), strict=True):
+                self._known[_number(record)] = run_id, mlflow_status(record)
+            for record in records:
+                run_id, status = self._known[_number(record)]
+                if status != mlflow_status(record):  # only half of it is there
+                    self._store.send(record, run_id)
+                if record.mlflow_run_id != run_id:
+                    record.mlflow_run_id = run_id
+                    record.save()
+                self._sent.add(_number(record))
 
     def _send_kept(self) -> None:
         """Send the winner and the other kept models, which nobody replaces any more."""
@@ -134,6 +147,10 @@ class _Sending:
                 except Exception as error:  # the rest of the sweep goes all the same
                     self._refused[record.folder] = error
                     write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
+
+
+def _number(trial: RunRecord) -> int:
+    return int(trial.folder.name)
 
 
 def is_unsent(record: RunRecord) -> bool:
@@ -152,7 +169,11 @@ def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> 
     has_model = record.status == "FINISHED" and file.is_file()
     model = load_model(file) if has_model else None
     dataset = None if record.kind == "drift" else _dataset_of(record)
-    record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
+    run_id = store.find(record)
+    if sweep_id is not None:  # whose page names the run
+        run_id = store.open_run(record, run_id)
+        write_atomic(record.folder / RUN_ID_FILE, run_id)
+    record.mlflow_run_id = store.send(record, run_id, dataset, model)
     record.save()
 
 
@@ -173,9 +194,3 @@ def _iter_finished(folder: Path, sent: set[int]) -> Iterator[RunRecord]:
             record = load_record(folder / str(number))
             if record.status != "RUNNING":
                 yield record
-
-
-def parent_id(folder: Path) -> str | None:
-    """Id of the sweep's MLflow run, None before it has one."""
-    file = folder / PARENT_FILE
-    return file.read_text(encoding="utf-8") if file.is_file() else None

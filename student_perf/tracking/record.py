@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ NOTE_TAG = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
 CONTRACT_FILE = "contract.yaml"
 CARD_FILE = "model_card.md"
 MODEL_FILE = "model.skops"
+RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 
 
 @dataclass
@@ -50,7 +51,7 @@ class RunRecord:
 
     def save(self) -> None:
         """Replace `record.json` in one step."""
-        content = asdict(self) | {"folder": str(self.folder)}
+        content = vars(self) | {"folder": str(self.folder)}
         write_atomic(self.folder / RECORD_FILE, to_json(content))
 
     def finish(self) -> None:
@@ -102,6 +103,14 @@ def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError where there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
+
+
+def begun_run_id(folder: Path) -> str | None:
+    """Id of the MLflow run begun for what is in the folder of a sweep or a kept model, None before;
+    the run may be far from complete.
+    """
+    file = folder / RUN_ID_FILE
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def to_json(content: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ not known here is left to the client, like every other kind of store.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,26 +58,30 @@ class SqliteRuns:
             return found.fetchone() is not None
 
     def artifact_folder(self, run_id: str) -> Path:
-        """Where the files of a run belong; to be filled before the run is added."""
+        """Where the files of a run belong; nothing is made here."""
         return Path(url2pathname(urlsplit(self._artifacts).path)) / run_id / "artifacts"
 
-    def add(self, run: EndedRun) -> None:
-        """Write a new run, all of it or nothing. Raises sqlite3.Error."""
+    def add(self, runs: Iterable[EndedRun]) -> None:
+        """Write new runs, all of them or none. Raises sqlite3.Error."""
+        with closing(_connect(self._file)) as connection, connection:
+            for run in runs:
+                self._add(connection, run)
+
+    def _add(self, connection: sqlite3.Connection, run: EndedRun) -> None:
         uri = f"{self._artifacts.rstrip('/')}/{run.run_id}/artifacts"
         row = (run.run_id, run.name, run.user, run.status, run.started, run.ended, uri)
+        connection.execute(_INSERT_RUN, (*row, int(self._experiment_id)))
         pairs = "(run_uuid, key, value) VALUES (?, ?, ?)"
         scores = "(run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
-        with closing(_connect(self._file)) as connection, connection:
-            connection.execute(_INSERT_RUN, (*row, int(self._experiment_id)))
-            for table, statement, values in (
-                ("params", pairs, run.params),
-                ("tags", pairs, run.tags),
-                ("metrics", scores, run.metrics),
-                ("latest_metrics", scores, _latest(run.metrics)),
-            ):
-                connection.executemany(
-                    f"INSERT INTO {table} {statement}", [(run.run_id, *each) for each in values]
-                )
+        for table, columns, values in (
+            ("params", pairs, run.params),
+            ("tags", pairs, run.tags),
+            ("metrics", scores, run.metrics),
+            ("latest_metrics", scores, _latest(run.metrics)),
+        ):
+            connection.executemany(
+                f"INSERT INTO {table} {columns}", [(run.run_id, *each) for each in values]
+            )
 
 
 def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:

@@ -108,4 +108,7 @@ def test_defaults_are_those_of_the_base_config(plan_of):
 
 def test_a_plan_travels_to_other_machines(plan_of):
     plan, _ = plan_of(C)
-    assert pickle.loads(pickle.dumps(plan)) == plan
+    there = pickle.loads(pickle.dumps(plan))
+    assert there == plan
+    values = {"model.C": 0.25}
+    assert there.composer.compose(values) == plan.composer.compose(values)

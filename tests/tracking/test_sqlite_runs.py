@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -7,7 +8,7 @@ from mlflow import MlflowClient
 from student_perf.config import TrackingConfig
 from student_perf.paths import sqlite_file
 from student_perf.tracking import sqlite_runs
-from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.mlflow_store import RECORD_TAG, RunStore
 from student_perf.tracking.record import RunRecord
 from student_perf.tracking.sqlite_runs import EndedRun, open_runs
 
@@ -44,9 +45,9 @@ def rows_of(tracking, run_id):
     """Every row of every table that mentions the run, with a word in place of its id."""
     found = {}
     with closing(sqlite3.connect(sqlite_file(tracking.uri))) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()
             mine = [row for row in rows if any(run_id in str(cell) for cell in row)]
             texts = [
                 tuple(c.replace(run_id, "ID") if isinstance(c, str) else c for c in row)
@@ -56,17 +57,15 @@ def rows_of(tracking, run_id):
     return found
 
 
-def by_client(monkeypatch, tracking, record):
-    with monkeypatch.context() as patch:
-        patch.setattr(sqlite_runs, "KNOWN_REVISIONS", ())
-        return RunStore(tracking).send(record)
+def send(tracking, record):
+    (run_id,) = RunStore(tracking).add([record])
+    return run_id
 
 
-def test_every_row_is_the_one_that_mlflows_client_writes(tracking, tmp_path, monkeypatch):
-    """Where this fails on a new MLflow: look at what changed before its revision is called known."""
+def test_every_row_is_the_one_that_mlflows_client_writes(tracking, tmp_path):
+    """Where this fails on a new MLflow: see what changed before its revision is called known."""
     record = make_record(tmp_path / "0", "trial-0")
-    theirs = by_client(monkeypatch, tracking, record)
-    ours = RunStore(tracking).send(record)
+    theirs, ours = RunStore(tracking).send(record), send(tracking, record)
     expected = rows_of(tracking, theirs)
     assert rows_of(tracking, ours) == expected
     n_rows = {table: len(rows) for table, rows in expected.items() if rows}
@@ -81,7 +80,7 @@ def test_the_revision_is_that_of_the_pinned_mlflow(tracking):
 
 
 def test_the_client_reads_what_was_written(tracking, tmp_path):
-    run_id = RunStore(tracking).send(make_record(tmp_path / "0", "trial-0"))
+    run_id = send(tracking, make_record(tmp_path / "0", "trial-0"))
     client = MlflowClient(tracking_uri=tracking.uri)
     run = client.get_run(run_id)
     assert (run.info.status, run.info.run_name, run.info.user_id) == ("KILLED", "trial-0", "ana")
@@ -90,29 +89,29 @@ def test_the_client_reads_what_was_written(tracking, tmp_path):
     assert sorted((m.step, m.value) for m in history) == [(0, 0.75), (1, 0.5), (3, 0.5)]
     assert {f.path for f in client.list_artifacts(run_id)} == {".hydra", "config.yaml"}
     found = client.download_artifacts(run_id, ".hydra/overrides.yaml", str(tmp_path))
-    assert open(found).read() == "[]\n"
+    assert Path(found).read_text() == "[]\n"
 
 
-def test_a_run_that_cannot_be_written_leaves_no_row(tracking, tmp_path):
+def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
     store = RunStore(tracking)
-    record = make_record(tmp_path / "0", "trial-0", **{"student_perf.record_id": "a" * 32})
-    record.params["model/C"], record.params["model|C"] = "1", "2"
-    record.params["model_C"] = "3"  # the same key, once `|` is made acceptable
+    good = make_record(tmp_path / "0", "trial-0", **{RECORD_TAG: "d" * 32})
+    bad = make_record(tmp_path / "1", "trial-1", **{RECORD_TAG: "a" * 32})
+    bad.params["model|C"], bad.params["model_C"] = "1", "2"  # the same key, made acceptable
     with pytest.raises(sqlite3.IntegrityError):
-        store.send(record)
+        store.add([good, bad])
     assert not any(rows_of(tracking, "a" * 32).values())
-    del record.params["model|C"]
-    assert store.send(record) == "a" * 32
+    assert not any(rows_of(tracking, "d" * 32).values())
+    del bad.params["model|C"]
+    assert store.add([good, bad]) == ["d" * 32, "a" * 32]
 
 
 def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
-    store = RunStore(tracking)
-    record = make_record(tmp_path / "0", "trial-0", **{"student_perf.record_id": "b" * 32})
-    assert store.send(record) == "b" * 32
+    record = make_record(tmp_path / "0", "trial-0", **{RECORD_TAG: "b" * 32})
+    assert send(tracking, record) == "b" * 32
     MlflowClient(tracking_uri=tracking.uri).delete_run("b" * 32)
-    again = store.send(record)
+    again = send(tracking, record)
     assert again != "b" * 32
-    assert store.find(record) == again
+    assert RunStore(tracking).find(record) == again
 
 
 def test_other_revisions_and_places_are_left_to_the_client(tracking, tmp_path, monkeypatch):
@@ -130,5 +129,5 @@ def test_the_value_of_a_metric_is_that_of_its_last_step(tracking, tmp_path):
     client = MlflowClient(tracking_uri=tracking.uri)
     runs = open_runs(sqlite_file(tracking.uri), client.create_experiment("last", tmp_path.as_uri()))
     metrics = [("a", 0.5, 10, 2), ("a", 0.9, 11, 1), ("b", 0.1, 10, 0), ("b", 0.3, 10, 0)]
-    runs.add(EndedRun("c" * 32, "n", "u", "FINISHED", 1, 2, [], [], metrics))
+    runs.add([EndedRun("c" * 32, "n", "u", "FINISHED", 1, 2, [], [], metrics)])
     assert client.get_run("c" * 32).data.metrics == {"a": 0.5, "b": 0.3}
