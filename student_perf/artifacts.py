@@ -213,6 +213,7 @@ def _number_figures(
 
 
 def _save_figures(folder: Path, figures: dict[str, Figure]) -> None:
+    from student_perf.plots import png
+
     for name, figure in figures.items():
-        # Without matplotlib's version in the file, equal results give equal bytes.
-        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+        write_atomic(folder / f"{name}.png", png(figure))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from student_perf.plots.study import (
     fold_scores_figure,
     prediction_pair_figure,
 )
+from student_perf.plots.style import png
 from student_perf.terminal import format_number
 from student_perf.tracking.record import RunRecord
 
@@ -128,10 +128,8 @@ def closing_lines(board: Leaderboard) -> list[str]:
 
 def picture(figure: Figure, pair: bool = False) -> Picture:
     """A figure as it stands in the page."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
     alt = " ".join(figure.get_suptitle().split())
-    return Picture(base64.b64encode(buffer.getvalue()).decode("ascii"), alt, pair)
+    return Picture(base64.b64encode(png(figure)).decode("ascii"), alt, pair)
 
 
 def picture_of(file: Path, alt: str) -> Picture:

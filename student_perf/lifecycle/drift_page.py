@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from html import escape
 
 from student_perf.lifecycle.drift import ColumnDrift
 from student_perf.lifecycle.drift_report import DriftReport
 from student_perf.plots.drift import drift_figure
+from student_perf.plots.style import png
 from student_perf.terminal import format_number
 
 _MOST_PICTURES = 40
@@ -80,9 +80,7 @@ def _row(column: ColumnDrift) -> str:
 
 def _picture(column: ColumnDrift) -> str:
     figure = drift_figure(column.bins, column.shares_reference, column.shares_current)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(png(figure)).decode("ascii")
     name = escape(column.name)
     return (
         f'<figure><figcaption class="{column.severity}"><b>{name}</b>, PSI '

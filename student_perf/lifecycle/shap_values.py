@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from student_perf.atomic import write_atomic
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, DataError
 from student_perf.lifecycle.kept_model import KeptModel, load_kept_model
 from student_perf.lifecycle.recorded import rebuild_config
 from student_perf.plots.shap import shap_figure
+from student_perf.plots.style import png
 from student_perf.splits import make_split
 from student_perf.tracking.record import Recorded
 
@@ -111,7 +113,7 @@ def explain_run(
     part = "test" if len(split.test) else "development"
     shown = f"{recorded.record.name}, {len(found.features)} {part} rows"
     unit = "probability, mean over classes" if kept.contract.classes else kept.contract.target
-    shap_figure(found.table(), unit, shown).savefig(picture)
+    write_atomic(picture, png(shap_figure(found.table(), unit, shown)))
     return found.table(), [table, picture]
 
 

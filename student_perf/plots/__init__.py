@@ -12,11 +12,13 @@ from student_perf.plots.inspection import (
     subgroup_figure,
 )
 from student_perf.plots.regression import predicted_actual_figure, residual_figure
+from student_perf.plots.style import png
 
 __all__ = [
     "confusion_figure",
     "importance_figure",
     "learning_curve_figure",
+    "png",
     "precision_recall_figure",
     "predicted_actual_figure",
     "reliability_figure",

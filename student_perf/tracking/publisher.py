@@ -105,12 +105,15 @@ class _Sending:
         last_look = False
         while not last_look:
             last_look = is_over()
+            settled = last_look or (self._folder / SETTLED_FILE).exists()
+            if settled:  # the sweep waits for its winner's id, to name it in the report
+                self._for_kept(_begin)
             self._send_trials()
-            if last_look or (self._folder / SETTLED_FILE).exists():
-                self._send_kept()
+            if settled:
+                self._for_kept(_send_complete)
             if not last_look:
                 import_for_models()  # while there is nothing else to do
-                time.sleep(_PAUSE)
+                time.sleep(_PAUSE / 10 if settled else _PAUSE)
         record = load_record(self._folder)
         if record.status != "RUNNING":
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
@@ -136,14 +139,14 @@ class _Sending:
                     record.save()
                 self._sent.add(_number(record))
 
-    def _send_kept(self) -> None:
-        """Send the winner and the other kept models, which nobody replaces any more."""
+    def _for_kept(self, step: Callable[[RunRecord, RunStore, str], None]) -> None:
+        """Take a step with the winner and the other kept models, which nobody replaces any more."""
         for file in sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}")):
             record = load_record(file.parent)
             is_due = record.kind in _KEPT and is_unsent(record)
             if is_due and record.folder not in self._refused:
                 try:
-                    _send_complete(record, self._store, self._run_id)
+                    step(record, self._store, self._run_id)
                 except Exception as error:  # the rest of the sweep goes all the same
                     self._refused[record.folder] = error
                     write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
@@ -158,6 +161,13 @@ def is_unsent(record: RunRecord) -> bool:
     return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
 
 
+def _begin(record: RunRecord, store: RunStore, sweep_id: str) -> None:
+    """Create the run of a kept record, where there is none yet, and leave its id in the folder."""
+    record.tags["mlflow.parentRunId"] = sweep_id
+    run_id = store.find(record) or store.open_run(record)
+    write_atomic(record.folder / RUN_ID_FILE, run_id)
+
+
 def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> None:
     """Send a record with the dataset and the model in its folder, below the sweep's run if there is
     one; a run that was begun for it is completed.
@@ -169,11 +179,7 @@ def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> 
     has_model = record.status == "FINISHED" and file.is_file()
     model = load_model(file) if has_model else None
     dataset = None if record.kind == "drift" else _dataset_of(record)
-    run_id = store.find(record)
-    if sweep_id is not None:  # whose page names the run
-        run_id = store.open_run(record, run_id)
-        write_atomic(record.folder / RUN_ID_FILE, run_id)
-    record.mlflow_run_id = store.send(record, run_id, dataset, model)
+    record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()
 
 

@@ -1,4 +1,4 @@
-from student_perf.plots.style import COLOURS, LINE_STYLES, new_figure, set_title, short
+from student_perf.plots.style import COLOURS, LINE_STYLES, new_figure, png, set_title, short
 
 
 def test_long_names_keep_both_ends():
@@ -7,6 +7,18 @@ def test_long_names_keep_both_ends():
     assert len(name) == 24
     assert (name[:5], name[-7:]) == ("share", "week_12")
     assert short(3) == "3"
+
+
+def test_a_png_is_what_matplotlib_saves(tmp_path):
+    def figure():
+        made = new_figure(3, 2)
+        made.add_subplot().plot([1, 3, 2], label="line")
+        set_title(made, "title", "n = 3 rows")
+        return made
+
+    file = tmp_path / "saved.png"
+    figure().savefig(file, metadata={"Software": None})
+    assert png(figure()) == file.read_bytes()
 
 
 def test_titles_are_wrapped_to_the_figure():
