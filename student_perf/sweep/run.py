@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from student_perf.artifacts import write_config
@@ -245,7 +246,7 @@ def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
 def _show_outcome(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
     for line in outcome_lines(plan, study):
         log.info("%s", line)
-        console.print(f"  {line}", soft_wrap=False)
+        console.print(Padding(line, (0, 0, 0, 2), expand=False), soft_wrap=False)
 
 
 def _start_record(
