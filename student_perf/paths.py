@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROJECT_DIR = PACKAGE_DIR.parent
@@ -29,4 +28,6 @@ def default_store() -> str:
 
 def sqlite_file(uri: str) -> Path:
     """Path of the database file that a sqlite URI names."""
-    return Path(urlsplit(uri).path.removeprefix("/") or "mlflow.db").absolute()
+    _, _, rest = uri.partition("://")
+    # Not urlsplit: a `#` is a part of the path, as for SQLAlchemy.
+    return Path(rest.partition("?")[0].removeprefix("/") or "mlflow.db").absolute()

@@ -13,3 +13,4 @@ def test_workspace_is_the_project_unless_the_variable_names_another(monkeypatch,
 def test_sqlite_files():
     assert paths.sqlite_file("sqlite:////a/b.db") == Path("/a/b.db")
     assert paths.sqlite_file("sqlite:///b.db") == Path.cwd() / "b.db"
+    assert paths.sqlite_file("sqlite+pysqlite:////a/C#/b.db?timeout=3") == Path("/a/C#/b.db")

@@ -16,7 +16,7 @@ from student_perf.lifecycle.thresholds import DRIFT_FILE, Thresholds, load_limit
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.terminal import Terminal, format_number, ui_command
-from student_perf.tracking.record import RunRecord, to_json
+from student_perf.tracking.record import RECORD_TAG, RunRecord, to_json
 
 if TYPE_CHECKING:
     from student_perf.lifecycle.drift import ColumnDrift
@@ -138,7 +138,7 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
     A store that does not answer changes nothing about the finding; `sync` sends it later.
     """
     from student_perf.lifecycle.kept_model import default_tracking
-    from student_perf.tracking.mlflow_store import RECORD_TAG, check_store, publish
+    from student_perf.tracking.mlflow_store import check_store, publish
 
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, TrackingError
 from student_perf.paths import workspace
+from student_perf.terminal import print_error
 from student_perf.tracking.record import RECORD_FILE, load_record
 
 HELP = "send runs and sweeps that are on disk and not in MLflow"
@@ -30,12 +31,19 @@ def run(chosen: argparse.Namespace) -> int:
                 f"{chosen.folder}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
             )
         records = iter([load_record(folder)])
-    n_sent = 0
+    n_sent = n_failed = 0
     for record in records:
-        line = send(record)
+        try:
+            line = send(record)
+        except TrackingError as error:  # the others may go
+            if chosen.folder is not None:
+                raise
+            n_failed += 1
+            print_error(error)
+            continue
         if line is not None:
             n_sent += 1
             print(line)
-    if n_sent == 0:
+    if n_sent == n_failed == 0:
         print("Nothing is pending.")
-    return 0
+    return 1 if n_failed else 0

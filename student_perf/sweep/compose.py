@@ -26,8 +26,11 @@ from student_perf.config import (
 from student_perf.errors import ConfigError, suggest
 from student_perf.paths import CONF_DIR
 
-_NAME = re.compile(r"[\w.]+")  # a key within an interpolation
+_NAME = re.compile(r"[^\s${}:,()\[\]'\"]+")  # a key within an interpolation
+# What is relative, or names what another key holds: `${.a}`, `${oc.select:.a}`, `${${a}}`.
+_OPAQUE = re.compile(r"\$\{\s*(\.|\$\{)|[:,]\s*\.")
 _SCALARS = (bool, int, float, str, type(None))
+_MOST_BASES = 100  # each takes some 0.2 MB
 
 
 class TrialComposer:
@@ -68,6 +71,8 @@ class TrialComposer:
 
     def _base(self, chosen: tuple[str, ...]) -> _Base:
         if chosen not in self._bases:
+            if len(self._bases) == _MOST_BASES:
+                del self._bases[next(iter(self._bases))]
             self._bases[chosen] = _Base(compose_config([*self.fixed, *chosen]))
         return self._bases[chosen]
 
@@ -80,7 +85,7 @@ class _Base:
         leaves = (str(leaf) for _, leaf in iter_leaves(_plain(cfg, resolve=False)))
         texts = [text for text in leaves if "${" in text]
         self._mentioned = {name.strip(".") for text in texts for name in _NAME.findall(text)}
-        self._is_relative = any("${." in text for text in texts)
+        self._is_opaque = any(_OPAQUE.search(text) for text in texts)
         self._resolved: dict[str, Any] | None = None
         with suppress(OmegaConfBaseException):  # a value that is missing may be one that is swept
             self._resolved = _plain(cfg, resolve=True)
@@ -89,7 +94,7 @@ class _Base:
         """The resolved config with these values, None where that is not as simple: where a key is
         new, a value is more than a scalar, or an interpolation may depend on one of the keys.
         """
-        if self._resolved is None or self._is_relative:
+        if self._resolved is None or self._is_opaque:
             return None
         composed = copy.deepcopy(self._resolved)
         for key, value in values.items():
@@ -113,9 +118,10 @@ def _plain(cfg: DictConfig, resolve: bool) -> dict[str, Any]:
 
 def _is_scalar(value: Any) -> bool:
     """Whether a value stands for itself: no container, and no text that would be read as one or as
-    an interpolation.
+    an interpolation or as missing.
     """
-    return type(value) in _SCALARS and _container(value) is value and "${" not in str(value)
+    plain = type(value) in _SCALARS and _container(value) is value
+    return plain and "${" not in str(value) and value != "???"
 
 
 def _overlap(key: str, name: str) -> bool:

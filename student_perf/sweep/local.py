@@ -13,7 +13,8 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from student_perf.config import TrackingConfig
+from student_perf.config import TrackingConfig, register_resolvers
+from student_perf.errors import one_line
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
@@ -70,9 +71,10 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
         return process  # type: ignore[no-any-return]
 
     workers = [start(number) for number in range(plan.options.n_jobs)]
-    _import_ahead()
     restarts = 0
     try:
+        _import_ahead()
+        on_progress()
         while any(worker.is_alive() for worker in workers):
             time.sleep(_PAUSE)
             on_progress()
@@ -80,8 +82,9 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
                 if worker.exitcode not in (None, 0) and restarts < _MOST_RESTARTS:
                     restarts += 1
                     workers[i] = start(plan.options.n_jobs + restarts)
-    except KeyboardInterrupt:
-        (plan.folder / STOP_FILE).write_text(_INTERRUPTED, encoding="utf-8")
+    except BaseException as error:  # whatever it is, no worker may outlive it
+        reason = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else one_line(error)
+        (plan.folder / STOP_FILE).write_text(reason, encoding="utf-8")
         try:
             for worker in workers:
                 worker.join()
@@ -104,6 +107,7 @@ def _work(
 ) -> None:
     """Body of a worker process; it ends itself where its parent has died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    register_resolvers()  # where the process is no fork
     with suppress(StopSweep):
         Worker(plan, number, evaluator, until, lambda: os.getppid() != parent).run()
 

@@ -53,15 +53,12 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.publisher import (
-    ERROR_FILE,
-    OVER_FILE,
-    SETTLED_FILE,
-    is_unsent,
-)
+from student_perf.tracking.publisher import OVER_FILE, SETTLED_FILE, is_unsent
 from student_perf.tracking.record import (
+    ERROR_FILE,
     NOTE_TAG,
     RECORD_FILE,
+    RECORD_TAG,
     RUN_ID_FILE,
     RunRecord,
     begun_run_id,
@@ -114,7 +111,7 @@ def run_sweep(
             winner = _run_winner(plan, study, console)
             _keep_others(plan, study, console)
             _show_outcome(plan, study, console)
-            record.metrics = _summary(study)
+            record.metrics = _summary(plan, study)
             record.finish()
             _await_sent(plan, winner, publisher)
             _report(record, study, console)
@@ -187,17 +184,33 @@ def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path 
     if best is None:
         return None
     folder = plan.folder / WINNER
-    if (folder / RECORD_FILE).is_file():
-        known = load_record(folder)
-        if known.status == "FINISHED" and known.tags.get("student_perf.trial_number") == str(
-            best.number
-        ):
-            return folder
-    (folder / RUN_ID_FILE).unlink(missing_ok=True)  # of an earlier winner
-    config = plan.composer.compose(swept_values(plan, best))
-    console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
-    run_experiment(config, folder, Terminal(), "final", _tags(plan, best), send=False)
+    if not _holds_run_of(best, folder):
+        console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.number}"))
+        _refit(plan, best, folder, Terminal(), "final")
     return folder
+
+
+def _holds_run_of(trial: optuna.trial.FrozenTrial, folder: Path) -> bool:
+    """Whether a winner's or place's folder has the finished run of this trial."""
+    if not (folder / RECORD_FILE).is_file():
+        return False
+    known = load_record(folder)
+    number = known.tags.get("student_perf.trial_number")
+    return known.status == "FINISHED" and number == str(trial.number)
+
+
+def _refit(
+    plan: SweepPlan, trial: optuna.trial.FrozenTrial, folder: Path, terminal: Terminal, kind: str
+) -> None:
+    """Run a trial's configuration once more, with a model; left to the publisher to send."""
+    for name in (RUN_ID_FILE, ERROR_FILE):  # of an earlier trial in this place
+        (folder / name).unlink(missing_ok=True)
+    config = plan.composer.compose(swept_values(plan, trial))
+    tags = {
+        "student_perf.study_name": plan.study_name,
+        "student_perf.trial_number": str(trial.number),
+    }
+    run_experiment(config, folder, terminal, kind, tags, send=False)
 
 
 def _register(plan: SweepPlan, winner: Path | None, console: Console) -> None:
@@ -231,16 +244,9 @@ def _keep_others(plan: SweepPlan, study: optuna.Study, console: Console) -> None
     others = sorted(complete, key=partial(rank, study))[1 : plan.options.keep_models]
     for place, trial in enumerate(others, start=2):
         folder = plan.folder / f"place_{place}"
-        config = plan.composer.compose(swept_values(plan, trial))
-        run_experiment(config, folder, Terminal(quiet=True), "kept", _tags(plan, trial), send=False)
+        if not _holds_run_of(trial, folder):
+            _refit(plan, trial, folder, Terminal(quiet=True), "kept")
         console.print(f"  Place {place}, trial {trial.number}: model in {folder}", soft_wrap=True)
-
-
-def _tags(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, str]:
-    return {
-        "student_perf.study_name": plan.study_name,
-        "student_perf.trial_number": str(trial.number),
-    }
 
 
 def _show_outcome(plan: SweepPlan, study: optuna.Study, console: Console) -> None:
@@ -255,6 +261,8 @@ def _start_record(
     """The record of the sweep itself, in its folder, with the config that its trials vary."""
     record = make_record(plan.base, plan.folder, evaluator.data(plan.base), kind="sweep")
     record.name = plan.study_name
+    if (plan.folder / RECORD_FILE).is_file():  # that the run in MLflow is found by
+        record.tags[RECORD_TAG] = load_record(plan.folder).tags[RECORD_TAG]
     dataset = evaluator.data(plan.base).dataset
     record.tags |= {
         "student_perf.study_name": plan.study_name,
@@ -265,7 +273,6 @@ def _start_record(
     record.params |= {
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
-        "sweep.n_trials": str(plan.n_trials),
         "sweep.objectives": ",".join(plan.objectives.metrics),
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
@@ -280,7 +287,7 @@ def _start_record(
 
 def _await_sent(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | None) -> None:
     """Have the kept models sent, and wait until MLflow has an id for the winner, which the report
-    names; it is made while the rest is sent.
+    names; the model may follow while the report is made.
     """
     (plan.folder / SETTLED_FILE).touch()
     if winner is None or publisher is None:
@@ -306,11 +313,12 @@ def _report(record: RunRecord, study: optuna.Study, console: Console) -> None:
     console.print(Text.assemble("\n  ", ("report", "dim"), f"   {page}"), soft_wrap=True)
 
 
-def _summary(study: optuna.Study) -> dict[str, float | list[float]]:
+def _summary(plan: SweepPlan, study: optuna.Study) -> dict[str, float | list[float]]:
     best = best_trial(study)
     metrics: dict[str, float | list[float]] = {
         f"trials_{state}": float(n) for state, n in counts(study).items()
     }
+    metrics["n_trials"] = float(plan.n_trials)  # no param: those cannot change, and this one may
     if best is not None:
         metrics["best_value"] = main_value(best)
         metrics["best_trial"] = float(best.number)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from student_perf.sweep.study import (
     tell_complete,
     trial_values,
 )
-from student_perf.tracking.record import RunRecord
+from student_perf.tracking.record import RECORD_TAG, RunRecord
 
 if TYPE_CHECKING:
     import optuna
@@ -183,7 +184,8 @@ class Worker:
         folder = self.plan.folder / str(trial.number)
         folder.mkdir(parents=True, exist_ok=True)
         values = {str(key): str(value) for key, value in trial.params.items()}
-        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, {})
+        tags = {"student_perf.kind": "trial", RECORD_TAG: uuid.uuid4().hex}
+        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, tags)
         self._describe(record, trial, values)
         return record
 

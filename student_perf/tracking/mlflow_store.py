@@ -10,10 +10,11 @@ import math
 import os
 import re
 import shutil
+import sqlite3
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -40,9 +41,11 @@ from student_perf.tracking.golden import GOLDEN_FILE
 from student_perf.tracking.model_format import named_types, trusted_types
 from student_perf.tracking.record import (
     CONTRACT_FILE,
+    ERROR_FILE,
     MODEL_FILE,
     NOTE_TAG,
     RECORD_FILE,
+    RECORD_TAG,
     RUN_ID_FILE,
     RunRecord,
 )
@@ -50,9 +53,9 @@ from student_perf.tracking.sqlite_runs import EndedRun, MetricRow, SqliteRuns, o
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
-RECORD_TAG = "student_perf.record_id"
-_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE)
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
@@ -95,8 +98,7 @@ class RunStore:
 
     def __init__(self, tracking: TrackingConfig) -> None:
         self._client, self._experiment_id = _open_store(tracking)
-        is_file = tracking.uri.startswith("sqlite")
-        self._rows = open_runs(sqlite_file(tracking.uri), self._experiment_id) if is_file else None
+        self._file = sqlite_file(tracking.uri) if tracking.uri.startswith("sqlite") else None
 
     def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
@@ -123,14 +125,16 @@ class RunStore:
     ) -> str:
         """Send a finished record; returns the run's id.
 
-        With `run_id` that run is completed: sending the same values twice changes nothing. `files`
-        are those to keep as artifacts, by default all in the record's folder.
+        With `run_id` that run is completed: sending the same values twice changes nothing, and a
+        param keeps the value it has, since MLflow lets none change. `files` are those to keep as
+        artifacts, by default all in the record's folder.
         """
         import mlflow
 
+        known = self._client.get_run(run_id).data.params if run_id else {}
         run_id = self.open_run(record, run_id)
         try:
-            _send_values(self._client, run_id, record)
+            _send_values(self._client, run_id, record, known.keys())
             _send_files(self._client, run_id, record.folder, files)
             if dataset is not None:
                 with mlflow.start_run(run_id=run_id):
@@ -147,21 +151,26 @@ class RunStore:
         self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
         return run_id
 
-    def add(self, records: Sequence[RunRecord]) -> list[str]:
-        """Send finished records of which the store has nothing, without dataset or model; returns
-        the ids of their runs. A sqlite file of a known revision gets all of them or none.
+    def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
+        """Write finished records of which the store has nothing as rows, all of them or none, with
+        neither dataset nor model. Returns their runs' ids; none where the store takes no rows.
         """
-        if self._rows is None:
-            return [self.send(record) for record in records]
-        runs = [_ended_run(record, self._rows) for record in records]
+        rows = open_runs(self._file, self._experiment_id) if self._file else None
+        if rows is None:
+            return []
+        runs = [_ended_run(record, rows) for record in records]
         # Files first, since nobody looks for those of a run that is not there yet.
         for record, run in zip(records, runs, strict=True):
             for path, inner in _iter_files(record.folder, None):
-                place = self._rows.artifact_folder(run.run_id) / (inner or "")
+                place = rows.artifact_folder(run.run_id) / (inner or "")
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, place)
-        self._rows.add(runs)
+        rows.add(runs)
         return [run.run_id for run in runs]
+
+    def end(self, run_id: str) -> None:
+        """Mark a run as stopped that nobody will complete."""
+        self._client.set_terminated(run_id, "KILLED")
 
     def find(self, record: RunRecord) -> str | None:
         """Id of the run that was begun for this record, None where there is none."""
@@ -174,30 +183,46 @@ class RunStore:
         return str(found[0].info.run_id) if found else None
 
     def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
-        """Id and status of the trials below a sweep's run, by number; the winner, which bears its
-        trial's number too, is none of them.
+        """Id and status of the trials below a sweep's run, by number."""
+        found = self._search(
+            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` = 'trial'"
+        )
+        return {
+            int(run.data.tags["student_perf.trial_number"]): (run.info.run_id, run.info.status)
+            for run in found
+        }
+
+    def running(self, parent_id: str) -> dict[str, str]:
+        """Id of each run below a sweep's that was begun and not ended, by the id of its record;
+        trials left out.
         """
-        found: dict[int, tuple[str, str]] = {}
+        found = self._search(
+            f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'"
+            " and tags.`student_perf.kind` != 'trial'"
+        )
+        return {run.data.tags.get(RECORD_TAG, ""): run.info.run_id for run in found}
+
+    def _search(self, condition: str) -> Iterator[Run]:
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment_id],
-                f"tags.`mlflow.parentRunId` = '{parent_id}'",
-                max_results=1000,
-                page_token=token,
+                [self._experiment_id], condition, max_results=1000, page_token=token
             )
-            for run in page:
-                number = run.data.tags.get("student_perf.trial_number")
-                if number is not None and run.data.tags.get("student_perf.kind") == "trial":
-                    found[int(number)] = run.info.run_id, run.info.status
+            yield from page
             token = page.token
             if not token:
-                return found
+                return
 
 
 def mlflow_status(record: RunRecord) -> str:
     """MLflow's word for the state of a record; what was stopped on purpose is no failure."""
     return "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the store would take other records, but not the one it was given."""
+    refused = getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
+    return refused or isinstance(error, sqlite3.IntegrityError)
 
 
 def publish(
@@ -355,11 +380,14 @@ def _ended_run(record: RunRecord, rows: SqliteRuns) -> EndedRun:
     )
 
 
-def _send_values(client: MlflowClient, run_id: str, record: RunRecord) -> None:
+def _send_values(
+    client: MlflowClient, run_id: str, record: RunRecord, known: Collection[str]
+) -> None:
+    """Metrics, and the params but for the keys that are known."""
     from mlflow.entities import Metric, Param, RunTag
 
     metrics = [Metric(*row) for row in _iter_metrics(record)]
-    params = [Param(*pair) for pair in _iter_params(record)]
+    params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in known]
     # The run got its other tags when it was made; what there is to say is known at its end.
     notes = [RunTag(NOTE_TAG, record.tags[NOTE_TAG])] if NOTE_TAG in record.tags else []
     # Nearly always one batch: it takes 1000 metrics and 100 params.

@@ -24,13 +24,16 @@ from student_perf.tracking.mlflow_store import (
     RunStore,
     errors_of_store,
     import_for_models,
+    is_refusal,
     mlflow_status,
 )
 from student_perf.tracking.model_format import load_model
 from student_perf.tracking.record import (
     CONFIG_FILE,
+    ERROR_FILE,
     MODEL_FILE,
     RECORD_FILE,
+    RECORD_TAG,
     RUN_ID_FILE,
     RunRecord,
     begun_run_id,
@@ -39,7 +42,6 @@ from student_perf.tracking.record import (
 
 log = logging.getLogger(__name__)
 
-ERROR_FILE = "tracking_error.txt"
 LOCK_FILE = "publisher.lock"
 SETTLED_FILE = "settled"  # there once the winner and the other kept models stay as they are
 OVER_FILE = "over"  # there once nothing more comes
@@ -61,11 +63,13 @@ def publish_sweep(
     with errors_of_store(tracking, folder):
         try:
             with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
-                return _Sending(folder, RunStore(tracking)).run(is_over)
+                n_sent = _Sending(folder, RunStore(tracking)).run(is_over)
         except Timeout as error:
             raise TrackingError(
                 f"{folder}: another process is sending this sweep to MLflow; wait for its end"
             ) from error
+    (folder / ERROR_FILE).unlink(missing_ok=True)
+    return n_sent
 
 
 def publish_recorded(record: RunRecord, tracking: TrackingConfig) -> None:
@@ -79,7 +83,8 @@ def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
     """Body of the publishing process: `publish_sweep` until the over-file is there or the sweep's
     process has died. An error goes into a file beside the records, where the sweep looks for it.
     """
-    os.nice(10)  # the trials come first
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(10)  # the trials come first
     sweep, over_file = os.getppid(), folder / OVER_FILE
     (folder / ERROR_FILE).unlink(missing_ok=True)
     try:
@@ -101,19 +106,16 @@ class _Sending:
         self._refused: dict[Path, Exception] = {}
 
     def run(self, is_over: Callable[[], bool]) -> int:
-        """Send what comes until `is_over`, then the sweep's own record."""
-        last_look = False
-        while not last_look:
-            last_look = is_over()
-            settled = last_look or (self._folder / SETTLED_FILE).exists()
-            if settled:  # the sweep waits for its winner's id, to name it in the report
-                self._for_kept(_begin)
-            self._send_trials()
-            if settled:
-                self._for_kept(_send_complete)
-            if not last_look:
+        """Send what comes until `is_over`, then the sweep's own record; returns how many trials."""
+        settled = False
+        while not is_over():
+            if not settled:  # afterwards nothing new comes
+                settled = (self._folder / SETTLED_FILE).exists()
+                self._send(with_kept=settled)
                 import_for_models()  # while there is nothing else to do
-                time.sleep(_PAUSE / 10 if settled else _PAUSE)
+            time.sleep(_PAUSE / 10 if settled else _PAUSE)
+        self._send(with_kept=True)
+        self._end_replaced()
         record = load_record(self._folder)
         if record.status != "RUNNING":
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
@@ -123,33 +125,77 @@ class _Sending:
             raise next(iter(self._refused.values()))
         return len(self._sent)
 
+    def _send(self, with_kept: bool) -> None:
+        if with_kept:  # first, since the sweep waits for its winner's id
+            self._for_kept(_begin)
+        self._send_trials()
+        if with_kept:
+            self._for_kept(_send_complete)
+
     def _send_trials(self) -> None:
-        while records := list(islice(_iter_finished(self._folder, self._sent), _BATCH)):
+        ended = _iter_finished(self._folder, self._sent)
+        while records := list(islice(ended, _BATCH)):
             for record in records:
                 record.tags["mlflow.parentRunId"] = self._run_id
-            new = [record for record in records if _number(record) not in self._known]
-            for record, run_id in zip(new, self._store.add(new), strict=True):
-                self._known[_number(record)] = run_id, mlflow_status(record)
+            self._add([record for record in records if _number(record) not in self._known])
             for record in records:
-                run_id, status = self._known[_number(record)]
-                if status != mlflow_status(record):  # only half of it is there
-                    self._store.send(record, run_id)
-                if record.mlflow_run_id != run_id:
-                    record.mlflow_run_id = run_id
-                    record.save()
-                self._sent.add(_number(record))
+                if _number(record) not in self._sent:
+                    self._send_one(record)
+
+    def _add(self, new: list[RunRecord]) -> None:
+        """Send new trials together, where the store takes that and refuses none of them."""
+        try:
+            ids = self._store.add_rows(new)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return
+        for record, run_id in zip(new, ids, strict=False):
+            self._note(record, run_id)
+
+    def _send_one(self, record: RunRecord) -> None:
+        run_id, status = self._known.get(_number(record), (None, None))
+        try:
+            if run_id is None or status != mlflow_status(record):  # not there, or half of it
+                run_id = self._store.send(record, run_id)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            self._refuse(record, error)
+        else:
+            self._note(record, run_id)
+
+    def _note(self, trial: RunRecord, run_id: str) -> None:
+        if trial.mlflow_run_id != run_id:
+            trial.mlflow_run_id = run_id
+            trial.save()
+        self._sent.add(_number(trial))
 
     def _for_kept(self, step: Callable[[RunRecord, RunStore, str], None]) -> None:
-        """Take a step with the winner and the other kept models, which nobody replaces any more."""
-        for file in sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}")):
-            record = load_record(file.parent)
-            is_due = record.kind in _KEPT and is_unsent(record)
-            if is_due and record.folder not in self._refused:
+        """Take a step with the winner and the other kept models that are not sent."""
+        for record in self._kept():
+            if is_unsent(record) and record.folder not in self._refused:
                 try:
                     step(record, self._store, self._run_id)
                 except Exception as error:  # the rest of the sweep goes all the same
-                    self._refused[record.folder] = error
-                    write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
+                    self._refuse(record, error)
+
+    def _refuse(self, record: RunRecord, error: Exception) -> None:
+        self._refused[record.folder] = error
+        write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
+
+    def _kept(self) -> list[RunRecord]:
+        """The winner and the other kept models, which nobody replaces any more."""
+        files = sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}"))
+        records = (load_record(file.parent) for file in files)
+        return [record for record in records if record.kind in _KEPT]
+
+    def _end_replaced(self) -> None:
+        """End the runs begun for models that others have replaced before they were sent."""
+        here = {record.tags.get(RECORD_TAG) for record in self._kept()}
+        for record_id, run_id in self._store.running(self._run_id).items():
+            if record_id not in here:
+                self._store.end(run_id)
 
 
 def _number(trial: RunRecord) -> int:

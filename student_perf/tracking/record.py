@@ -27,6 +27,8 @@ NOTE_TAG = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
 CONTRACT_FILE = "contract.yaml"
 CARD_FILE = "model_card.md"
 MODEL_FILE = "model.skops"
+RECORD_TAG = "student_perf.record_id"  # by which a run is found again in the store
+ERROR_FILE = "tracking_error.txt"  # why something is not in the store
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 
 

@@ -85,22 +85,28 @@ class SqliteRuns:
 
 
 def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:
-    """Access to an experiment's runs; None where the schema's revision is not a known one, or the
-    experiment keeps its artifacts anywhere but in a local folder.
+    """Access to an experiment's runs; None where the file is no store of a known revision, or the
+    experiment was deleted or keeps its artifacts anywhere but in a local folder.
     """
-    with closing(_connect(file)) as connection:
-        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        if revision not in KNOWN_REVISIONS:
-            return None
-        (artifacts,) = connection.execute(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = ?",
-            (int(experiment_id),),
-        ).fetchone()
-    return SqliteRuns(file, experiment_id, artifacts) if artifacts.startswith("file:") else None
+    try:
+        with closing(_connect(file)) as connection:
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            experiment = connection.execute(
+                "SELECT artifact_location FROM experiments"
+                " WHERE experiment_id = ? AND lifecycle_stage = 'active'",
+                (int(experiment_id),),
+            ).fetchone()
+    except sqlite3.Error:
+        return None
+    if revision is None or revision[0] not in KNOWN_REVISIONS or experiment is None:
+        return None
+    is_local = str(experiment[0]).startswith("file:")
+    return SqliteRuns(file, experiment_id, experiment[0]) if is_local else None
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS)
+    # `rw`: a file that is not there is not made.
+    connection = sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 

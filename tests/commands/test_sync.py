@@ -1,4 +1,5 @@
 from student_perf import cli
+from student_perf.errors import TrackingError
 
 
 def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
@@ -30,3 +31,19 @@ def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, 
 def test_sync_of_no_sweep_says_so(tmp_path, capsys):
     assert cli.main(["sync", str(tmp_path)]) == 1
     assert "name the folder of a run or a sweep" in capsys.readouterr().err
+
+
+def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
+    from student_perf.lifecycle import pending
+
+    def send(name):
+        if name == "away":
+            raise TrackingError("the store is away")
+        return f"{name}: sent"
+
+    monkeypatch.setattr(pending, "iter_recorded", lambda workspace: iter(["away", "here"]))
+    monkeypatch.setattr(pending, "send", send)
+    assert cli.main(["sync"]) == 1
+    told = capsys.readouterr()
+    assert told.err == "student_perf: the store is away\n"
+    assert told.out == "here: sent\n"

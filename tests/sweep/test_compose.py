@@ -49,6 +49,33 @@ def test_the_setup_of_a_dataset_chooses_its_columns(workspace):
     assert drops == [[], ["G2"], ["G1", "G2"]]
 
 
+@pytest.mark.parametrize(
+    ("fixed", "values"),
+    [
+        (["+tags.my-tag=a", "+tags.other=${tags.my-tag}"], {"tags.my-tag": "b"}),
+        (["+tags.which=model.C", "+tags.other='${${tags.which}}'"], {"model.C": 3.5}),
+        (["+tags.other=${.role}"], {"tags.role": "sre"}),
+        (["+tags.other='${ .role}'"], {"tags.role": "sre"}),
+        (["+tags.other=${oc.select:.role}"], {"tags.role": "sre"}),
+    ],
+)
+def test_interpolations_of_any_form_follow_the_value(workspace, fixed, values):
+    register_resolvers()
+    composer = TrialComposer(fixed)
+    composer.compose({})
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        words = [f"{key}={value}" for key, value in values.items()]
+        expected = validate(compose("config", [*fixed, *words]))
+    assert composer.compose(values) == expected
+
+
+def test_what_is_kept_of_compositions_is_bounded(composer, monkeypatch):
+    monkeypatch.setattr("student_perf.sweep.compose._MOST_BASES", 3)
+    for word in "abcdef":
+        assert composer.compose({"+tags.team": word}).tags["team"] == word
+    assert len(composer._bases) == 3
+
+
 def test_only_values_that_others_are_made_of_are_composed_with_omegaconf(composer, monkeypatch):
     composer.compose({})
     monkeypatch.setattr("student_perf.sweep.compose.validate", lambda cfg: "composed")

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import threading
@@ -73,6 +74,31 @@ def test_ctrl_c_stops_the_workers_between_folds(plan_of):
     with pytest.raises(KeyboardInterrupt):
         local.run_forked(plan, evaluator, lambda: None)
     assert counts(study)["running"] == 0
+
+
+@pytest.mark.usefixtures("default_sigint")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("broken import")])
+def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
+    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
+    study = opened(plan)
+
+    def failing():
+        time.sleep(1)
+        raise error
+
+    monkeypatch.setattr(local, "_import_ahead", failing)
+    with pytest.raises(BaseException, match=str(error) if isinstance(error, Exception) else None):
+        local.run_forked(plan, evaluator, lambda: None)
+    assert not multiprocessing.active_children()
+    assert counts(study)["running"] == 0
+
+
+def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
+    monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
+    plan, evaluator = plan_of("seed=1,2", C, n_trials=3, n_jobs=1)
+    study = opened(plan)
+    local.run_forked(plan, evaluator, lambda: None)
+    assert counts(study)["complete"] == 3
 
 
 def test_nothing_is_published_where_nothing_is_tracked(plan_of):

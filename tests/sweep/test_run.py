@@ -86,12 +86,11 @@ def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
 
     more = train("-m", SPACE, TRIALS.format(8))
     assert "6 done, 2 to go" in more.out
-    check_agreement_after_more(workspace, folder)
-
-
-def check_agreement_after_more(workspace, folder):
-    _, children = children_of(workspace, folder)
+    assert "Not in MLflow yet" not in more.out
+    parent, children = children_of(workspace, folder)
     assert len(children["trial"]) == len(study_of(folder).trials) == 8
+    assert (parent.info.status, parent.data.metrics["n_trials"]) == ("FINISHED", 8)
+    assert "8 finished" in parent.data.tags["mlflow.note.content"]
 
 
 def test_a_grid_runs_each_option_once(train, workspace):
@@ -320,6 +319,9 @@ def test_the_best_few_keep_models_and_only_the_winner_sees_the_test_rows(train, 
     words = ["model.C=0.01,0.1,1", "tracking=off", "split.n_splits=2", "report.importance=false"]
     done = train("-m", *words, "hydra.sweeper.keep_models=2")
     assert done.code == 0
+    first = load_record(sweep_folder(workspace) / "place_2")
+    assert train("-m", *words, "hydra.sweeper.keep_models=2").code == 0  # fits nothing again
+    assert load_record(sweep_folder(workspace) / "place_2") == first
     folder = sweep_folder(workspace)
     kept = load_record(folder / "place_2")
     study = study_of(folder)

@@ -61,6 +61,22 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(plan_of, monkeypatch):
     assert (record.status, record.error) == ("FAILED", "ValueError: bad luck more lines")
 
 
+def test_a_trial_without_a_config_is_recorded_as_a_trial_too(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=2, max_failure_rate=1.0)
+
+    def broken(*_args):
+        raise ConfigError("no such value")
+
+    monkeypatch.setattr("student_perf.sweep.worker.trial_values", broken)
+    run_trials(plan, evaluator)
+    records = [load_record(plan.folder / str(number)) for number in range(2)]
+    assert [record.error for record in records] == ["no such value"] * 2
+    for number, record in enumerate(records):  # by these MLflow's run is found again
+        assert record.tags["student_perf.kind"] == "trial"
+        assert record.tags["student_perf.trial_number"] == str(number)
+    assert len({record.tags["student_perf.record_id"] for record in records}) == 2
+
+
 def test_too_many_failures_of_the_whole_sweep_stop_it(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=10, max_failure_rate=0.2)
     failing(evaluator, monkeypatch, lambda n: n % 2 == 0)

@@ -23,7 +23,11 @@ def sweep(tmp_path):
             f"trial-{number}",
             "trial",
             {"model.C": str(number)},
-            {"student_perf.trial_number": str(number), "student_perf.kind": "trial"},
+            {
+                "student_perf.trial_number": str(number),
+                "student_perf.kind": "trial",
+                "student_perf.record_id": f"{number:032x}",
+            },
             metrics={"cv_accuracy_mean": 0.5 + number / 10, "fold_accuracy": [0.4, 0.6]},
             status=status,
             ended=2_000_000_000.0,
@@ -123,6 +127,7 @@ def test_killed_anywhere_and_started_again_nothing_is_doubled(
     )
     ids = {run.info.run_id for run in runs}
     assert {load_record(folder / str(number)).mlflow_run_id for number in range(4)} < ids
+    assert {path.name for path in folder.parent.glob("mlartifacts/exam/*")} <= ids
     for run in runs:
         for name in run.data.metrics:
             steps = [m.step for m in client.get_metric_history(run.info.run_id, name)]
@@ -170,6 +175,69 @@ def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
     assert by_name["trial-0"].info.status == "FINISHED"
     assert "student_perf.error" not in by_name["trial-0"].data.tags
     assert len(runs) == 5
+
+
+def test_a_trial_that_mlflow_refuses_holds_up_no_other(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "1")
+    record.params["model|C"] = record.params["model_C"] = "1"  # the same key, made acceptable
+    record.save()
+    for _ in range(2):
+        with pytest.raises(TrackingError, match="model_C"):
+            publish_sweep(folder, tracking)
+        _, runs = runs_of(tracking)
+        statuses = {run.info.run_name: run.info.status for run in runs}
+        assert statuses == {"mine": "FINISHED", "trial-0": "FINISHED", "trial-1": "FAILED",
+                            "trial-2": "KILLED", "trial-3": "FAILED"}  # fmt: skip
+        assert "model_C" in (folder / "1" / ERROR_FILE).read_text()
+        assert load_record(folder / "3").mlflow_run_id is not None
+    del record.params["model|C"]
+    record.save()
+    (folder / ERROR_FILE).write_text("of an earlier try")
+    assert publish_sweep(folder, tracking) == 4
+    assert len(runs_of(tracking)[1]) == 5
+    assert not (folder / ERROR_FILE).exists()
+
+
+def test_a_sweep_that_goes_on_completes_its_run_with_what_params_it_had(sweep):
+    folder, tracking = sweep
+    publish_sweep(folder, tracking)
+    parent = load_record(folder)
+    parent.params |= {"sweep.sampler": "random", "sweep.pruner": "median"}
+    parent.metrics = {"best_value": 0.7}
+    parent.save()
+    publish_sweep(folder, tracking)
+    (run,) = [r for r in runs_of(tracking)[1] if r.info.run_name == "mine"]
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"best_value": 0.7})
+    assert run.data.params == {"sweep.sampler": "tpe", "sweep.pruner": "median"}
+
+
+@pytest.mark.usefixtures("without_rows")
+@pytest.mark.parametrize("step", ["_begin", "_send_complete"])
+def test_a_winner_replaced_before_it_was_sent_leaves_no_run_going(sweep, monkeypatch, step):
+    folder, tracking = sweep
+    add_kept(folder)
+    original = getattr(publisher, step)
+
+    def dying(*args):
+        if step == "_begin":
+            original(*args)
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, step, dying)
+        with pytest.raises(SystemExit):
+            publish_sweep(folder, tracking)
+    record = load_record(folder / "winner")
+    record.tags["student_perf.record_id"] = "another"
+    record.name = "better"
+    record.save()
+    publish_sweep(folder, tracking)
+    _, runs = runs_of(tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs}
+    assert (statuses["winner"], statuses["better"]) == ("KILLED", "FINISHED")
+    assert "RUNNING" not in statuses.values()
+    assert len(runs) == 7
 
 
 @pytest.mark.usefixtures("without_rows")

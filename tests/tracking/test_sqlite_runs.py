@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 from student_perf.config import TrackingConfig
 from student_perf.paths import sqlite_file
 from student_perf.tracking import sqlite_runs
-from student_perf.tracking.mlflow_store import RECORD_TAG, RunStore
-from student_perf.tracking.record import RunRecord
+from student_perf.tracking.mlflow_store import RunStore
+from student_perf.tracking.record import RECORD_TAG, RunRecord
 from student_perf.tracking.sqlite_runs import EndedRun, open_runs
 
 
@@ -58,7 +58,7 @@ def rows_of(tracking, run_id):
 
 
 def send(tracking, record):
-    (run_id,) = RunStore(tracking).add([record])
+    (run_id,) = RunStore(tracking).add_rows([record])
     return run_id
 
 
@@ -98,11 +98,11 @@ def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
     bad = make_record(tmp_path / "1", "trial-1", **{RECORD_TAG: "a" * 32})
     bad.params["model|C"], bad.params["model_C"] = "1", "2"  # the same key, made acceptable
     with pytest.raises(sqlite3.IntegrityError):
-        store.add([good, bad])
+        store.add_rows([good, bad])
     assert not any(rows_of(tracking, "a" * 32).values())
     assert not any(rows_of(tracking, "d" * 32).values())
     del bad.params["model|C"]
-    assert store.add([good, bad]) == ["d" * 32, "a" * 32]
+    assert store.add_rows([good, bad]) == ["d" * 32, "a" * 32]
 
 
 def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
@@ -112,6 +112,30 @@ def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
     again = send(tracking, record)
     assert again != "b" * 32
     assert RunStore(tracking).find(record) == again
+
+
+def test_an_experiment_deleted_meanwhile_takes_no_rows(tmp_path):
+    tracking = TrackingConfig(True, f"sqlite:///{tmp_path}/mlflow.db", "gone")
+    store = RunStore(tracking)
+    client = MlflowClient(tracking_uri=tracking.uri)
+    client.delete_experiment(client.get_experiment_by_name("gone").experiment_id)
+    assert store.add_rows([make_record(tmp_path / "0", "trial-0")]) == []
+
+
+def test_a_path_is_taken_as_sqlalchemy_takes_it(tmp_path):
+    folder = tmp_path / "C# and 100%"
+    folder.mkdir()
+    tracking = TrackingConfig(True, f"sqlite:///{folder}/mlflow.db?timeout=30", "exam")
+    assert len(RunStore(tracking).add_rows([make_record(tmp_path / "0", "trial-0")])) == 1
+    assert [path.name for path in tmp_path.iterdir() if "C" in path.name] == [folder.name]
+    assert (folder / "mlflow.db").is_file()
+
+
+def test_a_file_that_is_no_store_is_not_made(tmp_path):
+    assert open_runs(tmp_path / "none.db", "1") is None
+    assert not list(tmp_path.iterdir())[1:]
+    (tmp_path / "text.db").write_text("no database at all, only some text")
+    assert open_runs(tmp_path / "text.db", "1") is None
 
 
 def test_other_revisions_and_places_are_left_to_the_client(tracking, tmp_path, monkeypatch):
