@@ -102,7 +102,7 @@ class _Sending:
         self._run_id = store.open_run(record, begun_run_id(folder) or store.find(record))
         write_atomic(folder / RUN_ID_FILE, self._run_id)
         self._known = store.children(self._run_id)
-        self._sent: set[int] = set()
+        self._handled: set[int] = set()
         self._refused: dict[Path, Exception] = {}
 
     def run(self, is_over: Callable[[], bool]) -> int:
@@ -123,7 +123,7 @@ class _Sending:
             self._store.send(record, run_id=self._run_id, files=files)
         if self._refused:
             raise next(iter(self._refused.values()))
-        return len(self._sent)
+        return len(self._handled)
 
     def _send(self, with_kept: bool) -> None:
         if with_kept:  # first, since the sweep waits for its winner's id
@@ -133,13 +133,14 @@ class _Sending:
             self._for_kept(_send_complete)
 
     def _send_trials(self) -> None:
-        ended = _iter_finished(self._folder, self._sent)
+        ended = _iter_finished(self._folder, self._handled)
         while records := list(islice(ended, _BATCH)):
             for record in records:
                 record.tags["mlflow.parentRunId"] = self._run_id
-            self._add([record for record in records if _number(record) not in self._known])
+            if new := [record for record in records if _number(record) not in self._known]:
+                self._add(new)
             for record in records:
-                if _number(record) not in self._sent:
+                if _number(record) not in self._handled:
                     self._send_one(record)
 
     def _add(self, new: list[RunRecord]) -> None:
@@ -162,14 +163,16 @@ class _Sending:
             if not is_refusal(error):
                 raise
             self._refuse(record, error)
+            self._handled.add(_number(record))
         else:
+            (record.folder / ERROR_FILE).unlink(missing_ok=True)
             self._note(record, run_id)
 
     def _note(self, trial: RunRecord, run_id: str) -> None:
         if trial.mlflow_run_id != run_id:
             trial.mlflow_run_id = run_id
             trial.save()
-        self._sent.add(_number(trial))
+        self._handled.add(_number(trial))
 
     def _for_kept(self, step: Callable[[RunRecord, RunStore, str], None]) -> None:
         """Take a step with the winner and the other kept models that are not sent."""
@@ -239,10 +242,10 @@ def _dataset_of(record: RunRecord) -> Dataset | None:
     return dataset if dataset.sha256 == record.tags["student_perf.data_sha256"] else None
 
 
-def _iter_finished(folder: Path, sent: set[int]) -> Iterator[RunRecord]:
+def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
     numbers = sorted(int(e.name) for e in os.scandir(folder) if e.name.isdigit())
     for number in numbers:
-        if number not in sent and (folder / str(number) / RECORD_FILE).is_file():
+        if number not in handled and (folder / str(number) / RECORD_FILE).is_file():
             record = load_record(folder / str(number))
             if record.status != "RUNNING":
                 yield record
