@@ -49,7 +49,7 @@ from student_perf.tracking.record import (
     RUN_ID_FILE,
     RunRecord,
 )
-from student_perf.tracking.sqlite_runs import EndedRun, MetricRow, SqliteRuns, open_runs
+from student_perf.tracking.sqlite_runs import EndedRun, MetricRow, open_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -158,7 +158,8 @@ class RunStore:
         rows = open_runs(self._file, self._experiment_id) if self._file else None
         if rows is None:
             return []
-        runs = [_ended_run(record, rows) for record in records]
+        taken = rows.taken(record.tags.get(RECORD_TAG, "") for record in records)
+        runs = [_ended_run(record, taken) for record in records]
         # Files first, since nobody looks for those of a run that is not there yet.
         for record, run in zip(records, runs, strict=True):
             for path, inner in _iter_files(record.folder, None):
@@ -362,13 +363,13 @@ def _folder_name(experiment: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
-def _ended_run(record: RunRecord, rows: SqliteRuns) -> EndedRun:
+def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
     """The record for `SqliteRuns`. Its own id becomes the run's, so that what is begun anew after a
-    kill goes to the same place; not if there is such a run, deleted in MLflow.
+    kill goes to the same place; not if it is taken, by a run deleted in MLflow.
     """
     run_id = record.tags.get(RECORD_TAG)
     return EndedRun(
-        run_id=uuid.uuid4().hex if run_id is None or rows.has(run_id) else run_id,
+        run_id=uuid.uuid4().hex if run_id is None or run_id in taken else run_id,
         name=record.name,
         user=record.tags.get("mlflow.user", "unknown"),
         status=mlflow_status(record),

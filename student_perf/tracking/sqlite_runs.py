@@ -51,11 +51,12 @@ class SqliteRuns:
     def __init__(self, file: Path, experiment_id: str, artifacts: str) -> None:
         self._file, self._experiment_id, self._artifacts = file, experiment_id, artifacts
 
-    def has(self, run_id: str) -> bool:
-        """Whether a run, deleted or not, has this id."""
+    def taken(self, run_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that a run, deleted or not, has already."""
         with closing(_connect(self._file)) as connection:
-            found = connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,))
-            return found.fetchone() is not None
+            statement = "SELECT run_uuid FROM runs WHERE run_uuid = ?"
+            found = (connection.execute(statement, (run_id,)).fetchone() for run_id in run_ids)
+            return {row[0] for row in found if row is not None}
 
     def artifact_folder(self, run_id: str) -> Path:
         """Where the files of a run belong; nothing is made here."""
