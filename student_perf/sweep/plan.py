@@ -19,7 +19,8 @@ from student_perf import __version__
 from student_perf.config import ExperimentConfig, iter_leaves, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.experiment import PreparedData, build_pipeline
-from student_perf.paths import PACKAGE_DIR
+from student_perf.masking import masked
+from student_perf.paths import CONF_DIR, PACKAGE_DIR
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.objectives import Objectives, make_objectives
@@ -86,7 +87,7 @@ class SweepPlan:
     space: Space
     base: ExperimentConfig
     objectives: Objectives
-    fingerprints: dict[str, str]
+    fingerprints: dict[str, Any]
 
     @property
     def is_grid(self) -> bool:
@@ -183,7 +184,7 @@ def make_plan(
     groups = frozenset(
         p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
     )
-    check_direction(options, base)
+    _check_words(options, arguments, base, space, known)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator, composer = TrialEvaluator(), composer.varying(groups)
     data = check_corners(space, composer, evaluator)
@@ -213,6 +214,20 @@ def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:
     return TrialComposer([_as_text(o) for o in arguments if not o.is_sweep_override()])
 
 
+def _check_words(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    base: ExperimentConfig,
+    space: Space,
+    known: Mapping[str, Any],
+) -> None:
+    """Raise ConfigError where what was said contradicts itself."""
+    check_direction(options, base)
+    check_search(arguments, base)
+    for values in options.enqueue:
+        _check_enqueued(space, known, values)
+
+
 def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
     """The direction follows from the objective; saying another one is a mistake."""
     if options.direction not in (None, base.objective.direction):
@@ -220,6 +235,38 @@ def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
             f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
             f"{base.objective.direction}; leave the direction out, it follows from the objective"
         )
+
+
+def check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
+    """A file in `conf/search` holds the space of one model, which it chooses; saying another one is
+    a mistake, unless the space has the model itself.
+    """
+    name = next((o.value() for o in arguments if o.key_or_group == "search"), None)
+    file = CONF_DIR / "search" / f"{name}.yaml"
+    if not isinstance(name, str) or not file.is_file():
+        return
+    content: Any = OmegaConf.to_container(OmegaConf.load(file))
+    chosen = [d["override /model"] for d in content["defaults"] if "override /model" in d]
+    model = base.model.get("name")
+    if chosen and "model" not in content["hydra"]["sweeper"]["params"] and model not in chosen:
+        raise ConfigError(
+            f"search={name}: is the space of model={chosen[0]}, not of model={model}; leave out "
+            f"model={model}, or take its own space where there is one: search={model}"
+        )
+
+
+def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a value that the space could not draw beside the others."""
+    for key, value in values.items():
+        here = [p for p in space.parameters if p.key == key]
+        applying = [p for p in here if p.applies({**known, **values})]
+        if not any(p.contains(value) for p in applying):
+            told = " or ".join(p.describe() for p in applying)
+            told = told or ("it is not swept with these values" if here else "it is not swept")
+            raise ConfigError(
+                f"hydra.sweeper.enqueue: {key}={value} is outside the space ({told}); "
+                "correct the value or widen the space"
+            )
 
 
 def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluator) -> PreparedData:
@@ -295,7 +342,7 @@ def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
     return options.n_trials or 50
 
 
-def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: str) -> str:
+def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again; `space` is the fingerprint of what it searches."""
     words = [str(base.dataset.name), str(base.model.get("name"))]
     skipped = tuple(f"hydra.sweeper.{name}" for name in _NO_PART_OF_THE_STUDY)
@@ -311,24 +358,31 @@ def _fingerprints(
     options: SweepOptions,
     sampler: str,
     objectives: Objectives,
-) -> dict[str, str]:
-    """What must be the same for a study to be continued."""
-    described: list[Any] = [asdict(parameter) for parameter in space.parameters]
+) -> dict[str, Any]:
+    """What must be the same for a study to be continued; in such a form that differences can be
+    read.
+    """
+    described: dict[str, Any] = {
+        parameter.name: f"{parameter.describe()} [{_hash(asdict(parameter))[:6]}]"
+        for parameter in space.parameters
+    }
     if options.custom_search_space:
-        described.append(options.custom_search_space)
+        described["custom_search_space"] = options.custom_search_space
     swept = {parameter.key for parameter in space.parameters}
     rest = {
-        path: value
+        path: str(value)
         for path, value in iter_leaves(base.composed)
         if path.split(".")[0] not in ("tags", "tracking", "report") and path not in swept
     }
+    seed = "" if options.seed is None else f" seed {options.seed}"
     return {
-        "space": _hash(described),
-        "data": data.dataset.sha256,
-        "split": data.split.sha256,
+        "space": described,
+        "data": data.dataset.sha256[:16],
+        "split": data.split.sha256[:16],
         "objective": objectives.describe(),
-        "config": _hash(rest),
-        "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}",
+        "config": {path: masked(value) for path, value in rest.items()},
+        "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
+        "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
         "code": code_sha256(),
     }
 

@@ -50,6 +50,8 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
     how = "every combination once" if plan.is_grid else f"drawn by {plan.sampler}"
     jobs = f"{plan.options.n_jobs} worker{'s' if plan.options.n_jobs > 1 else ''}"
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
+    if seconds is None and not plan.folder.exists():
+        took = ", how long is not known before the first of them"
     text = f"{plan.n_trials} trials, {how}; {plan.objectives.describe()}; {jobs}{took}"
     console.print(Padding(text, (0, 0, 0, 2), expand=False), soft_wrap=False)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,7 @@ from student_perf.sweep.study import (
     counts,
     fill_queue,
     main_value,
+    mend_journal,
     n_done,
     open_study,
     recover,
@@ -73,6 +76,7 @@ log = logging.getLogger(__name__)
 
 WINNER = "winner"
 _LOCK_SECONDS = 30
+_UPDATE_SECONDS = 1
 _PAUSE = 0.05  # seconds between two looks whether the winner has been sent
 Launch = Callable[[SweepPlan], None]
 
@@ -100,9 +104,7 @@ def run_sweep(
     if plan.base.tracking.enabled:
         check_tracking(plan.base.tracking)
     with _exclusive(plan), logging_to(plan.folder / "train.log"):
-        study = open_study(plan)
-        check_contract(study, plan)
-        _settle(study, plan, console)
+        study = _settled_study(plan, console)
         record = _start_record(plan, evaluator, hydra_config, console)
         publisher = local.start_publisher(plan)
         winner = None
@@ -119,7 +121,7 @@ def run_sweep(
             record.stop(one_line(error))
             raise
         finally:
-            _close(plan, publisher, winner)
+            _close(plan, study, publisher, winner)
         _register(plan, winner, console)
         return winner
 
@@ -132,16 +134,36 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
 
 
 def _expected_seconds(plan: SweepPlan) -> float | None:
-    """How long the missing trials will take, by those that are on disk already."""
-    files = sorted(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))[:50]
-    records = [load_record(file.parent) for file in files]
-    times = [r.ended - r.started for r in records if r.ended is not None]
-    left = plan.n_trials - len(times)
-    return left * sum(times) / len(times) / plan.options.n_jobs if times else None
+    """How long the missing trials will take, by those of this sweep or, before its first, of another
+    one of the workspace with the same model and rows; None where none can tell.
+    """
+    files = list(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))
+    times = _seconds_of_trials(files, {})
+    if not files and "model" not in {parameter.key for parameter in plan.space.parameters}:
+        same = {"model": str(plan.base.model.get("name"))}
+        same["student_perf.data_sha256"] = plan.fingerprints["data"]
+        others = (f.glob(f"[0-9]*/{RECORD_FILE}") for f in plan.folder.parent.glob("*"))
+        times = next(filter(None, (_seconds_of_trials(found, same) for found in others)), [])
+    left = plan.n_trials - len(files)
+    return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
 
 
-def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
-    """Bring a new or an interrupted study into a state that workers can go on from."""
+def _seconds_of_trials(files: Iterable[Path], tags: Mapping[str, str]) -> list[float]:
+    """Of up to fifty trials that have ended and whose tags begin like these."""
+    records = (load_record(file.parent) for file in islice(files, 50))
+    return [
+        record.ended - record.started
+        for record in records
+        if record.ended is not None
+        and all(record.tags.get(name, "").startswith(start) for name, start in tags.items())
+    ]
+
+
+def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
+    """The study, new or interrupted, in a state that workers can go on from."""
+    mend_journal(plan.storage)
+    study = open_study(plan)
+    check_contract(study, plan)
     for name in (STOP_FILE, SETTLED_FILE, OVER_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
@@ -151,6 +173,12 @@ def _settle(study: optuna.Study, plan: SweepPlan, console: Console) -> None:
         again = f", {recovered} of them to be run again" if recovered else ""
         left = max(plan.n_trials - done, 0)
         console.print(f"  Continuing {plan.study_name}: {done} done, {left} to go{again}.")
+        if (waiting := counts(study)["waiting"]) > left:
+            console.print(
+                f"  No place in n_trials={plan.n_trials} for {waiting - left} of the queued "
+                "configurations; raise hydra.sweeper.n_trials to try them."
+            )
+    return study
 
 
 def _run_trials(
@@ -165,7 +193,8 @@ def _run_trials(
     with progress.shown():
         for _ in range(3):
             if launch is not None:
-                launch(plan)
+                with _updating(progress):
+                    launch(plan)
             elif plan.options.n_jobs == 1:
                 local.run_in_process(plan, evaluator, progress.update)
             else:
@@ -173,7 +202,31 @@ def _run_trials(
             if (plan.folder / STOP_FILE).exists() or recover(study, plan) == 0:
                 break
     raise_if_stopped(plan.folder)
+    found = counts(study)
+    if found["fail"] and found["fail"] == n_done(found):
+        raise ConfigError(
+            f"hydra.sweeper.study_name={plan.study_name}: all {found['fail']} trials have failed; "
+            f"mend what {plan.folder / 'train.log'} says of them"
+        )
     show_trials(plan, study, console)
+
+
+@contextmanager
+def _updating(progress: Progress) -> Iterator[None]:
+    """Shows progress meanwhile, where a launcher keeps this thread waiting."""
+    over = threading.Event()
+
+    def update() -> None:
+        while not over.wait(_UPDATE_SECONDS):
+            progress.update()
+
+    thread = threading.Thread(target=update, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _run_winner(plan: SweepPlan, study: optuna.Study, console: Console) -> Path | None:
@@ -325,7 +378,9 @@ def _summary(plan: SweepPlan, study: optuna.Study) -> dict[str, float | list[flo
     return metrics
 
 
-def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) -> None:
+def _close(
+    plan: SweepPlan, study: optuna.Study, publisher: BaseProcess | None, winner: Path | None
+) -> None:
     """Let the publisher send what is left, and show where everything is."""
     (plan.folder / OVER_FILE).touch()
     if publisher is not None:
@@ -334,8 +389,10 @@ def _close(plan: SweepPlan, publisher: BaseProcess | None, winner: Path | None) 
     places = {"folder": str(plan.folder)} | mlflow_places(plan.base.tracking, run_id)
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
-    compare = f"python -m student_perf compare {plan.study_name}"
-    Terminal().places(places | {"compare": compare})
+    places["compare"] = f"python -m student_perf compare {plan.study_name}"
+    if n_done(counts(study)) < plan.n_trials:
+        places["continue"] = command_line(sys.argv[1:])
+    Terminal().places(places)
 
 
 def _finish_publishing(plan: SweepPlan, publisher: BaseProcess) -> None:

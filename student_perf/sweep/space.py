@@ -226,7 +226,12 @@ def parse_space(
     for entry in conditional:
         found += _conditional(entry, load_search)
     found = [p for p in found if p.key not in fixed and p.key not in swept]
-    found = [parse_parameter(o) for o in swept.values()] + found
+    narrowed = [parse_parameter(o) for o in swept.values()]
+    before = {o.get_key_element(): o for o in _parsed(params)}
+    for new in narrowed:
+        if new.key in before:
+            found = list(_without_gone(found, new, parse_parameter(before[new.key])))
+    found = narrowed + found
     _check_conditions(found, known)
     drawn = {p.key for p in found}
     # A condition on a value that is not drawn holds or not, once for all.
@@ -235,6 +240,20 @@ def parse_space(
     deciding = {key for p in kept for key, _ in p.when}
     kept.sort(key=lambda p: p.key not in deciding)
     return Space(tuple(kept), {key: value for key, value in known.items() if key not in drawn})
+
+
+def _without_gone(
+    parameters: Sequence[Parameter], new: Parameter, old: Parameter
+) -> Iterator[Parameter]:
+    """The parameters, without conditions on choices of a file that the command line leaves out."""
+    gone = [value for value in old.choices if value not in new.choices]
+    for parameter in parameters:
+        when = [
+            (key, tuple(v for v in wanted if v not in gone) if key == new.key else wanted)
+            for key, wanted in parameter.when
+        ]
+        if all(wanted for _, wanted in when):
+            yield replace(parameter, when=tuple(when))
 
 
 def _may_apply(parameter: Parameter, drawn: set[str], known: Mapping[str, Any]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from student_perf.errors import ConfigError, one_line
+from student_perf.masking import masked
 from student_perf.sweep.plan import HISTORY, SweepPlan, default_values
 from student_perf.tracking.record import RECORD_FILE, load_record
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = "defaults"
 _CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
+_QUEUED = "queued"  # user attribute: what it holds, by which it is not queued twice
 _CONTRACT = "fingerprints"
 
 
@@ -31,7 +33,7 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         study_name=plan.study_name,
-        storage=_storage(plan.storage),
+        storage=_opened_storage(plan.storage),
         directions=plan.objectives.directions,
         load_if_exists=True,
         pruner=_pruner(plan),
@@ -67,33 +69,53 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
             f"hydra.sweeper.study_name={plan.study_name}: exists already and resume=never; "
             "give it another name"
         )
-    changed = [k for k, v in plan.fingerprints.items() if known.get(k) != v]
+    changed = list(_differences(known, plan.fingerprints))
     if changed and plan.options.resume != "force":
-        pairs = ((name, known.get(name), plan.fingerprints[name]) for name in changed)
-        differences = "; ".join(f"{name} was {old}, is {new}" for name, old, new in pairs)
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: cannot be continued, its trials would "
-            f"not be comparable ({differences}); use another hydra.sweeper.study_name, or "
+            f"not be comparable ({'; '.join(changed)}); use another hydra.sweeper.study_name, or "
             "hydra.sweeper.resume=force to mix them all the same"
         )
 
 
+def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """`split.n_splits was 3, is 4`, for each fingerprint that differs or, where it maps keys to
+    values, for each of its keys.
+    """
+    for name, value in now.items():
+        before = known.get(name)
+        if not (isinstance(value, Mapping) and isinstance(before, Mapping)):
+            before, value = {name: before}, {name: value}
+        for key in sorted(before.keys() | value.keys()):
+            old, new = (side.get(key, "not there") for side in (before, value))
+            if old != new:
+                yield f"{key} was {old}, is {new}"
+
+
 def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
-    """Enqueue what a new study starts with: the grid, or the defaults and known good values."""
-    if study.get_trials(deepcopy=False):
-        return
+    """Enqueue what the study is to start with and does not have yet, as after a kill or where more
+    is asked for: the grid, or the defaults and known good values.
+    """
+    has = {t.user_attrs.get(_QUEUED) for t in study.get_trials(deepcopy=False)}
     if plan.is_grid:
         for _, values in zip(range(plan.n_trials), plan.space.grid(), strict=False):
-            study.enqueue_trial(plan.space.names(values), user_attrs={_CONFIGURATION: "grid"})
+            if (text := json.dumps(values, sort_keys=True)) not in has:
+                attributes = {_CONFIGURATION: "grid", _QUEUED: text}
+                study.enqueue_trial(plan.space.names(values), user_attrs=attributes)
         return
-    enqueue(study, plan, default_values(plan), DEFAULTS)
+    if DEFAULTS not in has:
+        enqueue(study, plan, default_values(plan), DEFAULTS, DEFAULTS)
     for number, values in enumerate(plan.options.enqueue):
-        _check_enqueued(plan, values)
-        enqueue(study, plan, values, f"enqueue[{number}]")
+        if (text := json.dumps(values, sort_keys=True)) not in has:
+            enqueue(study, plan, values, f"enqueue[{number}]", text)
 
 
-def enqueue(study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str) -> None:
-    """Queue a configuration. Values outside the space stay as the config has them."""
+def enqueue(
+    study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str, queued: str
+) -> None:
+    """Queue a configuration, which `queued` tells from others. Values outside the space stay as the
+    config has them.
+    """
     space = plan.space
     drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
     inside = {
@@ -101,7 +123,8 @@ def enqueue(study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], ori
         for key, value in drawable.items()
         if any(p.key == key and p.contains(value) for p in space.parameters)
     }
-    attributes = {_CONFIGURATION: origin, "outside": sorted(drawable.keys() - inside.keys())}
+    outside = sorted(drawable.keys() - inside.keys())
+    attributes = {_CONFIGURATION: origin, _QUEUED: queued, "outside": outside}
     study.enqueue_trial(space.names(inside), user_attrs=attributes)
 
 
@@ -209,17 +232,28 @@ def n_done(found: Mapping[str, int]) -> int:
     return found["complete"] + found["pruned"] + found["fail"]
 
 
-def _check_enqueued(plan: SweepPlan, values: Mapping[str, Any]) -> None:
-    keys = {p.key: p for p in plan.space.parameters}
-    for key, value in values.items():
-        if key not in keys or not any(
-            p.contains(value) for p in plan.space.parameters if p.key == key
-        ):
-            known = keys[key].describe() if key in keys else "it is not swept"
-            raise ConfigError(
-                f"hydra.sweeper.enqueue: {key}={value} is outside the space ({known}); "
-                "correct the value or widen the space"
-            )
+def mend_journal(storage: str) -> None:
+    """Drop the end of a last line that was cut off while it was written, as by a full disk; nothing
+    could be read after it. Called while no worker runs.
+    """
+    path = Path(storage)
+    if "://" in storage or not path.is_file():
+        return
+    with path.open("r+b") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+
+
+def _opened_storage(storage: str) -> Any:
+    from optuna.storages import get_storage
+
+    try:
+        return get_storage(_storage(storage))
+    except Exception as error:  # whatever the driver of a database raises
+        raise ConfigError(
+            f"hydra.sweeper.storage={masked(storage)}: cannot be opened ({one_line(error)[:200]}); "
+            "check the address and that its driver is installed, or leave it out"
+        ) from error
 
 
 def _storage(storage: str) -> Any:

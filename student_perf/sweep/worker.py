@@ -174,10 +174,14 @@ class Worker:
         if found["fail"] > share * self.plan.n_trials:
             self._stop_all(
                 f"hydra.sweeper.max_failure_rate={share}: {found['fail']} of "
-                f"{self.plan.n_trials} trials have failed (last: {line})"
+                f"{self.plan.n_trials} trials have failed (last: {line}); mend the cause, or allow "
+                "more, and give the command again"
             )
         elif found["complete"] + found["pruned"] == 0 and self._errors == [line] * _SAME_ERRORS:
-            self._stop_all(f"the first {_SAME_ERRORS} trials all failed with: {line}")
+            self._stop_all(
+                f"the first {_SAME_ERRORS} trials all failed with: {line}; mend the cause and give "
+                "the command again"
+            )
 
     def _bare_record(self, trial: optuna.Trial) -> RunRecord:
         """Record of a trial whose config did not even compose."""

@@ -106,6 +106,28 @@ def test_defaults_are_those_of_the_base_config(plan_of):
     assert default_values(plan_of("model=dummy,logreg")[0]) == {"model": "logreg"}
 
 
+@pytest.mark.parametrize("search", ["tree", "extra_trees", "xgb"])
+def test_a_search_is_for_its_own_model(train, search):
+    done = train("-m", f"search={search}", "model=rf", "hydra.sweeper.preview=true")
+    assert done.code == 1
+    assert "model" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_the_model_of_the_search_is_named(train):
+    done = train("-m", "search=tree", "model=rf", "hydra.sweeper.preview=true")
+    assert "search=tree: is the space of model=tree, not of model=rf" in done.err
+    for model in ("model=rf", "model=rf,xgb"):  # the zoo's own choice is narrowed
+        done = train("-m", "search=zoo", model, "hydra.sweeper.preview=true")
+        assert (done.code, done.err) == (0, "")
+        assert "ridge" not in done.out
+
+
+def test_an_option_that_sweeps_do_not_have_gets_the_nearest(train):
+    done = train("-m", "search=xgb", "hydra.sweeper.samplr=tpe")
+    assert "hydra.sweeper.samplr=tpe: sweeps have no such option; did you mean sampler?" in done.err
+
+
 def test_a_plan_travels_to_other_machines(plan_of):
     plan, _ = plan_of(C)
     there = pickle.loads(pickle.dumps(plan))

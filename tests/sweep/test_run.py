@@ -155,6 +155,27 @@ def test_a_sweep_that_stops_itself_says_why_and_exits_with_1(train, workspace, m
     assert load_record(sweep_folder(workspace)).status == "STOPPED"
 
 
+def test_a_sweep_of_failures_only_is_a_failure(train, workspace, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr("student_perf.sweep.evaluate.cross_validate", broken)
+    words = ["tracking=off", SPACE, TRIALS.format(2), "hydra.sweeper.max_failure_rate=1"]
+    outcome = train("-m", *words)
+    assert outcome.code == 1
+    assert "all 2 trials have failed" in outcome.err
+
+
+def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
+    words = ["-m", "tracking=off", "split.n_splits=2", SPACE, "hydra.sweeper.timeout=0.001"]
+    first = train(*words, TRIALS.format(3))
+    assert "how long is not known" in first.out.replace("\n ", "")
+    assert "continue" in first.out
+    assert train("-m", "tracking=off", "split.n_splits=2", SPACE, TRIALS.format(1)).code == 0
+    other = ["-m", "tracking=off", "split.n_splits=2", "model.C=1,2", "hydra.sweeper.preview=true"]
+    assert "by earlier" in train(*other).out
+
+
 def test_changed_data_refuses_to_continue(train, workspace, grades):
     few = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
     command = ["-m", *few, SPACE, "hydra.sweeper.study_name=mine"]

@@ -9,6 +9,7 @@ from student_perf.sweep.study import (
     counts,
     fill_queue,
     is_default,
+    mend_journal,
     next_trial,
     open_study,
     recover,
@@ -60,10 +61,74 @@ def test_known_good_values_are_tried_next_and_checked(plan_of):
     next_trial(study, plan)
     assert trial_values(next_trial(study, plan), plan) == {"model.C": 0.25}
     for bad in ({"model.C": 99.0}, {"model.D": 1.0}):
-        plan, _ = plan_of(C, study_name=str(bad), enqueue=[bad])
-        plan.folder.mkdir(parents=True)
         with pytest.raises(ConfigError, match="outside the space"):
-            fill_queue(open_study(plan), plan)
+            plan_of(C, study_name=str(bad), enqueue=[bad])
+
+
+def test_a_value_of_another_branch_is_no_known_good_one(plan_of):
+    branch = {"when": {"model": "rf"}, "params": {"model.max_depth": "choice(2,3)"}}
+    options = {"conditional": [branch], "sampler": "random", "n_trials": 2}
+    plan_of("model=logreg,rf", enqueue=[{"model": "rf", "model.max_depth": 3}], **options)
+    with pytest.raises(ConfigError, match=r"max_depth=3 is outside .* not swept with these values"):
+        plan_of("model=logreg,rf", enqueue=[{"model": "logreg", "model.max_depth": 3}], **options)
+
+
+def queued(study):
+    return [t.system_attrs["fixed_params"] for t in study.trials]
+
+
+def test_a_queue_is_completed_and_nothing_is_queued_twice(plan_of):
+    plan, _ = plan_of(C, n_trials=3, enqueue=[{"model.C": 0.25}])
+    study = opened(plan)
+    fill_queue(study, plan)
+    more, _ = plan_of(C, n_trials=4, enqueue=[{"model.C": 0.5}, {"model.C": 0.25}])
+    fill_queue(study, more)
+    assert queued(study) == [{"model.C": 1.0}, {"model.C": 0.25}, {"model.C": 0.5}]
+
+
+def test_a_grid_that_grows_or_was_cut_off_has_each_point_once(plan_of, monkeypatch):
+    plan, _ = plan_of("model.C=1,2,3,4,5,6", sampler="grid", n_trials=2)
+    study = opened(plan)
+    while (trial := next_trial(study, plan)) is not None:
+        trial_values(trial, plan)
+        study.tell(trial, 0.5)
+    whole, _ = plan_of("model.C=1,2,3,4,5,6", sampler="grid", n_trials=6)
+    enqueue, calls = study.enqueue_trial, []
+
+    def dying(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise SystemExit(9)  # as a kill would
+        enqueue(*args, **kwargs)
+
+    monkeypatch.setattr(study, "enqueue_trial", dying)
+    with pytest.raises(SystemExit):
+        fill_queue(study, whole)
+    monkeypatch.undo()
+    for _ in range(2):
+        fill_queue(study, whole)
+    assert sorted(fixed["model.C"] for fixed in queued(study)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_journal_cut_off_in_its_last_line_is_read_on(opened):
+    plan, study = opened
+    next_trial(study, plan)
+    journal = plan.folder / "study.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-20])
+    mend_journal(plan.storage)
+    assert whole.startswith(journal.read_bytes())
+    assert len(open_study(plan).trials) == 1
+    next_trial(open_study(plan), plan)
+    assert len(open_study(plan).trials) == 2
+    mend_journal("sqlite:///not/there.db")
+
+
+def test_a_storage_that_cannot_be_opened_is_named_without_its_password(plan_of):
+    plan, _ = plan_of(C, storage="nodb://me:secret@nowhere/x")
+    with pytest.raises(ConfigError, match="storage=nodb://.*cannot be opened") as caught:
+        open_study(plan)
+    assert "secret" not in str(caught.value)
 
 
 def test_trials_without_a_worker_go_back_under_their_number(opened):
@@ -98,6 +163,13 @@ def test_another_study_under_the_name_is_refused_with_the_difference(opened):
     other = replace(plan, fingerprints=plan.fingerprints | {"data": "other"})
     with pytest.raises(ConfigError, match=r"\(data was \w+, is other\)"):
         check_contract(study, other)
+    config = plan.fingerprints["config"] | {"split.n_splits": "7"}
+    with pytest.raises(ConfigError, match=r"\(split.n_splits was 3, is 7\)"):
+        check_contract(study, replace(plan, fingerprints=plan.fingerprints | {"config": config}))
+    with pytest.raises(ConfigError, match=r"\(model.C was 0.01 to 10.*, is not there; model.D was"):
+        check_contract(
+            study, replace(plan, fingerprints=plan.fingerprints | {"space": {"model.D": "1"}})
+        )
     check_contract(study, replace(other, options=replace(plan.options, resume="force")))
     with pytest.raises(ConfigError, match="exists already"):
         check_contract(study, replace(plan, options=replace(plan.options, resume="never")))
