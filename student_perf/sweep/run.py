@@ -134,8 +134,8 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
 
 
 def _expected_seconds(plan: SweepPlan) -> float | None:
-    """How long the missing trials will take, by those of this sweep or, before its first, of another
-    one of the workspace with the same model and rows; None where none can tell.
+    """How long the missing trials will take, by those of this sweep or, before its first, of
+    another one of the workspace with the same model and rows; None where none can tell.
     """
     files = list(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))
     times = _seconds_of_trials(files, {})

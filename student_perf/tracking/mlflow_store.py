@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
@@ -169,10 +170,6 @@ class RunStore:
         rows.add(runs)
         return [run.run_id for run in runs]
 
-    def end(self, run_id: str) -> None:
-        """Mark a run as stopped that nobody will complete."""
-        self._client.set_terminated(run_id, "KILLED")
-
     def find(self, record: RunRecord) -> str | None:
         """Id of the run that was begun for this record, None where there is none."""
         name = record.tags.get(RECORD_TAG)
@@ -193,15 +190,20 @@ class RunStore:
             for run in found
         }
 
-    def running(self, parent_id: str) -> dict[str, str]:
-        """Id of each run below a sweep's that was begun and not ended, by the id of its record;
-        trials left out.
+    def retire_models(self, parent_id: str, kept: Collection[str]) -> None:
+        """Mark the runs below a sweep's, but trials, whose records are none of those kept any more,
+        as replaced; one that was begun for nothing ends.
         """
         found = self._search(
-            f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'"
-            " and tags.`student_perf.kind` != 'trial'"
+            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` != 'trial'"
         )
-        return {run.data.tags.get(RECORD_TAG, ""): run.info.run_id for run in found}
+        for run in found:
+            tags, run_id = run.data.tags, run.info.run_id
+            if tags.get(RECORD_TAG) in kept or tags["student_perf.kind"] == REPLACED:
+                continue
+            self._client.set_tag(run_id, "student_perf.kind", REPLACED)
+            if run.info.status == "RUNNING":
+                self._client.set_terminated(run_id, "KILLED")
 
     def _search(self, condition: str) -> Iterator[Run]:
         token = None

@@ -115,7 +115,8 @@ class _Sending:
                 import_for_models()  # while there is nothing else to do
             time.sleep(_PAUSE / 10 if settled else _PAUSE)
         self._send(with_kept=True)
-        self._end_replaced()
+        kept = {record.tags.get(RECORD_TAG, "") for record in self._kept()}
+        self._store.retire_models(self._run_id, kept)
         record = load_record(self._folder)
         if record.status != "RUNNING":
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
@@ -192,13 +193,6 @@ class _Sending:
         files = sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}"))
         records = (load_record(file.parent) for file in files)
         return [record for record in records if record.kind in _KEPT]
-
-    def _end_replaced(self) -> None:
-        """End the runs begun for models that others have replaced before they were sent."""
-        here = {record.tags.get(RECORD_TAG) for record in self._kept()}
-        for record_id, run_id in self._store.running(self._run_id).items():
-            if record_id not in here:
-                self._store.end(run_id)
 
 
 def _number(trial: RunRecord) -> int:

@@ -238,6 +238,9 @@ def test_a_winner_replaced_before_it_was_sent_leaves_no_run_going(sweep, monkeyp
     _, runs = runs_of(tracking)
     statuses = {run.info.run_name: run.info.status for run in runs}
     assert (statuses["winner"], statuses["better"]) == ("KILLED", "FINISHED")
+    kinds = {run.info.run_name: run.data.tags["student_perf.kind"] for run in runs
+             if "winner" in run.info.run_name or "better" in run.info.run_name}  # fmt: skip
+    assert kinds == {"winner": "replaced", "better": "final"}
     assert "RUNNING" not in statuses.values()
     assert len(runs) == 7
 
