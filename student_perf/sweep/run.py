@@ -128,35 +128,32 @@ def run_sweep(
 
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
-    show_plan(plan, console, _expected_seconds(plan))
-    for line in evaluator.data(plan.base).warnings:
+    data = evaluator.data(plan.base)
+    show_plan(plan, console, _expected_seconds(plan, data.dataset.sha256))
+    for line in data.warnings:
         console.print(f"  warning: {line}", style="yellow")
 
 
-def _expected_seconds(plan: SweepPlan) -> float | None:
+def _expected_seconds(plan: SweepPlan, data_sha256: str) -> float | None:
     """How long the missing trials will take, by those of this sweep or, before its first, of
     another one of the workspace with the same model and rows; None where none can tell.
     """
     files = list(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))
-    times = _seconds_of_trials(files, {})
-    if not files and "model" not in {parameter.key for parameter in plan.space.parameters}:
-        same = {"model": str(plan.base.model.get("name"))}
-        same["student_perf.data_sha256"] = plan.fingerprints["data"]
-        others = (f.glob(f"[0-9]*/{RECORD_FILE}") for f in plan.folder.parent.glob("*"))
-        times = next(filter(None, (_seconds_of_trials(found, same) for found in others)), [])
+    times = _seconds_of_trials(files)
+    if not files:
+        same = {"model": plan.base.model.get("name"), "student_perf.data_sha256": data_sha256}
+        for file in plan.folder.parent.glob(f"*/{RECORD_FILE}"):
+            tags = load_record(file.parent).tags
+            if not times and all(tags.get(name) == value for name, value in same.items()):
+                times = _seconds_of_trials(file.parent.glob(f"[0-9]*/{RECORD_FILE}"))
     left = plan.n_trials - len(files)
     return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
 
 
-def _seconds_of_trials(files: Iterable[Path], tags: Mapping[str, str]) -> list[float]:
-    """Of up to fifty trials that have ended and whose tags begin like these."""
+def _seconds_of_trials(files: Iterable[Path]) -> list[float]:
+    """Of up to fifty trials, those that have ended."""
     records = (load_record(file.parent) for file in islice(files, 50))
-    return [
-        record.ended - record.started
-        for record in records
-        if record.ended is not None
-        and all(record.tags.get(name, "").startswith(start) for name, start in tags.items())
-    ]
+    return [record.ended - record.started for record in records if record.ended is not None]
 
 
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
