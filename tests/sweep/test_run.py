@@ -214,6 +214,8 @@ def start(workspace, *overrides, script=("-m", "student_perf.train")):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell starts its background jobs, as these tests may be one, with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
