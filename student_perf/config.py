@@ -40,6 +40,8 @@ from student_perf.metric_names import (
 )
 from student_perf.paths import CONF_DIR, workspace
 
+_SWEEPER = "hydra.sweeper."
+_SWEEPER_FILE = CONF_DIR / "hydra" / "sweeper" / "student_perf.yaml"
 T = TypeVar("T")
 
 
@@ -641,16 +643,12 @@ def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
     return ConfigError("a group takes the name of an option, as in model=xgb")
 
 
-_SWEEPER = "hydra.sweeper."
-_SWEEPER_FILE = CONF_DIR / "hydra" / "sweeper" / "student_perf.yaml"
-
-
 def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
     """An override of a key that is not there, or that takes no such value."""
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
     if key.startswith(_SWEEPER):
         options = [str(name) for name in OmegaConf.load(_SWEEPER_FILE) if str(name)[0] != "_"]
-        name = key.removeprefix(_SWEEPER)
+        name = key.removeprefix(_SWEEPER).split(".")[0]
         if name not in options:
             return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
         return ConfigError(f"{given}: {one_line(ConfigError(text))}")

@@ -144,8 +144,10 @@ def _expected_seconds(plan: SweepPlan, data_sha256: str) -> float | None:
         same = {"model": plan.base.model.get("name"), "student_perf.data_sha256": data_sha256}
         for file in plan.folder.parent.glob(f"*/{RECORD_FILE}"):
             tags = load_record(file.parent).tags
-            if not times and all(tags.get(name) == value for name, value in same.items()):
+            if all(tags.get(name) == value for name, value in same.items()):
                 times = _seconds_of_trials(file.parent.glob(f"[0-9]*/{RECORD_FILE}"))
+            if times:
+                break
     left = plan.n_trials - len(files)
     return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
 
