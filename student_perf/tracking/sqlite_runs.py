@@ -1,6 +1,6 @@
 """Whole runs, written straight into the sqlite file of an MLflow store.
 
-MLflow's client takes some 30 ms of processor time a run, nearly all of it in its object-relational
+MLflow's client takes 25 to 50 ms of processor time a run, nearly all of it in its object-relational
 mapper: more than many a trial. All it writes for a new run are rows of five tables, written here in
 one transaction. Which rows follows from the revision of the schema, so a file of a revision that is
 not known here is left to the client, like every other kind of store.
