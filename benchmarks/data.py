@@ -27,7 +27,7 @@ from typing import Any
 
 import pandas as pd
 
-from student_perf.config import ExperimentConfig
+from student_perf.config.schema import ExperimentConfig
 
 OVERRIDES = ["dataset=csv", "dataset.target=score", "dataset.task=regression", "model=dummy"]
 
@@ -48,7 +48,7 @@ def composed(*overrides: str):
     """The valid config of these overrides."""
     from hydra import compose, initialize_config_dir
 
-    from student_perf.config import register_resolvers, validate
+    from student_perf.config.load import register_resolvers, validate
     from student_perf.paths import CONF_DIR
 
     register_resolvers()
@@ -67,7 +67,7 @@ def ours(config: ExperimentConfig) -> int:
     """Everything that happens between a composed config and the first fit; returns the frame's
     bytes.
     """
-    from student_perf.experiment import prepare
+    from student_perf.experiment.prepare import prepare
 
     return int(prepare(config).dataset.features.memory_usage(deep=True).sum())
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from student_perf.compare.predictions import fold_scores, load_predictions
-from student_perf.compare.stats import ALPHA, against_best, paired_differences
-from student_perf.metric_names import METRICS
-from student_perf.metrics import fold_estimate
 from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.runs.predictions import fold_scores, load_predictions
+from student_perf.runs.record import PREDICTIONS_FILE, RunRecord, load_record
+from student_perf.scoring.metric import METRICS
+from student_perf.scoring.paired import ALPHA, against_best, paired_differences
+from student_perf.scoring.scores import fold_estimate
 from student_perf.terminal import format_number, markdown_table
-from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord, load_record
 
 PAGE = PROJECT_DIR / "docs" / "entrance_exam.md"
 REFERENCE = "ordinal"

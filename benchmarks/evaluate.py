@@ -43,8 +43,8 @@ def prepared(model: str, overrides: list[str]):
     """What `student_perf.train` would settle before the first fit."""
     from hydra import compose, initialize_config_dir
 
-    from student_perf.config import register_resolvers, validate
-    from student_perf.experiment import prepare
+    from student_perf.config.load import register_resolvers, validate
+    from student_perf.experiment.prepare import prepare
     from student_perf.paths import CONF_DIR
 
     register_resolvers()
@@ -55,7 +55,7 @@ def prepared(model: str, overrides: list[str]):
 
 def ours(pipeline: BaseEstimator, case, train_scores: bool) -> dict[str, np.ndarray]:
     """Fold scores by metric."""
-    from student_perf.evaluation import cross_validate
+    from student_perf.evaluation.cross_validation import cross_validate
 
     result = cross_validate(pipeline, case.dataset, case.split, train_scores=train_scores)
     return result.fold_scores

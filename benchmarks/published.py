@@ -21,16 +21,16 @@ from urllib.request import url2pathname
 import numpy as np
 import pandas as pd
 
-from student_perf.compare.predictions import fold_scores, load_predictions
-from student_perf.compare.stats import (
+from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.runs.predictions import fold_scores, load_predictions
+from student_perf.scoring.paired import (
     ALPHA,
     PairedDifference,
     holm,
     paired_difference,
     paired_differences,
 )
-from student_perf.metrics import corrected_half_width
-from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.scoring.scores import corrected_half_width
 
 EXPERIMENT = "cortez_silva_2008"
 RESULTS = PROJECT_DIR / "docs" / "results.md"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from student_perf.config import register_resolvers, validate
-from student_perf.experiment import run_experiment
-from student_perf.lifecycle.recorded import opened
-from student_perf.lifecycle.reproduce import reproduce
+from student_perf.config.load import register_resolvers, validate
+from student_perf.experiment.run import run_experiment
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
+from student_perf.reproduction.reproduce import reproduce
+from student_perf.store.find import opened
 from student_perf.terminal import Terminal
 
 FEW_TREES = ["model.n_estimators=20"]

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from student_perf.metric_names import METRICS
-from student_perf.metrics import corrected_half_width
 from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.scoring.metric import METRICS
+from student_perf.scoring.scores import corrected_half_width
 
 EXPERIMENT = "automl_rivals"
 PAGE = PROJECT_DIR / "docs" / "rivals.md"

@@ -28,10 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from student_perf.config import register_resolvers, validate
+from student_perf.config.load import compose_config, register_resolvers, validate
 from student_perf.data.dataset import load_dataset
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
-from student_perf.sweep.compose import compose_config
 
 SIZES = (1, 100)
 _BODIES = 200

@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from student_perf.config import ExperimentConfig
+from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.masking import masked
-from student_perf.metric_names import METRICS
 from student_perf.paths import workspace
+from student_perf.scoring.metric import METRICS
 
 if TYPE_CHECKING:
     from student_perf.data.cleaning import LineageStep

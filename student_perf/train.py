@@ -20,12 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from student_perf.atomic import write_atomic
-from student_perf.config import (
-    explain_composition_error,
-    iter_leaves,
-    register_resolvers,
-    validate,
-)
+from student_perf.config.explain import explain_composition_error
+from student_perf.config.load import register_resolvers, validate
+from student_perf.config.typed import iter_leaves
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
@@ -43,7 +40,7 @@ def run(cfg: DictConfig) -> float:
     config = validate(cfg)
     terminal = Terminal()
     terminal.title(config)
-    from student_perf.experiment import run_experiment
+    from student_perf.experiment.run import run_experiment
 
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:

@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from student_perf.config import DatasetConfig, ExperimentConfig, register_resolvers, validate
+from student_perf.config.load import register_resolvers, validate
+from student_perf.config.schema import DatasetConfig, ExperimentConfig
 from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
+from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
+from tests.made_runs import run_fixture as run_fixture
 
 Compose = Callable[..., ExperimentConfig]
 
@@ -130,7 +133,7 @@ def small_dataset() -> Dataset:
 @pytest.fixture
 def kept_run(workspace: Path, grades: Path) -> Path:
     """Folder of a finished run on the grades file; numbers, text and missing cells."""
-    from student_perf.experiment import run_experiment
+    from student_perf.experiment.run import run_experiment
     from student_perf.terminal import Terminal
 
     config = compose_config(

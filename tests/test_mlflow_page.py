@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 from mlflow import MlflowClient
 
-from student_perf.tracking.record import load_record
+from student_perf.runs.record import load_record
 from tests.servers import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

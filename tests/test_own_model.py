@@ -6,7 +6,7 @@ import pytest
 
 import student_perf.models
 from student_perf.paths import PROJECT_DIR
-from student_perf.tracking.model_format import load_model
+from student_perf.runs.model_file import load_model
 from tests.models.zoo import MODELS, PREPROCESSINGS
 
 RECIPE = (PROJECT_DIR / "docs/models.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 
-from student_perf.config import iter_leaves
+from student_perf.config.typed import iter_leaves
 from student_perf.models.build import build_estimator
 from student_perf.paths import CONF_DIR
 from tests.models.zoo import CLASSES_ONLY, MODELS, served

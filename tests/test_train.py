@@ -9,7 +9,7 @@ import time
 import pytest
 
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
-from student_perf.tracking.record import load_record
+from student_perf.runs.record import load_record
 from tests.servers import mlflow_server
 
 HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
@@ -57,7 +57,9 @@ def test_hydra_and_the_log_leave_their_files(train, workspace):
         "- tracking=off\n- model=dummy\n- seed=3\n"
     )
     first = (folder / "train.log").read_text().splitlines()[0]
-    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO +student_perf\.experiment: ", first)
+    assert re.match(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO +student_perf\.experiment\.show: ", first
+    )
 
 
 def test_two_starts_in_the_same_second_never_share_a_folder(train, workspace, monkeypatch):
@@ -77,7 +79,7 @@ def test_an_unexpected_error_is_one_line_with_its_traceback_in_the_log(
     def broken(*_args, **_kwargs):
         raise RuntimeError("no space left\n\nmore")
 
-    monkeypatch.setattr("student_perf.experiment.write_result", broken)
+    monkeypatch.setattr("student_perf.experiment.run.write_result", broken)
     outcome = train("tracking=off", "model=dummy")
     assert outcome.code == 1
     assert outcome.err == "student_perf: RuntimeError: no space left\n"
@@ -98,7 +100,7 @@ def test_ctrl_c_ends_with_130(train, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("student_perf.experiment.cross_validate", interrupted)
+    monkeypatch.setattr("student_perf.experiment.run.cross_validate", interrupted)
     assert train("tracking=off").code == 130
 
 

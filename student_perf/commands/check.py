@@ -23,8 +23,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Check; 0 where every answer is the same, 2 with a line for each that is not."""
-    from student_perf.lifecycle.kept_model import load_kept_model
-    from student_perf.lifecycle.predict import check_model
+    from student_perf.serving.predict import check_model
+    from student_perf.store.kept_model import load_kept_model
 
     kept = load_kept_model(chosen.model)
     wrong = check_model(kept)

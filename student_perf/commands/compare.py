@@ -13,7 +13,7 @@ from student_perf.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
     from student_perf.compare.leaderboard import Leaderboard
-    from student_perf.tracking.record import RunRecord
+    from student_perf.runs.record import RunRecord
 
 HELP = "rank runs, say which differences are real, recommend one"
 _MOST_TRIALS = 200  # beyond them reading all predictions takes long; ask for it
@@ -95,9 +95,9 @@ def _page(
     chosen: argparse.Namespace,
 ) -> str:
     """The report, with a section for each sweep whose folder is on this disk."""
-    from student_perf.compare.html import Comparison, comparison_page
+    from student_perf.pages.report import Comparison, comparison_page
+    from student_perf.runs.record import RECORD_FILE
     from student_perf.sweep.page import read_sweep
-    from student_perf.tracking.record import RECORD_FILE
 
     sweeps = [record for record in records if record.kind == "sweep"]
     there = [record.folder for record in sweeps if (record.folder / RECORD_FILE).is_file()]

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
+from student_perf.config.limits import DRIFT_FILE, Thresholds, load_limits
 from student_perf.errors import TrackingError, one_line
-from student_perf.lifecycle.thresholds import DRIFT_FILE, Thresholds, load_limits
 from student_perf.masking import masked
 from student_perf.paths import workspace
+from student_perf.runs.record import RECORD_TAG, RunRecord, to_json
 from student_perf.terminal import Terminal, format_number, ui_command
-from student_perf.tracking.record import RECORD_TAG, RunRecord, to_json
 
 if TYPE_CHECKING:
-    from student_perf.lifecycle.drift import ColumnDrift
-    from student_perf.lifecycle.drift_report import DriftReport
+    from student_perf.drift.columns import ColumnDrift
+    from student_perf.drift.report import DriftReport
 
 HELP = "compare two sets of rows, column by column; exit code 3 on alarm"
 ALARM = 3
@@ -61,8 +61,8 @@ def run(chosen: argparse.Namespace) -> int:
     limits = load_limits(Thresholds, DRIFT_FILE, given)
     if chosen.html:
         check_place(chosen.html, "--html")
-    from student_perf.lifecycle.drift_page import drift_page
-    from student_perf.lifecycle.drift_report import make_report
+    from student_perf.drift.report import make_report
+    from student_perf.pages.drift import drift_page
 
     report = make_report(
         chosen.reference,
@@ -137,8 +137,8 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
 
     A store that does not answer changes nothing about the finding; `sync` sends it later.
     """
-    from student_perf.lifecycle.kept_model import default_tracking
-    from student_perf.tracking.mlflow_store import check_store, publish
+    from student_perf.config.load import default_tracking
+    from student_perf.store.client import check_store, publish
 
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"

@@ -9,7 +9,7 @@ from student_perf.errors import ConfigError
 from student_perf.terminal import Terminal, markdown_table
 
 if TYPE_CHECKING:
-    from student_perf.lifecycle.evidence import Facts, RunLine
+    from student_perf.reproduction.evidence import Facts, RunLine
 
 HELP = "show environment, packages and last runs with what they left, for an audit"
 _COLUMNS = ("run", "kind", "status", "commit", "experiment", "mlflow", "artifacts")
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the evidence. Raises ConfigError for a number of runs below 0."""
-    from student_perf.lifecycle.evidence import environment_facts, last_runs, package_versions
+    from student_perf.reproduction.evidence import environment_facts, last_runs, package_versions
 
     if chosen.last < 0:
         raise ConfigError(f"--last {chosen.last}: must be 0 or more; try --last 10")

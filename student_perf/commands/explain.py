@@ -28,9 +28,9 @@ def run(chosen: argparse.Namespace) -> int:
 
     Raises ConfigError where the extra is not installed or the run's folder is not on disk.
     """
-    from student_perf.lifecycle.recorded import opened
-    from student_perf.lifecycle.shap_values import explain_run
-    from student_perf.tracking.mlflow_store import add_files
+    from student_perf.serving.shap_values import explain_run
+    from student_perf.store.client import add_files
+    from student_perf.store.find import opened
 
     store = chosen.store or default_store()
     terminal = Terminal()

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Write the bundle and say how to check it."""
-    from student_perf.lifecycle.bundle import default_target, export_run
-    from student_perf.lifecycle.recorded import opened
+    from student_perf.reproduction.bundle import default_target, export_run
+    from student_perf.store.find import opened
 
     with opened(chosen.run, chosen.store or default_store()) as recorded:
         target = Path(chosen.file) if chosen.file else default_target(recorded)

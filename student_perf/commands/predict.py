@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Predict; 0 where every row got its answer, 4 where some were refused."""
-    from student_perf.lifecycle.kept_model import load_kept_model
-    from student_perf.lifecycle.predict import predict_file
+    from student_perf.serving.predict import predict_file
+    from student_perf.store.kept_model import load_kept_model
 
     summary = predict_file(
         load_kept_model(chosen.model),

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from student_perf.commands.reproduce import add_run
+from student_perf.config.limits import GATE_FILE, GateLimits, load_limits
 from student_perf.errors import ConfigError
-from student_perf.lifecycle.thresholds import GATE_FILE, GateLimits, load_limits
 from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
-    from student_perf.lifecycle.promotion import Decision
+    from student_perf.promotion.promotion import Decision
 
 HELP = "make a run's model the champion if the gate holds; exit code 2 where it does not"
 REFUSED = 2
@@ -51,10 +51,10 @@ def run(chosen: argparse.Namespace) -> int:
         )
     given = {name: getattr(chosen, name) for name in asdict(GateLimits())}
     limits = load_limits(GateLimits, GATE_FILE, given)
-    from student_perf.lifecycle.promotion import promote
-    from student_perf.lifecycle.recorded import opened
-    from student_perf.tracking.provenance import user_name
-    from student_perf.tracking.registry import Registry
+    from student_perf.promotion.promotion import promote
+    from student_perf.runs.provenance import user_name
+    from student_perf.store.find import opened
+    from student_perf.store.registry import Registry
 
     store = chosen.store or default_store()
     with opened(chosen.run, store) as recorded:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from student_perf.errors import ConfigError
 from student_perf.paths import workspace
+from student_perf.runs.record import METRICS_FILE, RECORD_FILE, RunRecord, load_record
 from student_perf.terminal import Terminal, ui_command
-from student_perf.tracking.record import METRICS_FILE, RECORD_FILE, RunRecord, load_record
 
 HELP = "show the result of a finished run again, or write a sweep's report.html again"
 

@@ -12,9 +12,9 @@ from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
-    from student_perf.lifecycle.differences import Difference
-    from student_perf.lifecycle.reproduce import Verdict
-    from student_perf.lifecycle.results import Comparison
+    from student_perf.reproduction.differences import Difference
+    from student_perf.reproduction.reproduce import Verdict
+    from student_perf.reproduction.results import Comparison
 
 HELP = "run a recorded run again and say whether it gives the same, and if not, why"
 
@@ -37,8 +37,8 @@ def add_run(parser: argparse.ArgumentParser, *names: str) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print checks, comparison and verdict; exit code 0 for the same, 2 for different."""
-    from student_perf.lifecycle.recorded import opened
-    from student_perf.lifecycle.reproduce import reproduce
+    from student_perf.reproduction.reproduce import reproduce
+    from student_perf.store.find import opened
 
     terminal = Terminal()
     store = chosen.store or default_store()

@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Exchange them; a second rollback takes the first one back."""
-    from student_perf.lifecycle.kept_model import default_tracking
-    from student_perf.lifecycle.promotion import rollback
-    from student_perf.tracking.provenance import user_name
-    from student_perf.tracking.registry import Registry
+    from student_perf.config.load import default_tracking
+    from student_perf.promotion.promotion import rollback
+    from student_perf.runs.provenance import user_name
+    from student_perf.store.registry import Registry
 
     registry = Registry(chosen.store or default_store(), chosen.name)
     by = chosen.by or (user_name() if default_tracking().host_and_user else None)

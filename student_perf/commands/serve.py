@@ -27,7 +27,7 @@ def run(chosen: argparse.Namespace) -> int:
     be, StudentPerfError where the model fails its golden rows.
     """
     try:
-        from student_perf.lifecycle.serve import Limits, serve
+        from student_perf.serving.serve import Limits, serve
     except ModuleNotFoundError as error:
         library = (error.name or "").split(".")[0]
         if library not in _EXTRA:
@@ -35,7 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(
             f"serve: needs {library}, which is not installed; run: pip install -e '.[serve]'"
         ) from error
-    from student_perf.lifecycle.kept_model import load_kept_model
+    from student_perf.store.kept_model import load_kept_model
 
     limits = Limits(chosen.max_request_bytes, chosen.max_rows)
 

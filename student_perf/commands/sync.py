@@ -7,8 +7,8 @@ from pathlib import Path
 
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.paths import workspace
+from student_perf.runs.record import RECORD_FILE, load_record
 from student_perf.terminal import print_error
-from student_perf.tracking.record import RECORD_FILE, load_record
 
 HELP = "send runs and sweeps that are on disk and not in MLflow"
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Send one run or sweep, or all that are pending. Raises TrackingError."""
-    from student_perf.lifecycle.pending import iter_recorded, send
+    from student_perf.store.pending import iter_recorded, send
 
     if chosen.folder is None:
         records = iter_recorded(workspace())

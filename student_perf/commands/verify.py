@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print what is wrong; exit code 0 for an unchanged bundle, 2 for any other."""
-    from student_perf.lifecycle.bundle import verify_bundle
+    from student_perf.reproduction.bundle import verify_bundle
 
     problems, digest = verify_bundle(Path(chosen.file))
     terminal = Terminal()

@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the four differences and that of the scores."""
-    from student_perf.lifecycle.recorded import opened
-    from student_perf.lifecycle.why import explain
+    from student_perf.reproduction.why import explain
+    from student_perf.store.find import opened
 
     store = chosen.store or default_store()
     with opened(chosen.run_a, store) as first, opened(chosen.run_b, store) as second:

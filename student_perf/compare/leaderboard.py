@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from student_perf.compare.query import STUDY_TAG, same_rows
-from student_perf.compare.stats import (
+from student_perf.errors import ConfigError, TrackingError, suggest
+from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.scoring.metric import METRICS
+from student_perf.scoring.paired import (
     ALPHA,
     PairedDifferences,
     against_best,
     equivalence,
     paired_differences,
 )
-from student_perf.errors import ConfigError, TrackingError, suggest
-from student_perf.metric_names import METRICS
-from student_perf.metrics import fold_estimate
+from student_perf.scoring.scores import fold_estimate
+from student_perf.store.search import fetch_file
 from student_perf.terminal import format_number
-from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
-from student_perf.tracking.run_search import fetch_file
 
 # From the simplest to explain and keep to the least; within a family time decides.
 FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -224,7 +224,7 @@ def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
         path = fetch_file(record, store or record.params.get("tracking.uri", ""), PREDICTIONS_FILE)
     except TrackingError:
         return np.empty(0)
-    from student_perf.compare.predictions import fold_scores, load_predictions
+    from student_perf.runs.predictions import fold_scores, load_predictions
 
     return fold_scores(load_predictions(path), metric)
 

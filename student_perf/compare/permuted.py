@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from threadpoolctl import threadpool_limits
 
-from student_perf.config import load_config
+from student_perf.config.load import load_config
 from student_perf.errors import DataError
-from student_perf.evaluation import cross_validate
-from student_perf.experiment import build_pipeline, prepare_data, useful_threads
-from student_perf.metric_names import METRICS
+from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.experiment.prepare import build_pipeline, prepare_data, useful_threads
+from student_perf.runs.record import CONFIG_FILE, RunRecord
+from student_perf.scoring.metric import METRICS
+from student_perf.store.search import fetch_file
 from student_perf.terminal import format_number
-from student_perf.tracking.record import CONFIG_FILE, RunRecord
-from student_perf.tracking.run_search import fetch_file
 
 
 @dataclass(frozen=True)

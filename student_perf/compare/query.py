@@ -8,8 +8,8 @@ from pathlib import Path
 
 from student_perf.errors import ConfigError, suggest
 from student_perf.paths import default_store, sqlite_file, workspace
-from student_perf.tracking.record import RECORD_FILE, RunRecord, load_record
-from student_perf.tracking.run_search import Selection, is_run_id, read_runs
+from student_perf.runs.record import RECORD_FILE, RunRecord, load_record
+from student_perf.store.search import Selection, is_run_id, read_runs
 
 LATEST = "latest"
 STUDY_TAG = "student_perf.study_name"

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
-from student_perf.metric_names import METRICS
+from student_perf.runs.record import to_json
+from student_perf.scoring.metric import METRICS
 from student_perf.terminal import format_number, markdown_table
-from student_perf.tracking.record import to_json
 
 FORMATS = ("csv", "json", "markdown")
 _HEADINGS = ("mean", "std", "95 % interval", "dummy", "best", "p", "worse", "s")

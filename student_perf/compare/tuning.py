@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.compare.predictions import Predictions, load_predictions
 from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.errors import DataError
-from student_perf.metric_names import METRICS
-from student_perf.metrics import (
+from student_perf.runs.looks import count_looks
+from student_perf.runs.predictions import Predictions, load_predictions
+from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.scoring.metric import METRICS
+from student_perf.scoring.scores import (
     brier_losses,
     grade_scores,
     label_scores,
@@ -28,9 +30,7 @@ from student_perf.metrics import (
     scores,
     threshold_losses,
 )
-from student_perf.tracking.looks import count_looks
-from student_perf.tracking.record import PREDICTIONS_FILE, RunRecord
-from student_perf.tracking.run_search import fetch_file
+from student_perf.store.search import fetch_file
 
 N_BOOTSTRAPS = 500
 _FEWEST_BOOTSTRAPS = 100

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from student_perf.atomic import write_atomic
-from student_perf.config import ArchiveDataset
+from student_perf.config.schema import ArchiveDataset
 from student_perf.data.files import parse_table, read_file
 from student_perf.data.fingerprint import fingerprint_table
 from student_perf.errors import DataError

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from student_perf.config import DatasetConfig
+from student_perf.config.schema import DatasetConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 

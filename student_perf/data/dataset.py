@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from student_perf.config import DatasetConfig
+from student_perf.config.schema import DatasetConfig
 from student_perf.data.cleaning import Declared, LineageStep, clean_table
 from student_perf.data.fingerprint import combine_columns
 from student_perf.data.sources import raw_fingerprint, read_table

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.config import (
+from student_perf.config.schema import (
     ArchiveDataset,
     DatasetConfig,
     FileDataset,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from student_perf.config import Bands, DatasetConfig
+from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.errors import DataError
 
 # A whole-number target with more values than this is a quantity, not a set of classes.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from student_perf.config import ExperimentConfig
+from student_perf.config.schema import ExperimentConfig
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation import CVResult
+from student_perf.evaluation.cross_validation import CVResult
+from student_perf.evaluation.splits import Fold, Split
 from student_perf.inspection.importance import PermutationImportance
 from student_perf.inspection.learning_curve import learning_curve
 from student_perf.inspection.subgroups import subgroup_table
-from student_perf.splits import Fold, Split
 from student_perf.terminal import GroupLine
 
 

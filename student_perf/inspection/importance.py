@@ -9,11 +9,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation import predict
-from student_perf.inspection.intervals import fold_interval
-from student_perf.metric_names import METRICS
-from student_perf.metrics import scores
-from student_perf.splits import Fold, Split
+from student_perf.evaluation.cross_validation import predict
+from student_perf.evaluation.splits import Fold, Split
+from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
+from student_perf.scoring.scores import scores
 
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000

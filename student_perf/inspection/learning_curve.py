@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation import CVResult, predict
-from student_perf.metrics import Estimate, fold_estimate, scores
-from student_perf.splits import Split
+from student_perf.evaluation.cross_validation import CVResult, predict
+from student_perf.evaluation.splits import Split
+from student_perf.scoring.scores import Estimate, fold_estimate, scores
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation import CVResult
-from student_perf.metrics import confusion_matrix, label_scores, percentile_interval, scores
+from student_perf.evaluation.cross_validation import CVResult
+from student_perf.scoring.scores import confusion_matrix, label_scores, percentile_interval, scores
 
 ALL = "all rows"
 MISSING = "missing"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from student_perf.components import build_component
 from student_perf.errors import ConfigError
-from student_perf.metric_names import Task
+from student_perf.models.components import build_component
+from student_perf.scoring.metric import Task
 
 _ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from student_perf.metric_names import METRICS
 from student_perf.plots.style import BLUE, GREY, ORANGE, finish, new_figure, set_title, short
+from student_perf.scoring.metric import METRICS
 
 _MOST_COLUMNS = 25
 _MOST_GROUPS = 40

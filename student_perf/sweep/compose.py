@@ -10,21 +10,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from student_perf.config import (
-    ExperimentConfig,
-    explain_composition_error,
-    iter_leaves,
-    validate,
-    validate_resolved,
-)
+from student_perf.config.explain import explain_composition_error
+from student_perf.config.load import compose_config, validate, validate_resolved
+from student_perf.config.schema import ExperimentConfig
+from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
-from student_perf.paths import CONF_DIR
 
 _NAME = re.compile(r"[^\s${}:,()\[\]'\"]+")  # a key within an interpolation
 # What is relative, or names what another key holds: `${.a}`, `${oc.select:.a}`, `${${a}}`.
@@ -127,18 +121,6 @@ def _is_scalar(value: Any) -> bool:
 def _overlap(key: str, name: str) -> bool:
     """Whether one of two dotted paths is the other or lies below it."""
     return key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.")
-
-
-def compose_config(overrides: Sequence[str]) -> DictConfig:
-    """What Hydra composes from these overrides, without its own node."""
-    if GlobalHydra.instance().is_initialized():
-        cfg = compose("config", list(overrides))
-    else:
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = compose("config", list(overrides))
-    with open_dict(cfg):
-        cfg.pop("hydra", None)
-    return cfg
 
 
 def _check_key(cfg: DictConfig, key: str) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
-from student_perf.config import ExperimentConfig
-from student_perf.evaluation import CVResult, FoldInputs, cross_validate
-from student_perf.experiment import PreparedData, build_pipeline, prepare_data
+from student_perf.config.schema import ExperimentConfig
+from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
+from student_perf.experiment.prepare import PreparedData, build_pipeline, prepare_data
 from student_perf.models.build import build_estimator
 
 _MOST_CACHED_BYTES = 1 << 30

@@ -13,16 +13,17 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from student_perf.config import TrackingConfig, register_resolvers
+from student_perf.config.load import register_resolvers
+from student_perf.config.schema import TrackingConfig
 from student_perf.errors import one_line
+from student_perf.store.publisher import follow_sweep
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
-from student_perf.tracking.publisher import follow_sweep
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3
-_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.compare.html", "student_perf.plots")
+_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.pages.report", "student_perf.plots")
 _INTERRUPTED = "stopped by the user"
 
 

@@ -21,22 +21,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from student_perf.artifacts import (
+from student_perf.atomic import write_atomic
+from student_perf.config.schema import ExperimentConfig, NestedSplit
+from student_perf.errors import ConfigError
+from student_perf.evaluation.cross_validation import CVResult, result_of
+from student_perf.experiment.prepare import PreparedData, prepare_data
+from student_perf.experiment.publish import publish_run
+from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.masking import logging_to
+from student_perf.runs.artifacts import (
     TEST_PREDICTIONS_FILE,
     finish_trial,
     write_inputs,
 )
-from student_perf.atomic import write_atomic
-from student_perf.compare.predictions import load_predictions
-from student_perf.config import ExperimentConfig, NestedSplit
-from student_perf.errors import ConfigError
-from student_perf.evaluation import CVResult, result_of
-from student_perf.experiment import PreparedData, cv_metrics, make_record, prepare_data, publish_run
-from student_perf.masking import logging_to
-from student_perf.metric_names import METRICS
+from student_perf.runs.predictions import load_predictions
+from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_json
+from student_perf.scoring.metric import METRICS
 from student_perf.sweep.plan import SweepOptions, fixed_composer, make_study_name
 from student_perf.terminal import Terminal, format_number
-from student_perf.tracking.record import METRICS_FILE, RunRecord, load_record, to_json
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from student_perf.config import ExperimentConfig
+from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import ConfigError, StudentPerfError, suggest
-from student_perf.metric_names import (
+from student_perf.scoring.metric import (
     SECONDS,
     Direction,
     metrics_of,

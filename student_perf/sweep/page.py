@@ -17,7 +17,7 @@ from student_perf.terminal import format_number
 if TYPE_CHECKING:
     import optuna
 
-    from student_perf.compare.sweep_folder import SweepFolder
+    from student_perf.compare.outcome import SweepFolder
 
 JOURNAL_FILE = "study.journal"
 
@@ -28,8 +28,8 @@ def write_page(folder: Path, study: optuna.Study | None = None) -> tuple[Path, S
     Without `study` the journal in the folder is opened where there is one; without either only the
     importances are missing. Raises ConfigError where the folder is no sweep's.
     """
-    from student_perf.compare.html import write_report
-    from student_perf.compare.section import PAGE_FILE
+    from student_perf.pages.report import write_report
+    from student_perf.pages.section import PAGE_FILE
 
     sweep = read_sweep(folder, study)
     return write_report(folder / PAGE_FILE, sweep), sweep
@@ -39,7 +39,7 @@ def read_sweep(folder: Path, study: optuna.Study | None = None) -> SweepFolder:
     """A sweep's folder with the importances of its parameters, where a journal or `study` is there
     to tell them. Raises ConfigError where the folder is no sweep's.
     """
-    from student_perf.compare.sweep_folder import load_sweep
+    from student_perf.compare.outcome import load_sweep
 
     sweep = load_sweep(folder)
     study = study or _journal_study(folder, sweep.record.name)

@@ -16,9 +16,10 @@ from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
-from student_perf.config import ExperimentConfig, iter_leaves, typed_node
+from student_perf.config.schema import ExperimentConfig
+from student_perf.config.typed import iter_leaves, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
-from student_perf.experiment import PreparedData, build_pipeline
+from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import CONF_DIR, PACKAGE_DIR
 from student_perf.sweep.compose import TrialComposer

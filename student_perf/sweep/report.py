@@ -17,9 +17,10 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from student_perf.compare.stats import paired_difference
-from student_perf.metric_names import METRICS, objective_label
-from student_perf.metrics import fold_estimate
+from student_perf.runs.record import RunRecord, load_record
+from student_perf.scoring.metric import METRICS, objective_label
+from student_perf.scoring.paired import paired_difference
+from student_perf.scoring.scores import fold_estimate
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.study import (
     counts,
@@ -30,7 +31,6 @@ from student_perf.sweep.study import (
     swept_values,
 )
 from student_perf.terminal import format_number
-from student_perf.tracking.record import RunRecord, load_record
 
 if TYPE_CHECKING:
     import optuna

@@ -20,17 +20,26 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from student_perf.artifacts import write_config
 from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError, TrackingError, one_line
-from student_perf.experiment import (
-    check_tracking,
-    describe_provenance,
-    make_record,
-    mlflow_places,
-    run_experiment,
-)
+from student_perf.experiment.publish import check_tracking
+from student_perf.experiment.records import describe_provenance, make_record
+from student_perf.experiment.run import run_experiment
+from student_perf.experiment.show import mlflow_places
 from student_perf.masking import logging_to
+from student_perf.runs.artifacts import write_config
+from student_perf.runs.record import (
+    ERROR_FILE,
+    NOTE_TAG,
+    RECORD_FILE,
+    RECORD_TAG,
+    RUN_ID_FILE,
+    RunRecord,
+    begun_run_id,
+    load_record,
+)
+from student_perf.store.publisher import OVER_FILE, SETTLED_FILE, is_unsent
+from student_perf.store.registry import CHALLENGER, Registry
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.page import command_line, describe_target, write_page
@@ -56,18 +65,6 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
 from student_perf.terminal import Terminal
-from student_perf.tracking.publisher import OVER_FILE, SETTLED_FILE, is_unsent
-from student_perf.tracking.record import (
-    ERROR_FILE,
-    NOTE_TAG,
-    RECORD_FILE,
-    RECORD_TAG,
-    RUN_ID_FILE,
-    RunRecord,
-    begun_run_id,
-    load_record,
-)
-from student_perf.tracking.registry import CHALLENGER, Registry
 
 if TYPE_CHECKING:
     import optuna
@@ -352,7 +349,7 @@ def _await_sent(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | N
 
 def _report(record: RunRecord, study: optuna.Study, console: Console) -> None:
     """Write report.html and the note for MLflow; a sweep is no failure because its page is."""
-    from student_perf.compare.sweep_section import markdown_note
+    from student_perf.pages.sweep_section import markdown_note
 
     try:
         page, sweep = write_page(record.folder, study)

@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
+from student_perf.runs.record import RECORD_FILE, load_record
 from student_perf.sweep.plan import HISTORY, SweepPlan, default_values
-from student_perf.tracking.record import RECORD_FILE, load_record
 
 if TYPE_CHECKING:
     import optuna

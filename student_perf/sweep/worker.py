@@ -21,10 +21,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_limits
 
-from student_perf.artifacts import finish_trial, start_trial
-from student_perf.config import register_resolvers
+from student_perf.config.load import register_resolvers
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment import cv_metrics, make_record, useful_threads
+from student_perf.experiment.prepare import useful_threads
+from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.runs.artifacts import finish_trial, start_trial
+from student_perf.runs.record import RECORD_TAG, RunRecord
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan, load_function
 from student_perf.sweep.study import (
@@ -35,7 +37,6 @@ from student_perf.sweep.study import (
     tell_complete,
     trial_values,
 )
-from student_perf.tracking.record import RECORD_TAG, RunRecord
 
 if TYPE_CHECKING:
     import optuna

@@ -2,14 +2,14 @@
 
 import pytest
 
-from student_perf.experiment import run_experiment
+from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 
 
 @pytest.fixture
 def dummy_run(workspace, monkeypatch):
-    monkeypatch.setattr("student_perf.artifacts._save_figures", lambda folder, figures: None)
+    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
     config = compose_config(
         "tracking=off", "model=dummy", "report.importance=false", "split.n_splits=2"
     )

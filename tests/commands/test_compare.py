@@ -7,7 +7,7 @@ import pytest
 from student_perf import cli
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.compare.query import find_runs
-from student_perf.experiment import run_experiment
+from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 
 

@@ -5,7 +5,7 @@ import pytest
 from mlflow import MlflowClient
 
 from student_perf import cli
-from student_perf.tracking.record import load_record
+from student_perf.runs.record import load_record
 from tests.servers import free_port
 
 

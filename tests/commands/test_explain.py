@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from student_perf import cli
-from student_perf.experiment import run_experiment
+from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 
 

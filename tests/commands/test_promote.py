@@ -25,11 +25,11 @@ def aliases(store):
 
 def clean(monkeypatch):
     """The check against the record passes whatever has changed in this checkout meanwhile."""
-    monkeypatch.setattr("student_perf.lifecycle.reproduce.compare_code", _same)
+    monkeypatch.setattr("student_perf.reproduction.reproduce.compare_code", _same)
 
 
 def _same(*_):
-    from student_perf.lifecycle.differences import Difference
+    from student_perf.reproduction.differences import Difference
 
     return Difference("code", True, [])
 

@@ -1,9 +1,9 @@
 import pytest
 
 from student_perf import cli
-from student_perf.experiment import run_experiment
+from student_perf.experiment.run import run_experiment
+from student_perf.runs.record import RunRecord
 from student_perf.terminal import Terminal
-from student_perf.tracking.record import RunRecord
 
 
 @pytest.fixture

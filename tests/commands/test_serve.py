@@ -14,8 +14,8 @@ def calls(monkeypatch):
         announce(f"http://{host}:{port}")
         made.append((kept, host, port, limits))
 
-    monkeypatch.setattr("student_perf.lifecycle.serve.serve", serve)
-    monkeypatch.setattr("student_perf.lifecycle.kept_model.load_kept_model", lambda source: source)
+    monkeypatch.setattr("student_perf.serving.serve.serve", serve)
+    monkeypatch.setattr("student_perf.store.kept_model.load_kept_model", lambda source: source)
     return made
 
 
@@ -36,7 +36,7 @@ def test_another_address_comes_with_a_warning(calls, capsys):
 
 
 def test_a_missing_extra_is_one_line_with_the_command(monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "student_perf.lifecycle.serve", raising=False)
+    monkeypatch.delitem(sys.modules, "student_perf.serving.serve", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["serve", "somewhere"]) == 1
     (line,) = capsys.readouterr().err.splitlines()

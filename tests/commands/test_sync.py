@@ -34,7 +34,7 @@ def test_sync_of_no_sweep_says_so(tmp_path, capsys):
 
 
 def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
-    from student_perf.lifecycle import pending
+    from student_perf.store import pending
 
     def send(name):
         if name == "away":

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from student_perf.compare.leaderboard import FAMILIES, make_leaderboards, recommendation
-from student_perf.compare.stats import paired_difference
 from student_perf.errors import ConfigError
-from student_perf.metrics import fold_estimate
 from student_perf.paths import CONF_DIR
+from student_perf.scoring.paired import paired_difference
+from student_perf.scoring.scores import fold_estimate
 
 BASE = np.array([0.60, 0.64, 0.62, 0.66, 0.61])
 

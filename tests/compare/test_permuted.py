@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from student_perf.compare.permuted import PermutedLabels, control_line, permuted_control
 from student_perf.errors import DataError
-from student_perf.experiment import run_experiment
+from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 
 

@@ -4,10 +4,10 @@ import shutil
 import pytest
 
 from student_perf.compare.query import find_runs, latest, parse_condition, same_rows
-from student_perf.config import TrackingConfig
+from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError
-from student_perf.tracking.mlflow_store import RunStore
-from student_perf.tracking.record import RunRecord
+from student_perf.runs.record import RunRecord
+from student_perf.store.client import RunStore
 
 
 def names(records):

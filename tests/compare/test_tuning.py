@@ -5,12 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from student_perf.compare.predictions import Predictions
 from student_perf.compare.tuning import _scorer, bias_corrected, tuning_lines, tuning_of
 from student_perf.errors import DataError, TrackingError
-from student_perf.metric_names import METRICS, metrics_of
-from student_perf.metrics import scores
-from student_perf.tracking.looks import count_look
+from student_perf.runs.looks import count_look
+from student_perf.runs.predictions import Predictions
+from student_perf.scoring.metric import METRICS, metrics_of
+from student_perf.scoring.scores import scores
 
 CLASSES, NUMBERS = "classification", "regression"
 

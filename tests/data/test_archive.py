@@ -12,7 +12,7 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 
-from student_perf.config import ArchiveDataset
+from student_perf.config.schema import ArchiveDataset
 from student_perf.data import archive
 from student_perf.data.archive import cached_file, read_archive
 from student_perf.data.fingerprint import fingerprint_table

@@ -9,7 +9,7 @@ import pytest
 from student_perf.data import files
 from student_perf.data.files import iter_tables, parse_table, read_file
 from student_perf.errors import DataError, StudentPerfError
-from student_perf.experiment import prepare
+from student_perf.experiment.prepare import prepare
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
 GOOD = f"hours,days,grade\n{ROWS}"

@@ -9,8 +9,8 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.errors import DataError
-from student_perf.experiment import prepare
-from student_perf.guards import label_noise_limit
+from student_perf.evaluation.guards import label_noise_limit
+from student_perf.experiment.prepare import prepare
 from student_perf.paths import PROJECT_DIR
 
 FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))

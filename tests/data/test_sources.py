@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import _openml
 
-from student_perf.config import FileDataset, WooldridgeDataset
+from student_perf.config.schema import FileDataset, WooldridgeDataset
 from student_perf.data import load_dataset
 from student_perf.data.sources import read_table
 from student_perf.errors import DataError

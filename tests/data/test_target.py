@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.config import Bands, DatasetConfig
+from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError
 

@@ -1,9 +1,9 @@
 import pandas as pd
 from sklearn.dummy import DummyClassifier
 
-from student_perf.evaluation import cross_validate
+from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.evaluation.splits import make_split
 from student_perf.inspection.findings import Inspector, group_lines, most_important
-from student_perf.splits import make_split
 
 
 def inspect(config, dataset):

@@ -8,11 +8,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from student_perf.config import KFoldSplit
-from student_perf.evaluation import cross_validate
+from student_perf.config.schema import KFoldSplit
+from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.evaluation.splits import make_split
 from student_perf.inspection import importance
 from student_perf.inspection.importance import PermutationImportance
-from student_perf.splits import make_split
 
 SPLIT = KFoldSplit("kfold", 0.2, 0, True, 4)
 

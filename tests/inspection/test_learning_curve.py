@@ -8,10 +8,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from student_perf.config import HoldoutSplit, KFoldSplit
-from student_perf.evaluation import cross_validate
+from student_perf.config.schema import HoldoutSplit, KFoldSplit
+from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.evaluation.splits import make_split
 from student_perf.inspection.learning_curve import _nested_order, learning_curve
-from student_perf.splits import make_split
 
 
 def points_only(features):

@@ -6,10 +6,10 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from student_perf.config import KFoldSplit, RepeatedKFoldSplit
-from student_perf.evaluation import cross_validate
+from student_perf.config.schema import KFoldSplit, RepeatedKFoldSplit
+from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.evaluation.splits import make_split
 from student_perf.inspection.subgroups import subgroup_table
-from student_perf.splits import make_split
 
 
 def evaluated(dataset, config=KFoldSplit("kfold", 0.0, 0, True, 4)):  # noqa: B008 (frozen)

@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold
 
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError
-from student_perf.experiment import prepare
+from student_perf.experiment.prepare import prepare
 from student_perf.models.build import build_estimator
 from student_perf.models.previous_grade import PreviousGradeClassifier, PreviousGradeRegressor
 from student_perf.paths import PROJECT_DIR

@@ -12,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from student_perf.data.dataset import Dataset
 from student_perf.errors import ConfigError
-from student_perf.experiment import build_pipeline
+from student_perf.experiment.prepare import build_pipeline
 from student_perf.models.labels import LabelledClassifier
 from student_perf.paths import CONF_DIR
-from student_perf.tracking.model_format import load_model, save_model
+from student_perf.runs.model_file import load_model, save_model
 from tests.conftest import compose_config
 
 MODELS = sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
@@ -150,7 +150,7 @@ def test_a_wrong_value_inside_is_named_by_its_place(overrides, message):
 
 
 def test_a_missing_extra_names_its_command(monkeypatch):
-    import student_perf.components as components
+    from student_perf.models import components
 
     def absent(name):
         raise ImportError(name, name="lightgbm")

@@ -10,7 +10,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from student_perf.config import register_resolvers
+from student_perf.config.load import register_resolvers
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepOptions, SweepPlan, load_search, make_options, make_plan

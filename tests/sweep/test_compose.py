@@ -1,7 +1,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from student_perf.config import register_resolvers, validate
+from student_perf.config.load import register_resolvers, validate
 from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.compose import TrialComposer

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.tracking.record import load_record
+from student_perf.runs.record import load_record
 
 NESTED = ["split=nested", "split.n_splits=3", "split.n_inner_splits=2", "report.importance=false"]
 

@@ -1,10 +1,10 @@
 import pytest
 
 from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.runs.record import load_record
 from student_perf.sweep.objectives import Objectives, make_objectives
 from student_perf.sweep.report import best_trial, outcome_lines
 from student_perf.sweep.study import keeps_constraints, recover
-from student_perf.tracking.record import load_record
 from tests.sweep.conftest import run_trials
 
 LOGGED = {"cv_accuracy_mean": 0.6, "cv_log_loss_mean": 1.1, "fit_seconds": 3.0}

@@ -4,10 +4,10 @@ import pytest
 
 from student_perf.data.dataset import Dataset
 from student_perf.errors import ConfigError
+from student_perf.runs.record import NOTE_TAG, load_record
 from student_perf.sweep.page import command_line, describe_target, write_page
 from student_perf.sweep.report import importances
 from student_perf.sweep.study import load_journal
-from student_perf.tracking.record import NOTE_TAG, load_record
 
 SEARCH = ["-m", "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,balanced",
           "hydra.sweeper.n_trials=11", "split.n_splits=2", "report.importance=false"]  # fmt: skip

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from student_perf.compare.stats import paired_difference
-from student_perf.metrics import fold_estimate
+from student_perf.runs.record import load_record
+from student_perf.scoring.paired import paired_difference
+from student_perf.scoring.scores import fold_estimate
 from student_perf.sweep.report import (
     Progress,
     best_trial,
@@ -15,7 +16,6 @@ from student_perf.sweep.report import (
     outcome_lines,
     show_plan,
 )
-from student_perf.tracking.record import load_record
 from tests.sweep.conftest import run_trials
 
 C = "model.C=tag(log,interval(0.0001,10))"

@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.runs.record import load_record
 from student_perf.sweep.study import open_study
-from student_perf.tracking.record import load_record
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"

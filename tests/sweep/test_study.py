@@ -4,6 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from student_perf.errors import ConfigError
+from student_perf.runs.record import RunRecord
 from student_perf.sweep.study import (
     check_contract,
     counts,
@@ -16,7 +17,6 @@ from student_perf.sweep.study import (
     requeue,
     trial_values,
 )
-from student_perf.tracking.record import RunRecord
 from tests.sweep.conftest import opened
 
 C = "model.C=tag(log,interval(0.01,10))"

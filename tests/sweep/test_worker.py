@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from student_perf.errors import ConfigError
+from student_perf.runs.record import load_record
 from student_perf.sweep.study import counts, open_study
 from student_perf.sweep.worker import StopSweep, Worker, raise_if_stopped
-from student_perf.tracking.record import load_record
 from tests.sweep.conftest import run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
@@ -98,7 +98,9 @@ def test_the_same_error_at_the_start_stops_early_with_it(plan_of, monkeypatch):
 
 def test_an_undefined_objective_fails_the_trial(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=2, max_failure_rate=1.0)
-    monkeypatch.setattr("student_perf.evaluation._scores", lambda *a: {"accuracy": float("nan")})
+    monkeypatch.setattr(
+        "student_perf.evaluation.cross_validation._scores", lambda *a: {"accuracy": float("nan")}
+    )
     study = run_trials(plan, evaluator)
     assert counts(study)["fail"] == 2
     assert "cannot be ranked" in load_record(plan.folder / "0").error

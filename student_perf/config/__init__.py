@@ -1,0 +1,1 @@
+"""The composed config: typed, checked, and errors that name the fix."""

@@ -1,0 +1,109 @@
+"""What Hydra says of overrides that do not compose, in one line with the fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import (
+    OmegaConfBaseException,
+)
+
+from student_perf.config.schema import GROUPS
+from student_perf.config.typed import iter_leaves
+from student_perf.errors import ConfigError, one_line, suggest
+from student_perf.paths import CONF_DIR
+
+_SWEEPER = "hydra.sweeper."
+
+
+_SWEEPER_FILE = CONF_DIR / "hydra" / "sweeper" / "student_perf.yaml"
+
+
+def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exception:
+    """One-line ConfigError for what Hydra or OmegaConf say of overrides that do not compose.
+
+    An error of another origin comes back as it is.
+    """
+    text = str(error)
+    if isinstance(error, MissingConfigException):
+        return _explain_missing_option(error)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override}: is not an override; write group=option or key=value, "
+            "with quotes around the whole where it holds spaces, brackets or commas"
+        )
+    if text.startswith("Config group override must be"):
+        return _explain_group_value(overrides)
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return error
+    key = (re.findall(r"'([^']*)'", text) or [""])[0]
+    if text.startswith("Ambiguous value"):
+        return ConfigError(f"{key}: several values run in a sweep only; add --multirun")
+    if text.startswith("Could not append"):
+        return ConfigError(f"+{key}: the config has this key already; leave out the +")
+    if text.startswith(("Could not override", "Could not delete", "Error merging override")):
+        return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides)
+    return ConfigError(one_line(ConfigError(text)))
+
+
+def _explain_missing_option(error: MissingConfigException) -> ConfigError:
+    missing = Path(error.missing_cfg_file or "")
+    if not error.options:
+        return ConfigError(one_line(ConfigError(str(error))))
+    near = suggest(missing.stem, error.options)
+    return ConfigError(f"{missing.parent}={missing.stem}: no such option; {near}")
+
+
+def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
+    for text in overrides:
+        override = OverridesParser.create().parse_override(text)
+        if override.key_or_group in GROUPS and not isinstance(override.value(), (str, list)):
+            options = [file.stem for file in (CONF_DIR / override.key_or_group).glob("*.yaml")]
+            given = override.get_value_element_as_str() or "null"
+            return ConfigError(
+                f"{override.key_or_group}={given}: a group takes the name of an option; "
+                f"{suggest(given, options)}"
+            )
+    return ConfigError("a group takes the name of an option, as in model=xgb")
+
+
+def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
+    """An override of a key that is not there, or that takes no such value."""
+    given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
+    if key.startswith(_SWEEPER):
+        options = [str(name) for name in OmegaConf.load(_SWEEPER_FILE) if str(name)[0] != "_"]
+        name = key.removeprefix(_SWEEPER).split(".")[0]
+        if name not in options:
+            return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
+        return ConfigError(f"{given}: {one_line(ConfigError(text))}")
+    known = _known_keys(overrides)
+    if key in known:
+        return ConfigError(f"{given}: {one_line(ConfigError(text))}")
+    parent, _, last = key.rpartition(".")
+    siblings = {name.rpartition(".")[2]: name for name in known if name.startswith(f"{parent}.")}
+    if siblings and parent:
+        return ConfigError(
+            f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, siblings)}"
+        )
+    return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
+
+
+def _known_keys(overrides: Sequence[str]) -> list[str]:
+    """Groups and leaf keys of the config that the valid group choices among `overrides` give."""
+    parser = OverridesParser.create()
+    parsed = {text: parser.parse_override(text) for text in overrides}
+    chosen = [text for text, override in parsed.items() if override.key_or_group in GROUPS]
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        try:
+            plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
+        except (HydraException, OmegaConfBaseException):
+            return list(GROUPS)
+    assert isinstance(plain, dict)
+    leaves = iter_leaves({str(key): value for key, value in plain.items()})
+    return [*GROUPS, *(path for path, _ in leaves)]

@@ -1,0 +1,162 @@
+"""The composed config: its resolvers, and its typed form.
+
+Hydra composes plain YAML; `validate` turns the result into frozen dataclasses once, so that no
+other module handles raw config. The parameters of models and preprocessing are checked against the
+estimators in `models.components`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import (
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+)
+
+from student_perf.config.rules import (
+    check_dataset,
+    check_objective,
+    check_report,
+    check_seed,
+    check_split,
+    make_guards,
+)
+from student_perf.config.schema import (
+    GROUPS,
+    SOURCES,
+    SPLITS,
+    ExperimentConfig,
+    ObjectiveConfig,
+    ReportConfig,
+    TrackingConfig,
+)
+from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
+from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.masking import learn_secrets
+from student_perf.paths import CONF_DIR, workspace
+from student_perf.scoring.metric import (
+    default_metric,
+    metric_direction,
+)
+
+_ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
+
+
+def register_resolvers() -> None:
+    """Make `${workspace:}`, `${unique:}`, `${default_metric:..}` and `${metric_direction:..}`
+    known to OmegaConf.
+    """
+    OmegaConf.register_new_resolver("workspace", lambda: str(workspace()), replace=True)
+    # Cached, so that all mentions within one composed config give one name.
+    OmegaConf.register_new_resolver(
+        "unique", lambda: secrets.token_hex(4), replace=True, use_cache=True
+    )
+    OmegaConf.register_new_resolver("default_metric", default_metric, replace=True)
+    OmegaConf.register_new_resolver("metric_direction", metric_direction, replace=True)
+
+
+def validate(cfg: DictConfig) -> ExperimentConfig:
+    """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
+    return validate_resolved(_resolved(cfg))
+
+
+def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
+    """Typed form of a config in which no interpolation is left. Raises ConfigError."""
+    learn_secrets(iter_leaves(composed))
+    check_keys(composed, _ROOT_KEYS, "")
+    check_seed(composed["seed"])
+    dataset = variant(composed, "dataset", "source", SOURCES)
+    split = variant(composed, "split", "kind", SPLITS)
+    guards = make_guards(mapping_at(composed, "guards"))
+    objective = typed_node(ObjectiveConfig, composed["objective"], "objective")
+    report = typed_node(ReportConfig, composed["report"], "report")
+    check_dataset(dataset)
+    check_split(split)
+    check_report(report)
+    check_objective(objective, dataset)
+    return ExperimentConfig(
+        seed=composed["seed"],
+        tags={str(key): str(value) for key, value in mapping_at(composed, "tags").items()},
+        dataset=dataset,
+        split=split,
+        guards=guards,
+        report=report,
+        objective=objective,
+        tracking=typed_node(TrackingConfig, composed["tracking"], "tracking"),
+        preprocess=mapping_at(composed, "preprocess"),
+        model=mapping_at(composed, "model"),
+        composed=composed,
+    )
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """What Hydra composes from these overrides, without its own node."""
+    if GlobalHydra.instance().is_initialized():
+        cfg = compose("config", list(overrides))
+    else:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            cfg = compose("config", list(overrides))
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+    return cfg
+
+
+def load_config(path: Path) -> ExperimentConfig:
+    """The valid config in a file that a run has written. Raises ConfigError."""
+    cfg = OmegaConf.load(path)
+    if not isinstance(cfg, DictConfig):
+        raise ConfigError(f"{path}: is no config; name the config.yaml of a run")
+    return validate(cfg)
+
+
+def default_tracking() -> TrackingConfig:
+    """The store of `tracking=default`: MLFLOW_TRACKING_URI, or the project's own."""
+    register_resolvers()
+    return validate(compose_config([])).tracking
+
+
+def validate_plain(composed: Mapping[str, Any]) -> ExperimentConfig:
+    """Typed form of a config that stands in a file, for example that of a finished run."""
+    return validate(OmegaConf.create(dict(composed)))
+
+
+def _unresolved(cfg: DictConfig, key: str | None) -> str:
+    """The text of a key before its interpolations are resolved."""
+    parent, _, last = (key or "").rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return str(OmegaConf.to_container(node, resolve=False).get(last))  # type: ignore[union-attr]
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    try:
+        composed = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = error.full_key or str(error).rsplit(maxsplit=1)[-1]
+        raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
+    except InterpolationResolutionError as error:
+        if missing := re.search(r"Missing mandatory value: (\S+)", str(error)):
+            key = missing.group(1)
+            raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
+        if ours := _own_cause(error):
+            raise ours from error
+        raise ConfigError(
+            f"{error.full_key}={_unresolved(cfg, error.full_key)}: cannot be resolved "
+            f"({str(error).splitlines()[0]}); name a key that exists"
+        ) from error
+    assert isinstance(composed, dict)
+    return {str(key): value for key, value in composed.items()}
+
+
+def _own_cause(error: BaseException | None) -> StudentPerfError | None:
+    """The error one of our resolvers raised, which OmegaConf wraps in its own."""
+    while error is not None and not isinstance(error, StudentPerfError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,0 +1,156 @@
+"""Rules about values and their combination, beyond their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from student_perf.config.schema import (
+    Bands,
+    DatasetConfig,
+    GuardsConfig,
+    HoldoutSplit,
+    KFoldSplit,
+    NestedSplit,
+    ObjectiveConfig,
+    RepeatedKFoldSplit,
+    ReportConfig,
+    SplitConfig,
+)
+from student_perf.config.typed import shown, typed_node
+from student_perf.errors import ConfigError, suggest
+from student_perf.scoring.metric import (
+    METRICS,
+    TASKS,
+    metric_direction,
+    metrics_of,
+)
+
+_GUARD_LEVELS = ("error", "warn", "off")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise ConfigError unless the seed is a whole number that every library takes."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(
+            f"seed={shown(seed)}: must be a whole number from 0 to {2**32 - 1}; try seed=0"
+        )
+
+
+def make_guards(node: Mapping[str, Any]) -> GuardsConfig:
+    """The level of each guard. Raises ConfigError for an unknown level."""
+    # YAML reads an unquoted off as false.
+    levels = {name: "off" if level is False else level for name, level in node.items()}
+    for name, level in levels.items():
+        if level not in _GUARD_LEVELS:
+            raise ConfigError(
+                f"guards.{name}={shown(level)}: must be error, warn or off; "
+                f"{suggest(str(level), _GUARD_LEVELS)}"
+            )
+    return typed_node(GuardsConfig, levels, "guards")
+
+
+def check_dataset(dataset: DatasetConfig) -> None:
+    """Raise ConfigError where task, target, bands and named columns contradict each other."""
+    if dataset.task not in TASKS:
+        raise ConfigError(
+            f"dataset.task={dataset.task}: must be classification or regression; "
+            f"{suggest(dataset.task, TASKS)}"
+        )
+    if dataset.target in dataset.drop:
+        raise ConfigError(
+            f"dataset.drop={shown(dataset.drop)}: holds the target '{dataset.target}'; "
+            "take it out, the target never is a feature anyway"
+        )
+    if dataset.target in dataset.subgroups:
+        raise ConfigError(
+            f"dataset.subgroups={shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
+            "leave it out, a group is named by what is known before the target"
+        )
+    if dataset.bands is not None:
+        _check_bands(dataset, dataset.bands)
+
+
+def _check_bands(dataset: DatasetConfig, bands: Bands) -> None:
+    if dataset.task != "classification":
+        raise ConfigError(
+            "dataset.task=regression: dataset.bands would cut the number into classes; "
+            "set dataset.bands=null (dataset=econmath_score does it for econmath)"
+        )
+    if sorted(set(bands.edges)) != bands.edges or not bands.edges:
+        raise ConfigError(
+            f"dataset.bands.edges={bands.edges}: must rise; write each edge once, lowest first"
+        )
+    if len(bands.labels) != len(bands.edges) + 1 or len(set(bands.labels)) != len(bands.labels):
+        raise ConfigError(
+            f"dataset.bands.labels={bands.labels}: {len(bands.edges)} edges need "
+            f"{len(bands.edges) + 1} different labels; give one for each band, lowest first"
+        )
+    if dataset.classes is not None:
+        raise ConfigError(
+            f"dataset.classes={shown(dataset.classes)}: the bands already name and order the "
+            "classes; set dataset.classes=null"
+        )
+
+
+def check_split(split: SplitConfig) -> None:
+    """Raise ConfigError for a size, count or seed outside its range."""
+    if not 0 <= split.test_size < 1:
+        raise ConfigError(
+            f"split.test_size={split.test_size}: must be at least 0 and below 1; try 0.2"
+        )
+    if not 0 <= split.random_state < 2**32:
+        raise ConfigError(
+            f"split.random_state={split.random_state}: must be from 0 to {2**32 - 1}; try 0"
+        )
+    if isinstance(split, HoldoutSplit) and not 0 < split.validation_size < 1:
+        raise ConfigError(
+            f"split.validation_size={split.validation_size}: must be between 0 and 1; try 0.25"
+        )
+    if isinstance(split, KFoldSplit) and split.n_splits < 2:
+        raise ConfigError(f"split.n_splits={split.n_splits}: must be at least 2; try 5")
+    if isinstance(split, NestedSplit) and split.n_inner_splits < 2:
+        raise ConfigError(f"split.n_inner_splits={split.n_inner_splits}: must be at least 2; try 3")
+    one = split.outer_fold if isinstance(split, NestedSplit) else None
+    if one is not None and not (isinstance(split, KFoldSplit) and 0 <= one < split.n_splits):
+        raise ConfigError(
+            f"split.outer_fold={one}: must be one of the split.n_splits folds, counted from 0, or "
+            "null for all of them"
+        )
+    if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
+        raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
+
+
+def check_report(report: ReportConfig) -> None:
+    """Raise ConfigError for counts too small to show anything."""
+    if report.importance_repeats < 1:
+        raise ConfigError(
+            f"report.importance_repeats={report.importance_repeats}: must be at least 1; try 5, "
+            "or report.importance=false"
+        )
+    if report.min_group_size < 2:
+        raise ConfigError(
+            f"report.min_group_size={report.min_group_size}: must be at least 2, an interval "
+            "needs as many rows; try 20"
+        )
+
+
+def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
+    """Raise ConfigError for a metric that does not fit the task, or the wrong direction."""
+    direction = metric_direction(objective.metric)
+    choices = ", ".join(metrics_of(dataset.task, dataset.ordered))
+    if METRICS[objective.metric].task != dataset.task:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
+            f"dataset.task={dataset.task}; choose from {choices}"
+        )
+    if METRICS[objective.metric].ordered and not dataset.ordered:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: needs three or more classes in order; name them "
+            f"as dataset.classes=[lowest,...,highest] or choose from {choices}"
+        )
+    if objective.direction != direction:
+        raise ConfigError(
+            f"objective.direction={objective.direction}: {objective.metric} is to "
+            f"{direction}; set objective.direction={direction}"
+        )

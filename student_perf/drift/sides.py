@@ -1,0 +1,159 @@
+"""The two sides of a drift report: files, datasets of the config, or the data of a run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from student_perf.config.explain import explain_composition_error
+from student_perf.config.load import (
+    compose_config,
+    default_tracking,
+    load_config,
+    register_resolvers,
+    validate,
+)
+from student_perf.config.schema import DatasetConfig
+from student_perf.data import Dataset, load_dataset
+from student_perf.data.contract import Contract, make_contract
+from student_perf.data.features import prepare_features
+from student_perf.data.files import ENDINGS, read_file
+from student_perf.errors import ConfigError, DataError, suggest
+from student_perf.paths import CONF_DIR
+from student_perf.runs.record import CONFIG_FILE
+from student_perf.store.client import download
+from student_perf.store.search import is_run_id
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows of one side: `features`, the `target` as labels or numbers where it is there, and the
+    dataset they come from where they are no bare file.
+    """
+
+    name: str
+    features: pd.DataFrame
+    target: pd.Series | None = None
+    dataset: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How rows of a file become features: a contract, and the config that tells the target."""
+
+    contract: Contract
+    config: DatasetConfig | None
+
+
+def load_sides(
+    reference: str,
+    current: str,
+    separator: str = ",",
+    target: str | None = None,
+    contract: Contract | None = None,
+    model: str | None = None,
+) -> tuple[Side, Side, Rules | None]:
+    """Both sides with columns that compare, and the rules by which files among them were prepared.
+
+    Where one side is a dataset or a run, a file on the other is cleaned and typed as it declares;
+    with `contract`, that of `model`, every file is. Two bare files are compared as they are.
+    Raises ConfigError or DataError.
+    """
+    configs = [_config(text) for text in (reference, current)]
+    datasets = [load_dataset(config) if config else None for config in configs]
+    rules = None
+    if contract is not None and model is not None:
+        made_from = _config(model) if is_run_id(model) or Path(model).is_dir() else None
+        rules = Rules(contract, next((c for c in (made_from, *configs) if c), None))
+    for config, dataset in zip(configs, datasets, strict=True):
+        if rules is None and config is not None and dataset is not None:
+            rules = Rules(make_contract(dataset, np.arange(dataset.n_rows), config), config)
+    left, right = (
+        _of_dataset(text, dataset) if dataset else _of_file(text, separator, target, rules)
+        for text, dataset in zip((reference, current), datasets, strict=True)
+    )
+    return left, right, rules
+
+
+def _config(text: str) -> DatasetConfig | None:
+    """Dataset config that a side names; None for a file."""
+    path = Path(text)
+    if path.is_file():
+        return None
+    if (path / CONFIG_FILE).is_file():
+        return _of_run(path / CONFIG_FILE)
+    if is_run_id(text):
+        return _of_run(download(f"runs:/{text}/{CONFIG_FILE}", default_tracking().uri))
+    words = shlex.split(text)
+    options = [file.stem for file in (CONF_DIR / "dataset").glob("*.yaml")]
+    if words and words[0] in options:
+        return _composed([f"dataset={words[0]}", *words[1:]])
+    if path.suffix.lower() in ENDINGS or path.is_dir():
+        what = f"holds no {CONFIG_FILE}, so it is no run" if path.is_dir() else "no such file"
+        raise ConfigError(f"{text}: {what}; name a CSV or parquet file, a dataset or a run")
+    raise ConfigError(
+        f"{text}: is no file, no run and no dataset of conf/dataset; "
+        f"{suggest(words[0] if words else '', options)}"
+    )
+
+
+def _composed(overrides: Sequence[str]) -> DatasetConfig:
+    register_resolvers()
+    try:
+        return validate(compose_config(overrides)).dataset
+    except Exception as error:
+        raise explain_composition_error(error, overrides) from error
+
+
+def _of_run(config: Path) -> DatasetConfig:
+    """Config of the rows that a run was made from, as it was composed then."""
+    register_resolvers()
+    return load_config(config).dataset
+
+
+def _of_dataset(text: str, dataset: Dataset) -> Side:
+    labels = pd.Series(dataset.target_labels(dataset.target), name=dataset.target_name)
+    target = labels.astype("str") if dataset.classes else labels
+    return Side(text, dataset.features, target, dataset)
+
+
+def _of_file(text: str, separator: str, target: str | None, rules: Rules | None) -> Side:
+    table = read_file(Path(text), separator)
+    if table.empty:
+        raise DataError(f"{text}: holds no rows; drift needs some on both sides")
+    if rules is None:
+        if target is not None and target not in table:
+            raise DataError(
+                f"--target {target}: {text} has no such column; "
+                f"{suggest(target, map(str, table.columns))}"
+            )
+        features = table.drop(columns=[target] if target else [])
+        return Side(text, features, table[target] if target else None)
+    features, _ = prepare_features(table, rules.contract)
+    name = rules.contract.target
+    found = table.get(name)
+    return Side(text, features, None if found is None else _labels(found, rules))
+
+
+def _labels(column: pd.Series, rules: Rules) -> pd.Series | None:
+    """A file's target as the dataset has it: cut into its bands, as numbers, or as text. None where
+    it holds none of the classes, as numbers do whose bands are not known.
+    """
+    config, classes = rules.config, rules.contract.classes
+    column = column.reset_index(drop=True)
+    if config is not None and config.bands is not None:
+        numbers = pd.to_numeric(column, errors="coerce")
+        codes = np.digitize(numbers.to_numpy(dtype=np.float64), config.bands.edges)
+        labels = pd.Series(np.asarray(config.bands.labels)[codes], name=column.name)
+        return labels.astype("str").where(numbers.notna())
+    if not classes:
+        return pd.to_numeric(column, errors="coerce").astype("float64")
+    spelling = {label.casefold(): label for label in classes}
+    texts = column.astype("str").where(column.notna()).str.strip()
+    labels = texts.map(lambda text: spelling.get(str(text).casefold(), text), na_action="ignore")
+    return labels if labels.isin(classes).any() else None

@@ -1,0 +1,1 @@
+"""Rows divided, guarded and cross-validated; nothing here reads or writes files."""

@@ -1,0 +1,172 @@
+"""Cross-validation: an unfitted pipeline and a split in, every held-out prediction out.
+
+Nothing here reads or writes files. Each fold is fitted once and predicted once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+
+from student_perf.data.dataset import Dataset
+from student_perf.evaluation.splits import Fold, Split
+from student_perf.scoring.scores import Estimate, bootstrap_estimates, fold_estimate, scores
+
+FoldInputs = Callable[[int], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class CVResult:
+    """Held-out predictions of all folds, concatenated in fold order, and their scores.
+
+    `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
+    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too where they were asked for.
+    `fit_seconds` is wall time over all folds; `seed` drives the bootstrap of `estimates`.
+    """
+
+    task: str
+    row: np.ndarray
+    fold: np.ndarray
+    y_true: np.ndarray
+    output: np.ndarray
+    fold_scores: dict[str, np.ndarray]
+    train_scores: dict[str, np.ndarray]
+    fit_seconds: float
+    is_ordered: bool
+    test_over_train: float
+    seed: int
+
+    @cached_property
+    def y_pred(self) -> np.ndarray:
+        """Predicted class codes or numbers, shape (n,)."""
+        return self.output.argmax(axis=1) if self.task == "classification" else self.output
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """Mean and interval of each metric: over the folds, or of a single fold by a bootstrap of
+        its rows, which takes longer than many a fit.
+        """
+        if self.fold[-1] == 0:
+            return bootstrap_estimates(
+                self.task, self.y_true, self.output, self.seed, self.is_ordered
+            )
+        return {
+            name: fold_estimate(name, values, self.test_over_train)
+            for name, values in self.fold_scores.items()
+        }
+
+
+def cross_validate(
+    estimator: BaseEstimator,
+    dataset: Dataset,
+    split: Split,
+    seed: int = 0,
+    *,
+    train_scores: bool = False,
+    inputs: FoldInputs | None = None,
+    on_fold: Callable[[int, dict[str, float]], None] | None = None,
+    on_fitted: Callable[[int, Fold, BaseEstimator], None] | None = None,
+) -> CVResult:
+    """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
+
+    `estimator` is the whole pipeline, or only its last step where `inputs` gives the preprocessed
+    training and validation rows of a fold by number. `train_scores` scores the rows of the fit
+    too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
+    interval. `on_fold` is called with the number of folds done and the fold's scores; what it
+    raises ends the evaluation. `on_fitted` is called with each fold's number, rows and fitted
+    estimator, which is then let go.
+    """
+    inputs = inputs or _raw_inputs(dataset, split)
+    outputs, fold_scores, on_train = [], [], []
+    fit_seconds = 0.0
+    for number, fold in enumerate(split.folds):
+        train, validation = inputs(number)
+        started = time.perf_counter()
+        fitted = clone(estimator).fit(train, dataset.target[fold.train])
+        fit_seconds += time.perf_counter() - started
+        output = predict(fitted, validation, dataset)
+        outputs.append(output)
+        fold_scores.append(_scores(dataset, fold.validation, output))
+        if train_scores:
+            on_train.append(_scores(dataset, fold.train, predict(fitted, train, dataset)))
+        if on_fitted is not None:
+            on_fitted(number, fold, fitted)
+        if on_fold is not None:
+            on_fold(number + 1, fold_scores[-1])
+    return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)
+
+
+def result_of(
+    dataset: Dataset, split: Split, outputs: list[np.ndarray], fit_seconds: float
+) -> CVResult:
+    """Result of predictions made elsewhere: `outputs` holds those of each fold's validation rows,
+    in their order.
+    """
+    pairs = zip(split.folds, outputs, strict=True)
+    fold_scores = [_scores(dataset, fold.validation, output) for fold, output in pairs]
+    return _result(dataset, split, outputs, fold_scores, [], 0, fit_seconds)
+
+
+def predict(fitted: BaseEstimator, features: Any, dataset: Dataset) -> np.ndarray:
+    """Probabilities (n, K) with a column for every class of `dataset`, or numbers (n,).
+
+    A class that was absent from the training rows gets probability 0.
+    """
+    if dataset.task == "regression":
+        return np.asarray(fitted.predict(features), dtype=np.float64)
+    known = fitted.predict_proba(features)
+    if known.shape[1] == len(dataset.classes):
+        return np.asarray(known, dtype=np.float64)
+    probabilities = np.zeros((len(known), len(dataset.classes)))
+    probabilities[:, fitted.classes_] = known
+    return probabilities
+
+
+def _raw_inputs(dataset: Dataset, split: Split) -> FoldInputs:
+    def rows(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        fold = split.folds[number]
+        return dataset.features.iloc[fold.train], dataset.features.iloc[fold.validation]
+
+    return rows
+
+
+def _result(
+    dataset: Dataset,
+    split: Split,
+    outputs: list[np.ndarray],
+    fold_scores: list[dict[str, float]],
+    train_scores: list[dict[str, float]],
+    seed: int,
+    fit_seconds: float,
+) -> CVResult:
+    row = np.concatenate([fold.validation for fold in split.folds])
+    sizes = [len(fold.validation) for fold in split.folds]
+    return CVResult(
+        task=dataset.task,
+        row=row,
+        fold=np.repeat(np.arange(len(sizes)), sizes),
+        y_true=dataset.target[row],
+        output=np.concatenate(outputs),
+        fold_scores=_by_metric(fold_scores),
+        train_scores=_by_metric(train_scores),
+        fit_seconds=fit_seconds,
+        is_ordered=dataset.ordered,
+        test_over_train=split.test_over_train,
+        seed=seed,
+    )
+
+
+def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    return scores(dataset.task, dataset.target[rows], output, dataset.ordered)
+
+
+def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    names = of_folds[0] if of_folds else ()
+    return {name: np.array([one[name] for one in of_folds]) for name in names}

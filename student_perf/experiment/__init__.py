@@ -1,0 +1,1 @@
+"""One experiment: prepared, run, recorded, shown, published."""

@@ -1,0 +1,93 @@
+"""Everything that is settled, and can be refused, before the first fit."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from student_perf.config.schema import ExperimentConfig
+from student_perf.data import Dataset, load_dataset
+from student_perf.data.contract import Contract, check_contract, make_contract
+from student_perf.evaluation.guards import check_guards, label_noise_limit
+from student_perf.evaluation.splits import Split, make_split
+from student_perf.experiment.publish import check_tracking
+from student_perf.models.build import build_estimator
+from student_perf.models.preprocess import build_preprocessor, build_steps
+
+_MANY_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What is settled about the rows before the first fit. `warnings` are the findings of guards
+    that were told to let them pass; `noise_limit` is what contradictory rows leave to any model.
+    """
+
+    dataset: Dataset
+    split: Split
+    contract: Contract
+    warnings: list[str]
+    noise_limit: float
+
+
+@dataclass(frozen=True)
+class Prepared(PreparedData):
+    """Everything that is settled before the first fit; `pipeline` is unfitted."""
+
+    pipeline: Pipeline
+
+    @property
+    def estimator(self) -> BaseEstimator:
+        """The unfitted model at the end of the pipeline."""
+        return self.pipeline.named_steps["model"]
+
+
+def prepare(config: ExperimentConfig) -> Prepared:
+    """Check store, model and data, and divide the rows. Raises StudentPerfError; fits nothing."""
+    if config.tracking.enabled:
+        check_tracking(config.tracking)
+    # Before the data, which may take long to load.
+    build_estimator(config.model, config.dataset.task)
+    build_steps(config.preprocess)
+    data = prepare_data(config)
+    return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
+
+
+def prepare_data(config: ExperimentConfig) -> PreparedData:
+    """Load, clean, check and divide the rows. Raises DataError."""
+    dataset = load_dataset(config.dataset)
+    split = make_split(dataset, config.split)
+    contract = make_contract(dataset, split.development, config.dataset)
+    # Rules that were read off these rows hold for them; only what was declared can be broken.
+    declared = {*config.dataset.categories, *config.dataset.ranges}
+    rules = {name: rule for name, rule in contract.columns.items() if name in declared}
+    check_contract(
+        dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
+    )
+    return PreparedData(
+        dataset=dataset,
+        split=split,
+        contract=contract,
+        warnings=check_guards(dataset, split, config.dataset, config.guards),
+        noise_limit=label_noise_limit(dataset),
+    )
+
+
+def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:
+    """Unfitted preprocessing and model for the columns of `dataset`. Raises ConfigError."""
+    estimator = build_estimator(config.model, config.dataset.task)
+    steps = build_steps(config.preprocess)
+    preprocess = build_preprocessor(
+        steps, dataset.numeric, dataset.categorical, config.dataset.categories
+    )
+    return Pipeline([("preprocess", preprocess), ("model", estimator)])
+
+
+def useful_threads(n_rows: int) -> int:
+    """Threads that linear algebra and tree libraries may use: on few rows they only wait for each
+    other (one fit of `stacking` on 600 rows takes 0.3 s with one, seconds with two on busy cores).
+    """
+    return 1 if n_rows < _MANY_ROWS else os.cpu_count() or 1

@@ -1,0 +1,65 @@
+"""What a run shows of itself on the terminal and in its log."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from student_perf.config.schema import ExperimentConfig, TrackingConfig
+from student_perf.data import Dataset
+from student_perf.experiment.prepare import Prepared
+from student_perf.runs.record import RunRecord
+from student_perf.terminal import Terminal, ui_command
+
+log = logging.getLogger(__name__)
+
+
+def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
+    """Dataset, target, split and model, what cleaning did, and what the guards found."""
+    dataset, split = prepared.dataset, prepared.split
+    facts = {
+        "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
+        f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
+        f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
+        "target": _describe_target(dataset, prepared.noise_limit),
+        "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
+        f"{len(split.test)} test rows set aside, unopened",
+        "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
+        f"preprocess {config.preprocess.get('name')}",
+    }
+    for name, text in facts.items():
+        log.info("%s: %s", name, text)
+    terminal.facts(facts)
+    for step in dataset.lineage[1:]:
+        log.info("cleaning: %s", step)
+    terminal.lineage(dataset.lineage)
+    for line in prepared.warnings:
+        log.warning("%s", line)
+    terminal.warnings(prepared.warnings)
+
+
+def _describe_target(dataset: Dataset, limit: float) -> str:
+    if dataset.task == "regression":
+        floor = f"; contradictory rows: RMSE of {limit:.3g} at least" if limit > 0 else ""
+        return (
+            f"{dataset.target_name}, a number from {dataset.target.min():g} "
+            f"to {dataset.target.max():g}{floor}"
+        )
+    counts = np.bincount(dataset.target, minlength=len(dataset.classes))
+    classes = " < ".join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
+    ceiling = f"; contradictory rows: accuracy of {limit:.3f} at most" if limit < 1 else ""
+    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
+
+
+def run_places(config: ExperimentConfig, record: RunRecord) -> dict[str, str]:
+    """Where the run is: its folder and, where it was sent, its MLflow run."""
+    return {"folder": str(record.folder)} | mlflow_places(config.tracking, record.mlflow_run_id)
+
+
+def mlflow_places(tracking: TrackingConfig, run_id: str | None) -> dict[str, str]:
+    """Where a run is in MLflow, and the command that opens the page; nothing where it is not."""
+    if run_id is None:
+        return {}
+    where = f"experiment {tracking.experiment}, run {run_id}"
+    return {"mlflow": where, "open": ui_command(tracking.uri)}

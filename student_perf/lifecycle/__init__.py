@@ -1,1 +1,0 @@
-"""After training: reproduce, predict, watch."""

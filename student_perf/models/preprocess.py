@@ -1,0 +1,82 @@
+"""The column work that stands before every model, fitted inside each fold only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from student_perf.encoders import CategoryCodes, plain_name
+from student_perf.errors import ConfigError, suggest
+from student_perf.models.components import build_component
+
+_KINDS = ("numeric", "categorical")
+_OUTPUTS = ("array", "table")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Unfitted pipeline for each kind of column, and what the model gets: `array` or `table`."""
+
+    kinds: dict[str, Pipeline]
+    output: str = "array"
+
+
+def build_steps(config: Mapping[str, Any]) -> Steps:
+    """The steps that `preprocess.<kind>.<step>` nodes describe.
+
+    Raises ConfigError for an unknown key or a step its class would not take.
+    """
+    for key in config:
+        if key not in (*_KINDS, "name", "output"):
+            raise ConfigError(
+                f"preprocess.{key}: no kind of column is called so; {suggest(key, _KINDS)}"
+            )
+    output = config.get("output", "array")
+    if output not in _OUTPUTS:
+        raise ConfigError(
+            f"preprocess.output={output}: must be array or table; {suggest(str(output), _OUTPUTS)}"
+        )
+    kinds = {kind: _pipeline(config.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
+    return Steps(kinds, output)
+
+
+def build_preprocessor(
+    steps: Steps,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    categories: Mapping[str, Sequence[Any]] | None = None,
+) -> ColumnTransformer:
+    """Unfitted transformer of the named feature columns, kinds without columns left out.
+
+    `categories` are the declared values of text columns in their order, for the steps that keep it.
+    """
+    columns = {"numeric": list(numeric), "categorical": list(categorical)}
+    known = categories or {}
+    declared = {name: list(known[name]) for name in categorical if name in known}
+    for _, step in steps.kinds["categorical"].steps:
+        if isinstance(step, CategoryCodes) and step.categories is None:
+            step.set_params(categories=declared)
+    transformer = ColumnTransformer(
+        [(kind, steps.kinds[kind], columns[kind]) for kind in _KINDS if columns[kind]],
+        verbose_feature_names_out=False,
+    )
+    if steps.output == "table":
+        transformer.set_params(verbose_feature_names_out=plain_name)
+        transformer.set_output(transform="pandas")
+    return transformer
+
+
+def _pipeline(nodes: Mapping[str, Any], path: str) -> Pipeline:
+    steps = []
+    for name, node in nodes.items():
+        if not isinstance(node, Mapping):
+            raise ConfigError(
+                f"{path}.{name}={node}: a step is a group with _target_ and parameters; "
+                "see conf/preprocess/default.yaml"
+            )
+        steps.append((name, build_component(node, f"{path}.{name}")))
+    return Pipeline(steps or [("as_is", "passthrough")])

@@ -1,0 +1,78 @@
+"""The report of sweeps and comparisons as one HTML page that needs nothing beside itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from student_perf import __version__
+from student_perf.atomic import write_atomic
+from student_perf.compare.leaderboard import Leaderboard
+from student_perf.compare.outcome import SweepFolder
+from student_perf.pages.board_section import board_section
+from student_perf.pages.section import Section
+from student_perf.pages.sweep_section import sweep_section
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Leaderboards, the sweeps among them that are on disk, and what else was found out."""
+
+    boards: Sequence[Leaderboard]
+    sweeps: Sequence[SweepFolder]
+    notes: Sequence[str] = ()
+    top: int = 20
+    store: str = ""
+
+
+def sweep_page(sweep: SweepFolder) -> str:
+    """The page of one sweep as text."""
+    return _page(sweep.record.name, [sweep_section(sweep)])
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The page of a comparison as text: its leaderboards, then each sweep.
+
+    A leaderboard that holds just the trials of the one sweep is left to the sweep's own section.
+    """
+    boards, sweeps = comparison.boards, comparison.sweeps
+    only = len(boards) == len(sweeps) == 1 and len(boards[0].lines) == len(sweeps[0].lines)
+    sections = [
+        board_section(board, boards[0] if number else None, comparison.top, comparison.store)
+        for number, board in enumerate(() if only else boards)
+    ]
+    sections += [sweep_section(sweep) for sweep in sweeps]
+    names = [sweep.record.name for sweep in sweeps] or [sections[0].name]
+    return _page(f"Comparison: {' and '.join(names)}", sections, comparison.notes)
+
+
+def write_report(file: Path, sweep: SweepFolder) -> Path:
+    """Write the page of a sweep. Returns the file."""
+    write_atomic(file, sweep_page(sweep))
+    return file
+
+
+def _page(title: str, sections: Sequence[Section], notes: Sequence[str] = ()) -> str:
+    """All text of data is escaped; scripts and pictures stand in the page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return environment.get_template(_TEMPLATE).render(
+        title=title,
+        sections=sections,
+        notes=notes,
+        script=script,
+        script_digest=digest,
+        version=__version__,
+    )

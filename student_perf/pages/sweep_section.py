@@ -1,0 +1,368 @@
+"""What a report shows of one sweep: its best, its trials, what was tried and what came of it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from student_perf.compare.leaderboard import Line
+from student_perf.compare.outcome import (
+    SweepFolder,
+    described,
+    is_default,
+    short_value,
+    swept,
+    trial_number,
+)
+from student_perf.pages.section import (
+    MOST_CONFIGS,
+    PAGE_FILE,
+    Change,
+    Picture,
+    Row,
+    Section,
+    changed_keys,
+    closing_lines,
+    config_of,
+    configs_json,
+    data_facts,
+    fold_pictures,
+    leaderboard_title,
+    make_row,
+    origin_facts,
+    picture,
+    picture_of,
+    prediction_pictures,
+)
+from student_perf.plots.study import (
+    history_figure,
+    make_dimension,
+    parallel_figure,
+    parameter_importance_figure,
+    pareto_figure,
+    slice_figure,
+)
+from student_perf.runs.predictions import Predictions, load_predictions
+from student_perf.runs.record import PREDICTIONS_FILE
+from student_perf.scoring.metric import (
+    METRICS,
+    objective_direction,
+    objective_key,
+    objective_label,
+)
+from student_perf.terminal import format_number
+
+if TYPE_CHECKING:
+    from student_perf.plots.style import Figure
+
+COMMAND_TAG = "student_perf.command"
+_MOST_LINES = 20  # of a leaderboard and the pictures beside it
+_MOST_DIMENSIONS = 8
+_FROM_WINNER = {
+    "reliability.png": "Calibration of the winner",
+    "residuals.png": "Residuals of the winner",
+    "subgroups.png": "Scores of subgroups, winner",
+    "importance.png": "Permutation importance of the columns, winner",
+    "learning_curve.png": "Learning curve of the winner",
+}
+
+
+def sweep_section(sweep: SweepFolder) -> Section:
+    """Everything the page shows of one sweep."""
+    shown = _shown(sweep)
+    columns = list(dict.fromkeys(key for line in shown for key in swept(line.record)))
+    below = closing_lines(sweep.board) if sweep.board else []
+    if len(sweep.lines) > len(shown):
+        below.insert(0, f"and {len(sweep.lines) - len(shown)} more trials.")
+    lead = [] if sweep.record.status == "FINISHED" else [
+        f"This sweep is {sweep.record.status}: what follows is what there is so far."
+    ]  # fmt: skip
+    return Section(
+        name=sweep.record.name,
+        leaderboard=leaderboard_title(sweep.metric),
+        what="trial",
+        lead=lead + _outcome(sweep),
+        rows=[_row(sweep, line, columns) for line in shown],
+        columns=[key.removeprefix("model.") for key in columns],
+        dummy=format_number(sweep.board.dummy) if sweep.board else "",
+        below=below,
+        pictures=list(_pictures(sweep, shown)),
+        change=_change(sweep),
+        configs=_configs(sweep),
+        facts=_facts(sweep),
+        commands=_commands(sweep),
+        space=sweep.space,
+        failures=_failures(sweep),
+    )
+
+
+def markdown_note(sweep: SweepFolder) -> str:
+    """The summary for MLflow's page: best with interval, gain, counts, winner."""
+    best, label = sweep.best, METRICS[sweep.metric].label
+    counts = ", ".join(f"{n} {state}" for state, n in sweep.states.items())
+    if best is None:
+        return f"No trial has finished ({counts or 'none was started'})."
+    values = ", ".join(_code(f"{k}={short_value(v)}") for k, v in swept(best.record).items())
+    lines = [
+        f"**Best**: trial {trial_number(best.record)}, {label} **{_with_interval(best)}** "
+        f"over {len(best.scores)} folds",
+        f"**Configuration**: {values or 'the defaults'}",
+        f"**Trials**: {counts}",
+    ]
+    lines += [f"**Gain**: {gain}" for gain in _gain(sweep)]
+    if sweep.winner is not None:
+        run = sweep.winner.mlflow_run_id
+        where = f"run {_code(run)}" if run else f"folder {_code(sweep.winner.folder.name)}"
+        lines.append(f"**Winner**: {where}")
+    lines.append(f"The whole report is the artifact {_code(PAGE_FILE)}.")
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _code(text: str) -> str:
+    """Text as Markdown's code, in which nothing but a backtick has a meaning."""
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def _shown(sweep: SweepFolder) -> list[Line]:
+    """The best trials, and the defaults whatever their place."""
+    shown = sweep.lines[:_MOST_LINES]
+    also = [line for line in (sweep.best, sweep.defaults) if line and line not in shown]
+    return shown + also
+
+
+def _row(sweep: SweepFolder, line: Line, columns: Sequence[str]) -> Row:
+    values = swept(line.record)
+    rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
+    label = str(trial_number(line.record)) + (" (defaults)" if is_default(line.record) else "")
+    told = [short_value(values.get(key, "")) for key in columns]
+    return make_row(rank, line, label, told, marked=line is sweep.best)
+
+
+def _outcome(sweep: SweepFolder) -> list[str]:
+    best = sweep.best
+    if best is None:
+        return ["No trial has finished."]
+    lines = [
+        f"Best: trial {trial_number(best.record)}, {METRICS[sweep.metric].label} "
+        f"{_with_interval(best)}, with {described(best.record)}."
+    ]
+    lines += _gain(sweep)
+    test = sweep.winner.metrics.get(f"test_{sweep.metric}") if sweep.winner else None
+    if isinstance(test, float) and sweep.winner is not None:
+        ends = [sweep.winner.metrics.get(f"test_{sweep.metric}_ci95_{e}") for e in ("low", "high")]
+        low, high = (format_number(end) if isinstance(end, float) else "-" for end in ends)
+        lines.append(
+            f"Test rows, kept out of the whole search: {format_number(test)} "
+            f"(95 % interval {low} to {high})."
+        )
+    return lines
+
+
+def _with_interval(line: Line) -> str:
+    mean = format_number(line.mean)
+    if math.isnan(line.low):
+        return mean
+    return f"{mean} (95 % interval {format_number(line.low)} to {format_number(line.high)})"
+
+
+def _gain(sweep: SweepFolder) -> list[str]:
+    """One sentence on the best against the model's defaults, on the same folds."""
+    from student_perf.scoring.paired import paired_difference
+
+    best, default = sweep.best, sweep.defaults
+    if best is None or default is None:
+        return []
+    if best is default:
+        return ["The defaults were not beaten."]
+    if len(best.scores) < 2:
+        return []
+    ratio = float(best.record.params["test_over_train"])
+    first, second = (best, default) if sweep.maximizes else (default, best)
+    gain = paired_difference(first.scores, second.scores, ratio)
+    verdict = "more than the folds' noise" if gain.p_value < 0.05 else "within the folds' noise"
+    return [
+        f"{gain.mean:+.3f} better than the defaults ({format_number(default.mean)}), 95 % interval "
+        f"{gain.low:+.3f} to {gain.high:+.3f}, p = {gain.p_value:.2f}: {verdict}."
+    ]
+
+
+def _facts(sweep: SweepFolder) -> dict[str, str]:
+    """The data card, and where the sweep comes from."""
+    more = {
+        "sampler": sweep.record.params.get("sweep.sampler", ""),
+        "trials": ", ".join(f"{n} {state}" for state, n in sweep.states.items()),
+    }
+    facts = data_facts(sweep.record, sweep.board.n_folds if sweep.board else None)
+    return facts | {k: v for k, v in more.items() if v} | origin_facts(sweep.record)
+
+
+def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
+    """The pictures in the order of the page. Those that would show nothing are left out."""
+    if not sweep.lines or sweep.board is None:
+        return
+    best = list(shown[:_MOST_LINES])
+    makers: list[Callable[[], Figure | None]] = [
+        lambda: _history(sweep),
+        lambda: _pareto(sweep),
+        lambda: _importance(sweep),
+        lambda: _parallel(sweep),
+        lambda: _slices(sweep),
+    ]
+    yield from fold_pictures(best, _names(best), sweep.board, _words(sweep)[1])
+    for make in makers:
+        figure = make()
+        if figure is not None:
+            yield picture(figure)
+    yield from _predictions(sweep)
+    yield from _winner_pictures(sweep)
+
+
+def _winner_pictures(sweep: SweepFolder) -> Iterator[Picture]:
+    for name, alt in _FROM_WINNER.items():
+        file = sweep.winner.folder / name if sweep.winner else None
+        if file is not None and file.is_file():
+            yield picture_of(file, alt)
+
+
+def _words(sweep: SweepFolder, more: str = "") -> tuple[str, str]:
+    board = sweep.board
+    assert board is not None
+    n = len(sweep.lines)
+    folds = f"{board.n_folds} fold{'s' if board.n_folds > 1 else ''}"
+    subtitle = f"{sweep.record.tags.get('dataset', '')}, n = {n} finished trials, {folds}{more}"
+    return METRICS[sweep.metric].label, subtitle
+
+
+def _names(lines: Sequence[Line]) -> list[str]:
+    """`14`, or with the model where several were tried."""
+    several = len({line.record.params.get("model.name") for line in lines}) > 1
+    names = []
+    for line in lines:
+        name = f"trial {trial_number(line.record)}"
+        if several:
+            name = f"{line.record.params.get('model.name', '')} ({trial_number(line.record)})"
+        names.append(f"{name}, defaults" if is_default(line.record) else name)
+    return names
+
+
+def _pareto(sweep: SweepFolder) -> Figure | None:
+    """The first two of several objectives; the front is that of all of them."""
+    names = sweep.record.params.get("sweep.objectives", "").split(",")
+    if len(names) < 2 or len(sweep.lines) < 2:
+        return None
+    keys = [objective_key(name) for name in names]
+    logged = [line.record.metrics for line in sweep.lines]
+    values = np.array([[one.get(key, math.nan) for key in keys] for one in logged])
+    maximized = np.array([objective_direction(name) == "maximize" for name in names])
+    front = pareto_front(values * np.where(maximized, 1, -1))
+    shown = [(objective_label(names[i]), bool(maximized[i])) for i in (0, 1)]
+    labels = [str(trial_number(line.record)) for line in sweep.lines]
+    return pareto_figure(labels, values[:, :2], front, shown, _words(sweep, "; trial numbers")[1])
+
+
+def pareto_front(values: np.ndarray) -> np.ndarray:
+    """Which of M points, shape (M, K), no other is at least as high in all and higher in one."""
+
+    def is_beaten(point: np.ndarray) -> bool:
+        as_high, higher = np.all(values >= point, axis=1), np.any(values > point, axis=1)
+        return bool(np.any(as_high & higher))
+
+    return np.array([not is_beaten(point) for point in values])
+
+
+def _history(sweep: SweepFolder) -> Figure | None:
+    if len(sweep.lines) < 2 or sweep.board is None:
+        return None
+    numbers, values = _values(sweep)
+    default = trial_number(sweep.defaults.record) if sweep.defaults else None
+    return history_figure(
+        numbers, values, sweep.maximizes, sweep.board.dummy, default, _words(sweep)
+    )
+
+
+def _importance(sweep: SweepFolder) -> Figure | None:
+    if not sweep.importances:
+        return None
+    return parameter_importance_figure(sweep.importances, _words(sweep)[1])
+
+
+def _values(sweep: SweepFolder) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.array([trial_number(line.record) for line in sweep.lines])
+    order = np.argsort(numbers)
+    return numbers[order], np.array([line.mean for line in sweep.lines])[order]
+
+
+def _dimensions(sweep: SweepFolder) -> list[Any]:
+    """Axes of the parameters that at least two values were tried of, trials in their order."""
+    trials = sorted((line.record for line in sweep.lines), key=trial_number)
+    drawn = [swept(record) for record in trials]
+    keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
+    return [
+        make_dimension(key, [values.get(key) for values in drawn], sweep.is_log(key))
+        for key in keys[:_MOST_DIMENSIONS]
+    ]
+
+
+def _parallel(sweep: SweepFolder) -> Figure | None:
+    dimensions = _dimensions(sweep)
+    if len(dimensions) < 2 or len(sweep.lines) < 3:
+        return None
+    return parallel_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
+
+
+def _slices(sweep: SweepFolder) -> Figure | None:
+    dimensions = _dimensions(sweep)
+    if not dimensions or len(sweep.lines) < 3:
+        return None
+    return slice_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
+
+
+def _predictions(sweep: SweepFolder) -> Iterator[Picture]:
+    """Held-out predictions of the best beside those of the defaults; a grid has only the best."""
+    pair = {"defaults": sweep.defaults} if sweep.defaults is not sweep.best else {}
+    loaded: dict[str, Predictions] = {}
+    for name, line in (pair | {"best": sweep.best}).items():
+        file = line.record.folder / PREDICTIONS_FILE if line else None
+        if line is not None and file is not None and file.is_file():
+            loaded[f"{name}: trial {trial_number(line.record)}"] = load_predictions(file)
+    yield from prediction_pictures(loaded, sweep.record)
+
+
+def _failures(sweep: SweepFolder) -> list[tuple[str, int]]:
+    """The reasons of failed trials and how often each came."""
+    reasons = Counter(t.error or "not known" for t in sweep.trials if t.status == "FAILED")
+    return reasons.most_common(5)
+
+
+def _change(sweep: SweepFolder) -> Change | None:
+    if sweep.best is None:
+        return None
+    rows = changed_keys(config_of(sweep.record), config_of(sweep.best.record))
+    return Change("What the best changes in the config", "base config", "best", rows)
+
+
+def _configs(sweep: SweepFolder) -> str:
+    chosen = sweep.lines[:MOST_CONFIGS]
+    chosen += [line for line in (sweep.best, sweep.defaults) if line and line not in chosen]
+    named = zip(_names(chosen), chosen, strict=True)
+    runs = ((f"{name}: {format_number(line.mean)}", line.record) for name, line in named)
+    return configs_json(config_of(sweep.record), runs)
+
+
+def _commands(sweep: SweepFolder) -> dict[str, str]:
+    """What to type next, by purpose."""
+    module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
+    commands = {}
+    if command := sweep.record.tags.get(COMMAND_TAG):
+        commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
+    if sweep.winner is not None:
+        run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))
+        commands["check that the winner can be had again"] = f"{module} reproduce {run}"
+    commands["compare its trials on the terminal"] = f"{module} compare {folder}"
+    commands["make this page again"] = f"{module} report {folder}"
+    return commands

@@ -1,0 +1,1 @@
+"""May a model take the champion's place?"""

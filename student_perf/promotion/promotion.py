@@ -1,0 +1,228 @@
+"""Promotion with evidence: the gate's checks on two records, and the aliases that follow from them.
+
+The decision with all reasons is an artifact of the run (`promotion.json`) and the description of
+the model's version, so that whoever finds a champion finds why it is one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from student_perf.config.limits import GateLimits
+from student_perf.data import load_dataset
+from student_perf.data.contract import Contract, contract_from_yaml
+from student_perf.errors import ConfigError, DataError, StudentPerfError, one_line
+from student_perf.inspection.subgroups import group_codes
+from student_perf.promotion.gate import (
+    Check,
+    PairedRows,
+    check_calibration,
+    check_groups,
+    check_performance,
+    pair,
+)
+from student_perf.reproduction.reproduce import reproduce
+from student_perf.runs.artifacts import TEST_PREDICTIONS_FILE
+from student_perf.runs.predictions import load_predictions
+from student_perf.runs.record import CONTRACT_FILE, PREDICTIONS_FILE, Recorded
+from student_perf.store.find import opened, rebuild_config
+from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from student_perf.terminal import markdown_table
+
+PROMOTION_FILE = "promotion.json"
+_ROWS = {
+    TEST_PREDICTIONS_FILE: "test rows",
+    PREDICTIONS_FILE: "held-out rows of cross-validation",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a challenger, and why; `champion` is the version it was held against."""
+
+    outcome: str
+    version: Version
+    champion: Version | None
+    metric: str
+    checks: list[Check]
+    by: str | None = None
+    why: str | None = None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the challenger is the champion now."""
+        return self.outcome != "refused"
+
+
+def promote(
+    run: Recorded, registry: Registry, limits: GateLimits, by: str | None, force: str | None
+) -> Decision:
+    """Register the run's model as challenger and, where the gate holds, make it the champion.
+
+    `force` is the reason for doing so although the gate does not hold. Raises ConfigError where
+    the run is not in the store or has no model; then nothing has moved.
+    """
+    run_id = run.record.mlflow_run_id
+    if run_id is None:
+        raise ConfigError(
+            f"{run.folder}: the run is not in MLflow; send it with python -m student_perf sync"
+        )
+    if run.record.kind == "trial":
+        raise ConfigError(f"{run.folder}: a trial keeps no model; promote its sweep's winner")
+    metric = str(run.composed["objective"]["metric"])
+    champion = registry.holder(CHAMPION)
+    if champion is not None and champion.run_id == run_id:
+        return Decision("champion already", champion, champion, metric, [])
+    checks = _checks(run, champion, registry.store, metric, limits)
+    version = registry.register(run_id)
+    registry.move({CHALLENGER: version})
+    passed = all(check.passed for check in checks)
+    outcome = "promoted" if passed else "forced" if force else "refused"
+    decision = Decision(outcome, version, champion, metric, checks, by, force)
+    _keep(decision, registry, limits)
+    if decision.promoted:
+        registry.move({PREVIOUS: champion, CHAMPION: version, CHALLENGER: None})
+    return decision
+
+
+def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Version, Version]:
+    """Exchange champion and previous champion; returns the new and the old one.
+
+    Raises ConfigError where there is nothing to go back to.
+    """
+    champion, previous = registry.holder(CHAMPION), registry.holder(PREVIOUS)
+    if champion is None or previous is None:
+        raise ConfigError(
+            f"{registry.name}: has no {CHAMPION if champion is None else PREVIOUS} to "
+            f"{'leave' if champion is None else 'go back to'}; promote a run first"
+        )
+    at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    content = {"model": registry.name, "at": at, "by": by, "why": why}
+    content |= {"from_version": champion.number, "to_version": previous.number}
+    registry.log_json(champion.run_id, f"rollback_{time.strftime('%Y%m%dT%H%M%S')}.json", content)
+    registry.move({CHAMPION: previous, PREVIOUS: champion})
+    told = f"{at} by {by or 'unnamed'}: {why or 'no reason given'}"
+    registry.tag(champion, {"student_perf.rolled_back": told})
+    return previous, champion
+
+
+def _checks(
+    run: Recorded, champion: Version | None, store: str, metric: str, limits: GateLimits
+) -> list[Check]:
+    calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
+    again = _answered("reproducible", lambda: _check_reproducible(run))
+    if champion is None:
+        return [calibrated, again]
+    with opened(champion.run_id, store) as theirs:
+        try:
+            rows = _pair(run, theirs)
+        except StudentPerfError as error:
+            compared = [Check("not worse", False, one_line(error))]
+        else:
+            compared = [
+                check_performance(rows, metric, limits),
+                _answered("no group worse", lambda: _check_groups(run, rows, metric, limits)),
+            ]
+        return [*compared, calibrated, _check_contract(run, theirs), again]
+
+
+def _answered(name: str, check: Callable[[], Check]) -> Check:
+    """The check, failed with the reason where what it needs is not to be had."""
+    try:
+        return check()
+    except StudentPerfError as error:
+        return Check(name, False, one_line(error))
+
+
+def _pair(run: Recorded, champion: Recorded) -> PairedRows:
+    tag = "student_perf.data_sha256"
+    if run.record.tags.get(tag) != champion.record.tags.get(tag):
+        raise ConfigError(
+            "the champion was trained on other data, so no rows can be compared; train its config "
+            "on these data and promote that first"
+        )
+    problem = "the two models have no predictions of the same kind of rows"
+    for file, what in _ROWS.items():
+        both = (run.folder / file, champion.folder / file)
+        if not all(path.is_file() for path in both):
+            continue
+        try:
+            return pair(load_predictions(both[0]), load_predictions(both[1]), what)
+        except ConfigError as error:  # of other test rows the held-out ones may be the same
+            problem = str(error)
+    raise ConfigError(problem)
+
+
+def _check_calibration(run: Recorded, limits: GateLimits) -> Check:
+    file = run.folder / PREDICTIONS_FILE
+    if not file.is_file():
+        raise ConfigError(f"{run.folder}: holds no {PREDICTIONS_FILE}; train the model again")
+    return check_calibration(load_predictions(file), limits)
+
+
+def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimits) -> Check:
+    config = rebuild_config(run.composed)
+    groups: dict[str, np.ndarray] = {}
+    if config.dataset.subgroups:
+        dataset = load_dataset(config.dataset)
+        if dataset.sha256 != run.record.tags.get("student_perf.data_sha256"):
+            raise DataError(
+                f"dataset={config.dataset.name}: its rows are not those of the run any more, so "
+                "its groups cannot be told; restore the data"
+            )
+        for column in config.dataset.subgroups:
+            codes, names = group_codes(dataset.features[column])
+            mine = codes[rows.row]
+            groups |= {f"{column}={name}": mine == code for code, name in enumerate(names)}
+    return check_groups(rows, metric, groups, config.report.min_group_size, limits)
+
+
+def _check_contract(run: Recorded, champion: Recorded) -> Check:
+    """The same columns, kinds, categories and classes; ranges, read off rows, may move."""
+    mine, theirs = (_rules(one) for one in (run, champion))
+    differ = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    reason = "the same columns, kinds, categories and classes"
+    if differ:
+        reason = f"differs from the champion's in {', '.join(differ)}"
+    return Check("same contract", not differ, reason)
+
+
+def _rules(run: Recorded) -> dict[str, object]:
+    text = run.text(CONTRACT_FILE)
+    contract: Contract = contract_from_yaml(text or "")
+    rules: dict[str, object] = {
+        name: (column.kind, column.may_be_missing, column.categories)
+        for name, column in contract.columns.items()
+    }
+    return {"the target": (contract.target, contract.classes), **rules}
+
+
+def _check_reproducible(run: Recorded) -> Check:
+    verdict = reproduce(run, run.folder, check_only=True)
+    return Check("reproducible", verdict.exit_code == 0, verdict.sentence)
+
+
+def _keep(decision: Decision, registry: Registry, limits: GateLimits) -> None:
+    """The decision as an artifact of the run, and on the version's page."""
+    content = {
+        "model": registry.name,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **asdict(decision),
+        "limits": asdict(limits),
+    }
+    registry.log_json(decision.version.run_id, PROMOTION_FILE, content)
+    registry.describe(decision.version, _words(decision))
+    registry.tag(decision.version, {"student_perf.decision": decision.outcome})
+
+
+def _words(decision: Decision) -> str:
+    held = f"version {decision.champion.number}" if decision.champion else "no champion"
+    rows = [("passed" if c.passed else "FAILED", c.name, c.reason) for c in decision.checks]
+    lines = [f"**{decision.outcome}**, held against {held} by {decision.metric}."]
+    if decision.outcome == "forced":
+        lines.append(f"Forced by {decision.by or 'unnamed'}: {decision.why}")
+    return "\n\n".join([*lines, markdown_table(("", "check", "reason"), rows)])

@@ -1,0 +1,1 @@
+"""Does a run come out again, and if not, why?"""

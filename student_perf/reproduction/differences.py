@@ -1,0 +1,319 @@
+"""What differs between two runs, or a run and now: config, data, code, environment.
+
+Each part is a frozen set of facts, from a record or from this process; `compare_*` says whether two
+agree, and in which lines they do not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from student_perf.config.typed import iter_leaves
+from student_perf.data.contract import Contract, contract_from_yaml, find_violations
+from student_perf.data.dataset import Dataset
+from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
+from student_perf.runs.artifacts import LINEAGE_FILE, PACKAGES_FILE
+from student_perf.runs.provenance import (
+    DIFF_FILE,
+    PROVENANCE_FILE,
+    collect_provenance,
+    git,
+    installed_packages,
+)
+from student_perf.runs.record import CONTRACT_FILE, Recorded
+
+Part = Literal["config", "data", "code", "environment"]
+
+_SOURCE = f"{PACKAGE_DIR.name}/"
+_WITHOUT_EFFECT = ("tags", "tracking", "report")
+_MOST_LINES = 12
+_NONE = "none"
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One part of the comparison. `same` is None where the record does not tell; `lines` name what
+    differs; `notes` is what cannot be compared or has no effect on figures.
+    """
+
+    part: Part
+    same: bool | None
+    lines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Hashes of a dataset; `columns` maps a column to its own where the record has them."""
+
+    sha256: str
+    raw_sha256: str | None
+    n_rows: int | None
+    columns: Mapping[str, str]
+    contract: Contract | None
+    features: Any = None
+
+
+@dataclass(frozen=True)
+class CodeFacts:
+    """Commit and changes upon it; `diff` is None where there were some that were not kept."""
+
+    version: str
+    commit: str | None
+    diff: str | None
+    untracked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EnvironmentFacts:
+    """Interpreter, machine and installed packages; empty where a record does not tell."""
+
+    python: str
+    platform: str
+    lock_sha256: str
+    packages: Mapping[str, str]
+    cpu: str = ""
+
+
+def compare_config(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
+    """Leaves of two composed configs that decide the result: all but tags, tracking and report."""
+    first, second = (dict(_decisive(config)) for config in (a, b))
+    lines = [
+        f"{key}: {first.get(key, _NONE)} -> {second.get(key, _NONE)}"
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key, _NONE) != second.get(key, _NONE)
+    ]
+    return Difference("config", not lines, lines)
+
+
+def _decisive(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    decisive = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
+    return [(path, str(value)) for path, value in iter_leaves(decisive)]
+
+
+def compare_with_params(composed: Mapping[str, Any], config_hash: str, run: Recorded) -> Difference:
+    """Is config.yaml what the run recorded? Its hash against the tag; the leaves against params."""
+    recorded = run.record.tags.get("student_perf.config_hash")
+    if recorded is None:
+        return Difference("config", None, [], ["the record has no hash of the config"])
+    if recorded == config_hash:
+        return Difference("config", True)
+    params = run.record.params
+    lines = [
+        f"{path}: {params[path]} in the record -> {value} in config.yaml"
+        for path, value in _decisive(composed)
+        if path in params and params[path] != value
+    ]
+    hashes = f"config.yaml has SHA-256 {config_hash[:12]}, the record {recorded[:12]}"
+    return Difference("config", False, lines or [hashes])
+
+
+def recorded_data(run: Recorded) -> DataFacts:
+    """Hashes of the data a run was made from."""
+    lineage, text = run.json(LINEAGE_FILE), run.text(CONTRACT_FILE)
+    rows = run.record.params.get("n_rows")
+    tags = run.record.tags
+    return DataFacts(
+        sha256=tags.get("student_perf.data_sha256", ""),
+        raw_sha256=tags.get("student_perf.raw_sha256"),
+        n_rows=int(rows) if rows is not None else None,
+        columns=lineage.get("column_sha256") or {},
+        contract=contract_from_yaml(text) if text is not None else None,
+    )
+
+
+def data_of(dataset: Dataset) -> DataFacts:
+    """Hashes of a dataset as it is loaded now."""
+    return DataFacts(
+        dataset.sha256,
+        dataset.raw_sha256,
+        dataset.n_rows,
+        dataset.column_sha256,
+        None,
+        dataset.features,
+    )
+
+
+def compare_data(a: DataFacts, b: DataFacts) -> Difference:
+    """Content hashes, then columns and rows, and the rules of `a` that the rows of `b` break."""
+    if not a.sha256 or not b.sha256:
+        return Difference("data", None, [], ["the record has no hash of the data"])
+    if a.sha256 == b.sha256:
+        other = a.raw_sha256 != b.raw_sha256
+        note = "the file's bytes differ, what was read from them is the same"
+        return Difference("data", True, [], [note] if other else [])
+    lines = [f"SHA-256 {a.sha256[:12]} -> {b.sha256[:12]}"]
+    if a.n_rows != b.n_rows:
+        lines.append(f"rows: {a.n_rows} -> {b.n_rows}")
+    if a.columns and b.columns:
+        lines += _column_lines(a.columns, b.columns)
+    if a.contract is not None and b.features is not None:
+        lines += [f"new against the record: {v}" for v in find_violations(b.features, a.contract)]
+    return Difference("data", False, lines[:_MOST_LINES])
+
+
+def _column_lines(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
+    changed = [name for name in a if name in b and a[name] != b[name]]
+    found = {
+        "columns with other values": changed,
+        "columns no longer there": [name for name in a if name not in b],
+        "new columns": [name for name in b if name not in a],
+    }
+    lines = [f"{words}: {', '.join(names)}" for words, names in found.items() if names]
+    return lines or ["columns in another order"]
+
+
+def recorded_code(run: Recorded) -> CodeFacts:
+    """Commit and uncommitted changes a run was made with."""
+    tags, more = run.record.tags, _provenance(run)
+    # The record may be a stranger's: what is no commit must not reach git as an option.
+    commit = str(tags.get("mlflow.source.git.commit") or more.get("commit") or "")
+    dirty = tags.get("mlflow.source.git.dirty") == "True" or bool(more.get("dirty"))
+    diff = run.text(DIFF_FILE)
+    if diff is None and dirty:
+        # Files that git does not know make a tree dirty, too, and have no diff.
+        diff = "" if more.get("untracked") else None
+    return CodeFacts(
+        version=str(tags.get("student_perf.version", more.get("version", ""))),
+        commit=commit if _COMMIT.fullmatch(commit) else None,
+        diff=diff if dirty else diff or "",
+        untracked=tuple(map(str, more.get("untracked") or ())),
+    )
+
+
+def current_code(since: str | None, project: Path = PROJECT_DIR) -> CodeFacts:
+    """The code of this process, as changes upon the commit `since` where git knows that one."""
+    found = collect_provenance(project)
+    known = since is not None and git(project, "cat-file", "-e", f"{since}^{{commit}}") is not None
+    commit = since if known else found.commit
+    diff = git(project, "diff", "--no-ext-diff", commit) if commit else ""
+    names = git(project, "ls-files", "--others", "--exclude-standard") or ""
+    return CodeFacts(found.version, commit, diff, tuple(names.splitlines()))
+
+
+def compare_code(a: CodeFacts, b: CodeFacts, project: Path = PROJECT_DIR) -> Difference:
+    """Files of the package that differ, with the first changed lines; other files are a note."""
+    if a.commit is None or b.commit is None:
+        same = None if a.version == b.version else False
+        lines = [] if same is None else [f"version: {a.version} -> {b.version}"]
+        return Difference("code", same, lines, ["no commit is recorded, only versions compare"])
+    changed, notes, texts = set[str](), list[str](), list[str]()
+    if a.commit != b.commit:
+        names = git(project, "diff", "--name-only", a.commit, b.commit)
+        if names is None:
+            return Difference(
+                "code", False, [f"commit {a.commit[:12]} -> {b.commit[:12]}, not known to git here"]
+            )
+        changed |= set(names.splitlines())
+        between = git(project, "diff", "--no-ext-diff", a.commit, b.commit, "--", _SOURCE) or ""
+        texts += _changed_lines(between)
+        notes.append(f"commit {a.commit[:12]} -> {b.commit[:12]}")
+    if a.diff is None or b.diff is None:
+        notes.append("the uncommitted changes of one run were not kept; only commits compare")
+    else:
+        first, second = _by_file(a.diff), _by_file(b.diff)
+        uncommitted = {n for n in {*first, *second} if first.get(n, "") != second.get(n, "")}
+        changed |= uncommitted
+        for name in sorted(n for n in uncommitted if n.startswith(_SOURCE)):
+            texts += _two_diffs(name, first.get(name, ""), second.get(name, ""))
+    new = {n for n in {*a.untracked} ^ {*b.untracked} if n.endswith(".py")}
+    sources = sorted(n for n in changed | new if n.startswith(_SOURCE))
+    others = len(changed) - sum(n.startswith(_SOURCE) for n in changed)
+    if others:
+        notes.append(f"{others} files outside {_SOURCE} differ, which no run reads as code")
+    unknown = a.diff is None or b.diff is None
+    same = False if sources else (None if unknown else True)
+    if len(sources) > _MOST_LINES:
+        sources = [*sources[:_MOST_LINES], f"and {len(sources) - _MOST_LINES} more files"]
+    return Difference("code", same, [*sources, *texts[:_MOST_LINES]], notes)
+
+
+def _by_file(diff: str) -> dict[str, str]:
+    """A git diff cut into files; the lines of blob ids go, whose length varies."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in diff.splitlines():
+        if line.startswith("diff --git "):
+            name = line.rpartition(" b/")[2]
+        elif name and not line.startswith("index "):
+            found.setdefault(name, []).append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+def _changed_lines(diff: str) -> list[str]:
+    headers = ("+++", "---")
+    return [
+        f"  {line}"
+        for line in diff.splitlines()
+        if line.startswith(("+", "-")) and not line.startswith(headers)
+    ]
+
+
+def _two_diffs(name: str, first: str, second: str) -> list[str]:
+    """The changed lines of one file; where both runs had changes, with whose they are."""
+    if not first:
+        return _changed_lines(second)
+    undone = [f"  only in the first: {line.strip()}" for line in _changed_lines(first)]
+    return [*undone, *(f"  only in the second: {t.strip()}" for t in _changed_lines(second))]
+
+
+def _provenance(run: Recorded) -> dict[str, Any]:
+    """Content of provenance.json; a trial may share that of its sweep."""
+    sweep = run.folder.parent / PROVENANCE_FILE
+    if run.record.kind == "trial" and sweep.is_file() and run.text(PROVENANCE_FILE) is None:
+        content = json.loads(sweep.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return run.json(PROVENANCE_FILE)
+
+
+def recorded_environment(run: Recorded) -> EnvironmentFacts:
+    """Interpreter and packages of a run."""
+    more, tags = _provenance(run), run.record.tags
+    listed = run.text(PACKAGES_FILE) or ""
+    packages = more.get("packages") or dict(
+        line.split("==", 1) for line in listed.splitlines() if "==" in line
+    )
+
+    def fact(name: str) -> str:
+        return str(tags.get(f"student_perf.{name}", more.get(name)) or "")
+
+    return EnvironmentFacts(
+        fact("python"), fact("platform"), fact("lock_sha256"), packages, str(more.get("cpu") or "")
+    )
+
+
+def current_environment() -> EnvironmentFacts:
+    """Interpreter and packages of this process."""
+    found = collect_provenance()
+    return EnvironmentFacts(
+        found.python, found.platform, found.lock_sha256 or "", installed_packages()
+    )
+
+
+def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
+    """Python, platform, lock, and every package whose version differs."""
+    lines, notes = list[str](), list[str]()
+    for name in ("python", "platform", "cpu"):
+        first, second = getattr(a, name), getattr(b, name)
+        if first and second and first != second:
+            # Another machine of the same system is expected to give the same figures.
+            system = name == "python" or first.split("-")[0] != second.split("-")[0]
+            found = lines if system and name != "cpu" else notes
+            found.append(f"{name}: {first} -> {second}")
+    if a.packages and b.packages:
+        for name in sorted({*a.packages, *b.packages}, key=str.lower):
+            first, second = a.packages.get(name, _NONE), b.packages.get(name, _NONE)
+            if first != second:
+                lines.append(f"{name}: {first} -> {second}")
+    else:
+        notes.append("the record lists no packages; only Python, platform and lock compare")
+    if a.lock_sha256 != b.lock_sha256:
+        notes.append("the lock file differs, which says what should be installed")
+    known = bool(a.packages and b.packages)
+    return Difference("environment", False if lines else (True if known else None), lines, notes)

@@ -1,0 +1,170 @@
+"""Run a recorded run again and say whether it gives the same, and if not, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
+
+from student_perf.config.load import validate_plain
+from student_perf.config.schema import ExperimentConfig
+from student_perf.data import load_dataset
+from student_perf.errors import ConfigError, one_line
+from student_perf.evaluation.splits import make_split
+from student_perf.experiment.prepare import useful_threads
+from student_perf.experiment.records import cv_metrics, metrics_on_test_rows
+from student_perf.experiment.run import run_experiment, score_test_rows
+from student_perf.paths import PROJECT_DIR
+from student_perf.reproduction.differences import (
+    Difference,
+    compare_code,
+    compare_data,
+    compare_environment,
+    compare_with_params,
+    current_code,
+    current_environment,
+    data_of,
+    recorded_code,
+    recorded_data,
+    recorded_environment,
+)
+from student_perf.reproduction.results import (
+    TOLERANCE,
+    Comparison,
+    Figures,
+    Sameness,
+    compare_figures,
+    compare_models,
+    compare_predictions,
+)
+from student_perf.runs.artifacts import predictions_table
+from student_perf.runs.model_file import load_model
+from student_perf.runs.record import MODEL_FILE, PREDICTIONS_FILE, Recorded
+from student_perf.store.find import rebuild_config
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.terminal import Terminal
+
+EXIT_DIFFERENT = 2
+_INPUTS = ("config", "data")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checks found and, where it ran again, how near the results are."""
+
+    differences: list[Difference]
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def causes(self) -> list[Difference]:
+        """Parts that differ and account for it: config and data always, since another input is
+        another experiment; code and environment where the results differ or were not compared.
+        """
+        differ = [part for part in self.differences if part.same is False]
+        if self.comparisons and self.sameness is not Sameness.DIFFERENT:
+            return [part for part in differ if part.part in _INPUTS]
+        return differ
+
+    @property
+    def sameness(self) -> Sameness:
+        """The farthest of what was compared."""
+        return max((one.sameness for one in self.comparisons), default=Sameness.IDENTICAL)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the result is the same, 2 where it, or what it was made from, is not."""
+        return EXIT_DIFFERENT if self.causes or self.sameness is Sameness.DIFFERENT else 0
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        names = ", ".join(f"the {part.part}" for part in self.causes)
+        if names:
+            return f"different because of {names}"
+        if self.sameness is Sameness.DIFFERENT:
+            return "different, although config, data, code and packages show no reason"
+        if not self.comparisons:
+            unknown = [part.part for part in self.differences if part.same is None]
+            also = f" (not recorded: {', '.join(unknown)})" if unknown else ""
+            return f"nothing differs from the record{also}; not run again"
+        if self.sameness is Sameness.WITHIN_TOLERANCE:
+            return f"same within tolerance ({TOLERANCE:g}, relative above 1)"
+        return "identical"
+
+
+def reproduce(
+    run: Recorded,
+    folder: Path,
+    check_only: bool = False,
+    data: str | None = None,
+    project: Path = PROJECT_DIR,
+) -> Verdict:
+    """Check the run against its record and, unless `check_only`, run it again in `folder`.
+
+    Raises ConfigError for a record that is refused and DataError where its data cannot be read.
+    """
+    config = rebuild_config(run.composed, data)
+    dataset = load_dataset(config.dataset)
+    code = recorded_code(run)
+    differences = [
+        compare_with_params(run.composed, config_hash(run), run),
+        compare_data(recorded_data(run), data_of(dataset)),
+        compare_code(code, current_code(code.commit, project), project),
+        compare_environment(recorded_environment(run), current_environment()),
+    ]
+    if check_only:
+        return Verdict(differences)
+    figures = run_again(config, run.record.kind, folder)
+    try:
+        return Verdict(differences, _compare(run, folder, figures))
+    except (ValueError, TypeError) as error:  # pyarrow's errors are ValueErrors
+        raise ConfigError(
+            f"{run.folder}: its results cannot be read ({one_line(error)}); get the files again"
+        ) from error
+
+
+def config_hash(run: Recorded) -> str:
+    """SHA-256 of the config as it stands in the record."""
+    return validate_plain(run.composed).sha256
+
+
+def run_again(config: ExperimentConfig, kind: str, folder: Path) -> Figures:
+    """Evaluate as the run of this kind was; leaves predictions and model in `folder`, returns the
+    figures. The test rows of a winner are scored without counting a look: the figure is known.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "trial":
+        return _run_trial(config, folder)
+    figures = dict(run_experiment(config, folder, Terminal(quiet=True)).record.metrics)
+    return figures | _test_figures(config, folder) if kind == "final" else figures
+
+
+def _run_trial(config: ExperimentConfig, folder: Path) -> Figures:
+    evaluator = TrialEvaluator()
+    dataset = evaluator.data(config).dataset
+    with threadpool_limits(useful_threads(dataset.n_rows)):
+        result = evaluator.evaluate(config)
+    table = predictions_table(dataset, result.row, result.fold, result.output)
+    pq.write_table(table, folder / PREDICTIONS_FILE)
+    return cv_metrics(result)
+
+
+def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
+    dataset = load_dataset(config.dataset)
+    rows = make_split(dataset, config.split).test
+    if not len(rows):
+        return {}
+    model = load_model(folder / MODEL_FILE)
+    return metrics_on_test_rows(score_test_rows(model, dataset, rows, config.seed)[1])
+
+
+def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:
+    found = []
+    if (run.folder / PREDICTIONS_FILE).is_file():
+        found.append(compare_predictions(run.folder / PREDICTIONS_FILE, folder / PREDICTIONS_FILE))
+    found += compare_figures(run.record.metrics, figures)
+    if (run.folder / MODEL_FILE).is_file():
+        found.append(compare_models(run.folder / MODEL_FILE, folder / MODEL_FILE))
+    return found

@@ -1,0 +1,219 @@
+"""The files that a run leaves in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from sklearn.metrics import classification_report
+
+from student_perf.atomic import write_atomic
+from student_perf.config.schema import ExperimentConfig
+from student_perf.data.contract import Contract
+from student_perf.data.dataset import Dataset
+from student_perf.evaluation.cross_validation import CVResult
+from student_perf.evaluation.splits import Split
+from student_perf.inspection.calibration import reliability
+from student_perf.inspection.curves import precision_recall_curves, roc_curves
+from student_perf.inspection.findings import Findings
+from student_perf.runs.model_file import save_model
+from student_perf.runs.provenance import installed_packages
+from student_perf.runs.record import (
+    CONFIG_FILE,
+    CONTRACT_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    RunRecord,
+    to_json,
+)
+from student_perf.scoring.scores import confusion_matrix
+
+if TYPE_CHECKING:
+    from student_perf.plots.style import Figure
+
+TEST_PREDICTIONS_FILE = "test_predictions.parquet"
+LINEAGE_FILE = "lineage.json"
+REPORT_FILE = "classification_report.txt"
+PACKAGES_FILE = "pip_list.txt"
+
+
+def write_inputs(
+    folder: Path, config: ExperimentConfig, dataset: Dataset, contract: Contract
+) -> None:
+    """What the run starts from: the composed config with every interpolation resolved (Hydra's own
+    files are in .hydra/), what cleaning did, and the contract of the features.
+    """
+    write_config(folder, config)
+    lineage = {
+        "raw_sha256": dataset.raw_sha256,
+        "column_sha256": dataset.column_sha256,
+        "steps": [asdict(s) for s in dataset.lineage],
+    }
+    write_atomic(folder / LINEAGE_FILE, to_json(lineage))
+    write_atomic(folder / CONTRACT_FILE, contract.to_yaml())
+
+
+def write_result(
+    folder: Path,
+    dataset: Dataset,
+    split: Split,
+    result: CVResult,
+    summary: dict[str, Any],
+    model: Any,
+) -> None:
+    """Everything a finished run holds besides its config, log and record."""
+    write_atomic(folder / METRICS_FILE, to_json(summary))
+    _write_predictions(folder, dataset, result)
+    packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
+    write_atomic(folder / PACKAGES_FILE, packages)
+    subtitle = _subtitle(dataset, split)
+    if dataset.task == "classification":
+        write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
+        figures = _class_figures(dataset, result, split.n_repeats, subtitle)
+    else:
+        figures = _number_figures(dataset, result, split.n_repeats, subtitle)
+    _save_figures(folder, figures)
+    save_model(model, folder / MODEL_FILE)
+
+
+def start_trial(record: RunRecord, config: ExperimentConfig) -> None:
+    """What a trial leaves before its first fit: its config, and its record as RUNNING."""
+    record.folder.mkdir(parents=True, exist_ok=True)
+    write_config(record.folder, config)
+    record.save()
+
+
+def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
+    """Its predictions and then its record, so that a FINISHED one has all its files."""
+    _write_predictions(record.folder, dataset, result)
+    record.finish()
+
+
+def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findings) -> None:
+    """The tables of an inspection as CSV, each with its picture."""
+    # Here and below: matplotlib takes half a second to import, and trials draw nothing.
+    from student_perf.plots import importance_figure, learning_curve_figure, subgroup_figure
+
+    subtitle, metric = _subtitle(dataset, split), findings.metric
+    tables = {
+        "importance": (findings.importance, importance_figure),
+        "learning_curve": (findings.learning_curve, learning_curve_figure),
+        "subgroups": (findings.subgroups, subgroup_figure),
+    }
+    for name, (table, draw) in tables.items():
+        if table is not None:
+            write_atomic(folder / f"{name}.csv", table.to_csv(index=False))
+            _save_figures(folder, {name: draw(table, metric, subtitle)})
+
+
+def predictions_table(
+    dataset: Dataset, rows: np.ndarray, fold: np.ndarray, output: np.ndarray
+) -> pa.Table:
+    """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
+    probability of each as `proba_<label>`. `rows` and `fold` have shape (n,), `output` is what
+    `evaluation.predict` returns for the rows.
+    """
+    columns: dict[str, Any] = {"row": rows.astype(np.int32), "fold": fold.astype(np.int16)}
+    y_true = dataset.target[rows]
+    if dataset.task == "regression":
+        return pa.table(columns | {"y_true": y_true, "y_pred": output})
+    labels = pa.array([str(label) for label in dataset.classes])
+    for name, codes in (("y_true", y_true), ("y_pred", output.argmax(axis=1))):
+        columns[name] = pa.DictionaryArray.from_arrays(
+            pa.array(codes.astype(np.int32)), labels, ordered=True
+        )
+    for code, label in enumerate(dataset.classes):
+        columns[f"proba_{label}"] = np.ascontiguousarray(output[:, code])
+    return pa.table(columns)
+
+
+def write_test_predictions(
+    folder: Path, dataset: Dataset, rows: np.ndarray, output: np.ndarray
+) -> None:
+    """What a winner answered for the test rows, for comparisons on the same rows."""
+    table = predictions_table(dataset, rows, np.zeros(len(rows)), output)
+    pq.write_table(table, folder / TEST_PREDICTIONS_FILE, compression="zstd")
+
+
+def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None:
+    table = predictions_table(dataset, result.row, result.fold, result.output)
+    pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
+
+
+def write_config(folder: Path, config: ExperimentConfig) -> None:
+    """The composed config as it was run, without its secrets."""
+    # The C emitter takes a tenth of the time of OmegaConf.to_yaml.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(
+        config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000
+    )
+    write_atomic(folder / CONFIG_FILE, text)
+
+
+def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:
+    """scikit-learn's classification report over all held-out predictions."""
+    report = classification_report(
+        result.y_true,
+        result.y_pred,
+        labels=range(len(dataset.classes)),
+        target_names=[str(label) for label in dataset.classes],
+        digits=3,
+        zero_division=0,
+    )
+    return f"Held-out predictions of '{dataset.target_name}', {subtitle}\n\n{report}"
+
+
+def _subtitle(dataset: Dataset, split: Split) -> str:
+    n_rows = sum(len(fold.validation) for fold in split.folds) // split.n_repeats
+    times = f", each predicted {split.n_repeats} times" if split.n_repeats > 1 else ""
+    folds = f"{len(split.folds)} folds" if len(split.folds) > 1 else "1 fold"
+    return f"{dataset.name}, {folds}, n = {n_rows} rows{times}"
+
+
+def _class_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
+    """Pictures of predicted classes by file name; all held-out rows enter as one set."""
+    from student_perf.plots import (
+        confusion_figure,
+        precision_recall_figure,
+        reliability_figure,
+        roc_figure,
+    )
+
+    y_true, output = result.y_true, result.output
+    words = (dataset.classes, dataset.target_name, subtitle)
+    counts = confusion_matrix(y_true, result.y_pred, len(dataset.classes))
+    return {
+        "confusion_matrix": confusion_figure(counts, *words),
+        "roc_curves": roc_figure(roc_curves(y_true, output), *words),
+        "precision_recall": precision_recall_figure(
+            precision_recall_curves(y_true, output), *words
+        ),
+        "reliability": reliability_figure(reliability(y_true, output, n_repeats), *words),
+    }
+
+
+def _number_figures(
+    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
+) -> dict[str, Figure]:
+    from student_perf.plots import predicted_actual_figure, residual_figure
+
+    data = (result.y_true, result.y_pred, dataset.target_name, subtitle)
+    return {
+        "predicted_actual": predicted_actual_figure(*data),
+        "residuals": residual_figure(*data, n_repeats),
+    }
+
+
+def _save_figures(folder: Path, figures: dict[str, Figure]) -> None:
+    from student_perf.plots import png
+
+    for name, figure in figures.items():
+        write_atomic(folder / f"{name}.png", png(figure))

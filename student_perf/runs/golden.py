@@ -1,0 +1,178 @@
+"""Golden rows: a few raw rows that a model carries with its own answers to them.
+
+Whoever loads the model prepares these rows as any other and compares the answers; a difference
+means that preparation, model or libraries are not those of the training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from student_perf.config.schema import DatasetConfig
+from student_perf.data.contract import Contract
+from student_perf.data.dataset import Dataset
+from student_perf.data.features import prepare_features
+from student_perf.data.sources import read_table
+from student_perf.runs.record import to_json
+
+GOLDEN_FILE = "golden_rows.json"
+# Far above the rounding of other processors and threads, far below any change of meaning.
+TOLERANCE = 1e-6
+_MOST_INCOMPLETE = 3
+_PACKAGES = (
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "pandas",
+    "xgboost",
+    "xgboost-cpu",
+    "lightgbm",
+    "catboost",
+)
+
+Answer = Callable[[pd.DataFrame], np.ndarray]
+
+
+@dataclass(frozen=True)
+class GoldenRows:
+    """Raw rows, the answer to each (probabilities by class, or one number) and the versions of the
+    libraries that gave it.
+    """
+
+    rows: list[dict[str, Any]]
+    expected: list[list[float]]
+    packages: dict[str, str]
+
+    def to_json(self) -> str:
+        """Text that `golden_from_json` reads back."""
+        return to_json(asdict(self))
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A golden row whose answer is another than it was."""
+
+    row: int
+    expected: list[float]
+    got: list[float]
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"golden row {self.row}: {self.reason}"
+        expected, got = (", ".join(f"{v:.6g}" for v in side) for side in (self.expected, self.got))
+        return f"golden row {self.row}: expected {expected}; got {got}"
+
+
+def make_golden_rows(
+    dataset: Dataset,
+    config: DatasetConfig,
+    development: np.ndarray,
+    contract: Contract,
+    answer: Answer,
+) -> GoldenRows | None:
+    """Rows of each class (or the least, middle and largest number) and rows with missing cells, all
+    from the development rows, as the source holds them before cleaning.
+
+    None where a cleaning step makes raw rows unrepeatable (`one_hot`).
+    """
+    if any("one_hot" in str(step) for step in config.clean):
+        return None
+    numbers = development[_chosen(dataset, development)]
+    rows = _raw_rows(dataset, config, numbers, contract)
+    features, _ = prepare_features(rows, contract)
+    expected = np.asarray(answer(features), dtype=np.float64).reshape(len(rows), -1)
+    return GoldenRows(
+        rows=[{name: _plain(value) for name, value in row.items()} for row in _records(rows)],
+        expected=expected.tolist(),
+        packages=_versions(),
+    )
+
+
+def golden_from_json(text: str) -> GoldenRows:
+    """The rows that `GoldenRows.to_json` wrote."""
+    return GoldenRows(**json.loads(text))
+
+
+def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) -> list[Mismatch]:
+    """The golden rows that are refused now or whose answer differs by more than `TOLERANCE`."""
+    features, refused = prepare_features(pd.DataFrame(golden.rows), contract)
+    got = np.asarray(answer(features), dtype=np.float64).reshape(len(features), -1)
+    found = []
+    for row, (now, before) in enumerate(zip(got.tolist(), golden.expected, strict=True)):
+        if row in refused:
+            found.append(Mismatch(row, before, now, f"refused, {refused[row]}"))
+        elif len(now) != len(before) or not np.allclose(now, before, TOLERANCE, TOLERANCE):
+            found.append(Mismatch(row, before, now))
+    return found
+
+
+def changed_packages(golden: GoldenRows) -> list[str]:
+    """Libraries whose version is another than when the answers were given."""
+    now = _versions()
+    return [
+        f"{name} was {golden.packages.get(name, 'absent')}, is {now.get(name, 'absent')}"
+        for name in sorted({*now, *golden.packages})
+        if now.get(name) != golden.packages.get(name)
+    ]
+
+
+def _chosen(dataset: Dataset, development: np.ndarray) -> np.ndarray:
+    """Positions within `development`, each once."""
+    target = dataset.target[development]
+    if dataset.classes:
+        first = np.unique(target, return_index=True)[1]
+    else:
+        first = np.argsort(target, kind="stable")[[0, len(target) // 2, -1]]
+    incomplete = dataset.features.iloc[development].isna().any(axis=1).to_numpy()
+    return np.unique([*first, *np.flatnonzero(incomplete)[:_MOST_INCOMPLETE]]).astype(np.int64)
+
+
+def _raw_rows(
+    dataset: Dataset, config: DatasetConfig, numbers: np.ndarray, contract: Contract
+) -> pd.DataFrame:
+    """The rows as the source holds them: found again by their features where cleaning changed cells
+    or dropped rows.
+    """
+    wanted = dataset.features.iloc[numbers]
+    if not any(
+        step.cells_changed or step.rows_after < step.rows_before for step in dataset.lineage[1:]
+    ):
+        return wanted.reset_index(drop=True)
+    raw = read_table(config)
+    prepared, _ = prepare_features(raw, contract)
+    first = pd.Series(pd.util.hash_pandas_object(prepared, index=False)).drop_duplicates()
+    positions = dict(zip(first, first.index, strict=True))
+    hashes = pd.util.hash_pandas_object(wanted, index=False)
+    found = [positions[key] for key in hashes if key in positions]
+    return raw.iloc[found][list(contract.columns)].reset_index(drop=True)
+
+
+def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:
+    return [dict(zip(map(str, table.columns), row, strict=True)) for row in table.to_numpy(object)]
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON holds it; a missing one becomes null."""
+    if pd.isna(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (int, float, str)) else str(value)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,189 @@
+"""What a run was made with: code, environment, lock."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from threadpoolctl import threadpool_info
+
+from student_perf import __version__
+from student_perf.atomic import write_atomic
+from student_perf.paths import LOCK_FILE, PROJECT_DIR
+from student_perf.runs.record import to_json
+
+PROVENANCE_FILE = "provenance.json"
+DIFF_FILE = "uncommitted.diff"
+_MOST_DIFF = 1_000_000  # characters
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Commit, branch and `dirty` are None outside a git checkout; `lock_sha256` without a lock."""
+
+    commit: str | None
+    branch: str | None
+    dirty: bool | None
+    python: str
+    platform: str
+    version: str
+    lock_sha256: str | None
+
+
+def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> Provenance:
+    """Evidence about the code in `project` and the interpreter that runs it."""
+    commit = _git_word(project, "rev-parse", "HEAD")
+    status = _git_word(project, "status", "--porcelain") if commit else None
+    return Provenance(
+        commit=commit,
+        branch=_git_word(project, "rev-parse", "--abbrev-ref", "HEAD") if commit else None,
+        dirty=None if status is None else bool(status),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        version=__version__,
+        lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+    )
+
+
+@cache
+def current_provenance() -> Provenance:
+    """Evidence about this process, collected once."""
+    return collect_provenance()
+
+
+@cache
+def installed_packages() -> dict[str, str]:
+    """Version of every installed distribution, by name in alphabetical order."""
+    # `dist.version` would parse the metadata a second time.
+    metadata = (dist.metadata for dist in distributions())
+    found = {entry["Name"]: entry["Version"] for entry in metadata}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool) -> list[str]:
+    """Leave `provenance.json` and, where the code has uncommitted changes, their diff in `folder`.
+
+    Returns a line for each package whose installed version is not the locked one.
+    """
+    packages = installed_packages()
+    differ = packages_differ(packages, LOCK_FILE)
+    content: dict[str, Any] = asdict(current_provenance()) | {
+        "untracked": untracked_sources(),
+        "packages_differ": differ,
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": {name: os.environ.get(name) for name in _THREAD_VARIABLES},
+        "thread_limits": {
+            Path(pool["filepath"]).name: pool["num_threads"] for pool in threadpool_info()
+        },
+        "command": shlex.join(sys.argv),
+        "overrides": [word for word in sys.argv[1:] if "=" in word],
+        "seeds": dict(seeds),
+        "packages": packages,
+    }
+    if host_and_user:
+        content |= {"host": socket.gethostname(), "user": user_name()}
+    write_atomic(folder / PROVENANCE_FILE, to_json(content))
+    if current_provenance().dirty and (diff := uncommitted_diff()) is not None:
+        write_atomic(folder / DIFF_FILE, diff)
+    return differ
+
+
+def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> str | None:
+    """What git sees changed since the commit; a longer text is cut, and its end says so."""
+    diff = git(project, "diff", "--no-ext-diff", "HEAD")
+    if diff is None or len(diff) <= longest:
+        return diff
+    return (
+        f"{diff[:longest]}\n# cut here: {len(diff) - longest} of {len(diff)} characters left out\n"
+    )
+
+
+def untracked_sources(project: Path = PROJECT_DIR) -> list[str]:
+    """Source files that git does not know, so that no diff shows them."""
+    names = git(project, "ls-files", "--others", "--exclude-standard") or ""
+    return [name for name in names.splitlines() if name.endswith((".py", ".yaml"))]
+
+
+def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
+    """`name: locked 1.0, installed 1.1` for each package of a lock file that does not agree."""
+    if not lock.is_file():
+        return []
+    found: dict[str, str] = {
+        canonicalize_name(name): version for name, version in installed.items()
+    }
+    lines = []
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        locked = _locked(line) if line[:1].isalnum() else None  # else a hash or a comment
+        if locked is None:
+            continue
+        name, version = locked
+        if found.get(name) != version:
+            lines.append(f"{name}: locked {version}, installed {found.get(name, 'not at all')}")
+    return lines
+
+
+def _locked(line: str) -> tuple[str, str] | None:
+    """Name and version of a pin that holds for this interpreter and platform."""
+    try:
+        pin = Requirement(line.removesuffix("\\").strip())
+    except InvalidRequirement:
+        return None
+    if pin.marker is not None and not pin.marker.evaluate():
+        return None
+    versions = [one.version for one in pin.specifier if one.operator == "=="]
+    return (canonicalize_name(pin.name), versions[0]) if versions else None
+
+
+def cpu_model() -> str:
+    """What the processor calls itself, empty where nobody knows."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def user_name() -> str | None:
+    """Who runs this; None where the system has no name for the user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def git(project: Path, *arguments: str) -> str | None:
+    """Output of a git command in `project`, None where it fails."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def _git_word(project: Path, *arguments: str) -> str | None:
+    said = git(project, *arguments)
+    return None if said is None else said.strip()

@@ -1,0 +1,1 @@
+"""A kept model answers: rows of a file, requests, and why."""

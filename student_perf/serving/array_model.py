@@ -1,0 +1,163 @@
+"""A kept model's answers without tables in between.
+
+For one row, most of the time of a scikit-learn pipeline goes into selecting and checking pandas
+columns. Here numbers go through the same fitted steps as an array, and each allowed word, which
+those steps turn into the same figures in every row, has been through them at the start. Only steps
+that treat each column by itself are used so, and only where the golden rows get the same answers to
+the last bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from student_perf.data.contract import Contract
+from student_perf.encoders import CategoryCodes, CrossFittedTargetEncoder
+from student_perf.serving.request_rows import Columns
+from student_perf.store.kept_model import KeptModel
+
+_OF_NUMBERS = (SimpleImputer, StandardScaler)
+_OF_WORDS = (*_OF_NUMBERS, OneHotEncoder, CategoryCodes, CrossFittedTargetEncoder)
+
+
+class _Part(Protocol):
+    """Some columns of the preprocessing."""
+
+    def transform(self, values: Columns) -> np.ndarray:
+        """What the model gets of them, shape (n, p)."""
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    columns: list[str]
+    steps: list[Any]
+
+    def transform(self, values: Columns) -> np.ndarray:
+        array: Any = np.array([values[name] for name in self.columns], dtype=np.float64).T
+        for step in self.steps:
+            array = step.transform(array)
+        return np.asarray(array)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A column of words: the figures of each, shape (number of words, width), and their places."""
+
+    name: str
+    positions: dict[str | None, int]
+    places: np.ndarray
+    figures: np.ndarray
+
+    def of(self, values: Iterable[Any]) -> np.ndarray:
+        rows = [self.positions[value if isinstance(value, str) else None] for value in values]
+        return np.asarray(self.figures[rows])
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Columns of words; `base` are the figures no word of which changes any."""
+
+    words: list[_Word]
+    base: np.ndarray
+
+    def transform(self, values: Columns) -> np.ndarray:
+        array = np.tile(self.base, (len(values[self.words[0].name]), 1))
+        for word in self.words:
+            array[:, word.places] = word.of(values[word.name])
+        return array
+
+
+@dataclass(frozen=True)
+class ArrayModel:
+    """The fitted steps of a pipeline, one after the other."""
+
+    parts: list[_Part]
+    model: Any
+    is_classifier: bool
+
+    def output(self, values: Columns) -> np.ndarray:
+        """Probabilities (n, K) or numbers (n,) for values that the contract allows."""
+        blocks = [part.transform(values) for part in self.parts]
+        array = blocks[0] if len(blocks) == 1 else np.hstack(blocks)
+        answer = self.model.predict_proba if self.is_classifier else self.model.predict
+        return np.asarray(answer(array), dtype=np.float64)
+
+
+def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None:
+    """The array form of a kept model, None where a step is not known to treat each column by itself
+    or the answers to the prepared golden rows differ in any bit.
+    """
+    pipeline = kept.model.estimator_ if kept.contract.classes else kept.model
+    if not isinstance(pipeline, Pipeline):
+        return None
+    preprocess, model = pipeline.steps[0][1], pipeline.steps[-1][1]
+    if not isinstance(preprocess, ColumnTransformer):
+        return None
+    if not isinstance(preprocess.transform(golden), np.ndarray):
+        return None  # a model that was fitted on a table wants one
+    parts = []
+    for _, steps, columns in preprocess.transformers_:
+        part = _part(steps, list(columns), kept.contract)
+        if part is None:
+            return None
+        parts.append(part)
+    made = ArrayModel(parts, model, bool(kept.contract.classes))
+    return made if np.array_equal(made.output(golden), kept.output(golden)) else None
+
+
+def _part(steps: Any, columns: list[str], contract: Contract) -> _Part | None:
+    kinds = {contract.columns[name].kind for name in columns}
+    if not isinstance(steps, Pipeline) or len(kinds) != 1:
+        return None
+    used = [step for _, step in steps.steps if step != "passthrough"]
+    if kinds == {"categorical"}:
+        is_known = bool(used) and all(isinstance(step, _OF_WORDS) for step in used)
+        return _words(steps, columns, contract) if is_known else None
+    if not all(isinstance(step, _OF_NUMBERS) for step in used):
+        return None
+    plain = copy.deepcopy(used)
+    for step in plain:
+        vars(step).pop("feature_names_in_", None)  # else it warns that arrays have no names
+    return _Numbers(columns, plain)
+
+
+def _words(steps: Pipeline, columns: list[str], contract: Contract) -> _Words | None:
+    """Every allowed word's figures: those that change when only that column does.
+
+    None where two columns change the same figure, or the figures are no plain array.
+    """
+    allowed = {name: _values(contract, name) for name in columns}
+    if not all(allowed.values()):
+        return None
+    first = {name: values[0] for name, values in allowed.items()}
+    found: list[_Word] = []
+    taken: set[int] = set()
+    base = np.empty(0)
+    for name, values in allowed.items():
+        rows = [first | {name: value} for value in values]
+        figures = steps.transform(pd.DataFrame(rows, columns=columns, dtype="str"))
+        if not isinstance(figures, np.ndarray):
+            return None
+        base = figures[0]
+        places = np.flatnonzero((figures != base).any(axis=0))
+        if taken & set(places.tolist()):
+            return None
+        taken |= set(places.tolist())
+        positions = {value: position for position, value in enumerate(values)}
+        found.append(_Word(name, positions, places, figures[:, places]))
+    return _Words(found, base)
+
+
+def _values(contract: Contract, name: str) -> list[str | None]:
+    rules = contract.columns[name]
+    return [*(rules.categories or []), *([None] if rules.may_be_missing else [])]

@@ -1,0 +1,152 @@
+"""Predictions for the rows of a file, in parts, each row answered or refused with its reason."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
+
+from student_perf.atomic import check_place
+from student_perf.data.features import Refusal, prepare_features
+from student_perf.data.files import CHUNKED_ENDINGS, iter_tables
+from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.runs.golden import changed_packages, check_golden_rows
+from student_perf.store.kept_model import KeptModel
+
+_ROWS_AT_ONCE = 20_000
+_FLAGGED = "unknown category"
+
+
+@dataclass
+class Summary:
+    """Rows read, refused and flagged, and how often each problem refused or flagged one."""
+
+    rows: int = 0
+    refused: int = 0
+    flagged: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
+        flagged = f", {self.flagged:,} flagged" if self.flagged else ""
+        reasons = f" ({words})" if words else ""
+        predicted = self.rows - self.refused
+        return (
+            f"{self.rows:,} rows, {predicted:,} predicted, {self.refused:,} refused{flagged}"
+            f"{reasons}"
+        )
+
+
+def check_model(kept: KeptModel) -> list[str]:
+    """What is wrong with a model by its golden rows, with the libraries that changed; empty where
+    all agree. Raises ConfigError where it has none.
+    """
+    if kept.golden is None:
+        raise ConfigError(f"{kept.source}: carries no golden rows to check; train the model again")
+    found = [str(one) for one in check_golden_rows(kept.golden, kept.contract, kept.output)]
+    return found + changed_packages(kept.golden) if found else []
+
+
+def predict_file(
+    kept: KeptModel,
+    source: Path,
+    target: Path,
+    separator: str = ",",
+    flag_unknown: bool = False,
+    rows_at_once: int = _ROWS_AT_ONCE,
+) -> Summary:
+    """Predict every row of a CSV or parquet file into another, which appears only when complete.
+
+    Columns: `row` from 0, `prediction`, `proba_<class>` for classes, `reason` where a row is
+    refused, which then has no prediction. With `flag_unknown` a row whose first problem is an
+    unknown category is predicted all the same, the category counting as none it has seen. Raises
+    StudentPerfError where the model fails its golden rows, a column is missing or a file unfit.
+    """
+    _check_target(source, target)
+    if kept.golden is not None and (wrong := check_model(kept)):
+        raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
+    summary = Summary()
+    with _open_writer(target, _schema(kept)) as writer:
+        for raw in iter_tables(source, separator, rows_at_once):
+            writer.write_table(_answered(kept, raw, flag_unknown, summary))
+    return summary
+
+
+def _answered(kept: KeptModel, raw: pd.DataFrame, flag_unknown: bool, summary: Summary) -> pa.Table:
+    features, broken = prepare_features(raw, kept.contract)
+    flagged = [r for r, why in broken.items() if flag_unknown and why.problem == _FLAGGED]
+    usable = np.ones(len(raw), dtype=bool)
+    usable[list(broken)] = False
+    usable[flagged] = True
+    table = _table(kept, features, usable, broken, first=summary.rows)
+    summary.rows += len(raw)
+    summary.refused += int((~usable).sum())
+    summary.flagged += len(flagged)
+    summary.problems.update(why.problem for why in broken.values())
+    return table
+
+
+def _table(
+    kept: KeptModel,
+    features: pd.DataFrame,
+    usable: np.ndarray,
+    broken: dict[int, Refusal],
+    first: int,
+) -> pa.Table:
+    n, classes = len(features), kept.contract.classes
+    output = np.full((n, max(1, len(classes))), np.nan)
+    if usable.any():
+        answers = kept.output(features if usable.all() else features[usable])
+        output[usable] = answers.reshape(-1, output.shape[1])
+    columns: dict[str, Any] = {"row": pa.array(np.arange(first, first + n))}
+    if classes:
+        best = np.nan_to_num(output).argmax(axis=1)
+        columns["prediction"] = pa.array(np.asarray(classes)[best], pa.string(), mask=~usable)
+        for code, label in enumerate(classes):
+            columns[f"proba_{label}"] = pa.array(output[:, code], mask=~usable)
+    else:
+        columns["prediction"] = pa.array(output[:, 0], mask=~usable)
+    reasons = [str(broken[row]) if row in broken else None for row in range(n)]
+    columns["reason"] = pa.array(reasons, pa.string())
+    return pa.table(columns, schema=_schema(kept))
+
+
+def _schema(kept: KeptModel) -> pa.Schema:
+    classes = kept.contract.classes
+    fields = [("row", pa.int64()), ("prediction", pa.string() if classes else pa.float64())]
+    fields += [(f"proba_{label}", pa.float64()) for label in classes]
+    return pa.schema([*fields, ("reason", pa.string())])
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.suffix.lower() not in CHUNKED_ENDINGS:
+        raise ConfigError(
+            f"{target}: the ending '{target.suffix}' is none of {', '.join(CHUNKED_ENDINGS)}"
+        )
+    check_place(target, "output")
+    if target.resolve() == source.resolve():
+        raise ConfigError(f"{target}: is the input too; name another file for the predictions")
+
+
+@contextmanager
+def _open_writer(target: Path, schema: pa.Schema) -> Iterator[Any]:
+    """Writer of tables to a draft that becomes `target` in the end, and is gone after a failure."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    is_parquet = target.suffix.lower() == ".parquet"
+    try:
+        writer = pq.ParquetWriter if is_parquet else arrow_csv.CSVWriter
+        with writer(draft, schema) as opened:
+            yield opened
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

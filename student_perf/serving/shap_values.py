@@ -1,0 +1,121 @@
+"""SHAP values of a kept model, on the raw columns: what a pipeline makes of one counts as it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from student_perf.atomic import write_atomic
+from student_perf.data import load_dataset
+from student_perf.errors import ConfigError, DataError
+from student_perf.evaluation.splits import make_split
+from student_perf.plots.shap import shap_figure
+from student_perf.plots.style import png
+from student_perf.runs.record import Recorded
+from student_perf.store.find import rebuild_config
+from student_perf.store.kept_model import KeptModel, load_kept_model
+
+TABLE_FILE, PICTURE_FILE = "shap.csv", "shap.png"
+_PERMUTATIONS = 3  # of each row; the values of a row sum up exactly after any number
+
+
+@dataclass(frozen=True)
+class ShapValues:
+    """`values` has shape (rows, columns, outputs), in the unit of the outputs: probabilities of the
+    classes, or the target's own; `base` (outputs,) is the mean answer to the background rows.
+    """
+
+    columns: list[str]
+    outputs: list[str]
+    values: np.ndarray
+    base: np.ndarray
+    features: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """One line a column, the largest first: `column`, `mean_abs_shap` (the mean over rows and
+        outputs), and the mean over rows for each output.
+        """
+        by_output = np.abs(self.values).mean(axis=0)
+        named = {name: by_output[:, i] for i, name in enumerate(self.outputs)}
+        first = {"column": self.columns, "mean_abs_shap": by_output.mean(axis=1)}
+        table = pd.DataFrame(first | (named if len(named) > 1 else {}))
+        return table.sort_values("mean_abs_shap", ascending=False, kind="stable", ignore_index=True)
+
+
+def shap_of(kept: KeptModel, background: pd.DataFrame, rows: pd.DataFrame, seed: int) -> ShapValues:
+    """SHAP values of `rows`, by permutation (Lundberg and Lee 2017; Strumbelj and Kononenko 2014),
+    the columns left out taking their values from `background`. For any model.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other libraries' versions
+        import shap
+
+    table = pd.concat([background, rows], ignore_index=True)
+    # Every cell as the position of its value, since shap computes with numbers only.
+    coded = {name: pd.factorize(table[name], use_na_sentinel=False) for name in table}
+    codes = np.column_stack([codes for codes, _ in coded.values()]).astype(np.float64)
+
+    def answer(positions: np.ndarray) -> np.ndarray:
+        cells = {
+            name: pd.Series(values).take(positions[:, i].astype(np.int64)).array
+            for i, (name, (_, values)) in enumerate(coded.items())
+        }
+        typed = pd.DataFrame(cells).astype(table.dtypes.to_dict())
+        return kept.output(typed).reshape(len(positions), -1)
+
+    masker = shap.maskers.Independent(codes[: len(background)], max_samples=len(background))
+    explainer = shap.explainers.Permutation(answer, masker, seed=seed)
+    # Each permutation asks for every column twice, going forth and back, and once for none.
+    evaluations = _PERMUTATIONS * (2 * len(coded) + 1)
+    found = explainer(codes[len(background) :], max_evals=evaluations, silent=True)
+    values = np.asarray(found.values).reshape(len(rows), len(coded), -1)
+    return ShapValues(
+        columns=[str(name) for name in coded],
+        outputs=kept.contract.classes or [kept.contract.target],
+        values=values,
+        base=answer(codes[: len(background)]).mean(axis=0),
+        features=rows,
+    )
+
+
+def explain_run(
+    recorded: Recorded, n_rows: int, n_background: int, data: str | None
+) -> tuple[pd.DataFrame, list[Path]]:
+    """Write table and picture of a run's kept model into the run's folder; returns the table and
+    the files.
+
+    The rows explained are test rows where the run has some (no label is looked at), else
+    development rows; the background are development rows. Raises ConfigError, and DataError where
+    the data is not that of the run.
+    """
+    if min(n_rows, n_background) < 1:
+        raise ConfigError(f"--rows {n_rows} --background {n_background}: must be at least 1")
+    kept = load_kept_model(str(recorded.folder))
+    config = rebuild_config(recorded.composed, data)
+    dataset = load_dataset(config.dataset)
+    if dataset.sha256 != recorded.record.tags.get("student_perf.data_sha256"):
+        raise DataError(f"{recorded.folder}: the data is another than the run's; name it by --data")
+    split = make_split(dataset, config.split)
+    rng = np.random.default_rng(config.seed)
+    explained = split.test if len(split.test) else split.development
+    found = shap_of(
+        kept,
+        dataset.features.iloc[_some(split.development, n_background, rng)].reset_index(drop=True),
+        dataset.features.iloc[_some(explained, n_rows, rng)].reset_index(drop=True),
+        config.seed,
+    )
+    table, picture = recorded.folder / TABLE_FILE, recorded.folder / PICTURE_FILE
+    found.table().to_csv(table, index=False)
+    part = "test" if len(split.test) else "development"
+    shown = f"{recorded.record.name}, {len(found.features)} {part} rows"
+    unit = "probability, mean over classes" if kept.contract.classes else kept.contract.target
+    write_atomic(picture, png(shap_figure(found.table(), unit, shown)))
+    return found.table(), [table, picture]
+
+
+def _some(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    return np.sort(rng.choice(rows, most, replace=False)) if len(rows) > most else rows

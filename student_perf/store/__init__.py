@@ -1,0 +1,1 @@
+"""MLflow: runs found, read, sent and registered."""

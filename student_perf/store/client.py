@@ -1,0 +1,513 @@
+"""The only writer to MLflow: a finished or failed record becomes one run, sent in batches or, to a
+sqlite file of a known revision, as rows.
+
+MLflow takes seconds to import, so this module imports it inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import sqlite3
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+from filelock import FileLock
+
+from student_perf.config.schema import TrackingConfig
+from student_perf.data.dataset import Dataset
+from student_perf.errors import (
+    StoreUnreachableError,
+    StudentPerfError,
+    TrackingError,
+    one_line,
+    suggest,
+)
+from student_perf.masking import masked
+from student_perf.paths import PACKAGE_DIR, sqlite_file, workspace
+from student_perf.runs.golden import GOLDEN_FILE
+from student_perf.runs.model_file import named_types, trusted_types
+from student_perf.runs.record import (
+    CONTRACT_FILE,
+    ERROR_FILE,
+    MODEL_FILE,
+    NOTE_TAG,
+    RECORD_FILE,
+    RECORD_TAG,
+    RUN_ID_FILE,
+    RunRecord,
+)
+from student_perf.store.rows import EndedRun, MetricRow, open_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
+_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+_ANSWER_SECONDS = 5
+_POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
+_METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
+_PARAMS_PER_BATCH = 100
+_LONGEST_PARAM = 6000
+_LONGEST_KEY = 250
+_REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
+_MODEL_PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pyarrow")
+_XGBOOST_PACKAGES = ("xgboost-cpu", "xgboost")
+_EXTRA_PACKAGES = ("lightgbm", "catboost")
+
+
+def check_store(tracking: TrackingConfig) -> None:
+    """Find out before any work whether the store can take a run. Raises TrackingError."""
+    scheme = urlsplit(tracking.uri).scheme.split("+")[0]
+    if scheme not in _SCHEMES:
+        raise TrackingError(
+            f"tracking.uri={tracking.uri}: must start with a scheme MLflow can store to "
+            f"(sqlite:///, http://, ...); {suggest(scheme, _SCHEMES)}"
+        )
+    if scheme == "sqlite":
+        folder = sqlite_file(tracking.uri).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise TrackingError(
+                f"tracking.uri={tracking.uri}: the folder {folder} is not there or not writable; "
+                "create it or use tracking=off"
+            )
+    elif scheme in ("http", "https"):
+        _check_answer(tracking.uri)
+    elif scheme == "postgresql" and find_spec("psycopg") is None:
+        raise TrackingError(
+            f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs the extra postgres; run: "
+            "pip install -e '.[postgres]'"
+        )
+
+
+class RunStore:
+    """An open store and the experiment that the runs go to."""
+
+    def __init__(self, tracking: TrackingConfig) -> None:
+        self._client, self._experiment_id = _open_store(tracking)
+        self._file = sqlite_file(tracking.uri) if tracking.uri.startswith("sqlite") else None
+
+    def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
+        """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
+        if run_id is not None:
+            self._client.update_run(run_id, "RUNNING")
+            with suppress(Exception):  # of an earlier attempt; most runs have none
+                self._client.delete_tag(run_id, "student_perf.error")
+            return run_id
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=int(record.started * 1000),
+            tags=record.tags,
+            run_name=record.name,
+        )
+        return str(run.info.run_id)
+
+    def send(
+        self,
+        record: RunRecord,
+        run_id: str | None = None,
+        dataset: Dataset | None = None,
+        model: Any | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> str:
+        """Send a finished record; returns the run's id.
+
+        With `run_id` that run is completed: sending the same values twice changes nothing, and a
+        param keeps the value it has, since MLflow lets none change. `files` are those to keep as
+        artifacts, by default all in the record's folder.
+        """
+        import mlflow
+
+        known = self._client.get_run(run_id).data.params if run_id else {}
+        run_id = self.open_run(record, run_id)
+        try:
+            _send_values(self._client, run_id, record, known.keys())
+            _send_files(self._client, run_id, record.folder, files)
+            if dataset is not None:
+                with mlflow.start_run(run_id=run_id):
+                    _send_dataset(dataset)
+                    if model is not None:
+                        _send_model(model, dataset, record.folder)
+        except Exception as error:
+            if _gave_no_answer(error):
+                raise  # it would let us wait for each further question as long
+            with suppress(Exception):  # a store that has gone away cannot be told either
+                self._client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
+                self._client.set_terminated(run_id, "FAILED")
+            raise
+        self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
+        return run_id
+
+    def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
+        """Write finished records of which the store has nothing as rows, all of them or none, with
+        neither dataset nor model. Returns their runs' ids; none where the store takes no rows.
+        """
+        rows = open_runs(self._file, self._experiment_id) if self._file else None
+        if rows is None:
+            return []
+        taken = rows.taken(record.tags.get(RECORD_TAG, "") for record in records)
+        runs = [_ended_run(record, taken) for record in records]
+        # Files first, since nobody looks for those of a run that is not there yet.
+        for record, run in zip(records, runs, strict=True):
+            for path, inner in _iter_files(record.folder, None):
+                place = rows.artifact_folder(run.run_id) / (inner or "")
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, place)
+        rows.add(runs)
+        return [run.run_id for run in runs]
+
+    def find(self, record: RunRecord) -> str | None:
+        """Id of the run that was begun for this record, None where there is none."""
+        name = record.tags.get(RECORD_TAG)
+        if name is None:
+            return None
+        found = self._client.search_runs(
+            [self._experiment_id], f"tags.`{RECORD_TAG}` = '{name}'", max_results=1
+        )
+        return str(found[0].info.run_id) if found else None
+
+    def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
+        """Id and status of the trials below a sweep's run, by number."""
+        found = self._search(
+            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` = 'trial'"
+        )
+        return {
+            int(run.data.tags["student_perf.trial_number"]): (run.info.run_id, run.info.status)
+            for run in found
+        }
+
+    def retire_models(self, parent_id: str, kept: Collection[str]) -> None:
+        """Mark the runs below a sweep's, but trials, whose records are none of those kept any more,
+        as replaced; one that was begun for nothing ends.
+        """
+        found = self._search(
+            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` != 'trial'"
+        )
+        for run in found:
+            tags, run_id = run.data.tags, run.info.run_id
+            if tags.get(RECORD_TAG) in kept or tags["student_perf.kind"] == REPLACED:
+                continue
+            self._client.set_tag(run_id, "student_perf.kind", REPLACED)
+            if run.info.status == "RUNNING":
+                self._client.set_terminated(run_id, "KILLED")
+
+    def _search(self, condition: str) -> Iterator[Run]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], condition, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def mlflow_status(record: RunRecord) -> str:
+    """MLflow's word for the state of a record; what was stopped on purpose is no failure."""
+    return "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the store would take other records, but not the one it was given."""
+    refused = getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
+    return refused or isinstance(error, sqlite3.IntegrityError)
+
+
+def publish(
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset | None = None,
+    model: Any | None = None,
+) -> str:
+    """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
+
+    Raises TrackingError where the store fails; the record on disk is complete all the same.
+    """
+    with errors_of_store(tracking, record.folder):
+        return RunStore(tracking).send(record, dataset=dataset, model=model)
+
+
+@contextmanager
+def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
+    """Raise TrackingError, with the folder of the record, for whatever MLflow passes on."""
+    try:
+        yield
+    except StudentPerfError:
+        raise
+    except Exception as error:
+        raise TrackingError(
+            f"tracking.uri={tracking.uri}: MLflow did not take the run ({one_line(error)}); "
+            f"the whole record is in {folder}"
+        ) from error
+
+
+def add_files(run_id: str, files: Sequence[Path], store: str) -> None:
+    """Log files as artifacts of a run that is in the store. Raises TrackingError where they cannot
+    be sent.
+    """
+    prepare_environment()
+    import mlflow
+
+    try:
+        client = mlflow.MlflowClient(tracking_uri=store)
+        for path in files:
+            client.log_artifact(run_id, str(path))
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{run_id}: {store} did not take {', '.join(path.name for path in files)} "
+            f"({one_line(error)[:200]}); the files are in {files[0].parent}"
+        ) from error
+
+
+def download(artifact_uri: str, store: str) -> Path:
+    """Local folder or file with what `artifact_uri` names (`models:/..`, `runs:/..`) in the store.
+
+    Raises TrackingError where it cannot be had.
+    """
+    prepare_environment()
+    import mlflow
+
+    mlflow.set_tracking_uri(store)
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{artifact_uri}: cannot be had from {store} ({one_line(error)[:200]}); check the "
+            "name, or MLFLOW_TRACKING_URI where it is in another store"
+        ) from error
+
+
+def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
+    """Client of the store and the id of the experiment, both made where they do not exist.
+
+    Artifacts of a database go to an absolute place: beside a sqlite file, else in the workspace.
+    """
+    prepare_environment()
+    # A run id left in the environment would make MLflow write into that run.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking.uri)
+    artifacts = None
+    if not tracking.uri.startswith("http"):
+        is_file = tracking.uri.startswith("sqlite")
+        place = sqlite_file(tracking.uri).parent if is_file else workspace()
+        artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
+    with _alone(tracking.uri):
+        client = mlflow.MlflowClient(tracking_uri=tracking.uri)
+        return client, _find_or_create(client, tracking.experiment, artifacts)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keeps other processes from opening a database meanwhile: those that find a fresh one together
+    crash in its migrations. PostgreSQL has a lock for that which holds between machines too, and
+    which ends with its connection.
+    """
+    if uri.startswith("sqlite"):
+        with FileLock(f"{sqlite_file(uri)}.lock"):
+            yield
+    elif uri.startswith("postgresql"):
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_POSTGRES_LOCK})"))
+            yield
+    else:
+        yield
+
+
+def import_for_models() -> None:
+    """Import what sending a model with its rows takes, which MLflow does only when asked to."""
+    for name in ("mlflow.sklearn", "mlflow.data.pandas_dataset", "skops.io"):
+        import_module(name)
+
+
+def prepare_environment() -> None:
+    """Settings that MLflow reads when it is imported."""
+    # What the user has set stays.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # its notes go to our log file
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+
+def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"tracking.experiment={name}: was deleted in MLflow; restore it there, "
+            "or give this iteration another name"
+        )
+    return str(experiment.experiment_id)
+
+
+def _folder_name(experiment: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
+
+
+def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
+    """The record for `SqliteRuns`. Its own id becomes the run's, so that what is begun anew after a
+    kill goes to the same place; not if it is taken, by a run deleted in MLflow.
+    """
+    run_id = record.tags.get(RECORD_TAG)
+    return EndedRun(
+        run_id=uuid.uuid4().hex if run_id is None or run_id in taken else run_id,
+        name=record.name,
+        user=record.tags.get("mlflow.user", "unknown"),
+        status=mlflow_status(record),
+        started=int(record.started * 1000),
+        ended=_ended(record),
+        params=list(_iter_params(record)),
+        tags=list(({"mlflow.runName": record.name} | record.tags).items()),
+        metrics=list(_iter_metrics(record)),
+    )
+
+
+def _send_values(
+    client: MlflowClient, run_id: str, record: RunRecord, known: Collection[str]
+) -> None:
+    """Metrics, and the params but for the keys that are known."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics = [Metric(*row) for row in _iter_metrics(record)]
+    params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in known]
+    # The run got its other tags when it was made; what there is to say is known at its end.
+    notes = [RunTag(NOTE_TAG, record.tags[NOTE_TAG])] if NOTE_TAG in record.tags else []
+    # Nearly always one batch: it takes 1000 metrics and 100 params.
+    n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
+    for i in range(n_batches):
+        client.log_batch(
+            run_id,
+            metrics=metrics[i * _METRICS_PER_BATCH : (i + 1) * _METRICS_PER_BATCH],
+            params=params[i * _PARAMS_PER_BATCH : (i + 1) * _PARAMS_PER_BATCH],
+            tags=notes,
+        )
+
+
+def _send_files(
+    client: MlflowClient, run_id: str, folder: Path, files: Sequence[Path] | None
+) -> None:
+    for path, inner in _iter_files(folder, files):
+        client.log_artifact(run_id, str(path), inner)
+
+
+def _iter_files(folder: Path, files: Sequence[Path] | None) -> Iterator[tuple[Path, str | None]]:
+    """The files to log, by default the folder's, each with the folder within the artifacts that it
+    goes to; the model goes as an MLflow model instead.
+    """
+    for path in sorted(folder.rglob("*")) if files is None else files:
+        if path.is_file() and path.name not in _NO_ARTIFACTS:
+            inner = path.relative_to(folder).parent.as_posix()
+            yield path, None if inner == "." else inner
+
+
+def _iter_params(record: RunRecord) -> Iterator[tuple[str, str]]:
+    for key, value in record.params.items():
+        yield _REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM]
+
+
+def _iter_metrics(record: RunRecord) -> Iterator[MetricRow]:
+    for name, value in record.metrics.items():
+        key = _REFUSED_IN_KEYS.sub("_", name)
+        for step, number in enumerate(value if isinstance(value, list) else [value]):
+            # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
+            if number is not None and math.isfinite(number):
+                yield key, number, _ended(record), step
+
+
+def _ended(record: RunRecord) -> int:
+    """Milliseconds since the epoch."""
+    return int((record.ended or record.started) * 1000)
+
+
+def _send_dataset(dataset: Dataset) -> None:
+    """Attach the rows to the active run, identified by our own digest."""
+    import mlflow
+    from mlflow.data.pandas_dataset import from_pandas
+
+    table = dataset.features.assign(**{dataset.target_name: dataset.target_labels(dataset.target)})
+    described = from_pandas(
+        table, targets=dataset.target_name, name=dataset.name, digest=dataset.sha256[:32]
+    )
+    mlflow.log_input(described, context="training")
+
+
+def _send_model(model: Any, dataset: Dataset, folder: Path) -> None:
+    """Attach the fitted model of a run folder to the active run, ready to be served as it is."""
+    import mlflow
+    from mlflow.models import infer_signature
+
+    example = dataset.features.head(3)
+    trusted = trusted_types(folder / MODEL_FILE)
+    mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=trusted,
+        signature=infer_signature(_with_every_kind(dataset), model.predict(example)),
+        input_example=example,
+        pip_requirements=_model_requirements(folder / MODEL_FILE),
+        code_paths=[str(PACKAGE_DIR)],
+        extra_files=[
+            str(folder / name) for name in (CONTRACT_FILE, GOLDEN_FILE) if (folder / name).is_file()
+        ],
+    )
+
+
+def _with_every_kind(dataset: Dataset) -> pd.DataFrame:
+    """Rows from which MLflow learns that a column may be missing."""
+    incomplete = dataset.features[dataset.features.isna().any(axis=1)]
+    return pd.concat([dataset.features.head(100), incomplete.head(100)])
+
+
+def _model_requirements(model: Path) -> list[str]:
+    """The installed versions of what a model file needs to load and predict."""
+    libraries = {name.split(".")[0] for name in named_types(model)}
+    extras = [name for name in _EXTRA_PACKAGES if name in libraries]
+    pinned = []
+    for name in (*_MODEL_PACKAGES, *_XGBOOST_PACKAGES, *extras):
+        try:
+            pinned.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return pinned
+
+
+def _gave_no_answer(error: BaseException) -> bool:
+    """Whether the store was asked and kept silent; MLflow tells a time-out by its words only."""
+    return "timeout" in str(error).lower() or "timed out" in str(error).lower()
+
+
+def _check_answer(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS):  # noqa: S310 (http or https)
+            return
+    except urllib.error.HTTPError:
+        return  # something answers; whether it is MLflow shows when the run is sent
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise StoreUnreachableError(
+            f"tracking.uri={uri}: no answer within {_ANSWER_SECONDS} s ({reason}); "
+            "start the server, correct the address, or use tracking=sqlite"
+        ) from error

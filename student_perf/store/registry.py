@@ -1,0 +1,135 @@
+"""The model registry: versions of one name, and the aliases that say which is in use.
+
+MLflow takes seconds to import, so this module imports it inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from student_perf.atomic import write_atomic
+from student_perf.config.schema import TrackingConfig
+from student_perf.errors import TrackingError, one_line
+from student_perf.runs.record import to_json
+from student_perf.store.client import check_store, prepare_environment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the model: its number as MLflow writes it, and the run that made it."""
+
+    number: str
+    run_id: str
+
+
+class Registry:
+    """The versions and aliases of the model `name` in a store. Raises TrackingError where the store
+    does not answer or refuses.
+    """
+
+    def __init__(self, store: str, name: str) -> None:
+        check_store(TrackingConfig(True, store, ""))
+        self.store, self.name = store, name
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        """Opened when it is needed, since opening a sqlite store makes its file."""
+        prepare_environment()
+        import mlflow
+
+        mlflow.set_tracking_uri(self.store)
+        return mlflow.MlflowClient(tracking_uri=self.store, registry_uri=self.store)
+
+    def register(self, run_id: str) -> Version:
+        """The version of a run's model, made where there is none yet."""
+        found = self._versions().get(run_id)
+        if found is not None:
+            return Version(str(found.version), run_id)
+        try:
+            run = self._client.get_run(run_id)
+            models = run.outputs.model_outputs if run.outputs is not None else []
+            if models:
+                return Version(self._new_version(run_id, models[0].model_id), run_id)
+        except Exception as error:  # MLflow passes on whatever its stores raise
+            raise self._refused(f"run {run_id} cannot be registered", error) from error
+        raise TrackingError(f"run {run_id}: has logged no model to {self.store}; train it again")
+
+    def holder(self, alias: str) -> Version | None:
+        """The version that bears an alias, None where none does."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            version = self._client.get_model_version_by_alias(self.name, alias)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise self._refused(f"alias {alias} cannot be read", error) from error
+        return Version(str(version.version), str(version.run_id))
+
+    def move(self, aliases: Mapping[str, Version | None]) -> None:
+        """Let each alias point to a version, or to none."""
+        try:
+            for alias, version in aliases.items():
+                if version is not None:
+                    self._client.set_registered_model_alias(self.name, alias, version.number)
+                elif self.holder(alias) is not None:
+                    self._client.delete_registered_model_alias(self.name, alias)
+        except TrackingError:
+            raise
+        except Exception as error:
+            raise self._refused("its aliases cannot be moved", error) from error
+
+    def describe(self, version: Version, text: str) -> None:
+        """Set the description of a version, in Markdown."""
+        try:
+            self._client.update_model_version(self.name, version.number, description=text)
+        except Exception as error:
+            raise self._refused(f"version {version.number} cannot be described", error) from error
+
+    def tag(self, version: Version, tags: Mapping[str, str]) -> None:
+        """Set tags on a version."""
+        try:
+            for key, value in tags.items():
+                self._client.set_model_version_tag(self.name, version.number, key, value)
+        except Exception as error:
+            raise self._refused(f"version {version.number} cannot be tagged", error) from error
+
+    def log_json(self, run_id: str, name: str, content: Mapping[str, Any]) -> None:
+        """Keep `content` as an artifact of a run."""
+        try:
+            with tempfile.TemporaryDirectory() as place:
+                write_atomic(Path(place) / name, to_json(content))
+                self._client.log_artifact(run_id, str(Path(place) / name))
+        except Exception as error:
+            raise self._refused(f"{name} cannot be logged", error) from error
+
+    def _new_version(self, run_id: str, model_id: str) -> str:
+        if not self._client.search_registered_models(f"name = '{self.name}'"):
+            self._client.create_registered_model(self.name)
+        source = f"models:/{model_id}"
+        version = self._client.create_model_version(
+            self.name, source, run_id=run_id, model_id=model_id
+        )
+        return str(version.version)
+
+    def _versions(self) -> dict[str, ModelVersion]:
+        """Versions by the run that made them; of several of one run the first."""
+        try:
+            found = self._client.search_model_versions(f"name = '{self.name}'")
+        except Exception as error:
+            raise self._refused("its versions cannot be read", error) from error
+        return {str(v.run_id): v for v in sorted(found, key=lambda v: -int(v.version))}
+
+    def _refused(self, what: str, error: Exception) -> TrackingError:
+        return TrackingError(f"model {self.name} in {self.store}: {what} ({one_line(error)[:200]})")

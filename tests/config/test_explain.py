@@ -1,0 +1,101 @@
+"""Bad input: one line that names the value, the rule and the nearest valid choice; exit code 1."""
+
+import re
+
+import pytest
+
+from student_perf.runs.record import RECORD_FILE
+
+CSV = ("dataset=csv", "dataset.target=grade")
+
+# overrides, then what the line must hold; .* stands for anything
+CASES = {
+    "wrong model": (["model=xbg"], "model=xbg: no such option; did you mean xgb?"),
+    "wrong dataset": (["dataset=econmat"], "did you mean econmath"),
+    "wrong experiment": (["experiment=nope"], "choose from automl_rivals"),
+    "wrong group": (["modle=xgb"], "no key 'modle'; did you mean model?"),
+    "number as option": (["model=3"], "model=3: a group takes the name of an option"),
+    "null as option": (["split=null"], "choose from group_kfold, holdout, kfold"),
+    "wrong key": (["model=rf", "model.max_dept=3"], "did you mean max_depth"),
+    "wrong key added": (["model=rf", "+model.max_dept=3"], "did you mean max_depth"),
+    "wrong key in split": (["+split.n_split=3"], "did you mean n_splits"),
+    "wrong root key": (["+sead=3"], "did you mean seed"),
+    "key of another option": (["split=holdout", "split.n_splits=3"], "no key 'n_splits'"),
+    "key there already": (["+seed=1"], "+seed: .* leave out the +"),
+    "key removed": (["~split.n_splits"], "split.n_splits: is missing"),
+    "no override": (["seed"], "seed: is not an override"),
+    "open bracket": (["model.C=[1"], "is not an override"),
+    "sweep without -m": (["model=xgb,rf"], "add --multirun"),
+    "text for a number": (["split.n_splits=five"], "must be a whole number"),
+    "fraction for a number": (["split.n_splits=2.5"], "must be a whole number"),
+    "group for a value": (["dataset.target={a: 1}"], "dataset.target=.* must be text"),
+    "value for a group": (["tags=3"], "tags=3: must be a group of keys"),
+    "number for a list": (["dataset.drop=age"], "must be a list"),
+    "negative seed": (["seed=-1"], "seed=-1: must be a whole number from 0"),
+    "fractional seed": (["seed=0.5"], "seed=0.5: must be a whole number"),
+    "test size": (["split.test_size=1.5"], "below 1; try 0.2"),
+    "validation size": (["split=holdout", "split.validation_size=0"], "between 0 and 1"),
+    "one fold": (["split.n_splits=1"], "must be at least 2"),
+    "no repeat": (["split=repeated_kfold", "split.n_repeats=0"], "must be at least 1"),
+    "too many folds": (["split.n_splits=200"], "class 'under_60' .* use split.n_splits=112"),
+    "unknown metric": (["objective.metric=f1"], "did you mean f1_macro"),
+    "metric of the other task": (["objective=r2"], "measures regression, but"),
+    "wrong direction": (["objective.direction=minimize"], "direction=maximize"),
+    "unknown task": (["dataset.task=classify"], "did you mean classification"),
+    "model without regressor": (
+        ["dataset=econmath_score", "model=logreg"],
+        "model=logreg: has no regressor",
+    ),
+    "value out of range": (["model.C=-1"], "model.C=-1: .* in the range"),
+    "value of xgboost out of range": (["model=xgb", "model.subsample=2"], "model.subsample=2"),
+    "wrong type of parameter": (["model=xgb", "model.max_depth=4.8"], "a whole number or null"),
+    "foreign class": (["model.classifier._target_=os.system"], "only classes below"),
+    "wrong imputer": (["preprocess.numeric.impute.strategy=middle"], "strategy=middle"),
+    "unknown kind of column": (["+preprocess.text.x=1"], "choose from categorical, numeric"),
+    "missing target": (["dataset.target=scores"], "did you mean score"),
+    "missing column to drop": (["dataset.drop=[wrk]"], "did you mean work"),
+    "missing column of subgroups": (["dataset.subgroups=[mail]"], "did you mean male"),
+    "subgroups of the target": (["dataset.subgroups=[score]"], "holds the target 'score'"),
+    "text for subgroups": (["dataset.subgroups=male"], "must be a list"),
+    "no permutation": (["report.importance_repeats=0"], "must be at least 1"),
+    "tiny groups": (["report.min_group_size=1"], "must be at least 2"),
+    "text for a switch": (["report.learning_curve=5"], "must be true or false"),
+    "wrong key in report": (["report.importances=true"], "did you mean importance"),
+    "target dropped": (["dataset.drop=[score]"], "holds the target 'score'"),
+    "missing table": (["dataset.table=econmat"], "did you mean econmath"),
+    "falling edges": (["dataset.bands.edges=[80,70,60]"], "must rise"),
+    "edges and labels": (["dataset.bands.edges=[60,70]"], "2 edges need 3 different labels"),
+    "empty band": (["dataset.bands.edges=[60,70,800]"], "no row falls into the band 'from_80'"),
+    "bands of a regression": (["dataset.task=regression"], "set dataset.bands=null"),
+    "number as classes": (["dataset.bands=null"], "use dataset.task=regression"),
+    "path not given": (["dataset=csv"], "dataset.path=???: has no default"),
+    "missing file": ([*CSV, "dataset.path=/no/file.csv"], "/no/file.csv: no such file"),
+    "empty file": ([*CSV, "dataset.path={tmp}/empty.csv"], "the file is empty"),
+    "header only": ([*CSV, "dataset.path={tmp}/header.csv"], "0 rows"),
+    "small class": ([*CSV, "dataset.path={tmp}/small.csv"], "class 'b' of 'grade' has 1 row"),
+    "unknown interpolation": (["dataset.name=${nope}"], "Interpolation key 'nope' not found"),
+    "folder as store": (["tracking.uri=./mlruns"], "must start with a scheme"),
+    "missing folder of a store": (["tracking.uri=sqlite:////no/m.db"], "not there or not writable"),
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("hours,grade\n")
+    rows = "".join(f"{i},a\n" for i in range(30))
+    (tmp_path / "small.csv").write_text(f"hours,grade\n{rows}99,b\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_exit_code_1_and_nothing_taken_for_a_result(train, files, workspace, case):
+    overrides, expected = CASES[case]
+    outcome = train(*(word.replace("{tmp}", str(files)) for word in overrides))
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("student_perf: ")
+    assert re.search(re.escape(expected).replace(r"\.\*", ".*"), line)
+    assert "Traceback" not in outcome.out + outcome.err
+    assert not list(workspace.rglob(RECORD_FILE))
+    assert not (workspace / "mlflow.db").exists()

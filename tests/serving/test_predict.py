@@ -1,0 +1,154 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data import load_dataset
+from student_perf.errors import ConfigError, DataError, StudentPerfError
+from student_perf.serving import predict
+from student_perf.serving.predict import check_model, predict_file
+from student_perf.store.kept_model import load_kept_model
+
+
+def raw_text(path):
+    return pd.read_csv(path, dtype="str", keep_default_na=False)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predicting_the_training_file_is_bit_equal_to_the_model(
+    kept_run, grades, compose_config, tmp_path, ending
+):
+    kept = load_kept_model(str(kept_run))
+    target = tmp_path / f"out.{ending}"
+    summary = predict_file(kept, grades, target)
+    assert str(summary) == "120 rows, 120 predicted, 0 refused"
+    dataset = load_dataset(
+        compose_config("dataset=csv", f"dataset.path={grades}", "dataset.target=grade").dataset
+    )
+    expected = kept.model.predict_proba(dataset.features)
+    reader = pd.read_csv if ending == "csv" else pd.read_parquet
+    out = reader(target)
+    names = ["proba_low", "proba_mid", "proba_high"]
+    np.testing.assert_array_equal(out[names].to_numpy(), expected)
+    assert out["prediction"].tolist() == kept.model.predict(dataset.features).tolist()
+    assert out["row"].tolist() == list(range(120))
+    assert out["reason"].isna().all()
+
+
+def test_rows_are_numbered_and_refused_across_parts(kept_run, grades, tmp_path):
+    table = raw_text(grades)
+    table.loc[[10, 50], "school"] = "east"
+    table.loc[[50, 110], "absences"] = "many"
+    table.to_csv(tmp_path / "in.csv", index=False)
+    kept = load_kept_model(str(kept_run))
+    summary = predict_file(kept, tmp_path / "in.csv", tmp_path / "out.csv", rows_at_once=16)
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out["row"].tolist() == list(range(120))
+    assert (summary.rows, summary.refused) == (120, 3)
+    assert summary.problems == {"not a number": 2, "unknown category": 1}
+    assert out.index[out["reason"].notna()].tolist() == [10, 50, 110]
+    assert out["reason"][10] == "school: 'east' is none of north, south"
+    assert out["reason"][110] == "absences: 'many' is not a number"
+    assert out[["prediction", "proba_low"]].isna().all(axis=1).sum() == 3
+
+
+def test_a_flagged_category_is_predicted_but_nothing_else_is(kept_run, grades, tmp_path):
+    table = raw_text(grades)
+    table.loc[[10, 50], "school"] = "east"
+    table.loc[50, "absences"] = "many"
+    table.to_csv(tmp_path / "in.csv", index=False)
+    kept = load_kept_model(str(kept_run))
+    summary = predict_file(kept, tmp_path / "in.csv", tmp_path / "out.csv", flag_unknown=True)
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert (summary.refused, summary.flagged) == (1, 1)
+    assert out["prediction"].notna()[10]
+    assert out["reason"][10].startswith("school: 'east'")
+    assert pd.isna(out["prediction"][50])
+
+
+def test_a_failure_leaves_the_old_output_and_no_draft(kept_run, grades, tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text("old", encoding="utf-8")
+    text = grades.read_text(encoding="utf-8") + "north,1,2,3,4,5,6\n"
+    (tmp_path / "in.csv").write_text(text, encoding="utf-8")
+    kept = load_kept_model(str(kept_run))
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        predict_file(kept, tmp_path / "in.csv", target, rows_at_once=16)
+    assert target.read_text(encoding="utf-8") == "old"
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_missing_column_writes_nothing(kept_run, grades, tmp_path):
+    raw_text(grades).drop(columns="hours").to_csv(tmp_path / "in.csv", index=False)
+    with pytest.raises(DataError, match="column 'hours'"):
+        predict_file(load_kept_model(str(kept_run)), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("out.xlsx", "ending '.xlsx'"), ("no/out.csv", "there is no folder"), ("grades.csv", "input")],
+)
+def test_an_output_that_cannot_be_is_told(kept_run, grades, tmp_path, name, told):
+    with pytest.raises(ConfigError, match=told):
+        predict_file(load_kept_model(str(kept_run)), grades, tmp_path / name)
+
+
+def test_no_part_is_larger_than_asked(kept_run, grades, tmp_path, monkeypatch):
+    """Memory follows the largest part: however long the file, every part stays small."""
+    sizes = []
+    prepare = predict.prepare_features
+
+    def watched(raw, contract):
+        sizes.append(len(raw))
+        return prepare(raw, contract)
+
+    kept = load_kept_model(str(kept_run))
+    monkeypatch.setattr(predict, "prepare_features", watched)
+    predict_file(kept, grades, tmp_path / "out.csv", rows_at_once=50)
+    assert sizes == [50, 50, 20]
+
+
+def test_golden_rows_show_a_changed_preprocessing(kept_run, grades, tmp_path):
+    kept = load_kept_model(str(kept_run))
+    assert check_model(kept) == []
+    preprocess = kept.model.estimator_.named_steps["preprocess"]
+    scaler = next(
+        step
+        for _, step in preprocess.named_transformers_["numeric"].steps
+        if hasattr(step, "mean_")
+    )
+    scaler.mean_ = scaler.mean_ + 1.0
+    wrong = check_model(kept)
+    assert wrong[0].startswith("golden row 0: expected ")
+    with pytest.raises(StudentPerfError, match="golden row 0"):
+        predict_file(kept, grades, tmp_path / "out.csv")
+
+
+def test_golden_rows_show_a_changed_cleaning(kept_run):
+    kept = load_kept_model(str(kept_run))
+    swap = {"step": "map_values", "column": "school", "values": {"north": "N", "south": "S"}}
+    kept.contract.clean.append(swap)
+    assert "is none of north, south" in check_model(kept)[0]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(kept_run, grades, tmp_path):
+    """Peak memory of processes that predict 100,000 and 400,000 rows."""
+    code = (
+        "import resource, sys; from student_perf import cli; cli.main(sys.argv[1:]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    peaks = []
+    lines = grades.read_text(encoding="utf-8").splitlines()
+    for n in (100_000, 400_000):
+        body = (lines[1:] * (n // 120 + 1))[:n]
+        (tmp_path / "in.csv").write_text("\n".join([lines[0], *body]), encoding="utf-8")
+        arguments = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(tmp_path / "o.csv")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    assert peaks[1] < peaks[0] + 60

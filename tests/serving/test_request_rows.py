@@ -1,0 +1,176 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data.contract import ColumnContract, Contract
+from student_perf.data.features import prepare_features
+from student_perf.serving.request_rows import (
+    MalformedError,
+    RefusedError,
+    RequestReader,
+    example_row,
+    problem_counts,
+    to_table,
+)
+
+CONTRACT = Contract(
+    target="grade",
+    classes=["low", "high"],
+    columns={
+        "hours a week": ColumnContract("numeric", True, None, 0.0, 20.5),
+        "age": ColumnContract("numeric", False, None, 15.0, 22.0),
+        "model_paid?": ColumnContract("numeric", False, None, 0.0, 1.0),
+        "coaching": ColumnContract("categorical", False, ["NO", "WA", "OA"]),
+        "class": ColumnContract("categorical", True, ["a", "b"]),
+    },
+    clean=["normalise_text"],
+    declared=["age", "coaching"],
+)
+GOOD = {"hours a week": 3.5, "age": 17, "model_paid?": 1, "coaching": "WA", "class": None}
+
+
+def read(*rows, contract=CONTRACT, max_rows=10):
+    columns, n_rows = RequestReader(contract, max_rows).read(json.dumps({"rows": rows}).encode())
+    assert n_rows == len(rows)
+    return columns
+
+
+def refused(*rows, contract=CONTRACT):
+    with pytest.raises(RefusedError) as caught:
+        read(*rows, contract=contract)
+    assert caught.value.n_rows == len(rows)
+    return caught.value.cells
+
+
+def test_an_allowed_row_is_taken_as_it_stands_and_as_the_training_prepares_it():
+    rows = [GOOD, GOOD | {"hours a week": None, "class": "b", "model_paid?": 0.0}]
+    columns = read(*rows)
+    assert not isinstance(columns, pd.DataFrame)
+    prepared, wrong = prepare_features(pd.DataFrame(rows), CONTRACT)
+    assert wrong == {}
+    pd.testing.assert_frame_equal(to_table(columns, CONTRACT), prepared)
+    assert to_table(prepared, CONTRACT) is prepared
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"coaching": " wa "},  # declared, so another case is the same word
+        {"age": "17"},  # a file would hold it as text too
+        {"model_paid?": True},
+        {"class": "NA"},
+    ],
+)
+def test_what_the_cleaning_of_the_training_mends_is_taken(row):
+    columns = read(GOOD, GOOD | row)
+    assert isinstance(columns, pd.DataFrame)
+    assert columns.iloc[0].equals(columns.iloc[1])
+
+
+def test_every_refused_cell_is_told_with_what_is_allowed():
+    cells = refused(
+        GOOD | {"coaching": "yes", "age": 40},
+        GOOD,
+        GOOD | {"age": "old", "hours a week": "none"},
+        GOOD | {"coaching": None, "model_paid?": True, "age": True},
+    )
+    assert [(c.row, c.column, c.value, c.problem) for c in cells] == [
+        (0, "age", "40", "range"),
+        (0, "coaching", "yes", "unknown category"),
+        (2, "age", "old", "not a number"),
+        (3, "age", "True", "not a number"),
+        (3, "coaching", None, "missing value"),
+    ]
+    assert cells[1].message == "coaching: 'yes' is none of NO, WA, OA"
+    assert cells[1].allowed == ["NO", "WA", "OA"]
+    assert cells[0].message == "age: '40' is outside 15 to 22"
+    assert problem_counts(cells)["not a number"] == 2
+
+
+def test_rows_of_another_shape_are_told_along_with_the_cells_of_the_others():
+    lacking = {name: value for name, value in GOOD.items() if name != "age"}
+    cells = refused(
+        lacking | {"agee": 3, "coaching": "yes"},
+        [1, 2],
+        GOOD | {"age": [1], "class": {}},
+        GOOD | {"class": "z"},
+    )
+    assert [(c.row, c.column, c.problem) for c in cells] == [
+        (0, "age", "column missing"),
+        (0, "agee", "unknown column"),
+        (0, "coaching", "unknown category"),
+        (1, None, "no row"),
+        (2, "age", "wrong kind"),
+        (2, "class", "wrong kind"),
+        (3, "class", "unknown category"),
+    ]
+    assert "did you mean age" in cells[1].message
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" + "0" * 400, "9007199254740994"])
+def test_a_number_no_column_can_hold_is_refused(number):
+    body = json.dumps({"rows": [GOOD]}).replace("3.5", number).encode()
+    with pytest.raises((RefusedError, MalformedError)) as caught:
+        RequestReader(CONTRACT, 5).read(body)
+    if isinstance(caught.value, RefusedError):
+        assert [c.problem for c in caught.value.cells] == ["not a number"]
+        assert len(caught.value.cells[0].value) < 110
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b'{"rows": [{"age": NaN}]}', 400),
+        (b"[]", 422),
+        (b'{"rows": []}', 422),
+        (b'{"rows": {}}', 422),
+        (b'{"rows": [{}], "more": 1}', 422),
+        (b'{"rows": [1, 2, 3]}', 413),
+    ],
+)
+def test_what_is_no_batch_is_told(body, status):
+    with pytest.raises(MalformedError) as caught:
+        RequestReader(CONTRACT, 2).read(body)
+    assert caught.value.status == status
+
+
+def test_a_category_that_cleaning_renames_goes_through_the_cleaning():
+    """`a` is an allowed value, but in a raw row it means `b`."""
+    swap = {"step": "map_values", "column": "class", "values": {"a": "b", "b": "a"}}
+    contract = replace(CONTRACT, clean=[swap])
+    columns = read(GOOD | {"class": "a"}, GOOD, contract=contract)
+    assert columns["class"].fillna("missing").tolist() == ["b", "missing"]
+
+
+def test_a_number_that_cleaning_replaces_goes_through_the_cleaning():
+    gone = {"step": "map_values", "column": "hours a week", "values": {"99": None}}
+    contract = replace(CONTRACT, clean=[gone])
+    columns = read(GOOD | {"hours a week": 99}, GOOD, contract=contract)
+    np.testing.assert_array_equal(columns["hours a week"], [np.nan, 3.5])
+
+
+def test_schema_and_example_follow_from_the_contract():
+    schema = RequestReader(CONTRACT, 7).schema()
+    rows = schema["properties"]["rows"]
+    assert (rows["minItems"], rows["maxItems"]) == (1, 7)
+    row = rows["items"]
+    assert row["additionalProperties"] is False
+    assert row["required"] == list(CONTRACT.columns)
+    assert row["properties"]["coaching"]["enum"] == ["NO", "WA", "OA"]
+    assert {"type": "null"} in row["properties"]["class"]["anyOf"]
+    age = row["properties"]["age"]
+    assert (age["minimum"], age["maximum"], age["description"]) == (15, 22, "15 to 22 allowed")
+    example = example_row(CONTRACT)
+    assert example == {
+        "hours a week": 10.25,
+        "age": 18.0,
+        "model_paid?": 0.0,
+        "coaching": "NO",
+        "class": "a",
+    }
+    assert not isinstance(read(example), pd.DataFrame)

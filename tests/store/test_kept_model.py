@@ -1,0 +1,68 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from student_perf.config.load import default_tracking
+from student_perf.config.schema import TrackingConfig
+from student_perf.errors import ConfigError, TrackingError
+from student_perf.experiment.run import run_experiment
+from student_perf.runs.record import MODEL_FILE
+from student_perf.store.kept_model import is_run_id, load_kept_model
+from student_perf.terminal import Terminal
+
+
+def test_a_run_folder_gives_model_contract_and_golden_rows(kept_run):
+    kept = load_kept_model(str(kept_run))
+    assert kept.contract.classes == ["low", "mid", "high"]
+    assert kept.contract.clean == ["normalise_text"]
+    assert len(kept.golden.rows) >= 3
+    np.testing.assert_allclose(np.sum(kept.golden.expected, axis=1), 1)
+
+
+@pytest.mark.slow
+def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspace):
+    config = compose_config("tracking=sqlite", "split=holdout", "report.importance=false")
+    record = run_experiment(config, workspace / "run", Terminal(quiet=True)).record
+    import mlflow
+
+    uri = f"runs:/{record.mlflow_run_id}/model"
+    mlflow.register_model(uri, "grades")
+    mlflow.MlflowClient().set_registered_model_alias("grades", "champion", 1)
+    local = load_kept_model(str(workspace / "run"))
+    for source in (record.mlflow_run_id, uri, "models:/grades@champion", "models:/grades/1"):
+        kept = load_kept_model(source)
+        assert kept.golden == local.golden
+        assert kept.contract == local.contract
+
+
+def test_latest_is_the_run_that_started_last(run):
+    run("model=dummy")
+    newest = run("model=logreg")
+    assert load_kept_model("latest").folder == newest.folder
+
+
+def test_what_is_no_model_is_told(kept_run, tmp_path):
+    with pytest.raises(ConfigError, match="no MLflow run id"):
+        load_kept_model("models/champion")
+    with pytest.raises(ConfigError, match=r"holds no model\.skops"):
+        load_kept_model(str(tmp_path))
+    shutil.copy(kept_run / MODEL_FILE, tmp_path)
+    with pytest.raises(ConfigError, match=r"holds no contract\.yaml"):
+        load_kept_model(str(tmp_path))
+
+
+def test_a_name_the_store_does_not_know_is_told():
+    with pytest.raises(TrackingError, match="models:/none@champion: cannot be had"):
+        load_kept_model("models:/none@champion")
+
+
+def test_the_default_store_is_that_of_training(workspace):
+    assert default_tracking() == TrackingConfig(
+        True, f"sqlite:///{workspace}/mlflow.db", "student_perf"
+    )
+
+
+def test_run_ids_are_told_from_other_names():
+    assert is_run_id("db05415589e2452d93f87033b9ea8b50")
+    assert not is_run_id("outputs/db05415589e2452d93f87033b9ea8b50")

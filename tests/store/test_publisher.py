@@ -1,0 +1,367 @@
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from mlflow import MlflowClient
+
+from student_perf.config.schema import TrackingConfig
+from student_perf.errors import TrackingError
+from student_perf.runs.record import RUN_ID_FILE, RunRecord, load_record
+from student_perf.store import client, publisher, rows
+from student_perf.store.client import RunStore
+from student_perf.store.publisher import ERROR_FILE, follow_sweep, publish_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A finished sweep of four trials on disk: two good ones, a pruned and a failed one."""
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for number, status in enumerate(["FINISHED", "FINISHED", "PRUNED", "FAILED"]):
+        record = RunRecord(
+            folder / str(number),
+            f"trial-{number}",
+            "trial",
+            {"model.C": str(number)},
+            {
+                "student_perf.trial_number": str(number),
+                "student_perf.kind": "trial",
+                "student_perf.record_id": f"{number:032x}",
+            },
+            metrics={"cv_accuracy_mean": 0.5 + number / 10, "fold_accuracy": [0.4, 0.6]},
+            status=status,
+            ended=2_000_000_000.0,
+        )
+        record.folder.mkdir()
+        (record.folder / "config.yaml").write_text("seed: 0\n")
+        record.save()
+    parent = RunRecord(folder, "mine", "sweep", {"sweep.sampler": "tpe"}, {}, {"best_value": 0.6})
+    parent.finish()
+    return folder, TrackingConfig(True, f"sqlite:///{tmp_path}/mlflow.db", "exam")
+
+
+def add_kept(folder, name="winner"):
+    """A kept record without data or model beside it."""
+    tags = {"student_perf.record_id": name, "student_perf.trial_number": "1",
+            "student_perf.kind": "final", "student_perf.data_sha256": "0"}  # fmt: skip
+    record = RunRecord(folder / name, name, "final", {}, tags)
+    record.folder.mkdir()
+    record.finish()
+    return record
+
+
+@pytest.fixture
+def without_rows(monkeypatch):
+    """Kept runs are sent without their rows."""
+    monkeypatch.setattr("student_perf.store.publisher._dataset_of", lambda record: None)
+
+
+def runs_of(tracking):
+    client = MlflowClient(tracking_uri=tracking.uri)
+    experiment = client.get_experiment_by_name("exam")
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_states_values_and_files_arrive_below_the_parent(sweep):
+    folder, tracking = sweep
+    assert publish_sweep(folder, tracking) == 4
+    client, runs = runs_of(tracking)
+    by_name = {run.info.run_name: run for run in runs}
+    parent = by_name.pop("mine")
+    assert (parent.info.status, parent.data.metrics) == ("FINISHED", {"best_value": 0.6})
+    statuses = [by_name[f"trial-{n}"].info.status for n in range(4)]
+    assert statuses == ["FINISHED", "FINISHED", "KILLED", "FAILED"]
+    for number in range(4):
+        run = by_name[f"trial-{number}"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.params == {"model.C": str(number)}
+        history = client.get_metric_history(run.info.run_id, "fold_accuracy")
+        assert sorted((m.step, m.value) for m in history) == [(0, 0.4), (1, 0.6)]
+        assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["config.yaml"]
+        assert load_record(folder / str(number)).mlflow_run_id == run.info.run_id
+
+
+def by_client(patch):
+    """Have trials sent through MLflow's client, as to a server."""
+    patch.setattr(rows, "KNOWN_REVISIONS", ())
+
+
+@pytest.mark.parametrize(
+    ("way", "owner", "step", "call"),
+    [
+        ("client", RunStore, "open_run", 3),
+        ("client", client, "_send_values", 3),
+        ("client", client, "_send_files", 3),
+        ("rows", client.shutil, "copy2", 3),
+        ("rows", rows.SqliteRuns, "_add", 3),
+        ("rows", rows.SqliteRuns, "add", 1),
+        ("rows", RunRecord, "save", 3),
+    ],
+)
+def test_killed_anywhere_and_started_again_nothing_is_doubled(
+    sweep, monkeypatch, way, owner, step, call
+):
+    folder, tracking = sweep
+    original = getattr(owner, step)
+    calls = []
+
+    def dying(*args, **kwargs):
+        calls.append(1)
+        result = original(*args, **kwargs)
+        if len(calls) == call:
+            raise SystemExit(9)  # as a kill would: no handler of ours runs
+        return result
+
+    with monkeypatch.context() as patch:
+        if way == "client":
+            by_client(patch)
+        patch.setattr(owner, step, dying)
+        with pytest.raises(SystemExit):
+            publish_sweep(folder, tracking)
+    publish_sweep(folder, tracking)
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    assert len(runs) == 5
+    assert sorted(run.info.status for run in runs) == sorted(
+        ["FINISHED", "FINISHED", "FINISHED", "KILLED", "FAILED"]
+    )
+    ids = {run.info.run_id for run in runs}
+    assert {load_record(folder / str(number)).mlflow_run_id for number in range(4)} < ids
+    assert {path.name for path in folder.parent.glob("mlartifacts/exam/*")} <= ids
+    for run in runs:
+        for name in run.data.metrics:
+            steps = [m.step for m in client.get_metric_history(run.info.run_id, name)]
+            assert len(steps) == len(set(steps))
+
+
+def test_a_metric_that_is_not_defined_on_a_fold_is_left_out(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "0")
+    record.metrics["fold_spearman"] = [0.5, float("nan"), 0.7]
+    record.save()
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    (run,) = [r for r in runs if r.info.run_name == "trial-0"]
+    history = client.get_metric_history(run.info.run_id, "fold_spearman")
+    assert sorted((m.step, m.value) for m in history) == [(0, 0.5), (2, 0.7)]
+
+
+def test_trials_that_still_run_wait_for_the_next_look(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "1")
+    record.status = "RUNNING"
+    record.save()
+    assert publish_sweep(folder, tracking) == 3
+    record.finish()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
+
+
+def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
+    folder, tracking = sweep
+
+    def full(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        by_client(patch)
+        patch.setattr(client, "_send_files", full)
+        with pytest.raises(TrackingError):
+            publish_sweep(folder, tracking)
+    assert "FAILED" in {run.info.status for run in runs_of(tracking)[1]}
+    publish_sweep(folder, tracking)
+    _, runs = runs_of(tracking)
+    by_name = {run.info.run_name: run for run in runs}
+    assert by_name["trial-0"].info.status == "FINISHED"
+    assert "student_perf.error" not in by_name["trial-0"].data.tags
+    assert len(runs) == 5
+
+
+def test_a_trial_that_mlflow_refuses_holds_up_no_other(sweep):
+    folder, tracking = sweep
+    record = load_record(folder / "1")
+    record.params["model|C"] = record.params["model_C"] = "1"  # the same key, made acceptable
+    record.save()
+    for _ in range(2):
+        looks = iter([False, False, False, True])
+        with pytest.raises(TrackingError, match="model_C"):
+            publish_sweep(folder, tracking, lambda looks=looks: next(looks))
+        _, runs = runs_of(tracking)
+        statuses = {run.info.run_name: run.info.status for run in runs}
+        assert statuses == {"mine": "FINISHED", "trial-0": "FINISHED", "trial-1": "FAILED",
+                            "trial-2": "KILLED", "trial-3": "FAILED"}  # fmt: skip
+        assert "model_C" in (folder / "1" / ERROR_FILE).read_text()
+        assert load_record(folder / "3").mlflow_run_id is not None
+    del record.params["model|C"]
+    record.save()
+    (folder / ERROR_FILE).write_text("of an earlier try")
+    assert publish_sweep(folder, tracking) == 4
+    assert len(runs_of(tracking)[1]) == 5
+    assert not (folder / ERROR_FILE).exists()
+    assert not (folder / "1" / ERROR_FILE).exists()
+
+
+def test_a_sweep_that_goes_on_completes_its_run_with_what_params_it_had(sweep):
+    folder, tracking = sweep
+    publish_sweep(folder, tracking)
+    parent = load_record(folder)
+    parent.params |= {"sweep.sampler": "random", "sweep.pruner": "median"}
+    parent.metrics = {"best_value": 0.7}
+    parent.save()
+    publish_sweep(folder, tracking)
+    (run,) = [r for r in runs_of(tracking)[1] if r.info.run_name == "mine"]
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"best_value": 0.7})
+    assert run.data.params == {"sweep.sampler": "tpe", "sweep.pruner": "median"}
+
+
+@pytest.mark.usefixtures("without_rows")
+@pytest.mark.parametrize("step", ["_begin", "_send_complete"])
+def test_a_winner_replaced_before_it_was_sent_leaves_no_run_going(sweep, monkeypatch, step):
+    folder, tracking = sweep
+    add_kept(folder)
+    original = getattr(publisher, step)
+
+    def dying(*args):
+        if step == "_begin":
+            original(*args)
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, step, dying)
+        with pytest.raises(SystemExit):
+            publish_sweep(folder, tracking)
+    record = load_record(folder / "winner")
+    record.tags["student_perf.record_id"] = "another"
+    record.name = "better"
+    record.save()
+    publish_sweep(folder, tracking)
+    _, runs = runs_of(tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs}
+    assert (statuses["winner"], statuses["better"]) == ("KILLED", "FINISHED")
+    kinds = {run.info.run_name: run.data.tags["student_perf.kind"] for run in runs
+             if "winner" in run.info.run_name or "better" in run.info.run_name}  # fmt: skip
+    assert kinds == {"winner": "replaced", "better": "final"}
+    assert "RUNNING" not in statuses.values()
+    assert len(runs) == 7
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_the_winner_is_not_taken_for_its_trial(sweep):
+    folder, tracking = sweep
+    (folder / "1").rename(folder / "later")
+    publish_sweep(folder, tracking)
+    add_kept(folder)
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
+    (folder / "later").rename(folder / "1")
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 6
+
+
+def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monkeypatch):
+    folder, tracking = sweep
+
+    def gone(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(RunStore, "send", gone)
+    monkeypatch.setattr("os.nice", lambda n: 0)
+    with pytest.raises(TrackingError, match="disk full"):
+        publish_sweep(folder, tracking)
+    over = Path(folder) / "over"
+    over.touch()
+    follow_sweep(folder, tracking)
+    assert "disk full" in (folder / ERROR_FILE).read_text()
+    monkeypatch.undo()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 5
+    assert (folder / RUN_ID_FILE).read_text()
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_goes_below_the_sweep_once(sweep):
+    folder, tracking = sweep
+    add_kept(folder)
+    for _ in range(2):
+        assert publish_sweep(folder, tracking) == 4
+        _, runs = runs_of(tracking)
+        (winner,) = [r for r in runs if r.info.run_name == "winner"]
+        assert winner.data.tags["mlflow.parentRunId"] == (folder / RUN_ID_FILE).read_text()
+        assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
+    record = load_record(folder / "winner")
+    record.mlflow_run_id = None  # killed before this was written down
+    record.save()
+    publish_sweep(folder, tracking)
+    assert len(runs_of(tracking)[1]) == 6
+    assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_may_be_replaced_waits_until_it_is_settled(sweep):
+    folder, tracking = sweep
+    add_kept(folder)
+    was_sent = []
+
+    def is_over():
+        was_sent.append(load_record(folder / "winner").mlflow_run_id is not None)
+        if len(was_sent) == 2:
+            (folder / publisher.SETTLED_FILE).touch()
+        return len(was_sent) == 3
+
+    publish_sweep(folder, tracking, is_over)
+    assert was_sent == [False, False, True]
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_failed_is_sent_without_the_model_of_an_earlier_one(sweep):
+    folder, tracking = sweep
+    add_kept(folder).fail("out of memory")
+    (folder / "winner" / "model.skops").write_text("of an earlier one")
+    publish_sweep(folder, tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs_of(tracking)[1]}
+    assert statuses["winner"] == "FAILED"
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_a_winner_that_is_refused_does_not_hold_up_the_rest(sweep, monkeypatch):
+    folder, tracking = sweep
+    add_kept(folder, "refused")
+    add_kept(folder, "winner")
+    send = RunStore.send
+
+    def picky(self, record, *args, **kwargs):
+        if record.name == "refused":
+            raise OSError("too large")
+        return send(self, record, *args, **kwargs)
+
+    monkeypatch.setattr(RunStore, "send", picky)
+    with pytest.raises(TrackingError, match="too large"):
+        publish_sweep(folder, tracking)
+    statuses = {run.info.run_name: run.info.status for run in runs_of(tracking)[1]}
+    assert (statuses["mine"], statuses["winner"]) == ("FINISHED", "FINISHED")
+    assert statuses["refused"] != "FINISHED"
+    assert "too large" in (folder / "refused" / ERROR_FILE).read_text()
+    monkeypatch.undo()
+    monkeypatch.setattr("student_perf.store.publisher._dataset_of", lambda record: None)
+    publish_sweep(folder, tracking)
+    assert load_record(folder / "refused").mlflow_run_id is not None
+    assert not (folder / "refused" / ERROR_FILE).exists()
+
+
+def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
+    folder, tracking = sweep
+    monkeypatch.setattr(publisher, "_LOCK_SECONDS", 0.1)
+    with (
+        FileLock(folder / publisher.LOCK_FILE),
+        pytest.raises(TrackingError, match="another process is sending"),
+    ):
+        publish_sweep(folder, tracking)
+    assert publish_sweep(folder, tracking) == 4
+
+
+def test_a_password_does_not_stay_in_the_file_with_the_error(sweep, monkeypatch):
+    folder, _ = sweep
+    monkeypatch.setattr("os.nice", lambda n: 0)
+    (folder / "over").touch()
+    follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"))
+    assert "secret" not in (folder / ERROR_FILE).read_text()
