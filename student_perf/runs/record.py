@@ -13,9 +13,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
+from student_perf.runs import tags
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from student_perf.scoring.scores import Estimate
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
@@ -29,6 +35,7 @@ CARD_FILE = "model_card.md"
 MODEL_FILE = "model.skops"
 RECORD_TAG = "student_perf.record_id"  # by which a run is found again in the store
 ERROR_FILE = "tracking_error.txt"  # why something is not in the store
+_SWEPT = "swept."
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 
 
@@ -36,7 +43,9 @@ RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another k
 class RunRecord:
     """What is known of one run; times are seconds since the epoch.
 
-    `metrics` maps a name to its value or, for fold scores, to the list of values by step.
+    `params`, `tags` and `metrics` are what MLflow gets; `metrics` maps a name to its value or, for
+    fold scores, to the list of values by step. `space` describes each parameter of a sweep as data.
+    The properties below give typed facts; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -50,6 +59,154 @@ class RunRecord:
     ended: float | None = None
     error: str | None = None
     mlflow_run_id: str | None = None
+    space: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def record_id(self) -> str:
+        """The id by which the run is found again in a store."""
+        return self.tags.get(tags.RECORD_ID, "")
+
+    @property
+    def model(self) -> str:
+        """Name of the model option."""
+        return self.params.get("model.name", "")
+
+    @property
+    def algorithm(self) -> str:
+        """Class of the estimator."""
+        return self.params.get("algorithm", "")
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return self.params.get("dataset.task", "")
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return self.tags.get(tags.DATASET, "")
+
+    @property
+    def dataset_version(self) -> str:
+        """Version of the dataset."""
+        return self.tags.get(tags.DATASET_VERSION, "")
+
+    @property
+    def data_sha256(self) -> str:
+        """SHA-256 of the rows."""
+        return self.tags.get(tags.DATA_SHA256, "")
+
+    @property
+    def split_sha256(self) -> str:
+        """SHA-256 of test rows and folds."""
+        return self.tags.get(tags.SPLIT_SHA256, "")
+
+    @property
+    def rows(self) -> tuple[str, str]:
+        """Data and split: only runs in which both agree share their folds."""
+        return self.data_sha256, self.split_sha256
+
+    @property
+    def n_rows(self) -> int | None:
+        """Number of rows of the dataset."""
+        return int(self.params["n_rows"]) if "n_rows" in self.params else None
+
+    @property
+    def test_over_train(self) -> float:
+        """Mean ratio of validation to training rows over the folds."""
+        return float(self.params.get("test_over_train", "nan"))
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric that decides."""
+        return self.params.get("objective.metric", "")
+
+    @property
+    def tracking_uri(self) -> str:
+        """The store that the run was made for."""
+        return self.params.get("tracking.uri", "")
+
+    @property
+    def experiment(self) -> str:
+        """Name of its MLflow experiment."""
+        return self.params.get("tracking.experiment", "")
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether the run is to be sent to a store."""
+        return self.params.get("tracking.enabled") == "True"
+
+    @property
+    def commit(self) -> str:
+        """The commit of the code."""
+        return self.tags.get(tags.COMMIT, "")
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the code had uncommitted changes."""
+        return self.tags.get(tags.DIRTY) == "True"
+
+    @property
+    def study(self) -> str | None:
+        """Name of the sweep that the run belongs to."""
+        return self.tags.get(tags.STUDY)
+
+    @property
+    def trial_number(self) -> int | None:
+        """Number of the trial in its sweep; of a winner, that of the trial it repeats."""
+        return int(self.tags[tags.TRIAL]) if tags.TRIAL in self.tags else None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a trial ran the model's defaults."""
+        return self.tags.get(tags.CONFIGURATION) == "defaults"
+
+    @property
+    def swept(self) -> dict[str, str]:
+        """What a trial drew, by config key, as text."""
+        names = (name for name in self.params if name.startswith(_SWEPT))
+        return {name.removeprefix(_SWEPT): self.params[name] for name in names}
+
+    def number(self, name: str) -> float:
+        """A single metric by its logged name; NaN where the record has none."""
+        value = self.metrics.get(name)
+        return math.nan if value is None or isinstance(value, list) else float(value)
+
+    def fold_scores(self, metric: str) -> np.ndarray:
+        """Scores by fold, shape (J,); empty where the record has none."""
+        import numpy as np
+
+        known = self.metrics.get(f"fold_{metric}", [])
+        return np.atleast_1d(np.array(known, dtype=np.float64))
+
+    def mean(self, metric: str) -> float:
+        """Mean over folds."""
+        return self.number(f"cv_{metric}_mean")
+
+    def dummy(self, metric: str) -> float:
+        """The dummy baseline's mean on the same folds."""
+        return self.number(f"dummy_{metric}_mean")
+
+    def estimate(self, metric: str) -> Estimate:
+        """Mean over folds with its interval; of a single fold the recorded interval."""
+        from student_perf.scoring.scores import Estimate, fold_estimate
+
+        scores = self.fold_scores(metric)
+        if len(scores) > 1:
+            return fold_estimate(metric, scores, self.test_over_train)
+        mean = float(scores[0]) if len(scores) else self.mean(metric)
+        ends = [self.number(f"cv_{metric}_ci95_{end}") for end in ("low", "high")]
+        return Estimate(mean, math.nan, *ends)
+
+    def test_estimate(self, metric: str) -> Estimate | None:
+        """The figure on the test rows with its interval; None where the run did not open them."""
+        from student_perf.scoring.scores import Estimate
+
+        mean = self.number(f"test_{metric}")
+        if math.isnan(mean):
+            return None
+        ends = [self.number(f"test_{metric}_ci95_{end}") for end in ("low", "high")]
+        return Estimate(mean, math.nan, *ends)
 
     def save(self) -> None:
         """Replace `record.json` in one step."""

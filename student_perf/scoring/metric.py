@@ -18,11 +18,12 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 
 
 @dataclass(frozen=True)
-class MetricInfo:
+class Metric:
     """One metric; `lowest` and `highest` bound its values and so its intervals. `ordered` ones need
     three or more classes with an order.
     """
 
+    name: str
     label: str
     task: Task
     direction: Direction = "maximize"
@@ -30,37 +31,63 @@ class MetricInfo:
     highest: float = 1.0
     ordered: bool = False
 
+    @property
+    def maximizes(self) -> bool:
+        """Whether more of it is better."""
+        return self.direction == "maximize"
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is: times it, more is better for every metric."""
+        return 1 if self.maximizes else -1
+
+    @property
+    def aim(self) -> str:
+        """`more is better` or `less is better`."""
+        return "more is better" if self.maximizes else "less is better"
+
+    def is_better(self, a: float, b: float) -> bool:
+        """Whether value `a` is better than value `b`; never where one of them is NaN."""
+        return self.sign * a > self.sign * b
+
 
 SECONDS = "fit_seconds"  # an objective of sweeps beside the metrics
 _INF = float("inf")
 
-METRICS: dict[str, MetricInfo] = {
-    "accuracy": MetricInfo("accuracy", "classification"),
-    "balanced_accuracy": MetricInfo("balanced accuracy", "classification"),
-    "precision_macro": MetricInfo("precision (macro)", "classification"),
-    "recall_macro": MetricInfo("recall (macro)", "classification"),
-    "f1_macro": MetricInfo("F1 (macro)", "classification"),
-    "precision_weighted": MetricInfo("precision (weighted)", "classification"),
-    "recall_weighted": MetricInfo("recall (weighted)", "classification"),
-    "f1_weighted": MetricInfo("F1 (weighted)", "classification"),
-    "roc_auc_ovr": MetricInfo("ROC AUC (one vs rest)", "classification"),
-    "log_loss": MetricInfo("log loss", "classification", "minimize", 0.0, _INF),
-    "brier_score": MetricInfo("Brier score", "classification", "minimize", 0.0, 2.0),
-    "quadratic_weighted_kappa": MetricInfo(
-        "kappa (quadratic)", "classification", lowest=-1.0, ordered=True
+_METRICS = (
+    Metric("accuracy", "accuracy", "classification"),
+    Metric("balanced_accuracy", "balanced accuracy", "classification"),
+    Metric("precision_macro", "precision (macro)", "classification"),
+    Metric("recall_macro", "recall (macro)", "classification"),
+    Metric("f1_macro", "F1 (macro)", "classification"),
+    Metric("precision_weighted", "precision (weighted)", "classification"),
+    Metric("recall_weighted", "recall (weighted)", "classification"),
+    Metric("f1_weighted", "F1 (weighted)", "classification"),
+    Metric("roc_auc_ovr", "ROC AUC (one vs rest)", "classification"),
+    Metric("log_loss", "log loss", "classification", "minimize", 0.0, _INF),
+    Metric("brier_score", "Brier score", "classification", "minimize", 0.0, 2.0),
+    Metric(
+        "quadratic_weighted_kappa", "kappa (quadratic)", "classification", lowest=-1.0, ordered=True
     ),
-    "mean_absolute_grade_error": MetricInfo(
-        "MAE in grades", "classification", "minimize", 0.0, _INF, ordered=True
+    Metric(
+        "mean_absolute_grade_error",
+        "MAE in grades",
+        "classification",
+        "minimize",
+        0.0,
+        _INF,
+        ordered=True,
     ),
-    "adjacent_accuracy": MetricInfo("within one grade", "classification", ordered=True),
-    "ranked_probability_score": MetricInfo(
-        "ranked prob. score", "classification", "minimize", ordered=True
+    Metric("adjacent_accuracy", "within one grade", "classification", ordered=True),
+    Metric(
+        "ranked_probability_score", "ranked prob. score", "classification", "minimize", ordered=True
     ),
-    "root_mean_squared_error": MetricInfo("RMSE", "regression", "minimize", 0.0, _INF),
-    "mean_absolute_error": MetricInfo("MAE", "regression", "minimize", 0.0, _INF),
-    "r2": MetricInfo("R2", "regression", "maximize", -_INF, 1.0),
-    "spearman": MetricInfo("Spearman's rho", "regression", "maximize", -1.0, 1.0),
-}
+    Metric("root_mean_squared_error", "RMSE", "regression", "minimize", 0.0, _INF),
+    Metric("mean_absolute_error", "MAE", "regression", "minimize", 0.0, _INF),
+    Metric("r2", "R2", "regression", "maximize", -_INF, 1.0),
+    Metric("spearman", "Spearman's rho", "regression", "maximize", -1.0, 1.0),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 DEFAULT_METRIC: dict[str, str] = {
     "classification": "accuracy",

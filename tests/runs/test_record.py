@@ -1,7 +1,9 @@
 import json
+import math
 
 import pytest
 
+from student_perf.runs import tags
 from student_perf.runs.record import RunRecord, load_record, to_json
 
 
@@ -30,3 +32,27 @@ def test_a_failure_keeps_its_line(record):
 def test_json_has_no_nan():
     text = to_json({"a": float("nan"), "b": [1.0, float("inf")], "c": {"d": 2}})
     assert json.loads(text) == {"a": None, "b": [1.0, None], "c": {"d": 2}}
+
+
+def test_facts_are_typed_and_what_is_lacking_is_empty(tmp_path):
+    record = RunRecord(tmp_path, "one", "trial", {}, {})
+    assert (record.model, record.study, record.trial_number, record.n_rows) == (
+        "",
+        None,
+        None,
+        None,
+    )
+    assert len(record.fold_scores("accuracy")) == 0
+    assert record.test_estimate("accuracy") is None
+    assert math.isnan(record.mean("accuracy"))
+    record.tags |= {tags.TRIAL: "7", tags.STUDY: "mine", tags.DIRTY: "True"}
+    record.params |= {"swept.model.C": "0.5", "test_over_train": "0.25", "n_rows": "120"}
+    record.metrics |= {"fold_accuracy": [0.5, 0.6], "test_accuracy": 0.4}
+    record.metrics |= {"test_accuracy_ci95_low": 0.3, "test_accuracy_ci95_high": 0.5}
+    assert (record.trial_number, record.study, record.is_dirty) == (7, "mine", True)
+    assert (record.swept, record.n_rows) == ({"model.C": "0.5"}, 120)
+    estimate = record.estimate("accuracy")
+    assert estimate.mean == pytest.approx(0.55)
+    assert estimate.low < estimate.mean < estimate.high
+    test = record.test_estimate("accuracy")
+    assert (test.mean, test.low, test.high) == (0.4, 0.3, 0.5)
