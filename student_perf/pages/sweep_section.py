@@ -49,12 +49,7 @@ from student_perf.plots.study import (
 )
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE
-from student_perf.scoring.metric import (
-    METRICS,
-    objective_direction,
-    objective_key,
-    objective_label,
-)
+from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.terminal import format_number
 
 if TYPE_CHECKING:
@@ -255,12 +250,11 @@ def _pareto(sweep: SweepFolder) -> Figure | None:
     names = sweep.record.params.get("sweep.objectives", "").split(",")
     if len(names) < 2 or len(sweep.lines) < 2:
         return None
-    keys = [objective_key(name) for name in names]
+    objectives = [OBJECTIVES[name] for name in names]
     logged = [line.record.metrics for line in sweep.lines]
-    values = np.array([[one.get(key, math.nan) for key in keys] for one in logged])
-    maximized = np.array([objective_direction(name) == "maximize" for name in names])
-    front = pareto_front(values * np.where(maximized, 1, -1))
-    shown = [(objective_label(names[i]), bool(maximized[i])) for i in (0, 1)]
+    values = np.array([[one.get(o.key, math.nan) for o in objectives] for one in logged])
+    front = pareto_front(values * [o.sign for o in objectives])
+    shown = [(o.label, o.maximizes) for o in objectives[:2]]
     labels = [str(trial_number(line.record)) for line in sweep.lines]
     return pareto_figure(labels, values[:, :2], front, shown, _words(sweep, "; trial numbers")[1])
 

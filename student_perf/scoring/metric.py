@@ -18,18 +18,17 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One metric; `lowest` and `highest` bound its values and so its intervals. `ordered` ones need
-    three or more classes with an order.
-    """
+class Objective:
+    """Something that a sweep can optimise and that every run logs."""
 
     name: str
     label: str
-    task: Task
-    direction: Direction = "maximize"
-    lowest: float = 0.0
-    highest: float = 1.0
-    ordered: bool = False
+    direction: Direction
+
+    @property
+    def key(self) -> str:
+        """The name under which a run logs its value."""
+        return self.name
 
     @property
     def maximizes(self) -> bool:
@@ -38,7 +37,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 where more is better, -1 where less is: times it, more is better for every metric."""
+        """1 if more is better, -1 if less is: times it, more is better for every objective."""
         return 1 if self.maximizes else -1
 
     @property
@@ -47,47 +46,70 @@ class Metric:
         return "more is better" if self.maximizes else "less is better"
 
     def is_better(self, a: float, b: float) -> bool:
-        """Whether value `a` is better than value `b`; never where one of them is NaN."""
+        """Whether value `a` is better than value `b`; never if one of them is NaN."""
         return self.sign * a > self.sign * b
 
 
-SECONDS = "fit_seconds"  # an objective of sweeps beside the metrics
+@dataclass(frozen=True)
+class Metric(Objective):
+    """One metric; `lowest` and `highest` bound its values and so its intervals. `ordered` ones need
+    three or more classes with an order.
+    """
+
+    task: Task
+    lowest: float = 0.0
+    highest: float = 1.0
+    ordered: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name under which a run logs its mean over folds."""
+        return f"cv_{self.name}_mean"
+
+
+FIT_SECONDS = Objective("fit_seconds", "seconds of fitting", "minimize")
 _INF = float("inf")
 
 _METRICS = (
-    Metric("accuracy", "accuracy", "classification"),
-    Metric("balanced_accuracy", "balanced accuracy", "classification"),
-    Metric("precision_macro", "precision (macro)", "classification"),
-    Metric("recall_macro", "recall (macro)", "classification"),
-    Metric("f1_macro", "F1 (macro)", "classification"),
-    Metric("precision_weighted", "precision (weighted)", "classification"),
-    Metric("recall_weighted", "recall (weighted)", "classification"),
-    Metric("f1_weighted", "F1 (weighted)", "classification"),
-    Metric("roc_auc_ovr", "ROC AUC (one vs rest)", "classification"),
-    Metric("log_loss", "log loss", "classification", "minimize", 0.0, _INF),
-    Metric("brier_score", "Brier score", "classification", "minimize", 0.0, 2.0),
+    Metric("accuracy", "accuracy", "maximize", "classification"),
+    Metric("balanced_accuracy", "balanced accuracy", "maximize", "classification"),
+    Metric("precision_macro", "precision (macro)", "maximize", "classification"),
+    Metric("recall_macro", "recall (macro)", "maximize", "classification"),
+    Metric("f1_macro", "F1 (macro)", "maximize", "classification"),
+    Metric("precision_weighted", "precision (weighted)", "maximize", "classification"),
+    Metric("recall_weighted", "recall (weighted)", "maximize", "classification"),
+    Metric("f1_weighted", "F1 (weighted)", "maximize", "classification"),
+    Metric("roc_auc_ovr", "ROC AUC (one vs rest)", "maximize", "classification"),
+    Metric("log_loss", "log loss", "minimize", "classification", 0.0, _INF),
+    Metric("brier_score", "Brier score", "minimize", "classification", 0.0, 2.0),
     Metric(
-        "quadratic_weighted_kappa", "kappa (quadratic)", "classification", lowest=-1.0, ordered=True
+        "quadratic_weighted_kappa",
+        "kappa (quadratic)",
+        "maximize",
+        "classification",
+        lowest=-1.0,
+        ordered=True,
     ),
     Metric(
         "mean_absolute_grade_error",
         "MAE in grades",
-        "classification",
         "minimize",
+        "classification",
         0.0,
         _INF,
         ordered=True,
     ),
-    Metric("adjacent_accuracy", "within one grade", "classification", ordered=True),
+    Metric("adjacent_accuracy", "within one grade", "maximize", "classification", ordered=True),
     Metric(
-        "ranked_probability_score", "ranked prob. score", "classification", "minimize", ordered=True
+        "ranked_probability_score", "ranked prob. score", "minimize", "classification", ordered=True
     ),
-    Metric("root_mean_squared_error", "RMSE", "regression", "minimize", 0.0, _INF),
-    Metric("mean_absolute_error", "MAE", "regression", "minimize", 0.0, _INF),
-    Metric("r2", "R2", "regression", "maximize", -_INF, 1.0),
-    Metric("spearman", "Spearman's rho", "regression", "maximize", -1.0, 1.0),
+    Metric("root_mean_squared_error", "RMSE", "minimize", "regression", 0.0, _INF),
+    Metric("mean_absolute_error", "MAE", "minimize", "regression", 0.0, _INF),
+    Metric("r2", "R2", "maximize", "regression", -_INF, 1.0),
+    Metric("spearman", "Spearman's rho", "maximize", "regression", -1.0, 1.0),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+OBJECTIVES: dict[str, Objective] = {**METRICS, FIT_SECONDS.name: FIT_SECONDS}
 
 DEFAULT_METRIC: dict[str, str] = {
     "classification": "accuracy",
@@ -120,18 +142,3 @@ def metric_direction(metric: str) -> Direction:
             f"objective.metric={metric}: not a metric of this project; {suggest(metric, METRICS)}"
         )
     return METRICS[metric].direction
-
-
-def objective_label(name: str) -> str:
-    """What an objective of a sweep, a metric or `fit_seconds`, is called on screen."""
-    return "seconds of fitting" if name == SECONDS else METRICS[name].label
-
-
-def objective_key(name: str) -> str:
-    """The name under which a run logs the value of an objective."""
-    return SECONDS if name == SECONDS else f"cv_{name}_mean"
-
-
-def objective_direction(name: str) -> Direction:
-    """Whether more or less of an objective of a sweep is better."""
-    return "minimize" if name == SECONDS else METRICS[name].direction

@@ -22,9 +22,9 @@ from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import CONF_DIR, PACKAGE_DIR
+from student_perf.scoring.objectives import Objectives, make_objectives
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.objectives import Objectives, make_objectives
 from student_perf.sweep.space import Space, parse_space
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
@@ -189,8 +189,7 @@ def make_plan(
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator, composer = TrialEvaluator(), composer.varying(groups)
     data = check_corners(space, composer, evaluator)
-    ordered = data.dataset.ordered
-    objectives = make_objectives(base, options.objectives, options.constraints, ordered)
+    objectives = _objectives(options, base, data.dataset.ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
     plan = SweepPlan(
@@ -208,6 +207,11 @@ def make_plan(
         fingerprints=fingerprints,
     )
     return plan, evaluator
+
+
+def _objectives(options: SweepOptions, base: ExperimentConfig, ordered: bool) -> Objectives:
+    task, metric = base.dataset.task, base.objective.metric
+    return make_objectives(task, metric, options.objectives, options.constraints, ordered)
 
 
 def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:

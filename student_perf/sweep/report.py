@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.scoring.metric import METRICS, objective_label
+from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.scoring.paired import paired_difference
 from student_perf.scoring.scores import fold_estimate
 from student_perf.sweep.plan import SweepPlan, iter_rows
@@ -265,7 +265,7 @@ def _front_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
     for trial in front[:_MOST_TRIALS]:
         pairs = zip(plan.objectives.metrics, trial.values, strict=True)
         shown = ", ".join(
-            f"{objective_label(metric)} {format_number(value)}" for metric, value in pairs
+            f"{OBJECTIVES[metric].label} {format_number(value)}" for metric, value in pairs
         )
         lines.append(f"  trial {trial.number}: {shown}; {_describe_values(plan, trial)}")
     if len(front) > _MOST_TRIALS:

@@ -1,44 +1,10 @@
 import pytest
 
-from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
-from student_perf.sweep.objectives import Objectives, make_objectives
 from student_perf.sweep.report import best_trial, outcome_lines
 from student_perf.sweep.study import keeps_constraints, recover
 from tests.sweep.conftest import run_trials
-
-LOGGED = {"cv_accuracy_mean": 0.6, "cv_log_loss_mean": 1.1, "fit_seconds": 3.0}
-
-
-def test_values_and_violations_follow_each_metrics_direction():
-    both = Objectives(("accuracy", "fit_seconds"), (("log_loss", 1.0), ("accuracy", 0.5)))
-    assert both.directions == ["maximize", "minimize"]
-    assert both.values(LOGGED) == [0.6, 3.0]
-    assert both.violations(LOGGED) == pytest.approx({"log_loss": 0.1, "accuracy": -0.1})
-    assert both.describe() == (
-        "accuracy (maximize), fit_seconds (minimize); log_loss at most 1; accuracy at least 0.5"
-    )
-    with pytest.raises(StudentPerfError, match="r2: is nan"):
-        Objectives(("r2",)).values(LOGGED)
-
-
-def test_the_configs_own_objective_comes_first_and_once(compose_config):
-    made = make_objectives(compose_config(), ["log_loss", "accuracy"], {}, False)
-    assert made.metrics == ("accuracy", "log_loss")
-
-
-@pytest.mark.parametrize(
-    ("also", "limits", "message"),
-    [
-        (["acuracy"], {}, "objectives=acuracy: not a metric .* did you mean accuracy"),
-        (["r2"], {}, "not a metric of this task"),
-        ([], {"logloss": 1}, "did you mean log_loss"),
-        ([], {"log_loss": "low"}, "constraints.log_loss=low: must be the worst value"),
-    ],
-)
-def test_unknown_metrics_and_limits_are_refused(compose_config, also, limits, message):
-    with pytest.raises(ConfigError, match=message):
-        make_objectives(compose_config(), also, limits, False)
 
 
 def test_several_objectives_give_the_front_that_counting_finds(plan_of):
