@@ -11,6 +11,7 @@ import numpy as np
 
 from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.errors import ConfigError, TrackingError, suggest
+from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import (
@@ -30,7 +31,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("linear", frozenset({"logreg", "ridge", "elastic_net", "ordinal_logit", "naive_bayes"})),
     ("a single tree", frozenset({"tree"})),
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
-    ("many trees", frozenset({"rf", "extra_trees", "hist_gb", "xgb", "lightgbm", "catboost"})),
+    ("many trees", MANY_TREES),
     ("a network", frozenset({"mlp"})),
     ("a model around models", frozenset({"ordinal", "calibrated", "voting", "stacking"})),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError
 from student_perf.models.components import build_component
+from student_perf.models.libraries import library_of
 from student_perf.scoring.metric import Task
 
 _ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
@@ -42,9 +42,7 @@ def build_estimator(
     }
     places = {name: f"{path}.{name}" for name in shared}
     estimator = build_component({**node, **shared}, f"{path}.{key}", places, parts)
-    for attribute, check in _CHECKS.items():
-        if hasattr(estimator, attribute):
-            _check_by_training(estimator, check, {**_places_of(node, f"{path}.{key}"), **places})
+    _check_by_training(estimator, {name: f"{path}.{key}.{name}" for name in node} | places)
     return estimator
 
 
@@ -79,23 +77,17 @@ def _build_part(
     return [(str(m), build_estimator(node, task, f"{path}.{m}")) for m, node in config.items()]
 
 
-def _places_of(node: Mapping[str, Any], path: str) -> dict[str, str]:
-    return {name: f"{path}.{name}" for name in node}
-
-
-def _check_by_training(
-    estimator: BaseEstimator,
-    train: Callable[[BaseEstimator], None],
-    places: Mapping[str, str],
-) -> None:
-    """Grow one tree on a few rows (milliseconds): boosting libraries check ranges only there. In
+def _check_by_training(estimator: BaseEstimator, places: Mapping[str, str]) -> None:
+    """Grow one tree on a few rows (milliseconds): boosting libraries check ranges only then. In
     one thread, as processes are forked afterwards and a pool of threads does not survive that.
     """
+    library = library_of(type(estimator))
+    if library is None or library.train is None:
+        return
     try:
-        train(estimator)
+        library.train(estimator)
     except Exception as error:  # each library has its own type
-        library = type(error).__module__.split(".")[0].lstrip("_")
-        if library not in ("xgboost", "lightgbm", "catboost"):
+        if type(error).__module__.split(".")[0].lstrip("_") != library.name:
             raise
         rule = " ".join(str(error).splitlines()[:1])
         values = estimator.get_params()
@@ -104,35 +96,5 @@ def _check_by_training(
         ]
         culprit = f"{places[named[0]]}={values[named[0]]}" if named else "model"
         raise ConfigError(
-            f"{culprit}: {library} refuses it ({rule}); choose a value in range"
+            f"{culprit}: {library.name} refuses it ({rule}); choose a value in range"
         ) from error
-
-
-def _train_xgboost(estimator: BaseEstimator) -> None:
-    import xgboost
-
-    parameters = {**estimator.get_xgb_params(), "n_jobs": 1}
-    two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1], nthread=1)
-    xgboost.train(parameters, two_rows, num_boost_round=1)
-
-
-def _train_lightgbm(estimator: BaseEstimator) -> None:
-    import lightgbm
-
-    parameters = {**estimator.get_params(), "n_jobs": 1, "verbosity": -1, "objective": "l2"}
-    rows = lightgbm.Dataset(np.arange(40.0)[:, None], label=np.arange(40.0), params=parameters)
-    lightgbm.train(parameters, rows, num_boost_round=1)
-
-
-def _train_catboost(estimator: BaseEstimator) -> None:
-    import catboost
-
-    parameters = {**estimator.catboost_parameters(), "iterations": 1, "thread_count": 1}
-    catboost.CatBoostRegressor(**parameters).fit(np.arange(8.0)[:, None], np.arange(8.0))
-
-
-_CHECKS: dict[str, Callable[[BaseEstimator], None]] = {
-    "get_xgb_params": _train_xgboost,
-    "_process_params": _train_lightgbm,
-    "catboost_parameters": _train_catboost,
-}

@@ -17,17 +17,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError, one_line, suggest
-
-ALLOWED_PREFIXES = (
-    "sklearn.",
-    "xgboost.",
-    "lightgbm.",
-    "student_perf.models.",
-    "student_perf.encoders.",
-)
-_EXTRAS = {"lightgbm": "boosting", "catboost": "boosting"}
-# What a library takes beyond the parameters its classes list.
-_KEYWORDS: dict[str, dict[str, Any]] = {"lightgbm": {"verbosity": int}}
+from student_perf.models.libraries import ALLOWED_PREFIXES, LIBRARIES, library_of
 
 _PLAIN_WORDS = {
     int: "a whole number",
@@ -84,12 +74,13 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
     try:
         module = import_module(module_name)
     except ImportError as error:
-        library = (error.name or "").split(".")[0]
-        if library in _EXTRAS:
-            raise ConfigError(
-                f"{path}._target_={target}: needs {library}, which is not installed; "
-                f"run: pip install -e '.[{_EXTRAS[library]}]'"
-            ) from error
+        missing = (error.name or "").split(".")[0]
+        for library in LIBRARIES:
+            if library.name == missing and library.extra:
+                raise ConfigError(
+                    f"{path}._target_={target}: needs {missing}, which is not installed; "
+                    f"run: pip install -e '.[{library.extra}]'"
+                ) from error
         raise ConfigError(
             f"{path}._target_={target}: there is no module {module_name}; correct the name"
         ) from error
@@ -117,8 +108,9 @@ def _parameter_hints(cls: type[BaseEstimator]) -> dict[str, Any]:
     signature = inspect.signature(cls).parameters.values()
     needs_some = any(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in signature)
     names = cls._get_param_names() if needs_some else cls().get_params(deep=False)
-    keywords = _KEYWORDS.get(cls.__module__.split(".")[0], {})
-    return {name: hints.get(name, Any) for name in names} | keywords
+    library = library_of(cls)
+    keywords = library.keywords if library else {}
+    return {name: hints.get(name, Any) for name in names} | dict(keywords)
 
 
 def _accepts(hint: Any, value: Any) -> bool:

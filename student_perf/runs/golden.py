@@ -20,22 +20,13 @@ from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
 from student_perf.data.features import prepare_features
 from student_perf.data.sources import read_table
+from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
 
 GOLDEN_FILE = "golden_rows.json"
 # Far above the rounding of other processors and threads, far below any change of meaning.
 TOLERANCE = 1e-6
 _MOST_INCOMPLETE = 3
-_PACKAGES = (
-    "scikit-learn",
-    "numpy",
-    "scipy",
-    "pandas",
-    "xgboost",
-    "xgboost-cpu",
-    "lightgbm",
-    "catboost",
-)
 
 Answer = Callable[[pd.DataFrame], np.ndarray]
 
@@ -170,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for name in _PACKAGES:
+    for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -1,10 +1,8 @@
 """The fitted model as a skops file, which holds data and no code.
 
-skops restores an object of a type it does not know only if the caller vouches for the type. The
-list below was reviewed type by type: none of them runs code from the file when restored. (A
-`functools.partial`, which hist_gb keeps around its check of arrays, holds a function that has to be
-on the list itself.) Classes below `OWN_PREFIXES` are installed code, which a file can name but not
-bring: they are trusted as they stand.
+skops restores an object of an unknown type only if the caller vouches for that type. Two kinds are
+trusted: the reviewed types in `models.libraries`, and classes below `OWN_PREFIXES`, which are
+installed code that a file can name but not bring.
 
 skops imports much of scikit-learn, so this module imports it inside the functions that need it.
 """
@@ -16,42 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from student_perf.errors import StudentPerfError
-
-OWN_PREFIXES = ("student_perf.models.", "student_perf.encoders.")
-TRUSTED_TYPES = [
-    "catboost.core.CatBoostClassifier",
-    "catboost.core.CatBoostRegressor",
-    "collections.OrderedDict",
-    "functools.partial",
-    "lightgbm.basic.Booster",
-    "lightgbm.sklearn.LGBMClassifier",
-    "lightgbm.sklearn.LGBMRegressor",
-    "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.calibration._TemperatureScaling",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
-    "sklearn.gaussian_process.kernels.ConstantKernel",
-    "sklearn.gaussian_process.kernels.Product",
-    "sklearn.gaussian_process.kernels.RBF",
-    "sklearn.gaussian_process.kernels.Sum",
-    "sklearn.gaussian_process.kernels.WhiteKernel",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    "sklearn.utils.validation.check_array",
-    "student_perf.encoders.plain_name",
-    "xgboost.core.Booster",
-    "xgboost.sklearn.XGBClassifier",
-    "xgboost.sklearn.XGBRegressor",
-]
+from student_perf.models.libraries import OWN_PREFIXES, TRUSTED_TYPES
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Write a fitted model. Raises StudentPerfError where it holds a type not on the list."""
+    """Write a fitted model.
+
+    Raises:
+        StudentPerfError: The model holds a type that is not trusted.
+    """
     import skops.io
 
     skops.io.dump(model, path)
@@ -60,29 +31,29 @@ def save_model(model: Any, path: Path) -> None:
         path.unlink()
         raise StudentPerfError(
             f"{path.name}: the model holds {', '.join(unknown)}, which is not on the reviewed list "
-            "of types that load safely; add it to TRUSTED_TYPES after a review"
+            "of types that load safely; after a review add it to student_perf/models/libraries.py"
         )
 
 
 def trusted_types(path: Path) -> list[str]:
-    """The reviewed types and those of our own packages that the model file names."""
+    """The reviewed types, and the project's own classes that the model file names."""
     return sorted({*TRUSTED_TYPES, *filter(is_own_class, named_types(path))})
 
 
 def is_own_class(name: str) -> bool:
-    """Whether a dotted name is that of a class defined in one of our own modules of models.
+    """Whether a dotted name is that of a class defined in one of the project's model modules.
 
-    skops looks up any attribute of a module, imported ones and functions too, so that the module's
-    name alone says nothing.
+    skops looks up any attribute of a module, also imported ones and functions, so the module's name
+    alone proves nothing.
     """
     module, _, attribute = name.rpartition(".")
     if not name.startswith(OWN_PREFIXES):
         return False
     try:
-        found = getattr(import_module(module), attribute, None)
+        cls = getattr(import_module(module), attribute, None)
     except ImportError:
         return False
-    return isinstance(found, type) and found.__module__ == module
+    return isinstance(cls, type) and cls.__module__ == module
 
 
 def named_types(path: Path) -> list[str]:
@@ -93,7 +64,7 @@ def named_types(path: Path) -> list[str]:
 
 
 def load_model(path: Path) -> Any:
-    """A fitted model from a file written by `save_model`; refuses types that are not trusted."""
+    """Read a fitted model that `save_model` wrote; types that are not trusted are refused."""
     import skops.io
 
     return skops.io.load(path, trusted=trusted_types(path))

@@ -36,6 +36,7 @@ from student_perf.errors import (
     suggest,
 )
 from student_perf.masking import masked
+from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR, sqlite_file, workspace
 from student_perf.runs.golden import GOLDEN_FILE
 from student_perf.runs.model_file import named_types, trusted_types
@@ -65,9 +66,6 @@ _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
 _LONGEST_KEY = 250
 _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
-_MODEL_PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pyarrow")
-_XGBOOST_PACKAGES = ("xgboost-cpu", "xgboost")
-_EXTRA_PACKAGES = ("lightgbm", "catboost")
 
 
 def check_store(tracking: TrackingConfig) -> None:
@@ -483,10 +481,8 @@ def _with_every_kind(dataset: Dataset) -> pd.DataFrame:
 
 def _model_requirements(model: Path) -> list[str]:
     """The installed versions of what a model file needs to load and predict."""
-    libraries = {name.split(".")[0] for name in named_types(model)}
-    extras = [name for name in _EXTRA_PACKAGES if name in libraries]
     pinned = []
-    for name in (*_MODEL_PACKAGES, *_XGBOOST_PACKAGES, *extras):
+    for name in (*packages_of(named_types(model)), "skops", "pyarrow"):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

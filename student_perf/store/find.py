@@ -16,7 +16,7 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, one_line
 from student_perf.models.build import build_estimator
-from student_perf.models.components import ALLOWED_PREFIXES
+from student_perf.models.libraries import ALLOWED_PREFIXES
 from student_perf.models.preprocess import build_steps
 from student_perf.paths import workspace
 from student_perf.runs.record import CONFIG_FILE, RECORD_FILE, Recorded, RunRecord, load_record

@@ -28,6 +28,10 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.space import Space, parse_space
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
+_NEEDED_BY = {  # package of a sampler, and how to install it
+    "cmaes": ("cmaes", "pip install -e '.[cmaes]'"),
+    "gp": ("torch", "pip install torch"),
+}
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
@@ -122,10 +126,11 @@ def check_options(options: SweepOptions) -> None:
         value = getattr(options, name)
         if value is not None and value < lowest:
             raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
-    if options.sampler == "gp" and find_spec("torch") is None:
+    package, install = _NEEDED_BY.get(options.sampler or "", ("", ""))
+    if package and find_spec(package) is None:
         raise ConfigError(
-            "hydra.sweeper.sampler=gp: needs PyTorch, which is not installed; "
-            "run: pip install torch, or use hydra.sweeper.sampler=tpe"
+            f"hydra.sweeper.sampler={options.sampler}: needs {package}, which is not installed; "
+            f"run: {install}, or use hydra.sweeper.sampler=tpe"
         )
     several = options.objectives or options.constraints
     if several and options.sampler == "cmaes":

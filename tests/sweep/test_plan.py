@@ -61,10 +61,14 @@ def test_what_cannot_work_stops_before_the_first_trial(
     assert not (workspace / "multirun").exists()
 
 
-def test_a_sampler_whose_library_is_missing_is_named(plan_of, monkeypatch):
+@pytest.mark.parametrize(
+    ("sampler", "install"),
+    [("gp", "pip install torch"), ("cmaes", r"pip install -e '\.\[cmaes\]'")],
+)
+def test_a_sampler_whose_library_is_missing_is_named(plan_of, monkeypatch, sampler, install):
     monkeypatch.setattr("student_perf.sweep.plan.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install torch"):
-        plan_of(C, sampler="gp")
+    with pytest.raises(ConfigError, match=install):
+        plan_of(C, sampler=sampler)
 
 
 def test_an_option_of_the_wrong_kind_names_its_key():

@@ -1,0 +1,156 @@
+"""The libraries that models come from: one entry each, with all that the project knows of it.
+
+To add a library, write its entry here and its files in conf/model and conf/search. Nothing here
+imports a library before a model needs it.
+
+>>> ALLOWED_PREFIXES
+('sklearn.', 'xgboost.', 'lightgbm.', 'student_perf.models.', 'student_perf.encoders.')
+>>> packages_of(["lightgbm.basic.Booster"])
+['scikit-learn', 'numpy', 'scipy', 'pandas', 'lightgbm']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+OWN_PREFIXES = ("student_perf.models.", "student_perf.encoders.")
+
+
+@dataclass(frozen=True)
+class Library:
+    """One library by its import `name`.
+
+    Attributes:
+        packages: Distributions that bring it; of alternatives, the installed one counts.
+        is_wrapped: Whether configs name the classes of `student_perf/models/<name>.py` instead.
+        extra: Optional dependency of this project that installs it.
+        keywords: Parameters with their types that its classes take without listing them.
+        trusted_types: Types that a model file may hold. Each was reviewed: none runs code from the
+            file when restored. (A `functools.partial`, which hist_gb keeps around its check of
+            arrays, holds a function that has to be listed itself.)
+        train: Fits an estimator to a few rows, for a library that checks ranges only then.
+        many_trees: Options of conf/model that `compare` counts as forests and boosting.
+
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    is_wrapped: bool = False
+    extra: str | None = None
+    keywords: Mapping[str, type] = field(default_factory=dict)
+    trusted_types: tuple[str, ...] = ()
+    train: Callable[[Any], None] | None = None
+    many_trees: tuple[str, ...] = ()
+
+    def holds(self, cls: type) -> bool:
+        """Whether a class is defined by the library, or by the module that wraps it."""
+        wrapper = f"student_perf.models.{self.name}"
+        return cls.__module__.split(".")[0] == self.name or cls.__module__ == wrapper
+
+
+def _train_xgboost(estimator: Any) -> None:
+    import xgboost
+
+    parameters = {**estimator.get_xgb_params(), "n_jobs": 1}
+    two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1], nthread=1)
+    xgboost.train(parameters, two_rows, num_boost_round=1)
+
+
+def _train_lightgbm(estimator: Any) -> None:
+    import lightgbm
+
+    parameters = {**estimator.get_params(), "n_jobs": 1, "verbosity": -1, "objective": "l2"}
+    rows = lightgbm.Dataset(np.arange(40.0)[:, None], label=np.arange(40.0), params=parameters)
+    lightgbm.train(parameters, rows, num_boost_round=1)
+
+
+def _train_catboost(estimator: Any) -> None:
+    import catboost
+
+    parameters = {**estimator.catboost_parameters(), "iterations": 1, "thread_count": 1}
+    catboost.CatBoostRegressor(**parameters).fit(np.arange(8.0)[:, None], np.arange(8.0))
+
+
+LIBRARIES = (
+    Library(
+        "sklearn",
+        packages=("scikit-learn", "numpy", "scipy", "pandas"),
+        trusted_types=(
+            "functools.partial",
+            "numpy.dtype",
+            "sklearn.calibration._CalibratedClassifier",
+            "sklearn.calibration._SigmoidCalibration",
+            "sklearn.calibration._TemperatureScaling",
+            "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+            "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+            "sklearn.gaussian_process.kernels.ConstantKernel",
+            "sklearn.gaussian_process.kernels.Product",
+            "sklearn.gaussian_process.kernels.RBF",
+            "sklearn.gaussian_process.kernels.Sum",
+            "sklearn.gaussian_process.kernels.WhiteKernel",
+            "sklearn.model_selection._split.KFold",
+            "sklearn.model_selection._split.StratifiedKFold",
+            "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+            "sklearn.tree._tree.Tree",
+            "sklearn.utils._bunch.Bunch",
+            "sklearn.utils.validation.check_array",
+        ),
+        many_trees=("rf", "extra_trees", "hist_gb"),
+    ),
+    Library(
+        "xgboost",
+        packages=("xgboost-cpu", "xgboost"),
+        trusted_types=(
+            "xgboost.core.Booster",
+            "xgboost.sklearn.XGBClassifier",
+            "xgboost.sklearn.XGBRegressor",
+        ),
+        train=_train_xgboost,
+        many_trees=("xgb",),
+    ),
+    Library(
+        "lightgbm",
+        packages=("lightgbm",),
+        extra="boosting",
+        keywords={"verbosity": int},
+        trusted_types=(
+            "collections.OrderedDict",
+            "lightgbm.basic.Booster",
+            "lightgbm.sklearn.LGBMClassifier",
+            "lightgbm.sklearn.LGBMRegressor",
+        ),
+        train=_train_lightgbm,
+        many_trees=("lightgbm",),
+    ),
+    Library(
+        "catboost",
+        packages=("catboost",),
+        is_wrapped=True,  # CatBoost's own classes do not find the categorical columns
+        extra="boosting",
+        trusted_types=("catboost.core.CatBoostClassifier", "catboost.core.CatBoostRegressor"),
+        train=_train_catboost,
+        many_trees=("catboost",),
+    ),
+)
+ALLOWED_PREFIXES = (*(f"{one.name}." for one in LIBRARIES if not one.is_wrapped), *OWN_PREFIXES)
+PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
+MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)
+TRUSTED_TYPES = frozenset(name for one in LIBRARIES for name in one.trusted_types) | {
+    "student_perf.encoders.plain_name"  # a function that the column transformer keeps
+}
+
+
+def library_of(cls: type) -> Library | None:
+    """The library that a class or the nearest of its parents comes from."""
+    matches = (one for parent in cls.__mro__ for one in LIBRARIES if one.holds(parent))
+    return next(matches, None)
+
+
+def packages_of(types: Iterable[str]) -> list[str]:
+    """Distributions that the types with these dotted names need, scikit-learn's in any case."""
+    names = {"sklearn", *(name.split(".")[0] for name in types)}
+    return [package for one in LIBRARIES if one.name in names for package in one.packages]

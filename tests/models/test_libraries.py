@@ -1,0 +1,61 @@
+import tomllib
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from xgboost import XGBClassifier
+
+from student_perf.models.libraries import (
+    ALLOWED_PREFIXES,
+    LIBRARIES,
+    MANY_TREES,
+    PACKAGES,
+    TRUSTED_TYPES,
+    library_of,
+    packages_of,
+)
+from student_perf.models.ordinal_logit import OrdinalLogit
+from student_perf.paths import CONF_DIR, PROJECT_DIR
+
+PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+class Mine(XGBClassifier):
+    """A user's own model on top of a library's."""
+
+
+def test_a_class_belongs_to_the_library_of_its_nearest_parent():
+    assert library_of(LogisticRegression).name == "sklearn"
+    assert library_of(OrdinalLogit).name == "sklearn"
+    assert library_of(Mine).name == "xgboost"
+    assert library_of(dict) is None
+
+
+def test_a_wrapped_library_is_known_by_its_wrapper():
+    catboost = pytest.importorskip("student_perf.models.catboost")
+    assert library_of(catboost.CatBoostRegressor).name == "catboost"
+    assert "catboost." not in ALLOWED_PREFIXES
+
+
+def test_a_model_needs_the_packages_of_its_types_and_scikit_learns():
+    assert packages_of([]) == ["scikit-learn", "numpy", "scipy", "pandas"]
+    types = ["xgboost.core.Booster", "student_perf.models.labels.LabelledClassifier"]
+    assert packages_of(types)[4:] == ["xgboost-cpu", "xgboost"]
+
+
+def test_every_package_is_a_dependency_or_in_the_named_extra():
+    for one in LIBRARIES:
+        named = PROJECT["dependencies"]
+        if one.extra:
+            named = PROJECT["optional-dependencies"][one.extra]
+        for package in one.packages:
+            assert any(text.startswith(package) for text in named), package
+    assert len(set(PACKAGES)) == len(PACKAGES)
+
+
+def test_trusted_types_are_of_the_library_or_of_python():
+    roots = {one.name for one in LIBRARIES} | {"student_perf", "collections", "functools", "numpy"}
+    assert {name.split(".")[0] for name in TRUSTED_TYPES} == roots
+
+
+def test_many_trees_are_options_of_the_zoo():
+    assert {file.stem for file in (CONF_DIR / "model").glob("*.yaml")} >= MANY_TREES
