@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +36,8 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # from there on the trials that tpe takes for good are always the same
+# What the fingerprint of a parameter holds besides its data, so that studies keep their names.
+_NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
@@ -373,7 +375,7 @@ def _fingerprints(
     read.
     """
     described: dict[str, Any] = {
-        parameter.name: f"{parameter.describe()} [{_hash(asdict(parameter))[:6]}]"
+        parameter.name: f"{parameter.describe()} [{_hash(_NO_VALUES | parameter.data())[:6]}]"
         for parameter in space.parameters
     }
     if options.custom_search_space:

@@ -206,7 +206,7 @@ def outcome_lines(plan: SweepPlan, study: optuna.Study) -> list[str]:
         f"{p.key}={values[p.name]}"
         for values in [best.params]
         for p in plan.space.parameters
-        if p.kind != "choice" and p.name in values and values[p.name] in p.corners
+        if not p.choices and p.name in values and values[p.name] in p.corners
     ]
     if on_bound and not plan.is_grid:
         lines.append(f"On the edge of its range: {', '.join(on_bound)}; consider a wider one.")

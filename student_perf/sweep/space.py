@@ -1,7 +1,15 @@
 """What a sweep varies: parameters in Hydra's override grammar, some under a condition.
 
-`choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`, `int(interval(lo,hi))` and
-`tag(log, ...)` around each.
+The grammar is `choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`,
+`int(interval(lo,hi))`, and `tag(log, ...)` around each. `optuna.distributions` hold the values:
+
+>>> from hydra.core.override_parser.overrides_parser import OverridesParser
+>>> override = OverridesParser.create().parse_override("model.C=tag(log,interval(0.01,10))")
+>>> parameter = parse_parameter(override)
+>>> parameter.distribution
+FloatDistribution(high=10.0, log=True, low=0.01, step=None)
+>>> parameter.describe()
+'0.01 to 10, log scale'
 """
 
 from __future__ import annotations
@@ -10,11 +18,10 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
-    ChoiceSweep,
     FloatRange,
     IntervalSweep,
     Override,
@@ -22,13 +29,14 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 from hydra.errors import HydraException
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from student_perf.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-Kind = Literal["choice", "int", "float"]
+Distribution = CategoricalDistribution | IntDistribution | FloatDistribution
 Condition = tuple[str, tuple[Any, ...]]
 LoadSearch = Callable[[str], Mapping[str, Any]]
 
@@ -39,18 +47,13 @@ _CONDITIONAL_KEYS = ("when", "params", "search")
 class Parameter:
     """One config key and the values it may take.
 
-    A choice has `choices`; numbers run from `low` to `high`, both included, in `step`s where one is
-    set, evenly on a logarithmic scale with `log`. `when` holds pairs of a key and the values of
-    which it must have one.
+    `step` is that of a range, by which a grid lists its values; an interval has none. `when` holds
+    pairs of a key and the values that it may have for the parameter to apply.
     """
 
     key: str
-    kind: Kind
-    choices: tuple[Any, ...] = ()
-    low: float = 0
-    high: float = 0
+    distribution: Distribution
     step: float | None = None
-    log: bool = False
     when: tuple[Condition, ...] = ()
 
     @property
@@ -60,22 +63,35 @@ class Parameter:
         return f"{self.key} ({conditions})" if conditions else self.key
 
     @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a choice; empty for numbers."""
+        return getattr(self.distribution, "choices", ())
+
+    @property
     def corners(self) -> tuple[Any, ...]:
         """Every choice, or the lowest and the highest number."""
-        return self.choices if self.kind == "choice" else (self.low, self.high)
+        if isinstance(self.distribution, CategoricalDistribution):
+            return self.distribution.choices
+        return self.distribution.low, self.distribution.high
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether a grid can hold all values."""
+        return bool(self.choices) or self.step is not None
 
     @property
     def grid(self) -> tuple[Any, ...]:
-        """Every value, in order. Raises ConfigError for an interval, which has no end of them."""
-        if self.kind == "choice":
-            return self.choices
+        """Every value, in order. Raises ConfigError for an interval."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return self.distribution.choices
         if self.step is None:
             raise ConfigError(
                 f"{self.key}={self.describe()}: a grid cannot hold all values of an interval; "
-                "write choice(...) or range(...), or take a sampler: hydra.sweeper.sampler=tpe"
+                "write choice(...) or range(...), or choose a sampler: hydra.sweeper.sampler=tpe"
             )
-        n_steps = math.floor((self.high - self.low) / self.step + 1e-9)
-        return tuple(self.low + i * self.step for i in range(n_steps + 1))
+        low, high = self.distribution.low, self.distribution.high
+        n_steps = math.floor((high - low) / self.step + 1e-9)
+        return tuple(low + i * self.step for i in range(n_steps + 1))
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether all conditions hold for the values known so far."""
@@ -83,34 +99,37 @@ class Parameter:
 
     def describe(self) -> str:
         """The values as a person reads them."""
-        if self.kind == "choice":
-            return ", ".join(map(str, self.choices))
+        if isinstance(self.distribution, CategoricalDistribution):
+            return ", ".join(map(str, self.distribution.choices))
+        low, high = self.distribution.low, self.distribution.high
         step = f" in steps of {self.step:g}" if self.step not in (None, 1) else ""
-        return f"{self.low:g} to {self.high:g}{step}{', log scale' if self.log else ''}"
+        return f"{low:g} to {high:g}{step}{', log scale' if self.distribution.log else ''}"
+
+    def data(self) -> dict[str, Any]:
+        """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
+        about = {"key": self.key, "when": self.when}
+        if isinstance(self.distribution, CategoricalDistribution):
+            return about | {"kind": "choice", "choices": self.distribution.choices}
+        kind = "int" if isinstance(self.distribution, IntDistribution) else "float"
+        ends = {"low": self.distribution.low, "high": self.distribution.high}
+        return about | {"kind": kind, **ends, "step": self.step, "log": self.distribution.log}
 
     def contains(self, value: Any) -> bool:
-        """Whether a sampler could draw this value."""
-        if self.kind == "choice":
-            return value in self.choices
+        """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return value in self.distribution.choices
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not self.low <= value <= self.high:
-            return False
-        if self.kind == "int" and value != int(value):
-            return False
-        n_steps = (value - self.low) / self.step if self.step and not self.log else 0.0
-        return math.isclose(n_steps, round(n_steps), abs_tol=1e-9)
+        return is_number and self.distribution._contains(value)
 
     def suggest(self, trial: Trial) -> Any:
         """A value drawn by the trial's sampler."""
-        if self.kind == "choice":
-            return trial.suggest_categorical(self.name, self.choices)
-        if self.kind == "int":
-            step = 1 if self.log else int(self.step or 1)
-            return trial.suggest_int(
-                self.name, int(self.low), int(self.high), step=step, log=self.log
-            )
-        step_size = None if self.log else self.step
-        return trial.suggest_float(self.name, self.low, self.high, step=step_size, log=self.log)
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return trial.suggest_categorical(self.name, choices)
+            case IntDistribution(low=low, high=high, step=step, log=log):
+                return trial.suggest_int(self.name, low, high, step=step, log=log)
+            case FloatDistribution(low=low, high=high, step=step, log=log):
+                return trial.suggest_float(self.name, low, high, step=step, log=log)
 
 
 @dataclass(frozen=True)
@@ -132,7 +151,7 @@ class Space:
     @property
     def is_finite(self) -> bool:
         """Whether a grid can hold it."""
-        return all(p.kind == "choice" or p.step is not None for p in self.parameters)
+        return all(p.is_finite for p in self.parameters)
 
     def suggest(self, trial: Trial, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Config values by key, drawn by the trial's sampler; keys in `without` are left alone."""
@@ -187,24 +206,16 @@ class Space:
 def parse_parameter(override: Override) -> Parameter:
     """Parameter of a sweep override. Raises ConfigError for values that cannot be swept."""
     key, value = override.get_key_element(), override.value()
-    log = isinstance(value, ChoiceSweep | RangeSweep | IntervalSweep) and "log" in value.tags
     if isinstance(value, IntervalSweep):
-        parameter = _interval(key, value, log)
-    elif isinstance(value, RangeSweep):
-        parameter = _range(key, value, log)
-    elif override.is_sweep_override():
-        parameter = Parameter(key, "choice", tuple(_choices(override)))
-    else:
-        raise ConfigError(
-            f"{key}={override.get_value_element_as_str()}: is one value, a space needs several; "
-            "write choice(...), range(...) or interval(...)"
-        )
-    if parameter.log and parameter.low <= 0:
-        raise ConfigError(
-            f"{key}={parameter.describe()}: a logarithmic scale has no place for "
-            f"{parameter.low:g}; start above 0"
-        )
-    return parameter
+        return _interval(key, value)
+    if isinstance(value, RangeSweep):
+        return _range(key, value)
+    if override.is_sweep_override():
+        return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
+    raise ConfigError(
+        f"{key}={override.get_value_element_as_str()}: is one value, a space needs several; "
+        "write choice(...), range(...) or interval(...)"
+    )
 
 
 def parse_space(
@@ -220,22 +231,25 @@ def parse_space(
     the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; `known`
     the composed values that a condition may name. Raises ConfigError naming the key.
     """
-    swept = {o.get_key_element(): o for o in arguments if o.is_sweep_override()}
+    swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
-    found = [parse_parameter(o) for o in _parsed(params) if o.get_key_element() not in swept]
+    overrides = {o.get_key_element(): o for o in _parsed(params)}
+    of_file = [parse_parameter(o) for key, o in overrides.items() if key not in swept]
     for entry in conditional:
-        found += _conditional(entry, load_search)
-    found = [p for p in found if p.key not in fixed and p.key not in swept]
-    narrowed = [parse_parameter(o) for o in swept.values()]
-    before = {o.get_key_element(): o for o in _parsed(params)}
-    for new in narrowed:
-        if new.key in before:
-            found = list(_without_gone(found, new, parse_parameter(before[new.key])))
-    found = narrowed + found
-    _check_conditions(found, known)
-    drawn = {p.key for p in found}
+        of_file += _conditional(entry, load_search)
+    of_file = [p for p in of_file if p.key not in fixed and p.key not in swept]
+    for key, new in swept.items():
+        if key in overrides:
+            of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
+    return _settled([*swept.values(), *of_file], known)
+
+
+def _settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
+    """The parameters whose conditions can hold, those that others depend on first."""
+    _check_conditions(parameters, known)
+    drawn = {p.key for p in parameters}
     # A condition on a value that is not drawn holds or not, once for all.
-    possible = [p for p in found if _may_apply(p, drawn, known)]
+    possible = [p for p in parameters if _may_apply(p, drawn, known)]
     kept = [replace(p, when=tuple(c for c in p.when if c[0] in drawn)) for p in possible]
     deciding = {key for p in kept for key, _ in p.when}
     kept.sort(key=lambda p: p.key not in deciding)
@@ -264,53 +278,50 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Para
     for key in entry:
         if key not in _CONDITIONAL_KEYS:
             raise ConfigError(
-                f"hydra.sweeper.conditional: '{key}' is no part of an entry; "
+                f"hydra.sweeper.conditional: '{key}' is not part of an entry; "
                 "write {when: {key: value}, params: {...}} or {when: ..., search: name}"
             )
     when = entry.get("when")
     if not isinstance(when, Mapping) or not when:
         raise ConfigError(
-            f"hydra.sweeper.conditional={dict(entry)}: lacks its condition; "
+            f"hydra.sweeper.conditional={dict(entry)}: has no condition; "
             "write for example when: {model: svm}"
         )
-    conditions = tuple(
-        (
-            str(key),
-            tuple(value)
-            if isinstance(value, Sequence | list) and not isinstance(value, str)
-            else (value,),
-        )
-        for key, value in when.items()
-    )
+    conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
     loaded = load_search(str(entry["search"])) if "search" in entry else {}
     params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
-    found = [parse_parameter(o) for o in _parsed(params)]
+    parameters = [parse_parameter(o) for o in _parsed(params)]
     for inner in loaded.get("conditional") or []:
-        found += _conditional(inner, load_search)
-    return [replace(p, when=conditions + p.when) for p in found]
+        parameters += _conditional(inner, load_search)
+    return [replace(p, when=conditions + p.when) for p in parameters]
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> None:
     drawn = {p.key: p for p in parameters}
-    for parameter in parameters:
-        for key, wanted in parameter.when:
-            if key not in drawn and key not in known:
+    for key, wanted in (condition for p in parameters for condition in p.when):
+        if key not in drawn:
+            if key not in known:
                 raise ConfigError(
                     f"hydra.sweeper.conditional: the condition on '{key}' names neither a swept "
                     "key nor one of the config; correct the key"
                 )
-            choices = drawn[key].choices if key in drawn else None
-            if choices is not None and drawn[key].kind != "choice":
+            continue
+        choices = drawn[key].choices
+        if not choices:
+            raise ConfigError(
+                f"hydra.sweeper.conditional: '{key}' is a range; a condition can only ask for a "
+                "choice(...)"
+            )
+        for value in wanted:
+            if value not in choices:
                 raise ConfigError(
-                    f"hydra.sweeper.conditional: '{key}' is a range; a condition can only ask for "
-                    "a choice(...)"
+                    f"hydra.sweeper.conditional: {key}={value} is never drawn "
+                    f"({drawn[key].describe()}); add it to the choices or drop the entry"
                 )
-            for value in wanted if choices is not None else ():
-                if value not in choices:  # type: ignore[operator]
-                    raise ConfigError(
-                        f"hydra.sweeper.conditional: {key}={value} is never drawn "
-                        f"({drawn[key].describe()}); add it to the choices or drop the entry"
-                    )
 
 
 def _parsed(params: Mapping[str, str]) -> list[Override]:
@@ -321,34 +332,50 @@ def _parsed(params: Mapping[str, str]) -> list[Override]:
             overrides.append(parser.parse_override(f"{key}={value}"))
         except HydraException as error:
             raise ConfigError(
-                f"hydra.sweeper.params.{key}={value}: is not in the override grammar; "
+                f"hydra.sweeper.params.{key}={value}: does not follow the override grammar; "
                 "write choice(...), range(...), interval(...) or tag(log, ...)"
             ) from error
     return overrides
 
 
-def _interval(key: str, value: IntervalSweep, log: bool) -> Parameter:
+def _interval(key: str, value: IntervalSweep) -> Parameter:
     assert value.start is not None
     assert value.end is not None
     low, high = value.start, value.end
     if not low < high:
         raise ConfigError(f"{key}=interval({low},{high}): is empty; the lower bound comes first")
+    log = _is_log(key, value, low)
     # Hydra gives whole bounds only for int(interval(..)).
     if isinstance(low, int) and isinstance(high, int):
-        return Parameter(key, "int", low=low, high=high, step=None if log else 1, log=log)
-    return Parameter(key, "float", low=float(low), high=float(high), log=log)
+        return Parameter(key, IntDistribution(low, high, log=log), step=None if log else 1)
+    return Parameter(key, FloatDistribution(low, high, log=log))
 
 
-def _range(key: str, value: RangeSweep, log: bool) -> Parameter:
+def _range(key: str, value: RangeSweep) -> Parameter:
     values = list(value.range())
     if not values:
         raise ConfigError(
             f"{key}=range({value.start},{value.stop}): is empty; it runs up to the value before "
             "the second"
         )
-    low, high = min(values), max(values)
-    kind: Kind = "float" if isinstance(value.range(), FloatRange) else "int"
-    return Parameter(key, kind, low=low, high=high, step=abs(value.step), log=log)
+    low, high, step = min(values), max(values), abs(value.step)
+    log = _is_log(key, value, low)
+    distribution: Distribution
+    if isinstance(value.range(), FloatRange):
+        distribution = FloatDistribution(low, high, log=log, step=None if log else step)
+    else:
+        distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))
+    return Parameter(key, distribution, step)
+
+
+def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
+    """Whether values lie evenly on a logarithmic scale. Raises ConfigError below its start."""
+    if "log" in value.tags and low <= 0:
+        raise ConfigError(
+            f"{key}: a logarithmic scale cannot start at {low:g}; start above 0, for example at "
+            "0.001"
+        )
+    return "log" in value.tags
 
 
 def _choices(override: Override) -> Iterator[Any]:

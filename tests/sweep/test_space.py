@@ -1,6 +1,9 @@
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.distributions import CategoricalDistribution as Categorical
+from optuna.distributions import FloatDistribution as Float
+from optuna.distributions import IntDistribution as Int
 
 from student_perf.errors import ConfigError
 from student_perf.sweep.space import Parameter, Space, parse_parameter, parse_space
@@ -23,30 +26,78 @@ def space_of(*arguments, params=None, conditional=(), known=None, searches=None)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "distribution", "step"),
     [
-        ("m.x=range(2,9)", Parameter("m.x", "int", low=2, high=8, step=1)),
-        ("m.x=range(2,9,3)", Parameter("m.x", "int", low=2, high=8, step=3)),
-        ("m.x=range(0,1,0.25)", Parameter("m.x", "float", low=0.0, high=0.75, step=0.25)),
-        ("m.x=interval(2,6)", Parameter("m.x", "float", low=2.0, high=6.0)),
-        ("m.x=int(interval(2,6))", Parameter("m.x", "int", low=2, high=6, step=1)),
-        (
-            "m.x=tag(log,interval(0.01,1))",
-            Parameter("m.x", "float", low=0.01, high=1.0, log=True),
-        ),
-        (
-            "m.x=tag(log,int(interval(1,64)))",
-            Parameter("m.x", "int", low=1, high=64, step=None, log=True),
-        ),
-        ("m.x=a,b,1,1.5,true,null", Parameter("m.x", "choice", ("a", "b", 1, 1.5, True, None))),
-        ("m.x=choice('a b',c)", Parameter("m.x", "choice", ("a b", "c"))),
-        ("m.x=choice([a,b],[c])", Parameter("m.x", "choice", ("[a,b]", "[c]"))),
+        ("m.x=range(2,9)", Int(2, 8), 1),
+        ("m.x=range(2,9,3)", Int(2, 8, step=3), 3),
+        ("m.x=range(9,2,-3)", Int(3, 9, step=3), 3),
+        ("m.x=range(0,1,0.25)", Float(0.0, 0.75, step=0.25), 0.25),
+        ("m.x=float(range(1,4))", Float(1.0, 3.0, step=1.0), 1),
+        ("m.x=interval(2,6)", Float(2.0, 6.0), None),
+        ("m.x=int(interval(2,6))", Int(2, 6), 1),
+        ("m.x=tag(log,interval(0.01,1))", Float(0.01, 1.0, log=True), None),
+        ("m.x=tag(log,int(interval(1,64)))", Int(1, 64, log=True), None),
+        ("m.x=tag(log,range(1,9,3))", Int(1, 7, log=True), 3),
+        ("m.x=tag(log,range(0.5,2,0.5))", Float(0.5, 1.5, log=True), 0.5),
+        ("m.x=a,b,1,1.5,true,null", Categorical(("a", "b", 1, 1.5, True, None)), None),
+        ("m.x=choice('a b',c)", Categorical(("a b", "c")), None),
+        ("m.x=choice([a,b],[c])", Categorical(("[a,b]", "[c]")), None),
+        ("m.x=choice({a:1},{b:2})", Categorical(("{a:1}", "{b:2}")), None),
     ],
 )
-def test_grammar(text, expected):
+def test_grammar(text, distribution, step):
+    assert parse(text) == Parameter("m.x", distribution, step)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("m.x=range(9,2,-3)", (3, 6, 9)),
+        ("m.x=range(0,1,0.25)", (0.0, 0.25, 0.5, 0.75)),
+        ("m.x=int(interval(2,5))", (2, 3, 4, 5)),
+        ("m.x=tag(log,range(1,9,3))", (1, 4, 7)),
+        ("m.x=b,a,b", ("b", "a", "b")),
+        ("m.x=choice([a,b],[c])", ("[a,b]", "[c]")),
+    ],
+)
+def test_a_grid_lists_what_it_can(text, values):
     parameter = parse(text)
-    assert parameter == expected
-    assert type(parameter.low) is type(expected.low)
+    assert parameter.is_finite
+    assert parameter.grid == values
+    assert [type(value) for value in parameter.grid] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize("text", ["m.x=interval(2,6)", "m.x=tag(log,int(interval(1,64)))"])
+def test_an_interval_is_no_grid(text):
+    assert not parse(text).is_finite
+    with pytest.raises(ConfigError, match="a grid cannot hold"):
+        _ = parse(text).grid
+
+
+def test_a_parameter_as_data_holds_what_its_distribution_does():
+    space = space_of("model=svm,rf", conditional=CONDITIONAL[:1])
+    choice, number = (parameter.data() for parameter in space.parameters)
+    assert choice == {"key": "model", "when": (), "kind": "choice", "choices": ("svm", "rf")}
+    assert number == {
+        "key": "m.C", "when": (("model", ("svm",)),), "kind": "float",
+        "low": 1.0, "high": 2.0, "step": None, "log": False,
+    }  # fmt: skip
+
+
+def test_equal_choices_are_one_to_optuna():
+    """Optuna finds a choice by equality, as Python does: True and 1 are the same, "1" is not."""
+    flag, number = parse("m.x=true,false"), parse("m.x=0,1")
+    assert flag.contains(1)
+    assert number.contains(True)
+    assert not number.contains("1")
+    assert not parse("m.x=a,b").contains(None)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for value in (True, 1):
+        study.enqueue_trial({"m.x": value})
+        assert flag.suggest(study.ask()) == 1
+        assert study.trials[-1].params["m.x"] is True
+    study.enqueue_trial({"m.y": None})
+    assert parse("m.y=null,b").suggest(study.ask()) is None
 
 
 @pytest.mark.parametrize(
@@ -136,11 +187,11 @@ def test_the_command_line_wins_over_the_file():
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"params": {"m.x": "a,b"}}, "lacks its condition"),
+        ({"params": {"m.x": "a,b"}}, "has no condition"),
         ({"when": {"model": "svn"}, "params": {"m.x": "a,b"}}, "model=svn is never drawn"),
         ({"when": {"modle": "svm"}, "params": {"m.x": "a,b"}}, "correct the key"),
         ({"when": {"m.n": 3}, "params": {"m.x": "a,b"}}, "can only ask for"),
-        ({"wen": {"model": "svm"}}, "is no part of an entry"),
+        ({"wen": {"model": "svm"}}, "is not part of an entry"),
     ],
 )
 def test_conditions_are_checked(entry, message):
