@@ -6,12 +6,13 @@ import argparse
 import secrets
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
-from student_perf.config.limits import DRIFT_FILE, Thresholds, load_limits
+from student_perf.config.typed import load_limits
+from student_perf.drift.limits import DRIFT_FILE, Thresholds
 from student_perf.errors import TrackingError, one_line
 from student_perf.masking import masked
 from student_perf.paths import workspace
@@ -42,23 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--html", type=Path, help="write the report with distributions to this file"
     )
     parser.add_argument("--no-tracking", action="store_true", help="record nothing")
-    words = {
-        "alpha": "most probability of a false alarm of the tests",
-        "warn": "PSI beyond chance that warns",
-        "alarm": "PSI beyond chance that alarms",
-        "bins": "quantile bins of numbers",
-        "smoothing": "added to every count of the PSI",
-    }
-    for name, value in asdict(Thresholds()).items():
-        parser.add_argument(
-            f"--{name}", type=type(value), help=f"{words[name]} (default: conf/drift.yaml)"
-        )
+    add_limits(parser, Thresholds, DRIFT_FILE)
+
+
+def add_limits(parser: argparse.ArgumentParser, schema: type, file: Path) -> None:
+    """An option for each limit of the dataclass."""
+    for one in fields(schema):
+        words = f"{one.metadata['help']} (default: conf/{file.name})"
+        parser.add_argument(f"--{one.name}", type=type(one.default), help=words)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
-    given = {name: getattr(chosen, name) for name in asdict(Thresholds())}
-    limits = load_limits(Thresholds, DRIFT_FILE, given)
+    limits = load_limits(Thresholds, DRIFT_FILE, vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
     from student_perf.drift.report import make_report

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from student_perf.commands.drift import add_limits
 from student_perf.commands.reproduce import add_run
-from student_perf.config.limits import GATE_FILE, GateLimits, load_limits
+from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
 from student_perf.paths import default_store
+from student_perf.promotion.limits import GATE_FILE, GateLimits
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
+    from student_perf.promotion.gate import Check
     from student_perf.promotion.promotion import Decision
+    from student_perf.runs.record import Recorded
 
 HELP = "make a run's model the champion if the gate holds; exit code 2 where it does not"
 REFUSED = 2
@@ -25,15 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser, "run")
     add_registry(parser)
     parser.add_argument("--force", action="store_true", help="promote although the gate fails")
-    words = {
-        "margin": "how much worse it may be",
-        "risk": "most probability that it is worse by more",
-        "calibration": "most expected calibration error",
-    }
-    for name in asdict(GateLimits()):
-        parser.add_argument(
-            f"--{name}", type=float, help=f"{words[name]} (default: conf/promote.yaml)"
-        )
+    add_limits(parser, GateLimits, GATE_FILE)
 
 
 def add_registry(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
-    given = {name: getattr(chosen, name) for name in asdict(GateLimits())}
-    limits = load_limits(GateLimits, GATE_FILE, given)
+    limits = load_limits(GateLimits, GATE_FILE, vars(chosen))
     from student_perf.promotion.promotion import promote
     from student_perf.runs.provenance import user_name
     from student_perf.store.find import opened
@@ -61,9 +55,18 @@ def run(chosen: argparse.Namespace) -> int:
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
-        decision = promote(recorded, Registry(store, chosen.name), limits, by, force)
+        registry = Registry(store, chosen.name)
+        decision = promote(recorded, registry, limits, by, force, _reproducible)
         _show(Terminal(), decision, chosen.name, recorded.record.name)
     return 0 if decision.promoted else REFUSED
+
+
+def _reproducible(run: Recorded) -> Check:
+    from student_perf.promotion.gate import Check
+    from student_perf.reproduction.reproduce import reproduce
+
+    verdict = reproduce(run, run.folder, check_only=True)
+    return Check("reproducible", verdict.is_same, verdict.sentence)
 
 
 def _show(terminal: Terminal, decision: Decision, name: str, run_name: str) -> None:
@@ -76,7 +79,7 @@ def _show(terminal: Terminal, decision: Decision, name: str, run_name: str) -> N
         "promoted": "Promoted: it is the champion now.",
         "forced": "Promoted by force: it is the champion now; the reason is recorded.",
         "champion already": "It is the champion already; nothing moved.",
-        "refused": "Refused: it stays challenger. To promote it all the same: --force --why '...'",
+        "refused": "Refused: it stays challenger. To promote it anyway: --force --why '...'",
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from student_perf.reproduction.results import Comparison
 
 HELP = "run a recorded run again and say whether it gives the same, and if not, why"
+DIFFERENT = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     finally:
         logging.captureWarnings(False)
     show(terminal, verdict)
-    return verdict.exit_code
+    return 0 if verdict.is_same else DIFFERENT
 
 
 def show(terminal: Terminal, verdict: Verdict) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass, replace
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
-from student_perf.errors import ConfigError, suggest
+from student_perf.errors import ConfigError, one_line, suggest
 
 T = TypeVar("T")
 
@@ -84,6 +85,31 @@ def typed_node(schema: type[T], node: Any, path: str) -> T:
     ]
     check_keys(node, list(hints), f"{path}.", optional)
     return schema(**{key: _converted(hints[key], node[key], f"{path}.{key}") for key in node})
+
+
+def limit(default: Any, words: str) -> Any:
+    """A dataclass field that a user may set in a file and by an option with the help `words`."""
+    return field(default=default, metadata={"help": words})
+
+
+def load_limits(schema: type[T], file: Path, options: Mapping[str, Any]) -> T:
+    """The limits in a YAML file, replaced by those among the `options` that are not None.
+
+    A limit that the file leaves out has its default. Raises ConfigError.
+    """
+    import yaml  # a twentieth of a second that only these commands pay
+
+    assert is_dataclass(schema)
+    defaults = {f.name: f.default for f in fields(schema)}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        node = defaults | content if isinstance(content, dict) else content
+        limits = typed_node(schema, node, file.stem)
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read ({one_line(error)}); restore it") from error
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    return replace(limits, **{k: options[k] for k in defaults if options.get(k) is not None})
 
 
 _type_hints = cache(typing.get_type_hints)  # a sweep asks for the same few in every trial

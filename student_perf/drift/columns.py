@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency, fisher_exact, ks_2samp, wasserstein_distance
 
-from student_perf.config.limits import Thresholds
+from student_perf.drift.limits import Thresholds
 from student_perf.scoring.paired import holm
 
 Severity = Literal["alarm", "warn", "ok"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from student_perf.config.limits import Thresholds
 from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compare_tables, judge
+from student_perf.drift.limits import Thresholds
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
 from student_perf.runs.predictions import load_predictions

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.config.limits import GateLimits
 from student_perf.errors import ConfigError
 from student_perf.inspection.calibration import reliability
+from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.scores import scores

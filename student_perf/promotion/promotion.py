@@ -1,7 +1,7 @@
 """Promotion with evidence: the gate's checks on two records, and the aliases that follow from them.
 
-The decision with all reasons is an artifact of the run (`promotion.json`) and the description of
-the model's version, so that whoever finds a champion finds why it is one.
+The decision and its reasons become an artifact of the run (`promotion.json`) and the description of
+the model's version: whoever finds a champion also finds why it is one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from student_perf.config.limits import GateLimits
 from student_perf.data import load_dataset
-from student_perf.data.contract import Contract, contract_from_yaml
+from student_perf.data.contract import contract_from_yaml
 from student_perf.errors import ConfigError, DataError, StudentPerfError, one_line
 from student_perf.inspection.subgroups import group_codes
 from student_perf.promotion.gate import (
@@ -25,7 +24,8 @@ from student_perf.promotion.gate import (
     check_performance,
     pair,
 )
-from student_perf.reproduction.reproduce import reproduce
+from student_perf.promotion.limits import GateLimits
+from student_perf.runs import tags
 from student_perf.runs.artifacts import TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import CONTRACT_FILE, PREDICTIONS_FILE, Recorded
@@ -42,7 +42,7 @@ _ROWS = {
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a challenger, and why; `champion` is the version it was held against."""
+    """What became of a challenger, and why; `champion` is the version it was compared with."""
 
     outcome: str
     version: Version
@@ -59,12 +59,25 @@ class Decision:
 
 
 def promote(
-    run: Recorded, registry: Registry, limits: GateLimits, by: str | None, force: str | None
+    run: Recorded,
+    registry: Registry,
+    limits: GateLimits,
+    by: str | None,
+    force: str | None,
+    check_reproducible: Callable[[Recorded], Check],
 ) -> Decision:
-    """Register the run's model as challenger and, where the gate holds, make it the champion.
+    """Register the run's model as challenger and, if the gate opens, make it the champion.
 
-    `force` is the reason for doing so although the gate does not hold. Raises ConfigError where
-    the run is not in the store or has no model; then nothing has moved.
+    Args:
+        run: the run to promote.
+        registry: the versions and aliases of the registered model.
+        limits: those of the gate.
+        by: who decides.
+        force: the reason to promote although the gate stays closed; None does not force.
+        check_reproducible: whether the run can be made again, a check like the others.
+
+    Raises:
+        ConfigError: the run is not in the store or has no model; then nothing has moved.
     """
     run_id = run.record.mlflow_run_id
     if run_id is None:
@@ -78,6 +91,7 @@ def promote(
     if champion is not None and champion.run_id == run_id:
         return Decision("champion already", champion, champion, metric, [])
     checks = _checks(run, champion, registry.store, metric, limits)
+    checks.append(_answered("reproducible", lambda: check_reproducible(run)))
     version = registry.register(run_id)
     registry.move({CHALLENGER: version})
     passed = all(check.passed for check in checks)
@@ -92,7 +106,7 @@ def promote(
 def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Version, Version]:
     """Exchange champion and previous champion; returns the new and the old one.
 
-    Raises ConfigError where there is nothing to go back to.
+    Raises ConfigError if one of them does not exist.
     """
     champion, previous = registry.holder(CHAMPION), registry.holder(PREVIOUS)
     if champion is None or previous is None:
@@ -105,8 +119,8 @@ def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Versi
     content |= {"from_version": champion.number, "to_version": previous.number}
     registry.log_json(champion.run_id, f"rollback_{time.strftime('%Y%m%dT%H%M%S')}.json", content)
     registry.move({CHAMPION: previous, PREVIOUS: champion})
-    told = f"{at} by {by or 'unnamed'}: {why or 'no reason given'}"
-    registry.tag(champion, {"student_perf.rolled_back": told})
+    reason = f"{at} by {by or 'unnamed'}: {why or 'no reason given'}"
+    registry.tag(champion, {tags.ROLLED_BACK: reason})
     return previous, champion
 
 
@@ -114,9 +128,8 @@ def _checks(
     run: Recorded, champion: Version | None, store: str, metric: str, limits: GateLimits
 ) -> list[Check]:
     calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
-    again = _answered("reproducible", lambda: _check_reproducible(run))
     if champion is None:
-        return [calibrated, again]
+        return [calibrated]
     with opened(champion.run_id, store) as theirs:
         try:
             rows = _pair(run, theirs)
@@ -127,11 +140,11 @@ def _checks(
                 check_performance(rows, metric, limits),
                 _answered("no group worse", lambda: _check_groups(run, rows, metric, limits)),
             ]
-        return [*compared, calibrated, _check_contract(run, theirs), again]
+        return [*compared, calibrated, _check_contract(run, theirs)]
 
 
 def _answered(name: str, check: Callable[[], Check]) -> Check:
-    """The check, failed with the reason where what it needs is not to be had."""
+    """The result of a check; failed, with the reason, if what it needs is missing."""
     try:
         return check()
     except StudentPerfError as error:
@@ -139,8 +152,7 @@ def _answered(name: str, check: Callable[[], Check]) -> Check:
 
 
 def _pair(run: Recorded, champion: Recorded) -> PairedRows:
-    tag = "student_perf.data_sha256"
-    if run.record.tags.get(tag) != champion.record.tags.get(tag):
+    if run.record.data_sha256 != champion.record.data_sha256:
         raise ConfigError(
             "the champion was trained on other data, so no rows can be compared; train its config "
             "on these data and promote that first"
@@ -152,7 +164,7 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
             continue
         try:
             return pair(load_predictions(both[0]), load_predictions(both[1]), what)
-        except ConfigError as error:  # of other test rows the held-out ones may be the same
+        except ConfigError as error:  # if the test rows differ, the held-out ones may agree
             problem = str(error)
     raise ConfigError(problem)
 
@@ -169,10 +181,10 @@ def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimi
     groups: dict[str, np.ndarray] = {}
     if config.dataset.subgroups:
         dataset = load_dataset(config.dataset)
-        if dataset.sha256 != run.record.tags.get("student_perf.data_sha256"):
+        if dataset.sha256 != run.record.data_sha256:
             raise DataError(
-                f"dataset={config.dataset.name}: its rows are not those of the run any more, so "
-                "its groups cannot be told; restore the data"
+                f"dataset={config.dataset.name}: its rows are no longer those of the run, so its "
+                "groups are unknown; restore the data"
             )
         for column in config.dataset.subgroups:
             codes, names = group_codes(dataset.features[column])
@@ -192,18 +204,12 @@ def _check_contract(run: Recorded, champion: Recorded) -> Check:
 
 
 def _rules(run: Recorded) -> dict[str, object]:
-    text = run.text(CONTRACT_FILE)
-    contract: Contract = contract_from_yaml(text or "")
+    contract = contract_from_yaml(run.text(CONTRACT_FILE) or "")
     rules: dict[str, object] = {
         name: (column.kind, column.may_be_missing, column.categories)
         for name, column in contract.columns.items()
     }
     return {"the target": (contract.target, contract.classes), **rules}
-
-
-def _check_reproducible(run: Recorded) -> Check:
-    verdict = reproduce(run, run.folder, check_only=True)
-    return Check("reproducible", verdict.exit_code == 0, verdict.sentence)
 
 
 def _keep(decision: Decision, registry: Registry, limits: GateLimits) -> None:
@@ -216,13 +222,13 @@ def _keep(decision: Decision, registry: Registry, limits: GateLimits) -> None:
     }
     registry.log_json(decision.version.run_id, PROMOTION_FILE, content)
     registry.describe(decision.version, _words(decision))
-    registry.tag(decision.version, {"student_perf.decision": decision.outcome})
+    registry.tag(decision.version, {tags.DECISION: decision.outcome})
 
 
 def _words(decision: Decision) -> str:
     held = f"version {decision.champion.number}" if decision.champion else "no champion"
     rows = [("passed" if c.passed else "FAILED", c.name, c.reason) for c in decision.checks]
-    lines = [f"**{decision.outcome}**, held against {held} by {decision.metric}."]
+    lines = [f"**{decision.outcome}**, compared with {held} by {decision.metric}."]
     if decision.outcome == "forced":
         lines.append(f"Forced by {decision.by or 'unnamed'}: {decision.why}")
     return "\n\n".join([*lines, markdown_table(("", "check", "reason"), rows)])

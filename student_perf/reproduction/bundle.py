@@ -1,7 +1,7 @@
-"""One zip with everything a run left, readable offline, and the check that nothing changed in it.
+"""One zip with everything a run left, readable offline, and the check that nothing in it changed.
 
-The manifest has the form of `sha256sum`, so that the contents of an unpacked bundle can be checked
-without this package too: `sha256sum -c MANIFEST.sha256`.
+The manifest has the format of `sha256sum`, so an unpacked bundle can be checked without this
+package: `sha256sum -c MANIFEST.sha256`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNREADABLE = (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, E
 def export_run(run: Recorded, target: Path) -> str:
     """Write the run's bundle to `target` as a whole; returns the SHA-256 of its manifest.
 
-    The same run gives the same bytes. Raises ConfigError where `target` cannot be written.
+    The same run gives the same bytes. Raises ConfigError if the folder of `target` is missing.
     """
     members = _members(run)
     manifest = "".join(
@@ -50,28 +50,27 @@ def export_run(run: Recorded, target: Path) -> str:
             entry.create_system = 3  # the same on every system
             archive.writestr(entry, content)
     if not target.parent.is_dir():
-        raise ConfigError(f"{target}: the folder {target.parent} is not there; create it first")
+        raise ConfigError(f"{target}: there is no folder {target.parent}; create it first")
     write_atomic(target, buffer.getvalue())
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 
 def _members(run: Recorded) -> dict[str, bytes]:
     """Contents by path in the zip, in alphabetical order."""
-    found = {
+    members = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in run.folder.rglob("*")
         if path.is_file() and not path.is_symlink() and path.suffix not in (".tmp", ".lock")
     }
-    # Where the run's folder was says nothing about the run.
+    # The path of the run's folder says nothing about the run.
     record = asdict(run.record) | {"folder": run.record.folder.name}
-    found[RECORD_FILE] = to_json(record).encode()
-    found[CARD_FILE] = model_card(run).encode()
-    if LOCK_FILE.is_file() and (lock := LOCK_FILE.read_bytes()):
-        recorded = run.record.tags.get("student_perf.lock_sha256")
-        if hashlib.sha256(lock).hexdigest() == recorded:
-            found[LOCK_MEMBER] = lock
-    found[HELP_FILE] = _help(run).encode()
-    return dict(sorted(found.items()))
+    members[RECORD_FILE] = to_json(record).encode()
+    members[CARD_FILE] = model_card(run).encode()
+    lock = LOCK_FILE.read_bytes() if LOCK_FILE.is_file() else b""
+    if lock and hashlib.sha256(lock).hexdigest() == run.record.lock_sha256:
+        members[LOCK_MEMBER] = lock
+    members[HELP_FILE] = _help(run).encode()
+    return dict(sorted(members.items()))
 
 
 def _help(run: Recorded) -> str:
@@ -82,18 +81,18 @@ def _help(run: Recorded) -> str:
         "or, unpacked and without the package:\n"
         f"  sha256sum -c {MANIFEST_FILE}\n"
         "The manifest shows accidents. Against a forger, compare its own SHA-256, which\n"
-        "`export` and `verify` print, with the one you were given by another way.\n\n"
-        "Does the run come out again?\n"
+        "`export` and `verify` print, with the one you got by another channel.\n\n"
+        "Can the run be reproduced?\n"
         f"  python -m student_perf reproduce {word}\n"
-        "where FOLDER is this bundle unpacked.\n"
+        "FOLDER is this bundle, unpacked.\n"
     )
 
 
 def verify_bundle(path: Path) -> tuple[list[str], str]:
-    """Problems of a bundle, none where it is as it was written, and its manifest's SHA-256.
+    """Problems of a bundle, none if it is unchanged, and its manifest's SHA-256.
 
-    Nothing is unpacked to disk, and no more is read than the limits allow. Raises ConfigError
-    where there is no such file.
+    Unpacks nothing to disk, and reads no more than the limits allow. Raises ConfigError if there is
+    no such file.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; name a bundle written by export")
@@ -102,7 +101,7 @@ def verify_bundle(path: Path) -> tuple[list[str], str]:
             problems = _unsafe(archive)
             return (problems, "") if problems else _changed(archive)
     except _UNREADABLE as error:
-        return [f"is no readable zip ({error})"], ""
+        return [f"is not a readable zip ({error})"], ""
 
 
 def _unsafe(archive: zipfile.ZipFile) -> list[str]:
@@ -119,26 +118,26 @@ def _unsafe(archive: zipfile.ZipFile) -> list[str]:
         name = info.orig_filename
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if ".." in parts or name.startswith(("/", "\\")) or ":" in (parts or ("",))[0]:
-            problems.append(f"{name!r}: climbs out of the folder it is unpacked to")
+            problems.append(f"{name!r}: leaves the folder it is unpacked to")
         elif "\0" in name or (info.external_attr >> 16) & 0o170000 == 0o120000:
             problems.append(f"{name!r}: is a link or has a hidden name")
         if info.filename in seen:
-            problems.append(f"{name!r}: is there twice")
+            problems.append(f"{name!r}: occurs twice")
         seen.add(info.filename)
     return problems
 
 
 def _changed(archive: zipfile.ZipFile) -> tuple[list[str], str]:
-    """Members that are missing, added or changed against the manifest."""
+    """Members that are missing, added or changed, compared with the manifest."""
     present = {info.filename: info for info in archive.infolist()}
     if MANIFEST_FILE not in present:
-        return [f"{MANIFEST_FILE}: is missing; this is no bundle of export"], ""
+        return [f"{MANIFEST_FILE}: is missing; export did not write this bundle"], ""
     if present[MANIFEST_FILE].file_size > MOST_MANIFEST_BYTES:
         return [f"{MANIFEST_FILE}: is larger than {MOST_MANIFEST_BYTES} bytes"], ""
     content = archive.read(MANIFEST_FILE)
     lines = [_LINE.fullmatch(line) for line in content.decode("utf-8", "replace").split("\n")[:-1]]
     if not all(lines):
-        return [f"{MANIFEST_FILE}: has lines that are no checksums"], ""
+        return [f"{MANIFEST_FILE}: has lines that are not checksums"], ""
     listed = {line[2]: line[1] for line in lines if line is not None}
     problems = [f"{name}: is missing" for name in listed if name not in present]
     for name, info in present.items():
@@ -152,7 +151,7 @@ def _changed(archive: zipfile.ZipFile) -> tuple[list[str], str]:
 
 
 def _digest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
-    """SHA-256 of a member, None where it is damaged."""
+    """SHA-256 of a member, None if it is damaged."""
     digest = hashlib.sha256()
     try:
         with archive.open(member) as file:
@@ -164,5 +163,5 @@ def _digest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
 
 
 def default_target(run: Recorded) -> Path:
-    """Where a bundle goes that was given no name: the current folder."""
+    """The file in the current folder that a bundle goes to by default."""
     return Path(re.sub(r"[^\w.-]", "_", f"{run.record.name}.zip"))

@@ -1,7 +1,7 @@
 """What differs between two runs, or a run and now: config, data, code, environment.
 
-Each part is a frozen set of facts, from a record or from this process; `compare_*` says whether two
-agree, and in which lines they do not.
+Each part is a frozen set of facts, from a record or from this process. `compare_*` says whether two
+of them agree, and names what differs.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True)
 class Difference:
-    """One part of the comparison. `same` is None where the record does not tell; `lines` name what
-    differs; `notes` is what cannot be compared or has no effect on figures.
+    """One part of the comparison.
+
+    `same` is None if the record does not say; `lines` name what differs; `notes` name what cannot
+    be compared or has no effect on figures.
     """
 
     part: Part
@@ -50,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Hashes of a dataset; `columns` maps a column to its own where the record has them."""
+    """Hashes of a dataset; `columns` maps each column to its own, empty if not recorded."""
 
     sha256: str
     raw_sha256: str | None
@@ -62,7 +64,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class CodeFacts:
-    """Commit and changes upon it; `diff` is None where there were some that were not kept."""
+    """Commit and uncommitted changes; `diff` is None if there were some that were not kept."""
 
     version: str
     commit: str | None
@@ -72,7 +74,7 @@ class CodeFacts:
 
 @dataclass(frozen=True)
 class EnvironmentFacts:
-    """Interpreter, machine and installed packages; empty where a record does not tell."""
+    """Interpreter, machine and installed packages; empty if the record does not say."""
 
     python: str
     platform: str
@@ -82,7 +84,11 @@ class EnvironmentFacts:
 
 
 def compare_config(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
-    """Leaves of two composed configs that decide the result: all but tags, tracking and report."""
+    """Compare what decides the result in two composed configs: all but tags, tracking and report.
+
+    >>> compare_config({"seed": 0, "tags": {}}, {"seed": 1, "tags": {"role": "a"}}).lines
+    ['seed: 0 -> 1']
+    """
     first, second = (dict(_decisive(config)) for config in (a, b))
     lines = [
         f"{key}: {first.get(key, _NONE)} -> {second.get(key, _NONE)}"
@@ -98,8 +104,8 @@ def _decisive(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def compare_with_params(composed: Mapping[str, Any], config_hash: str, run: Recorded) -> Difference:
-    """Is config.yaml what the run recorded? Its hash against the tag; the leaves against params."""
-    recorded = run.record.tags.get("student_perf.config_hash")
+    """Compare config.yaml with the record: its hash with the tag, its leaves with the params."""
+    recorded = run.record.config_sha256
     if recorded is None:
         return Difference("config", None, [], ["the record has no hash of the config"])
     if recorded == config_hash:
@@ -115,14 +121,12 @@ def compare_with_params(composed: Mapping[str, Any], config_hash: str, run: Reco
 
 
 def recorded_data(run: Recorded) -> DataFacts:
-    """Hashes of the data a run was made from."""
+    """Hashes of the data a run used."""
     lineage, text = run.json(LINEAGE_FILE), run.text(CONTRACT_FILE)
-    rows = run.record.params.get("n_rows")
-    tags = run.record.tags
     return DataFacts(
-        sha256=tags.get("student_perf.data_sha256", ""),
-        raw_sha256=tags.get("student_perf.raw_sha256"),
-        n_rows=int(rows) if rows is not None else None,
+        sha256=run.record.data_sha256,
+        raw_sha256=run.record.raw_sha256,
+        n_rows=run.record.n_rows,
         columns=lineage.get("column_sha256") or {},
         contract=contract_from_yaml(text) if text is not None else None,
     )
@@ -141,12 +145,12 @@ def data_of(dataset: Dataset) -> DataFacts:
 
 
 def compare_data(a: DataFacts, b: DataFacts) -> Difference:
-    """Content hashes, then columns and rows, and the rules of `a` that the rows of `b` break."""
+    """Compare hashes, columns and rows, and list the rules of `a` that the rows of `b` break."""
     if not a.sha256 or not b.sha256:
         return Difference("data", None, [], ["the record has no hash of the data"])
     if a.sha256 == b.sha256:
         other = a.raw_sha256 != b.raw_sha256
-        note = "the file's bytes differ, what was read from them is the same"
+        note = "the file's bytes differ, the rows read from them are the same"
         return Difference("data", True, [], [note] if other else [])
     lines = [f"SHA-256 {a.sha256[:12]} -> {b.sha256[:12]}"]
     if a.n_rows != b.n_rows:
@@ -160,27 +164,27 @@ def compare_data(a: DataFacts, b: DataFacts) -> Difference:
 
 def _column_lines(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
     changed = [name for name in a if name in b and a[name] != b[name]]
-    found = {
+    differ = {
         "columns with other values": changed,
         "columns no longer there": [name for name in a if name not in b],
         "new columns": [name for name in b if name not in a],
     }
-    lines = [f"{words}: {', '.join(names)}" for words, names in found.items() if names]
+    lines = [f"{words}: {', '.join(names)}" for words, names in differ.items() if names]
     return lines or ["columns in another order"]
 
 
 def recorded_code(run: Recorded) -> CodeFacts:
-    """Commit and uncommitted changes a run was made with."""
-    tags, more = run.record.tags, _provenance(run)
-    # The record may be a stranger's: what is no commit must not reach git as an option.
-    commit = str(tags.get("mlflow.source.git.commit") or more.get("commit") or "")
-    dirty = tags.get("mlflow.source.git.dirty") == "True" or bool(more.get("dirty"))
+    """Commit and uncommitted changes of a run's code."""
+    record, more = run.record, _provenance(run)
+    # The record may come from a stranger: only a commit may reach git, never an option.
+    commit = record.commit or str(more.get("commit") or "")
+    dirty = record.is_dirty or bool(more.get("dirty"))
     diff = run.text(DIFF_FILE)
     if diff is None and dirty:
-        # Files that git does not know make a tree dirty, too, and have no diff.
+        # Files that git does not track make a tree dirty too, and have no diff.
         diff = "" if more.get("untracked") else None
     return CodeFacts(
-        version=str(tags.get("student_perf.version", more.get("version", ""))),
+        version=record.version or str(more.get("version", "")),
         commit=commit if _COMMIT.fullmatch(commit) else None,
         diff=diff if dirty else diff or "",
         untracked=tuple(map(str, more.get("untracked") or ())),
@@ -188,34 +192,36 @@ def recorded_code(run: Recorded) -> CodeFacts:
 
 
 def current_code(since: str | None, project: Path = PROJECT_DIR) -> CodeFacts:
-    """The code of this process, as changes upon the commit `since` where git knows that one."""
-    found = collect_provenance(project)
+    """The code of this process, as changes since the commit `since` if git has it."""
+    now = collect_provenance(project)
     known = since is not None and git(project, "cat-file", "-e", f"{since}^{{commit}}") is not None
-    commit = since if known else found.commit
+    commit = since if known else now.commit
     diff = git(project, "diff", "--no-ext-diff", commit) if commit else ""
     names = git(project, "ls-files", "--others", "--exclude-standard") or ""
-    return CodeFacts(found.version, commit, diff, tuple(names.splitlines()))
+    return CodeFacts(now.version, commit, diff, tuple(names.splitlines()))
 
 
 def compare_code(a: CodeFacts, b: CodeFacts, project: Path = PROJECT_DIR) -> Difference:
-    """Files of the package that differ, with the first changed lines; other files are a note."""
+    """Name the files of the package that differ, with the first changed lines; count the others."""
     if a.commit is None or b.commit is None:
         same = None if a.version == b.version else False
         lines = [] if same is None else [f"version: {a.version} -> {b.version}"]
-        return Difference("code", same, lines, ["no commit is recorded, only versions compare"])
+        return Difference(
+            "code", same, lines, ["no commit is recorded; only versions are compared"]
+        )
     changed, notes, texts = set[str](), list[str](), list[str]()
     if a.commit != b.commit:
         names = git(project, "diff", "--name-only", a.commit, b.commit)
         if names is None:
             return Difference(
-                "code", False, [f"commit {a.commit[:12]} -> {b.commit[:12]}, not known to git here"]
+                "code", False, [f"commit {a.commit[:12]} -> {b.commit[:12]}, unknown to git here"]
             )
         changed |= set(names.splitlines())
         between = git(project, "diff", "--no-ext-diff", a.commit, b.commit, "--", _SOURCE) or ""
         texts += _changed_lines(between)
         notes.append(f"commit {a.commit[:12]} -> {b.commit[:12]}")
     if a.diff is None or b.diff is None:
-        notes.append("the uncommitted changes of one run were not kept; only commits compare")
+        notes.append("the uncommitted changes of one run were not kept; only commits are compared")
     else:
         first, second = _by_file(a.diff), _by_file(b.diff)
         uncommitted = {n for n in {*first, *second} if first.get(n, "") != second.get(n, "")}
@@ -226,7 +232,7 @@ def compare_code(a: CodeFacts, b: CodeFacts, project: Path = PROJECT_DIR) -> Dif
     sources = sorted(n for n in changed | new if n.startswith(_SOURCE))
     others = len(changed) - sum(n.startswith(_SOURCE) for n in changed)
     if others:
-        notes.append(f"{others} files outside {_SOURCE} differ, which no run reads as code")
+        notes.append(f"{others} files outside {_SOURCE} differ; no run reads them as code")
     unknown = a.diff is None or b.diff is None
     same = False if sources else (None if unknown else True)
     if len(sources) > _MOST_LINES:
@@ -235,15 +241,15 @@ def compare_code(a: CodeFacts, b: CodeFacts, project: Path = PROJECT_DIR) -> Dif
 
 
 def _by_file(diff: str) -> dict[str, str]:
-    """A git diff cut into files; the lines of blob ids go, whose length varies."""
-    found: dict[str, list[str]] = {}
+    """A git diff by file, without the lines of blob ids, whose length varies."""
+    by_name: dict[str, list[str]] = {}
     name = ""
     for line in diff.splitlines():
         if line.startswith("diff --git "):
             name = line.rpartition(" b/")[2]
         elif name and not line.startswith("index "):
-            found.setdefault(name, []).append(line)
-    return {name: "\n".join(lines) for name, lines in found.items()}
+            by_name.setdefault(name, []).append(line)
+    return {name: "\n".join(lines) for name, lines in by_name.items()}
 
 
 def _changed_lines(diff: str) -> list[str]:
@@ -256,7 +262,7 @@ def _changed_lines(diff: str) -> list[str]:
 
 
 def _two_diffs(name: str, first: str, second: str) -> list[str]:
-    """The changed lines of one file; where both runs had changes, with whose they are."""
+    """The changed lines of one file; if both runs had changes, each line says whose it is."""
     if not first:
         return _changed_lines(second)
     undone = [f"  only in the first: {line.strip()}" for line in _changed_lines(first)]
@@ -274,46 +280,44 @@ def _provenance(run: Recorded) -> dict[str, Any]:
 
 def recorded_environment(run: Recorded) -> EnvironmentFacts:
     """Interpreter and packages of a run."""
-    more, tags = _provenance(run), run.record.tags
+    record, more = run.record, _provenance(run)
     listed = run.text(PACKAGES_FILE) or ""
     packages = more.get("packages") or dict(
         line.split("==", 1) for line in listed.splitlines() if "==" in line
     )
-
-    def fact(name: str) -> str:
-        return str(tags.get(f"student_perf.{name}", more.get(name)) or "")
-
     return EnvironmentFacts(
-        fact("python"), fact("platform"), fact("lock_sha256"), packages, str(more.get("cpu") or "")
+        python=record.python or str(more.get("python") or ""),
+        platform=record.platform or str(more.get("platform") or ""),
+        lock_sha256=record.lock_sha256 or str(more.get("lock_sha256") or ""),
+        packages=packages,
+        cpu=str(more.get("cpu") or ""),
     )
 
 
 def current_environment() -> EnvironmentFacts:
     """Interpreter and packages of this process."""
-    found = collect_provenance()
-    return EnvironmentFacts(
-        found.python, found.platform, found.lock_sha256 or "", installed_packages()
-    )
+    now = collect_provenance()
+    return EnvironmentFacts(now.python, now.platform, now.lock_sha256 or "", installed_packages())
 
 
 def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
-    """Python, platform, lock, and every package whose version differs."""
+    """Compare Python, platform, lock and the version of every package."""
     lines, notes = list[str](), list[str]()
     for name in ("python", "platform", "cpu"):
         first, second = getattr(a, name), getattr(b, name)
         if first and second and first != second:
             # Another machine of the same system is expected to give the same figures.
             system = name == "python" or first.split("-")[0] != second.split("-")[0]
-            found = lines if system and name != "cpu" else notes
-            found.append(f"{name}: {first} -> {second}")
+            where = lines if system and name != "cpu" else notes
+            where.append(f"{name}: {first} -> {second}")
     if a.packages and b.packages:
         for name in sorted({*a.packages, *b.packages}, key=str.lower):
             first, second = a.packages.get(name, _NONE), b.packages.get(name, _NONE)
             if first != second:
                 lines.append(f"{name}: {first} -> {second}")
     else:
-        notes.append("the record lists no packages; only Python, platform and lock compare")
+        notes.append("the record lists no packages; only Python, platform and lock are compared")
     if a.lock_sha256 != b.lock_sha256:
-        notes.append("the lock file differs, which says what should be installed")
+        notes.append("the lock file differs; it says what should be installed")
     known = bool(a.packages and b.packages)
     return Difference("environment", False if lines else (True if known else None), lines, notes)

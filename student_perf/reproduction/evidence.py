@@ -1,4 +1,4 @@
-"""The table a course or an audit asks for: with what, and from what, were the runs made?"""
+"""The facts a course or an audit asks for: environment, packages, and the last runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from student_perf.runs.record import (
     load_record,
 )
 
-# What a figure of a run depends on; the whole list is longer.
+# A run's figures depend on these first; the whole list is longer.
 MAIN_PACKAGES = (
     *PACKAGES,
     "hydra-core",
@@ -61,35 +61,32 @@ class RunLine:
 
     @property
     def artifacts(self) -> str:
-        """How many files there are and which are missing."""
-        return (
-            f"{self.n_files}, missing: {', '.join(self.missing)}"
-            if self.missing
-            else (f"{self.n_files}, complete")
-        )
+        """How many files the run has, and which are missing."""
+        missing = f"missing: {', '.join(self.missing)}" if self.missing else "complete"
+        return f"{self.n_files}, {missing}"
 
 
 def environment_facts() -> Facts:
     """Interpreter, code and lock of this process."""
-    found = collect_provenance()
-    state = {True: ", with uncommitted changes", False: "", None: ""}[found.dirty]
+    now = collect_provenance()
+    state = ", with uncommitted changes" if now.dirty else ""
     return {
-        "Python": found.python,
-        "platform": found.platform,
-        "student_perf": found.version,
-        "commit": f"{found.commit or 'no git checkout'}{state}",
-        "lock": f"{LOCK_FILE.name}, SHA-256 {found.lock_sha256}" if found.lock_sha256 else "none",
+        "Python": now.python,
+        "platform": now.platform,
+        "student_perf": now.version,
+        "commit": f"{now.commit or 'no git checkout'}{state}",
+        "lock": f"{LOCK_FILE.name}, SHA-256 {now.lock_sha256}" if now.lock_sha256 else "none",
     }
 
 
 def package_versions(all_of_them: bool = False) -> Facts:
-    """Installed version by package: the main ones, or all."""
+    """Installed versions by package: the main packages, or all."""
     installed = installed_packages()
     return {name: v for name, v in installed.items() if all_of_them or name in MAIN_PACKAGES}
 
 
 def last_runs(number: int) -> list[RunLine]:
-    """The runs of the workspace that started last, newest first: single ones, sweeps, winners."""
+    """The last runs of the workspace, newest first: single runs, sweeps and winners."""
     root = workspace()
     files = [*root.glob(f"outputs/*/*/{RECORD_FILE}"), *root.glob(f"multirun/*/{RECORD_FILE}")]
     files += root.glob(f"multirun/*/winner/{RECORD_FILE}")
@@ -98,21 +95,18 @@ def last_runs(number: int) -> list[RunLine]:
 
 
 def _line(record: RunRecord) -> RunLine:
-    commit = record.tags.get("mlflow.source.git.commit", "unknown")[:8]
-    changed = record.tags.get("mlflow.source.git.dirty") == "True"
-    tracked = record.params.get("tracking.enabled") == "True"
-    # A run that failed or goes on is not blamed for what it has not come to write.
+    # A run that failed or is still running is not blamed for files it has not written.
     wanted = _FILES.get(record.kind, ()) if record.status == "FINISHED" else ()
     return RunLine(
         name=record.name,
         kind=record.kind,
         status=record.status,
-        commit=f"{commit}{'+changes' if changed else ''}",
-        experiment=record.params.get("tracking.experiment", "unknown"),
-        # The id of a sweep's run is kept by its publisher.
+        commit=f"{record.commit[:8] or 'unknown'}{'+changes' if record.is_dirty else ''}",
+        experiment=record.experiment or "unknown",
+        # The publisher keeps the id of a sweep's run.
         mlflow=record.mlflow_run_id
         or begun_run_id(record.folder)
-        or ("not sent" if tracked else "off"),
+        or ("not sent" if record.is_tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
         missing=tuple(name for name in wanted if not (record.folder / name).is_file()),
     )

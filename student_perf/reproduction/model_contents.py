@@ -1,7 +1,7 @@
-"""What a skops file holds, without loading it: comparable between two fits of the same model.
+"""The contents of a skops file, without loading it, comparable between two fits of a model.
 
-skops names arrays by memory address, so equal models give files of different bytes. Here every
-member stands at its place in the object instead, and equal models give equal contents.
+skops names arrays by memory address, so equal models give files of different bytes. Here each
+member is listed by its place in the object, so equal models give equal contents.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 Leaf = str | bytes | np.ndarray
 
 _SCHEMA = "schema.json"
-# CatBoost writes a random number and the time of the fit into its models; the number's digits vary,
-# and with them its length in front and the zeros that pad it.
+# CatBoost writes a random id and the time of the fit into its models. The id's length varies, and
+# with it the length in front of it and the padding after it.
 _CATBOOST = b"CBM1"
 _OF_ONE_FIT = re.compile(
     rb"(?s).{4}[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}\0+"
@@ -32,7 +32,7 @@ _LARGEST = 2 << 30  # bytes of one unpacked member
 def model_contents(path: Path) -> dict[str, Leaf]:
     """Every leaf of the stored object by its place: text of plain values, arrays, other bytes.
 
-    Runs no code from the file. Raises ValueError for a file that is no skops file.
+    Runs no code from the file. Raises ValueError if it is not a skops file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -42,7 +42,7 @@ def model_contents(path: Path) -> dict[str, Leaf]:
             tree = json.loads(archive.read(_SCHEMA))
             return dict(_iter_leaves(tree, "", archive))
     except (KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise ValueError(f"{path.name}: is no skops file ({error})") from error
+        raise ValueError(f"{path.name}: is not a skops file ({error})") from error
 
 
 def _iter_leaves(node: Any, place: str, archive: zipfile.ZipFile) -> Iterator[tuple[str, Leaf]]:
@@ -74,7 +74,7 @@ def same_leaf(a: Leaf, b: Leaf) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.dtype != b.dtype or a.shape != b.shape:
             return False
-        # The records of a tree's nodes are padded with bytes that mean nothing.
+        # The records of a tree's nodes are padded with arbitrary bytes.
         parts = [(a[n], b[n]) for n in a.dtype.names] if a.dtype.names else [(a, b)]
         return all(first.tobytes() == second.tobytes() for first, second in parts)
     return type(a) is type(b) and bool(a == b)

@@ -1,4 +1,4 @@
-"""Run a recorded run again and say whether it gives the same, and if not, why."""
+"""Run a recorded run again, say whether the results are the same, and if not, why."""
 
 from __future__ import annotations
 
@@ -46,21 +46,27 @@ from student_perf.store.find import rebuild_config
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.terminal import Terminal
 
-EXIT_DIFFERENT = 2
 _INPUTS = ("config", "data")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checks found and, where it ran again, how near the results are."""
+    """What the checks found and, if the run was made again, how near the results are.
+
+    >>> config = Difference("config", False, ["seed: 0 -> 1"])
+    >>> Verdict([config]).sentence
+    'different because of the config'
+    >>> Verdict([config]).is_same
+    False
+    """
 
     differences: list[Difference]
     comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def causes(self) -> list[Difference]:
-        """Parts that differ and account for it: config and data always, since another input is
-        another experiment; code and environment where the results differ or were not compared.
+        """Parts that differ and matter: config and data always, since another input is another
+        experiment; code and environment only if the results differ or were not compared.
         """
         differ = [part for part in self.differences if part.same is False]
         if self.comparisons and self.sameness is not Sameness.DIFFERENT:
@@ -69,17 +75,17 @@ class Verdict:
 
     @property
     def sameness(self) -> Sameness:
-        """The farthest of what was compared."""
+        """That of the result that differs most."""
         return max((one.sameness for one in self.comparisons), default=Sameness.IDENTICAL)
 
     @property
-    def exit_code(self) -> int:
-        """0 where the result is the same, 2 where it, or what it was made from, is not."""
-        return EXIT_DIFFERENT if self.causes or self.sameness is Sameness.DIFFERENT else 0
+    def is_same(self) -> bool:
+        """Whether the result, and what it was made from, are the same."""
+        return not self.causes and self.sameness is not Sameness.DIFFERENT
 
     @property
     def sentence(self) -> str:
-        """The verdict in words."""
+        """The verdict as a sentence."""
         names = ", ".join(f"the {part.part}" for part in self.causes)
         if names:
             return f"different because of {names}"
@@ -101,9 +107,18 @@ def reproduce(
     data: str | None = None,
     project: Path = PROJECT_DIR,
 ) -> Verdict:
-    """Check the run against its record and, unless `check_only`, run it again in `folder`.
+    """Check a run against its record and, unless `check_only`, run it again.
 
-    Raises ConfigError for a record that is refused and DataError where its data cannot be read.
+    Args:
+        run: the recorded run.
+        folder: where the new run leaves its files.
+        check_only: compare without running.
+        data: the data file, if it is elsewhere on this machine.
+        project: the git checkout that holds the code.
+
+    Raises:
+        ConfigError: the record is refused.
+        DataError: the data cannot be read.
     """
     config = rebuild_config(run.composed, data)
     dataset = load_dataset(config.dataset)
@@ -121,18 +136,19 @@ def reproduce(
         return Verdict(differences, _compare(run, folder, figures))
     except (ValueError, TypeError) as error:  # pyarrow's errors are ValueErrors
         raise ConfigError(
-            f"{run.folder}: its results cannot be read ({one_line(error)}); get the files again"
+            f"{run.folder}: its results cannot be read ({one_line(error)}); fetch the files again"
         ) from error
 
 
 def config_hash(run: Recorded) -> str:
-    """SHA-256 of the config as it stands in the record."""
+    """SHA-256 of the config in the record."""
     return validate_plain(run.composed).sha256
 
 
 def run_again(config: ExperimentConfig, kind: str, folder: Path) -> Figures:
-    """Evaluate as the run of this kind was; leaves predictions and model in `folder`, returns the
-    figures. The test rows of a winner are scored without counting a look: the figure is known.
+    """Evaluate as a run of this kind does, with predictions and model in `folder`.
+
+    A winner's test rows are scored without counting a look, since the figure is known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "trial":
@@ -161,10 +177,12 @@ def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
 
 
 def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:
-    found = []
+    comparisons = []
     if (run.folder / PREDICTIONS_FILE).is_file():
-        found.append(compare_predictions(run.folder / PREDICTIONS_FILE, folder / PREDICTIONS_FILE))
-    found += compare_figures(run.record.metrics, figures)
+        comparisons.append(
+            compare_predictions(run.folder / PREDICTIONS_FILE, folder / PREDICTIONS_FILE)
+        )
+    comparisons += compare_figures(run.record.metrics, figures)
     if (run.folder / MODEL_FILE).is_file():
-        found.append(compare_models(run.folder / MODEL_FILE, folder / MODEL_FILE))
-    return found
+        comparisons.append(compare_models(run.folder / MODEL_FILE, folder / MODEL_FILE))
+    return comparisons

@@ -1,4 +1,4 @@
-"""Are the results of two runs the same? Predictions, scores, and the model that was kept."""
+"""Whether two runs have the same results: predictions, scores, and the kept model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Figures = Mapping[str, float | list[float]]
 
 
 class Sameness(IntEnum):
-    """How near two results are, the nearest first."""
+    """How close two results are, the closest first."""
 
     IDENTICAL = 0
     WITHIN_TOLERANCE = 1
@@ -31,7 +31,7 @@ class Sameness(IntEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, how near it is, and in words how much or where it differs."""
+    """What was compared, how close it is, and in words how much or where it differs."""
 
     what: str
     sameness: Sameness
@@ -39,7 +39,7 @@ class Comparison:
 
 
 def compare_predictions(a: Path, b: Path) -> Comparison:
-    """Two files of held-out predictions, cell by cell."""
+    """Compare two files of held-out predictions, cell by cell."""
     first, second = pq.read_table(a), pq.read_table(b)
     what = "predictions"
     if first.column_names != second.column_names or first.num_rows != second.num_rows:
@@ -61,8 +61,8 @@ def compare_predictions(a: Path, b: Path) -> Comparison:
 
 
 def _column_difference(a: pa.ChunkedArray, b: pa.ChunkedArray) -> np.ndarray:
-    """Difference of each cell relative to its size where that is above 1; infinite for other
-    texts. Shape (n,).
+    """Difference of each cell, shape (n,), relative to the cell if that is above 1; infinite if
+    texts differ.
     """
     if pa.types.is_dictionary(a.type) or not pa.types.is_floating(a.type):
         unequal = np.array([x != y for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)])
@@ -79,7 +79,11 @@ def _relative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def compare_figures(a: Figures, b: Figures) -> list[Comparison]:
-    """Scores of single folds, and every other metric, by name."""
+    """Compare scores of folds, and all other metrics, by name.
+
+    >>> compare_figures({"cv_accuracy_mean": 0.5}, {"cv_accuracy_mean": 0.6})[0].words
+    'cv_accuracy_mean (0.5 against 0.6)'
+    """
     chosen = [{k: v for k, v in figures.items() if _is_result(k)} for figures in (a, b)]
     names = list(dict.fromkeys([*chosen[0], *chosen[1]]))
     folds = [name for name in names if name.startswith("fold_")]
@@ -120,7 +124,9 @@ def _numbers(value: float | list[float]) -> np.ndarray:
 
 
 def compare_models(a: Path, b: Path) -> Comparison:
-    """Two skops files, part by part; equal predictions are what makes different parts pass."""
+    """Compare two skops files part by part. Parts that differ never make the result different: that
+    is for the predictions to decide.
+    """
     first, second = model_contents(a), model_contents(b)
     missing = first.keys() ^ second.keys()
     changed = [n for n in first.keys() & second.keys() if not same_leaf(first[n], second[n])]

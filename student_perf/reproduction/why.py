@@ -1,4 +1,4 @@
-"""Why do two runs differ? What they were made from, and the difference of their scores."""
+"""Why two runs differ: their inputs, and the difference of their scores."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ from student_perf.reproduction.differences import (
 from student_perf.runs.record import Recorded
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import paired_difference
-from student_perf.sweep.report import fold_scores
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What differs between two runs, in four parts, and one sentence on their scores."""
+    """The differences between two runs in four parts, and one sentence about their scores."""
 
     differences: list[Difference]
     score: str
 
 
 def explain(a: Recorded, b: Recorded, project: Path = PROJECT_DIR) -> Explanation:
-    """Compare two runs by what they recorded. Raises ConfigError where they share no metric."""
+    """Compare two runs by their records. Raises ConfigError if they share no metric."""
     return Explanation(
         [
             compare_config(a.composed, b.composed),
@@ -47,24 +46,20 @@ def explain(a: Recorded, b: Recorded, project: Path = PROJECT_DIR) -> Explanatio
 
 
 def score_difference(a: Recorded, b: Recorded) -> str:
-    """The objective of the first run in both, with the interval of the difference b - a where they
-    share data and folds.
+    """The first run's objective in both runs; if they share data and folds, with the interval of
+    the difference b - a.
     """
-    metric = _shared_metric(a, b)
-    first, second = (fold_scores(run.record, metric) for run in (a, b))
-    aim = "more" if METRICS[metric].direction == "maximize" else "less"
-    means = (
-        f"{METRICS[metric].label} ({aim} is better): "
-        f"{np.nanmean(first):.4f} -> {np.nanmean(second):.4f}"
-    )
+    name = _shared_metric(a, b)
+    metric = METRICS[name]
+    first, second = (run.record.fold_scores(name) for run in (a, b))
+    means = f"{metric.label} ({metric.aim}): {np.nanmean(first):.4f} -> {np.nanmean(second):.4f}"
     unpaired = _why_not_paired(a, b, first, second)
     if unpaired is not None:
         return f"{means}. No interval: {unpaired}."
-    share = float(a.record.params["test_over_train"])
-    found = paired_difference(second, first, share)
+    change = paired_difference(second, first, a.record.test_over_train)
     return (
-        f"{means}, difference {found.mean:+.4f}, 95 % interval {found.low:+.4f} to "
-        f"{found.high:+.4f}, p = {found.p_value:.3f}, paired over {len(first)} folds "
+        f"{means}, difference {change.mean:+.4f}, 95 % interval {change.low:+.4f} to "
+        f"{change.high:+.4f}, p = {change.p_value:.3f}, paired over {len(first)} folds "
         "(Nadeau and Bengio's correction)."
     )
 
@@ -85,18 +80,14 @@ def _shared_metric(a: Recorded, b: Recorded) -> str:
 
 
 def _why_not_paired(a: Recorded, b: Recorded, first: np.ndarray, second: np.ndarray) -> str | None:
-    tags = a.record.tags, b.record.tags
-    data, split = (
-        [one.get(f"student_perf.{name}_sha256") for one in tags] for name in ("data", "split")
-    )
-    if data[0] != data[1]:
+    if a.record.data_sha256 != b.record.data_sha256:
         return "the runs are not paired, their data differ"
-    if split[0] is None or split[0] != split[1]:
+    if not a.record.split_sha256 or a.record.split_sha256 != b.record.split_sha256:
         return "the runs are not paired, their folds differ"
     if len(first) < 2:
         return "a single fold has no paired test"
     if np.isnan(first).any() or np.isnan(second).any() or len(first) != len(second):
         return "the metric is not defined on every fold"
-    if "test_over_train" not in a.record.params:
-        return "the record does not tell the sizes of the folds"
+    if np.isnan(a.record.test_over_train):
+        return "the record does not hold the sizes of the folds"
     return None

@@ -102,6 +102,36 @@ class RunRecord:
         return self.tags.get(tags.SPLIT_SHA256, "")
 
     @property
+    def raw_sha256(self) -> str | None:
+        """SHA-256 of the file's bytes."""
+        return self.tags.get(tags.RAW_SHA256)
+
+    @property
+    def config_sha256(self) -> str | None:
+        """SHA-256 of the composed config."""
+        return self.tags.get(tags.CONFIG_SHA256)
+
+    @property
+    def lock_sha256(self) -> str:
+        """SHA-256 of the lock file."""
+        return self.tags.get(tags.LOCK_SHA256, "")
+
+    @property
+    def python(self) -> str:
+        """Version of the interpreter."""
+        return self.tags.get(tags.PYTHON, "")
+
+    @property
+    def platform(self) -> str:
+        """Operating system and machine."""
+        return self.tags.get(tags.PLATFORM, "")
+
+    @property
+    def version(self) -> str:
+        """Version of this package."""
+        return self.tags.get(tags.VERSION, "")
+
+    @property
     def rows(self) -> tuple[str, str]:
         """Data and split: only runs in which both agree share their folds."""
         return self.data_sha256, self.split_sha256

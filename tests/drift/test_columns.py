@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, ks_2samp
 
-from student_perf.config.limits import Thresholds
 from student_perf.drift.columns import compare_tables, holm, judge, population_stability
+from student_perf.drift.limits import Thresholds
 
 DEFAULT = Thresholds()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.config.limits import Thresholds
+from student_perf.drift.limits import Thresholds
 from student_perf.drift.report import make_report
 
 LIMITS = Thresholds()

@@ -2,7 +2,7 @@ import re
 
 import pandas as pd
 
-from student_perf.config.limits import Thresholds
+from student_perf.drift.limits import Thresholds
 from student_perf.drift.report import make_report
 from student_perf.pages.drift import drift_page
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from student_perf.config.limits import GateLimits
 from student_perf.errors import ConfigError
 from student_perf.promotion.gate import (
     PairedRows,
@@ -10,6 +9,7 @@ from student_perf.promotion.gate import (
     check_performance,
     pair,
 )
+from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
 
 LIMITS = GateLimits()

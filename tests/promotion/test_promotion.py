@@ -3,10 +3,10 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
-from student_perf.config.limits import GateLimits
 from student_perf.errors import ConfigError, DataError
 from student_perf.promotion import promotion
 from student_perf.promotion.gate import Check, pair
+from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import load_predictions
 from student_perf.store.registry import Version
 from tests.made_runs import read

@@ -74,12 +74,12 @@ def test_the_same_run_gives_the_same_bytes(recorded, exported, tmp_path):
         (lambda m: m.update({"config.yaml": b"seed: 1\n"}), "config.yaml: was changed"),
         (lambda m: m.pop("plots/a.png"), "plots/a.png: is missing"),
         (lambda m: m.update({"new.txt": b""}), "new.txt: was added"),
-        (lambda m: m.pop(MANIFEST_FILE), "no bundle of export"),
-        (lambda m: m.update({MANIFEST_FILE: b"x\n"}), "no checksums"),
-        (lambda m: m.update({"../up.txt": b""}), "climbs out"),
-        (lambda m: m.update({"/etc/x": b""}), "climbs out"),
-        (lambda m: m.update({"..\\up.txt": b""}), "climbs out"),
-        (lambda m: m.update({"C:\\x": b""}), "climbs out"),
+        (lambda m: m.pop(MANIFEST_FILE), "did not write this bundle"),
+        (lambda m: m.update({MANIFEST_FILE: b"x\n"}), "not checksums"),
+        (lambda m: m.update({"../up.txt": b""}), "leaves the folder"),
+        (lambda m: m.update({"/etc/x": b""}), "leaves the folder"),
+        (lambda m: m.update({"..\\up.txt": b""}), "leaves the folder"),
+        (lambda m: m.update({"C:\\x": b""}), "leaves the folder"),
     ],
 )
 def test_every_change_is_found(change, problem, exported):
@@ -103,7 +103,7 @@ def test_links_doubles_and_sizes_are_refused(exported, monkeypatch):
             archive.writestr("config.yaml", "seed: 0\n")
     problems = verify_bundle(exported)[0]
     assert any("link" in problem for problem in problems)
-    assert any("is there twice" in problem for problem in problems)
+    assert any("occurs twice" in problem for problem in problems)
 
 
 @pytest.mark.parametrize("place", [50, -60])
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_a_problem_and_no_crash(place, exported):
     exported.write_bytes(content)
     assert verify_bundle(exported)[0]
     exported.write_bytes(b"text")
-    assert "no readable zip" in verify_bundle(exported)[0][0]
+    assert "not a readable zip" in verify_bundle(exported)[0][0]
 
 
 def test_places_that_are_not_there(recorded, tmp_path):

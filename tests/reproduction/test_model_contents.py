@@ -38,7 +38,7 @@ def test_another_parameter_shows(tmp_path):
 def test_what_is_no_model_file_is_refused(tmp_path):
     path = tmp_path / "x.skops"
     path.write_bytes(b"no zip")
-    with pytest.raises(ValueError, match="no skops file"):
+    with pytest.raises(ValueError, match="not a skops file"):
         model_contents(path)
 
 

@@ -32,7 +32,7 @@ def test_a_run_comes_out_again_to_the_last_digit(overrides, run, tmp_path):
     quick = QUICK[:2] if "split=holdout" in overrides else QUICK
     verdict = reproduce(read(run(*overrides, quick=quick)), tmp_path / "again")
     assert verdict.sentence == "identical"
-    assert verdict.exit_code == 0
+    assert verdict.is_same
     assert [one.what for one in verdict.comparisons] == [
         "predictions",
         "scores of folds",
@@ -56,7 +56,7 @@ def test_one_changed_cell_of_the_data_is_the_reason(graded, grades, tmp_path):
     table.loc[17, "absences"] += 1
     table.to_csv(grades, index=False)
     verdict = reproduce(read(graded), tmp_path / "again")
-    assert verdict.exit_code == 2
+    assert not verdict.is_same
     assert parts(verdict) == ["data"]
     assert "columns with other values: absences" in verdict.causes[0].lines
     assert verdict.sentence == "different because of the data"
@@ -85,7 +85,7 @@ def test_one_changed_package_is_named_and_no_reason_where_results_are_the_same(g
     checked = reproduce(read(graded), tmp_path / "no", check_only=True)
     assert not (tmp_path / "no").exists()
     assert parts(checked) == ["environment"]
-    assert checked.exit_code == 2
+    assert not checked.is_same
     assert checked.causes[0].lines[0].startswith("scikit-learn: 0.1 -> ")
     again = reproduce(read(graded), tmp_path / "again")
     assert again.sentence == "identical"
@@ -119,7 +119,7 @@ def test_a_difference_without_a_reason_says_so(graded, tmp_path):
     metrics = {**graded.metrics, "cv_accuracy_mean": 0.123}
     change_record(graded, metrics=metrics)
     verdict = reproduce(read(graded), tmp_path / "again")
-    assert verdict.exit_code == 2
+    assert not verdict.is_same
     assert "show no reason" in verdict.sentence
 
 
@@ -128,7 +128,7 @@ def test_a_last_digit_is_within_tolerance(graded, tmp_path):
     change_record(graded, metrics=metrics)
     verdict = reproduce(read(graded), tmp_path / "again")
     assert verdict.sentence.startswith("same within tolerance (1e-06")
-    assert verdict.exit_code == 0
+    assert verdict.is_same
 
 
 def test_a_strangers_record_runs_nothing(graded, tmp_path, monkeypatch):

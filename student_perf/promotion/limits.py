@@ -1,0 +1,32 @@
+"""When a model may be promoted; `conf/promote.yaml` holds the values. Light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from student_perf.config.typed import limit
+from student_perf.errors import ConfigError
+from student_perf.paths import CONF_DIR
+
+GATE_FILE = CONF_DIR / "promote.yaml"
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """Limits of the gate; each is an option of `promote` too.
+
+    The margin is in units of the metric; for a metric without an upper bound it is a share of the
+    champion's value. The risk is estimated by paired bootstrap.
+    """
+
+    margin: float = limit(0.05, "how much worse than the champion it may be")
+    risk: float = limit(0.05, "most probability that it is worse by more")
+    calibration: float = limit(0.15, "most expected calibration error")
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a limit that cannot work."""
+        for name in ("margin", "calibration"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}={getattr(self, name)}: must be from 0 to 1; try 0.05")
+        if not 0 < self.risk < 1:
+            raise ConfigError(f"risk={self.risk}: must be between 0 and 1; try 0.05")
