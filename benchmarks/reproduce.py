@@ -22,7 +22,7 @@ from student_perf.config.load import register_resolvers, validate
 from student_perf.experiment.run import run_experiment
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from student_perf.reproduction.reproduce import reproduce
-from student_perf.store.find import opened
+from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
 
 FEW_TREES = ["model.n_estimators=20"]
@@ -92,7 +92,7 @@ def count_verdicts(runs: list[list[str]], place: Path) -> int:
     n_identical = 0
     for number, overrides in enumerate(runs):
         started = time.perf_counter()
-        with opened(str(place / str(number)), "") as recorded:
+        with open_run(str(place / str(number))) as recorded:
             verdict = reproduce(recorded, place / "again" / str(number)).sentence
         n_identical += verdict == "identical"
         seconds = time.perf_counter() - started

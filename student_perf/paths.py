@@ -19,15 +19,3 @@ def workspace() -> Path:
     """
     named = os.environ.get(WORKSPACE_VARIABLE)
     return Path(named).expanduser().resolve() if named else PROJECT_DIR
-
-
-def default_store() -> str:
-    """Tracking URI of commands: MLFLOW_TRACKING_URI, or the workspace's own sqlite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace()}/mlflow.db"
-
-
-def sqlite_file(uri: str) -> Path:
-    """Path of the database file that a sqlite URI names."""
-    _, _, rest = uri.partition("://")
-    # Not urlsplit: a `#` is a part of the path, as for SQLAlchemy.
-    return Path(rest.partition("?")[0].removeprefix("/") or "mlflow.db").absolute()

@@ -23,7 +23,6 @@ from rich.text import Text
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.masking import masked
-from student_perf.paths import workspace
 from student_perf.scoring.metric import METRICS
 
 if TYPE_CHECKING:
@@ -224,7 +223,7 @@ class Terminal:
         if reason is None:
             return
         self.console.print(f"  Not in MLflow yet: {masked(reason)}")
-        self.console.print(f"  Send it with: {_python_command()} -m student_perf sync {folder}")
+        self.console.print(f"  Send it with: {python_command()} -m student_perf sync {folder}")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -263,15 +262,7 @@ def _label(metric: str) -> str:
     return METRICS[metric].label if metric in METRICS else metric
 
 
-def ui_command(uri: str) -> str:
-    """The command that opens the tracking store in MLflow's page, as typed from here."""
-    if uri.startswith("http"):
-        return uri
-    store = "" if uri == f"sqlite:///{workspace()}/mlflow.db" else f" --store {uri}"
-    return f"{_python_command()} -m student_perf ui{store}"
-
-
-def _python_command() -> str:
+def python_command() -> str:
     """How this interpreter is called from the current folder."""
     found = shutil.which("python")
     if found and Path(found).absolute() == Path(sys.executable).absolute():

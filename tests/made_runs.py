@@ -12,7 +12,7 @@ import pytest
 from student_perf.config.schema import ExperimentConfig
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.record import RECORD_FILE, Recorded, RunRecord, load_record
-from student_perf.store.find import opened
+from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
 
 Run = Callable[..., RunRecord]
@@ -39,8 +39,8 @@ def run_fixture(
 
 
 def read(record: RunRecord) -> Recorded:
-    """The run as `opened` gives it."""
-    with opened(str(record.folder), "") as recorded:
+    """The run as `open_run` gives it."""
+    with open_run(str(record.folder)) as recorded:
         return recorded
 
 

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from student_perf import paths
 
 
@@ -8,9 +6,3 @@ def test_workspace_is_the_project_unless_the_variable_names_another(monkeypatch,
     monkeypatch.delenv(paths.WORKSPACE_VARIABLE)
     assert paths.workspace() == paths.PROJECT_DIR
     assert (paths.CONF_DIR / "config.yaml").is_file()
-
-
-def test_sqlite_files():
-    assert paths.sqlite_file("sqlite:////a/b.db") == Path("/a/b.db")
-    assert paths.sqlite_file("sqlite:///b.db") == Path.cwd() / "b.db"
-    assert paths.sqlite_file("sqlite+pysqlite:////a/C#/b.db?timeout=3") == Path("/a/C#/b.db")

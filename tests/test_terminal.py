@@ -1,9 +1,6 @@
-import sys
-
 import pytest
 
-from student_perf import terminal
-from student_perf.terminal import GroupLine, Terminal, format_number, ui_command, verdict
+from student_perf.terminal import GroupLine, Terminal, format_number, verdict
 
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
 
@@ -82,17 +79,6 @@ def test_paths_are_never_wrapped(capsys):
 def test_quiet_prints_nothing(capsys):
     Terminal(quiet=True).places({"folder": "x"})
     assert capsys.readouterr().out == ""
-
-
-def test_ui_command_can_be_typed_as_it_is(workspace, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(terminal.shutil, "which", lambda _: None)
-    default = f"sqlite:///{workspace}/mlflow.db"
-    assert ui_command(default) == f"{sys.executable} -m student_perf ui"
-    assert ui_command("sqlite:////x/m.db").endswith("ui --store sqlite:////x/m.db")
-    assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
-    monkeypatch.setattr(terminal.shutil, "which", lambda _: sys.executable)
-    assert ui_command(default) == "python -m student_perf ui"
 
 
 def test_brackets_in_names_and_values_are_text(capsys):

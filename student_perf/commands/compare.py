@@ -51,13 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the leaderboards. Raises ConfigError where no run is found."""
+    from student_perf.compare.filter import matching
     from student_perf.compare.leaderboard import make_leaderboards
-    from student_perf.compare.query import find_runs
     from student_perf.compare.show import formatted
+    from student_perf.store.find import find_group
 
     _check(chosen)
     metrics = [chosen.metric] if chosen.metric else []
-    records = find_runs(chosen.runs, chosen.store, chosen.experiment, chosen.filter, metrics)
+    records = find_group(chosen.runs, chosen.store, chosen.experiment, metrics)
+    if chosen.filter and not (records := matching(records, chosen.filter)):
+        raise ConfigError(
+            f"--filter {chosen.filter}: fits none of the runs; leave a part of it out"
+        )
     boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
     needs_page = chosen.html or chosen.format == "html"
     needs_notes = needs_page or chosen.format == "table"
@@ -140,12 +145,11 @@ def _tuning(
     records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
 ) -> Iterator[str]:
     """Sentences about each sweep among the boards."""
-    from student_perf.compare.query import STUDY_TAG
     from student_perf.compare.tuning import tuning_lines, tuning_of
 
     for board in boards:
         trials = [line.record for line in board.lines if line.record.kind == "trial"]
-        sizes = Counter(record.tags.get(STUDY_TAG, "") for record in trials)
+        sizes = Counter(record.study or "" for record in trials)
         for study, n_trials in sizes.items():
             if n_trials > _MOST_TRIALS and not chosen.tuning:
                 yield f"Tuning, {study}: {n_trials} trials; --tuning computes what luck they had."

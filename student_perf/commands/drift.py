@@ -17,7 +17,7 @@ from student_perf.errors import TrackingError, one_line
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs.record import RECORD_TAG, RunRecord, to_json
-from student_perf.terminal import Terminal, format_number, ui_command
+from student_perf.terminal import Terminal, format_number
 
 if TYPE_CHECKING:
     from student_perf.drift.columns import ColumnDrift
@@ -135,6 +135,7 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
     A store that does not answer changes nothing about the finding; `sync` sends it later.
     """
     from student_perf.config.load import default_tracking
+    from student_perf.store.address import ui_command
     from student_perf.store.client import check_store, publish
 
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")

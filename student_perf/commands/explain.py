@@ -6,7 +6,6 @@ import argparse
 
 from student_perf.commands.reproduce import add_run
 from student_perf.errors import ConfigError
-from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 HELP = "write what moves a run's model: SHAP values by column, as a table and a picture"
@@ -28,13 +27,14 @@ def run(chosen: argparse.Namespace) -> int:
 
     Raises ConfigError where the extra is not installed or the run's folder is not on disk.
     """
+    from student_perf.config.load import default_tracking
     from student_perf.serving.shap_values import explain_run
     from student_perf.store.client import add_files
-    from student_perf.store.find import opened
+    from student_perf.store.find import open_run
 
-    store = chosen.store or default_store()
+    store = chosen.store or default_tracking().uri
     terminal = Terminal()
-    with opened(chosen.run, store) as recorded:
+    with open_run(chosen.run, store) as recorded:
         try:
             found, files = explain_run(recorded, chosen.rows, chosen.background, chosen.data)
         except ModuleNotFoundError as error:

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from student_perf.commands.reproduce import add_run
-from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 HELP = "put everything of a run into one zip with checksums and a model card"
@@ -21,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Write the bundle and say how to check it."""
     from student_perf.reproduction.bundle import default_target, export_run
-    from student_perf.store.find import opened
+    from student_perf.store.find import open_run
 
-    with opened(chosen.run, chosen.store or default_store()) as recorded:
+    with open_run(chosen.run, chosen.store) as recorded:
         target = Path(chosen.file) if chosen.file else default_target(recorded)
         digest = export_run(recorded, target)
     Terminal().places(

@@ -9,7 +9,6 @@ from student_perf.commands.drift import add_limits
 from student_perf.commands.reproduce import add_run
 from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
-from student_perf.paths import default_store
 from student_perf.promotion.limits import GATE_FILE, GateLimits
 from student_perf.terminal import Terminal
 
@@ -45,13 +44,14 @@ def run(chosen: argparse.Namespace) -> int:
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
     limits = load_limits(GateLimits, GATE_FILE, vars(chosen))
+    from student_perf.config.load import default_tracking
     from student_perf.promotion.promotion import promote
     from student_perf.runs.provenance import user_name
-    from student_perf.store.find import opened
+    from student_perf.store.find import open_run
     from student_perf.store.registry import Registry
 
-    store = chosen.store or default_store()
-    with opened(chosen.run, store) as recorded:
+    store = chosen.store or default_tracking().uri
+    with open_run(chosen.run, store) as recorded:
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None

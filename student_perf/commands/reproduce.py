@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -39,13 +38,12 @@ def add_run(parser: argparse.ArgumentParser, *names: str) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print checks, comparison and verdict; exit code 0 for the same, 2 for different."""
     from student_perf.reproduction.reproduce import reproduce
-    from student_perf.store.find import opened
+    from student_perf.store.find import open_run
 
     terminal = Terminal()
-    store = chosen.store or default_store()
     logging.captureWarnings(True)  # the run's own log has a library's warnings already
     try:
-        with opened(chosen.run, store) as recorded, tempfile.TemporaryDirectory() as place:
+        with open_run(chosen.run, chosen.store) as recorded, tempfile.TemporaryDirectory() as place:
             terminal.heading(f"{recorded.record.name}, {recorded.record.kind} run")
             verdict = reproduce(recorded, Path(place) / "again", chosen.check_only, chosen.data)
     finally:

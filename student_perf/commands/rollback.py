@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from student_perf.commands.promote import add_registry
-from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 HELP = "exchange the champion and the one before it"
@@ -26,8 +25,9 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.runs.provenance import user_name
     from student_perf.store.registry import Registry
 
-    registry = Registry(chosen.store or default_store(), chosen.name)
-    by = chosen.by or (user_name() if default_tracking().host_and_user else None)
+    tracking = default_tracking()
+    registry = Registry(chosen.store or tracking.uri, chosen.name)
+    by = chosen.by or (user_name() if tracking.host_and_user else None)
     champion, before = rollback(registry, by, chosen.why)
     Terminal().heading(
         f"{chosen.name}: version {champion.number} is the champion again, "

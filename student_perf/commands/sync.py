@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.paths import workspace
-from student_perf.runs.record import RECORD_FILE, load_record
 from student_perf.terminal import print_error
 
 HELP = "send runs and sweeps that are on disk and not in MLflow"
@@ -15,22 +13,23 @@ HELP = "send runs and sweeps that are on disk and not in MLflow"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which runs."""
-    parser.add_argument("folder", nargs="?", help="folder of a run or a sweep; default: all")
+    parser.add_argument(
+        "folder", nargs="?", help="a run or a sweep: folder, latest, id, study; default: all"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Send one run or sweep, or all that are pending. Raises TrackingError."""
+    from student_perf.store.find import find_run, is_on_disk
     from student_perf.store.pending import iter_recorded, send
 
     if chosen.folder is None:
         records = iter_recorded(workspace())
     else:
-        folder = Path(chosen.folder).absolute()
-        if not (folder / RECORD_FILE).is_file():
-            raise ConfigError(
-                f"{chosen.folder}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
-            )
-        records = iter([load_record(folder)])
+        record = find_run(chosen.folder)
+        if not is_on_disk(record):
+            raise ConfigError(f"{chosen.folder}: is in MLflow only, so there is nothing to send")
+        records = iter([record])
     n_sent = n_failed = 0
     for record in records:
         try:

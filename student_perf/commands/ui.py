@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from pathlib import Path
 
 from student_perf.errors import ConfigError
-from student_perf.paths import default_store
 
 HELP = "open MLflow's page on this machine"
 
@@ -23,12 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError where there is no store."""
-    store = chosen.store or default_store()
-    if store.startswith("http"):
+    from student_perf.config.load import default_tracking
+    from student_perf.store.address import is_absent, is_server
+
+    store = chosen.store or default_tracking().uri
+    if is_server(store):
         print(f"The store is a server already; open {store} in a browser.")
         return 0
-    database = Path(store.removeprefix("sqlite:///"))
-    if store.startswith("sqlite") and not database.is_file():
+    if is_absent(store):
         raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
     # Without the parameter MLflow's page starts in its view for generative AI.
     page = f"http://127.0.0.1:{chosen.port}/#/experiments?workflowType=machine_learning"

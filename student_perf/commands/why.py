@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from student_perf.commands.reproduce import add_run, told
-from student_perf.paths import default_store
 from student_perf.terminal import Terminal
 
 HELP = "say what two runs differ in: config, data, code, environment, and score"
@@ -19,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the four differences and that of the scores."""
     from student_perf.reproduction.why import explain
-    from student_perf.store.find import opened
+    from student_perf.store.find import open_run
 
-    store = chosen.store or default_store()
-    with opened(chosen.run_a, store) as first, opened(chosen.run_b, store) as second:
+    store = chosen.store
+    with open_run(chosen.run_a, store) as first, open_run(chosen.run_b, store) as second:
         found = explain(first, second)
         names = first.record.name, second.record.name
     terminal = Terminal()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
@@ -22,7 +21,7 @@ from student_perf.scoring.paired import (
     paired_differences,
 )
 from student_perf.scoring.scores import fold_estimate
-from student_perf.store.search import fetch_file
+from student_perf.store.reader import fetch_file
 from student_perf.terminal import format_number
 
 # From the simplest to explain and keep to the least; within a family time decides.
@@ -115,8 +114,8 @@ def make_leaderboards(
     """
     groups: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
-        if record.kind != "sweep" and all(same_rows(record)):
-            groups.setdefault(same_rows(record), []).append(record)
+        if record.kind != "sweep" and all(record.rows):
+            groups.setdefault(record.rows, []).append(record)
     boards = [_leaderboard(group, metric, rope, store) for group in groups.values()]
     ranked = [board for board in boards if board.lines]
     if not ranked:
@@ -187,9 +186,9 @@ def _leaderboard(
         metric=metric,
         lines=lines,
         dataset=first.tags.get("dataset", ""),
-        data_sha256=same_rows(first)[0],
+        data_sha256=first.data_sha256,
         split=first.params.get("split.kind", ""),
-        split_sha256=same_rows(first)[1],
+        split_sha256=first.split_sha256,
         n_folds=n_folds,
         dummy=_dummy(group, metric),
         rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
@@ -201,11 +200,10 @@ def _leaderboard(
 
 def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]]:
     """Finished runs, each configuration once: a sweep's winner repeats one of its trials."""
-    tag = "student_perf.trial_number"
-    trials = {(r.tags.get(STUDY_TAG), r.tags.get(tag)) for r in group if r.kind == "trial"}
+    trials = {(r.study, r.trial_number) for r in group if r.kind == "trial"}
     kept, left_out = [], Counter[str]()
     for record in group:
-        if record.kind == "final" and (record.tags.get(STUDY_TAG), record.tags.get(tag)) in trials:
+        if record.kind == "final" and (record.study, record.trial_number) in trials:
             continue
         if record.status == "FINISHED":
             kept.append(record)
@@ -311,7 +309,7 @@ def _labels(records: list[RunRecord]) -> list[str]:
         for r in records
     ]
     times = Counter(short)
-    more = [r.tags.get(STUDY_TAG, r.mlflow_run_id or r.folder.name)[-8:] for r in records]
+    more = [(r.study or r.mlflow_run_id or r.folder.name)[-8:] for r in records]
     return [
         name if times[name] == 1 else f"{name} {other}"
         for name, other in zip(short, more, strict=True)
@@ -324,7 +322,7 @@ def _check_metric(metric: str) -> None:
 
 
 def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
-    known = [record for record in records if all(same_rows(record))]
+    known = [record for record in records if all(record.rows)]
     if not known:
         return (
             f"compare: none of the {len(records)} runs says which data and folds it had (tags "

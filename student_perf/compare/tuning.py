@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.compare.query import STUDY_TAG, same_rows
 from student_perf.errors import DataError
 from student_perf.runs.looks import count_looks
 from student_perf.runs.predictions import Predictions, load_predictions
@@ -30,7 +29,7 @@ from student_perf.scoring.scores import (
     scores,
     threshold_losses,
 )
-from student_perf.store.search import fetch_file
+from student_perf.store.reader import fetch_file
 
 N_BOOTSTRAPS = 500
 _FEWEST_BOOTSTRAPS = 100
@@ -73,11 +72,11 @@ def tuning_of(
     """Optimism of a sweep from the stored predictions of its finished trials; None with fewer than
     two. Raises TrackingError where predictions are missing, DataError where rows differ.
     """
-    mine = [record for record in records if record.tags.get(STUDY_TAG) == study]
+    mine = [record for record in records if record.study == study]
     trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED"]
     if len(trials) < 2:
         return None
-    if len({same_rows(record) for record in trials}) > 1:
+    if len({record.rows for record in trials}) > 1:
         raise DataError(f"{study}: its trials have different data or folds; filter one of them")
     paths = (
         fetch_file(r, store or r.params.get("tracking.uri", ""), PREDICTIONS_FILE) for r in trials

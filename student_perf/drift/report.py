@@ -136,7 +136,7 @@ def _outputs(
     """
     outputs = []
     for side in (left, right):
-        held_out = _held_out(kept, Path(model), side)
+        held_out = _held_out(kept, kept.folder, side)
         if held_out is not None:
             notes.append(f"{side.name}: predictions are the run's held-out ones")
         lacking = [name for name in kept.contract.columns if name not in side.features]

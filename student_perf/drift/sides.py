@@ -23,11 +23,12 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.features import prepare_features
 from student_perf.data.files import ENDINGS, read_file
-from student_perf.errors import ConfigError, DataError, suggest
+from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.paths import CONF_DIR
-from student_perf.runs.record import CONFIG_FILE
-from student_perf.store.client import download
-from student_perf.store.search import is_run_id
+from student_perf.runs.layout import CONFIG_FILE
+from student_perf.runs.record import RunRecord
+from student_perf.store.find import find_kept, find_run
+from student_perf.store.reader import fetch_file
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def load_sides(
     datasets = [load_dataset(config) if config else None for config in configs]
     rules = None
     if contract is not None and model is not None:
-        made_from = _config(model) if is_run_id(model) or Path(model).is_dir() else None
+        made_from = _of_model(model)
         rules = Rules(contract, next((c for c in (made_from, *configs) if c), None))
     for config, dataset in zip(configs, datasets, strict=True):
         if rules is None and config is not None and dataset is not None:
@@ -85,21 +86,18 @@ def _config(text: str) -> DatasetConfig | None:
     path = Path(text)
     if path.is_file():
         return None
-    if (path / CONFIG_FILE).is_file():
-        return _of_run(path / CONFIG_FILE)
-    if is_run_id(text):
-        return _of_run(download(f"runs:/{text}/{CONFIG_FILE}", default_tracking().uri))
     words = shlex.split(text)
     options = [file.stem for file in (CONF_DIR / "dataset").glob("*.yaml")]
     if words and words[0] in options:
         return _composed([f"dataset={words[0]}", *words[1:]])
-    if path.suffix.lower() in ENDINGS or path.is_dir():
-        what = f"holds no {CONFIG_FILE}, so it is no run" if path.is_dir() else "no such file"
-        raise ConfigError(f"{text}: {what}; name a CSV or parquet file, a dataset or a run")
-    raise ConfigError(
-        f"{text}: is no file, no run and no dataset of conf/dataset; "
-        f"{suggest(words[0] if words else '', options)}"
-    )
+    if path.suffix.lower() in ENDINGS and not path.is_dir():
+        raise ConfigError(f"{text}: no such file; name a CSV or parquet file, a dataset or a run")
+    try:
+        record = find_run(text)
+    except ConfigError as error:
+        hint = suggest(words[0] if words else "", options)
+        raise ConfigError(f"{error}; or a dataset of conf/dataset: {hint}") from error
+    return _of_run(record)
 
 
 def _composed(overrides: Sequence[str]) -> DatasetConfig:
@@ -110,10 +108,18 @@ def _composed(overrides: Sequence[str]) -> DatasetConfig:
         raise explain_composition_error(error, overrides) from error
 
 
-def _of_run(config: Path) -> DatasetConfig:
+def _of_run(record: RunRecord) -> DatasetConfig:
     """Config of the rows that a run was made from, as it was composed then."""
     register_resolvers()
-    return load_config(config).dataset
+    return load_config(fetch_file(record, default_tracking().uri, CONFIG_FILE)).dataset
+
+
+def _of_model(model: str) -> DatasetConfig | None:
+    """Config of the rows that a model was made from; None for a model without a run here."""
+    try:
+        return _of_run(find_kept(model))
+    except (ConfigError, TrackingError):
+        return None
 
 
 def _of_dataset(text: str, dataset: Dataset) -> Side:

@@ -10,7 +10,8 @@ from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
 from student_perf.experiment.prepare import Prepared
 from student_perf.runs.record import RunRecord
-from student_perf.terminal import Terminal, ui_command
+from student_perf.store.address import ui_command
+from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from student_perf.pages.section import (
 )
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
-from student_perf.store.search import fetch_file
+from student_perf.store.reader import fetch_file
 from student_perf.terminal import format_number
 
 _OF_A_RUN = {

@@ -15,6 +15,7 @@ import numpy as np
 from student_perf.data import load_dataset
 from student_perf.data.contract import contract_from_yaml
 from student_perf.errors import ConfigError, DataError, StudentPerfError, one_line
+from student_perf.experiment.rebuild import rebuild_config
 from student_perf.inspection.subgroups import group_codes
 from student_perf.promotion.gate import (
     Check,
@@ -29,7 +30,7 @@ from student_perf.runs import tags
 from student_perf.runs.artifacts import TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import CONTRACT_FILE, PREDICTIONS_FILE, Recorded
-from student_perf.store.find import opened, rebuild_config
+from student_perf.store.find import open_run
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 from student_perf.terminal import markdown_table
 
@@ -130,7 +131,7 @@ def _checks(
     calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
     if champion is None:
         return [calibrated]
-    with opened(champion.run_id, store) as theirs:
+    with open_run(champion.run_id, store) as theirs:
         try:
             rows = _pair(run, theirs)
         except StudentPerfError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.runs import tags
+from student_perf.runs.layout import CARD_FILE as CARD_FILE
+from student_perf.runs.layout import CONFIG_FILE as CONFIG_FILE
+from student_perf.runs.layout import CONTRACT_FILE as CONTRACT_FILE
+from student_perf.runs.layout import ERROR_FILE as ERROR_FILE
+from student_perf.runs.layout import METRICS_FILE as METRICS_FILE
+from student_perf.runs.layout import MODEL_FILE as MODEL_FILE
+from student_perf.runs.layout import PREDICTIONS_FILE as PREDICTIONS_FILE
+from student_perf.runs.layout import RECORD_FILE as RECORD_FILE
+from student_perf.runs.layout import RUN_ID_FILE as RUN_ID_FILE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,18 +35,11 @@ if TYPE_CHECKING:
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
-RECORD_FILE = "record.json"
-METRICS_FILE = "metrics.json"
-CONFIG_FILE = "config.yaml"
-PREDICTIONS_FILE = "predictions.parquet"
-NOTE_TAG = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
-CONTRACT_FILE = "contract.yaml"
-CARD_FILE = "model_card.md"
-MODEL_FILE = "model.skops"
-RECORD_TAG = "student_perf.record_id"  # by which a run is found again in the store
-ERROR_FILE = "tracking_error.txt"  # why something is not in the store
+NOTE_TAG = tags.NOTE
+RECORD_TAG = tags.RECORD_ID
 _SWEPT = "swept."
-RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
+# The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
+_GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)
 
 
 @dataclass
@@ -292,6 +295,25 @@ def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError where there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What decides whether a run is worth reading."""
+
+    folder: Path
+    kind: str
+    status: str
+    started: float
+
+
+def glance(folder: Path) -> Glance:
+    """Kind, state and start of the record in a folder; many times faster than `load_record`."""
+    text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+    facts = dict(_GLANCE.findall(text))
+    if len(facts) < 3:  # written by other hands
+        facts = json.loads(text)
+    return Glance(folder, facts["kind"], facts["status"], float(facts["started"]))
 
 
 def begun_run_id(folder: Path) -> str | None:

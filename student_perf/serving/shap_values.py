@@ -13,10 +13,10 @@ from student_perf.atomic import write_atomic
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, DataError
 from student_perf.evaluation.splits import make_split
+from student_perf.experiment.rebuild import rebuild_config
 from student_perf.plots.shap import shap_figure
 from student_perf.plots.style import png
 from student_perf.runs.record import Recorded
-from student_perf.store.find import rebuild_config
 from student_perf.store.kept_model import KeptModel, load_kept_model
 
 TABLE_FILE, PICTURE_FILE = "shap.csv", "shap.png"

@@ -21,7 +21,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 from filelock import FileLock
@@ -37,7 +36,7 @@ from student_perf.errors import (
 )
 from student_perf.masking import masked
 from student_perf.models.libraries import packages_of
-from student_perf.paths import PACKAGE_DIR, sqlite_file, workspace
+from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.golden import GOLDEN_FILE
 from student_perf.runs.model_file import named_types, trusted_types
 from student_perf.runs.record import (
@@ -50,6 +49,7 @@ from student_perf.runs.record import (
     RUN_ID_FILE,
     RunRecord,
 )
+from student_perf.store.address import SCHEMES, is_server, scheme, sqlite_file
 from student_perf.store.rows import EndedRun, MetricRow, open_runs
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
-_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _ANSWER_SECONDS = 5
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
@@ -70,22 +69,22 @@ _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a 
 
 def check_store(tracking: TrackingConfig) -> None:
     """Find out before any work whether the store can take a run. Raises TrackingError."""
-    scheme = urlsplit(tracking.uri).scheme.split("+")[0]
-    if scheme not in _SCHEMES:
+    kind = scheme(tracking.uri)
+    if kind not in SCHEMES:
         raise TrackingError(
             f"tracking.uri={tracking.uri}: must start with a scheme MLflow can store to "
-            f"(sqlite:///, http://, ...); {suggest(scheme, _SCHEMES)}"
+            f"(sqlite:///, http://, ...); {suggest(kind, SCHEMES)}"
         )
-    if scheme == "sqlite":
-        folder = sqlite_file(tracking.uri).parent
+    if (file := sqlite_file(tracking.uri)) is not None:
+        folder = file.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise TrackingError(
                 f"tracking.uri={tracking.uri}: the folder {folder} is not there or not writable; "
                 "create it or use tracking=off"
             )
-    elif scheme in ("http", "https"):
+    elif is_server(tracking.uri):
         _check_answer(tracking.uri)
-    elif scheme == "postgresql" and find_spec("psycopg") is None:
+    elif kind == "postgresql" and find_spec("psycopg") is None:
         raise TrackingError(
             f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs the extra postgres; run: "
             "pip install -e '.[postgres]'"
@@ -97,7 +96,7 @@ class RunStore:
 
     def __init__(self, tracking: TrackingConfig) -> None:
         self._client, self._experiment_id = _open_store(tracking)
-        self._file = sqlite_file(tracking.uri) if tracking.uri.startswith("sqlite") else None
+        self._file = sqlite_file(tracking.uri)
 
     def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
@@ -302,9 +301,9 @@ def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
 
     mlflow.set_tracking_uri(tracking.uri)
     artifacts = None
-    if not tracking.uri.startswith("http"):
-        is_file = tracking.uri.startswith("sqlite")
-        place = sqlite_file(tracking.uri).parent if is_file else workspace()
+    if not is_server(tracking.uri):
+        file = sqlite_file(tracking.uri)
+        place = workspace() if file is None else file.parent
         artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
     with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
@@ -317,10 +316,10 @@ def _alone(uri: str) -> Iterator[None]:
     crash in its migrations. PostgreSQL has a lock for that which holds between machines too, and
     which ends with its connection.
     """
-    if uri.startswith("sqlite"):
-        with FileLock(f"{sqlite_file(uri)}.lock"):
+    if (file := sqlite_file(uri)) is not None:
+        with FileLock(f"{file}.lock"):
             yield
-    elif uri.startswith("postgresql"):
+    elif scheme(uri) == "postgresql":
         import sqlalchemy
 
         engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)

@@ -1,97 +1,333 @@
-"""A recorded run, found by id, folder or `latest`, and its config rebuilt without trusting it."""
+"""What a word on the command line means: the one place that names runs, sweeps and kept models.
+
+A word is a folder, `latest`, a study's name, four or more characters with which an MLflow run id or
+a record's id begins, `runs:/ID[/model]`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`. The disk
+is asked first, then MLflow.
+
+>>> is_id("abcd"), is_id("abc"), is_id("outputs/abcd")
+(True, False, False)
+"""
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from student_perf.config.load import validate_plain
-from student_perf.config.schema import ExperimentConfig
-from student_perf.config.typed import iter_leaves
+from student_perf.config.load import default_tracking
 from student_perf.errors import ConfigError, one_line
-from student_perf.models.build import build_estimator
-from student_perf.models.libraries import ALLOWED_PREFIXES
-from student_perf.models.preprocess import build_steps
+from student_perf.masking import masked
 from student_perf.paths import workspace
-from student_perf.runs.record import CONFIG_FILE, RECORD_FILE, Recorded, RunRecord, load_record
-from student_perf.store.reader import fetch_run
+from student_perf.runs import layout, tags
+from student_perf.runs.layout import CONFIG_FILE, RECORD_FILE
+from student_perf.runs.record import (
+    Recorded,
+    RunRecord,
+    begun_run_id,
+    glance,
+    load_record,
+)
+from student_perf.store.address import is_absent
+from student_perf.store.reader import Selection, fetch_run, read_runs
+from student_perf.store.registry import run_of_model
 
 LATEST = "latest"
-_SHORTEST_ID = 4
+_ID = re.compile(r"[0-9a-zA-Z]{4,32}")
+_WHOLE_ID = re.compile(r"[0-9a-f]{32}")
+_RUN_ADDRESS = re.compile(r"runs:/(\w+)(/model)?/?")
+_RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
+_WAYS = (
+    "name a folder, a study, latest, the beginning of an id (4 characters or more), runs:/ID or "
+    "models:/NAME@ALIAS"
+)
+
+
+def find_run(word: str, store: str | None = None) -> RunRecord:
+    """The record of the run or sweep that a word means.
+
+    `latest` is what started last: a finished single run, a sweep with at least one finished trial,
+    or a nested result.
+
+    Args:
+        word: see the module's docstring.
+        store: the tracking URI to ask after the disk; by default that of `tracking=default`.
+
+    Raises:
+        ConfigError: the word names nothing, or more than one run.
+        TrackingError: it is not on disk, and the store does not answer.
+    """
+    name = _run_named(word, store)
+    record = _latest_on_disk() if name == LATEST else _on_disk(name)
+    if record is None:
+        record = _in_store(name, store)
+    if record is None:
+        raise ConfigError(_no_such_run(word, store))
+    return record
 
 
 @contextmanager
-def opened(run: str, store: str) -> Iterator[Recorded]:
-    """The finished run that `run` names: a folder, `latest`, or an MLflow run id or its beginning.
+def open_run(word: str, store: str | None = None) -> Iterator[Recorded]:
+    """The finished run that a word means, with its files; a sweep's word means its winner.
 
-    An id is looked for on disk first; where it is not there, its files come from `store` into a
-    folder that lives as long as the context. Raises ConfigError or TrackingError.
+    Files that are in MLflow only come into a folder that lives as long as the context.
+
+    Raises:
+        ConfigError: there is no such run, it did not finish, or it cannot be rebuilt.
+        TrackingError: the store does not answer.
     """
-    record = latest_run() if run == LATEST else _on_disk(run)
-    if record is not None:
+    record = _finished(word, _winner(word, find_run(word, store), store))
+    if is_on_disk(record):
         yield _recorded(record)
         return
     with tempfile.TemporaryDirectory(prefix="student_perf-") as place:
-        yield _recorded(fetch_run(run, store, Path(place) / run))
+        folder = Path(place) / str(record.mlflow_run_id)
+        yield _recorded(fetch_run(record, _uri(store), folder))
 
 
-def latest_run() -> RunRecord:
-    """Record of the finished run that started last: a single run or a sweep's winner."""
-    found = [load_record(file.parent) for file in _run_files()]
-    finished = (r for r in found if r.status == "FINISHED" and r.kind in ("single", "final"))
-    newest = max(finished, key=lambda record: record.started, default=None)
-    if newest is None:
-        raise ConfigError(f"latest: no finished run below {workspace()}; run `make train` first")
-    return newest
+def find_kept(word: str, store: str | None = None) -> RunRecord:
+    """The record of the run whose model a word means: the run itself, or the winner of a sweep."""
+    return _winner(word, find_run(word, store), store)
 
 
-def _run_files(trials: bool = False) -> Iterator[Path]:
-    """Records of runs and winners in the workspace; of trials too where asked."""
-    yield from workspace().glob(f"outputs/*/*/{RECORD_FILE}")
-    yield from workspace().glob(f"multirun/*/{'*' if trials else 'winner'}/{RECORD_FILE}")
+def find_group(
+    words: Sequence[str] = (),
+    store: str | None = None,
+    experiment: str | None = None,
+    metrics: Sequence[str] = (),
+) -> list[RunRecord]:
+    """Records of all runs that words stand for, of every state and kind, oldest first, each once.
+
+    A sweep stands for itself, its trials and its winner, a folder for all runs in it, an experiment
+    of MLflow for all of its runs; `latest` for the latest sweep, or for the single runs that share
+    data and split with the latest one.
+
+    Args:
+        words: those of `find_run`, other folders, names of experiments; by default `latest`.
+        store: with it only this store is asked, not the disk.
+        experiment: an experiment that is wanted besides; then only MLflow is asked.
+        metrics: whose fold scores MLflow has to give besides those of each run's objective.
+
+    Raises:
+        ConfigError: a word names nothing.
+        TrackingError: a store cannot be read.
+    """
+    chosen = list(words) or ([] if experiment else [LATEST])
+    records: list[RunRecord] = []
+    if experiment and LATEST not in chosen:
+        records = read_runs(_uri(store), Selection(experiment=experiment), metrics)
+        if not records:
+            raise ConfigError(f"--experiment {experiment}: no run in {masked(_uri(store))}")
+    for word in chosen:
+        group = [] if store or experiment else _group_on_disk(word)
+        group = group or _group_in_store(word, store, experiment, metrics)
+        if not group:
+            raise ConfigError(_no_such_run(word, store))
+        records += group
+    unique = {record.mlflow_run_id or str(record.folder): record for record in records}
+    return sorted(unique.values(), key=lambda record: record.started)
 
 
-def _on_disk(run: str) -> RunRecord | None:
-    folder = Path(run)
-    if (folder / RECORD_FILE).is_file():
-        try:
-            return load_record(folder)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(
-                f"{folder}: {RECORD_FILE} is no record ({one_line(error)})"
-            ) from error
-    if not run.isalnum() or len(run) < _SHORTEST_ID or folder.is_dir():
+def is_id(word: str) -> bool:
+    """Whether a word can be the beginning of an id."""
+    return _ID.fullmatch(word) is not None
+
+
+def is_on_disk(record: RunRecord) -> bool:
+    """Whether the record's folder is the one that the run was made in, not MLflow's copy."""
+    return (record.folder / RECORD_FILE).is_file()
+
+
+def _uri(store: str | None) -> str:
+    return store or default_tracking().uri
+
+
+def _run_named(word: str, store: str | None) -> str:
+    """The id that an address of MLflow stands for; other words stay as they are."""
+    if address := _RUN_ADDRESS.fullmatch(word):
+        return address.group(1)
+    if not word.startswith("models:/"):
+        return word
+    run_id = run_of_model(word, _uri(store))
+    if run_id is None:
+        raise ConfigError(f"{word}: the model was registered without a run; name a run")
+    return run_id
+
+
+def _no_such_run(word: str, store: str | None) -> str:
+    if word == LATEST:
+        return f"latest: no finished run or sweep in {workspace()}; run `make train` first"
+    if Path(word).is_dir():
+        return f"{word}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
+    studies = [folder.name for folder in layout.iter_folders(layout.SWEEPS)]
+    there = f"; sweeps here: {', '.join(sorted(studies)[:5])}" if studies else ""
+    return f"{word}: no such run on disk or in {masked(_uri(store))}; {_WAYS}{there}"
+
+
+# On disk
+
+
+def _latest_on_disk() -> RunRecord | None:
+    glances = map(glance, layout.iter_folders(layout.RUNS, layout.SWEEPS))
+    newest_first = sorted(glances, key=lambda one: one.started, reverse=True)
+    for one in newest_first:
+        is_result = one.kind in _RESULTS and one.status == "FINISHED"
+        if one.kind == "sweep":
+            trials = map(glance, layout.iter_below(one.folder, layout.TRIALS))
+            is_result = any(trial.status == "FINISHED" for trial in trials)
+        if is_result:
+            return load_record(one.folder)
+    return None
+
+
+def _places(word: str) -> list[Path]:
+    """Folders that a word may mean, absolute, so that a run named in two ways is one run."""
+    return [Path(word).absolute(), workspace() / word, layout.sweep_folder(word)]
+
+
+def _on_disk(word: str) -> RunRecord | None:
+    for folder in _places(word):
+        if (folder / RECORD_FILE).is_file():
+            try:
+                return load_record(folder)
+            except (ValueError, TypeError) as error:
+                reason = f"{RECORD_FILE} is not a record ({one_line(error)})"
+                raise ConfigError(f"{folder}: {reason}") from error
+    return _by_id(word) if is_id(word) else None
+
+
+def _by_id(beginning: str) -> RunRecord | None:
+    # Reading the text is much cheaper than parsing it, and a sweep has many trials.
+    marks = tuple(f'"{key}": "{beginning}' for key in ("mlflow_run_id", tags.RECORD_ID))
+    records = []
+    for folder in layout.iter_folders():
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+        begun = begun_run_id(folder) or ""
+        if any(mark in text for mark in marks) or begun.startswith(beginning):
+            records.append(load_record(folder))
+    return _only(beginning, records)
+
+
+def _only(beginning: str, records: Sequence[RunRecord]) -> RunRecord | None:
+    """The one record whose id begins so. Raises ConfigError if there are several."""
+    unique = {record.record_id or record.mlflow_run_id: record for record in records}
+    whole = [record for record in unique.values() if record.mlflow_run_id == beginning]
+    if len(unique) > 1 and len(whole) != 1:
         raise ConfigError(
-            f"{run}: holds no {RECORD_FILE} and is no run id; name a run's folder, at least "
-            f"{_SHORTEST_ID} characters of its MLflow id, or: latest"
+            f"{beginning}: the ids of {len(unique)} runs begin with it; give more of the id"
         )
-    found = {}
-    for file in _run_files(trials=True):
-        # Reading the text is much cheaper than parsing it, and a sweep has many trials.
-        if f'"mlflow_run_id": "{run}' in file.read_text(encoding="utf-8"):
-            record = load_record(file.parent)
-            found[record.mlflow_run_id] = record
-    if len(found) > 1:
-        raise ConfigError(f"{run}: {len(found)} runs start with it; give more of the id")
-    return next(iter(found.values()), None)
+    return next(iter(whole or unique.values()), None)
+
+
+def _group_on_disk(word: str) -> list[RunRecord]:
+    if word == LATEST:
+        newest = _latest_on_disk()
+        if newest is not None and newest.kind == "single":
+            return _on_same_rows(newest)
+    else:
+        folder = next((folder for folder in _places(word) if folder.is_dir()), None)
+        if folder is not None and (below := list(layout.iter_below(folder))):
+            return [load_record(path) for path in below]
+        newest = _by_id(word) if is_id(word) else None
+    return [load_record(path) for path in layout.iter_below(newest.folder)] if newest else []
+
+
+def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
+    """The single runs of the workspace that share data and split with one."""
+    records = []
+    for folder in layout.iter_folders(layout.RUNS):
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+        if all(sha256 in text for sha256 in newest.rows):
+            records.append(load_record(folder))
+    return [one for one in records if one.kind == "single" and one.rows == newest.rows]
+
+
+# In MLflow
+
+
+def _in_store(word: str, store: str | None) -> RunRecord | None:
+    uri = _uri(store)
+    if (store is None and is_absent(uri)) or "/" in word:
+        return None
+    if word == LATEST:
+        return _latest_in_store(uri, None)
+    if not _WHOLE_ID.fullmatch(word):
+        sweeps = read_runs(uri, Selection(studies=(word,), kinds=("sweep", "nested")))
+        if sweeps:
+            return sweeps[-1]
+    return _only(word, read_runs(uri, Selection(ids=(word,)))) if is_id(word) else None
+
+
+def _latest_in_store(uri: str, experiment: str | None) -> RunRecord | None:
+    for record in reversed(read_runs(uri, Selection(experiment, kinds=_RESULTS))):
+        if record.kind != "sweep" and record.status == "FINISHED":
+            return record
+        if record.kind == "sweep" and any(
+            trial.status == "FINISHED" for trial in _children(record, uri, "trial")
+        ):
+            return record
+    return None
+
+
+def _children(sweep: RunRecord, uri: str, kind: str) -> list[RunRecord]:
+    return read_runs(uri, Selection(parents=(str(sweep.mlflow_run_id),), kinds=(kind,)))
+
+
+def _group_in_store(
+    word: str, store: str | None, experiment: str | None, metrics: Sequence[str]
+) -> list[RunRecord]:
+    uri = _uri(store)
+    if store is None and is_absent(uri):
+        return []
+    if word == LATEST:
+        record = _latest_in_store(uri, experiment)
+        if record is not None and record.kind == "single":
+            singles = read_runs(uri, Selection(experiment, kinds=("single",)), metrics)
+            return [one for one in singles if one.rows == record.rows]
+    else:
+        named = Selection(experiment=word, studies=(word,))
+        if not _WHOLE_ID.fullmatch(word) and (records := read_runs(uri, named, metrics)):
+            return records
+        record = _in_store(_run_named(word, store), store)
+    if record is None:
+        return []
+    run_id = str(record.mlflow_run_id)
+    return read_runs(uri, Selection(ids=(run_id,), parents=(run_id,)), metrics)
+
+
+# Finished runs
+
+
+def _winner(word: str, record: RunRecord, store: str | None) -> RunRecord:
+    """A run itself, or the winner of a sweep. Raises ConfigError if it has none."""
+    if record.kind != "sweep":
+        return record
+    if is_on_disk(record):
+        place = record.folder / layout.WINNER_FOLDER
+        winners = [load_record(place)] if (place / RECORD_FILE).is_file() else []
+    else:
+        winners = _children(record, _uri(store), "final")
+    finished = [winner for winner in winners if winner.status == "FINISHED"]
+    if not finished:
+        raise ConfigError(
+            f"{word}: is a sweep, {record.status}, without a winner; name one of its runs"
+        )
+    return finished[-1]
+
+
+def _finished(word: str, record: RunRecord) -> RunRecord:
+    if record.status != "FINISHED":
+        raise ConfigError(
+            f"{word}: the run is {record.status} ({record.error or 'not finished'}); "
+            "there is no result"
+        )
+    return record
 
 
 def _recorded(record: RunRecord) -> Recorded:
-    if record.kind == "sweep":
-        raise ConfigError(
-            f"{record.folder}: is a sweep; name one of its runs, for example {record.folder}/winner"
-        )
-    if record.status != "FINISHED":
-        raise ConfigError(
-            f"{record.folder}: the run is {record.status} ({record.error or 'not finished'}); "
-            "there is no result"
-        )
     file = record.folder / CONFIG_FILE
     if not file.is_file():
         raise ConfigError(f"{record.folder}: holds no {CONFIG_FILE}; the run cannot be rebuilt")
@@ -100,53 +336,5 @@ def _recorded(record: RunRecord) -> Recorded:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
     if not isinstance(composed, dict):
-        raise ConfigError(f"{file}: is no config; it must hold the keys of a composed one")
+        raise ConfigError(f"{file}: is not a config; it must hold the keys of a composed one")
     return Recorded(record, composed)
-
-
-def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> ExperimentConfig:
-    """The valid config of a record, with tracking and additional findings switched off.
-
-    The record may come from a stranger: every `_target_` must be on the allow-list, and nothing is
-    interpolated, which could read this machine's environment. Its cache folder is replaced by this
-    workspace's, and `data` stands for a file that is elsewhere here. Raises ConfigError.
-    """
-    for path, value in iter_leaves(composed):
-        _check_leaf(path, value)
-    dataset = dict(composed.get("dataset") or {})
-    if "cache" in dataset:
-        inner = "data/openml" if dataset.get("source") == "openml" else "data"
-        dataset["cache"] = str(workspace() / inner)
-    if data is not None:
-        if "path" not in dataset:
-            raise ConfigError(f"--data {data}: the run's dataset comes from no file; leave it out")
-        dataset["path"] = data
-    if dataset.get("path") is not None and "content_sha256" in dataset:
-        # A changed file is to be read, so that its columns can be compared with the record's.
-        dataset["content_sha256"] = None
-    config = validate_plain({**composed, "dataset": dataset})
-    build_estimator(config.model, config.dataset.task)
-    build_steps(config.preprocess)
-    return replace(
-        config,
-        tracking=replace(config.tracking, enabled=False),
-        report=replace(config.report, importance=False, learning_curve=False),
-    )
-
-
-def _check_leaf(path: str, value: Any) -> None:
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            inner = iter_leaves(item, f"{path}[{number}].") if isinstance(item, dict) else ()
-            for place, leaf in inner or [(f"{path}[{number}]", item)]:
-                _check_leaf(place, leaf)
-    if isinstance(value, str) and "${" in value:
-        raise ConfigError(
-            f"{path}={value}: a record holds resolved values only; this one is refused"
-        )
-    is_target = path.rpartition(".")[2] == "_target_"
-    if is_target and not (isinstance(value, str) and value.startswith(ALLOWED_PREFIXES)):
-        raise ConfigError(
-            f"{path}={value}: only classes below {', '.join(ALLOWED_PREFIXES)} "
-            "may be named; this record is refused"
-        )

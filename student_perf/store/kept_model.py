@@ -12,17 +12,16 @@ import pandas as pd
 from student_perf.config.load import default_tracking
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
-from student_perf.runs.golden import GOLDEN_FILE, GoldenRows, golden_from_json
+from student_perf.runs.golden import GoldenRows, golden_from_json
+from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, RECORD_FILE
 from student_perf.runs.model_file import load_model
-from student_perf.runs.record import CONTRACT_FILE, MODEL_FILE
 from student_perf.store.client import download
-from student_perf.store.find import LATEST, latest_run
-from student_perf.store.search import is_run_id
+from student_perf.store.find import find_kept, is_on_disk
 
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A fitted model and its rules; `golden` is None where the run kept no golden rows."""
+    """A fitted model and its rules; `golden` is None if the run kept no golden rows."""
 
     source: str
     folder: Path
@@ -36,19 +35,22 @@ class KeptModel:
         return np.asarray(answer(features), dtype=np.float64)
 
 
-def load_kept_model(source: str) -> KeptModel:
-    """The model in a run folder, of an MLflow run id, of the `latest` run, or at an MLflow URI
-    such as `models:/name@alias`.
+def load_kept_model(word: str, store: str | None = None) -> KeptModel:
+    """The model of the run that a word means, of a sweep's winner, or at an address of MLflow's
+    registry such as `models:/name@alias`, which need not be of a run here.
 
-    Only types on the reviewed list are restored, never a pickle. Raises ConfigError or
-    TrackingError where there is no model.
+    Only types on the reviewed list are restored, never a pickle.
+
+    Raises:
+        ConfigError: there is no such run, or it has no model.
+        TrackingError: the store does not answer or has no such model.
     """
-    folder = fetch_folder(source)
-    model_file = _found(folder, source, MODEL_FILE)
-    contract = _found(folder, source, CONTRACT_FILE).read_text(encoding="utf-8")
+    folder = _model_folder(word, store)
+    model_file = _found(folder, word, MODEL_FILE)
+    contract = _found(folder, word, CONTRACT_FILE).read_text(encoding="utf-8")
     golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
     return KeptModel(
-        source=source,
+        source=word,
         folder=folder,
         model=load_model(model_file),
         contract=contract_from_yaml(contract),
@@ -56,27 +58,23 @@ def load_kept_model(source: str) -> KeptModel:
     )
 
 
-def fetch_folder(source: str) -> Path:
-    """The folder that holds a model's files, downloaded where it is in MLflow."""
-    if source == LATEST:
-        return latest_run().folder
-    if Path(source).is_dir():
-        return Path(source)
-    if is_run_id(source):
-        return download(f"runs:/{source}/model", default_tracking().uri)
-    if source.startswith(("models:/", "runs:/")):
-        return download(source, default_tracking().uri)
-    raise ConfigError(
-        f"{source}: is no run folder, no MLflow run id, not latest, and no URI like "
-        "models:/name@champion; name one of these"
-    )
+def _model_folder(word: str, store: str | None) -> Path:
+    """The folder that holds a model's files, downloaded if it is in MLflow only."""
+    if Path(word).is_dir() and not (Path(word) / RECORD_FILE).is_file():
+        return Path(word)  # an exported or downloaded model
+    if word.startswith("models:/"):
+        return download(word, store or default_tracking().uri)
+    record = find_kept(word, store)
+    if is_on_disk(record):
+        return record.folder
+    return download(f"runs:/{record.mlflow_run_id}/model", store or default_tracking().uri)
 
 
 def _found(folder: Path, source: str, name: str) -> Path:
     for path in _places(folder, name):
         if path.is_file():
             return path
-    raise ConfigError(f"{source}: holds no {name}, so it is no model that a run here has kept")
+    raise ConfigError(f"{source}: holds no {name}, so it is not a model that a run here has kept")
 
 
 def _places(folder: Path, name: str) -> list[Path]:

@@ -33,6 +33,25 @@ class Version:
     run_id: str
 
 
+def run_of_model(address: str, store: str) -> str | None:
+    """Id of the run that logged the model at a `models:/` address, None if no run did.
+
+    Raises TrackingError if the store does not answer or has no such model.
+    """
+    check_store(TrackingConfig(True, store, ""))
+    prepare_environment()
+    import mlflow
+
+    mlflow.set_tracking_uri(store)
+    try:
+        return mlflow.models.get_model_info(address).run_id or None
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(
+            f"{address}: no such model in {store} ({one_line(error)[:200]}); check the name, or "
+            "name another store"
+        ) from error
+
+
 class Registry:
     """The versions and aliases of the model `name` in a store. Raises TrackingError where the store
     does not answer or refuses.

@@ -6,8 +6,8 @@ import pytest
 
 from student_perf import cli
 from student_perf.compare.leaderboard import make_leaderboards
-from student_perf.compare.query import find_runs
 from student_perf.experiment.run import run_experiment
+from student_perf.store.find import find_group
 from student_perf.terminal import Terminal
 
 
@@ -29,7 +29,7 @@ def test_latest_runs_are_compared_and_any_metric_computed_again(runs, workspace,
     assert max(map(len, out.splitlines())) <= 80
     assert cli.main(["compare", "--metric", "f1_macro", "--format", "json"]) == 0
     recorded = json.loads(capsys.readouterr().out)["leaderboards"][0]["runs"]
-    records = find_runs()
+    records = find_group()
     for record in records:
         del record.metrics["fold_f1_macro"]  # as in a record from before the metric was known
     (board,) = make_leaderboards(records, "f1_macro")

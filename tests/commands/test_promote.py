@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from student_perf import cli
+from student_perf.config.load import default_tracking
 from student_perf.data import load_dataset
-from student_perf.paths import default_store
 from tests.conftest import compose_config
 from tests.servers import mlflow_server
 
@@ -41,7 +41,7 @@ def test_from_the_first_champion_to_a_rollback(
 ):
     clean(monkeypatch)
     if place == "sqlite":
-        story(default_store(), train, tmp_path, capsys)
+        story(default_tracking().uri, train, tmp_path, capsys)
         return
     with mlflow_server(tmp_path) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)

@@ -37,9 +37,10 @@ def test_report_writes_the_page_of_a_sweep_again(train, workspace, capsys):
     page = folder / "report.html"
     before = page.read_bytes()
     page.unlink()
-    assert cli.main(["report", str(folder)]) == 0
-    assert capsys.readouterr().out == f"{page}\n"
-    assert page.read_bytes() == before
+    for words in ([str(folder)], [folder.name], ["latest"], []):
+        assert cli.main(["report", *words]) == 0
+        assert capsys.readouterr().out == f"{page}\n"
+        assert page.read_bytes() == before
 
 
 @pytest.mark.parametrize("state", ["none", "failed", "no record"])

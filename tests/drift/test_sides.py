@@ -49,7 +49,7 @@ def test_a_files_target_is_cut_into_the_bands_of_the_dataset(tmp_path):
         ("nowhere.csv", "no such file"),
         ("econmaths", "did you mean econmath"),
         ("econmath datset.drop=[]", "datset.drop"),
-        (".", r"holds no config\.yaml"),
+        (".", r"holds no record\.json"),
     ],
 )
 def test_a_side_that_is_nothing_is_told(grades, side, told):

@@ -1,11 +1,19 @@
-import json
+import os
+import shutil
+import time
 
 import pytest
 import yaml
 
-from student_perf.errors import ConfigError
-from student_perf.runs.record import CONFIG_FILE, RunRecord
-from student_perf.store.find import latest_run, opened, rebuild_config
+from student_perf.config.schema import TrackingConfig
+from student_perf.errors import ConfigError, TrackingError
+from student_perf.runs import tags
+from student_perf.runs.layout import CONFIG_FILE, RUN_ID_FILE, iter_folders
+from student_perf.runs.record import RunRecord, load_record
+from student_perf.store import find
+from student_perf.store.client import RunStore
+from student_perf.store.find import find_group, find_kept, find_run, open_run
+from student_perf.store.publisher import publish_sweep
 from tests.conftest import compose_config
 
 
@@ -13,12 +21,13 @@ from tests.conftest import compose_config
 def recorded(workspace):
     """Makes a record with the config of these overrides; nothing was run."""
 
-    def make(place="outputs/2026-01-02/a", kind="single", run_id=None, started=1.0):
+    def make(place="outputs/2026-01-02/a", kind="single", run_id=None, started=1.0, **more):
         folder = workspace / place
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         composed = compose_config("tracking=off").composed
         (folder / CONFIG_FILE).write_text(yaml.safe_dump(composed, sort_keys=False))
-        record = RunRecord(folder, "x", kind, {}, {}, started=started, mlflow_run_id=run_id)
+        known = {tags.KIND: kind} | more
+        record = RunRecord(folder, "x", kind, {}, known, started=started, mlflow_run_id=run_id)
         record.finish()
         return record
 
@@ -26,96 +35,87 @@ def recorded(workspace):
 
 
 def test_a_run_is_found_by_folder_by_id_and_as_the_latest(recorded):
-    first = recorded(run_id="abcd1234" * 4)
-    winner = recorded("multirun/s/winner", "final", "abcdeeee" * 4, started=5.0)
+    first = recorded(run_id="abcd1234" * 4, **{tags.RECORD_ID: "1234abcd" * 4})
+    sweep = recorded("multirun/s", "sweep", started=5.0)
+    winner = recorded("multirun/s/winner", "final", "abcdeeee" * 4, started=6.0)
     recorded("multirun/s/0", "trial", "ffff" * 8, started=9.0)
-    for word in (str(first.folder), "abcd1", first.mlflow_run_id):
-        with opened(word, "") as found:
-            assert found.folder == first.folder
-    with opened("ffff", "") as found:
-        assert found.record.kind == "trial"
-    assert latest_run().folder == winner.folder
-    with pytest.raises(ConfigError, match="give more of the id"), opened("abcd", ""):
-        pass
+    words = [str(first.folder), "outputs/2026-01-02/a", "abcd1", first.mlflow_run_id, "1234a"]
+    for word in [*words, f"runs:/{first.mlflow_run_id}", f"runs:/{first.mlflow_run_id}/model"]:
+        assert find_run(word).folder == first.folder
+        with open_run(word) as run:
+            assert run.folder == first.folder
+    with open_run("ffff") as run:
+        assert run.record.kind == "trial"
+    for word in ("latest", "s", "multirun/s", str(sweep.folder)):
+        assert find_run(word).folder == sweep.folder
+        assert find_kept(word).folder == winner.folder
+        with open_run(word) as run:
+            assert run.folder == winner.folder
+    (sweep.folder / RUN_ID_FILE).write_text("7777" * 8)
+    assert find_run("77777").folder == sweep.folder
+    for call in (find_run, find_kept, lambda word: find_group([word])):
+        with pytest.raises(ConfigError, match="ids of 2 runs begin with it; give more of the id"):
+            call("abcd")
 
 
-@pytest.mark.parametrize("word", ["no/such/folder", "ab", "x' OR 1=1"])
+def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
+    old = recorded("outputs/2026-01-02/old", started=1.0)
+    single = recorded("outputs/2026-01-02/new", started=2.0)
+    old.save()  # as sync does
+    assert find_run("latest").folder == single.folder
+    recorded("outputs/2026-01-02/broken", started=3.0).fail("no")
+    sweep = recorded("multirun/s", "sweep", started=4.0)
+    assert find_run("latest").folder == single.folder  # no trial has finished
+    recorded("multirun/s/0", "trial", started=5.0).prune()
+    assert find_run("latest").folder == single.folder
+    recorded("multirun/s/1", "trial", started=5.0)
+    sweep.stop("Ctrl-C")
+    assert find_run("latest").folder == sweep.folder
+    nested = recorded("multirun/n", "nested", started=6.0)
+    recorded("drift/d", "drift", started=7.0)
+    assert find_run("latest").folder == nested.folder
+    later = recorded("outputs/2026-01-03/a", started=8.0)
+    assert find_run("latest").folder == later.folder
+
+
+def test_the_latest_of_thousands_is_found_at_once(make_record, monkeypatch):
+    first = make_record("0", [0.5] * 5, started=0.0)
+    text = (first.folder / "record.json").read_text()
+    for number in range(1, 2000):
+        folder = first.folder.with_name(str(number))
+        folder.mkdir()
+        later = text.replace('"started": 0.0', f'"started": {number}.5')
+        (folder / "record.json").write_text(later)
+    parsed = []
+    monkeypatch.setattr(find, "load_record", lambda path: parsed.append(path) or load_record(path))
+    began = time.perf_counter()
+    assert find_run("latest").folder.name == "1999"
+    assert time.perf_counter() - began < 2
+    assert len(parsed) == 1
+
+
+@pytest.mark.parametrize("word", ["no/such/folder", "ab", "x' OR 1=1", "a\"b'c"])
 def test_a_word_that_names_no_run_is_refused(word):
-    with pytest.raises(ConfigError, match="name a run's folder"), opened(word, ""):
-        pass
+    for call in (find_run, lambda word: find_group([word])):
+        with pytest.raises(
+            ConfigError, match=r"no such run on disk or in sqlite:.*; name a folder"
+        ):
+            call(word)
 
 
-def test_sweeps_and_unfinished_runs_have_no_result(recorded):
+def test_sweeps_without_winner_and_unfinished_runs_have_no_result(recorded):
     sweep = recorded("multirun/s", "sweep")
-    with pytest.raises(ConfigError, match=r"is a sweep.*winner"), opened(str(sweep.folder), ""):
+    sweep.stop("Ctrl-C")
+    says = "s: is a sweep, STOPPED, without a winner; name one of its runs"
+    with pytest.raises(ConfigError, match=says), open_run("s"):
+        pass
+    recorded("multirun/s/winner", "final").fail("out of memory")
+    with pytest.raises(ConfigError, match=says), open_run("s"):
         pass
     broken = recorded()
     broken.fail("DataError: no rows")
-    with pytest.raises(ConfigError, match=r"FAILED.*no rows"), opened(str(broken.folder), ""):
+    with pytest.raises(ConfigError, match=r"FAILED.*no rows"), open_run(str(broken.folder)):
         pass
-
-
-def test_the_config_comes_back_with_tracking_off(compose_config):
-    config = compose_config("tracking=sqlite", "model=xgb", "report.learning_curve=true")
-    again = rebuild_config(json.loads(json.dumps(config.composed)))
-    assert again.sha256 == config.sha256
-    assert not again.tracking.enabled
-    assert not again.report.learning_curve
-
-
-TARGET = {"_target_": "os.system", "command": "touch stolen"}
-
-
-@pytest.mark.parametrize(
-    ("overrides", "path"),
-    [
-        ([], "model.classifier"),
-        ([], "model.regressor"),
-        ([], "preprocess.numeric.impute"),
-        (["model=calibrated"], "model.base.classifier"),
-        (["model=stacking"], "model.members.xgb.classifier"),
-        (["model=stacking"], "model.final.classifier"),
-    ],
-)
-@pytest.mark.parametrize("target", ["os.system", "builtins.eval", "student_perf.cli.main", 7])
-def test_a_strangers_class_is_refused_wherever_it_stands(overrides, path, target, compose_config):
-    composed = json.loads(json.dumps(compose_config("tracking=off", *overrides).composed))
-    node = composed
-    *parents, last = path.split(".")
-    for key in parents:
-        node = node[key] if key in node else node[next(iter(node))]
-    node[last] = {**TARGET, "_target_": target}
-    with pytest.raises(ConfigError, match="this record is refused"):
-        rebuild_config(composed)
-
-
-def test_a_class_in_a_list_is_refused_too(compose_config):
-    composed = compose_config("tracking=off").composed
-    composed["dataset"]["clean"] = [{"step": [{"inner": TARGET}]}]
-    with pytest.raises(ConfigError, match=r"os\.system.*refused"):
-        rebuild_config(composed)
-
-
-def test_a_record_reads_nothing_of_this_machine(compose_config, monkeypatch):
-    monkeypatch.setenv("SECRET", "hidden")
-    composed = compose_config("tracking=off").composed
-    composed["tags"]["x"] = "${oc.env:SECRET}"
-    with pytest.raises(ConfigError, match="resolved values only") as caught:
-        rebuild_config(composed)
-    assert "hidden" not in str(caught.value)
-
-
-def test_data_elsewhere(grades, compose_config, workspace):
-    words = ["dataset=csv", "dataset.target=grade", "tracking=off"]
-    config = compose_config(*words, "dataset.path=/gone/grades.csv")
-    assert rebuild_config(config.composed, str(grades)).dataset.path == str(grades)
-    with pytest.raises(ConfigError, match="comes from no file"):
-        rebuild_config(compose_config("tracking=off").composed, str(grades))
-    elsewhere = compose_config("dataset=student_mat", "tracking=off").composed
-    elsewhere["dataset"]["cache"] = "/home/other/data"
-    assert rebuild_config(elsewhere).dataset.cache == str(workspace / "data")
-    assert rebuild_config(elsewhere).dataset.content_sha256 is not None
-    assert rebuild_config(elsewhere, str(grades)).dataset.content_sha256 is None
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,91 @@ def test_data_elsewhere(grades, compose_config, workspace):
 def test_files_that_are_damaged_are_one_line(name, content, recorded):
     record = recorded()
     (record.folder / name).write_text(content)
-    with pytest.raises(ConfigError, match=name), opened(str(record.folder), ""):
+    with pytest.raises(ConfigError, match=name), open_run(str(record.folder)):
         pass
+
+
+def names(records):
+    return [record.name for record in records]
+
+
+@pytest.fixture
+def runs(make_record, workspace, monkeypatch):
+    """Two single runs on the same rows, one on others, an older sweep of two with its winner."""
+    monkeypatch.chdir(workspace)  # words are paths from here first, and the checkout has runs too
+    known = {tags.KIND: "sweep", tags.STUDY: "mine"}
+    sweep = RunRecord(workspace / "multirun/mine", "mine", "sweep", {}, known, started=1.0)
+    sweep.folder.mkdir(parents=True)
+    sweep.finish()
+    make_record("rf-0", [0.5, 0.6], "rf", study="mine", started=2.0)
+    make_record("rf-1", [0.6, 0.7], "rf", study="mine", started=3.0)
+    more = {"study": "mine", "kind": "final", "number": 1, "started": 4.0}
+    winner = make_record("rf-grades", [0.6, 0.7], "rf", **more)
+    winner.tags[tags.RECORD_ID] = "c" * 32
+    winner.save()
+    make_record("one", [0.5, 0.5], started=5.0)
+    make_record("two", [0.5, 0.5], "svm", started=6.0)
+    make_record("other", [0.5, 0.5], data="e" * 64, started=0.5)
+    for folder in iter_folders("multirun/*/[!w]*"):  # where a sweep has them: by number
+        folder.rename(folder.with_name(folder.name.removeprefix("rf-")))
+    return sweep
+
+
+def test_latest_is_the_newest_runs_rows_or_the_newest_sweep(runs):
+    assert names(find_group()) == ["one", "two"]
+    os.utime(runs.folder / "record.json", (3e9, 3e9))
+    assert names(find_group()) == ["one", "two"]
+    runs.started = 7.0
+    runs.save()
+    assert names(find_group(["latest"])) == ["rf-0", "rf-1", "rf-grades", "mine"]
+
+
+def test_words_name_folders_studies_and_several_of_them_once(runs, workspace):
+    assert names(find_group(["mine"])) == ["mine", "rf-0", "rf-1", "rf-grades"]
+    assert names(find_group(["multirun/mine/1"])) == ["rf-1"]
+    folder = str(workspace / "outputs/2026-01-02/one")
+    assert names(find_group([folder, "outputs"])) == ["other", "one", "two"]
+
+
+def test_what_names_nothing_says_what_there_is(runs):
+    with pytest.raises(ConfigError, match=r"no-such: no such run .*; sweeps here: mine"):
+        find_group(["mine", "no-such"])
+
+
+def test_nothing_recorded_yet():
+    for call in (find_run, lambda word: find_group([word])):
+        with pytest.raises(ConfigError, match=r"latest: no finished run or sweep in .*make train"):
+            call("latest")
+
+
+@pytest.mark.slow
+def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
+    store = f"sqlite:///{workspace}/mlflow.db"
+    tracking = TrackingConfig(True, store, "exam")
+    publish_sweep(runs.folder, tracking)
+    ids = {record.name: record.mlflow_run_id for record in find_group(["mine"])}
+    sender = RunStore(tracking)
+    for record in find_group(["outputs"]):
+        ids[record.name] = sender.send(record)
+    assert names(find_group(["latest"], store=store)) == ["one", "two"]
+    assert len(find_group(experiment="exam")) == 7
+    assert names(find_group(["latest"], experiment="exam")) == ["one", "two"]
+    assert len(find_group(["exam"])) == 7
+    (one,) = find_group([ids["rf-1"]])
+    assert one.metrics["fold_accuracy"] == [0.6, 0.7]
+    sweep_id = (runs.folder / RUN_ID_FILE).read_text()
+    for word in ("mine", sweep_id, sweep_id[:12]):
+        assert names(find_group([word], store=store)) == ["mine", "rf-0", "rf-1", "rf-grades"]
+    for folder in ("outputs", "multirun"):
+        shutil.rmtree(workspace / folder)
+    # From MLflow, since the disk has none.
+    assert names(find_group()) == ["one", "two"]
+    assert find_run("latest").name == "two"
+    for word in ("mine", sweep_id, sweep_id[:12], f"runs:/{sweep_id}"):
+        assert find_run(word).mlflow_run_id == sweep_id
+        assert find_kept(word).name == "rf-grades"
+    assert find_run(ids["rf-0"][:10]).name == "rf-0"
+    with pytest.raises(ConfigError, match=r"--experiment none: no run"):
+        find_group(experiment="none")
+    with pytest.raises(TrackingError, match="models:/none@champion: no such model"):
+        find_run("models:/none@champion")

@@ -6,9 +6,9 @@ import pytest
 from mlflow import MlflowClient
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.paths import sqlite_file
 from student_perf.runs.record import RECORD_TAG, RunRecord
 from student_perf.store import rows
+from student_perf.store.address import sqlite_file
 from student_perf.store.client import RunStore
 from student_perf.store.rows import EndedRun, open_runs
 

@@ -1,0 +1,57 @@
+"""Where the files of a run are: their names in its folder, and the folders of a workspace.
+
+>>> RECORD_FILE
+'record.json'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from student_perf.paths import workspace
+
+RECORD_FILE = "record.json"
+METRICS_FILE = "metrics.json"
+CONFIG_FILE = "config.yaml"
+PREDICTIONS_FILE = "predictions.parquet"
+TEST_PREDICTIONS_FILE = "test_predictions.parquet"
+CONTRACT_FILE = "contract.yaml"
+CARD_FILE = "model_card.md"
+MODEL_FILE = "model.skops"
+GOLDEN_FILE = "golden_rows.json"
+LINEAGE_FILE = "lineage.json"
+REPORT_FILE = "classification_report.txt"
+PACKAGES_FILE = "pip_list.txt"
+PROVENANCE_FILE = "provenance.json"
+DIFF_FILE = "uncommitted.diff"
+SUBGROUPS_FILE = "subgroups.csv"
+DRIFT_REPORT_FILE = "drift.json"
+DRIFT_PAGE_FILE = "drift.html"
+ERROR_FILE = "tracking_error.txt"  # why something is not in the store
+RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
+WINNER_FOLDER = "winner"  # in the folder of a sweep
+
+RUNS = "outputs/*/*"
+SWEEPS = "multirun/*"  # and nested results
+PARTS = "multirun/*/*"  # trials, winners, other kept models
+WINNERS = f"multirun/*/{WINNER_FOLDER}"
+DRIFTS = "drift/*"
+TRIALS = "[0-9]*"  # below a sweep's folder
+
+
+def iter_folders(*places: str) -> Iterator[Path]:
+    """Folders of the workspace that hold a record: all, or those of `places` (`RUNS`, ..)."""
+    return iter_below(workspace(), *(places or (RUNS, SWEEPS, PARTS, DRIFTS)))
+
+
+def sweep_folder(study: str) -> Path:
+    """Where a sweep of the workspace leaves its files."""
+    return workspace() / "multirun" / study
+
+
+def iter_below(folder: Path, *places: str) -> Iterator[Path]:
+    """Folders with a record at `places`; by default a folder itself and two levels below it."""
+    for place in places or (".", "*", "*/*"):
+        for file in sorted(folder.glob(f"{place}/{RECORD_FILE}")):
+            yield file.parent

@@ -1,0 +1,54 @@
+"""Addresses of tracking stores: schemes, the file of a SQLite store, the command that opens one.
+
+>>> sqlite_file("sqlite:////srv/mlflow.db").name
+'mlflow.db'
+>>> sqlite_file("https://mlflow.example.org") is None
+True
+>>> is_server("https://mlflow.example.org"), is_server("postgresql+psycopg://db/runs")
+(True, False)
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from student_perf.config.load import default_tracking
+from student_perf.terminal import python_command
+
+SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+_SCHEME = re.compile(r"(\w+)(\+\w+)?:")
+
+
+def scheme(uri: str) -> str:
+    """`postgresql` of `postgresql+psycopg://..`; empty for a path."""
+    match = _SCHEME.match(uri)
+    return match.group(1) if match else ""
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The database file of a SQLite store, None for other stores."""
+    if scheme(uri) != "sqlite":
+        return None
+    rest = uri.partition("://")[2]
+    # Not urlsplit: `#` belongs to the path, as for SQLAlchemy.
+    return Path(rest.partition("?")[0].removeprefix("/") or "mlflow.db").absolute()
+
+
+def is_server(uri: str) -> bool:
+    """Whether an MLflow server answers at this address."""
+    return scheme(uri) in ("http", "https")
+
+
+def is_absent(uri: str) -> bool:
+    """Whether the file of a SQLite store does not exist (yet)."""
+    file = sqlite_file(uri)
+    return file is not None and not file.is_file()
+
+
+def ui_command(uri: str) -> str:
+    """The command that opens a store in MLflow's page, as typed in the current folder."""
+    if is_server(uri):
+        return uri
+    store = "" if uri == default_tracking().uri else f" --store {uri}"
+    return f"{python_command()} -m student_perf ui{store}"

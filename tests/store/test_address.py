@@ -1,0 +1,72 @@
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from student_perf import cli, paths
+from student_perf.config import load
+from student_perf.errors import ConfigError
+from student_perf.store.address import is_absent, is_server, scheme, sqlite_file, ui_command
+from student_perf.store.find import find_run
+
+
+def test_sqlite_files():
+    assert sqlite_file("sqlite:////a/b.db") == Path("/a/b.db")
+    assert sqlite_file("sqlite:///b.db") == Path.cwd() / "b.db"
+    assert sqlite_file("sqlite+pysqlite:////a/C#/b.db?timeout=3") == Path("/a/C#/b.db")
+    assert sqlite_file("http://sqlite:1") is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("postgresql+psycopg://me:a[b@host/db", "postgresql"),
+        ("https://host", "https"),
+        ("./mlruns", ""),
+        ("file:./mlruns", "file"),
+    ],
+)
+def test_schemes(uri, name):
+    assert scheme(uri) == name
+    assert is_server(uri) is (name == "https")
+
+
+def test_only_a_file_can_be_absent(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert is_absent(uri)
+    (tmp_path / "mlflow.db").touch()
+    assert not is_absent(uri)
+    assert not is_absent("http://127.0.0.1:9")
+
+
+def test_ui_command_can_be_typed_as_it_is(workspace, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    default = f"sqlite:///{workspace}/mlflow.db"
+    assert ui_command(default) == f"{sys.executable} -m student_perf ui"
+    assert ui_command("sqlite:////x/m.db").endswith("ui --store sqlite:////x/m.db")
+    assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    monkeypatch.setattr("shutil.which", lambda _: sys.executable)
+    assert ui_command(default) == "python -m student_perf ui"
+
+
+def test_the_default_store_is_written_in_conf_alone(workspace, tmp_path, monkeypatch, capsys):
+    conf = tmp_path / "conf"
+    shutil.copytree(paths.CONF_DIR, conf)
+    file = conf / "tracking" / "default.yaml"
+    text = file.read_text().replace(
+        "sqlite:///${workspace:}/mlflow.db", f"sqlite:///{tmp_path}/x.db"
+    )
+    file.write_text(text)
+    monkeypatch.setattr(load, "CONF_DIR", conf)
+    store = f"sqlite:///{tmp_path}/x.db"
+    assert load.default_tracking().uri == store
+    assert ui_command(store).endswith(" ui")
+    assert cli.main(["ui"]) == 1
+    assert store in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=re.escape(store)):
+        find_run("abcdef")
+    for path in paths.PACKAGE_DIR.rglob("*.py"):
+        assert "/mlflow.db" not in path.read_text() or path.name == "address.py", path
