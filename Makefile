@@ -64,7 +64,7 @@ clean:  ## remove the environment and caches; runs and mlflow.db stay
 all: lint type test train  ## check everything, then run the default experiment
 
 # The stamp is older than a changed lock or pyproject, and then the environment is refreshed.
-# uv installs in seconds; where it cannot be had, pip does the same work. Both compile the modules, so
+# uv installs in seconds; if it is not available, pip does the same work. Both compile the modules, so
 # that the first command starts as fast as the next.
 $(stamp): requirements.txt requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { \
@@ -75,7 +75,7 @@ $(stamp): requirements.txt requirements-dev.txt pyproject.toml
 	@echo "Installing the locked packages into $(VENV)"
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  "uv==$$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.txt)" \
-	  || echo "uv cannot be had here, going on with pip"
+	  || echo "uv is not available here, going on with pip"
 	@if test -x $(bin)/uv; then install="$(bin)/uv pip install --quiet --compile-bytecode --python $(bin)/python"; \
 	  else install="$(bin)/python -m pip install --quiet --disable-pip-version-check"; fi; \
 	  $$install -r requirements.txt -r requirements-dev.txt && $$install --no-deps --editable .

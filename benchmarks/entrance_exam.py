@@ -110,7 +110,7 @@ def table(records: list[RunRecord], order: np.ndarray) -> str:
 
 
 def gains(records: list[RunRecord], metric: str, order: np.ndarray) -> tuple[str, int, int]:
-    """The gain of each candidate over the reference, positive where it is better, with how many
+    """The gain of each candidate over the reference, positive if it is better, with how many
     are significantly better and worse.
     """
     ratio = float(records[0].params["test_over_train"])

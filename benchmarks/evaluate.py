@@ -21,7 +21,7 @@ from sklearn.metrics import cohen_kappa_score, make_scorer
 from sklearn.model_selection import cross_validate as sklearn_cross_validate
 
 MODELS = ("logreg", "rf", "xgb")
-# Our metric -> scikit-learn's scorer, where it has one under another name.
+# Our metric -> scikit-learn's scorer, if it has one under another name.
 CLASS_SCORERS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced_accuracy",

@@ -21,7 +21,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True)
 class Measured:
     """`started` and `ended` in seconds since the epoch, `cpu` in seconds over all processes;
-    `samples` are pairs of time and processor seconds so far, empty where there is no /proc.
+    `samples` are pairs of time and processor seconds so far, empty without /proc.
     """
 
     started: float

@@ -1,4 +1,4 @@
-"""One tracked run of ours beside a hand-written script that does the same work.
+"""One tracked run beside a hand-written script that does the same work.
 
     .venv/bin/python benchmarks/single_run.py [--repeats 5] [--bytecode-cache] [--json FILE]
 

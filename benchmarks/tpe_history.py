@@ -75,8 +75,8 @@ def main() -> None:
         for name, make in samplers.items():
             found = [measure(make, function, chosen.trials, s) for s in range(chosen.seeds)]
             gap, late, ms = (statistics.median(column) for column in zip(*found, strict=True))
-            told = f"{gap:>10.4f}{late:>10.4f}{ms:>8.1f}"
-            print(f"{function.__name__:<12}{name:<14}{told}", flush=True)
+            cells = f"{gap:>10.4f}{late:>10.4f}{ms:>8.1f}"
+            print(f"{function.__name__:<12}{name:<14}{cells}", flush=True)
 
 
 if __name__ == "__main__":

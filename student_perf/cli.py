@@ -3,77 +3,111 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Protocol
+import os
+import pkgutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
 
-from student_perf.commands import (
-    check,
-    compare,
-    drift,
-    evidence,
-    explain,
-    export,
-    predict,
-    promote,
-    report,
-    reproduce,
-    rollback,
-    serve,
-    sync,
-    ui,
-    verify,
-    why,
-)
-from student_perf.errors import StudentPerfError
+from student_perf import __version__, commands
+from student_perf.commands.arguments import GROUPS, HelpFormatter
+from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.exit_codes import MEANINGS, ExitCode
+from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.terminal import print_error
+
+_SHARED = "arguments"  # the one module of `commands` that is no command
 
 
 class Command(Protocol):
     """What a module of `commands` offers."""
 
     HELP: str
+    GROUP: str
+    PARENTS: Sequence[argparse.ArgumentParser]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the command's arguments."""
+        """Declare the command's own arguments."""
 
     def run(self, chosen: argparse.Namespace) -> int:
         """Do it; returns the exit code."""
 
 
-COMMANDS: dict[str, Command] = {
-    "check": check,
-    "compare": compare,
-    "drift": drift,
-    "evidence": evidence,
-    "explain": explain,
-    "export": export,
-    "predict": predict,
-    "promote": promote,
-    "report": report,
-    "reproduce": reproduce,
-    "rollback": rollback,
-    "serve": serve,
-    "sync": sync,
-    "ui": ui,
-    "verify": verify,
-    "why": why,
-}
+def load_commands() -> dict[str, Command]:
+    """Every command by name, from the modules in the folder `commands`."""
+    names = (module.name for module in pkgutil.iter_modules(commands.__path__))
+    modules: dict[str, Any] = {
+        name: import_module(f"{commands.__name__}.{name}") for name in names if name != _SHARED
+    }
+    return cast("dict[str, Command]", modules)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; exit code 0, that of the command, or 1 with one line on standard error."""
+    """Run one command and return its exit code; an error is one line on standard error."""
+    known = load_commands()
+    chosen = _make_parser(known).parse_args(arguments)
+    try:
+        with _in_workspace(getattr(chosen, "workspace", None)):
+            return known[chosen.command].run(chosen)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except StudentPerfError as error:
+        print_error(error)
+        return ExitCode.ERROR
+
+
+def _make_parser(known: dict[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m student_perf",
         description="Around the runs. To train: python -m student_perf.train --help",
+        epilog=_overview(known),
+        formatter_class=HelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, module in COMMANDS.items():
-        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
-    chosen = parser.parse_args(arguments)
+    parser.add_argument("--version", action="version", version=f"student_perf {__version__}")
+    # Without a help of their own, the commands are listed by groups in the epilog only.
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, module in known.items():
+        subparser = subparsers.add_parser(
+            name,
+            description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
+            epilog=_exit_codes(),
+            parents=list(module.PARENTS),
+            formatter_class=HelpFormatter,
+        )
+        module.add_arguments(subparser)
+    return parser
+
+
+def _overview(known: dict[str, Command]) -> str:
+    """Commands by group, then the exit codes."""
+    parts = []
+    for group in GROUPS:
+        lines = [f"  {name:<10} {c.HELP}" for name, c in known.items() if group == c.GROUP]
+        parts.append("\n".join([f"{group}:", *lines]))
+    return "\n\n".join([*parts, "python -m student_perf COMMAND --help shows more.", _exit_codes()])
+
+
+def _exit_codes() -> str:
+    lines = [f"  {code:<3d} {meaning}" for code, meaning in MEANINGS.items()]
+    return "\n".join(["exit codes:", *lines])
+
+
+@contextmanager
+def _in_workspace(folder: Path | None) -> Iterator[None]:
+    """Read and write in another workspace for the time of one command."""
+    if folder is None:
+        yield
+        return
+    if not folder.is_dir():
+        raise ConfigError(f"--workspace {folder}: is not a folder; name one that exists")
+    before = os.environ.get(WORKSPACE_VARIABLE)
+    os.environ[WORKSPACE_VARIABLE] = str(folder)
     try:
-        return COMMANDS[chosen.command].run(chosen)
-    except KeyboardInterrupt:
-        return 130
-    except StudentPerfError as error:
-        print_error(error)
-        return 1
+        yield
+    finally:
+        if before is None:
+            del os.environ[WORKSPACE_VARIABLE]
+        else:
+            os.environ[WORKSPACE_VARIABLE] = before

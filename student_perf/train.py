@@ -23,6 +23,7 @@ from student_perf.atomic import write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.typed import iter_leaves
+from student_perf.exit_codes import ExitCode
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
@@ -73,7 +74,7 @@ def main() -> int:
                 raise
             # Hydra would add lines of its own; leaving here keeps the one line.
             print_error(error)
-            raise SystemExit(1) from error
+            raise SystemExit(ExitCode.ERROR) from error
 
     launch = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(task)
     with _hydra_raises():
@@ -81,14 +82,14 @@ def main() -> int:
             launch()
         except KeyboardInterrupt:
             print_error(KeyboardInterrupt("stopped by the user"))
-            return 130
+            return ExitCode.INTERRUPTED
         except Exception as error:
             if wants_traceback:
                 raise
             overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
             print_error(explain_composition_error(error, overrides))
-            return 1
-    return 0
+            return ExitCode.ERROR
+    return ExitCode.DONE
 
 
 @contextmanager

@@ -3,7 +3,17 @@ import sys
 
 import pytest
 
-from student_perf import cli
+from student_perf import __version__, cli
+from student_perf.commands.arguments import GROUPS
+from student_perf.exit_codes import MEANINGS, ExitCode
+
+COMMANDS = cli.load_commands()
+
+
+def printed(capsys, *arguments):
+    with pytest.raises(SystemExit) as done:
+        cli.main(list(arguments))
+    return done.value.code, capsys.readouterr()
 
 
 def test_help_answers_without_heavy_imports():
@@ -17,9 +27,57 @@ def test_help_answers_without_heavy_imports():
     assert done.stdout.rstrip().endswith("[]"), done.stdout + done.stderr
 
 
-def test_every_command_explains_itself(capsys):
-    for name, module in cli.COMMANDS.items():
-        with pytest.raises(SystemExit) as done:
-            cli.main([name, "--help"])
-        assert done.value.code == 0
-        assert module.HELP in " ".join(capsys.readouterr().out.split())
+def test_help_lists_every_command_once_below_its_group(capsys):
+    code, captured = printed(capsys, "--help")
+    assert code == 0
+    places = [captured.out.index(f"{group}:") for group in GROUPS]
+    assert places == sorted(places)
+    for name, module in COMMANDS.items():
+        line = f"  {name:<10} {module.HELP}"
+        assert captured.out.count(line) == 1, name
+        start = places[GROUPS.index(module.GROUP)]
+        assert captured.out.index(line) > start
+
+
+def test_help_fits_a_terminal_of_80_columns(capsys):
+    _, captured = printed(capsys, "--help")
+    assert max(map(len, captured.out.splitlines())) <= 90
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_its_defaults_and_exit_codes(capsys, name):
+    code, captured = printed(capsys, name, "--help")
+    assert code == 0
+    text = " ".join(captured.out.split())
+    assert COMMANDS[name].HELP[1:] in text
+    for number, meaning in MEANINGS.items():
+        assert f"{number:d} {meaning}" in text
+    assert "(%(default)s)" not in text
+
+
+@pytest.mark.parametrize("name", [n for n in COMMANDS if n not in ("verify", "evidence")])
+def test_every_command_that_reads_runs_takes_a_store_and_a_workspace(capsys, name):
+    _, captured = printed(capsys, name, "--help")
+    assert "--store URI" in captured.out
+    assert "--workspace FOLDER" in captured.out
+
+
+def test_a_typo_is_a_usage_error_and_no_finding(capsys):
+    code, captured = printed(capsys, "reproduce", "latest", "--chek-only")
+    assert code == ExitCode.USAGE == 2
+    assert "--chek-only" in captured.err
+
+
+def test_version(capsys):
+    assert printed(capsys, "--version")[0] == 0
+    assert printed(capsys, "--version")[1].out == f"student_perf {__version__}\n"
+
+
+def test_another_workspace_holds_for_one_command_only(kept_run, workspace, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert cli.main(["report", "--workspace", str(empty)]) == ExitCode.ERROR
+    assert str(empty) in capsys.readouterr().err
+    assert cli.main(["report"]) == ExitCode.DONE
+    assert cli.main(["report", "--workspace", str(tmp_path / "absent")]) == ExitCode.ERROR
+    assert "absent: is not a folder" in capsys.readouterr().err

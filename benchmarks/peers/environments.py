@@ -42,7 +42,7 @@ PACKAGES = {
 
 
 def python_of(peer: str, root: Path) -> Path:
-    """Interpreter of the peer's environment below `root`, made where it is missing or outdated."""
+    """Interpreter of the peer's environment below `root`, made if it is missing or outdated."""
     folder = root / peer
     python, stamp = folder / "bin" / "python", folder / "packages.txt"
     wanted = "\n".join(PACKAGES[peer])

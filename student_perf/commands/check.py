@@ -5,33 +5,30 @@ from __future__ import annotations
 import argparse
 import sys
 
-HELP = "check a kept model on the golden rows it carries; exit code 2 on a difference"
-MISMATCH = 2
+from student_perf.commands.arguments import MODELS, add_run, reading
+from student_perf.exit_codes import ExitCode
+
+HELP = "check a kept model on the golden rows it carries"
+GROUP = MODELS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model."""
-    add_model(parser)
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """The argument that names a kept model."""
-    parser.add_argument(
-        "model", help="a run folder, latest, an MLflow run id, runs:/ID/model or models:/NAME@ALIAS"
-    )
+    """Which run's model."""
+    add_run(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Check; 0 where every answer is the same, 2 with a line for each that is not."""
+    """Print one line for each answer that differs; FINDING if there is one."""
     from student_perf.serving.predict import check_model
     from student_perf.store.kept_model import load_kept_model
 
-    kept = load_kept_model(chosen.model)
+    kept = load_kept_model(chosen.run, chosen.store)
     wrong = check_model(kept)
     for line in wrong:
-        print(f"{chosen.model}: {line}", file=sys.stderr)
+        print(f"{chosen.run}: {line}", file=sys.stderr)
     if wrong:
-        return MISMATCH
+        return ExitCode.FINDING
     assert kept.golden is not None
-    print(f"{chosen.model}: {len(kept.golden.rows)} golden rows answered as when it was trained")
-    return 0
+    print(f"{chosen.run}: {len(kept.golden.rows)} golden rows answered as when it was trained")
+    return ExitCode.DONE

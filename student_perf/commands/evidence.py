@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from student_perf.commands.arguments import CHECKS, formats, in_workspace
 from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal, markdown_table
 
 if TYPE_CHECKING:
     from student_perf.reproduction.evidence import Facts, RunLine
 
-HELP = "show environment, packages and last runs with what they left, for an audit"
+HELP = "show environment, packages and the last runs with their files, for an audit"
+GROUP = CHECKS
+PARENTS = (in_workspace(), formats("text", "markdown"))
 _COLUMNS = ("run", "kind", "status", "commit", "experiment", "mlflow", "artifacts")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How much, and in which form."""
-    parser.add_argument("--last", type=int, default=10, metavar="N", help="runs; default: 10")
-    parser.add_argument("--format", choices=("text", "markdown"), default="text")
-    parser.add_argument("--all-packages", action="store_true", help="not the main ones only")
+    """How much."""
+    parser.add_argument("--last", type=int, default=10, metavar="N", help="number of runs")
+    parser.add_argument(
+        "--all-packages", action="store_true", help="list every package, not the main ones only"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the evidence. Raises ConfigError for a number of runs below 0."""
+    """Print the evidence. Raises ConfigError for a negative number of runs."""
     from student_perf.reproduction.evidence import environment_facts, last_runs, package_versions
 
     if chosen.last < 0:
@@ -31,7 +36,7 @@ def run(chosen: argparse.Namespace) -> int:
     facts, packages = environment_facts(), package_versions(chosen.all_packages)
     show = _markdown if chosen.format == "markdown" else _text
     show(facts, packages, last_runs(chosen.last))
-    return 0
+    return ExitCode.DONE
 
 
 def _text(facts: Facts, packages: Facts, runs: list[RunLine]) -> None:

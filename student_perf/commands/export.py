@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from student_perf.commands.reproduce import add_run
+from student_perf.commands.arguments import CHECKS, add_run, reading
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
 HELP = "put everything of a run into one zip with checksums and a model card"
+GROUP = CHECKS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
-    add_run(parser, "run")
+    add_run(parser)
     parser.add_argument("file", nargs="?", help="default: the run's name, in this folder")
 
 
@@ -32,4 +35,4 @@ def run(chosen: argparse.Namespace) -> int:
             "check": f"python -m student_perf verify {target}",
         }
     )
-    return 0
+    return ExitCode.DONE

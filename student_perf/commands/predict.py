@@ -5,37 +5,39 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from student_perf.commands.check import add_model
+from student_perf.commands.arguments import MODELS, add_run, add_separator, reading
+from student_perf.exit_codes import ExitCode
 
-HELP = "predict the rows of a file; exit code 4 when rows were refused"
-REFUSED = 4
+HELP = "predict the rows of a file, or refuse them with a reason"
+GROUP = MODELS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, files, and what happens to categories the model does not know."""
-    add_model(parser)
+    add_run(parser)
     parser.add_argument("input", help="CSV or parquet file")
     parser.add_argument("output", help="CSV or parquet file to write; replaced as a whole")
     parser.add_argument(
         "--on-unknown",
         choices=["refuse", "flag"],
         default="refuse",
-        help="rows with an unknown category: refuse, or predict and give the reason (%(default)s)",
+        help="rows with an unknown category: refuse them, or predict them and give the reason",
     )
-    parser.add_argument("--separator", default=",", help="that of a CSV input (%(default)s)")
+    add_separator(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Predict; 0 where every row got its answer, 4 where some were refused."""
+    """Predict; ROWS_REFUSED if some rows got no answer."""
     from student_perf.serving.predict import predict_file
     from student_perf.store.kept_model import load_kept_model
 
     summary = predict_file(
-        load_kept_model(chosen.model),
+        load_kept_model(chosen.run, chosen.store),
         Path(chosen.input),
         Path(chosen.output),
         chosen.separator,
         flag_unknown=chosen.on_unknown == "flag",
     )
     print(f"{summary}: {chosen.output}")
-    return REFUSED if summary.refused else 0
+    return ExitCode.ROWS_REFUSED if summary.refused else ExitCode.DONE

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from student_perf.commands.promote import add_registry
+from student_perf.commands.arguments import MODELS, add_registry, reading, store_of
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
 HELP = "exchange the champion and the one before it"
+GROUP = MODELS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which registered model, who, and why."""
     add_registry(parser)
-    parser.add_argument(
-        "--store", help="tracking URI; default: MLFLOW_TRACKING_URI or the project's"
-    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -25,12 +25,11 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.runs.provenance import user_name
     from student_perf.store.registry import Registry
 
-    tracking = default_tracking()
-    registry = Registry(chosen.store or tracking.uri, chosen.name)
-    by = chosen.by or (user_name() if tracking.host_and_user else None)
+    registry = Registry(store_of(chosen), chosen.name)
+    by = chosen.by or (user_name() if default_tracking().host_and_user else None)
     champion, before = rollback(registry, by, chosen.why)
     Terminal().heading(
         f"{chosen.name}: version {champion.number} is the champion again, "
         f"version {before.number} the previous one"
     )
-    return 0
+    return ExitCode.DONE

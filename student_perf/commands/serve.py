@@ -5,26 +5,33 @@ from __future__ import annotations
 import argparse
 import sys
 
-from student_perf.commands.check import add_model
+from student_perf.commands.arguments import MODELS, add_run, reading
 from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 
 HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
+GROUP = MODELS
+PARENTS = (reading(),)
 _EXTRA = ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, address and limits."""
-    add_model(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for a free one (%(default)s)")
-    parser.add_argument("--max-request-bytes", type=int, default=1_048_576, metavar="N")
+    add_run(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one")
+    parser.add_argument(
+        "--max-request-bytes", type=int, default=1_048_576, metavar="N", help="of one request"
+    )
     parser.add_argument("--max-rows", type=int, default=1000, metavar="N", help="of one request")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve until Ctrl-C. Raises ConfigError where the extra is not installed or an option cannot
-    be, StudentPerfError where the model fails its golden rows.
+    """Serve until Ctrl-C.
+
+    Raises ConfigError if the extra is not installed or an option is out of range, and
+    StudentPerfError if the model fails its golden rows.
     """
     try:
         from student_perf.serving.serve import Limits, serve
@@ -40,10 +47,10 @@ def run(chosen: argparse.Namespace) -> int:
     limits = Limits(chosen.max_request_bytes, chosen.max_rows)
 
     def announce(address: str) -> None:
-        print(f"{chosen.model}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
+        print(f"{chosen.run}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
         if chosen.host not in _LOOPBACK:
             words = "anyone who reaches this address can ask: nothing here asks who they are"
             print(f"--host {chosen.host}: {words}", file=sys.stderr)
 
-    serve(load_kept_model(chosen.model), chosen.host, chosen.port, limits, announce)
-    return 0
+    serve(load_kept_model(chosen.run, chosen.store), chosen.host, chosen.port, limits, announce)
+    return ExitCode.DONE

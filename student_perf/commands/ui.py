@@ -6,29 +6,29 @@ import argparse
 import subprocess
 import sys
 
+from student_perf.commands.arguments import TRACKING, reading, store_of
 from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 
 HELP = "open MLflow's page on this machine"
+GROUP = TRACKING
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Store and port."""
-    parser.add_argument(
-        "--store", help="tracking URI; default: MLFLOW_TRACKING_URI or the project's"
-    )
-    parser.add_argument("--port", type=int, default=5000)
+    """Port."""
+    parser.add_argument("--port", type=int, default=5000, help="port of the page")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError where there is no store."""
-    from student_perf.config.load import default_tracking
-    from student_perf.store.address import is_absent, is_server
+    """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError if there is no store."""
+    from student_perf.store.address import is_http, is_sqlite, sqlite_file
 
-    store = chosen.store or default_tracking().uri
-    if is_server(store):
+    store = store_of(chosen)
+    if is_http(store):
         print(f"The store is a server already; open {store} in a browser.")
-        return 0
-    if is_absent(store):
+        return ExitCode.DONE
+    if is_sqlite(store) and not sqlite_file(store).is_file():
         raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
     # Without the parameter MLflow's page starts in its view for generative AI.
     page = f"http://127.0.0.1:{chosen.port}/#/experiments?workflowType=machine_learning"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from student_perf.commands.arguments import CHECKS
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
 HELP = "check the checksums of an exported bundle"
-EXIT_CHANGED = 2
+GROUP = CHECKS
+PARENTS: tuple[argparse.ArgumentParser, ...] = ()
 _MOST_PROBLEMS = 20
 
 
@@ -18,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print what is wrong; exit code 0 for an unchanged bundle, 2 for any other."""
+    """Print every problem; FINDING if there is one."""
     from student_perf.reproduction.bundle import verify_bundle
 
     problems, digest = verify_bundle(Path(chosen.file))
@@ -29,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
         terminal.console.print(f"  and {len(problems) - _MOST_PROBLEMS} more")
     if problems:
         terminal.heading(f"{chosen.file}: not as it was exported")
-        return EXIT_CHANGED
+        return ExitCode.FINDING
     terminal.heading(f"{chosen.file}: unchanged")
     terminal.places({"manifest": f"SHA-256 {digest}"})
-    return 0
+    return ExitCode.DONE

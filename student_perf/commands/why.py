@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from student_perf.commands.reproduce import add_run, told
+from student_perf.commands.arguments import RESULTS, add_run, reading
+from student_perf.commands.reproduce import describe
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
 HELP = "say what two runs differ in: config, data, code, environment, and score"
+GROUP = RESULTS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which two runs."""
-    add_run(parser, "run_a", "run_b")
+    add_run(parser, "run_a")
+    add_run(parser, "run_b")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -20,12 +25,11 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.reproduction.why import explain
     from student_perf.store.find import open_run
 
-    store = chosen.store
-    with open_run(chosen.run_a, store) as first, open_run(chosen.run_b, store) as second:
-        found = explain(first, second)
-        names = first.record.name, second.record.name
+    with open_run(chosen.run_a, chosen.store) as a, open_run(chosen.run_b, chosen.store) as b:
+        explanation = explain(a, b)
+        names = a.record.name, b.record.name
     terminal = Terminal()
     terminal.heading(f"{names[0]} -> {names[1]}")
-    facts = {part.part: told(part) for part in found.differences}
-    terminal.facts(facts | {"score": found.score})
-    return 0
+    facts = {part.part: describe(part) for part in explanation.differences}
+    terminal.facts(facts | {"score": explanation.score})
+    return ExitCode.DONE

@@ -1,0 +1,90 @@
+"""Arguments that several commands share, as parent parsers and small functions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
+GROUPS = (RESULTS, CHECKS, MODELS, TRACKING)
+RUN = (
+    "a run: its folder, latest, its MLflow id (four characters or more), the name of a sweep, "
+    "runs:/ID, or models:/NAME@ALIAS"
+)
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows every default in one way, at the end of the argument's help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        has_default = action.default not in (None, False, argparse.SUPPRESS)
+        if has_default and action.nargs != 0 and "default:" not in text:
+            return f"{text} (default: %(default)s)".strip()
+        return text
+
+
+def in_workspace() -> argparse.ArgumentParser:
+    """Parent with `--workspace`, for commands that read run folders only."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that holds outputs/ and multirun/ "
+        "(default: STUDENT_PERF_WORKSPACE or the project)",
+    )
+    return parent
+
+
+def reading() -> argparse.ArgumentParser:
+    """Parent of every command that reads runs: `--workspace` and `--store`."""
+    parent = argparse.ArgumentParser(add_help=False, parents=[in_workspace()])
+    parent.add_argument(
+        "--store",
+        metavar="URI",
+        help="MLflow tracking store (default: that of conf/tracking/default.yaml)",
+    )
+    return parent
+
+
+def store_of(chosen: argparse.Namespace) -> str:
+    """The store that was named, or the default one."""
+    from student_perf.config.load import default_tracking
+
+    return chosen.store or default_tracking().uri
+
+
+def formats(*names: str) -> argparse.ArgumentParser:
+    """Parent with `--format`; the first name is the default."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--format", choices=names, default=names[0], help="form of what is printed")
+    return parent
+
+
+def add_run(parser: argparse.ArgumentParser, name: str = "run", default: str | None = None) -> None:
+    """A positional argument that names a run; with a `default` it may be left out."""
+    nargs = None if default is None else "?"
+    parser.add_argument(name, nargs=nargs, default=default, help=RUN)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """`--data`, for a data file that is elsewhere on this machine."""
+    parser.add_argument("--data", metavar="FILE", help="the data file, if it is elsewhere here")
+
+
+def add_html(parser: argparse.ArgumentParser) -> None:
+    """`--html`, for a page beside what is printed."""
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to this file, too")
+
+
+def add_separator(parser: argparse.ArgumentParser) -> None:
+    """`--separator` of CSV files."""
+    parser.add_argument("--separator", default=",", help="separator of CSV files")
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    """The registered model, and who moves its aliases why."""
+    parser.add_argument("--name", default="student-perf", help="the registered model")
+    parser.add_argument("--why", help="the reason, kept with the decision; --force needs one")
+    parser.add_argument("--by", help="who decides (default: the login name)")

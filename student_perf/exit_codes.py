@@ -1,0 +1,28 @@
+"""What a command's exit code means; `--help` and the docs show the same table."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """One meaning for each code, the same in every command."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2  # argparse's own
+    FINDING = 3
+    ROWS_REFUSED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.ERROR: "error, in one line on standard error",
+    ExitCode.USAGE: "wrong usage of the command line",
+    ExitCode.FINDING: "a finding: drift alarm, model differs, gate closed, bundle changed",
+    ExitCode.ROWS_REFUSED: "rows refused",
+    ExitCode.INTERRUPTED: "Ctrl-C",
+    ExitCode.TERMINATED: "SIGTERM",
+}

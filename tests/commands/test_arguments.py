@@ -1,0 +1,42 @@
+import argparse
+
+import pytest
+
+from student_perf.commands import arguments
+
+
+def parsed(*words, parents=()):
+    parser = argparse.ArgumentParser(parents=list(parents), formatter_class=arguments.HelpFormatter)
+    return parser, parser.parse_args(list(words))
+
+
+def test_the_first_format_is_the_default_and_others_are_refused(capsys):
+    parser, chosen = parsed(parents=[arguments.formats("text", "json")])
+    assert chosen.format == "text"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--format", "yaml"])
+    assert "choose from" in capsys.readouterr().err
+
+
+def test_defaults_are_shown_once_and_in_one_way():
+    parser = argparse.ArgumentParser(formatter_class=arguments.HelpFormatter)
+    parser.add_argument("--rows", type=int, default=5, help="how many")
+    parser.add_argument("--place", help="where (default: here)")
+    parser.add_argument("--quiet", action="store_true", help="say nothing")
+    text = " ".join(parser.format_help().split())
+    assert "how many (default: 5)" in text
+    assert text.count("default:") == 2
+
+
+def test_a_run_with_a_default_may_be_left_out():
+    parser = argparse.ArgumentParser()
+    arguments.add_run(parser, default="latest")
+    assert parser.parse_args([]).run == "latest"
+    assert parser.parse_args(["abcd"]).run == "abcd"
+
+
+def test_the_store_is_the_named_one_or_that_of_the_config(monkeypatch, workspace):
+    _, chosen = parsed("--store", "http://here", parents=[arguments.reading()])
+    assert arguments.store_of(chosen) == "http://here"
+    _, chosen = parsed(parents=[arguments.reading()])
+    assert arguments.store_of(chosen) == f"sqlite:///{workspace}/mlflow.db"
