@@ -78,7 +78,8 @@ def make_record(workspace):
             "split.kind": "kfold",
             "test_over_train": "0.25",
         }
-        metrics = {f"fold_{metric}": folds, "fit_seconds": changed.get("seconds", 1.0)}
+        metrics = {f"cv_{metric}_mean": sum(folds) / len(folds), f"fold_{metric}": folds}
+        metrics["fit_seconds"] = changed.get("seconds", 1.0)
         record = RunRecord(
             parent / ("winner" if kind == "final" else name),
             name,

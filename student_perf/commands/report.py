@@ -27,9 +27,12 @@ def run(chosen: argparse.Namespace) -> int:
     Raises ConfigError where there is no such run.
     """
     if chosen.run != "latest" and _is_sweep(Path(chosen.run)):
-        from student_perf.sweep.page import write_page
+        from student_perf.pages.report import write_report
+        from student_perf.pages.section import PAGE_FILE
+        from student_perf.sweep.study import read_outcome
 
-        print(write_page(Path(chosen.run).resolve())[0])
+        folder = Path(chosen.run).resolve()
+        print(write_report(folder / PAGE_FILE, read_outcome(folder)))
         return 0
     record = latest_record() if chosen.run == "latest" else finished_record(Path(chosen.run))
     summary = json.loads((record.folder / METRICS_FILE).read_text(encoding="utf-8"))
