@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from student_perf.config.schema import ExperimentConfig
@@ -107,6 +108,7 @@ def sweep_folder(make_record, workspace):
             origin = "drawn" if number or changed.get("model") else "defaults"
             trial.tags["student_perf.configuration"] = origin
             trial.metrics["dummy_accuracy_mean"] = 0.25
+            trial.metrics[f"cv_{changed.get('metric', 'accuracy')}_mean"] = float(np.mean(scores))
             trial.save()
         params = {key: value for key, value in trial.params.items() if key[:6] != "swept."}
         params |= {"model.C": "1.0", "space.model.C": "0.001 to 100, log scale", "n_rows": "120"}

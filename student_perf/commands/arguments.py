@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
@@ -81,6 +82,13 @@ def add_html(parser: argparse.ArgumentParser) -> None:
 def add_separator(parser: argparse.ArgumentParser) -> None:
     """`--separator` of CSV files."""
     parser.add_argument("--separator", default=",", help="separator of CSV files")
+
+
+def add_limits(parser: argparse.ArgumentParser, schema: type, file: Path) -> None:
+    """An option for each limit of a dataclass, whose values are those of a file in `conf/`."""
+    for one in fields(schema):
+        words = f"{one.metadata['help']} (default: conf/{file.name})"
+        parser.add_argument(f"--{one.name}", type=type(one.default), help=words)
 
 
 def add_registry(parser: argparse.ArgumentParser) -> None:

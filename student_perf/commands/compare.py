@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
+from student_perf.commands.arguments import RESULTS, RUN, add_html, formats, reading
 from student_perf.errors import ConfigError, TrackingError
+from student_perf.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from student_perf.compare.leaderboard import Leaderboard
     from student_perf.runs.record import RunRecord
 
 HELP = "rank runs, say which differences are real, recommend one"
+GROUP = RESULTS
+PARENTS = (reading(), formats("text", "markdown", "csv", "json", "html"))
 _MOST_TRIALS = 200  # beyond them reading all predictions takes long; ask for it
-_FORMATS = ("table", "csv", "json", "markdown", "html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,20 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs",
         nargs="*",
-        help="folders, studies, experiments or MLflow run ids; default: latest",
+        help=f"{RUN}; or a folder of runs, or an MLflow experiment (default: latest)",
     )
-    parser.add_argument("--experiment", help="all runs of an MLflow experiment")
-    parser.add_argument("--store", help="tracking URI to read from instead of the disk")
-    parser.add_argument("--filter", help="as in MLflow: \"params.model.name = 'xgb'\"")
-    parser.add_argument("--metric", help="default: the objective of the runs")
-    parser.add_argument("--rope", type=float, help="differences below it do not matter (0.01)")
-    parser.add_argument("--top", type=int, default=10, help="how many runs to show (10)")
-    parser.add_argument("--format", choices=_FORMATS, default="table")
-    parser.add_argument("--html", type=Path, help="write the whole report to this file")
+    parser.add_argument("--experiment", metavar="NAME", help="all runs of an MLflow experiment")
+    parser.add_argument(
+        "--filter", metavar="TEXT", help="as in MLflow: \"params.model.name = 'xgb'\""
+    )
+    parser.add_argument("--metric", help="what to rank by (default: the objective of the runs)")
+    parser.add_argument(
+        "--rope", type=float, help="differences below it do not matter (default: 0.01)"
+    )
+    parser.add_argument("--top", type=int, default=10, help="how many runs to show")
+    add_html(parser)
     parser.add_argument(
         "--tuning",
         action=argparse.BooleanOptionalAction,
-        help=f"the optimism of sweeps; default: for those of up to {_MOST_TRIALS} trials",
+        help=f"the optimism of sweeps (default: of those with up to {_MOST_TRIALS} trials)",
     )
     parser.add_argument(
         "--permuted",
@@ -50,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the leaderboards. Raises ConfigError where no run is found."""
+    """Print the leaderboards. Raises ConfigError if there is no run."""
     from student_perf.compare.filter import matching
     from student_perf.compare.leaderboard import make_leaderboards
     from student_perf.compare.show import formatted
@@ -65,18 +69,18 @@ def run(chosen: argparse.Namespace) -> int:
         )
     boards = make_leaderboards(records, chosen.metric, chosen.rope, chosen.store or "")
     needs_page = chosen.html or chosen.format == "html"
-    needs_notes = needs_page or chosen.format == "table"
+    needs_notes = needs_page or chosen.format == "text"
     notes = list(_notes(records, boards, chosen)) if needs_notes else []
     page = _page(records, boards, notes, chosen) if needs_page else ""
     if chosen.html:
         write_atomic(chosen.html, page)
-    if chosen.format == "table":
+    if chosen.format == "text":
         _show(boards, notes, chosen)
     elif chosen.format == "html":
         print(page, end="")
     else:
         print(formatted(boards, chosen.format, chosen.top), end="")
-    return 0
+    return ExitCode.DONE
 
 
 def _show(boards: Sequence[Leaderboard], notes: list[str], chosen: argparse.Namespace) -> None:
@@ -102,31 +106,31 @@ def _page(
     """The report, with a section for each sweep whose folder is on this disk."""
     from student_perf.pages.report import Comparison, comparison_page
     from student_perf.runs.record import RECORD_FILE
-    from student_perf.sweep.page import read_sweep
+    from student_perf.sweep.study import read_outcome
 
     sweeps = [record for record in records if record.kind == "sweep"]
     there = [record.folder for record in sweeps if (record.folder / RECORD_FILE).is_file()]
-    read = [read_sweep(folder) for folder in there]
+    read = [read_outcome(folder) for folder in there]
     return comparison_page(Comparison(boards, read, notes, chosen.top, chosen.store or ""))
 
 
 def _check(chosen: argparse.Namespace) -> None:
     if chosen.rope is not None and not chosen.rope >= 0:
-        raise ConfigError(f"--rope {chosen.rope}: is a width, from 0 on; try 0.01")
+        raise ConfigError(f"--rope {chosen.rope}: must be 0 or more; try 0.01")
     if chosen.top < 1:
-        raise ConfigError(f"--top {chosen.top}: shows nothing; from 1 on")
+        raise ConfigError(f"--top {chosen.top}: must be 1 or more; try 10")
     if chosen.html:
         check_place(chosen.html, "--html")
     if chosen.permuted < 0:
-        raise ConfigError(f"--permuted {chosen.permuted}: is a number of refits; try 19")
+        raise ConfigError(f"--permuted {chosen.permuted}: must be 0 or more; try 19")
 
 
 def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
-    """The permuted-label control of the recommended run, or of the best where none is."""
+    """The permuted-label control of the recommended run, or of the best if there is none."""
     from student_perf.compare.permuted import control_line, permuted_control
 
     line = board.recommended or board.lines[0]
-    store = chosen.store or line.record.params.get("tracking.uri", "")
+    store = chosen.store or line.record.tracking_uri
     control = permuted_control(line.record, board.metric, line.mean, chosen.permuted, store)
     return control_line(control, line.label)
 
@@ -134,7 +138,7 @@ def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
 def _notes(
     records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
 ) -> Iterator[str]:
-    """What is said of each sweep's tuning, and the permuted-label control where it is asked for."""
+    """The optimism of each sweep, and the permuted-label control if it is asked for."""
     if chosen.tuning is not False:
         yield from _tuning(records, boards, chosen)
     if chosen.permuted > 0:
@@ -152,12 +156,12 @@ def _tuning(
         sizes = Counter(record.study or "" for record in trials)
         for study, n_trials in sizes.items():
             if n_trials > _MOST_TRIALS and not chosen.tuning:
-                yield f"Tuning, {study}: {n_trials} trials; --tuning computes what luck they had."
+                yield f"Tuning, {study}: {n_trials} trials; --tuning computes how much of the best is luck."
                 continue
             try:
-                found = tuning_of(study, records, board.metric, chosen.store or "")
+                tuning = tuning_of(study, records, board.metric, chosen.store or "")
             except TrackingError as error:
-                yield f"Tuning, {study}: not known ({error})."
+                yield f"Tuning, {study}: unknown ({error})."
                 continue
-            if found is not None:
-                yield from tuning_lines(found)
+            if tuning is not None:
+                yield from tuning_lines(tuning)

@@ -6,14 +6,23 @@ import argparse
 import secrets
 import time
 import uuid
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
+from student_perf.commands.arguments import (
+    MODELS,
+    RUN,
+    add_html,
+    add_limits,
+    add_separator,
+    formats,
+    reading,
+)
 from student_perf.config.typed import load_limits
 from student_perf.drift.limits import DRIFT_FILE, Thresholds
 from student_perf.errors import TrackingError, one_line
+from student_perf.exit_codes import ExitCode
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs.record import RECORD_TAG, RunRecord, to_json
@@ -23,9 +32,10 @@ if TYPE_CHECKING:
     from student_perf.drift.columns import ColumnDrift
     from student_perf.drift.report import DriftReport
 
-HELP = "compare two sets of rows, column by column; exit code 3 on alarm"
-ALARM = 3
-_SIDE = "a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, a run folder or id"
+HELP = "compare two sets of rows, column by column"
+GROUP = MODELS
+PARENTS = (reading(), formats("text", "json"))
+_SIDE = f"a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, or {RUN}"
 _STYLES = {"alarm": "bold red", "warn": "yellow", "ok": ""}
 _HEADINGS = ("column", "PSI", "p (Holm)", "distance", "missing", "finding")
 _MOST_COLUMNS = 40
@@ -35,26 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Both sides, the model, limits and where the report goes."""
     parser.add_argument("reference", help=_SIDE)
     parser.add_argument("current", help="the same, for the rows to judge")
-    parser.add_argument("--model", help="run folder, run id or models:/ URI; compares predictions")
-    parser.add_argument("--target", help="the target's column where both sides are files")
-    parser.add_argument("--separator", default=",", help="that of CSV files (%(default)s)")
-    parser.add_argument("--format", choices=["table", "json"], default="table")
-    parser.add_argument(
-        "--html", type=Path, help="write the report with distributions to this file"
-    )
+    parser.add_argument("--model", metavar="RUN", help="compare the predictions of this run, too")
+    parser.add_argument("--target", help="the target's column if both sides are files")
+    add_separator(parser)
+    add_html(parser)
     parser.add_argument("--no-tracking", action="store_true", help="record nothing")
     add_limits(parser, Thresholds, DRIFT_FILE)
 
 
-def add_limits(parser: argparse.ArgumentParser, schema: type, file: Path) -> None:
-    """An option for each limit of the dataclass."""
-    for one in fields(schema):
-        words = f"{one.metadata['help']} (default: conf/{file.name})"
-        parser.add_argument(f"--{one.name}", type=type(one.default), help=words)
-
-
 def run(chosen: argparse.Namespace) -> int:
-    """Compare, show, record; 0 without an alarm, 3 with one. Raises StudentPerfError."""
+    """Compare, show, record; FINDING on an alarm. Raises StudentPerfError."""
     limits = load_limits(Thresholds, DRIFT_FILE, vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
@@ -77,8 +77,8 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         _show(Terminal(), report)
     if not chosen.no_tracking:
-        _record(report, html, Terminal(quiet=chosen.format != "table"))
-    return ALARM if report.has_alarm else 0
+        _record(report, html, Terminal(quiet=chosen.format != "text"))
+    return ExitCode.FINDING if report.has_alarm else ExitCode.DONE
 
 
 def _show(terminal: Terminal, report: DriftReport) -> None:

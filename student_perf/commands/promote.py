@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from student_perf.commands.drift import add_limits
-from student_perf.commands.reproduce import add_run
+from student_perf.commands.arguments import (
+    MODELS,
+    add_limits,
+    add_registry,
+    add_run,
+    reading,
+    store_of,
+)
 from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 from student_perf.promotion.limits import GATE_FILE, GateLimits
 from student_perf.terminal import Terminal
 
@@ -17,48 +24,40 @@ if TYPE_CHECKING:
     from student_perf.promotion.promotion import Decision
     from student_perf.runs.record import Recorded
 
-HELP = "make a run's model the champion if the gate holds; exit code 2 where it does not"
-REFUSED = 2
-NAME = "student-perf"
+HELP = "make a run's model the champion if the gate holds"
+GROUP = MODELS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, under which name, and the limits of the gate."""
-    add_run(parser, "run")
+    add_run(parser)
     add_registry(parser)
     parser.add_argument("--force", action="store_true", help="promote although the gate fails")
     add_limits(parser, GateLimits, GATE_FILE)
 
 
-def add_registry(parser: argparse.ArgumentParser) -> None:
-    """The registered model, and who moves its aliases why."""
-    parser.add_argument("--name", default=NAME, help="the registered model (%(default)s)")
-    parser.add_argument("--why", help="the reason, kept with the decision; --force needs one")
-    parser.add_argument("--by", help="who decides (default: the login name)")
-
-
 def run(chosen: argparse.Namespace) -> int:
-    """Decide, show why; 0 where the model is the champion now, 2 where the gate refused it."""
+    """Decide and show why; FINDING if the gate is closed."""
     if chosen.force and not chosen.why:
         raise ConfigError(
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
     limits = load_limits(GateLimits, GATE_FILE, vars(chosen))
-    from student_perf.config.load import default_tracking
     from student_perf.promotion.promotion import promote
     from student_perf.runs.provenance import user_name
     from student_perf.store.find import open_run
     from student_perf.store.registry import Registry
 
-    store = chosen.store or default_tracking().uri
-    with open_run(chosen.run, store) as recorded:
+    store = store_of(chosen)
+    with open_run(chosen.run, chosen.store) as recorded:
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
         registry = Registry(store, chosen.name)
         decision = promote(recorded, registry, limits, by, force, _reproducible)
         _show(Terminal(), decision, chosen.name, recorded.record.name)
-    return 0 if decision.promoted else REFUSED
+    return ExitCode.DONE if decision.promoted else ExitCode.FINDING
 
 
 def _reproducible(run: Recorded) -> Check:

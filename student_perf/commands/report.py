@@ -1,43 +1,48 @@
-"""`python -m student_perf report`: the result of a finished run, again."""
+"""`python -m student_perf report`: the result of a finished run or sweep, again."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from student_perf.runs.layout import METRICS_FILE
-from student_perf.runs.record import RunRecord
+from student_perf.commands.arguments import RESULTS, add_run, reading
+from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
-HELP = "show the result of a finished run again, or write a sweep's report.html again"
+if TYPE_CHECKING:
+    from student_perf.runs.record import RunRecord
+
+HELP = "show a result again; of a sweep, write its report.html again, too"
+GROUP = RESULTS
+PARENTS = (reading(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run."""
-    parser.add_argument(
-        "run", nargs="?", default="latest", help="a run or a sweep: folder, latest, id, study"
-    )
+    add_run(parser, default="latest")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print a finished run's metrics and places; of a sweep, write its page and print its path.
-
-    Raises ConfigError if there is no such run.
-    """
+    """Print metrics and places of a run, or trials and outcome of a sweep."""
+    from student_perf.runs.layout import METRICS_FILE
     from student_perf.store.find import find_run, is_on_disk, open_run
 
-    found = find_run(chosen.run)
-    if found.kind == "sweep" and is_on_disk(found):
-        from student_perf.sweep.page import write_page
+    record = find_run(chosen.run, chosen.store)
+    if record.kind != "sweep":
+        with open_run(chosen.run, chosen.store) as recorded:
+            _show_run(recorded.record, recorded.json(METRICS_FILE))
+        return ExitCode.DONE
+    if not is_on_disk(record):
+        raise ConfigError(
+            f"{chosen.run}: this sweep is in MLflow only; its page is the artifact report.html of "
+            f"run {record.mlflow_run_id}"
+        )
+    _show_sweep(record)
+    return ExitCode.DONE
 
-        print(write_page(found.folder.resolve())[0])
-        return 0
-    with open_run(chosen.run) as recorded:
-        _show(recorded.record, recorded.json(METRICS_FILE))
-    return 0
 
-
-def _show(record: RunRecord, summary: dict[str, Any]) -> None:
+def _show_run(record: RunRecord, summary: dict[str, Any]) -> None:
     from student_perf.store.address import ui_command
 
     objective = summary["objective"]["metric"]
@@ -55,3 +60,20 @@ def _show(record: RunRecord, summary: dict[str, Any]) -> None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
         places["open"] = ui_command(record.tracking_uri)
     terminal.places(places)
+
+
+def _show_sweep(record: RunRecord) -> None:
+    from student_perf.pages.report import write_report
+    from student_perf.pages.section import PAGE_FILE
+    from student_perf.sweep.show import show_outcome, show_trials
+    from student_perf.sweep.study import read_outcome
+
+    folder = record.folder.resolve()
+    outcome = read_outcome(folder)
+    terminal = Terminal()
+    terminal.heading(f"{record.name}, {record.status.lower()}")
+    show_trials(outcome, terminal.console)
+    show_outcome(outcome, terminal.console)
+    page = write_report(folder / PAGE_FILE, outcome)
+    compare = f"python -m student_perf compare {record.name}"
+    terminal.places({"folder": str(folder), "report": str(page), "compare": compare})

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+from student_perf.commands.arguments import RUN, TRACKING, in_workspace
 from student_perf.errors import ConfigError, TrackingError
+from student_perf.exit_codes import ExitCode
 from student_perf.paths import workspace
 from student_perf.terminal import print_error
 
 HELP = "send runs and sweeps that are on disk and not in MLflow"
+GROUP = TRACKING
+PARENTS = (in_workspace(),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which runs."""
-    parser.add_argument(
-        "folder", nargs="?", help="a run or a sweep: folder, latest, id, study; default: all"
-    )
+    parser.add_argument("run", nargs="?", help=f"{RUN} (default: all that are pending)")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -23,19 +25,19 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.store.find import find_run, is_on_disk
     from student_perf.store.pending import iter_recorded, send
 
-    if chosen.folder is None:
+    if chosen.run is None:
         records = iter_recorded(workspace())
     else:
-        record = find_run(chosen.folder)
+        record = find_run(chosen.run)
         if not is_on_disk(record):
-            raise ConfigError(f"{chosen.folder}: is in MLflow only, so there is nothing to send")
+            raise ConfigError(f"{chosen.run}: is in MLflow only, so there is nothing to send")
         records = iter([record])
     n_sent = n_failed = 0
     for record in records:
         try:
             line = send(record)
         except TrackingError as error:  # the others may go
-            if chosen.folder is not None:
+            if chosen.run is not None:
                 raise
             n_failed += 1
             print_error(error)
@@ -45,4 +47,4 @@ def run(chosen: argparse.Namespace) -> int:
             print(line)
     if n_sent == n_failed == 0:
         print("Nothing is pending.")
-    return 1 if n_failed else 0
+    return ExitCode.ERROR if n_failed else ExitCode.DONE

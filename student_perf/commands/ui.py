@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError if there is no store."""
-    from student_perf.store.address import is_http, is_sqlite, sqlite_file
+    from student_perf.store.address import is_absent, is_server
 
     store = store_of(chosen)
-    if is_http(store):
+    if is_server(store):
         print(f"The store is a server already; open {store} in a browser.")
         return ExitCode.DONE
-    if is_sqlite(store) and not sqlite_file(store).is_file():
+    if is_absent(store):
         raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
     # Without the parameter MLflow's page starts in its view for generative AI.
     page = f"http://127.0.0.1:{chosen.port}/#/experiments?workflowType=machine_learning"

@@ -104,23 +104,25 @@ def make_leaderboards(
     metric: str | None = None,
     rope: float | None = None,
     store: str = "",
+    ranked: bool = False,
 ) -> list[Leaderboard]:
     """One leaderboard for each set of runs that share data and folds, the largest first.
 
     `metric` is by default the objective of most of a set's runs. Fold scores that a record lacks
     are computed from its predictions, which may lie in `store`. `rope` is half the width of the
     region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
-    an upper bound. Raises ConfigError where no run can be scored by the metric.
+    an upper bound. `ranked` keeps the order of `records`; by default the mean decides. Raises
+    ConfigError if no run can be scored by the metric.
     """
     groups: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
         if record.kind != "sweep" and all(record.rows):
             groups.setdefault(record.rows, []).append(record)
-    boards = [_leaderboard(group, metric, rope, store) for group in groups.values()]
-    ranked = [board for board in boards if board.lines]
-    if not ranked:
+    boards = [_leaderboard(group, metric, rope, store, ranked) for group in groups.values()]
+    filled = [board for board in boards if board.lines]
+    if not filled:
         raise ConfigError(_why_none(records, metric))
-    return sorted(ranked, key=lambda board: -len(board.lines))
+    return sorted(filled, key=lambda board: -len(board.lines))
 
 
 def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
@@ -167,7 +169,7 @@ def _seconds(line: Line) -> str:
 
 
 def _leaderboard(
-    group: list[RunRecord], metric: str | None, rope: float | None, store: str
+    group: list[RunRecord], metric: str | None, rope: float | None, store: str, ranked: bool
 ) -> Leaderboard:
     objectives = Counter(r.params["objective.metric"] for r in group if r.kind != "final")
     objectives = objectives or Counter(r.params["objective.metric"] for r in group)
@@ -181,7 +183,7 @@ def _leaderboard(
         left_out[f"{metric} is not known on every fold"] = len(candidates) - len(usable)
     first = group[0]
     table = np.array([scored[i] for i in usable])
-    lines = _lines([candidates[i] for i in usable], table, metric, rope, group)
+    lines = _lines([candidates[i] for i in usable], table, metric, rope, group, ranked)
     return Leaderboard(
         metric=metric,
         lines=lines,
@@ -234,11 +236,13 @@ def _lines(
     metric: str,
     rope: float | None,
     group: list[RunRecord],
+    ranked: bool,
 ) -> list[Line]:
     if not records:
         return []
     sign = 1 if METRICS[metric].direction == "maximize" else -1
-    order = np.argsort(-sign * table.mean(axis=1), kind="stable")
+    by_mean = np.argsort(-sign * table.mean(axis=1), kind="stable")
+    order = np.arange(len(records)) if ranked else by_mean
     table, records = table[order], [records[i] for i in order]
     ratio = float(records[0].params["test_over_train"])
     shares, tests, p_values = _tests(table, metric, ratio, rope)

@@ -1,30 +1,41 @@
-"""What a sweep has left in its folder, read for its report; needs neither Optuna nor MLflow."""
+"""What came of a sweep, from the records in its folder; needs neither Optuna nor MLflow.
+
+`load_sweep` reads the folder. `sentences` says the outcome in words; the terminal, the report and
+the note in MLflow all show these.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards
+from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
 from student_perf.runs.record import RECORD_FILE, RunRecord, begun_run_id, load_record
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metric import METRICS, OBJECTIVES
+from student_perf.scoring.objectives import Objectives
+from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
+from student_perf.terminal import format_number
 
-CONFIGURATION_TAG = "student_perf.configuration"
-_NUMBER_TAG = "student_perf.trial_number"
-_SWEPT = "swept."
+WINNER = "winner"  # folder of the best configuration's run with a model
 _SPACE = "space."
+_MOST_ON_FRONT = 10
+_MOST_IMPORTANT = 6
+_LEAST_SHARE = 0.01  # of an importance worth a word
+_FEW_TRIED = 2  # so few configurations may agree by chance
 
 
 @dataclass(frozen=True, eq=False)
-class SweepFolder:
-    """A sweep's own record, those of its trials by number, and its winner's where there is one.
+class SweepOutcome:
+    """A sweep's own record, those of its trials by number, and its winner's if there is one.
 
-    `importances` are the shares of the parameters, empty where they are not known.
+    `importances` are the shares of the parameters by their names in the study; empty if unknown.
     """
 
     record: RunRecord
@@ -33,43 +44,82 @@ class SweepFolder:
     importances: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
-    def board(self) -> Leaderboard | None:
-        """The largest leaderboard of its runs; None where nothing is finished."""
-        runs = [*self.trials, *([self.winner] if self.winner else [])]
-        try:
-            return make_leaderboards(runs, self.metric)[0]
-        except ConfigError:
-            return None
+    def objectives(self) -> Objectives:
+        """What the sweep optimises under which limits. Records of earlier versions hold none."""
+        if self.record.objectives:
+            return Objectives.from_dict(self.record.objectives)
+        names = self.record.params.get("sweep.objectives", self.record.objective)
+        return Objectives(tuple(names.split(",")))
 
     @property
     def metric(self) -> str:
-        """Name of the metric that the sweep optimises."""
-        return self.record.params["objective.metric"]
+        """Name of the metric that decides."""
+        return self.objectives.metrics[0]
 
     @property
     def maximizes(self) -> bool:
         """Whether more of it is better."""
-        return METRICS[self.metric].direction == "maximize"
+        return METRICS[self.metric].maximizes
+
+    @cached_property
+    def ranked(self) -> list[RunRecord]:
+        """The finished trials, best first: those that keep the limits before the others."""
+        finished = {trial_number(t): t for t in self.trials if t.status == "FINISHED"}
+        order = self.objectives.ranked({n: trial.metrics for n, trial in finished.items()})
+        if not self.record.objectives and self.winner is not None:  # it knew the limits
+            chosen = trial_number(self.winner)
+            order.sort(key=lambda number: number != chosen)
+        return [finished[number] for number in order]
+
+    @cached_property
+    def board(self) -> Leaderboard | None:
+        """The leaderboard of the trials on the rows and folds of the best; None without one."""
+        others = [trial for trial in self.trials if trial.status != "FINISHED"]
+        others += [self.winner] if self.winner else []
+        try:
+            boards = make_leaderboards([*self.ranked, *others], self.metric, ranked=True)
+        except ConfigError:
+            return None
+        best = self.ranked[0] if self.ranked else None
+        board = next((b for b in boards if b.lines[0].record is best), boards[0])
+        kept = [line for line in board.lines if self.keeps_limits(line)]
+        if 0 < len(kept) < len(board.lines):
+            return replace(board, recommended=recommend(kept, self.maximizes))
+        return board
 
     @property
     def lines(self) -> list[Line]:
-        """The finished trials with their figures, best first."""
+        """The trials that can be compared to the best, with their figures, best first."""
         lines = self.board.lines if self.board else []
         return [line for line in lines if line.record.kind == "trial"]
 
     @property
     def best(self) -> Line | None:
-        """The trial that became the winner, otherwise the one with the best mean: under constraints
-        they may differ.
-        """
-        chosen = self.winner.tags.get(_NUMBER_TAG) if self.winner else None
-        same = (line for line in self.lines if line.record.tags[_NUMBER_TAG] == chosen)
-        return next(same, self.lines[0] if self.lines else None)
+        """The best trial; the first of `ranked`."""
+        return self.lines[0] if self.lines else None
 
     @property
     def defaults(self) -> Line | None:
         """The trial that ran the model's defaults; a grid has none."""
-        return next((line for line in self.lines if is_default(line.record)), None)
+        return next((line for line in self.lines if line.record.is_default), None)
+
+    @property
+    def gain(self) -> PairedDifference | None:
+        """By how much the best is better than the defaults on the same folds, more is better."""
+        best, default = self.best, self.defaults
+        if best is None or default is None or best is default or len(best.scores) < 2:
+            return None
+        sign, ratio = METRICS[self.metric].sign, best.record.test_over_train
+        return paired_difference(sign * best.scores, sign * default.scores, ratio)
+
+    @property
+    def front(self) -> list[RunRecord]:
+        """The Pareto front of several objectives, ranked; empty with one objective."""
+        if len(self.objectives.metrics) < 2:
+            return []
+        by_number = {trial_number(trial): trial for trial in self.ranked}
+        front = self.objectives.front({n: trial.metrics for n, trial in by_number.items()})
+        return [by_number[number] for number in front]
 
     @property
     def states(self) -> dict[str, int]:
@@ -77,29 +127,67 @@ class SweepFolder:
         return dict(Counter(trial.status.lower() for trial in self.trials).most_common())
 
     @property
-    def space(self) -> dict[str, str]:
-        """The values of each parameter, described."""
+    def n_tried(self) -> int:
+        """Number of trials that have ended."""
+        return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in self.trials)
+
+    @cached_property
+    def _space(self) -> list[dict[str, Any]]:
+        """Each parameter of the space as data; of records of earlier versions its text only."""
         params = self.record.params.items()
-        return {key.removeprefix(_SPACE): text for key, text in params if key.startswith(_SPACE)}
+        return self.record.space or [
+            {
+                "name": key.removeprefix(_SPACE),
+                "key": key.removeprefix(_SPACE).split(" (")[0],
+                "values": text,
+                "log": text.endswith("log scale"),
+            }
+            for key, text in params
+            if key.startswith(_SPACE)
+        ]
+
+    @property
+    def space(self) -> dict[str, str]:
+        """The values of each parameter, described, by its name in the study."""
+        return {parameter["name"]: parameter["values"] for parameter in self._space}
 
     @property
     def parameters(self) -> list[str]:
         """Every key that a trial drew, the most important first, else as the space has them."""
-        keys = dict.fromkeys(name.split(" (")[0] for name in self.space)
-        keys |= dict.fromkeys(key for line in self.lines for key in swept(line.record))
+        key_of = {parameter["name"]: parameter["key"] for parameter in self._space}
+        keys = dict.fromkeys(key_of.values())
+        keys |= dict.fromkeys(key for line in self.lines for key in line.record.swept)
         share = Counter[str]()
         for name, value in self.importances.items():
-            share[name.split(" (")[0]] += value  # type: ignore[assignment]
+            share[key_of.get(name, name)] += value  # type: ignore[assignment]
         return sorted(keys, key=lambda key: -share[key])
 
     def is_log(self, key: str) -> bool:
         """Whether a parameter was drawn on a logarithmic scale."""
-        texts = (text for name, text in self.space.items() if name.split(" (")[0] == key)
-        return any(text.endswith("log scale") for text in texts)
+        return any(p.get("log", False) for p in self._space if p["key"] == key)
+
+    def keeps_limits(self, line: Line) -> bool:
+        """Whether a trial keeps the constraints."""
+        return self.objectives.keeps_limits(line.record.metrics)
+
+    @property
+    def on_edge(self) -> list[str]:
+        """Keys for which the best has the lowest or highest number of the range; none of a grid."""
+        if self.best is None or self.record.params.get("sweep.sampler") == "grid":
+            return []
+        drawn = self.best.record.swept
+        return [p["key"] for p in self._space if _is_on_edge(p, drawn)]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether several configurations all gave the same value."""
+        values = {trial.metrics.get(METRICS[self.metric].key) for trial in self.ranked}
+        tried = {tuple(sorted(trial.swept.items())) for trial in self.ranked}
+        return len(values) == 1 and len(tried) > _FEW_TRIED
 
 
-def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> SweepFolder:
-    """Read a sweep's folder. Raises ConfigError where it is none."""
+def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> SweepOutcome:
+    """Read a sweep's folder. Raises ConfigError if it is not one."""
     if not (folder / RECORD_FILE).is_file():
         raise ConfigError(f"{folder}: holds no {RECORD_FILE}; name the folder of a sweep")
     record = load_record(folder)
@@ -108,40 +196,126 @@ def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> 
     numbers = sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
     paths = [folder / str(number) for number in numbers]
     trials = [load_record(path) for path in paths if (path / RECORD_FILE).is_file()]
-    place = folder / "winner"
+    return SweepOutcome(record, trials, load_winner(folder), importances or {})
+
+
+def load_winner(folder: Path) -> RunRecord | None:
+    """The finished winner in a sweep's folder, with the id of its MLflow run if that has begun."""
+    place = folder / WINNER
     winner = load_record(place) if (place / RECORD_FILE).is_file() else None
-    if winner is not None and winner.status != "FINISHED":
-        winner = None
-    if winner is not None and winner.mlflow_run_id is None:
+    if winner is None or winner.status != "FINISHED":
+        return None
+    if winner.mlflow_run_id is None:
         winner.mlflow_run_id = begun_run_id(place)  # on its way
-    return SweepFolder(record, trials, winner, importances or {})
+    return winner
 
 
-def swept(record: RunRecord) -> dict[str, str]:
-    """What a trial drew, by key."""
-    params = record.params.items()
-    return {key.removeprefix(_SWEPT): value for key, value in params if key.startswith(_SWEPT)}
+def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str]:
+    """What came of a sweep, each as `Topic: what is to say.`
+
+    Args:
+        sweep: The outcome.
+        code: Marks drawn values up where the text is shown as more than text.
+    """
+    best = sweep.best
+    if best is None:
+        return ["No trial has finished."]
+    lines = [
+        f"Best: trial {trial_number(best.record)}, {METRICS[sweep.metric].label} "
+        f"{with_interval(best)}, with {described(best.record, code)}."
+    ]
+    lines += _gain_lines(sweep)
+    if not sweep.keeps_limits(best):
+        lines.append("Constraints: no trial keeps them; this one is the best anyway.")
+    lines += _test_lines(sweep)
+    lines += _front_lines(sweep, code)
+    shares = list(sweep.importances.items())[:_MOST_IMPORTANT]
+    named = [f"{code(name)} {share:.0%}" for name, share in shares if share >= _LEAST_SHARE]
+    if named:
+        lines.append(f"What mattered (PED-ANOVA): {', '.join(named)}.")
+    if edges := [code(f"{key}={short_value(best.record.swept[key])}") for key in sweep.on_edge]:
+        lines.append(f"On the edge of its range: {', '.join(edges)}; consider a wider one.")
+    if sweep.is_flat:
+        lines.append("All trials have the same objective: nothing that was swept matters to it.")
+    return lines
+
+
+def _gain_lines(sweep: SweepOutcome) -> list[str]:
+    """The best against the model's defaults, on the same folds."""
+    default, gain = sweep.defaults, sweep.gain
+    if default is not None and default is sweep.best:
+        return ["The defaults were not beaten."]
+    if default is None or gain is None:
+        return []
+    theirs = format_number(default.mean)
+    against = f"{gain.mean:+.3f} better than the defaults ({theirs})"
+    if not sweep.keeps_limits(default):
+        against = f"{gain.mean:+.3f} against the defaults ({theirs}), which break the constraints"
+    verdict = "more than the folds' noise" if gain.p_value < ALPHA else "within the folds' noise"
+    return [
+        f"Gain: {against}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+        f"p = {gain.p_value:.2f}: {verdict}. It is the best of {sweep.n_tried} tries, so the gain "
+        "is likely too high."
+    ]
+
+
+def _test_lines(sweep: SweepOutcome) -> list[str]:
+    estimate = sweep.winner.test_estimate(sweep.metric) if sweep.winner is not None else None
+    if estimate is None:
+        return []
+    low, high = format_number(estimate.low), format_number(estimate.high)
+    return [
+        f"Test rows, kept out of the whole search: {format_number(estimate.mean)} "
+        f"(95 % interval {low} to {high})."
+    ]
+
+
+def _front_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
+    front = sweep.front
+    if not front:
+        return []
+    lines = [f"Pareto front: {len(front)} trials, none of which another beats in everything."]
+    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics]
+    for trial in front[:_MOST_ON_FRONT]:
+        values = zip(objectives, sweep.objectives.values(trial.metrics), strict=True)
+        shown = ", ".join(f"{one.label} {format_number(value)}" for one, value in values)
+        lines.append(f"  trial {trial_number(trial)}: {shown}; {described(trial, code)}")
+    if len(front) > _MOST_ON_FRONT:
+        lines.append(f"  and {len(front) - _MOST_ON_FRONT} more")
+    return lines
+
+
+def _is_on_edge(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> bool:
+    if "low" not in parameter or parameter["key"] not in drawn:
+        return False
+    applies = all(drawn.get(k) in [str(v) for v in wanted] for k, wanted in parameter["when"])
+    return applies and float(drawn[parameter["key"]]) in (parameter["low"], parameter["high"])
+
+
+def with_interval(line: Line) -> str:
+    """`0.512 (95 % interval 0.490 to 0.534)`; the mean alone if there is no interval."""
+    mean = format_number(line.mean)
+    if math.isnan(line.low):
+        return mean
+    return f"{mean} (95 % interval {format_number(line.low)} to {format_number(line.high)})"
 
 
 def trial_number(record: RunRecord) -> int:
-    """Number of a trial in its sweep."""
-    return int(record.tags[_NUMBER_TAG])
-
-
-def is_default(record: RunRecord) -> bool:
-    """Whether a trial ran the model's defaults."""
-    return record.tags.get(CONFIGURATION_TAG) == "defaults"
+    """Number of a trial in its sweep; of a winner, that of the trial it repeats."""
+    number = record.trial_number
+    assert number is not None
+    return number
 
 
 def short_value(text: str) -> str:
-    """A drawn value with four digits where it is a fraction."""
+    """A drawn value, a fraction with four digits."""
     try:
         return f"{float(text):.4g}" if "." in text or "e" in text else text
     except ValueError:
         return text
 
 
-def described(record: RunRecord) -> str:
+def described(record: RunRecord, code: Callable[[str], str] = str) -> str:
     """`model.C=0.03434, model.class_weight=None`."""
-    pairs = (f"{key}={short_value(value)}" for key, value in swept(record).items())
+    pairs = (code(f"{key}={short_value(value)}") for key, value in record.swept.items())
     return ", ".join(pairs) or "the defaults"

@@ -11,7 +11,7 @@ from pathlib import Path
 from student_perf import __version__
 from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import Leaderboard
-from student_perf.compare.outcome import SweepFolder
+from student_perf.compare.outcome import SweepOutcome
 from student_perf.pages.board_section import board_section
 from student_perf.pages.section import Section
 from student_perf.pages.sweep_section import sweep_section
@@ -25,13 +25,13 @@ class Comparison:
     """Leaderboards, the sweeps among them that are on disk, and what else was found out."""
 
     boards: Sequence[Leaderboard]
-    sweeps: Sequence[SweepFolder]
+    sweeps: Sequence[SweepOutcome]
     notes: Sequence[str] = ()
     top: int = 20
     store: str = ""
 
 
-def sweep_page(sweep: SweepFolder) -> str:
+def sweep_page(sweep: SweepOutcome) -> str:
     """The page of one sweep as text."""
     return _page(sweep.record.name, [sweep_section(sweep)])
 
@@ -52,7 +52,7 @@ def comparison_page(comparison: Comparison) -> str:
     return _page(f"Comparison: {' and '.join(names)}", sections, comparison.notes)
 
 
-def write_report(file: Path, sweep: SweepFolder) -> Path:
+def write_report(file: Path, sweep: SweepOutcome) -> Path:
     """Write the page of a sweep. Returns the file."""
     write_atomic(file, sweep_page(sweep))
     return file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,9 @@ import numpy as np
 
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import (
-    SweepFolder,
-    described,
-    is_default,
+    SweepOutcome,
+    sentences,
     short_value,
-    swept,
     trial_number,
 )
 from student_perf.pages.section import (
@@ -67,10 +64,10 @@ _FROM_WINNER = {
 }
 
 
-def sweep_section(sweep: SweepFolder) -> Section:
+def sweep_section(sweep: SweepOutcome) -> Section:
     """Everything the page shows of one sweep."""
     shown = _shown(sweep)
-    columns = list(dict.fromkeys(key for line in shown for key in swept(line.record)))
+    columns = list(dict.fromkeys(key for line in shown for key in line.record.swept))
     below = closing_lines(sweep.board) if sweep.board else []
     if len(sweep.lines) > len(shown):
         below.insert(0, f"and {len(sweep.lines) - len(shown)} more trials.")
@@ -81,7 +78,7 @@ def sweep_section(sweep: SweepFolder) -> Section:
         name=sweep.record.name,
         leaderboard=leaderboard_title(sweep.metric),
         what="trial",
-        lead=lead + _outcome(sweep),
+        lead=lead + sentences(sweep),
         rows=[_row(sweep, line, columns) for line in shown],
         columns=[key.removeprefix("model.") for key in columns],
         dummy=format_number(sweep.board.dummy) if sweep.board else "",
@@ -96,26 +93,24 @@ def sweep_section(sweep: SweepFolder) -> Section:
     )
 
 
-def markdown_note(sweep: SweepFolder) -> str:
-    """The summary for MLflow's page: best with interval, gain, counts, winner."""
-    best, label = sweep.best, METRICS[sweep.metric].label
+def markdown_note(sweep: SweepOutcome) -> str:
+    """The outcome for MLflow's page, as a Markdown list."""
     counts = ", ".join(f"{n} {state}" for state, n in sweep.states.items())
-    if best is None:
+    if sweep.best is None:
         return f"No trial has finished ({counts or 'none was started'})."
-    values = ", ".join(_code(f"{k}={short_value(v)}") for k, v in swept(best.record).items())
-    lines = [
-        f"**Best**: trial {trial_number(best.record)}, {label} **{_with_interval(best)}** "
-        f"over {len(best.scores)} folds",
-        f"**Configuration**: {values or 'the defaults'}",
-        f"**Trials**: {counts}",
-    ]
-    lines += [f"**Gain**: {gain}" for gain in _gain(sweep)]
+    lines = [*sentences(sweep, code=_code), f"Trials: {counts}"]
     if sweep.winner is not None:
         run = sweep.winner.mlflow_run_id
         where = f"run {_code(run)}" if run else f"folder {_code(sweep.winner.folder.name)}"
-        lines.append(f"**Winner**: {where}")
+        lines.append(f"Winner: {where}")
     lines.append(f"The whole report is the artifact {_code(PAGE_FILE)}.")
-    return "\n".join(f"- {line}" for line in lines) + "\n"
+    return "\n".join(f"- {_bold_topic(line)}" for line in lines) + "\n"
+
+
+def _bold_topic(line: str) -> str:
+    """`Best: trial 4` with its topic in bold."""
+    topic, colon, rest = line.strip().partition(": ")
+    return f"**{topic}**: {rest}" if colon else topic
 
 
 def _code(text: str) -> str:
@@ -123,70 +118,22 @@ def _code(text: str) -> str:
     return f"`{text.replace('`', chr(39))}`"
 
 
-def _shown(sweep: SweepFolder) -> list[Line]:
+def _shown(sweep: SweepOutcome) -> list[Line]:
     """The best trials, and the defaults whatever their place."""
     shown = sweep.lines[:_MOST_LINES]
     also = [line for line in (sweep.best, sweep.defaults) if line and line not in shown]
     return shown + also
 
 
-def _row(sweep: SweepFolder, line: Line, columns: Sequence[str]) -> Row:
-    values = swept(line.record)
+def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
+    values = line.record.swept
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
-    label = str(trial_number(line.record)) + (" (defaults)" if is_default(line.record) else "")
+    label = str(trial_number(line.record)) + (" (defaults)" if line.record.is_default else "")
     told = [short_value(values.get(key, "")) for key in columns]
     return make_row(rank, line, label, told, marked=line is sweep.best)
 
 
-def _outcome(sweep: SweepFolder) -> list[str]:
-    best = sweep.best
-    if best is None:
-        return ["No trial has finished."]
-    lines = [
-        f"Best: trial {trial_number(best.record)}, {METRICS[sweep.metric].label} "
-        f"{_with_interval(best)}, with {described(best.record)}."
-    ]
-    lines += _gain(sweep)
-    test = sweep.winner.metrics.get(f"test_{sweep.metric}") if sweep.winner else None
-    if isinstance(test, float) and sweep.winner is not None:
-        ends = [sweep.winner.metrics.get(f"test_{sweep.metric}_ci95_{e}") for e in ("low", "high")]
-        low, high = (format_number(end) if isinstance(end, float) else "-" for end in ends)
-        lines.append(
-            f"Test rows, kept out of the whole search: {format_number(test)} "
-            f"(95 % interval {low} to {high})."
-        )
-    return lines
-
-
-def _with_interval(line: Line) -> str:
-    mean = format_number(line.mean)
-    if math.isnan(line.low):
-        return mean
-    return f"{mean} (95 % interval {format_number(line.low)} to {format_number(line.high)})"
-
-
-def _gain(sweep: SweepFolder) -> list[str]:
-    """One sentence on the best against the model's defaults, on the same folds."""
-    from student_perf.scoring.paired import paired_difference
-
-    best, default = sweep.best, sweep.defaults
-    if best is None or default is None:
-        return []
-    if best is default:
-        return ["The defaults were not beaten."]
-    if len(best.scores) < 2:
-        return []
-    ratio = float(best.record.params["test_over_train"])
-    first, second = (best, default) if sweep.maximizes else (default, best)
-    gain = paired_difference(first.scores, second.scores, ratio)
-    verdict = "more than the folds' noise" if gain.p_value < 0.05 else "within the folds' noise"
-    return [
-        f"{gain.mean:+.3f} better than the defaults ({format_number(default.mean)}), 95 % interval "
-        f"{gain.low:+.3f} to {gain.high:+.3f}, p = {gain.p_value:.2f}: {verdict}."
-    ]
-
-
-def _facts(sweep: SweepFolder) -> dict[str, str]:
+def _facts(sweep: SweepOutcome) -> dict[str, str]:
     """The data card, and where the sweep comes from."""
     more = {
         "sampler": sweep.record.params.get("sweep.sampler", ""),
@@ -196,7 +143,7 @@ def _facts(sweep: SweepFolder) -> dict[str, str]:
     return facts | {k: v for k, v in more.items() if v} | origin_facts(sweep.record)
 
 
-def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
+def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
     """The pictures in the order of the page. Those that would show nothing are left out."""
     if not sweep.lines or sweep.board is None:
         return
@@ -217,14 +164,14 @@ def _pictures(sweep: SweepFolder, shown: Sequence[Line]) -> Iterator[Picture]:
     yield from _winner_pictures(sweep)
 
 
-def _winner_pictures(sweep: SweepFolder) -> Iterator[Picture]:
+def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
     for name, alt in _FROM_WINNER.items():
         file = sweep.winner.folder / name if sweep.winner else None
         if file is not None and file.is_file():
             yield picture_of(file, alt)
 
 
-def _words(sweep: SweepFolder, more: str = "") -> tuple[str, str]:
+def _words(sweep: SweepOutcome, more: str = "") -> tuple[str, str]:
     board = sweep.board
     assert board is not None
     n = len(sweep.lines)
@@ -241,35 +188,25 @@ def _names(lines: Sequence[Line]) -> list[str]:
         name = f"trial {trial_number(line.record)}"
         if several:
             name = f"{line.record.params.get('model.name', '')} ({trial_number(line.record)})"
-        names.append(f"{name}, defaults" if is_default(line.record) else name)
+        names.append(f"{name}, defaults" if line.record.is_default else name)
     return names
 
 
-def _pareto(sweep: SweepFolder) -> Figure | None:
+def _pareto(sweep: SweepOutcome) -> Figure | None:
     """The first two of several objectives; the front is that of all of them."""
-    names = sweep.record.params.get("sweep.objectives", "").split(",")
-    if len(names) < 2 or len(sweep.lines) < 2:
+    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics]
+    if len(objectives) < 2 or len(sweep.lines) < 2:
         return None
-    objectives = [OBJECTIVES[name] for name in names]
-    logged = [line.record.metrics for line in sweep.lines]
-    values = np.array([[one.get(o.key, math.nan) for o in objectives] for one in logged])
-    front = pareto_front(values * [o.sign for o in objectives])
+    records = [line.record for line in sweep.lines]
+    values = np.array([[record.number(o.key) for o in objectives[:2]] for record in records])
+    front = {trial_number(record) for record in sweep.front}
+    is_front = np.array([trial_number(record) in front for record in records])
     shown = [(o.label, o.maximizes) for o in objectives[:2]]
-    labels = [str(trial_number(line.record)) for line in sweep.lines]
-    return pareto_figure(labels, values[:, :2], front, shown, _words(sweep, "; trial numbers")[1])
+    labels = [str(trial_number(record)) for record in records]
+    return pareto_figure(labels, values, is_front, shown, _words(sweep, "; trial numbers")[1])
 
 
-def pareto_front(values: np.ndarray) -> np.ndarray:
-    """Which of M points, shape (M, K), no other is at least as high in all and higher in one."""
-
-    def is_beaten(point: np.ndarray) -> bool:
-        as_high, higher = np.all(values >= point, axis=1), np.any(values > point, axis=1)
-        return bool(np.any(as_high & higher))
-
-    return np.array([not is_beaten(point) for point in values])
-
-
-def _history(sweep: SweepFolder) -> Figure | None:
+def _history(sweep: SweepOutcome) -> Figure | None:
     if len(sweep.lines) < 2 or sweep.board is None:
         return None
     numbers, values = _values(sweep)
@@ -279,22 +216,22 @@ def _history(sweep: SweepFolder) -> Figure | None:
     )
 
 
-def _importance(sweep: SweepFolder) -> Figure | None:
+def _importance(sweep: SweepOutcome) -> Figure | None:
     if not sweep.importances:
         return None
     return parameter_importance_figure(sweep.importances, _words(sweep)[1])
 
 
-def _values(sweep: SweepFolder) -> tuple[np.ndarray, np.ndarray]:
+def _values(sweep: SweepOutcome) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.array([trial_number(line.record) for line in sweep.lines])
     order = np.argsort(numbers)
     return numbers[order], np.array([line.mean for line in sweep.lines])[order]
 
 
-def _dimensions(sweep: SweepFolder) -> list[Any]:
+def _dimensions(sweep: SweepOutcome) -> list[Any]:
     """Axes of the parameters that at least two values were tried of, trials in their order."""
     trials = sorted((line.record for line in sweep.lines), key=trial_number)
-    drawn = [swept(record) for record in trials]
+    drawn = [record.swept for record in trials]
     keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
     return [
         make_dimension(key, [values.get(key) for values in drawn], sweep.is_log(key))
@@ -302,21 +239,21 @@ def _dimensions(sweep: SweepFolder) -> list[Any]:
     ]
 
 
-def _parallel(sweep: SweepFolder) -> Figure | None:
+def _parallel(sweep: SweepOutcome) -> Figure | None:
     dimensions = _dimensions(sweep)
     if len(dimensions) < 2 or len(sweep.lines) < 3:
         return None
     return parallel_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
 
 
-def _slices(sweep: SweepFolder) -> Figure | None:
+def _slices(sweep: SweepOutcome) -> Figure | None:
     dimensions = _dimensions(sweep)
     if not dimensions or len(sweep.lines) < 3:
         return None
     return slice_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
 
 
-def _predictions(sweep: SweepFolder) -> Iterator[Picture]:
+def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
     """Held-out predictions of the best beside those of the defaults; a grid has only the best."""
     pair = {"defaults": sweep.defaults} if sweep.defaults is not sweep.best else {}
     loaded: dict[str, Predictions] = {}
@@ -327,20 +264,20 @@ def _predictions(sweep: SweepFolder) -> Iterator[Picture]:
     yield from prediction_pictures(loaded, sweep.record)
 
 
-def _failures(sweep: SweepFolder) -> list[tuple[str, int]]:
+def _failures(sweep: SweepOutcome) -> list[tuple[str, int]]:
     """The reasons of failed trials and how often each came."""
     reasons = Counter(t.error or "not known" for t in sweep.trials if t.status == "FAILED")
     return reasons.most_common(5)
 
 
-def _change(sweep: SweepFolder) -> Change | None:
+def _change(sweep: SweepOutcome) -> Change | None:
     if sweep.best is None:
         return None
     rows = changed_keys(config_of(sweep.record), config_of(sweep.best.record))
     return Change("What the best changes in the config", "base config", "best", rows)
 
 
-def _configs(sweep: SweepFolder) -> str:
+def _configs(sweep: SweepOutcome) -> str:
     chosen = sweep.lines[:MOST_CONFIGS]
     chosen += [line for line in (sweep.best, sweep.defaults) if line and line not in chosen]
     named = zip(_names(chosen), chosen, strict=True)
@@ -348,7 +285,7 @@ def _configs(sweep: SweepFolder) -> str:
     return configs_json(config_of(sweep.record), runs)
 
 
-def _commands(sweep: SweepFolder) -> dict[str, str]:
+def _commands(sweep: SweepOutcome) -> dict[str, str]:
     """What to type next, by purpose."""
     module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
     commands = {}

@@ -47,8 +47,8 @@ class RunRecord:
     """What is known of one run; times are seconds since the epoch.
 
     `params`, `tags` and `metrics` are what MLflow gets; `metrics` maps a name to its value or, for
-    fold scores, to the list of values by step. `space` describes each parameter of a sweep as data.
-    The properties below give typed facts; what a record lacks is empty, None or NaN.
+    fold scores, to the list of values by step. `space` and `objectives` hold those of a sweep
+    as data. The properties below give typed facts; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -63,6 +63,7 @@ class RunRecord:
     error: str | None = None
     mlflow_run_id: str | None = None
     space: list[dict[str, Any]] = field(default_factory=list)
+    objectives: dict[str, Any] = field(default_factory=dict)
 
     @property
     def record_id(self) -> str:

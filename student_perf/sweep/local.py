@@ -11,12 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from student_perf.config.load import register_resolvers
-from student_perf.config.schema import TrackingConfig
 from student_perf.errors import one_line
-from student_perf.store.publisher import follow_sweep
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
@@ -28,24 +25,9 @@ _INTERRUPTED = "stopped by the user"
 
 
 def process_context() -> multiprocessing.context.BaseContext:
-    """Fork where there is one: a forked process has all imports and data already."""
+    """Fork if the system can: a forked process has all imports and data already."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-
-
-def start_publisher(plan: SweepPlan, *, again: bool = False) -> BaseProcess | None:
-    """The process that sends records to MLflow while trials run; None where nothing is tracked.
-
-    `again` starts one after the first was killed. It is no fork, as training has begun pools of
-    threads in this process by then, without which a forked one waits for ever.
-    """
-    if not plan.base.tracking.enabled:
-        return None
-    context = multiprocessing.get_context("spawn") if again else process_context()
-    arguments = (plan.folder, plan.base.tracking)
-    process = context.Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
-    process.start()
-    return process  # type: ignore[no-any-return]
 
 
 def run_in_process(
@@ -60,7 +42,7 @@ def run_in_process(
 def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable[[], None]) -> None:
     """`n_jobs` workers in processes of their own; one that dies is replaced.
 
-    On Ctrl-C the workers are asked to stop at their next fold, a second one kills them.
+    The first Ctrl-C asks the workers to stop at their next fold, the second kills them.
     """
     context = process_context()
     until = deadline(plan)
@@ -96,8 +78,8 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
 
 
 def _import_ahead() -> None:
-    """Import, while the workers work, what the winner and the report need."""
-    with warnings.catch_warnings():  # pandera's import warns of other libraries' versions
+    """Import what the winner and the report need while the workers work."""
+    with warnings.catch_warnings():  # pandera's import warns about other libraries
         warnings.simplefilter("ignore")
         for name in _NEEDED_LATER:
             import_module(name)
@@ -106,13 +88,8 @@ def _import_ahead() -> None:
 def _work(
     plan: SweepPlan, evaluator: TrialEvaluator, number: int, parent: int, until: float
 ) -> None:
-    """Body of a worker process; it ends itself where its parent has died."""
+    """Body of a worker process; it ends when its parent has died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    register_resolvers()  # where the process is no fork
+    register_resolvers()  # a process that is not a fork has none
     with suppress(StopSweep):
         Worker(plan, number, evaluator, until, lambda: os.getppid() != parent).run()
-
-
-def _publish(folder: Path, tracking: TrackingConfig) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow_sweep(folder, tracking)

@@ -37,7 +37,8 @@ from student_perf.runs.artifacts import (
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_json
 from student_perf.scoring.metric import METRICS
-from student_perf.sweep.plan import SweepOptions, fixed_composer, make_study_name
+from student_perf.sweep.options import SweepOptions
+from student_perf.sweep.plan import fixed_composer, make_study_name
 from student_perf.terminal import Terminal, format_number
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]

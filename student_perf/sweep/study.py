@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
 from student_perf.runs.record import RECORD_FILE, load_record
-from student_perf.sweep.plan import HISTORY, SweepPlan, default_values
+from student_perf.sweep.options import HISTORY
+from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 
 if TYPE_CHECKING:
     import optuna
 
 DEFAULTS = "defaults"
 _CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
-_QUEUED = "queued"  # user attribute: what it holds, by which it is not queued twice
+_QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 _CONTRACT = "fingerprints"
+_FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
 def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
-    """The sweep's study, made where it does not exist.
+    """The sweep's study, made if it does not exist.
 
     `stream` numbers the worker: samplers with equal seeds would all draw the same trials.
     """
@@ -45,7 +50,7 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
 
 
 def load_journal(file: Path, study_name: str) -> optuna.Study | None:
-    """The study in a journal, to look at only; None where the journal holds no such study."""
+    """The study in a journal, to read only; None if the journal holds no such study."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -56,7 +61,7 @@ def load_journal(file: Path, study_name: str) -> optuna.Study | None:
 
 
 def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
-    """Compare what the study was made for with the plan; raises ConfigError with the difference.
+    """Raise ConfigError with the differences if the study was made for another plan.
 
     A new study takes over the plan's fingerprints.
     """
@@ -74,13 +79,13 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: cannot be continued, its trials would "
             f"not be comparable ({'; '.join(changed)}); use another hydra.sweeper.study_name, or "
-            "hydra.sweeper.resume=force to mix them all the same"
+            "hydra.sweeper.resume=force to mix them anyway"
         )
 
 
 def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """`split.n_splits was 3, is 4`, for each fingerprint that differs or, where it maps keys to
-    values, for each of its keys.
+    """`split.n_splits was 3, is 4` for each fingerprint that differs; for each of its keys if it
+    maps keys to values.
     """
     for name, value in now.items():
         before = known.get(name)
@@ -93,8 +98,8 @@ def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
 
 
 def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
-    """Enqueue what the study is to start with and does not have yet, as after a kill or where more
-    is asked for: the grid, or the defaults and known good values.
+    """Enqueue what the study is to start with and does not have yet, as after a kill or when more
+    trials are asked for: the grid, or the defaults and known good values.
     """
     has = {t.user_attrs.get(_QUEUED) for t in study.get_trials(deepcopy=False)}
     if plan.is_grid:
@@ -113,8 +118,14 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
 def enqueue(
     study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str, queued: str
 ) -> None:
-    """Queue a configuration, which `queued` tells from others. Values outside the space stay as the
-    config has them.
+    """Queue a configuration. Values outside the space stay as the config has them.
+
+    Args:
+        study: The study.
+        plan: The sweep's plan.
+        values: Config values by key.
+        origin: What the trial's record says of where its values come from.
+        queued: By which the configuration is found again in the queue.
     """
     space = plan.space
     drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
@@ -136,25 +147,21 @@ def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
     return plan.space.suggest(trial, without=frozenset(outside))
 
 
-def swept_values(plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str, Any]:
     """Config values by key that a trial drew; those of a custom search space go by their keys."""
     keys = {p.name: p.key for p in plan.space.parameters}
-    return {keys.get(name, name): value for name, value in trial.params.items()}
-
-
-def is_default(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether a trial ran the model's defaults."""
-    return trial.user_attrs.get(_CONFIGURATION) == DEFAULTS
+    drawn = study.get_trials(deepcopy=False)[number].params
+    return {keys.get(name, name): value for name, value in drawn.items()}
 
 
 def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
-    """Ask for a trial, or None where all `n_trials` have been handed out."""
+    """Ask for a trial; None if all `n_trials` have been handed out."""
     import optuna
 
     with FileLock(plan.folder / "ask.lock"):
         trials = study.get_trials(deepcopy=False)
         left = plan.n_trials - len(trials)
-        if left <= 0:  # then, and only then, the queue has to be gone through
+        if left <= 0:  # only then count the queue, which takes time
             left += sum(t.state == optuna.trial.TrialState.WAITING for t in trials)
         return study.ask() if left > 0 else None
 
@@ -162,8 +169,8 @@ def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
 def recover(study: optuna.Study, plan: SweepPlan) -> int:
     """Settle trials whose worker is gone; returns how many go back into the queue.
 
-    Called while no worker runs. A trial whose record is complete is told from it; any other is
-    queued again under its number with its values.
+    Call it while no worker runs. The study is told of a trial whose record is complete; any other
+    trial is queued again under its number with its values.
     """
     import optuna
 
@@ -201,17 +208,6 @@ def tell_complete(
     study.tell(trial.number, values)
 
 
-def main_value(trial: optuna.trial.FrozenTrial) -> float:
-    """The value that decides, of a complete trial."""
-    assert trial.values is not None
-    return float(trial.values[0])
-
-
-def keeps_constraints(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether a complete trial breaks no constraint."""
-    return max(trial.constraints.values(), default=0.0) <= 0
-
-
 def requeue(study: optuna.Study, trial_id: int) -> None:
     """Put a running trial back into the queue, with its number and values."""
     import optuna
@@ -227,14 +223,64 @@ def counts(study: optuna.Study) -> dict[str, int]:
     return result
 
 
-def n_done(found: Mapping[str, int]) -> int:
+def n_done(by_state: Mapping[str, int]) -> int:
     """How many of the counted trials have ended, in whatever way."""
-    return found["complete"] + found["pruned"] + found["fail"]
+    return by_state["complete"] + by_state["pruned"] + by_state["fail"]
+
+
+def complete_numbers(study: optuna.Study) -> set[int]:
+    """Numbers of the trials that are complete."""
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return {trial.number for trial in complete}
+
+
+def read_outcome(folder: Path, study: optuna.Study | None = None) -> SweepOutcome:
+    """What came of the sweep in a folder, with the importances of its parameters.
+
+    Args:
+        folder: The sweep's folder.
+        study: Its study; by default the one in the folder's journal. Without either the importances
+            are missing.
+
+    Raises:
+        ConfigError: The folder is not a sweep's.
+    """
+    outcome = load_sweep(folder)
+    if study is None and (folder / JOURNAL_FILE).is_file():
+        study = load_journal(folder / JOURNAL_FILE, outcome.record.name)
+    return outcome if study is None else replace(outcome, importances=importances(study))
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """Share of each parameter in the differences that the study saw (PED-ANOVA), the largest first;
+    empty if fewer than ten trials or equal values say nothing.
+    """
+    from optuna.importance import get_param_importances
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    def value(trial: optuna.trial.FrozenTrial) -> float:
+        return float(trial.values[0])
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < _FEW_TRIALS or len(set(map(value, complete))) < 2:
+        return {}
+    # Optuna takes the direction from a single objective; of a target less is better.
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    target = (lambda trial: sign * value(trial)) if len(study.directions) > 1 else None
+    with warnings.catch_warnings():  # a warning that few trials say little: shares are a hint
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return get_param_importances(study, target=target)
+        except (RuntimeError, ValueError):  # no parameter is shared by enough trials
+            return {}
 
 
 def mend_journal(storage: str) -> None:
-    """Drop the end of a last line that was cut off while it was written, as by a full disk; nothing
-    could be read after it. Called while no worker runs.
+    """Drop a last line that was cut off while it was written, as by a full disk; nothing could be
+    read after it. Call it while no worker runs.
     """
     path = Path(storage)
     if "://" in storage or not path.is_file():
@@ -249,7 +295,7 @@ def _opened_storage(storage: str) -> Any:
 
     try:
         return get_storage(_storage(storage))
-    except Exception as error:  # whatever the driver of a database raises
+    except Exception as error:  # whatever the database driver raises
         raise ConfigError(
             f"hydra.sweeper.storage={masked(storage)}: cannot be opened ({one_line(error)[:200]}); "
             "check the address and that its driver is installed, or leave it out"
@@ -269,7 +315,7 @@ def _storage(storage: str) -> Any:
 
 
 class _JournalLock:
-    """A lock that the system lets go of when its holder is killed, unlike Optuna's own two."""
+    """A lock that the system releases when its holder is killed, unlike Optuna's own two."""
 
     def __init__(self, path: Path) -> None:
         self._lock = FileLock(f"{path}.lock")
@@ -321,8 +367,6 @@ def _pruner(plan: SweepPlan) -> Any:
 
 
 def _built(cls: Any, options: dict[str, Any], name: str) -> Any:
-    import warnings
-
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

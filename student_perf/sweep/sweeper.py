@@ -39,7 +39,7 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> str | None:
         """Run the sweep that the overrides describe; returns the folder of its result."""
         from student_perf.sweep.nested import run_nested
-        from student_perf.sweep.plan import make_options
+        from student_perf.sweep.options import make_options
         from student_perf.sweep.run import run_sweep
 
         node: Any = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)

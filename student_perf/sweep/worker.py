@@ -28,7 +28,8 @@ from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.record import RECORD_TAG, RunRecord
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.plan import SweepPlan, load_function
+from student_perf.sweep.options import load_function
+from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import (
     counts,
     next_trial,

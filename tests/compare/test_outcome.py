@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
-from student_perf.compare.outcome import described, load_sweep, short_value, swept
+from student_perf.compare.outcome import described, load_sweep, sentences, short_value
 from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
+from tests.made_runs import change_record
 
 FOLDS = [[0.5, 0.5, 0.6], [0.7, 0.6, 0.7], [0.4, 0.4, 0.5]]
 
@@ -25,8 +27,113 @@ def test_what_failed_is_counted_and_not_ranked(sweep_folder):
     assert sweep.best.record.folder.name == "0"
 
 
-def test_the_winner_decides_who_is_best(sweep_folder, make_record):
-    """Under constraints the trial with the highest value may not be the one to take."""
+@pytest.fixture
+def limited(sweep_folder):
+    """A sweep whose best value, trial 1's, breaks a limit that the defaults and trial 2 keep."""
+    folder = sweep_folder(FOLDS)
+    for number, loss in enumerate((1.0, 2.0, 1.0)):
+        change(folder / str(number), metrics={"cv_log_loss_mean": loss})
+    change(folder, objectives={"metrics": ["accuracy"], "limits": {"log_loss": 1.5}})
+    return folder
+
+
+def change(folder, **changed):
+    change_record(load_record(folder), **changed)
+
+
+def test_trials_that_keep_the_limits_come_first(limited):
+    sweep = load_sweep(limited)
+    numbers = [line.record.trial_number for line in sweep.lines]
+    assert numbers == [record.trial_number for record in sweep.ranked] == [0, 2, 1]
+    assert sweep.best is sweep.defaults
+    assert sweep.lines[2].to_best == pytest.approx(np.mean(FOLDS[1]) - np.mean(FOLDS[0]))
+    assert sweep.board.recommended in sweep.lines[:2]
+    assert "The defaults were not beaten." in sentences(sweep)
+
+
+def test_a_gain_over_defaults_that_break_the_limits_says_so(limited):
+    change(limited / "0", metrics={"cv_log_loss_mean": 3.0})
+    lines = sentences(load_sweep(limited))
+    assert lines[0].startswith("Best: trial 2, accuracy 0.433 (95 % interval ")
+    assert lines[1].startswith("Gain: -0.100 against the defaults (0.533), which break the")
+
+
+def test_that_no_trial_keeps_the_limits_is_said(limited):
+    change(limited, objectives={"metrics": ["accuracy"], "limits": {"log_loss": 0.5}})
+    sweep = load_sweep(limited)
+    assert [record.trial_number for record in sweep.ranked] == [1, 0, 2]
+    assert "Constraints: no trial keeps them; this one is the best anyway." in sentences(sweep)
+
+
+def test_the_best_is_compared_on_its_own_rows_only(sweep_folder):
+    """A sweep over datasets or splits has several leaderboards; the best may be on a small one."""
+    folder = sweep_folder(FOLDS)
+    change(folder / "1", tags={"student_perf.split_sha256": "t" * 64})
+    sweep = load_sweep(folder)
+    assert [record.trial_number for record in sweep.ranked] == [1, 0, 2]
+    assert [line.record.trial_number for line in sweep.lines] == [1]
+    assert sweep.defaults is None
+    assert sweep.gain is None
+
+
+SPACE = [
+    {"name": "model.C", "key": "model.C", "values": "0.1 to 1", "when": [],
+     "kind": "float", "low": 0.1, "high": 1.0, "step": None, "log": False},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, ["model.C"]),
+        ({"low": 0.05, "high": 1.0}, []),
+        ({"when": [["model", ["svm", "rf"]]]}, ["model.C"]),
+        ({"when": [["model", ["svm"]]]}, []),
+    ],
+)
+def test_numbers_on_the_edge_of_their_range(sweep_folder, changed, expected):
+    folder = sweep_folder(FOLDS)
+    change(folder / "1", params={"swept.model": "rf"})
+    change(folder, space=[SPACE[0] | changed])
+    sweep = load_sweep(folder)
+    assert sweep.on_edge == expected
+    line = "On the edge of its range: model.C=0.1; consider a wider one."
+    assert (line in sentences(sweep)) == bool(expected)
+    change(folder, params={"sweep.sampler": "grid"})
+    assert load_sweep(folder).on_edge == []
+
+
+def test_a_space_as_data_says_which_scale_is_logarithmic(sweep_folder):
+    folder = sweep_folder(FOLDS)
+    change(folder, space=SPACE)
+    assert not load_sweep(folder).is_log("model.C")
+    assert load_sweep(folder).space == {"model.C": "0.1 to 1"}
+    change(folder, space=[SPACE[0] | {"log": True}])
+    assert load_sweep(folder).is_log("model.C")
+
+
+def test_equal_values_of_several_configurations_are_said(sweep_folder):
+    same = "All trials have the same objective: nothing that was swept matters to it."
+    assert same in sentences(load_sweep(sweep_folder([FOLDS[0]] * 3, study="flat")))
+    assert same not in sentences(load_sweep(sweep_folder(FOLDS, study="hilly")))
+
+
+def test_several_objectives_have_a_front(sweep_folder):
+    folder = sweep_folder([*FOLDS, [0.3, 0.3, 0.3]])
+    for number, seconds in enumerate((1.0, 2.0, 0.5, 0.7)):
+        change(folder / str(number), metrics={"fit_seconds": seconds})
+    change(folder, objectives={"metrics": ["accuracy", "fit_seconds"], "limits": {}})
+    sweep = load_sweep(folder)
+    assert [record.trial_number for record in sweep.front] == [1, 0, 2]
+    lines = sentences(sweep)
+    assert "Pareto front: 3 trials, none of which another beats in everything." in lines
+    assert "  trial 1: accuracy 0.667, seconds of fitting 2.000; model.C=0.1" in lines
+    change(folder, objectives={}, params={"sweep.objectives": "accuracy,fit_seconds"})
+    assert load_sweep(folder).objectives == sweep.objectives  # of an earlier version
+
+
+def test_the_winner_decides_who_is_best_in_records_without_limits(sweep_folder, make_record):
+    """Earlier versions did not record the constraints, which the winner kept."""
     folder = sweep_folder(FOLDS)
     make_record("final", FOLDS[0], study="mine", kind="final", number=0)
     assert load_sweep(folder).best.record.folder.name == "0"
@@ -58,7 +165,7 @@ def test_what_is_no_sweep_is_refused(sweep_folder, tmp_path):
 
 def test_values_are_shown_short(sweep_folder):
     record = load_record(sweep_folder(FOLDS) / "2")
-    assert swept(record) == {"model.C": "0.01"}
+    assert record.swept == {"model.C": "0.01"}
     assert described(record) == "model.C=0.01"
     assert [short_value(v) for v in ("0.123456", "1e-05", "300", "rf", "a.b")] == [
         "0.1235", "1e-05", "300", "rf", "a.b",

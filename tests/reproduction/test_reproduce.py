@@ -12,10 +12,10 @@ from student_perf.reproduction.results import Sameness
 from student_perf.runs.looks import LEDGER_FILE
 from student_perf.runs.record import CONFIG_FILE, load_record
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.run import _run_winner
+from student_perf.sweep.winner import run_winner
 from student_perf.terminal import Terminal
 from tests.made_runs import QUICK, change_record, read
-from tests.sweep.conftest import plan_of, run_trials  # noqa: F401 (a fixture)
+from tests.sweep.conftest import outcome_of, plan_of, run_trials  # noqa: F401 (a fixture)
 
 CASES = [
     ["model=logreg"],
@@ -155,8 +155,9 @@ def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monk
         verdict = reproduce(read(load_record(plan.folder / str(number))), tmp_path / str(number))
         assert verdict.sentence == "identical"
         assert verdict.comparisons[0].what == "predictions"
-    monkeypatch.setattr("student_perf.sweep.run.Terminal", lambda: Terminal(quiet=True))
-    winner = load_record(_run_winner(plan, open_study(plan), Console(quiet=True)))
+    monkeypatch.setattr("student_perf.sweep.winner.Terminal", lambda: Terminal(quiet=True))
+    outcome = outcome_of(plan, evaluator)
+    winner = load_record(run_winner(plan, outcome, open_study(plan), Console(quiet=True)))
     looks = (workspace / LEDGER_FILE).read_text()
     verdict = reproduce(read(winner), tmp_path / "winner")
     assert verdict.sentence == "identical"

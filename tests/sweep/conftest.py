@@ -10,11 +10,14 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from student_perf.compare.outcome import SweepOutcome
 from student_perf.config.load import register_resolvers
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.plan import SweepOptions, SweepPlan, load_search, make_options, make_plan
-from student_perf.sweep.study import check_contract, fill_queue, open_study
+from student_perf.sweep.options import SweepOptions, make_options
+from student_perf.sweep.plan import SweepPlan, load_search, make_plan
+from student_perf.sweep.record import start_record
+from student_perf.sweep.study import check_contract, fill_queue, open_study, read_outcome
 from student_perf.sweep.worker import Worker
 
 GROUPS = ("model", "split", "preprocess", "dataset")
@@ -41,6 +44,12 @@ def run_trials(plan: SweepPlan, evaluator: TrialEvaluator, **options: Any) -> op
     study = opened(plan)
     Worker(plan, evaluator=evaluator, **options).run()
     return study
+
+
+def outcome_of(plan: SweepPlan, evaluator: TrialEvaluator) -> SweepOutcome:
+    """What came of the trials that are done, as the sweep itself reads it."""
+    start_record(plan, evaluator.data(plan.base), "")
+    return read_outcome(plan.folder, open_study(plan))
 
 
 @pytest.fixture

@@ -99,8 +99,3 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
     study = opened(plan)
     local.run_forked(plan, evaluator, lambda: None)
     assert counts(study)["complete"] == 3
-
-
-def test_nothing_is_published_where_nothing_is_tracked(plan_of):
-    plan, _ = plan_of(C)
-    assert local.start_publisher(plan) is None

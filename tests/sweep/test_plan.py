@@ -4,7 +4,6 @@ import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.sweep.plan import default_values, iter_rows
-from tests.sweep.conftest import options_of
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -59,21 +58,6 @@ def test_what_cannot_work_stops_before_the_first_trial(
         plan_of(*overrides, **options)
     assert "\n" not in str(caught.value)
     assert not (workspace / "multirun").exists()
-
-
-@pytest.mark.parametrize(
-    ("sampler", "install"),
-    [("gp", "pip install torch"), ("cmaes", r"pip install -e '\.\[cmaes\]'")],
-)
-def test_a_sampler_whose_library_is_missing_is_named(plan_of, monkeypatch, sampler, install):
-    monkeypatch.setattr("student_perf.sweep.plan.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=install):
-        plan_of(C, sampler=sampler)
-
-
-def test_an_option_of_the_wrong_kind_names_its_key():
-    with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trials=many"):
-        options_of(n_trials="many")
 
 
 def test_the_same_command_gives_the_same_study_and_another_another(plan_of):

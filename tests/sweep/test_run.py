@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,9 +11,12 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from student_perf.errors import ConfigError
+from student_perf.pages.report import sweep_page
 from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.runs import tags
 from student_perf.runs.record import load_record
-from student_perf.sweep.study import open_study
+from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"
@@ -323,35 +327,83 @@ def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
     assert len(open_study(plan).trials) == 2
 
 
-def test_a_winner_becomes_a_challenger_where_that_is_asked_for(train, workspace):
-    from mlflow import MlflowClient
-
-    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false"]
-    for _ in range(2):  # the second time everything is there
-        done = train("-m", *words, "hydra.sweeper.register=mine")
-        assert "Version 1 of mine is the challenger now." in done.out
-    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
-    version = client.get_model_version_by_alias("mine", "challenger")
-    (folder,) = (workspace / "multirun").iterdir()
-    assert version.run_id == load_record(folder / "winner").mlflow_run_id
-    done = train("-m", "model.C=2,3", *words[1:], "tracking=off", "hydra.sweeper.register=mine")
-    assert done.code == 0
-    assert "Not registered as mine: the winner is not in MLflow" in done.out
+SEARCH = ["-m", "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,balanced",
+          "hydra.sweeper.n_trials=11", "split.n_splits=2", "report.importance=false"]  # fmt: skip
 
 
-def test_the_best_few_keep_models_and_only_the_winner_sees_the_test_rows(train, workspace):
-    words = ["model.C=0.01,0.1,1", "tracking=off", "split.n_splits=2", "report.importance=false"]
-    done = train("-m", *words, "hydra.sweeper.keep_models=2")
-    assert done.code == 0
-    first = load_record(sweep_folder(workspace) / "place_2")
-    assert train("-m", *words, "hydra.sweeper.keep_models=2").code == 0  # fits nothing again
-    assert load_record(sweep_folder(workspace) / "place_2") == first
+def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace):
+    outcome = train(*SEARCH, "tracking=off")
     folder = sweep_folder(workspace)
-    kept = load_record(folder / "place_2")
-    study = study_of(folder)
-    ranked = sorted(study.trials, key=lambda t: (-t.value, t.number))
-    assert kept.tags["student_perf.trial_number"] == str(ranked[1].number)
-    assert (folder / "place_2/model.skops").is_file()
-    assert not [name for name in kept.metrics if name.startswith("test_")]
-    assert not (folder / "place_3").exists()
-    assert len((workspace / "test_looks.jsonl").read_text().splitlines()) == 1
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"report   {folder}/report.html" in outcome.out.replace("\n", "")
+    assert "Which parameters mattered" in text
+    assert shlex.join(["python", "-m", "student_perf.train", *SEARCH]).replace("'", "&#39;") in text
+    record = load_record(folder)
+    assert "**Best**: trial" in record.tags[tags.NOTE]
+    assert "11 finished" in record.tags[tags.NOTE]
+    expected = importances(load_journal(folder / "study.journal", folder.name))
+    assert read_outcome(folder).importances == expected
+    assert sum(expected.values()) == pytest.approx(1)
+    (folder / "study.journal").unlink()
+    outcome = read_outcome(folder)
+    assert not outcome.importances
+    assert "Which parameters mattered" not in sweep_page(outcome)
+
+
+def test_mlflow_has_the_page_and_the_note(train, workspace):
+    assert train("-m", "model.C=0.1,1", "split.n_splits=2", "report.importance=false").code == 0
+    folder = sweep_folder(workspace)
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    parent = client.get_run((folder / "mlflow_run_id").read_text())
+    sent = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert {"report.html", "config.yaml", ".hydra", "provenance.json"} <= sent
+    (hydra,) = client.list_artifacts(parent.info.run_id, ".hydra")
+    assert hydra.path == ".hydra/hydra.yaml"
+    assert "OptunaSweeper" in (folder / ".hydra" / "hydra.yaml").read_text(encoding="utf-8")
+    winner = load_record(folder / "winner").mlflow_run_id
+    assert f"run `{winner}`" in parent.data.tags["mlflow.note.content"]
+    assert parent.data.tags["student_perf.target"].startswith("score: ")
+
+
+def test_a_page_that_fails_does_not_fail_the_sweep(train, workspace, monkeypatch):
+    def broken(*_args):
+        raise ValueError("out of ink")
+
+    monkeypatch.setattr("student_perf.pages.report.write_report", broken)
+    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false", "tracking=off"]
+    outcome = train("-m", *words)
+    assert outcome.code == 0
+    assert "No report was written: ValueError: out of ink" in outcome.out
+    assert load_record(sweep_folder(workspace)).status == "FINISHED"
+
+
+def test_the_outcome_of_a_folder_that_is_not_a_sweep_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"holds no record\.json"):
+        read_outcome(tmp_path)
+
+
+def test_terminal_report_and_note_name_the_same_best_under_a_constraint(train, workspace):
+    words = ["model.C=1e-5,1e-3,0.1,10", "tracking=off", "split.n_splits=3",
+             "report.importance=false"]  # fmt: skip
+    free = train("-m", *words, "hydra.sweeper.study_name=free")
+    assert free.code == 0
+    trials = {n: load_record(workspace / "multirun" / "free" / str(n)) for n in range(4)}
+    losses = {n: record.mean("log_loss") for n, record in trials.items()}
+    scores = {n: record.mean("accuracy") for n, record in trials.items()}
+    highest = max(scores, key=scores.get)
+    # The highest accuracy breaks the limit, the least loss keeps it.
+    limit = (losses[highest] + min(losses.values())) / 2
+    keeps = [n for n in scores if losses[n] <= limit]
+    assert keeps, "the data of this test do not serve"
+    assert highest not in keeps
+    best = max(keeps, key=scores.get)
+    limited = train("-m", *words, "hydra.sweeper.study_name=limited",
+                    f"hydra.sweeper.constraints={{log_loss: {limit}}}")  # fmt: skip
+    folder = workspace / "multirun" / "limited"
+    record, winner = load_record(folder), load_record(folder / "winner")
+    assert record.objectives == {"metrics": ["accuracy"], "limits": {"log_loss": limit}}
+    assert winner.trial_number == record.metrics["best_trial"] == best
+    assert f"Best: trial {best}, accuracy" in limited.out
+    assert f"Best: trial {best}, accuracy" in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"**Best**: trial {best}, accuracy" in record.tags[tags.NOTE]
+    assert study_of(folder).best_trial.number == best

@@ -9,7 +9,6 @@ from student_perf.sweep.study import (
     check_contract,
     counts,
     fill_queue,
-    is_default,
     mend_journal,
     next_trial,
     open_study,
@@ -36,7 +35,12 @@ def test_the_defaults_come_first_and_trials_end_with_their_number(opened):
         study.tell(trial, 0.5)
     assert len(values) == 4
     assert values[0] == 1.0
-    assert [is_default(t) for t in study.trials] == [True, False, False, False]
+    assert [t.user_attrs.get("configuration") for t in study.trials] == [
+        "defaults",
+        None,
+        None,
+        None,
+    ]
     assert len(set(values)) == 4
 
 

@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from student_perf.compare.outcome import sentences
 from student_perf.runs.record import load_record
 from student_perf.scoring.paired import paired_difference
 from student_perf.scoring.scores import fold_estimate
-from student_perf.sweep.report import (
-    Progress,
-    best_trial,
-    duration,
-    fold_scores,
-    interval,
-    outcome_lines,
-    show_plan,
-)
-from tests.sweep.conftest import run_trials
+from student_perf.sweep.show import Progress, duration, show_plan, show_trials
+from tests.sweep.conftest import outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.0001,10))"
 
@@ -30,10 +23,11 @@ def done(plan_of):
 
 def test_the_outcome_names_the_best_and_its_gain_over_the_defaults(done):
     plan, study, evaluator = done
-    best = best_trial(study)
-    assert best.value == max(t.value for t in study.trials)
-    text = " ".join(outcome_lines(plan, study))
-    assert f"Best: trial {best.number}, accuracy {best.value:.3f} with model.C=" in text
+    outcome = outcome_of(plan, evaluator)
+    best = study.best_trial
+    text = " ".join(sentences(outcome))
+    assert f"Best: trial {best.number}, accuracy {best.value:.3f} (95 % interval " in text
+    assert f"with model.C={best.params['model.C']:.4g}." in text
     ours, defaults = (load_record(plan.folder / str(n)) for n in (best.number, 0))
     gain = paired_difference(
         np.array(ours.metrics["fold_accuracy"]),
@@ -49,25 +43,35 @@ def test_the_outcome_names_the_best_and_its_gain_over_the_defaults(done):
 def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
     plan, evaluator = plan_of("objective=log_loss", C, n_trials=8)
     study = run_trials(plan, evaluator)
-    best = best_trial(study)
-    assert best.value == min(t.value for t in study.trials)
-    if best.number != 0:
-        (line,) = [line for line in outcome_lines(plan, study) if "Against" in line]
-        assert ": +0." in line
+    outcome = outcome_of(plan, evaluator)
+    assert outcome.best.record.trial_number == study.best_trial.number
+    assert study.best_value == min(t.value for t in study.trials)
+    if study.best_trial.number != 0:
+        (line,) = [line for line in sentences(outcome) if "the defaults" in line]
+        assert line.startswith("Gain: +0.")
 
 
 def test_a_constant_objective_is_said(plan_of):
     plan, evaluator = plan_of("model=dummy", "seed=0,1,2,3", "split.random_state=0")
-    study = run_trials(plan, evaluator)
-    assert "nothing that was swept matters" in " ".join(outcome_lines(plan, study))
+    run_trials(plan, evaluator)
+    text = " ".join(sentences(outcome_of(plan, evaluator)))
+    assert "nothing that was swept matters" in text
 
 
-def test_the_interval_of_a_trial_is_the_corrected_one(done):
-    plan, _, evaluator = done
-    record = load_record(plan.folder / "0")
+def test_the_trials_are_shown_best_first_with_the_corrected_interval(done):
+    plan, study, evaluator = done
+    out = StringIO()
+    show_trials(outcome_of(plan, evaluator), Console(file=out, width=80))
+    rows = [line.split() for line in out.getvalue().splitlines()[1:] if "model.C" in line]
+    best_first = sorted(study.trials, key=lambda t: (-t.value, t.number))
+    assert [int(row[0]) for row in rows] == [t.number for t in best_first[:10]]
     ratio = evaluator.data(plan.base).split.test_over_train
-    expected = fold_estimate("accuracy", fold_scores(record, "accuracy"), ratio)
-    assert interval(record, "accuracy") == (expected.low, expected.high)
+    scores = load_record(plan.folder / rows[0][0]).fold_scores("accuracy")
+    expected = fold_estimate("accuracy", scores, ratio)
+    assert rows[0][2:] == [
+        f"{expected.mean:.3f}", f"{expected.low:.3f}", "to", f"{expected.high:.3f}"
+    ]  # fmt: skip
+    assert "and 2 more" in out.getvalue()
 
 
 def test_progress_in_a_file_is_plain_lines(done):

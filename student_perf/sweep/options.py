@@ -1,0 +1,128 @@
+"""The options of a sweep, `hydra.sweeper.*`, checked one by one before anything is composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from student_perf.config.typed import typed_node
+from student_perf.errors import ConfigError, one_line, suggest
+
+SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
+_NEEDED_BY = {  # package of a sampler, and how to install it
+    "cmaes": ("cmaes", "pip install -e '.[cmaes]'"),
+    "gp": ("torch", "pip install torch"),
+}
+PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
+RESUME = ("auto", "force", "never")
+HISTORY = "history"  # of sampler_options: how many trials tpe learns from
+_SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
+_MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """`hydra.sweeper.*`; see conf/hydra/sweeper/student_perf.yaml for what each means."""
+
+    sampler: str | None
+    sampler_options: dict[str, Any]
+    pruner: str
+    pruner_options: dict[str, Any]
+    direction: str | None
+    storage: str | None
+    study_name: str | None
+    n_trials: int | None
+    n_jobs: int
+    timeout: float | None
+    max_failure_rate: float
+    resume: str
+    seed: int | None
+    preview: bool
+    params: dict[str, Any]
+    conditional: list[Any] = field(default_factory=list)
+    enqueue: list[Any] = field(default_factory=list)
+    objectives: list[Any] = field(default_factory=list)
+    constraints: dict[str, Any] = field(default_factory=dict)
+    custom_search_space: str | None = None
+    keep_models: int = 1
+    register: str | None = None
+
+
+def make_options(node: Mapping[str, Any]) -> SweepOptions:
+    """Options from the node `hydra.sweeper`. Raises ConfigError naming the key."""
+    # Hydra refuses `name={key: value}` for an empty mapping, so in the file these are null.
+    filled = {name: node[name] or {} for name in _MAPPINGS if name in node}
+    return typed_node(SweepOptions, dict(node) | filled, "hydra.sweeper")
+
+
+def check_options(options: SweepOptions) -> None:
+    """Raise ConfigError for a value outside its range, naming the nearest choice."""
+    for name, choices in (("sampler", SAMPLERS), ("pruner", PRUNERS), ("resume", RESUME)):
+        value = getattr(options, name)
+        if value not in choices and not (name == "sampler" and value is None):
+            raise ConfigError(
+                f"hydra.sweeper.{name}={value}: must be one of {', '.join(choices)}; "
+                f"{suggest(str(value), choices)}"
+            )
+    lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
+    for name, lowest in lowest_of.items():
+        value = getattr(options, name)
+        if value is not None and value < lowest:
+            raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
+    package, install = _NEEDED_BY.get(options.sampler or "", ("", ""))
+    if package and find_spec(package) is None:
+        raise ConfigError(
+            f"hydra.sweeper.sampler={options.sampler}: needs {package}, which is not installed; "
+            f"run: {install}, or use hydra.sweeper.sampler=tpe"
+        )
+    several = options.objectives or options.constraints
+    if several and options.sampler == "cmaes":
+        raise ConfigError(
+            "hydra.sweeper.sampler=cmaes: knows neither several objectives nor constraints; "
+            "use tpe or nsgaii"
+        )
+    if options.objectives and options.pruner != "none":
+        raise ConfigError(
+            f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
+            "leave it out"
+        )
+    _check_history(options)
+    if options.custom_search_space:
+        load_function(options.custom_search_space)
+    if not 0 <= options.max_failure_rate <= 1:
+        raise ConfigError(
+            f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: must be a share of the "
+            "trials from 0 to 1; give 0 to stop at the first failure, 1 never to stop"
+        )
+
+
+def _check_history(options: SweepOptions) -> None:
+    history = options.sampler_options.get(HISTORY)
+    if history is None:
+        return
+    if options.sampler not in (None, "tpe") or options.objectives or options.constraints:
+        raise ConfigError(
+            f"hydra.sweeper.sampler_options.{HISTORY}={history}: is for the tpe sampler with one "
+            "objective and no constraints; leave it out"
+        )
+    if not isinstance(history, int) or history < _SHORTEST_HISTORY:
+        raise ConfigError(
+            f"hydra.sweeper.sampler_options.{HISTORY}={history}: must be a whole number from "
+            f"{_SHORTEST_HISTORY} on; try 500"
+        )
+
+
+def load_function(path: str) -> Callable[[Any, Any], None]:
+    """The function at `module.name`. Raises ConfigError if it cannot be imported."""
+    module, _, name = path.rpartition(".")
+    try:
+        function: Callable[[Any, Any], None] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"hydra.sweeper.custom_search_space={path}: cannot be imported ({one_line(error)}); "
+            "give module.function, importable from here"
+        ) from error
+    return function

@@ -1,0 +1,64 @@
+"""The process that sends a sweep's records to MLflow while trials run."""
+
+from __future__ import annotations
+
+import signal
+import time
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from student_perf.config.schema import TrackingConfig
+from student_perf.runs.record import ERROR_FILE, begun_run_id, load_record
+from student_perf.store.publisher import OVER_FILE, SETTLED_FILE, follow_sweep, is_unsent
+from student_perf.sweep.local import process_context
+from student_perf.sweep.plan import SweepPlan
+from student_perf.terminal import Terminal
+
+_PAUSE = 0.05  # seconds between two looks whether the winner has been sent
+
+
+def start_publisher(plan: SweepPlan, *, again: bool = False) -> BaseProcess | None:
+    """Start the process; None if nothing is tracked.
+
+    `again` starts one after the first was killed. By then training has started thread pools in this
+    process, and a fork of it would wait for them for ever; so that one is a new interpreter.
+    """
+    if not plan.base.tracking.enabled:
+        return None
+    context = get_context("spawn") if again else process_context()
+    arguments = (plan.folder, plan.base.tracking)
+    process = context.Process(target=_publish, args=arguments)  # type: ignore[attr-defined]
+    process.start()
+    return process  # type: ignore[no-any-return]
+
+
+def await_winner(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | None) -> None:
+    """Have the kept models sent, and wait until MLflow has an id for the winner, which the report
+    names; the model may follow while the report is made.
+    """
+    (plan.folder / SETTLED_FILE).touch()
+    if winner is None or publisher is None:
+        return
+    while publisher.is_alive() and begun_run_id(winner) is None and is_unsent(load_record(winner)):
+        if (winner / ERROR_FILE).is_file():
+            return
+        time.sleep(_PAUSE)
+
+
+def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
+    """Let the publisher send what is left and wait for its end; say if it could not send all."""
+    (plan.folder / OVER_FILE).touch()
+    if publisher is None:
+        return
+    publisher.join()
+    if publisher.exitcode != 0 and (again := start_publisher(plan, again=True)) is not None:
+        again.join()  # the first was killed; nothing is sent twice
+    error = plan.folder / ERROR_FILE
+    if error.is_file():
+        Terminal().pending(error.read_text(encoding="utf-8"), plan.folder)
+
+
+def _publish(folder: Path, tracking: TrackingConfig) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_sweep(folder, tracking)

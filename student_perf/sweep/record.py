@@ -1,0 +1,109 @@
+"""The record of a sweep as a whole: what it varies and seeks, and what earlier trials say of it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from student_perf.atomic import write_atomic
+from student_perf.compare.outcome import SweepOutcome
+from student_perf.data.dataset import Dataset
+from student_perf.experiment.prepare import PreparedData
+from student_perf.experiment.records import make_record
+from student_perf.runs import tags
+from student_perf.runs.artifacts import write_config
+from student_perf.runs.record import RECORD_FILE, RunRecord, load_record
+from student_perf.sweep.plan import SweepPlan
+from student_perf.terminal import format_number
+
+_MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
+
+
+def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunRecord:
+    """Write the sweep's record, with the config that its trials vary and Hydra's own."""
+    record = make_record(plan.base, plan.folder, data, kind="sweep")
+    record.name = plan.study_name
+    if (plan.folder / RECORD_FILE).is_file():  # its run in MLflow is found by this id
+        record.tags[tags.RECORD_ID] = load_record(plan.folder).record_id
+    record.tags |= {
+        tags.STUDY: plan.study_name,
+        tags.N_MISSING: str(data.dataset.n_missing),
+        tags.TARGET: describe_target(data.dataset),
+        tags.COMMAND: typed_command(),
+    }
+    record.params |= {
+        "sweep.sampler": plan.sampler,
+        "sweep.pruner": plan.options.pruner,
+        "sweep.objectives": ",".join(plan.objectives.metrics),
+        **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
+    }
+    record.objectives = plan.objectives.to_dict()
+    record.space = [
+        {"name": p.name, "values": p.describe(), **p.data()} for p in plan.space.parameters
+    ]
+    record.save()
+    (plan.folder / ".hydra").mkdir(exist_ok=True)
+    write_atomic(plan.folder / ".hydra" / "hydra.yaml", hydra_config)
+    write_config(plan.folder, plan.base)
+    return record
+
+
+def outcome_metrics(
+    plan: SweepPlan, outcome: SweepOutcome, n_by_state: dict[str, int]
+) -> dict[str, float | list[float]]:
+    """What the sweep's run logs: the number of trials by state, the best value and its trial."""
+    metrics: dict[str, float | list[float]] = {
+        f"trials_{state}": float(n) for state, n in n_by_state.items()
+    }
+    metrics["n_trials"] = float(plan.n_trials)  # not a param: those cannot change, and this may
+    if outcome.ranked:
+        best = outcome.ranked[0]
+        metrics["best_value"] = plan.objectives.values(best.metrics)[0]
+        metrics["best_trial"] = float(best.tags[tags.TRIAL])
+    return metrics
+
+
+def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
+    """How long the missing trials will take, by those of this sweep or, before its first, those of
+    another one in the workspace with the same model and rows; None if there are none.
+    """
+    files = list(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))
+    times = _seconds_of_trials(files)
+    if not files:
+        for file in plan.folder.parent.glob(f"*/{RECORD_FILE}"):
+            record = load_record(file.parent)
+            same_model = record.model == plan.base.model.get("name")
+            if same_model and record.data_sha256 == data.dataset.sha256:
+                times = _seconds_of_trials(file.parent.glob(f"[0-9]*/{RECORD_FILE}"))
+            if times:
+                break
+    left = plan.n_trials - len(files)
+    return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
+
+
+def _seconds_of_trials(files: Iterable[Path]) -> list[float]:
+    records = (load_record(file.parent) for file in islice(files, _MOST_LOOKED_AT))
+    return [record.ended - record.started for record in records if record.ended is not None]
+
+
+def describe_target(dataset: Dataset) -> str:
+    """Class counts, or mean, standard deviation and range of a numeric target."""
+    if dataset.task == "classification":
+        counts = np.bincount(dataset.target, minlength=len(dataset.classes))
+        pairs = zip(dataset.classes, counts, strict=True)
+        return f"{dataset.target_name}: " + ", ".join(f"{label} {n}" for label, n in pairs)
+    target = dataset.target
+    mean, std, low, high = map(
+        format_number, (target.mean(), target.std(ddof=1), target.min(), target.max())
+    )
+    return f"{dataset.target_name}: mean {mean}, standard deviation {std}, {low} to {high}"
+
+
+def typed_command() -> str:
+    """The command that this process was started with, quoted for a shell."""
+    return shlex.join(["python", "-m", "student_perf.train", *sys.argv[1:]])

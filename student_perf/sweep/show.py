@@ -1,0 +1,170 @@
+"""What a sweep shows on the terminal: its plan, its progress in one line, its outcome."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from student_perf.compare.outcome import SweepOutcome, described, sentences
+from student_perf.runs.record import RunRecord, load_record
+from student_perf.scoring.metric import METRICS
+from student_perf.sweep.plan import SweepPlan, iter_rows
+from student_perf.sweep.study import complete_numbers, counts, n_done
+from student_perf.terminal import format_number
+
+if TYPE_CHECKING:
+    import optuna
+
+log = logging.getLogger(__name__)
+
+_MOST_TRIALS = 10
+_REDRAW_SECONDS = 0.5
+_LOG_SECONDS = 30  # between two lines if the output is a file
+
+
+def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
+    """The space as a table, the number of trials, and the time they will take if it is known."""
+    table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
+    for column in ("parameter", "values", "default"):
+        table.add_column(column, overflow="fold")
+    for row in iter_rows(plan):
+        table.add_row(*row)
+    console.print(Padding(table, (1, 2)), soft_wrap=False)
+    how = "every combination once" if plan.is_grid else f"drawn by {plan.sampler}"
+    jobs = f"{plan.options.n_jobs} worker{'s' if plan.options.n_jobs > 1 else ''}"
+    took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
+    if seconds is None and not plan.folder.exists():
+        took = ", how long is not known before the first of them"
+    _print(f"{plan.n_trials} trials, {how}; {plan.objectives.describe()}; {jobs}{took}", console)
+
+
+class Progress:
+    """One line that says how far the sweep is: redrawn on a terminal, repeated rarely in a file."""
+
+    def __init__(self, plan: SweepPlan, study: optuna.Study, console: Console) -> None:
+        self._plan, self._study, self._console = plan, study, console
+        self._status: Status | None = None
+        self._started = time.monotonic()
+        self._done_before = n_done(counts(study))
+        self._seen: set[int] = set()
+        self._best: RunRecord | None = None
+        self._last_line = time.monotonic()
+        self._printed = ""
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the line while trials run."""
+        if not self._console.is_terminal:
+            yield
+            self._print_line()
+            return
+        with self._console.status("starting") as self._status:
+            yield
+        self._print_line()
+
+    def _print_line(self) -> None:
+        line = self._line()
+        if line != self._printed:
+            self._console.print(f"  {line}", soft_wrap=True)
+        self._printed = line
+
+    def update(self) -> None:
+        """Redraw if it is time to; cheap enough to call after each trial."""
+        pause = _REDRAW_SECONDS if self._status is not None else _LOG_SECONDS
+        if time.monotonic() - self._last_line < pause:
+            return
+        self._last_line = time.monotonic()
+        if self._status is not None:
+            self._status.update(Text(self._line()))
+        else:
+            self._print_line()
+
+    def _line(self) -> str:
+        by_state = counts(self._study)
+        done = n_done(by_state)
+        parts = [f"{done}/{self._plan.n_trials} trials"]
+        words = {"pruned": "pruned", "fail": "failed", "running": "running"}
+        parts += [f"{by_state[state]} {word}" for state, word in words.items() if by_state[state]]
+        self._update_best()
+        if self._best is not None:
+            parts.append(f"best {_value(self._best, self._plan.base.objective.metric)}")
+        if left := self._seconds_left(done):
+            parts.append(f"{duration(left)} left")
+        return ", ".join(parts)
+
+    def _update_best(self) -> None:
+        """Rank the trials that are new and the best so far; each record is read once."""
+        new = complete_numbers(self._study) - self._seen
+        self._seen |= new
+        rivals = {number: load_record(self._plan.folder / str(number)) for number in new}
+        if self._best is not None and self._best.trial_number is not None:
+            rivals[self._best.trial_number] = self._best
+        ranked = self._plan.objectives.ranked({n: r.metrics for n, r in rivals.items()})
+        self._best = rivals[ranked[0]] if ranked else None
+
+    def _seconds_left(self, done: int) -> float:
+        new = done - self._done_before
+        if new <= 0 or done >= self._plan.n_trials:
+            return 0.0
+        return (time.monotonic() - self._started) / new * (self._plan.n_trials - done)
+
+
+def show_trials(outcome: SweepOutcome, console: Console) -> None:
+    """The best trials with their intervals, best first."""
+    ranked = outcome.ranked
+    if len(ranked) < 2:
+        return
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    table.add_column("trial", justify="right")
+    table.add_column("", overflow="fold")
+    for column in (METRICS[outcome.metric].label, "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for trial in ranked[:_MOST_TRIALS]:
+        estimate = trial.estimate(outcome.metric)
+        interval = f"{format_number(estimate.low)} to {format_number(estimate.high)}"
+        mean = format_number(estimate.mean)
+        table.add_row(str(trial.trial_number), described(trial), mean, interval)
+    console.print(Padding(table, (0, 2)), soft_wrap=False)
+    if len(ranked) > _MOST_TRIALS:
+        console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
+    console.print()
+
+
+def show_outcome(outcome: SweepOutcome, console: Console) -> None:
+    """What came of the sweep, on the terminal and in its log."""
+    for line in sentences(outcome):
+        log.info("%s", line)
+        _print(line, console)
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _value(record: RunRecord, metric: str) -> str:
+    """`0.512 (0.490 to 0.534)`; the mean alone of a single fold."""
+    estimate = record.estimate(metric)
+    text = format_number(estimate.mean)
+    if math.isfinite(estimate.low):
+        text += f" ({format_number(estimate.low)} to {format_number(estimate.high)})"
+    return text
+
+
+def _print(line: str, console: Console) -> None:
+    console.print(Padding(line, (0, 0, 0, 2), expand=False), soft_wrap=False)

@@ -1,0 +1,107 @@
+"""The best configurations of a sweep, fitted once more so that each has a model."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from student_perf.compare.outcome import WINNER, SweepOutcome
+from student_perf.errors import TrackingError, one_line
+from student_perf.experiment.run import run_experiment
+from student_perf.runs import tags
+from student_perf.runs.record import (
+    ERROR_FILE,
+    RECORD_FILE,
+    RUN_ID_FILE,
+    RunRecord,
+    load_record,
+)
+from student_perf.store.registry import CHALLENGER, Registry
+from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.study import swept_values
+from student_perf.terminal import Terminal
+
+if TYPE_CHECKING:
+    import optuna
+
+log = logging.getLogger(__name__)
+
+
+def run_winner(
+    plan: SweepPlan, outcome: SweepOutcome, study: optuna.Study, console: Console
+) -> Path | None:
+    """Refit the best configuration on all rows but the test part, and score those once; returns
+    its folder, None if no trial has finished.
+    """
+    if not outcome.ranked:
+        return None
+    best, folder = outcome.ranked[0], plan.folder / WINNER
+    if not _holds_run_of(best, folder):
+        console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.trial_number}"))
+        _refit(plan, best, study, folder, Terminal(), "final")
+    return folder
+
+
+def keep_others(
+    plan: SweepPlan, outcome: SweepOutcome, study: optuna.Study, console: Console
+) -> None:
+    """Refit the best configurations after the winner too. They are not scored on the test rows:
+    looking at several scores and taking one would be choosing by them.
+    """
+    others = outcome.ranked[1 : plan.options.keep_models]
+    for place, trial in enumerate(others, start=2):
+        folder = plan.folder / f"place_{place}"
+        if not _holds_run_of(trial, folder):
+            _refit(plan, trial, study, folder, Terminal(quiet=True), "kept")
+        text = f"  Place {place}, trial {trial.trial_number}: model in {folder}"
+        console.print(text, soft_wrap=True)
+
+
+def register_winner(plan: SweepPlan, winner: Path | None, console: Console) -> None:
+    """Make the winner, in MLflow by now, a challenger if that is asked for; `promote` decides
+    about the rest.
+    """
+    name = plan.options.register
+    if name is None or winner is None:
+        return
+    run_id = load_record(winner).mlflow_run_id
+    try:
+        if run_id is None:
+            raise TrackingError("the winner is not in MLflow")
+        registry = Registry(plan.base.tracking.uri, name)
+        version = registry.register(run_id)
+        registry.move({CHALLENGER: version})
+    except TrackingError as error:
+        log.error("not registered: %s", one_line(error))
+        console.print(f"  Not registered as {name}: {one_line(error)}", soft_wrap=True)
+    else:
+        console.print(f"  Version {version.number} of {name} is the challenger now.")
+
+
+def _holds_run_of(trial: RunRecord, folder: Path) -> bool:
+    """Whether a folder has the finished run of this trial."""
+    if not (folder / RECORD_FILE).is_file():
+        return False
+    known = load_record(folder)
+    return known.status == "FINISHED" and known.trial_number == trial.trial_number
+
+
+def _refit(
+    plan: SweepPlan,
+    trial: RunRecord,
+    study: optuna.Study,
+    folder: Path,
+    terminal: Terminal,
+    kind: str,
+) -> None:
+    """Run a trial's configuration once more, with a model; the publisher sends it."""
+    for name in (RUN_ID_FILE, ERROR_FILE):  # of an earlier trial in this place
+        (folder / name).unlink(missing_ok=True)
+    number = trial.tags[tags.TRIAL]
+    config = plan.composer.compose(swept_values(plan, study, int(number)))
+    more = {tags.STUDY: plan.study_name, tags.TRIAL: number}
+    run_experiment(config, folder, terminal, kind, more, send=False)
