@@ -9,7 +9,7 @@ from student_perf.commands.check import add_model
 from student_perf.errors import ConfigError
 
 HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
-_EXTRA = ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn")
+_EXTRA = ("pydantic", "pydantic_core", "starlette", "uvicorn")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
