@@ -1,4 +1,4 @@
-"""A kept model behind HTTP: what a request may say, and the answers, follow from its contract."""
+"""A kept model behind HTTP: requests are checked and answered by its contract."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ from student_perf.serving.request_rows import (
 from student_perf.store.kept_model import KeptModel
 
 _MOST_REFUSALS = 1000  # of an answer; the count is always whole
-_INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others need not wait
+_INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others do not wait
 _MOST_CONNECTIONS = 256
-_HASH_TAGS = ("config_hash", "data_sha256", "split_sha256")
 
 WriteLine = Callable[[str], None]
 
@@ -61,7 +60,7 @@ class Limits:
     rows: int = 1000
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a limit that lets nothing through."""
+        """Raise ConfigError for a limit below 1."""
         for option, value in (
             ("--max-request-bytes", self.request_bytes),
             ("--max-rows", self.rows),
@@ -71,8 +70,9 @@ class Limits:
 
 
 class Predictor:
-    """A kept model that answers requests. Raises StudentPerfError where it fails its golden rows,
-    or has none.
+    """A kept model that answers requests.
+
+    Raises StudentPerfError if the model fails its golden rows, or has none.
     """
 
     def __init__(self, kept: KeptModel, max_rows: int) -> None:
@@ -89,16 +89,16 @@ class Predictor:
         self._arrays = make_array_model(kept, golden)
 
     def check(self) -> list[str]:
-        """What is wrong by the golden rows, as they are answered here; empty where nothing is."""
-        found = check_model(self.kept)
-        if self._arrays is None or found:
-            return found
+        """The golden rows that are answered differently here; empty if all answers agree."""
+        wrong = check_model(self.kept)
+        if self._arrays is None or wrong:
+            return wrong
         assert self.kept.golden is not None
         mismatches = check_golden_rows(self.kept.golden, self.kept.contract, self._arrays.output)
         return [str(mismatch) for mismatch in mismatches]
 
     def answer(self, body: bytes) -> list[dict[str, Any]]:
-        """One answer for each row. Raises MalformedError and RefusedError."""
+        """One answer for each row of a request. Raises MalformedError and RefusedError."""
         columns, _ = self.reader.read(body)
         output = self._output(columns)
         classes = self.kept.contract.classes
@@ -119,20 +119,24 @@ class Predictor:
 
 
 def describe(kept: KeptModel) -> dict[str, Any]:
-    """Contract, run and hashes of a model, as far as its files tell them."""
-    found: dict[str, Any] = {"source": kept.source}
+    """Contract, run and hashes of a model, as far as its files hold them."""
+    facts: dict[str, Any] = {"source": kept.source}
     if (kept.folder / RECORD_FILE).is_file():
         record = load_record(kept.folder)
-        found |= {"run": record.name, "run_id": record.mlflow_run_id}
-        tags = {name: record.tags.get(f"student_perf.{name}") for name in _HASH_TAGS}
-        found |= {name: value for name, value in tags.items() if value}
+        facts |= {"run": record.name, "run_id": record.mlflow_run_id}
+        hashes = {
+            "config_hash": record.config_sha256,
+            "data_sha256": record.data_sha256,
+            "split_sha256": record.split_sha256,
+        }
+        facts |= {name: value for name, value in hashes.items() if value}
     elif (kept.folder / "MLmodel").is_file():
         described = yaml.safe_load((kept.folder / "MLmodel").read_text(encoding="utf-8"))
-        found |= {name: described.get(name) for name in ("run_id", "model_id")}
+        facts |= {name: described.get(name) for name in ("run_id", "model_id")}
     for name in (MODEL_FILE, CONTRACT_FILE):
         file = next(kept.folder.rglob(name))
-        found[f"{file.stem}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    return found | {"contract": asdict(kept.contract)}
+        facts[f"{file.stem}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return facts | {"contract": asdict(kept.contract)}
 
 
 def make_app(kept: KeptModel, limits: Limits, write: WriteLine) -> Starlette:
@@ -215,8 +219,8 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
 class RequestLog:
     """Writes a JSON line for each request: when, what, how long, how many rows; never a value.
 
-    An unforeseen error becomes a plain 500, and its place, but not its text, goes to the log: the
-    text may hold values too.
+    An unexpected error becomes a plain 500. Its place goes to the log, but not its text, which may
+    hold values.
     """
 
     def __init__(self, app: ASGIApp, write: WriteLine) -> None:
@@ -255,8 +259,8 @@ def serve(
 ) -> None:
     """Serve a model until SIGINT or SIGTERM; log lines go to standard output.
 
-    `announce` gets the address once the model is checked. Raises ConfigError where the address
-    cannot be had, StudentPerfError where the model fails its golden rows.
+    `announce` gets the address once the model is checked. Raises ConfigError if the address is not
+    available, and StudentPerfError if the model fails its golden rows.
     """
     app = make_app(kept, limits, _print_line)
     with _bound(host, port) as listener:
@@ -273,20 +277,20 @@ def serve(
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
-            return  # raised again by uvicorn after it has ended in good order
+            return  # uvicorn raises it again after a clean shutdown
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65_535:  # the system would take the rest of a division
+    if not 0 <= port <= 65_535:  # the system would take it modulo 65536
         raise ConfigError(f"--port {port}: must be 0 to 65535; try 8000")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        # asyncio sends answers without Nagle's delay only where the socket names its protocol.
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = addresses[0]
+        # asyncio switches Nagle's delay off only for a socket that names its protocol.
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen()  # who asks from now on is served as soon as uvicorn runs
+        listener.listen()  # requests from now on wait until uvicorn runs
     except OSError as error:
         raise ConfigError(
             f"--host {host} --port {port}: cannot be listened on ({error}); choose another"
@@ -299,7 +303,7 @@ def _in_address(host: str) -> str:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The whole body. Raises MalformedError as soon as it is longer than `most` bytes."""
+    """The whole body. Raises MalformedError as soon as it exceeds `most` bytes."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise MalformedError(415, f"the body must be JSON; send it with Content-Type: {JSON}")
@@ -307,7 +311,7 @@ async def _body(request: Request, most: int) -> bytes:
     if int(request.headers.get("content-length", 0)) > most:
         raise too_long
     body = bytearray()
-    async for chunk in request.stream():  # without a Content-Length, counting is all there is
+    async for chunk in request.stream():  # without a Content-Length, only counting helps
         body += chunk
         if len(body) > most:
             raise too_long
