@@ -1,9 +1,10 @@
-"""Our server beside `mlflow models serve`, on the same model: requests a second and latency.
+"""Our server, with and without its arrays, and `mlflow models serve` on one model: requests a
+second and latency.
 
     python benchmarks/serve.py                        # model=logreg, three rounds of 10 s
     python benchmarks/serve.py --seconds 3 --repeats 1 --overrides model=rf
 
-Trains a model into a temporary workspace, starts both servers on loopback with one worker each, and
+Trains a model into a temporary workspace, starts the servers on loopback with one worker each, and
 asks them in turn: single rows and batches of 100, one connection kept open, rows drawn anew for
 each request. MLflow's answer holds the class only, ours the probabilities too.
 """
@@ -33,6 +34,14 @@ from student_perf.data.dataset import load_dataset
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
 
 SIZES = (1, 100)
+# The same server, but every request becomes a pandas table.
+_FROM_TABLES = """
+from student_perf import cli
+from student_perf.serving import serve
+
+serve.make_array_model = lambda kept, golden: None
+raise SystemExit(cli.main())
+"""
 _BODIES = 200
 _START_SECONDS = 120
 
@@ -60,18 +69,21 @@ def main() -> None:
         environment = _environment(Path(folder))
         run_id = _train(chosen.overrides, environment, Path(folder))
         rows = _rows(chosen.overrides)
-        ours, theirs = _free_port(), _free_port()
+        ours, tables, theirs = _free_port(), _free_port(), _free_port()
         servers = [
             Server("mlflow models serve", theirs, "/invocations", "dataframe_records"),
+            Server("ours, from tables", tables, "/predict", "rows"),
             Server("student_perf serve", ours, "/predict", "rows"),
         ]
         model = f"runs:/{run_id}/model"
         words = ["serve", "-m", model, "--env-manager", "local", "--port", str(theirs)]
-        mlflow = ["mlflow", "models", *words]
-        mine = ["student_perf", "serve", model, "--port", str(ours)]
+        mlflow = ["-m", "mlflow", "models", *words]
+        mine = ["-m", "student_perf", "serve", model, "--port", str(ours)]
+        slow = ["-c", _FROM_TABLES, "serve", model, "--port", str(tables)]
         log = Path(folder) / "servers.log"
         with (
             _running(mlflow, environment, theirs, "/ping", log),
+            _running(slow, environment, tables, "/ready", log),
             _running(mine, environment, ours, "/ready", log),
         ):
             for number in range(chosen.repeats):
@@ -117,7 +129,7 @@ def _running(
     """A server that answers; ended with its processes."""
     with log.open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words],
+            [sys.executable, *words],
             env=environment,
             stdout=output,
             stderr=output,

@@ -23,12 +23,13 @@ LEVELS = [
     {"compare"},
     {"pages"},
     {"sweep"},
-    {"serving", "reproduction"},
-    {"promotion"},
+    {"serving", "reproduction", "promotion"},
     {"commands"},
     {"train", "cli"},
     {"__main__"},
 ]
+# What is done with a run after training: rooms that do not know each other.
+SIBLINGS = {"serving", "drift", "promotion", "reproduction"}
 OWNERS = {
     "hydra": {"config", "train", "sweep"},
     "omegaconf": {"config", "train", "sweep"},
@@ -43,7 +44,6 @@ OWNERS = {
     "jinja2": {"pages"},
     "matplotlib": {"plots"},
     "skops": {"runs"},
-    "fastapi": {"serving"},
     "shap": {"serving"},
     "pydantic": {"serving"},
     "starlette": {"serving"},
@@ -51,7 +51,7 @@ OWNERS = {
 }
 # What is imported before a command knows that it has work to do.
 LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "__main__"}
-LIGHT |= {"masking", "atomic", "scoring/metric.py"}
+LIGHT |= {"masking", "atomic", "scoring/metric.py", "drift/limits.py", "promotion/limits.py"}
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "xgboost", "mlflow", "optuna", "matplotlib"}
 
 FILES = sorted(PACKAGE_DIR.rglob("*.py"))
@@ -88,6 +88,14 @@ def test_imports_go_down_the_levels(path):
         if parts[0] == "student_perf":
             other = parts[1] if len(parts) > 1 else "__init__"
             assert other == room(path) or level(other) < level(room(path)), name
+
+
+@pytest.mark.parametrize("name", sorted(SIBLINGS))
+def test_siblings_do_not_import_each_other(name):
+    others = {f"student_perf.{other}" for other in SIBLINGS - {name}}
+    for path in (PACKAGE_DIR / name).rglob("*.py"):
+        for module in imports(path):
+            assert ".".join(module.split(".")[:2]) not in others, f"{inner(path)}: {module}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE_DIR)))

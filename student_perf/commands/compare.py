@@ -156,7 +156,7 @@ def _tuning(
         sizes = Counter(record.study or "" for record in trials)
         for study, n_trials in sizes.items():
             if n_trials > _MOST_TRIALS and not chosen.tuning:
-                yield f"Tuning, {study}: {n_trials} trials; --tuning computes how much of the best is luck."
+                yield f"Tuning, {study}: {n_trials} trials; --tuning estimates their luck."
                 continue
             try:
                 tuning = tuning_of(study, records, board.metric, chosen.store or "")

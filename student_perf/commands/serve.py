@@ -12,7 +12,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
 GROUP = MODELS
 PARENTS = (reading(),)
-_EXTRA = ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn")
+_EXTRA = ("pydantic", "pydantic_core", "starlette", "uvicorn")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

@@ -1,11 +1,10 @@
 """Drift between two tables, column by column: how large it is, and whether chance explains it.
 
-A column alarms when both hold: its test, corrected by Holm (1979) over all columns, is below
-`alpha`, and its PSI exceeds what two samples of one distribution give on average by the alarm
-threshold. The test alone would alarm at changes without weight in large tables, the PSI alone at
-noise in small ones. So the probability of any false alarm is at most `alpha`. Apart from the tests,
-a category the reference does not know, a column that is gone and one that changed its kind are
-alarms: they are breaches, not samples.
+A column alarms if both hold: its test, corrected by Holm (1979) over all columns, is below `alpha`,
+and its PSI exceeds its mean without drift by the alarm threshold. The test alone would alarm at
+trifles in large tables, the PSI alone at noise in small ones. So the probability of any false alarm
+is at most `alpha`. A new category, a missing column and a changed kind alarm without a test: they
+break a rule, whatever the sample.
 """
 
 from __future__ import annotations
@@ -33,12 +32,13 @@ _MISSING = "(missing)"
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """How one column changed. Shares are of all rows, missing ones included as a bin of their own.
+    """How one column changed.
 
-    `psi` is in nats, `psi_by_chance` its mean without drift; `p` is that of the column's test and
-    `p_holm` corrected over all columns; `distance` is the Wasserstein distance in standard
-    deviations of the reference, None for categories. NaN where a figure is not defined. `new` and
-    `gone` are categories only one side has.
+    `psi` is in nats, `psi_by_chance` its mean without drift. `p` is the p-value of the column's
+    test, `p_holm` the one corrected over all columns. `distance` is the Wasserstein distance in
+    standard deviations of the reference, None for categories. `new` and `gone` are categories that
+    only one side has. Shares are of all rows, with missing cells as a bin of their own. A figure
+    that is not defined is NaN.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ColumnDrift:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Counts of both sides over the same bins, the last of which may be the missing rows."""
+    """Counts of both sides over the same bins; the last bin may hold the missing cells."""
 
     labels: list[str]
     reference: np.ndarray
@@ -82,12 +82,16 @@ def compare_tables(
     known: Mapping[str, Collection[str]] | None = None,
     roles: Mapping[str, Role] | None = None,
 ) -> list[ColumnDrift]:
-    """Drift of every column of `reference`, and of those only `current` has, unjudged.
+    """Drift of every column of either table, not judged yet: `judge` needs all columns.
 
-    `known` names categories beyond those the reference shows, as a config declares them; `roles`
-    the columns that are no features. `judge` decides, since it needs all columns.
+    Args:
+        reference: the rows to compare with.
+        current: the rows to judge.
+        thresholds: the limits.
+        known: by column, declared categories that the reference may lack.
+        roles: by column, for columns that are not features.
     """
-    found = []
+    compared = []
     for name in map(str, reference.columns):
         declared = (known or {}).get(name, ())
         one = (
@@ -95,9 +99,9 @@ def compare_tables(
             if name in current
             else ColumnDrift(name, _kind(reference[name]), severity="alarm", reason="column gone")
         )
-        found.append(replace(one, role=(roles or {}).get(name, "feature")))
+        compared.append(replace(one, role=(roles or {}).get(name, "feature")))
     added = [str(name) for name in current.columns if name not in reference]
-    return found + [
+    return compared + [
         ColumnDrift(name, _kind(current[name]), severity="warn", reason="new column")
         for name in added
     ]
@@ -110,9 +114,9 @@ def compare_columns(
     thresholds: Thresholds,
     known: Collection[str] = (),
 ) -> ColumnDrift:
-    """PSI, test, distance and changed categories of one column; both sides need a row."""
+    """PSI, test, distance and changed categories of one column; each side needs a row."""
     kind = _kind(reference)
-    # A side without any value has no kind of its own.
+    # An empty side has no kind.
     other = _kind(current) if current.notna().any() and reference.notna().any() else kind
     missing = float(reference.isna().mean()), float(current.isna().mean())
     if kind == "numeric" == other:
@@ -127,11 +131,14 @@ def compare_columns(
 def population_stability(
     reference: np.ndarray, current: np.ndarray, smoothing: float
 ) -> tuple[float, float]:
-    """PSI of two vectors of counts over the same bins, and its mean without drift.
+    """PSI of two vectors of counts over the same B bins, and its mean without drift.
 
-    The PSI is sum((q - p) ln(q / p)) with p and q the smoothed shares; without drift it is about
-    (1/n + 1/m) times a chi-square variable with B - 1 degrees of freedom, B the number of bins
-    (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4)).
+    The PSI is sum((q - p) ln(q / p)) for smoothed shares p and q. Without drift it is about
+    (1/n + 1/m) times a chi-square variable with B - 1 degrees of freedom.
+    Source: Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4).
+
+    >>> population_stability(np.array([50, 50]), np.array([50, 50]), smoothing=0.5)
+    (0.0, 0.02)
     """
     p, q = (
         (counts + smoothing) / (counts.sum() + smoothing * len(counts))
@@ -143,7 +150,7 @@ def population_stability(
 
 
 def judge(columns: Sequence[ColumnDrift], thresholds: Thresholds) -> list[ColumnDrift]:
-    """The columns with corrected p-values and severity, the worst first."""
+    """The columns with corrected p-values and severities, the worst first."""
     corrected = holm([column.p for column in columns])
     judged = [
         _judged(replace(column, p_holm=float(p)), thresholds)
@@ -271,8 +278,8 @@ def _column(
 
 
 def _quantile_cells(left: np.ndarray, right: np.ndarray, n_bins: int) -> _Cells:
-    """Counts between the reference's quantiles; a value at which several of them meet becomes a bin
-    of its own. Bins that are empty on both sides are left out.
+    """Counts between the reference's quantiles. A value at which several quantiles meet is a bin of
+    its own. Leaves out bins that are empty on both sides.
     """
     if not len(left):
         return _Cells(["any number"], np.array([0]), np.array([len(right)]))
@@ -305,8 +312,8 @@ def _with_missing(cells: _Cells, n_reference: int, n_current: int) -> _Cells:
 
 
 def _pooled(cells: _Cells) -> _Cells:
-    """Values too rare for the chi-square approximation put together. Which ones, is decided by the
-    counts of both sides together, so the test keeps its level.
+    """Pool the values that are too rare for the chi-square approximation. The sum of both sides
+    decides which, so the test keeps its level.
     """
     total = cells.reference + cells.current
     smaller = min(cells.reference.sum(), cells.current.sum())
@@ -319,8 +326,8 @@ def _pooled(cells: _Cells) -> _Cells:
 
 
 def _counts_p(reference: np.ndarray, current: np.ndarray) -> float:
-    """P-value of equal shares in both vectors of counts: chi-square, or Fisher's exact test for two
-    cells of which one is rare.
+    """P-value of equal shares in both vectors of counts: chi-square, or Fisher's exact test if
+    there are two cells and one is rare.
     """
     table = np.stack([reference, current])
     table = table[:, table.sum(axis=0) > 0]

@@ -1,4 +1,4 @@
-"""When a changed column warns or alarms; `conf/drift.yaml` holds the values. Light to import."""
+"""Limits at which a changed column warns or alarms; `conf/drift.yaml` has the values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Thresholds:
     Siddiqi 2006, "Credit Risk Scorecards". Smoothing gives an empty bin a logarithm.
     """
 
-    alpha: float = limit(0.01, "most probability of any false alarm of the tests")
+    alpha: float = limit(0.01, "highest probability of any false alarm of the tests")
     warn: float = limit(0.1, "PSI beyond chance that warns")
     alarm: float = limit(0.25, "PSI beyond chance that alarms")
     bins: int = limit(10, "quantile bins of numbers")

@@ -1,4 +1,4 @@
-"""One drift report: both sides loaded, compared and judged, with what a model says of them."""
+"""One drift report: both sides loaded, compared and judged, with a model's answers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PerformanceChange:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """Everything one comparison found; `columns` come worst first."""
+    """The result of one comparison; `columns` come worst first."""
 
     reference: str
     current: str
@@ -64,7 +64,7 @@ class DriftReport:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Rows of one side with a known target: codes or numbers, and what the model says."""
+    """Rows of one side with a known target: codes or numbers, and the model's output."""
 
     truth: np.ndarray
     output: np.ndarray
@@ -80,10 +80,20 @@ def make_report(
     model: str | None = None,
     seed: int = 0,
 ) -> DriftReport:
-    """Compare two sides; see `sides.load_sides` for what they may be.
+    """Compare two sides.
 
-    With a model, its predictions are compared as a column more, and where both sides have the
-    target, so is its performance. Raises ConfigError, DataError or TrackingError.
+    Args:
+        reference: the rows to compare with, named as in `sides.load_sides`.
+        current: the rows to judge, named in the same way.
+        thresholds: the limits.
+        separator: that of CSV files.
+        target: the target's column, if both sides are files.
+        model: a kept model. Its predictions become another column, and if both sides have the
+            target, the change of its performance too.
+        seed: that of the bootstrap.
+
+    Raises:
+        ConfigError, DataError, TrackingError: a side or the model cannot be loaded.
     """
     kept = load_kept_model(model) if model else None
     left, right, rules = load_sides(
@@ -101,10 +111,10 @@ def make_report(
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
-        # Rows without a held-out prediction, such as the test rows, are no missing answers.
+        # Test rows have no held-out prediction; that is not a missing answer.
         before, now = (pd.Series(_answers(kept, output)).dropna() for output in outputs)
-        found = compare_columns(_PREDICTION, before, now, thresholds, kept.contract.classes)
-        columns.append(replace(found, role="prediction"))
+        drift = compare_columns(_PREDICTION, before, now, thresholds, kept.contract.classes)
+        columns.append(replace(drift, role="prediction"))
         change = _performance(kept, (left, right), outputs, seed)
     if change is not None:
         columns.append(
@@ -116,7 +126,7 @@ def make_report(
 
 
 def _known(rules: Rules | None) -> dict[str, list[str]]:
-    """Categories that a config declares, so that they are not new."""
+    """Categories that a config declares, which are never new."""
     if rules is None:
         return {}
     contract = rules.contract
@@ -131,8 +141,8 @@ def _known(rules: Rules | None) -> dict[str, list[str]]:
 def _outputs(
     kept: KeptModel, model: str, left: Side, right: Side, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the model says of both sides; of rows it was trained on, what it said of them held out,
-    which alone compares with rows it has not seen.
+    """The model's output for both sides. For rows it was trained on, its held-out output: only that
+    compares with rows it has not seen.
     """
     outputs = []
     for side in (left, right):
@@ -150,13 +160,14 @@ def _outputs(
 
 
 def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
-    """Held-out output for each row, NaN for rows that were in no validation part; None where the
-    side is not the data of the model's run, or the run's folder is not at hand.
+    """Held-out output for each row, NaN for rows that were in no validation fold.
+
+    None if the side is not the data of the model's run, or if the run's folder is not on this disk.
     """
     predictions = folder / PREDICTIONS_FILE
     if side.dataset is None or not predictions.is_file() or not (folder / RECORD_FILE).is_file():
         return None
-    if load_record(folder).tags.get("student_perf.data_sha256") != side.dataset.sha256:
+    if load_record(folder).data_sha256 != side.dataset.sha256:
         return None
     stored = load_predictions(predictions)
     rows, first = np.unique(stored.row, return_index=True)  # repeated folds answer a row again

@@ -1,4 +1,4 @@
-"""The two sides of a drift report: files, datasets of the config, or the data of a run."""
+"""The two sides of a drift report: files, datasets of `conf/dataset`, or the data of a run."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ from student_perf.store.reader import fetch_file
 
 @dataclass(frozen=True)
 class Side:
-    """Rows of one side: `features`, the `target` as labels or numbers where it is there, and the
-    dataset they come from where they are no bare file.
+    """Rows of one side.
+
+    `target` holds labels or numbers, None if the side has none; `dataset` is where the rows come
+    from, None for a file.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Rules:
-    """How rows of a file become features: a contract, and the config that tells the target."""
+    """How rows of a file become features: a contract, and the config that defines the target."""
 
     contract: Contract
     config: DatasetConfig | None
@@ -59,11 +61,22 @@ def load_sides(
     contract: Contract | None = None,
     model: str | None = None,
 ) -> tuple[Side, Side, Rules | None]:
-    """Both sides with columns that compare, and the rules by which files among them were prepared.
+    """Both sides, with columns that compare, and the rules for the files among them.
 
-    Where one side is a dataset or a run, a file on the other is cleaned and typed as it declares;
-    with `contract`, that of `model`, every file is. Two bare files are compared as they are.
-    Raises ConfigError or DataError.
+    If one side is a dataset or a run, a file on the other side is cleaned and typed by its rules.
+    With a `contract`, that of `model`, every file is. Two files alone are compared as they are.
+
+    Args:
+        reference: a CSV or parquet file, `DATASET [overrides]` of `conf/dataset`, or a run.
+        current: the other side, named in the same way.
+        separator: that of CSV files.
+        target: the target's column, if both sides are files.
+        contract: that of `model`.
+        model: the run that the model comes from.
+
+    Raises:
+        ConfigError: a side has no such name.
+        DataError: a side cannot be read.
     """
     configs = [_config(text) for text in (reference, current)]
     datasets = [load_dataset(config) if config else None for config in configs]
@@ -82,7 +95,7 @@ def load_sides(
 
 
 def _config(text: str) -> DatasetConfig | None:
-    """Dataset config that a side names; None for a file."""
+    """The dataset config that a side names, None for a file."""
     path = Path(text)
     if path.is_file():
         return None
@@ -109,7 +122,7 @@ def _composed(overrides: Sequence[str]) -> DatasetConfig:
 
 
 def _of_run(record: RunRecord) -> DatasetConfig:
-    """Config of the rows that a run was made from, as it was composed then."""
+    """The dataset config of a run, as it was composed then."""
     register_resolvers()
     return load_config(fetch_file(record, default_tracking().uri, CONFIG_FILE)).dataset
 
@@ -142,13 +155,14 @@ def _of_file(text: str, separator: str, target: str | None, rules: Rules | None)
         return Side(text, features, table[target] if target else None)
     features, _ = prepare_features(table, rules.contract)
     name = rules.contract.target
-    found = table.get(name)
-    return Side(text, features, None if found is None else _labels(found, rules))
+    column = table.get(name)
+    return Side(text, features, None if column is None else _labels(column, rules))
 
 
 def _labels(column: pd.Series, rules: Rules) -> pd.Series | None:
-    """A file's target as the dataset has it: cut into its bands, as numbers, or as text. None where
-    it holds none of the classes, as numbers do whose bands are not known.
+    """A file's target as the dataset has it: cut into bands, as numbers, or as text.
+
+    None if it holds none of the classes, for example numbers whose bands are unknown.
     """
     config, classes = rules.config, rules.contract.classes
     column = column.reset_index(drop=True)

@@ -1,6 +1,6 @@
 """Whether a model may take the champion's place: checks on stored predictions of the same rows.
 
-Nothing is fitted and no test row is opened here; what both models answered is in their records.
+Nothing is fitted and no test row is opened here: the records hold both models' answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _N_RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the challenger; `value` must not exceed `limit` where there are figures."""
+    """One question to the challenger; if there are figures, `value` must not exceed `limit`."""
 
     name: str
     passed: bool
@@ -33,8 +33,10 @@ class Check:
 
 @dataclass(frozen=True)
 class PairedRows:
-    """Both models' outputs on the same n rows: `row` and `y_true` have shape (n,), the outputs
-    (n, K) or (n,). `what` says which rows they are.
+    """Both models' outputs on the same n rows.
+
+    `row` and `y_true` have shape (n,), the outputs (n, K) for K classes or (n,). `what` names the
+    rows.
     """
 
     what: str
@@ -116,7 +118,7 @@ def check_groups(
 def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Expected calibration error over all held-out predictions of a classifier."""
     if predictions.task != "classification":
-        return Check("calibrated", True, "a model of numbers gives no probabilities")
+        return Check("calibrated", True, "a regression model has no probabilities")
     error = reliability(predictions.y_true, predictions.output).error
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"

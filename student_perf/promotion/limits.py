@@ -1,4 +1,4 @@
-"""When a model may be promoted; `conf/promote.yaml` holds the values. Light to import."""
+"""Limits within which a model may be promoted; `conf/promote.yaml` has the values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class GateLimits:
     """
 
     margin: float = limit(0.05, "how much worse than the champion it may be")
-    risk: float = limit(0.05, "most probability that it is worse by more")
-    calibration: float = limit(0.15, "most expected calibration error")
+    risk: float = limit(0.05, "highest probability that it is worse by more")
+    calibration: float = limit(0.15, "highest expected calibration error")
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a limit that cannot work."""

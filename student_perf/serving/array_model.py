@@ -1,10 +1,20 @@
-"""A kept model's answers without tables in between.
+"""A kept model's answers without pandas tables.
 
-For one row, most of the time of a scikit-learn pipeline goes into selecting and checking pandas
-columns. Here numbers go through the same fitted steps as an array, and each allowed word, which
-those steps turn into the same figures in every row, has been through them at the start. Only steps
-that treat each column by itself are used so, and only where the golden rows get the same answers to
-the last bit.
+For a few rows, a scikit-learn pipeline spends most of its time selecting and checking pandas
+columns. Here numbers go through the same fitted steps as an array, and each allowed word goes
+through its steps once, when the server starts. This covers only steps that treat each column by
+itself, and only models that give the golden rows the same answers to the last bit.
+
+What it saves, as the server's CPU time for one request, from tables -> from arrays, in ms:
+
+    model, dataset                          1 row            100 rows         1000 rows
+    logreg, 31 columns, 17 of them words    13.9 ->  1.2     18.4 ->  2.8     38.8 -> 19.0
+    xgb, the same                           17.1 ->  2.0     19.7 ->  4.0     37.5 -> 20.0
+    logreg, econmath (16 numbers)            5.4 ->  1.1      5.4 ->  2.1     12.8 -> 10.6
+    xgb, econmath                            5.5 ->  1.9      8.3 ->  3.8     19.7 -> 16.2
+    rf, econmath (its trees take the time)  28.2 -> 23.5     35.5 -> 29.1
+
+`python benchmarks/serve.py` compares both, and MLflow's server, by answered requests.
 """
 
 from __future__ import annotations
@@ -34,7 +44,7 @@ class _Part(Protocol):
     """Some columns of the preprocessing."""
 
     def transform(self, values: Columns) -> np.ndarray:
-        """What the model gets of them, shape (n, p)."""
+        """The model's input from these columns, shape (n, p)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,9 @@ class _Numbers:
 
 @dataclass(frozen=True)
 class _Word:
-    """A column of words: the figures of each, shape (number of words, width), and their places."""
+    """A column of words: the figures of each, shape (number of words, width), and the places of
+    these figures in the model's input.
+    """
 
     name: str
     positions: dict[str | None, int]
@@ -65,7 +77,7 @@ class _Word:
 
 @dataclass(frozen=True)
 class _Words:
-    """Columns of words; `base` are the figures no word of which changes any."""
+    """Columns of words; `base` holds the figures that do not depend on any word."""
 
     words: list[_Word]
     base: np.ndarray
@@ -79,7 +91,7 @@ class _Words:
 
 @dataclass(frozen=True)
 class ArrayModel:
-    """The fitted steps of a pipeline, one after the other."""
+    """The fitted steps of a pipeline, on arrays."""
 
     parts: list[_Part]
     model: Any
@@ -94,8 +106,10 @@ class ArrayModel:
 
 
 def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None:
-    """The array form of a kept model, None where a step is not known to treat each column by itself
-    or the answers to the prepared golden rows differ in any bit.
+    """The array form of a kept model.
+
+    None if a step is not known to treat each column by itself, or if any answer to the prepared
+    golden rows differs in any bit.
     """
     pipeline = kept.model.estimator_ if kept.contract.classes else kept.model
     if not isinstance(pipeline, Pipeline):
@@ -104,7 +118,7 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
     if not isinstance(preprocess, ColumnTransformer):
         return None
     if not isinstance(preprocess.transform(golden), np.ndarray):
-        return None  # a model that was fitted on a table wants one
+        return None  # the model was fitted on a table and needs one
     parts = []
     for _, steps, columns in preprocess.transformers_:
         part = _part(steps, list(columns), kept.contract)
@@ -127,20 +141,20 @@ def _part(steps: Any, columns: list[str], contract: Contract) -> _Part | None:
         return None
     plain = copy.deepcopy(used)
     for step in plain:
-        vars(step).pop("feature_names_in_", None)  # else it warns that arrays have no names
+        vars(step).pop("feature_names_in_", None)  # or it warns that arrays have no names
     return _Numbers(columns, plain)
 
 
 def _words(steps: Pipeline, columns: list[str], contract: Contract) -> _Words | None:
-    """Every allowed word's figures: those that change when only that column does.
+    """The figures of every allowed word: those that change if only its column changes.
 
-    None where two columns change the same figure, or the figures are no plain array.
+    None if two columns change the same figure, or if the steps do not return a plain array.
     """
     allowed = {name: _values(contract, name) for name in columns}
     if not all(allowed.values()):
         return None
     first = {name: values[0] for name, values in allowed.items()}
-    found: list[_Word] = []
+    words: list[_Word] = []
     taken: set[int] = set()
     base = np.empty(0)
     for name, values in allowed.items():
@@ -154,8 +168,8 @@ def _words(steps: Pipeline, columns: list[str], contract: Contract) -> _Words | 
             return None
         taken |= set(places.tolist())
         positions = {value: position for position, value in enumerate(values)}
-        found.append(_Word(name, positions, places, figures[:, places]))
-    return _Words(found, base)
+        words.append(_Word(name, positions, places, figures[:, places]))
+    return _Words(words, base)
 
 
 def _values(contract: Contract, name: str) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""Predictions for the rows of a file, in parts, each row answered or refused with its reason."""
+"""Predictions for the rows of a file, read in parts; each row is answered or refused."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ class Summary:
 
 
 def check_model(kept: KeptModel) -> list[str]:
-    """What is wrong with a model by its golden rows, with the libraries that changed; empty where
-    all agree. Raises ConfigError where it has none.
+    """The golden rows that a model answers differently, and the libraries that changed.
+
+    Empty if all answers agree. Raises ConfigError if the model has no golden rows.
     """
     if kept.golden is None:
-        raise ConfigError(f"{kept.source}: carries no golden rows to check; train the model again")
-    found = [str(one) for one in check_golden_rows(kept.golden, kept.contract, kept.output)]
-    return found + changed_packages(kept.golden) if found else []
+        raise ConfigError(f"{kept.source}: has no golden rows to check; train the model again")
+    wrong = [str(one) for one in check_golden_rows(kept.golden, kept.contract, kept.output)]
+    return wrong + changed_packages(kept.golden) if wrong else []
 
 
 def predict_file(
@@ -67,10 +68,21 @@ def predict_file(
 ) -> Summary:
     """Predict every row of a CSV or parquet file into another, which appears only when complete.
 
-    Columns: `row` from 0, `prediction`, `proba_<class>` for classes, `reason` where a row is
-    refused, which then has no prediction. With `flag_unknown` a row whose first problem is an
-    unknown category is predicted all the same, the category counting as none it has seen. Raises
-    StudentPerfError where the model fails its golden rows, a column is missing or a file unfit.
+    The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, and `reason` for a
+    refused row, which has no prediction.
+
+    Args:
+        kept: the model, checked by its golden rows first.
+        source: the file to read.
+        target: the file to write.
+        separator: that of a CSV source.
+        flag_unknown: predict a row whose first problem is an unknown category, and still give the
+            reason; the category counts as one that the training has not seen.
+        rows_at_once: the most rows in memory.
+
+    Raises:
+        StudentPerfError: the model fails its golden rows, a column is missing, or a file cannot be
+            read or written.
     """
     _check_target(source, target)
     if kept.golden is not None and (wrong := check_model(kept)):
@@ -131,16 +143,17 @@ def _schema(kept: KeptModel) -> pa.Schema:
 def _check_target(source: Path, target: Path) -> None:
     if target.suffix.lower() not in CHUNKED_ENDINGS:
         raise ConfigError(
-            f"{target}: the ending '{target.suffix}' is none of {', '.join(CHUNKED_ENDINGS)}"
+            f"{target}: the ending '{target.suffix}' is unknown; use one of "
+            f"{', '.join(CHUNKED_ENDINGS)}"
         )
     check_place(target, "output")
     if target.resolve() == source.resolve():
-        raise ConfigError(f"{target}: is the input too; name another file for the predictions")
+        raise ConfigError(f"{target}: is also the input; name another file for the predictions")
 
 
 @contextmanager
 def _open_writer(target: Path, schema: pa.Schema) -> Iterator[Any]:
-    """Writer of tables to a draft that becomes `target` in the end, and is gone after a failure."""
+    """Writer of tables to a draft, which becomes `target` at the end and goes after a failure."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     is_parquet = target.suffix.lower() == ".parquet"
     try:

@@ -1,8 +1,8 @@
-"""The rows of a request: what the contract allows in JSON, and all that it refuses.
+"""The rows of a request: what the contract allows in JSON, and what it refuses.
 
-A row that the contract allows as it stands is checked by pydantic in microseconds. Any other goes
-through the preparation that training files and `predict` go through, which mends what the cleaning
-steps mend and says what is wrong with the rest: there is one set of rules.
+pydantic checks a row that the contract allows as it is, in microseconds. All others go through the
+preparation of training files and of `predict`, which cleans what it can and says what is wrong with
+the rest: there is one set of rules.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONGEST_ECHO = 100
 
 @dataclass(frozen=True)
 class RefusedCell:
-    """What is wrong with a cell, or with a whole row where `column` is None; rows count from 0."""
+    """What is wrong with a cell, or with a whole row if `column` is None; rows count from 0."""
 
     row: int
     column: str | None
@@ -41,7 +41,7 @@ class RefusedCell:
 
 
 class MalformedError(Exception):
-    """The request is no batch of rows; `status` is HTTP's."""
+    """The request is not a batch of rows; `status` is HTTP's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class RefusedError(Exception):
 
 
 class RequestReader:
-    """Reads the body of a request against a contract; batches of up to `max_rows`."""
+    """Reads batches of up to `max_rows` rows and checks them by a contract."""
 
     def __init__(self, contract: Contract, max_rows: int) -> None:
         self._contract = contract
@@ -67,13 +67,13 @@ class RequestReader:
         rows = Annotated[list[self._row], Field(min_length=1, max_length=max_rows)]  # type: ignore[name-defined]
         batch = with_strict_keys("Batch", {"rows": rows})
         self._batch: TypeAdapter[Any] = TypeAdapter(batch)
-        # Else a cleaning step gives an allowed value another meaning, and all rows go through it.
+        # Otherwise a cleaning step changes an allowed value, so every row must be cleaned.
         self._allowed_as_is = _is_kept_by_cleaning(contract)
 
     def read(self, body: bytes) -> tuple[Columns, int]:
         """Values by column, in the contract's order and types, and the number of rows.
 
-        Raises MalformedError where the body is no batch, and RefusedError with every cell that
+        Raises MalformedError if the body is not a batch, and RefusedError with every cell that
         breaks the contract.
         """
         if self._allowed_as_is:
@@ -86,8 +86,8 @@ class RequestReader:
         refused = _misshapen(rows, self._contract)
         features, cells = prepare_cells(_raw_table(rows, self._contract), self._contract)
         known = {(cell.row, cell.column) for cell in refused}
-        told = [_told(cell, self._contract) for cell in cells if (cell.row, None) not in known]
-        refused += [cell for cell in told if (cell.row, cell.column) not in known]
+        others = [_refused(cell, self._contract) for cell in cells if (cell.row, None) not in known]
+        refused += [cell for cell in others if (cell.row, cell.column) not in known]
         if refused:
             raise RefusedError(sorted(refused, key=lambda cell: cell.row), len(rows))
         return features, len(rows)
@@ -106,8 +106,13 @@ class RequestReader:
 
 
 def example_row(contract: Contract) -> dict[str, Any]:
-    """A row the contract allows, made up from its first categories and the middles of its ranges:
-    the golden rows are people, so none of them goes on a page.
+    """A row that the contract allows, made of first categories and middles of ranges.
+
+    Golden rows are data of real people, so none of them goes on a page.
+
+    >>> columns = {"age": ColumnContract("numeric", False, None, 15.0, 22.0)}
+    >>> example_row(Contract("grade", [], columns))
+    {'age': 18.0}
     """
     row: dict[str, Any] = {}
     for name, rules in contract.columns.items():
@@ -123,8 +128,8 @@ def example_row(contract: Contract) -> dict[str, Any]:
 
 
 def with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
-    """A dictionary type with exactly these keys; unlike a class it takes any text as a key."""
-    make: Any = TypedDict  # mypy and ruff know of keys in the code only
+    """A dictionary type with exactly these keys; unlike those of a class, any text can be a key."""
+    make: Any = TypedDict  # mypy and ruff only know keys that are written out
     return with_config(ConfigDict(extra="forbid"))(make(name, dict(fields)))
 
 
@@ -175,7 +180,7 @@ def _parsed(body: bytes, max_rows: int) -> list[Any]:
     try:
         content = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise MalformedError(400, f"the body is no JSON: {error}") from None
+        raise MalformedError(400, f"the body is not JSON: {error}") from None
     rows = content.get("rows") if isinstance(content, dict) and len(content) == 1 else None
     if not isinstance(rows, list) or not rows:
         raise MalformedError(422, 'the body must be {"rows": [...]} with one object for each row')
@@ -185,35 +190,35 @@ def _parsed(body: bytes, max_rows: int) -> list[Any]:
 
 
 def _misshapen(rows: list[Any], contract: Contract) -> list[RefusedCell]:
-    """Rows that are no objects, lack a column, have one too many, or no single value in one."""
+    """Rows that are not objects, lack a column, have an extra one, or hold a list or object."""
     columns = contract.columns
-    found = []
+    refused = []
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            found.append(RefusedCell(number, None, None, "no row", "the row is no object"))
+            refused.append(RefusedCell(number, None, None, "no row", "the row is not an object"))
             continue
         for name in columns:
             if name not in row:
-                words = f"{name}: the row lacks it; null says that the value is missing"
-                found.append(RefusedCell(number, name, None, "column missing", words))
+                words = f"{name}: the row lacks it; write null for a missing value"
+                refused.append(RefusedCell(number, name, None, "column missing", words))
             elif isinstance(row[name], (list, dict)):
                 kind = "a list" if isinstance(row[name], list) else "an object"
-                words = f"{name}: {kind} is no single value"
-                found.append(RefusedCell(number, name, None, "wrong kind", words))
+                words = f"{name}: {kind} is not a single value"
+                refused.append(RefusedCell(number, name, None, "wrong kind", words))
         for name in row.keys() - columns.keys():
             words = f"{_echo(name)}: the model has no such column; {suggest(name, columns)}"
-            found.append(RefusedCell(number, _echo(name), None, "unknown column", words))
-    return found
+            refused.append(RefusedCell(number, _echo(name), None, "unknown column", words))
+    return refused
 
 
 def _raw_table(rows: list[Any], contract: Contract) -> pd.DataFrame:
-    """The rows as a file of them would be read: a column of numbers with a word in it is text. What
-    is no single value is missing.
+    """The rows as if read from a file: a column of numbers with a word in it is text. A list or
+    object counts as missing.
     """
     table = {}
     for name, rules in contract.columns.items():
-        found = [row.get(name) if isinstance(row, dict) else None for row in rows]
-        cells = [None if isinstance(cell, (list, dict)) else cell for cell in found]
+        values = [row.get(name) if isinstance(row, dict) else None for row in rows]
+        cells = [None if isinstance(cell, (list, dict)) else cell for cell in values]
         if rules.kind == "numeric" and all(map(_is_plain_number, cells)):
             table[name] = pd.Series(cells, dtype="float64")
         else:
@@ -228,7 +233,7 @@ def _is_plain_number(cell: Any) -> bool:
     return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
 
 
-def _told(cell: Refusal, contract: Contract) -> RefusedCell:
+def _refused(cell: Refusal, contract: Contract) -> RefusedCell:
     value = None if cell.problem == "missing value" else _echo(cell.value)
     message = f"{cell.column}: {'a missing value' if value is None else repr(value)} {cell.rule}"
     categories = contract.columns[cell.column].categories
@@ -240,12 +245,12 @@ def _echo(value: str) -> str:
 
 
 def problem_counts(cells: list[RefusedCell]) -> dict[str, int]:
-    """How often each problem occurs."""
+    """The number of cells by problem."""
     return dict(Counter(cell.problem for cell in cells))
 
 
 def to_table(columns: Columns, contract: Contract) -> pd.DataFrame:
-    """The table that `prepare_cells` would make of values the contract allows."""
+    """The table that `prepare_cells` makes of values the contract allows."""
     if isinstance(columns, pd.DataFrame):
         return columns
     kinds = {name: rules.kind for name, rules in contract.columns.items()}

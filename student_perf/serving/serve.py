@@ -1,4 +1,4 @@
-"""A kept model behind HTTP: what a request may say, and the answers, follow from its contract."""
+"""A kept model behind HTTP: requests are checked and answered by its contract."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,14 @@ import numpy as np
 import pandas as pd
 import uvicorn
 import yaml
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
 from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from student_perf.data.features import prepare_features
@@ -28,6 +32,7 @@ from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
 from student_perf.runs.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, load_record
 from student_perf.serving.array_model import make_array_model
+from student_perf.serving.openapi import JSON, make_openapi
 from student_perf.serving.predict import check_model
 from student_perf.serving.request_rows import (
     Columns,
@@ -41,10 +46,8 @@ from student_perf.serving.request_rows import (
 from student_perf.store.kept_model import KeptModel
 
 _MOST_REFUSALS = 1000  # of an answer; the count is always whole
-_INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others need not wait
+_INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others do not wait
 _MOST_CONNECTIONS = 256
-_JSON = "application/json"
-_HASH_TAGS = ("config_hash", "data_sha256", "split_sha256")
 
 WriteLine = Callable[[str], None]
 
@@ -57,7 +60,7 @@ class Limits:
     rows: int = 1000
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a limit that lets nothing through."""
+        """Raise ConfigError for a limit below 1."""
         for option, value in (
             ("--max-request-bytes", self.request_bytes),
             ("--max-rows", self.rows),
@@ -67,8 +70,9 @@ class Limits:
 
 
 class Predictor:
-    """A kept model that answers requests. Raises StudentPerfError where it fails its golden rows,
-    or has none.
+    """A kept model that answers requests.
+
+    Raises StudentPerfError if the model fails its golden rows, or has none.
     """
 
     def __init__(self, kept: KeptModel, max_rows: int) -> None:
@@ -85,16 +89,16 @@ class Predictor:
         self._arrays = make_array_model(kept, golden)
 
     def check(self) -> list[str]:
-        """What is wrong by the golden rows, as they are answered here; empty where nothing is."""
-        found = check_model(self.kept)
-        if self._arrays is None or found:
-            return found
+        """The golden rows that are answered differently here; empty if all answers agree."""
+        wrong = check_model(self.kept)
+        if self._arrays is None or wrong:
+            return wrong
         assert self.kept.golden is not None
         mismatches = check_golden_rows(self.kept.golden, self.kept.contract, self._arrays.output)
         return [str(mismatch) for mismatch in mismatches]
 
     def answer(self, body: bytes) -> list[dict[str, Any]]:
-        """One answer for each row. Raises MalformedError and RefusedError."""
+        """One answer for each row of a request. Raises MalformedError and RefusedError."""
         columns, _ = self.reader.read(body)
         output = self._output(columns)
         classes = self.kept.contract.classes
@@ -115,37 +119,54 @@ class Predictor:
 
 
 def describe(kept: KeptModel) -> dict[str, Any]:
-    """Contract, run and hashes of a model, as far as its files tell them."""
-    found: dict[str, Any] = {"source": kept.source}
+    """Contract, run and hashes of a model, as far as its files hold them."""
+    facts: dict[str, Any] = {"source": kept.source}
     if (kept.folder / RECORD_FILE).is_file():
         record = load_record(kept.folder)
-        found |= {"run": record.name, "run_id": record.mlflow_run_id}
-        tags = {name: record.tags.get(f"student_perf.{name}") for name in _HASH_TAGS}
-        found |= {name: value for name, value in tags.items() if value}
+        facts |= {"run": record.name, "run_id": record.mlflow_run_id}
+        hashes = {
+            "config_hash": record.config_sha256,
+            "data_sha256": record.data_sha256,
+            "split_sha256": record.split_sha256,
+        }
+        facts |= {name: value for name, value in hashes.items() if value}
     elif (kept.folder / "MLmodel").is_file():
         described = yaml.safe_load((kept.folder / "MLmodel").read_text(encoding="utf-8"))
-        found |= {name: described.get(name) for name in ("run_id", "model_id")}
+        facts |= {name: described.get(name) for name in ("run_id", "model_id")}
     for name in (MODEL_FILE, CONTRACT_FILE):
         file = next(kept.folder.rglob(name))
-        found[f"{file.stem}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    return found | {"contract": asdict(kept.contract)}
+        facts[f"{file.stem}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return facts | {"contract": asdict(kept.contract)}
 
 
-def make_app(kept: KeptModel, limits: Limits, write: WriteLine) -> FastAPI:
-    """The app of a model; `write` takes a JSON line for each request.
+def make_app(kept: KeptModel, limits: Limits, write: WriteLine) -> Starlette:
+    """The app of a model; `write` gets one JSON line for each request.
 
-    Raises StudentPerfError where the model fails its golden rows.
+    Raises StudentPerfError if the model fails its golden rows.
     """
     predictor = Predictor(kept, limits.rows)
-    # FastAPI's own pages load scripts from elsewhere.
-    app = FastAPI(title=f"student_perf: {kept.contract.target}", docs_url=None, redoc_url=None)
-    app.add_middleware(RequestLog, write=write)
     example = {"rows": [example_row(kept.contract)]}
-    schema = predictor.reader.schema() | {"examples": [example]}
-    _add_pages(app, predictor, page(kept, example, limits.request_bytes, limits.rows))
+    batch = predictor.reader.schema() | {"examples": [example]}
+    ask = page(kept, example, limits.request_bytes, limits.rows)
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    openapi = make_openapi(kept.contract, batch, limits.request_bytes, limits.rows)
+    return Starlette(
+        routes=[
+            Route("/predict", _predict(predictor, limits), methods=["POST"]),
+            Route("/ready", _ready(predictor)),
+            _fixed("/health", to_json({"status": "alive"})),
+            _fixed("/model", to_json(describe(kept))),
+            _fixed("/openapi.json", to_json(openapi)),
+            _fixed("/", ask.encode(), "text/html", policy),
+            _fixed("/docs", ask.encode(), "text/html", policy),
+        ],
+        middleware=[Middleware(RequestLog, write=write)],
+        exception_handlers={HTTPException: _no_such_page},
+    )
 
+
+def _predict(predictor: Predictor, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
     async def predict(request: Request) -> Response:
-        """Predict a batch of rows; a row that breaks the contract refuses the batch."""
         facts = request.scope["facts"]
         try:
             body = await _body(request, limits.request_bytes)
@@ -162,57 +183,44 @@ def make_app(kept: KeptModel, limits: Limits, write: WriteLine) -> FastAPI:
         facts["rows"] = len(answers)
         return _reply(200, {"predictions": answers})
 
-    app.add_api_route(
-        "/predict",
-        predict,
-        methods=["POST"],
-        openapi_extra={
-            "requestBody": {"required": True, "content": {_JSON: {"schema": schema}}},
-        },
-        responses={
-            200: {"content": {_JSON: {"schema": _answer_schema(kept.contract.classes)}}},
-            413: {"description": f"over {limits.request_bytes} bytes or {limits.rows} rows"},
-            422: {"description": "cells that break the contract, each with its row and column"},
-        },
-    )
-    return app
+    return predict
 
 
-def _add_pages(app: FastAPI, predictor: Predictor, documentation: str) -> None:
-    facts = describe(predictor.kept)
+def _ready(predictor: Predictor) -> Callable[[Request], Response]:
     assert predictor.kept.golden is not None
     n_golden = len(predictor.kept.golden.rows)
 
-    @app.get("/", include_in_schema=False)
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(documentation, headers={"Content-Security-Policy": policy})
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """The process is alive."""
-        return {"status": "alive"}
-
-    @app.get("/ready")
-    def ready() -> Response:
-        """200 while the golden rows get the answers of the training, else 503 with the reasons."""
+    def ready(request: Request) -> Response:  # not async, so Starlette runs it in a thread
         wrong = predictor.check()
         if wrong:
             return _reply(503, {"status": "not ready", "reasons": wrong})
         return _reply(200, {"status": "ready", "golden_rows": n_golden})
 
-    @app.get("/model")
-    async def model() -> Response:
-        """Contract, run id and hashes."""
-        return _reply(200, facts)
+    return ready
+
+
+def _fixed(
+    path: str, content: bytes, kind: str = JSON, headers: Mapping[str, str] | None = None
+) -> Route:
+    """A page whose content never changes."""
+
+    async def answer(request: Request) -> Response:
+        return Response(content, headers=headers, media_type=kind)
+
+    return Route(path, answer)
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    content = to_json({"detail": error.detail})
+    return Response(content, error.status_code, error.headers, media_type=JSON)
 
 
 class RequestLog:
     """Writes a JSON line for each request: when, what, how long, how many rows; never a value.
 
-    An unforeseen error becomes a plain 500, and its place, but not its text, goes to the log: the
-    text may hold values too.
+    An unexpected error becomes a plain 500. Its place goes to the log, but not its text, which may
+    hold values.
     """
 
     def __init__(self, app: ASGIApp, write: WriteLine) -> None:
@@ -251,8 +259,8 @@ def serve(
 ) -> None:
     """Serve a model until SIGINT or SIGTERM; log lines go to standard output.
 
-    `announce` gets the address once the model is checked. Raises ConfigError where the address
-    cannot be had, StudentPerfError where the model fails its golden rows.
+    `announce` gets the address once the model is checked. Raises ConfigError if the address is not
+    available, and StudentPerfError if the model fails its golden rows.
     """
     app = make_app(kept, limits, _print_line)
     with _bound(host, port) as listener:
@@ -269,20 +277,20 @@ def serve(
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
-            return  # raised again by uvicorn after it has ended in good order
+            return  # uvicorn raises it again after a clean shutdown
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65_535:  # the system would take the rest of a division
+    if not 0 <= port <= 65_535:  # the system would take it modulo 65536
         raise ConfigError(f"--port {port}: must be 0 to 65535; try 8000")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        # asyncio sends answers without Nagle's delay only where the socket names its protocol.
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = addresses[0]
+        # asyncio switches Nagle's delay off only for a socket that names its protocol.
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen()  # who asks from now on is served as soon as uvicorn runs
+        listener.listen()  # requests from now on wait until uvicorn runs
     except OSError as error:
         raise ConfigError(
             f"--host {host} --port {port}: cannot be listened on ({error}); choose another"
@@ -295,15 +303,15 @@ def _in_address(host: str) -> str:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The whole body. Raises MalformedError as soon as it is longer than `most` bytes."""
+    """The whole body. Raises MalformedError as soon as it exceeds `most` bytes."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _JSON:
-        raise MalformedError(415, f"the body must be JSON; send it with Content-Type: {_JSON}")
+    if kind != JSON:
+        raise MalformedError(415, f"the body must be JSON; send it with Content-Type: {JSON}")
     too_long = MalformedError(413, f"the body is longer than the limit of {most} bytes")
     if int(request.headers.get("content-length", 0)) > most:
         raise too_long
     body = bytearray()
-    async for chunk in request.stream():  # without a Content-Length, counting is all there is
+    async for chunk in request.stream():  # without a Content-Length, only counting helps
         body += chunk
         if len(body) > most:
             raise too_long
@@ -315,19 +323,9 @@ def _refusals(error: RefusedError) -> dict[str, Any]:
     return {"detail": str(error), "count": len(error.cells), "refusals": cells}
 
 
-def _answer_schema(classes: list[str]) -> dict[str, Any]:
-    number = {"type": "number"}
-    answer: dict[str, Any] = {"prediction": number}
-    if classes:
-        shares = {"type": "object", "properties": dict.fromkeys(classes, number)}
-        answer = {"prediction": {"enum": classes}, "probabilities": shares}
-    rows = {"type": "array", "items": {"type": "object", "properties": answer}}
-    return {"type": "object", "properties": {"predictions": rows}}
-
-
 def _reply(status: int, content: Mapping[str, Any], close: bool = False) -> Response:
     headers = {"Connection": "close"} if close else None
-    return Response(to_json(content), status, headers, media_type=_JSON)
+    return Response(to_json(content), status, headers, media_type=JSON)
 
 
 def _place(error: Exception) -> str:

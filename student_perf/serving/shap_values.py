@@ -1,4 +1,4 @@
-"""SHAP values of a kept model, on the raw columns: what a pipeline makes of one counts as it."""
+"""SHAP values of a kept model by raw column, whatever the pipeline makes of a column."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from student_perf.runs.record import Recorded
 from student_perf.store.kept_model import KeptModel, load_kept_model
 
 TABLE_FILE, PICTURE_FILE = "shap.csv", "shap.png"
-_PERMUTATIONS = 3  # of each row; the values of a row sum up exactly after any number
+_PERMUTATIONS = 3  # of each row; the values of a row sum up exactly after any number of them
 
 
 @dataclass(frozen=True)
 class ShapValues:
-    """`values` has shape (rows, columns, outputs), in the unit of the outputs: probabilities of the
-    classes, or the target's own; `base` (outputs,) is the mean answer to the background rows.
+    """SHAP values of some rows.
+
+    `values` has shape (rows, columns, outputs), in the unit of the outputs: probabilities of
+    classes, or the target's unit. `base`, shape (outputs,), is the mean answer to the background.
     """
 
     columns: list[str]
@@ -36,8 +38,10 @@ class ShapValues:
     features: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
-        """One line a column, the largest first: `column`, `mean_abs_shap` (the mean over rows and
-        outputs), and the mean over rows for each output.
+        """One row for each column, the largest first.
+
+        Its columns are `column`, `mean_abs_shap` (the mean over rows and outputs), and, for several
+        outputs, the mean over rows for each.
         """
         by_output = np.abs(self.values).mean(axis=0)
         named = {name: by_output[:, i] for i, name in enumerate(self.outputs)}
@@ -47,15 +51,17 @@ class ShapValues:
 
 
 def shap_of(kept: KeptModel, background: pd.DataFrame, rows: pd.DataFrame, seed: int) -> ShapValues:
-    """SHAP values of `rows`, by permutation (Lundberg and Lee 2017; Strumbelj and Kononenko 2014),
-    the columns left out taking their values from `background`. For any model.
+    """SHAP values of `rows` for any model, by permutation.
+
+    Columns that are left out take their values from `background`. Source: Lundberg and Lee 2017;
+    Strumbelj and Kononenko 2014.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of other libraries' versions
+        warnings.simplefilter("ignore")  # about versions of other libraries
         import shap
 
     table = pd.concat([background, rows], ignore_index=True)
-    # Every cell as the position of its value, since shap computes with numbers only.
+    # shap computes with numbers only, so each cell becomes the position of its value.
     coded = {name: pd.factorize(table[name], use_na_sentinel=False) for name in table}
     codes = np.column_stack([codes for codes, _ in coded.values()]).astype(np.float64)
 
@@ -69,10 +75,10 @@ def shap_of(kept: KeptModel, background: pd.DataFrame, rows: pd.DataFrame, seed:
 
     masker = shap.maskers.Independent(codes[: len(background)], max_samples=len(background))
     explainer = shap.explainers.Permutation(answer, masker, seed=seed)
-    # Each permutation asks for every column twice, going forth and back, and once for none.
+    # Each permutation asks for every column twice, forwards and backwards, and once for none.
     evaluations = _PERMUTATIONS * (2 * len(coded) + 1)
-    found = explainer(codes[len(background) :], max_evals=evaluations, silent=True)
-    values = np.asarray(found.values).reshape(len(rows), len(coded), -1)
+    explained = explainer(codes[len(background) :], max_evals=evaluations, silent=True)
+    values = np.asarray(explained.values).reshape(len(rows), len(coded), -1)
     return ShapValues(
         columns=[str(name) for name in coded],
         outputs=kept.contract.classes or [kept.contract.target],
@@ -85,36 +91,47 @@ def shap_of(kept: KeptModel, background: pd.DataFrame, rows: pd.DataFrame, seed:
 def explain_run(
     recorded: Recorded, n_rows: int, n_background: int, data: str | None
 ) -> tuple[pd.DataFrame, list[Path]]:
-    """Write table and picture of a run's kept model into the run's folder; returns the table and
-    the files.
+    """Write table and picture of a run's kept model into the run's folder.
 
-    The rows explained are test rows where the run has some (no label is looked at), else
-    development rows; the background are development rows. Raises ConfigError, and DataError where
-    the data is not that of the run.
+    Explains test rows if the run has some (without looking at their labels), else development rows;
+    the background is development rows.
+
+    Args:
+        recorded: the run.
+        n_rows: the most rows to explain.
+        n_background: the most rows of the background.
+        data: the data file, if it is elsewhere on this machine.
+
+    Returns:
+        The table of `ShapValues.table`, and the files.
+
+    Raises:
+        ConfigError: a number of rows is below 1.
+        DataError: the data is not that of the run.
     """
     if min(n_rows, n_background) < 1:
         raise ConfigError(f"--rows {n_rows} --background {n_background}: must be at least 1")
     kept = load_kept_model(str(recorded.folder))
     config = rebuild_config(recorded.composed, data)
     dataset = load_dataset(config.dataset)
-    if dataset.sha256 != recorded.record.tags.get("student_perf.data_sha256"):
-        raise DataError(f"{recorded.folder}: the data is another than the run's; name it by --data")
+    if dataset.sha256 != recorded.record.data_sha256:
+        raise DataError(f"{recorded.folder}: the data is not the run's; name its file by --data")
     split = make_split(dataset, config.split)
     rng = np.random.default_rng(config.seed)
     explained = split.test if len(split.test) else split.development
-    found = shap_of(
+    result = shap_of(
         kept,
         dataset.features.iloc[_some(split.development, n_background, rng)].reset_index(drop=True),
         dataset.features.iloc[_some(explained, n_rows, rng)].reset_index(drop=True),
         config.seed,
     )
     table, picture = recorded.folder / TABLE_FILE, recorded.folder / PICTURE_FILE
-    found.table().to_csv(table, index=False)
+    result.table().to_csv(table, index=False)
     part = "test" if len(split.test) else "development"
-    shown = f"{recorded.record.name}, {len(found.features)} {part} rows"
+    shown = f"{recorded.record.name}, {len(result.features)} {part} rows"
     unit = "probability, mean over classes" if kept.contract.classes else kept.contract.target
-    write_atomic(picture, png(shap_figure(found.table(), unit, shown)))
-    return found.table(), [table, picture]
+    write_atomic(picture, png(shap_figure(result.table(), unit, shown)))
+    return result.table(), [table, picture]
 
 
 def _some(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

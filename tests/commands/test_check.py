@@ -24,4 +24,4 @@ def test_a_difference_names_row_figures_and_versions(kept_run, capsys):
 def test_a_model_without_golden_rows_cannot_be_checked(kept_run, capsys):
     (kept_run / GOLDEN_FILE).unlink()
     assert cli.main(["check", str(kept_run)]) == 1
-    assert "carries no golden rows" in capsys.readouterr().err
+    assert "has no golden rows" in capsys.readouterr().err

@@ -52,7 +52,11 @@ def sent(run):
 def decide(sent, registry, passed, monkeypatch, force=None):
     check = Check("not worse", passed, "as told")
     monkeypatch.setattr(promotion, "_checks", lambda *_: [check])
-    return promotion.promote(sent, registry, GateLimits(), "ada", force)
+    return promotion.promote(sent, registry, GateLimits(), "ada", force, reproducible)
+
+
+def reproducible(run):
+    return Check("reproducible", True, "identical")
 
 
 def test_the_evidence_is_kept_before_the_champion_changes(sent, monkeypatch):
@@ -84,6 +88,22 @@ def test_force_says_who_and_why(sent, monkeypatch):
     assert decide(sent, registry, False, monkeypatch, force="a demo").promoted
     assert "Forced by ada: a demo" in registry.text
     assert registry.tags == {"student_perf.decision": "forced"}
+
+
+def test_a_run_that_is_not_the_same_again_is_refused_and_so_is_one_that_cannot_be_run(
+    sent, monkeypatch
+):
+    def changed(run):
+        return Check("reproducible", False, "different because of the data")
+
+    def gone(run):
+        raise DataError("rows.csv: does not exist")
+
+    monkeypatch.setattr(promotion, "_checks", lambda *_: [])
+    for check, reason in ((changed, "because of the data"), (gone, "rows.csv")):
+        decision = promotion.promote(sent, Memory(), GateLimits(), "ada", None, check)
+        assert decision.outcome == "refused"
+        assert reason in decision.checks[-1].reason
 
 
 def test_a_check_without_its_data_fails_with_the_reason():
@@ -124,7 +144,7 @@ def test_groups_of_data_that_have_changed_are_not_told(run, grades):
     assert promotion._check_groups(*words).passed
     lines = grades.read_text().splitlines(keepends=True)
     grades.write_text("".join(lines[:-20]))
-    with pytest.raises(DataError, match="not those of the run any more"):
+    with pytest.raises(DataError, match="no longer those of the run"):
         promotion._check_groups(*words)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
@@ -129,6 +129,15 @@ def test_health_model_documentation_and_schema(served, kept_run):
     school = schema["properties"]["rows"]["items"]["properties"]["school"]
     assert ["north", "south"] in [part.get("enum") for part in school["anyOf"]]
     assert served.client.post("/predict", json=schema["examples"][0]).status_code == 200
+
+
+def test_another_path_or_method_is_json_too(served):
+    wrong = served.client.get("/predictions")
+    assert (wrong.status_code, wrong.json()) == (404, {"detail": "Not Found"})
+    wrong = served.client.get("/predict")
+    assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})
+    assert wrong.headers["allow"] == "POST"
+    assert [json.loads(line)["status"] for line in served.lines] == [404, 405]
 
 
 def test_a_model_that_answers_otherwise_is_not_ready_and_not_served(served, kept_run):

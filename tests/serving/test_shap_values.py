@@ -69,7 +69,7 @@ def test_other_data_and_no_rows_are_told(kept_run):
         explain_run(read_folder(kept_run), 0, 5, None)
     recorded = read_folder(kept_run)
     change_record(recorded.record, tags={"student_perf.data_sha256": "0"})
-    with pytest.raises(DataError, match="the data is another than the run's"):
+    with pytest.raises(DataError, match="the data is not the run's"):
         explain_run(read_folder(kept_run), 5, 5, None)
 
 

@@ -1,0 +1,60 @@
+"""What the server answers, for programs: an OpenAPI document made from the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from student_perf.data.contract import Contract
+
+JSON = "application/json"
+_GET = {
+    "/health": "The process is alive.",
+    "/ready": "200 while the golden rows get the answers of the training, else 503 and why.",
+    "/model": "Contract, run id and hashes.",
+}
+
+
+def make_openapi(
+    contract: Contract, batch: Mapping[str, Any], most_bytes: int, most_rows: int
+) -> dict[str, Any]:
+    """The OpenAPI 3.1 document; `batch` is the JSON schema of a request.
+
+    >>> contract = Contract("grade", [], columns={}, clean=[], declared=[])
+    >>> list(make_openapi(contract, {}, 10, 1)["paths"])
+    ['/predict', '/health', '/ready', '/model']
+    """
+    predict = {
+        "summary": "Predict a batch of rows; a row that breaks the contract refuses the batch.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": batch}}},
+        "responses": {
+            "200": _answer("predictions", _answer_schema(contract.classes)),
+            "400": {"description": "not JSON"},
+            "413": {"description": f"over {most_bytes} bytes or {most_rows} rows"},
+            "415": {"description": f"not sent as {JSON}"},
+            "422": _answer("cells that break the contract, each with its row and column", {}),
+        },
+    }
+    pages = {
+        path: {"get": {"summary": words, "responses": {"200": _answer(words, {})}}}
+        for path, words in _GET.items()
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"student_perf: {contract.target}", "version": "0.1.0"},
+        "paths": {"/predict": {"post": predict}, **pages},
+    }
+
+
+def _answer(words: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": words, "content": {JSON: {"schema": schema}}}
+
+
+def _answer_schema(classes: list[str]) -> dict[str, Any]:
+    number = {"type": "number"}
+    answer: dict[str, Any] = {"prediction": number}
+    if classes:
+        shares = {"type": "object", "properties": dict.fromkeys(classes, number)}
+        answer = {"prediction": {"enum": classes}, "probabilities": shares}
+    rows = {"type": "array", "items": {"type": "object", "properties": answer}}
+    return {"type": "object", "properties": {"predictions": rows}}
