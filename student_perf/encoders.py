@@ -1,6 +1,11 @@
-"""Encoding of categorical columns that keeps an order, or keeps them categories.
+"""Encoders of categorical columns: by order, as pandas categoricals, by the target's mean.
 
-Free of the config: a logged model carries this module to where it is served.
+The module does not depend on the config: a logged model carries it to its server.
+
+>>> table = pd.DataFrame({"effort": ["high", "low", "never seen"]})
+>>> encoder = CategoryCodes({"effort": ["low", "high"]}).fit(table)
+>>> encoder.transform(table).ravel().tolist()
+[1.0, 0.0, -1.0]
 """
 
 from __future__ import annotations
@@ -25,12 +30,12 @@ _PLAIN = str.maketrans(dict.fromkeys('[]{}<>":,', "_"))
 
 
 class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Text columns as positions in their order, or as pandas categoricals of that order.
+    """Text columns as positions in their order, or as pandas categoricals in that order.
 
     `categories` maps a column to its values, lowest first; the values of other columns are sorted.
-    With output `codes` a value becomes its position as float64, and one that is missing or was not
-    seen in fit becomes `unknown_value`. With output `category` the column becomes a pandas
-    categorical, in which such a value is missing.
+    With output `codes` a value becomes its position as float64; a missing value, or one not seen in
+    fit, becomes `unknown_value`. With output `category` the column becomes a pandas categorical, in
+    which both are missing.
     """
 
     def __init__(
@@ -44,7 +49,7 @@ class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.unknown_value = unknown_value
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
-        """Settle the values of each column. Raises ConfigError for an unknown `output`."""
+        """Learn the values of each column. Raises ConfigError for an unknown `output`."""
         if self.output not in _OUTPUTS:
             raise ConfigError(
                 f"preprocess.categorical.encode.output={self.output}: must be codes or category; "
@@ -86,9 +91,9 @@ class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):
     """scikit-learn's TargetEncoder with a seed for the parts of its cross-fitting.
 
-    Each category becomes the target's mean in it, or for classes each class's share, shrunk to the
-    overall mean by `smooth`. The rows of the fit are encoded from the other of `cv` parts. Floats
-    as target are numbers, even whole ones; integers are classes.
+    Each category becomes the target's mean in it, or for classes the share of each class, shrunk
+    towards the overall mean by `smooth`. The rows of the fit are encoded from the other parts of
+    `cv`. A float target holds numbers, even whole ones; an integer target holds classes.
     Source: D. Micci-Barreca (2001), SIGKDD Explorations 3(1).
     """
 
@@ -123,7 +128,7 @@ class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):
         return encoded
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the encoded columns: the column, and the class where there are several."""
+        """Names of the encoded columns: the column, and with several classes the class."""
         names: np.ndarray = self.encoder_.get_feature_names_out(input_features)
         return names
 
@@ -139,7 +144,7 @@ class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):
 
 
 def plain_name(_kind: str, column: str) -> str:
-    """Name of a column for libraries that refuse brackets, quotes, colons and commas in it."""
+    """Name of a column for libraries that refuse brackets, quotes, colons and commas."""
     return column.translate(_PLAIN)
 
 

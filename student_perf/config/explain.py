@@ -1,4 +1,4 @@
-"""What Hydra says of overrides that do not compose, in one line with the fix."""
+"""Hydra's errors about overrides that do not compose, in one line with the fix."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import (
-    OmegaConfBaseException,
-)
+from omegaconf.errors import OmegaConfBaseException
 
 from student_perf.config.schema import GROUPS
 from student_perf.config.typed import iter_leaves
@@ -20,15 +18,13 @@ from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.paths import CONF_DIR
 
 _SWEEPER = "hydra.sweeper."
-
-
 _SWEEPER_FILE = CONF_DIR / "hydra" / "sweeper" / "student_perf.yaml"
 
 
 def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exception:
-    """One-line ConfigError for what Hydra or OmegaConf say of overrides that do not compose.
+    """One-line ConfigError for an error of Hydra or OmegaConf about overrides.
 
-    An error of another origin comes back as it is.
+    An error from elsewhere comes back unchanged.
     """
     text = str(error)
     if isinstance(error, MissingConfigException):
@@ -36,7 +32,7 @@ def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exc
     if isinstance(error, OverrideParseException):
         return ConfigError(
             f"{error.override}: is not an override; write group=option or key=value, "
-            "with quotes around the whole where it holds spaces, brackets or commas"
+            "in quotes if it holds spaces, brackets or commas"
         )
     if text.startswith("Config group override must be"):
         return _explain_group_value(overrides)
@@ -44,9 +40,9 @@ def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exc
         return error
     key = (re.findall(r"'([^']*)'", text) or [""])[0]
     if text.startswith("Ambiguous value"):
-        return ConfigError(f"{key}: several values run in a sweep only; add --multirun")
+        return ConfigError(f"{key}: several values need a sweep; add --multirun")
     if text.startswith("Could not append"):
-        return ConfigError(f"+{key}: the config has this key already; leave out the +")
+        return ConfigError(f"+{key}: the config already has this key; leave out the +")
     if text.startswith(("Could not override", "Could not delete", "Error merging override")):
         return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides)
     return ConfigError(one_line(ConfigError(text)))
@@ -74,7 +70,7 @@ def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
 
 
 def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
-    """An override of a key that is not there, or that takes no such value."""
+    """Error for an override of an unknown key, or with a value that the key does not take."""
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
     if key.startswith(_SWEEPER):
         options = [str(name) for name in OmegaConf.load(_SWEEPER_FILE) if str(name)[0] != "_"]
@@ -95,7 +91,7 @@ def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
 
 
 def _known_keys(overrides: Sequence[str]) -> list[str]:
-    """Groups and leaf keys of the config that the valid group choices among `overrides` give."""
+    """Groups and leaf keys of the config that the group choices in `overrides` compose to."""
     parser = OverridesParser.create()
     parsed = {text: parser.parse_override(text) for text in overrides}
     chosen = [text for text, override in parsed.items() if override.key_or_group in GROUPS]

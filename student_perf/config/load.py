@@ -1,8 +1,8 @@
 """The composed config: its resolvers, and its typed form.
 
-Hydra composes plain YAML; `validate` turns the result into frozen dataclasses once, so that no
-other module handles raw config. The parameters of models and preprocessing are checked against the
-estimators in `models.components`.
+Hydra composes plain YAML; `validate` turns it into frozen dataclasses once, so no other module
+handles raw config. `models.components` checks the parameters of models and preprocessing against
+the estimators.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import (
-    InterpolationResolutionError,
-    MissingMandatoryValue,
-)
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from student_perf.config.rules import (
     check_dataset,
@@ -42,20 +39,15 @@ from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.masking import learn_secrets
 from student_perf.paths import CONF_DIR, workspace
-from student_perf.scoring.metric import (
-    default_metric,
-    metric_direction,
-)
+from student_perf.scoring.metric import default_metric, metric_direction
 
 _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
 def register_resolvers() -> None:
-    """Make `${workspace:}`, `${unique:}`, `${default_metric:..}` and `${metric_direction:..}`
-    known to OmegaConf.
-    """
+    """Register `${workspace:}`, `${unique:}`, `${default_metric:}` and `${metric_direction:}`."""
     OmegaConf.register_new_resolver("workspace", lambda: str(workspace()), replace=True)
-    # Cached, so that all mentions within one composed config give one name.
+    # Cached, so it is the same name everywhere in one composed config.
     OmegaConf.register_new_resolver(
         "unique", lambda: secrets.token_hex(4), replace=True, use_cache=True
     )
@@ -64,12 +56,16 @@ def register_resolvers() -> None:
 
 
 def validate(cfg: DictConfig) -> ExperimentConfig:
-    """Typed form of a composed config. Raises ConfigError with key, value, rule and fix."""
+    """Typed form of a composed config.
+
+    Raises:
+        ConfigError: With key, value, rule and fix.
+    """
     return validate_resolved(_resolved(cfg))
 
 
 def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
-    """Typed form of a config in which no interpolation is left. Raises ConfigError."""
+    """Typed form of a config without interpolations. Raises ConfigError as `validate`."""
     learn_secrets(iter_leaves(composed))
     check_keys(composed, _ROOT_KEYS, "")
     check_seed(composed["seed"])
@@ -98,7 +94,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:
-    """What Hydra composes from these overrides, without its own node."""
+    """The config that Hydra composes from these overrides, without Hydra's own node."""
     if GlobalHydra.instance().is_initialized():
         cfg = compose("config", list(overrides))
     else:
@@ -110,10 +106,10 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
 
 
 def load_config(path: Path) -> ExperimentConfig:
-    """The valid config in a file that a run has written. Raises ConfigError."""
+    """The typed config in a file that a run has written. Raises ConfigError as `validate`."""
     cfg = OmegaConf.load(path)
     if not isinstance(cfg, DictConfig):
-        raise ConfigError(f"{path}: is no config; name the config.yaml of a run")
+        raise ConfigError(f"{path}: is not a config; name the config.yaml of a run")
     return validate(cfg)
 
 
@@ -124,7 +120,7 @@ def default_tracking() -> TrackingConfig:
 
 
 def validate_plain(composed: Mapping[str, Any]) -> ExperimentConfig:
-    """Typed form of a config that stands in a file, for example that of a finished run."""
+    """Typed form of a plain config, for example that of a finished run."""
     return validate(OmegaConf.create(dict(composed)))
 
 
@@ -156,7 +152,7 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _own_cause(error: BaseException | None) -> StudentPerfError | None:
-    """The error one of our resolvers raised, which OmegaConf wraps in its own."""
+    """The error that one of this package's resolvers raised and OmegaConf wrapped."""
     while error is not None and not isinstance(error, StudentPerfError):
         error = error.__cause__ or error.__context__
     return error

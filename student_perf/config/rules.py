@@ -1,4 +1,4 @@
-"""Rules about values and their combination, beyond their kind."""
+"""Rules about values and their combinations, beyond their types."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_guards(node: Mapping[str, Any]) -> GuardsConfig:
 
 
 def check_dataset(dataset: DatasetConfig) -> None:
-    """Raise ConfigError where task, target, bands and named columns contradict each other."""
+    """Raise ConfigError if task, target, bands and named columns contradict each other."""
     if dataset.task not in TASKS:
         raise ConfigError(
             f"dataset.task={dataset.task}: must be classification or regression; "
@@ -60,12 +60,12 @@ def check_dataset(dataset: DatasetConfig) -> None:
     if dataset.target in dataset.drop:
         raise ConfigError(
             f"dataset.drop={shown(dataset.drop)}: holds the target '{dataset.target}'; "
-            "take it out, the target never is a feature anyway"
+            "take it out, the target is never a feature anyway"
         )
     if dataset.target in dataset.subgroups:
         raise ConfigError(
             f"dataset.subgroups={shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
-            "leave it out, a group is named by what is known before the target"
+            "take it out, groups must be known before the target"
         )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
@@ -79,7 +79,7 @@ def _check_bands(dataset: DatasetConfig, bands: Bands) -> None:
         )
     if sorted(set(bands.edges)) != bands.edges or not bands.edges:
         raise ConfigError(
-            f"dataset.bands.edges={bands.edges}: must rise; write each edge once, lowest first"
+            f"dataset.bands.edges={bands.edges}: must increase; write each edge once, lowest first"
         )
     if len(bands.labels) != len(bands.edges) + 1 or len(set(bands.labels)) != len(bands.labels):
         raise ConfigError(
@@ -114,7 +114,7 @@ def check_split(split: SplitConfig) -> None:
     one = split.outer_fold if isinstance(split, NestedSplit) else None
     if one is not None and not (isinstance(split, KFoldSplit) and 0 <= one < split.n_splits):
         raise ConfigError(
-            f"split.outer_fold={one}: must be one of the split.n_splits folds, counted from 0, or "
+            f"split.outer_fold={one}: must be one of the split.n_splits folds, counted from 0; try "
             "null for all of them"
         )
     if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
@@ -122,7 +122,7 @@ def check_split(split: SplitConfig) -> None:
 
 
 def check_report(report: ReportConfig) -> None:
-    """Raise ConfigError for counts too small to show anything."""
+    """Raise ConfigError for counts that are too small."""
     if report.importance_repeats < 1:
         raise ConfigError(
             f"report.importance_repeats={report.importance_repeats}: must be at least 1; try 5, "
@@ -130,8 +130,8 @@ def check_report(report: ReportConfig) -> None:
         )
     if report.min_group_size < 2:
         raise ConfigError(
-            f"report.min_group_size={report.min_group_size}: must be at least 2, an interval "
-            "needs as many rows; try 20"
+            f"report.min_group_size={report.min_group_size}: must be at least 2, as an "
+            "interval needs two rows; try 20"
         )
 
 
@@ -151,6 +151,6 @@ def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
         )
     if objective.direction != direction:
         raise ConfigError(
-            f"objective.direction={objective.direction}: {objective.metric} is to "
+            f"objective.direction={objective.direction}: the direction of {objective.metric} is "
             f"{direction}; set objective.direction={direction}"
         )

@@ -20,10 +20,15 @@ class Bands:
 class DatasetConfig:
     """What every dataset declares, wherever its rows come from.
 
-    `categories` lists the values of text columns, in order where they have one; `ranges` the lowest
-    and highest value of numbers; `clean` the steps of `data.cleaning`; `subgroups` the columns by
-    whose values the result is shown group by group. `forms` and `setups` hold named variants of
-    target and inputs, from which `form` and `setup` choose by interpolation in the file itself.
+    Attributes:
+        bands: How to cut a numeric target into classes; None leaves it as it is.
+        classes: Order of the classes, lowest first.
+        categories: Values of text columns, in order if they have one.
+        ranges: Lowest and highest value of numeric columns.
+        clean: Steps of `data.cleaning`.
+        subgroups: Columns by whose values the result is shown group by group.
+        forms, setups: Named variants of target and inputs; `form` and `setup` choose among them by
+            interpolation in the file itself.
     """
 
     name: str
@@ -59,7 +64,7 @@ class WooldridgeDataset(DatasetConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FileDataset(DatasetConfig):
-    """A file of the user's: CSV, ARFF or parquet; `separator` is that of a CSV."""
+    """A file of the user: CSV, ARFF or parquet; `separator` is for a CSV."""
 
     path: str
     separator: str
@@ -69,8 +74,8 @@ class FileDataset(DatasetConfig):
 class ArchiveDataset(DatasetConfig):
     """A public file inside a zip at `url`, verified by the SHA-256 of its parsed table.
 
-    `member` is its path in the zip, through inner zips; `path` is a file the user has instead;
-    `timeout` is in seconds without an answer.
+    `member` is its path in the zip, through inner zips; `path` names a local file to use instead;
+    `timeout` counts seconds without an answer.
     """
 
     url: str
@@ -92,7 +97,7 @@ class OpenmlDataset(DatasetConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticDataset(DatasetConfig):
-    """Made-up students, for measurements of scale."""
+    """Made-up students, to measure scale."""
 
     rows: int
     columns: int
@@ -170,8 +175,8 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """What a run shows beside its metrics: permutation importance over `importance_repeats`
-    permutations, a learning curve, and groups of `min_group_size` rows or more.
+    """What a run shows besides its metrics: permutation importance over `importance_repeats`
+    permutations, a learning curve, and groups of at least `min_group_size` rows.
     """
 
     importance: bool
@@ -182,7 +187,7 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Where the record of a run is published, and whether it names machine and user."""
+    """Where the record of a run is published, and whether it names host and user."""
 
     enabled: bool
     uri: str

@@ -1,4 +1,4 @@
-"""From plain nodes to dataclasses: keys and kinds are checked, errors name the key and the fix."""
+"""From plain nodes to dataclasses: keys and types are checked, errors name the key and the fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def iter_leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def check_keys(
     node: Mapping[str, Any], known: Sequence[str], prefix: str, optional: Sequence[str] = ()
 ) -> None:
-    """Raise ConfigError for a key outside `known` and for a missing one that is not optional."""
+    """Raise ConfigError for a key outside `known`, and for a missing key that is not optional."""
     for key in node:
         if key not in known:
             raise ConfigError(
@@ -64,7 +64,7 @@ def mapping_at(composed: Mapping[str, Any], key: str) -> dict[str, Any]:
 def variant(
     composed: Mapping[str, Any], group: str, switch: str, schemas: Mapping[str, type[T]]
 ) -> T:
-    """The group's node, typed by the dataclass that its `switch` key names."""
+    """The node of a group as the dataclass that its key `switch` names."""
     node = mapping_at(composed, group)
     chosen = node.get(switch)
     if chosen not in schemas:
@@ -75,7 +75,7 @@ def variant(
 
 
 def typed_node(schema: type[T], node: Any, path: str) -> T:
-    """A plain node as the dataclass `schema`; raises ConfigError naming the key below `path`."""
+    """A plain node as the dataclass `schema`. Raises ConfigError that names a key below `path`."""
     assert is_dataclass(schema)
     hints = _type_hints(schema)
     if not isinstance(node, dict):
@@ -116,8 +116,8 @@ _type_hints = cache(typing.get_type_hints)  # a sweep asks for the same few in e
 
 
 def _converted(hint: Any, value: Any, path: str) -> Any:
-    """`value` as the type a dataclass field declares; whole numbers serve as numbers, and numbers
-    as text. Raises ConfigError for everything else that does not fit.
+    """`value` as the type that a dataclass field declares. Whole numbers serve as numbers, and
+    numbers as text; anything else that does not fit raises ConfigError.
     """
     choices = [part for part in typing.get_args(hint) if part is not NoneType]
     if isinstance(hint, UnionType):

@@ -32,7 +32,8 @@ _CHUNK = 2**20
 def read_archive(config: ArchiveDataset) -> pd.DataFrame:
     """Table of a public dataset: from the user's file, the cache, or the network, in that order.
 
-    Raises DataError where it cannot be had or is not the table whose fingerprint the config names.
+    Raises:
+        DataError: It is not available, or not the table whose fingerprint the config names.
     """
     if config.path is not None:
         path = Path(config.path).expanduser()
@@ -50,16 +51,16 @@ def read_archive(config: ArchiveDataset) -> pd.DataFrame:
 
 
 def cached_file(config: ArchiveDataset) -> Path:
-    """Where the dataset's file lies once it has been downloaded."""
+    """Path of the dataset's file after a download."""
     return Path(config.cache) / PurePosixPath(config.member).name
 
 
 def _verified(table: pd.DataFrame, config: ArchiveDataset, origin: str) -> pd.DataFrame:
-    found = fingerprint_table(table)
-    if config.content_sha256 is not None and found != config.content_sha256:
+    sha256 = fingerprint_table(table)
+    if config.content_sha256 is not None and sha256 != config.content_sha256:
         raise DataError(
             f"{origin}: holds another table ({table.shape[0]} x {table.shape[1]}, sha256 "
-            f"{found[:12]}) than {config.name} ({config.content_sha256[:12]}); get the original, "
+            f"{sha256[:12]}) than {config.name} ({config.content_sha256[:12]}); get the original, "
             "or accept this one with dataset.content_sha256=null"
         )
     return table
@@ -74,7 +75,7 @@ def _download(config: ArchiveDataset) -> bytes:
             bar = progress.add_task(config.name, total=total or None)
             received = io.BytesIO()
             give_up = time.monotonic() + _PATIENCE * config.timeout
-            while chunk := answer.read1(_CHUNK):  # what is there, so a slow server is noticed
+            while chunk := answer.read1(_CHUNK):  # what has come, so a slow server is noticed
                 received.write(chunk)
                 progress.update(bar, completed=received.tell())
                 if received.tell() > LARGEST_BYTES:
@@ -102,7 +103,7 @@ def _progress() -> Progress:
 def _member(data: bytes, member: str, config: ArchiveDataset) -> bytes:
     """Bytes of a file in a zip; `outer.zip/inner.csv` names one in a zip inside the zip.
 
-    Nothing is ever unpacked to disk, so a path that climbs out of the archive leads nowhere.
+    Nothing is unpacked to disk, so a path that climbs out of the archive does no harm.
     """
     for name in _path_of_zips(member):
         try:
@@ -111,7 +112,7 @@ def _member(data: bytes, member: str, config: ArchiveDataset) -> bytes:
                 if info.file_size > LARGEST_BYTES:
                     raise DataError(f"{config.url}: '{name}' unpacks to more than 2 GB; refused")
                 with archive.open(info) as file:
-                    # The header's size may lie, so no more than it says is read.
+                    # The header may lie about the size, so no more than that is read.
                     data = file.read(info.file_size + 1)
         except KeyError as error:
             held = ", ".join(archive.namelist()[:5]) or "nothing"
@@ -120,7 +121,7 @@ def _member(data: bytes, member: str, config: ArchiveDataset) -> bytes:
             ) from error
         except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise DataError(
-                f"{config.url}: is no intact zip ({error}); try again, or give the file as "
+                f"{config.url}: is not an intact zip ({error}); try again, or give the file as "
                 "dataset.path=..."
             ) from error
     return data

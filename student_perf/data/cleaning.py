@@ -41,7 +41,7 @@ class LineageStep:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the dataset's config says of its table: the target and columns' categories in order."""
+    """What the dataset's config declares: the target, and the categories of columns in order."""
 
     target: str
     categories: Mapping[str, Sequence[str]]
@@ -49,7 +49,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Change:
-    """A step's outcome; `columns` names those whose values changed, None means all rows moved."""
+    """Result of a step; `columns` names those whose values changed, None says that rows moved."""
 
     table: pd.DataFrame
     columns: list[str] | None
@@ -60,11 +60,15 @@ class Change:
 def clean_table(
     table: pd.DataFrame, steps: Sequence[Any], declared: Declared
 ) -> tuple[pd.DataFrame, tuple[LineageStep, ...], dict[str, str]]:
-    """The cleaned table, rows numbered from 0; what each step did, the reading first; and the hash
-    of each cleaned column.
+    """Clean a table by the declared steps.
 
-    Raises DataError for an unknown step or option, and where a declared column holds a value that
-    is none of its categories: what no rule maps stops the run.
+    Returns:
+        The cleaned table with rows numbered from 0, what reading and each step did, and the hash of
+        each column.
+
+    Raises:
+        DataError: A step or option is unknown, or a declared column holds a value outside its
+            categories: a value that no rule maps stops the run.
     """
     hashes = fingerprint_columns(table)
     rows = len(table)
@@ -93,17 +97,20 @@ def clean_table(
 def clean_features(
     table: pd.DataFrame, steps: Sequence[Any], categories: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """New rows cleaned by the steps of the training, as far as these concern single cells of the
-    columns that are there; no row is dropped. A column with words that `to_numeric` would stop at
-    stays as it is, for the contract to refuse. Raises DataError for a step that new rows cannot
-    repeat.
+    """Clean new rows by those steps of the training that change single cells.
+
+    No row is dropped, and missing columns are skipped. A column with words that stop `to_numeric`
+    stays as it is; the contract refuses its cells.
+
+    Raises:
+        DataError: New rows cannot repeat a step.
     """
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         if name == "one_hot":
             raise DataError(
                 "dataset.clean: one_hot makes its columns from the values of the training rows, "
-                "which new rows cannot repeat; train without it, models encode by themselves"
+                "which new rows cannot repeat; train without it, models encode categories"
             )
         if name == "map_values":
             columns = [options["column"]] if options["column"] in table else []
@@ -125,7 +132,7 @@ def _all_numbers(column: pd.Series) -> bool:
 
 
 def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
-    """Raise DataError that lists every value outside a declared column's categories."""
+    """Raise DataError with the values outside the categories of declared columns, if any."""
     problems = []
     for column, allowed in categories.items():
         if column not in table:
@@ -167,8 +174,8 @@ def _parsed(entry: Any, path: str) -> tuple[str, dict[str, Any]]:
 def _normalise_text(
     table: pd.DataFrame, declared: Declared, columns: list[str] | None = None
 ) -> Change:
-    """Trim and collapse white space, make words for "missing" missing, and give a declared
-    category its declared spelling whatever its case.
+    """Trim and collapse white space, turn words for "missing" into missing cells, and give a
+    declared category its declared spelling, whatever its case.
     """
     chosen = _checked_columns(table, columns) if columns else _text_columns(table)
     rules = {}
@@ -193,15 +200,15 @@ def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[s
 
 
 def _as_written(value: Any) -> str:
-    """Text of a value; a whole number without a fraction, whether or not its column has missing
-    cells, which turn whole numbers into floats.
+    """Text of a value; a whole number has no fraction, even if missing cells made its column one
+    of floats.
     """
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value) if whole else value)
 
 
 def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
-    """Turn text columns into numbers; text that is none stops the run."""
+    """Turn text columns into numbers; other text stops the run."""
     new = {}
     for name in _checked_columns(table, columns):
         numbers = pd.to_numeric(table[name], errors="coerce")
@@ -209,7 +216,7 @@ def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
         if len(lost):
             raise DataError(
                 f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}' ({len(lost)} rows, "
-                f"first: row {lost.index[0]}); map such values to null first"
+                f"first: row {lost.index[0]}); map these values to null first"
             )
         new[name] = numbers
     return Change(table.assign(**new), list(new))
@@ -221,7 +228,7 @@ def _drop_columns(table: pd.DataFrame, _: Declared, columns: list[str]) -> Chang
 
 
 def _drop_missing_target(table: pd.DataFrame, declared: Declared) -> Change:
-    """Drop rows without a target: it is never filled in and never becomes a class."""
+    """Drop rows without a target, which is never imputed and never becomes a class."""
     _checked_columns(table, [declared.target])
     return _kept(table, table[declared.target].notna())
 
@@ -232,8 +239,8 @@ def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
 
 
 def _one_hot(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
-    """Add a column of 0 and 1 for each value of a column. Done to the target it is the leak of
-    `experiment=leak_demo`; models encode categories by themselves, inside each fold.
+    """Add a column of 0 and 1 for each value of a column. Models encode categories themselves,
+    inside each fold; applied to the target, this is the leak of `experiment=leak_demo`.
     """
     added = {
         f"{column}_{value}": (table[column] == value).astype(np.float64)
@@ -267,17 +274,16 @@ def _checked_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     for name in columns:
         if name not in table:
             raise DataError(
-                f"dataset.clean: there is no column '{name}'; "
+                f"dataset.clean: the table has no column '{name}'; "
                 f"{suggest(str(name), map(str, table.columns))}"
             )
     return list(columns)
 
 
 def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]]) -> Change:
-    """The table with each column's rule applied to its distinct values; missing stays missing.
+    """Apply each column's rule to its distinct values; missing cells stay missing.
 
-    Only distinct values are looked at, and columns in which none changes are left as they are, so
-    the cost hardly grows with the rows.
+    Columns without a change are not copied, so the cost hardly grows with the number of rows.
     """
     cells, examples, changed = 0, [], {}
     with ThreadPoolExecutor(2) as pool:
@@ -295,7 +301,7 @@ def _with_values(table: pd.DataFrame, rules: Mapping[str, Callable[[Any], Any]])
         if all(isinstance(value, str) for value in choice.dropna()):
             choice = choice.astype("str")
         elif pd.api.types.is_numeric_dtype(table[name]) and _is_numeric(choice):
-            choice = pd.to_numeric(choice)  # else the numbers would be taken for words
+            choice = pd.to_numeric(choice)  # else the numbers would count as words
         # The code -1 of a missing cell takes the last value, the missing one.
         changed[name] = choice.take(codes % len(choice)).set_axis(table.index)
     return Change(table.assign(**changed), list(changed), cells, tuple(examples[:_EXAMPLES]))

@@ -1,7 +1,7 @@
-"""The contract of a dataset's features: what a model was trained on, and what it may be asked.
+"""The contract of a dataset's features: what a model was trained on, and which rows it may get.
 
-Made from the development rows and the facts the dataset's config declares, checked before training
-and saved with every run and model, so that whoever predicts later checks against the same rules.
+It is made from the development rows and the facts in the dataset's config, checked before training,
+and saved with every run and model, so later predictions are checked by the same rules.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ Problem = Literal["column missing", "not a number", "unknown category", "missing
 
 @dataclass(frozen=True)
 class ColumnContract:
-    """Rules of one column: its kind, its categories in order or its range, and whether a cell may
-    be missing.
-    """
+    """Rules of one column: kind, categories in order or range, and whether cells may be missing."""
 
     kind: Literal["numeric", "categorical"]
     may_be_missing: bool
@@ -39,11 +37,14 @@ class ColumnContract:
 
 @dataclass(frozen=True)
 class Contract:
-    """Rules of every feature column, by name in order; `classes` are the target's, lowest first.
+    """Rules of every feature column.
 
-    `clean` holds the cleaning steps as the dataset declares them, so that new rows are prepared as
-    those of the training were; `declared` names the columns whose categories or range come from the
-    dataset's config and not from its rows.
+    Attributes:
+        target: Name of the target.
+        classes: Its classes, lowest first; empty for numbers.
+        columns: Rules by column, in the order of the features.
+        clean: Cleaning steps as the dataset declares them; new rows go through them too.
+        declared: Columns whose categories or range come from the config, not from the rows.
     """
 
     target: str
@@ -59,7 +60,7 @@ class Contract:
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that some rows of a column break; `value` is the first offending one."""
+    """A rule that some rows of a column break; `value` is the first of their values."""
 
     column: str
     rule: str
@@ -70,14 +71,12 @@ class Violation:
 
     def __str__(self) -> str:
         shown = ", ".join(map(str, self.rows))
-        where = f" ({self.count} rows: {shown}{', ...' if self.count > len(self.rows) else ''})"
-        return f"column '{self.column}': {self.value} {self.rule}{where if self.count else ''}"
+        rows = f" ({self.count} rows: {shown}{', ...' if self.count > len(self.rows) else ''})"
+        return f"column '{self.column}': {self.value} {self.rule}{rows if self.count else ''}"
 
 
 def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Contract:
-    """Contract from the rows with these numbers, and from the declared categories and ranges,
-    which come first.
-    """
+    """Contract from the rows with these numbers; declared categories and ranges come first."""
     columns = {}
     for name in map(str, dataset.features.columns):
         column = dataset.features[name].iloc[rows]  # one at a time, never a copy of all
@@ -107,21 +106,22 @@ def contract_from_yaml(text: str) -> Contract:
 
 
 def check_contract(features: pd.DataFrame, contract: Contract) -> None:
-    """Raise DataError with the first violations, if there is any."""
-    found = find_violations(features, contract)
-    if found:
-        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    """Raise DataError with the first violations, if any."""
+    violations = find_violations(features, contract)
+    if violations:
+        more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
         raise DataError(
-            f"{'; '.join(map(str, found[:3]))}{more}; correct the data, or what dataset.categories "
-            "and dataset.ranges declare"
+            f"{'; '.join(map(str, violations[:3]))}{more}; correct the data, or what "
+            "dataset.categories and dataset.ranges declare"
         )
 
 
 def find_violations(
     features: pd.DataFrame, contract: Contract, most_rows: int | None = _MOST_ROWS
 ) -> list[Violation]:
-    """Every rule of the contract that `features` breaks, through pandera, in column order, each
-    with the first `most_rows` of its rows, None for all.
+    """Every rule of the contract that `features` breaks, in column order.
+
+    Each comes with the first `most_rows` of its rows; None gives all of them.
     """
     if not contract.columns:
         return []  # without pandera, whose import takes a third of a second

@@ -1,4 +1,4 @@
-"""The frozen dataset every later step works on: features without the target, and the target."""
+"""The frozen dataset that every later step works on: features, and apart from them the target."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ _DROP = "add the column to dataset.drop if it is an identifier"
 class Dataset:
     """Rows ready for an experiment.
 
-    `features` holds float64 columns for numbers and `str` columns for categories, missing values as
-    NaN; its index numbers the rows 0..n-1. `target` holds class codes 0..K-1 in the order of
-    `classes` (int64), or the numbers to predict (float64, then `classes` is empty). `sha256` is the
-    hash of features and target, made of those in `column_sha256`; `raw_sha256` that of the file's
-    bytes where there is a file.
-    `lineage` tells what reading and each cleaning step left; `dropped` keeps the columns of
-    `dataset.drop`, by which rows may still be grouped; `ordered` says that the classes are grades.
+    Attributes:
+        features: Table of n rows, numbered 0..n-1: float64 columns for numbers, `str` columns for
+            categories, missing cells as NaN.
+        target: Shape (n,): class codes 0..K-1 in the order of `classes` (int64), or the numbers to
+            predict (float64).
+        classes: Labels, lowest first; empty for numbers.
+        sha256: Hash of features and target, made of the hashes in `column_sha256`.
+        raw_sha256: Hash of the file's bytes; None without a file.
+        lineage: What reading and each cleaning step did.
+        dropped: The columns of `dataset.drop`, which may still define groups of rows.
+        ordered: Whether the classes are grades.
     """
 
     name: str
@@ -82,7 +86,11 @@ class Dataset:
 
 
 def load_dataset(config: DatasetConfig) -> Dataset:
-    """Read the rows that `config` names. Raises DataError with the value, the rule and the fix."""
+    """Read, clean and check the rows that `config` names.
+
+    Raises:
+        DataError: With the value, the rule and the fix.
+    """
     raw = read_table(config)
     with ThreadPoolExecutor(1) as pool:  # the file is hashed while its table is cleaned
         raw_sha256 = pool.submit(raw_fingerprint, config)
@@ -104,7 +112,7 @@ def _from_table(
             for name in table.columns
             if name != config.target and name not in config.drop
         },
-        copy=False,  # else a second table is made of the columns
+        copy=False,  # else pandas makes a second table of the columns
     )
     if features.shape[1] == 0:
         raise DataError(
@@ -136,12 +144,12 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             "columns; an experiment needs both, check the file and dataset.separator"
         )
     for name in table.columns:
-        # Arrow gives such cells as objects, in every row that has a value.
+        # Arrow gives these cells as objects, in every row with a value.
         filled = table[name].iloc[:0] if table[name].dtype != object else table[name].dropna()
         if len(filled) and isinstance(filled.iloc[0], (list, dict, np.ndarray)):
             raise DataError(
-                f"column '{name}': holds lists or records, one value a cell is needed; take it "
-                "apart in the file or remove it there"
+                f"column '{name}': holds lists or records, a cell takes one value; split the "
+                "column in the file or remove it there"
             )
 
 
@@ -158,10 +166,10 @@ def _check_columns(table: pd.DataFrame, config: DatasetConfig) -> None:
 
 
 def _feature(column: pd.Series, declared: bool) -> pd.Series:
-    """Numbers and booleans as float64, everything else as text with NaN where it is missing.
+    """Numbers and booleans as float64, everything else as text; missing cells as NaN.
 
-    Raises DataError for values that would be distorted on the way: infinities, whole numbers
-    beyond what a float64 holds exactly, dates, and numbers with some text among them.
+    Raises DataError for values that the conversion would distort: infinities, whole numbers that
+    float64 cannot hold exactly, dates, and numbers with some text among them.
     """
     if column.isna().all():
         return column.astype("float64")
@@ -185,9 +193,7 @@ def _feature(column: pd.Series, declared: bool) -> pd.Series:
 
 
 def _row_hashes(table: pd.DataFrame) -> np.ndarray:
-    """A 64-bit hash of each row, shape (n,); should two different rows ever collide, they only
-    stay together.
-    """
+    """A 64-bit hash of each row, shape (n,); two different rows that collide only stay together."""
 
     def weighted(number: int) -> np.ndarray:
         hashed = pd.util.hash_pandas_object(table.iloc[:, number], index=False).to_numpy()
@@ -212,8 +218,8 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
 
 
 def _refuse_mixed(texts: pd.Series) -> None:
-    """Refuse text of which at least half the different values are numbers, but not all."""
-    # Where half the values are numbers, the first rows already show one.
+    """Refuse text if at least half of its distinct values are numbers, but not all."""
+    # If half of the values are numbers, the first rows already show one.
     if pd.to_numeric(texts.iloc[:_FIRST_ROWS], errors="coerce").isna().all():
         return
     values = pd.Series(texts.dropna().unique())

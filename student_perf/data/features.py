@@ -1,6 +1,6 @@
 """New rows as a model takes them: cleaned and typed as in training, and what the contract refuses.
 
-The training rows went through the same steps in `data.dataset`; here nothing stops at a wrong cell,
+The training rows went through the same steps in `data.dataset`. Here a wrong cell stops nothing,
 since one bad row must not cost the others their prediction.
 """
 
@@ -27,7 +27,7 @@ _LARGEST = 2.0**53  # beyond, a float64 does not hold every whole number
 
 @dataclass(frozen=True)
 class Refusal:
-    """A cell that breaks the contract; `row` counts from 0 in the table it was found in."""
+    """A cell that breaks the contract; `row` counts the rows of the raw table from 0."""
 
     row: int
     column: str
@@ -43,12 +43,17 @@ class Refusal:
 def prepare_features(
     raw: pd.DataFrame, contract: Contract
 ) -> tuple[pd.DataFrame, dict[int, Refusal]]:
-    """The contract's columns of raw rows, float64 or text, rows numbered from 0; and for each row
-    that breaks the contract the first cell that does, in column order; an unknown category is
-    named only where nothing else is wrong.
+    """Clean and type raw rows, and find those that the contract refuses.
 
-    Text in a column of numbers becomes missing there. A range counts where it was declared, not
-    where it only is what the training rows spanned. Raises DataError where a column is missing.
+    Text in a column of numbers becomes missing. A declared range counts; one that only describes
+    the training rows does not.
+
+    Returns:
+        The contract's columns, float64 or text, rows numbered from 0; and for each refused row the
+        first cell that breaks the contract, in column order, unknown categories last.
+
+    Raises:
+        DataError: A column is missing.
     """
     features, refused = prepare_cells(raw, contract)
     first: dict[int, Refusal] = {}
@@ -58,11 +63,11 @@ def prepare_features(
 
 
 def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
-    """As `prepare_features`, with every cell that breaks the contract, in column order."""
+    """As `prepare_features`, but with every cell that breaks the contract, in column order."""
     _check_columns(raw, contract)
     table = raw[list(contract.columns)].reset_index(drop=True)
     numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
-    # As in the training file, a column of numbers is one before it is cleaned.
+    # As in the training file, a column of numbers has that type before it is cleaned.
     ready = {name: _numbers(table[name], contract.columns[name]) for name in numeric}
     parsed = {name: numbers for name, (numbers, wrong) in ready.items() if not wrong.any()}
     declared = {
@@ -97,10 +102,10 @@ def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:
 
 
 def _numbers(column: pd.Series, rules: ColumnContract) -> tuple[pd.Series, pd.Series]:
-    """A column as float64, and which of its cells hold something that is no finite number."""
+    """A column as float64, and which of its cells hold something other than a finite number."""
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     if rules.lowest is not None and (rules.lowest, rules.highest) in ((0, 1), (0, 0), (1, 1)):
-        # Read from a file of true and false, such a column holds 1 and 0.
+        # A training file of true and false gave a column of 1 and 0.
         words = column.astype("str").str.casefold().map(_BOOLEANS)
         numbers = numbers.fillna(words)
     numbers = numbers.where(numbers.abs() <= _LARGEST)
@@ -116,12 +121,12 @@ def _without_observed_ranges(contract: Contract) -> Contract:
 
 
 def _refused_cells(
-    found: list[Violation], table: pd.DataFrame, contract: Contract
+    violations: list[Violation], table: pd.DataFrame, contract: Contract
 ) -> list[Refusal]:
-    """One for each cell; text among numbers comes before the gap that it leaves."""
+    """One refusal for each cell; text among numbers comes before the gap that it leaves."""
     order = list(contract.columns)
     cells: dict[tuple[int, str], Refusal] = {}
-    for one in sorted(found, key=lambda one: order.index(one.column)):
+    for one in sorted(violations, key=lambda one: order.index(one.column)):
         values = table[one.column].iloc[one.rows].astype("str").tolist()
         for row, value in zip(one.rows, values, strict=True):
             cells.setdefault(

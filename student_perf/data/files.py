@@ -24,7 +24,11 @@ CHUNKED_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")
 
 
 def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
-    """Table in a file the user names. Raises DataError with `dataset.path` and the fix."""
+    """Read the table in a file that the user names.
+
+    Raises:
+        DataError: Names `dataset.path` and the fix.
+    """
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "no such file"
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -35,9 +39,16 @@ def read_file(path: Path, separator: str = ",") -> pd.DataFrame:
 
 
 def parse_table(source: Path | bytes, name: str, separator: str, origin: str) -> pd.DataFrame:
-    """Table in a file or its bytes; `name` tells the format and `origin` begins error messages.
+    """Parse the table in a file or in its bytes.
 
-    Raises DataError for an empty file, an unknown ending, and content that is no table.
+    Args:
+        source: Path or content.
+        name: File name, whose ending gives the format.
+        separator: Between the cells of a CSV.
+        origin: Start of error messages.
+
+    Raises:
+        DataError: The file is empty, its ending is unknown, or its content is not a table.
     """
     ending = Path(name).suffix.lower()
     if ending not in ENDINGS:
@@ -61,9 +72,13 @@ def parse_table(source: Path | bytes, name: str, separator: str, origin: str) ->
 
 
 def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFrame]:
-    """The rows of a CSV or parquet file in tables of about `n_rows` each, so that a file of any
-    length takes the same memory. Cells of a CSV are text, for it is not known what later rows hold;
-    missing ones are those `parse_table` finds. Raises DataError as `read_file` does.
+    """Read a CSV or parquet file in tables of about `n_rows`, so memory does not grow with it.
+
+    Cells of a CSV are text, as nobody knows yet what later rows hold; the same cells are missing as
+    with `parse_table`.
+
+    Raises:
+        DataError: As `read_file`.
     """
     ending, origin = path.suffix.lower(), f"{path}"
     if ending not in CHUNKED_ENDINGS:
@@ -95,25 +110,25 @@ def _problem(error: Exception) -> str:
 
 
 def _refuse_oversized(path: Path, origin: str) -> None:
-    """Raise DataError for a file that is no small table: it is read into memory as a whole."""
+    """Raise DataError for a large table, since it is read into memory as a whole."""
     size = path.stat().st_size
     if path.suffix.lower() == ".parquet":
         try:
             metadata = pq.read_metadata(path)
         except (ValueError, OSError):
-            return  # no parquet file; the parser says why
+            return  # not a parquet file; the parser says why
         groups = (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-        # Equal values take hardly any room in the file, but each takes a cell of eight bytes here.
+        # Equal values take hardly any room in the file, but eight bytes each in memory.
         size = max(sum(groups), 8 * metadata.num_rows * metadata.num_columns)
     if size > _MOST_BYTES:
         raise DataError(
-            f"{origin}: {size / 2**30:.1f} GiB unpacked are more than the {_MOST_BYTES / 2**30:g} "
+            f"{origin}: unpacks to {size / 2**30:.1f} GiB, more than the {_MOST_BYTES / 2**30:g} "
             "GiB that are read at once; take a sample of the rows"
         )
 
 
 def _refuse_wide_groups(metadata: pq.FileMetaData, n_rows: int) -> None:
-    """Raise ValueError where `n_rows` rows, or a row group, unpack to more than fits."""
+    """Raise ValueError if `n_rows` rows, or a row group, unpack to more than fits."""
     for number in range(metadata.num_row_groups):
         size = metadata.row_group(number).total_byte_size
         size = max(size, 8 * min(n_rows, metadata.num_rows) * metadata.num_columns)
@@ -125,7 +140,7 @@ def _refuse_wide_groups(metadata: pq.FileMetaData, n_rows: int) -> None:
 
 
 def _open_csv(path: Path, separator: str) -> arrow_csv.CSVStreamingReader:
-    """Batches of a CSV with every cell as text, missing where pandas takes it for missing."""
+    """Batches of a CSV with every cell as text; cells are missing if pandas reads them so."""
     parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     blocks = arrow_csv.ReadOptions(block_size=_BLOCK)
     with arrow_csv.open_csv(path, read_options=blocks, parse_options=parsing) as peek:
@@ -150,27 +165,27 @@ def _opened(source: Path | bytes) -> Path | io.BytesIO:
 
 
 def _check_header(head: bytes, separator: str) -> None:
-    """Raise ValueError where the first line cannot name the columns."""
+    """Raise ValueError if the first line cannot name the columns."""
     if len(separator) != 1:
         raise ValueError(f"the separator must be one character, not '{separator}'")
     if b"\0" in head:
-        raise ValueError("it holds zero bytes, so it is no UTF-8 text")
+        raise ValueError("it holds zero bytes, so it is not UTF-8 text")
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").lstrip("\n\r")
     names = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=separator))]
     if "" in names:
         raise ValueError(f"column {names.index('') + 1} has no name")
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
-        raise ValueError(f"column name '{repeated[0]}' stands twice")
+        raise ValueError(f"column name '{repeated[0]}' occurs twice")
 
 
 def _read_csv(source: Path | bytes, separator: str) -> pd.DataFrame:
     # Arrow's reader is the fastest, and it refuses rows that are too long or too short.
     table: pd.DataFrame = pd.read_csv(_opened(source), sep=separator, engine="pyarrow")
     for name in table.columns:
-        # Arrow gives text that is no UTF-8 as bytes.
+        # Arrow gives text in another encoding as bytes.
         if table[name].dtype == object and any(isinstance(v, bytes) for v in table[name]):
-            raise ValueError(f"column '{name}' is no UTF-8 text")
+            raise ValueError(f"column '{name}' is not UTF-8 text")
     return table
 
 

@@ -25,12 +25,16 @@ from student_perf.errors import DataError, one_line, suggest
 
 
 def read_table(config: DatasetConfig) -> pd.DataFrame:
-    """Raw table of a dataset, rows numbered from 0. Raises DataError where it can't be had."""
+    """Read the raw table of a dataset, rows numbered from 0.
+
+    Raises:
+        DataError: The table is not available, or not readable.
+    """
     return _READERS[type(config)](config).reset_index(drop=True)
 
 
 def raw_fingerprint(config: DatasetConfig) -> str | None:
-    """Hex SHA-256 of the bytes of the file the rows come from; None where there is no such file."""
+    """Hex SHA-256 of the bytes of the file that the rows come from; None without a file."""
     if isinstance(config, ArchiveDataset):
         path = Path(config.path).expanduser() if config.path else cached_file(config)
     elif isinstance(config, FileDataset):
@@ -72,13 +76,13 @@ def _read_openml(config: OpenmlDataset) -> pd.DataFrame:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # one for each retry; the error below says it all
+            warnings.simplefilter("ignore")  # one for each retry; the error below is enough
             fetched = fetch_openml(
                 data_id=config.openml_id, as_frame=True, data_home=config.cache, parser="auto"
             )
     except Exception as error:  # scikit-learn passes on whatever urllib or its parsers raise
         raise DataError(
-            f"dataset.openml_id={config.openml_id}: cannot be had from OpenML "
+            f"dataset.openml_id={config.openml_id}: is not available from OpenML "
             f"({one_line(error)[:200]}); check the id and the network, or use dataset=csv"
         ) from error
     table: pd.DataFrame = fetched.frame
@@ -86,11 +90,11 @@ def _read_openml(config: OpenmlDataset) -> pd.DataFrame:
 
 
 def _read_synthetic(config: SyntheticDataset) -> pd.DataFrame:
-    """Students whose score follows from their columns plus noise; for measurements of scale."""
+    """Made-up students whose score is a sum over their columns plus noise, to measure scale."""
     if config.rows < 20 or config.columns < 4:
         raise DataError(
-            f"dataset.rows={config.rows} dataset.columns={config.columns}: at least 20 rows and "
-            "4 columns are needed"
+            f"dataset.rows={config.rows} dataset.columns={config.columns}: must be at least 20 and "
+            "4; raise them"
         )
     rng = np.random.default_rng(config.random_state)
     n_text = config.columns // 3

@@ -15,16 +15,20 @@ _MOST_NUMERIC_CLASSES = 20
 def encode_target(
     column: pd.Series, config: DatasetConfig
 ) -> tuple[np.ndarray, tuple[str | int, ...]]:
-    """Codes (int64) and ordered class labels, or numbers (float64) and no labels.
+    """Encode the target column of n rows.
 
-    Raises DataError for a missing target (a row without one teaches nothing and is never filled
-    in), for values outside `config.classes`, and where kind of column and task do not fit.
+    Returns:
+        Class codes (int64) and labels in order, or numbers (float64) and no labels; shape (n,).
+
+    Raises:
+        DataError: A row has no target, which is never imputed; a value is outside `config.classes`;
+            or the column does not suit the task.
     """
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise DataError(
             f"dataset.target={config.target}: {len(missing)} of {len(column)} rows have none "
-            f"(first: row {missing[0]}); a target is never filled in, drop these rows with "
+            f"(first: row {missing[0]}); a target is never imputed, drop these rows with "
             "'dataset.clean=[normalise_text,drop_missing_target]'"
         )
     if config.task == "regression":
@@ -81,13 +85,13 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
     outside = column[~column.isin(position)]
     if len(outside):
         raise DataError(
-            f"dataset.classes={labels}: '{outside.iloc[0]}' is none of them ({len(outside)} rows, "
+            f"dataset.classes={labels}: does not hold '{outside.iloc[0]}' ({len(outside)} rows, "
             f"first: row {outside.index[0]}); add it to the list or correct the rows"
         )
     if column.nunique() < 2:
         raise DataError(
             f"dataset.target={config.target}: holds the single class '{column.iloc[0]}'; "
-            "there is nothing to tell apart, choose another target"
+            "there is nothing to predict, choose another target"
         )
     return column.map(position).to_numpy(dtype=np.int64), tuple(labels)
 
@@ -96,6 +100,6 @@ def _check_few_numbers(column: pd.Series, config: DatasetConfig) -> None:
     whole = bool((column == column.round()).all())
     if not whole or column.nunique() > _MOST_NUMERIC_CLASSES:
         raise DataError(
-            f"dataset.target={config.target}: {column.nunique()} different numbers are no classes; "
-            "use dataset.task=regression, or cut them with dataset.bands"
+            f"dataset.target={config.target}: {column.nunique()} different numbers are not "
+            "classes; use dataset.task=regression, or cut them with dataset.bands"
         )

@@ -1,3 +1,5 @@
-"""Models by name. Empty of imports: a logged model carries this package to where it is served,
-and there `labels.py` must load without Hydra.
+"""Models: libraries, estimators of the project, and the builder from config nodes to estimators.
+
+`build.build_estimator` is the door. This file imports nothing: a logged model carries the package
+to its server, and there `labels.py` must load without Hydra.
 """

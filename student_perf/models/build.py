@@ -1,4 +1,18 @@
-"""From a `conf/model/` node to the estimator of a task."""
+"""From a `conf/model/` node to the estimator of a task.
+
+>>> node = {
+...     "name": "tree",
+...     "max_depth": 3,
+...     "classifier": {"_target_": "sklearn.tree.DecisionTreeClassifier"},
+... }
+>>> build_estimator(node, "classification")
+DecisionTreeClassifier(max_depth=3)
+>>> build_estimator(node, "regression")
+Traceback (most recent call last):
+    ...
+student_perf.errors.ConfigError: model=tree: has no regressor, it serves classification while \
+dataset.task=regression; choose another model, for example model=rf or model=xgb
+"""
 
 from __future__ import annotations
 
@@ -20,11 +34,16 @@ _PARTS = {"base": "estimator", "final": "final_estimator", "members": "estimator
 def build_estimator(
     config: Mapping[str, Any], task: Task | str, path: str = "model"
 ) -> BaseEstimator:
-    """Unfitted classifier or regressor of the model node that stands at `path` in the config.
+    """Build the unfitted classifier or regressor of a model node.
 
-    The node's own keys are parameters of both; those below `classifier` or `regressor` belong to
-    that one. `base`, `final` and each of `members` are model nodes again. Raises ConfigError where
-    the model does not serve the task or a parameter is wrong.
+    Args:
+        config: The node. Its own keys are parameters for both tasks, those below `classifier` or
+            `regressor` for one. `base`, `final` and each of `members` are model nodes again.
+        task: `classification` or `regression`.
+        path: The node's place in the config, for messages.
+
+    Raises:
+        ConfigError: The model does not serve the task, or a parameter is wrong.
     """
     key = _ESTIMATOR_KEY[task]
     node = config.get(key)
@@ -33,7 +52,7 @@ def build_estimator(
     shared = {k: v for k, v in config.items() if k not in ("name", "classifier", "regressor")}
     for parameter in shared.keys() & node.keys():
         raise ConfigError(
-            f"{path}.{key}.{parameter}={node[parameter]}: is set as {path}.{parameter} too; "
+            f"{path}.{key}.{parameter}={node[parameter]}: is also set as {path}.{parameter}; "
             "keep one of them"
         )
     parts = {
@@ -47,7 +66,7 @@ def build_estimator(
 
 
 def algorithm_name(config: Mapping[str, Any], task: Task | str) -> str:
-    """Class name of the estimator that `build_estimator` makes of a valid node."""
+    """Class name of the estimator that `build_estimator` makes from a valid node."""
     return str(config[_ESTIMATOR_KEY[task]]["_target_"]).rpartition(".")[2]
 
 
@@ -64,7 +83,7 @@ def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigE
 def _build_part(
     config: Any, task: Task | str, path: str, name: str
 ) -> BaseEstimator | list[tuple[str, BaseEstimator]]:
-    """The model of `base` or `final`, or the named models of `members`."""
+    """The model in `base` or `final`, or the named models in `members`."""
     if not isinstance(config, Mapping) or not config:
         raise ConfigError(f"{path}={config}: must hold a model; choose one as model@{path}=rf")
     if name != "members":
@@ -78,8 +97,9 @@ def _build_part(
 
 
 def _check_by_training(estimator: BaseEstimator, places: Mapping[str, str]) -> None:
-    """Grow one tree on a few rows (milliseconds): boosting libraries check ranges only then. In
-    one thread, as processes are forked afterwards and a pool of threads does not survive that.
+    """Grow one tree on a few rows (milliseconds), since boosting libraries check ranges only then.
+
+    One thread does it: a pool of threads would not survive the forks that follow.
     """
     library = library_of(type(estimator))
     if library is None or library.train is None:

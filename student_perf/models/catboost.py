@@ -1,4 +1,4 @@
-"""CatBoost as scikit-learn estimators that find the categorical columns by themselves."""
+"""CatBoost as scikit-learn estimators that find the categorical columns themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from student_perf.models.probabilistic import ProbabilisticClassifier
 
 
 class _CatBoost(BaseEstimator):
-    """What both tasks share. Pandas categoricals are taken as categories, all else as numbers."""
+    """What both tasks share. Pandas categoricals count as categories, all else as numbers."""
 
     def __init__(
         self,

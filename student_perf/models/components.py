@@ -1,7 +1,14 @@
 """Estimators and transformers from config nodes: allow-listed, checked, built unfitted.
 
-The only place where a name from a config becomes a class. A config record may come from a
-stranger, so nothing outside `ALLOWED_PREFIXES` is ever imported from one.
+Only this module turns a name from a config into a class. A recorded config may come from a
+stranger, so nothing outside `ALLOWED_PREFIXES` is ever imported.
+
+>>> build_component({"_target_": "sklearn.preprocessing.StandardScaler", "with_mean": False}, "x")
+StandardScaler(with_mean=False)
+>>> build_component({"_target_": "os.system"}, "x")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+    ...
+student_perf.errors.ConfigError: x._target_=os.system: only classes below sklearn., ...
 """
 
 from __future__ import annotations
@@ -34,12 +41,17 @@ def build_component(
     elsewhere: Mapping[str, str] | None = None,
     parts: Mapping[str, Any] | None = None,
 ) -> BaseEstimator:
-    """Unfitted estimator or transformer that the node's `_target_` and parameters describe.
+    """Build the unfitted estimator or transformer that a node describes.
 
-    For messages, `path` is the node's place in the config and `elsewhere` the place of those
-    parameters that the user wrote somewhere else. `parts` are parameters that are estimators
-    already, or lists of them. Raises ConfigError for a target outside the
-    allow-list, an unknown parameter, and a value of the wrong type or outside its range.
+    Args:
+        node: `_target_`, the dotted name of the class, and its parameters.
+        path: The node's place in the config, for messages.
+        elsewhere: Place by name of the parameters that the user wrote somewhere else.
+        parts: Parameters that are estimators already, or lists of them.
+
+    Raises:
+        ConfigError: The target is not allowed, a parameter is unknown, or a value has the wrong
+            type or is out of range.
     """
     cls = _estimator_class(str(node.get("_target_", "")), path)
     parameters = {key: value for key, value in node.items() if key != "_target_"}
@@ -96,10 +108,10 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
 
 @cache
 def _parameter_hints(cls: type[BaseEstimator]) -> dict[str, Any]:
-    """Parameter names with their type hints (Any where there is none), parents included.
+    """Parameter names with their type hints (Any without one), those of parents included.
 
-    xgboost's scikit-learn classes take most parameters through **kwargs of a parent, so the
-    signature of the class alone does not list them.
+    The signature alone is not enough: xgboost's scikit-learn classes take most parameters through
+    **kwargs of a parent.
     """
     hints: dict[str, Any] = {}
     for owner in reversed(cls.__mro__):
@@ -124,14 +136,14 @@ def _accepts(hint: Any, value: Any) -> bool:
 
 
 def _plain_types(hint: Any) -> tuple[type, ...] | None:
-    """The int, float, str, bool and None of a hint; None where it holds anything else."""
+    """The int, float, str, bool and None of a hint; None if it holds anything else."""
     is_union = typing.get_origin(hint) in (typing.Union, UnionType)
     parts = typing.get_args(hint) if is_union else (hint,)
     return parts if all(part in _PLAIN_WORDS for part in parts) else None
 
 
 def _check_ranges(component: BaseEstimator, places: Mapping[str, str]) -> None:
-    """Let scikit-learn check values against its declared constraints, as it would when fitting."""
+    """Let scikit-learn check values against its declared constraints, as it does when fitting."""
     if not hasattr(component, "_parameter_constraints"):
         return
     try:

@@ -13,10 +13,10 @@ from student_perf.models.probabilistic import ProbabilisticClassifier
 
 
 class LabelledClassifier(ProbabilisticClassifier):
-    """Classifier over labels with a declared order, around one that works on codes 0..K-1.
+    """Classifier over ordered labels, around one that works on codes 0..K-1.
 
-    scikit-learn sorts labels alphabetically and xgboost takes codes only; here `labels` keeps its
-    order, lowest first, in `classes_` and in the columns of `predict_proba`.
+    scikit-learn sorts labels alphabetically and xgboost takes codes only; here `labels`, lowest
+    first, keep their order in `classes_` and in the columns of `predict_proba`.
     """
 
     def __init__(self, estimator: BaseEstimator, labels: list[Any]) -> None:

@@ -15,12 +15,12 @@ from student_perf.models.probabilistic import ProbabilisticClassifier
 
 
 class MixedNaiveBayes(ProbabilisticClassifier):
-    """Columns independent given the class: normal where numeric, multinomial where categorical.
+    """Columns independent given the class: normal if numeric, multinomial if categorical.
 
-    Pandas categoricals count as categorical, all else as numeric. A missing cell, or a value not
-    seen in fit, says nothing: its factor is left out. `alpha` is Lidstone's count added to every
+    Pandas categoricals count as categorical, all else as numeric. A missing cell or a value not
+    seen in fit says nothing: its factor is left out. `alpha` is Lidstone's count, added to every
     category; `var_smoothing` times the largest column variance is added to every variance.
-    Source: Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", 6.6.3.
+    Source: Hastie, Tibshirani and Friedman (2009), "The Elements of Statistical Learning", 6.6.3.
     """
 
     def __init__(self, alpha: float = 1.0, var_smoothing: float = 1e-9) -> None:
@@ -46,7 +46,7 @@ class MixedNaiveBayes(ProbabilisticClassifier):
         for name in self.categorical_:
             seen = np.eye(len(X[name].cat.categories) + 1)[X[name].cat.codes.to_numpy()][:, :-1]
             counts = member.T @ seen + self.alpha
-            with np.errstate(divide="ignore", invalid="ignore"):  # alpha 0, or a column all missing
+            with np.errstate(divide="ignore", invalid="ignore"):  # alpha 0, or an empty column
                 shares = np.log(counts / counts.sum(axis=1, keepdims=True))
             self.category_log_prob_.append(np.nan_to_num(shares, nan=0.0, neginf=-np.inf))
         return self

@@ -1,4 +1,4 @@
-"""Ordered classes by way of binary questions, whatever classifier answers them."""
+"""Ordered classes by binary questions that any classifier answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from student_perf.models.probabilistic import ProbabilisticClassifier
 class OrdinalClassifier(ProbabilisticClassifier):
     """One clone of `estimator` for each bound between classes: is the row above it?
 
-    P(y = k) = P(y > k-1) - P(y > k), the reduction of E. Frank and M. Hall (2001), "A Simple
-    Approach to Ordinal Classification", ECML. The binary models are fitted apart, so P(y > k) may
-    rise with k where it must not. In such rows no share stays below 1/n, n being the rows of the
-    fit, and they are made to sum to 1 again: a 0 would claim more than n rows can tell.
+    P(y = k) = P(y > k-1) - P(y > k). The binary models are fitted separately, so P(y > k) may rise
+    with k, which no probability may. In these rows each share is raised to at least 1/n, for n rows
+    of the fit, and all are scaled to sum to 1: a 0 would claim more than n rows can show.
+    Source: E. Frank and M. Hall (2001), "A Simple Approach to Ordinal Classification", ECML.
     """
 
     def __init__(self, estimator: BaseEstimator) -> None:

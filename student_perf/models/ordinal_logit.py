@@ -42,10 +42,10 @@ class OrdinalLogit(ProbabilisticClassifier):
         features = check_array(X, dtype=np.float64)
         self.classes_, codes = np.unique(y, return_inverse=True)
         shares = np.bincount(codes).cumsum()[:-1] / len(codes)
-        bounds = np.log(shares / (1 - shares))  # what fits where no feature matters
+        bounds = np.log(shares / (1 - shares))  # the fit if no feature matters
         steps = [*bounds[:1], *np.log(np.diff(bounds))]
         start = np.concatenate([np.zeros(features.shape[1]), steps])
-        found = minimize(
+        result = minimize(
             penalised_loss,
             start,
             args=(features, codes, self.C),
@@ -54,16 +54,16 @@ class OrdinalLogit(ProbabilisticClassifier):
             bounds=[(None, None)] * (len(start) - len(steps) + 1) + [_LOG_GAP] * (len(steps) - 1),
             options={"maxiter": self.max_iter, "gtol": self.tol * max(1.0, self.C)},
         )
-        if not found.success:
+        if not result.success:
             warnings.warn(
                 f"model.max_iter={self.max_iter}: the fit of OrdinalLogit did not converge; "
                 "raise it or lower model.C",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self.coef_ = found.x[: features.shape[1]]
-        self.thresholds_ = _thresholds(found.x[features.shape[1] :])
-        self.n_iter_ = int(found.nit)
+        self.coef_ = result.x[: features.shape[1]]
+        self.thresholds_ = _thresholds(result.x[features.shape[1] :])
+        self.n_iter_ = int(result.nit)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -85,8 +85,8 @@ def penalised_loss(
     """Loss and gradient at `parameters`: p coefficients, the first threshold, log gaps to the next.
 
     `features` has shape (n, p), `codes` are 0..K-1. With upper bound a and lower bound b of a row's
-    class, expit(a) - expit(b) = expit(a) * expit(-b) * (1 - exp(b - a)), which loses no digits and
-    where a - b is the gap between two thresholds, the same for all rows of a class.
+    class, expit(a) - expit(b) = expit(a) * expit(-b) * (1 - exp(b - a)). This form loses no digits,
+    and a - b is a gap between two thresholds, the same for all rows of a class.
     """
     n_features = features.shape[1]
     coef, steps = parameters[:n_features], parameters[n_features:]

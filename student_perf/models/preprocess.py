@@ -1,4 +1,4 @@
-"""The column work that stands before every model, fitted inside each fold only."""
+"""The preprocessing of columns before every model, fitted inside each fold only."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ _OUTPUTS = ("array", "table")
 
 @dataclass(frozen=True)
 class Steps:
-    """Unfitted pipeline for each kind of column, and what the model gets: `array` or `table`."""
+    """An unfitted pipeline for each kind of column, and what the model gets: `array` or `table`."""
 
     kinds: dict[str, Pipeline]
     output: str = "array"
 
 
 def build_steps(config: Mapping[str, Any]) -> Steps:
-    """The steps that `preprocess.<kind>.<step>` nodes describe.
+    """Build the steps that the nodes `preprocess.<kind>.<step>` describe.
 
-    Raises ConfigError for an unknown key or a step its class would not take.
+    Raises:
+        ConfigError: A key is unknown, or a class does not take its parameters.
     """
     for key in config:
         if key not in (*_KINDS, "name", "output"):
-            raise ConfigError(
-                f"preprocess.{key}: no kind of column is called so; {suggest(key, _KINDS)}"
-            )
+            raise ConfigError(f"preprocess.{key}: is not a kind of column; {suggest(key, _KINDS)}")
     output = config.get("output", "array")
     if output not in _OUTPUTS:
         raise ConfigError(
@@ -50,9 +49,9 @@ def build_preprocessor(
     categorical: Sequence[str],
     categories: Mapping[str, Sequence[Any]] | None = None,
 ) -> ColumnTransformer:
-    """Unfitted transformer of the named feature columns, kinds without columns left out.
+    """Build the unfitted transformer of the named feature columns.
 
-    `categories` are the declared values of text columns in their order, for the steps that keep it.
+    `categories` are the declared values of text columns in order, for the steps that keep it.
     """
     columns = {"numeric": list(numeric), "categorical": list(categorical)}
     known = categories or {}

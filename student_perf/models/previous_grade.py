@@ -1,8 +1,8 @@
 """The naive predictor of Cortez and Silva (2008): the next grade is the last one.
 
-Source: P. Cortez and A. Silva, "Using Data Mining to Predict Secondary School Student Performance",
-FUBUTEC 2008, section 3.2: the second period's grade, or else the first's; without both, the most
-common class or the mean.
+It answers with the grade of the second period, else of the first; without both, with the most
+common class or the mean. Source: P. Cortez and A. Silva, "Using Data Mining to Predict Secondary
+School Student Performance", FUBUTEC 2008, section 3.2.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from student_perf.errors import ConfigError
 class PreviousGradeClassifier(ClassifierMixin, BaseEstimator):
     """The class of the last known grade: `edges` cut it as they cut the target, lowest first.
 
-    `columns` are looked for in this order. Class codes are 0..K-1; a row without a grade, and every
-    row where no column is present, gets the most common class of the training rows.
+    The first of `columns` that the data has is used. Class codes are 0..K-1; a row without a grade
+    gets the most common class of the training rows.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class PreviousGradeClassifier(ClassifierMixin, BaseEstimator):
         self.column_ = _grade_column(X, self.columns)
         if self.column_ is not None and not self.edges:
             raise ConfigError(
-                f"model.classifier.edges={self.edges}: {self.column_} is to be cut into the "
+                f"model.classifier.edges={self.edges}: {self.column_} must be cut into the "
                 "target's classes; set dataset.bands, or model.classifier.edges to a list of bounds"
             )
         counts = np.bincount(y, minlength=len(self.edges or ()) + 1)
@@ -64,7 +64,7 @@ class PreviousGradeClassifier(ClassifierMixin, BaseEstimator):
 
 
 class PreviousGradeRegressor(RegressorMixin, BaseEstimator):
-    """The last known grade itself; the mean of the training rows where there is none."""
+    """The last known grade itself; without one, the mean of the training rows."""
 
     def __init__(self, columns: Sequence[str] = ("G2", "G1")) -> None:
         self.columns = columns

@@ -1,4 +1,4 @@
-"""What all classifiers of ours share: the answer is the class with the largest probability."""
+"""What the project's classifiers share: they answer with the most probable class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class ProbabilisticClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier whose `fit` sets `classes_` and whose `predict_proba` says all it knows."""
+    """A classifier whose `fit` sets `classes_` and whose answer follows from `predict_proba`."""
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803 (scikit-learn's name)
         """The most probable classes, shape (n,)."""

@@ -1,6 +1,6 @@
-"""Regressors whose parameters depend on the unit of the target, fitted to a standardised one.
+"""Regressors fitted to a standardised target, since their parameters depend on its unit.
 
-Points out of 20 or out of 100 then need the same C, epsilon or learning rate.
+Points out of 20 and out of 100 then need the same C, epsilon or learning rate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class _StandardisedTarget:
 
     def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit on numbers, shape (n, p), and the target `y`, shape (n,)."""
-        # The parent's own fit may call predict, so it has to work in standardised units until then.
+        # The parent's fit may call predict, which must answer in standardised units until then.
         self.target_mean_, self.target_std_ = 0.0, 1.0
         mean, std = float(np.mean(y)), float(np.std(y)) or 1.0
         super().fit(X, (y - mean) / std)  # type: ignore[misc]

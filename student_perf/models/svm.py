@@ -17,7 +17,7 @@ _SVC_PARAMETERS = ("C", "kernel", "degree", "gamma", "coef0", "shrinking", "tol"
 
 
 class CalibratedSVC(ProbabilisticClassifier):
-    """One SVC on all rows whose scores a sigmoid, fitted to `cv` held-out parts, turns into shares.
+    """One SVC on all rows, and a sigmoid, fitted to `cv` held-out parts, for its probabilities.
 
     scikit-learn deprecated SVC(probability=True), which did the same with folds of its own.
     Source: J. Platt (1999), "Probabilistic Outputs for Support Vector Machines".

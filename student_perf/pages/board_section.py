@@ -27,15 +27,11 @@ from student_perf.pages.section import (
     picture_of,
     prediction_pictures,
 )
+from student_perf.plots.figures import figures_on
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
 from student_perf.store.reader import fetch_file
 from student_perf.terminal import format_number
-
-_OF_A_RUN = {
-    "subgroups.png": "Scores of subgroups",
-    "importance.png": "Permutation importance of the columns",
-}
 
 
 def board_section(
@@ -98,10 +94,10 @@ def _chosen_pictures(chosen: Sequence[Line], store: str) -> Iterator[Picture]:
         file = _fetched(line, store, PREDICTIONS_FILE)
         if file is not None:
             loaded[line.label] = load_predictions(file)
-        for name, alt in _OF_A_RUN.items():
-            file = _fetched(line, store, name)
+        for figure in figures_on("board"):
+            file = _fetched(line, store, figure.file)
             if file is not None:
-                drawn.append(picture_of(file, f"{alt}, {line.label}"))
+                drawn.append(picture_of(file, f"{figure.caption}, {line.label}"))
     yield from prediction_pictures(loaded, chosen[0].record, calibration=True)
     yield from drawn
 

@@ -36,6 +36,7 @@ from student_perf.pages.section import (
     picture_of,
     prediction_pictures,
 )
+from student_perf.plots.figures import figures_on
 from student_perf.plots.study import (
     history_figure,
     make_dimension,
@@ -55,13 +56,6 @@ if TYPE_CHECKING:
 COMMAND_TAG = "student_perf.command"
 _MOST_LINES = 20  # of a leaderboard and the pictures beside it
 _MOST_DIMENSIONS = 8
-_FROM_WINNER = {
-    "reliability.png": "Calibration of the winner",
-    "residuals.png": "Residuals of the winner",
-    "subgroups.png": "Scores of subgroups, winner",
-    "importance.png": "Permutation importance of the columns, winner",
-    "learning_curve.png": "Learning curve of the winner",
-}
 
 
 def sweep_section(sweep: SweepOutcome) -> Section:
@@ -165,10 +159,10 @@ def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
 
 
 def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
-    for name, alt in _FROM_WINNER.items():
-        file = sweep.winner.folder / name if sweep.winner else None
+    for figure in figures_on("sweep"):
+        file = sweep.winner.folder / figure.file if sweep.winner else None
         if file is not None and file.is_file():
-            yield picture_of(file, alt)
+            yield picture_of(file, f"{figure.caption}, winner")
 
 
 def _words(sweep: SweepOutcome, more: str = "") -> tuple[str, str]:

@@ -26,8 +26,10 @@ from student_perf.plots.style import (
 def confusion_figure(
     counts: np.ndarray, classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
-    """Confusion matrix, shape (K, K): each cell shows its count and its share of the true class,
-    and the colour follows the share, so that small classes read as well as large ones.
+    """Confusion matrix from `counts`, shape (K, K).
+
+    Each cell shows its count and its share of the true class. The colour follows the share, so
+    small classes read as well as large ones.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = max(4.6, 1.0 * len(classes) + 2.2)
@@ -82,8 +84,9 @@ def roc_figure(
 def precision_recall_figure(
     curves: Sequence[Curve], classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
-    """Precision and recall of each class against the rest, with the average precision (AP);
-    the dotted line in its colour is the share of the class, the precision of chance.
+    """Precision and recall of each class against the rest, with the average precision (AP).
+
+    The dotted line in the same colour is the share of the class: the precision of chance.
     """
     figure, n_columns = _curve_figure(curves, classes)
     axes = figure.add_subplot()
@@ -96,7 +99,7 @@ def precision_recall_figure(
     finish(
         axes,
         "recall: share of the class found",
-        "precision: share of the flagged that are of the class",
+        "precision: share of flagged rows in the class",
     )
     title = f"Precision and recall of '{short(target)}' on held-out rows"
     _complete(figure, axes, title, subtitle, n_columns)
@@ -106,8 +109,8 @@ def precision_recall_figure(
 def reliability_figure(
     bins: Reliability, classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
-    """Observed against predicted frequency with 95 % intervals, and below it how many
-    predictions each point stands for.
+    """Observed against predicted frequency with 95 % intervals, and below it the number of
+    predictions behind each point.
     """
     figure = new_figure(5.4, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -139,7 +142,7 @@ def reliability_figure(
 
 
 def _curve_figure(curves: Sequence[Curve], classes: Sequence[str | int]) -> tuple[Figure, int]:
-    """Figure with room for a legend below the curves, where it covers none, and its columns."""
+    """Figure with room for a legend below the curves, and the legend's number of columns."""
     longest = max((len(short(classes[curve.code])) for curve in curves), default=0)
     n_columns = 1 if longest > 12 else 2
     n_lines = -(-(len(curves) + 1) // n_columns)

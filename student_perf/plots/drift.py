@@ -15,7 +15,7 @@ _MOST_BINS = 15
 def drift_figure(
     bins: Sequence[str], reference: Sequence[float], current: Sequence[float]
 ) -> Figure:
-    """Shares of the rows in each bin as pairs of bars; of many bins those with the most rows."""
+    """Shares of the rows in each bin as pairs of bars; of many bins, those with the most rows."""
     shares = np.array([reference, current])
     shown = np.sort(np.argsort(-shares.max(axis=0), kind="stable")[:_MOST_BINS])
     figure = new_figure(5.6, 0.9 + 0.3 * len(shown))

@@ -15,14 +15,14 @@ _MOST_GROUPS = 40
 
 
 def importance_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure:
-    """The most important columns of `inspection.importance`, with the interval over folds."""
+    """The most important columns of `inspection.importance`, with intervals over folds."""
     shown = table.head(_MOST_COLUMNS)
     figure = new_figure(6.4, 1.7 + 0.24 * len(shown))
     axes = figure.add_subplot()
     _draw_intervals(axes, shown["importance"], shown["low"], shown["high"])
     axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(shown)), [short(name) for name in shown["column"]])
-    change = "drop in" if METRICS[metric].direction == "maximize" else "rise of"
+    change = "drop in" if METRICS[metric].maximizes else "rise of"
     interval = "\n(mean over folds and 95 % interval)" if shown["low"].notna().any() else ""
     label = f"{change} {METRICS[metric].label} when the column is permuted{interval}"
     finish(axes, label, "")
@@ -54,14 +54,14 @@ def learning_curve_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Fi
         )
     axes.set_xlim(left=0)
     finish(axes, "training rows (mean over folds)", METRICS[metric].label)
-    aim = "more" if METRICS[metric].direction == "maximize" else "less"
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    set_title(figure, f"Learning curve: {METRICS[metric].label}, {aim} is better", subtitle)
+    title = f"Learning curve: {METRICS[metric].label}, {METRICS[metric].aim}"
+    set_title(figure, title, subtitle)
     return figure
 
 
 def subgroup_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure:
-    """One metric of `inspection.subgroups` for each group, beside that of all rows."""
+    """One metric of `inspection.subgroups` for each group, next to that of all rows."""
     shown = table[table["metric"] == metric].head(_MOST_GROUPS).reset_index(drop=True)
     overall = float(shown["value"].iloc[0])
     figure = new_figure(6.4, 1.8 + 0.26 * len(shown))
@@ -90,7 +90,7 @@ def subgroup_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure:
 
 
 def _draw_intervals(axes: Axes, value: pd.Series, low: pd.Series, high: pd.Series) -> None:
-    """A point with its interval on a line each, first line at the top."""
+    """Each point with its interval on its own line, the first at the top."""
     positions = np.arange(len(value))
     axes.hlines(positions, low, high, color=BLUE, linewidth=1.6)
     axes.plot(value, positions, "o", color=BLUE, markersize=5)

@@ -30,9 +30,10 @@ def predicted_actual_figure(
 def residual_figure(
     y_true: np.ndarray, y_pred: np.ndarray, target: str, subtitle: str, n_repeats: int = 1
 ) -> Figure:
-    """Residuals (truth minus prediction) against the predictions, with their mean in up to ten
-    equally filled bins, and their distribution beside it; both arrays have shape (n,). A row
-    that `n_repeats` repeats predict counts once in the standard errors.
+    """Residuals (truth minus prediction) against the predictions, next to their distribution.
+
+    Both arrays have shape (n,). Means stand in up to ten equally filled bins; a row that is
+    predicted `n_repeats` times counts once in their standard errors.
     """
     residual = y_true - y_pred
     figure = new_figure(7.6, 4.6)
@@ -65,7 +66,7 @@ def residual_figure(
 
 
 def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Points that let through what lies below them, the more of them the fainter."""
+    """Transparent points: the more of them, the fainter."""
     alpha = float(np.clip(400 / len(x), 0.03, 0.4))
     axes.scatter(x, y, s=12, alpha=alpha, color=BLUE, linewidths=0)
 
@@ -73,7 +74,7 @@ def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
 def _binned_means(
     y_pred: np.ndarray, residual: np.ndarray, n_repeats: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean prediction, mean residual and two standard errors of it in bins of equal size."""
+    """Mean prediction, mean residual and two standard errors of the latter, in equal bins."""
     n_bins = max(1, min(_BINS, len(y_pred) // _ROWS_PER_BIN))
     parts = np.array_split(np.argsort(y_pred, kind="stable"), n_bins)
     centres = np.array([y_pred[part].mean() for part in parts])

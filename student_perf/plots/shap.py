@@ -11,7 +11,7 @@ _MOST_COLUMNS = 25
 
 
 def shap_figure(table: pd.DataFrame, unit: str, subtitle: str) -> Figure:
-    """The columns with the largest mean of |SHAP|, `table` being sorted by it."""
+    """The columns with the largest mean of |SHAP|, by which `table` is sorted."""
     shown = table.head(_MOST_COLUMNS)
     figure = new_figure(6.4, 1.7 + 0.24 * len(shown))
     axes = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""Pictures of a sweep: what was tried, what came out, which differences are real."""
+"""Pictures of a sweep: what was tried, what resulted, which differences are real."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ _MOST_LINES = 300  # of parallel coordinates; more of them hide each other
 _MOST_POINTS = 2000  # of a slice
 _MOST_TICKS = 8
 _MOST_NAMED = 12  # points of a front; more names would cover each other
-_NOT_SET = -0.12  # where a trial passes that did not set a parameter; the axis begins at 0
+_NOT_SET = -0.12  # place of a trial that did not set a parameter; the axis begins at 0
 _COLUMNS = 2
 _COLOURS = "viridis"  # even in lightness, so it reads for colour-blind readers and in grey
 
 
 @dataclass(frozen=True, eq=False)
 class Dimension:
-    """One swept parameter as an axis. `place` (M,) is where each trial lies, NaN where the trial
-    did not set it: the value itself, its logarithm to base 10, or the number of its choice.
+    """One swept parameter as an axis.
+
+    `place`, shape (M,), holds each trial's value, its logarithm to base 10, or the number of its
+    choice; NaN if the trial did not set the parameter.
     """
 
     name: str
@@ -47,9 +49,9 @@ class Dimension:
 
 
 def make_dimension(name: str, values: Sequence[str | None], log: bool = False) -> Dimension:
-    """The axis of a parameter from each trial's value as text; None where a trial had none.
+    """Make the axis of a parameter from each trial's value as text, None for a trial without one.
 
-    Numbers get a scale, logarithmic where `log` and all are above 0; other values a place each.
+    Numbers get a scale, logarithmic with `log` if all are above 0; other values get a place each.
     """
     known = [value for value in values if value is not None]
     try:
@@ -77,9 +79,9 @@ def history_figure(
     default: int | None,
     words: tuple[str, str],
 ) -> Figure:
-    """Value of each complete trial by its number, shape (M,), and the best so far.
+    """Value of each complete trial, shape (M,), by its number, and the best so far.
 
-    `dummy` is the baseline's value or NaN, `default` the number of the trial that ran the defaults,
+    `dummy` is the baseline's value or NaN, `default` the number of the trial with the defaults,
     `words` the metric's name and a subtitle.
     """
     metric, subtitle = words
@@ -111,7 +113,7 @@ def history_figure(
 def fold_scores_figure(
     labels: Sequence[str], scores: np.ndarray, dummy: float, words: tuple[str, str]
 ) -> Figure:
-    """Fold scores of M runs, shape (M, J), best first: a point each, and the mean as a bar."""
+    """Fold scores of M runs, shape (M, J), best first: a point for each, and the mean as a bar."""
     metric, subtitle = words
     figure = new_figure(_WIDTH, 1.5 + 0.27 * len(labels))
     axes = figure.add_subplot()
@@ -139,8 +141,9 @@ def difference_figure(
     tied: np.ndarray,
     words: tuple[str, str],
 ) -> Figure:
-    """Each run minus the best on shared folds, with 95 % intervals, shape (M,); runs that are tied
-    with the best are filled circles, the others open squares.
+    """Each run minus the best on shared folds, with 95 % intervals, shape (M,).
+
+    Runs tied with the best are filled circles, the others open squares.
     """
     metric, subtitle = words
     figure = new_figure(_WIDTH, 1.5 + 0.27 * len(labels))
@@ -169,8 +172,9 @@ def pareto_figure(
     objectives: Sequence[tuple[str, bool]],
     subtitle: str,
 ) -> Figure:
-    """Trials by two objectives, `values` of shape (M, 2), each named with whether it is maximized;
-    those where `front` (M,) is true, which no other beats in everything, are joined and named.
+    """Trials by two objectives, `values` of shape (M, 2), each given as name and whether more is
+    better. The front, marked in `front` (M,), is joined and named: no trial beats one of it in
+    everything.
     """
     names = [f"{name}, {'more' if maximize else 'less'} is better" for name, maximize in objectives]
     near = np.ones(len(values), dtype=bool)
@@ -200,7 +204,7 @@ def pareto_figure(
 
 
 def parameter_importance_figure(shares: Mapping[str, float], subtitle: str) -> Figure:
-    """How much of what the sweep saw each parameter explains; the shares add up to 1."""
+    """How much of the variation each parameter explains; the shares add up to 1."""
     ranked = sorted(shares.items(), key=lambda item: -item[1])[:20]
     figure = new_figure(_WIDTH, 1.3 + 0.27 * len(ranked))
     axes = figure.add_subplot()
@@ -218,10 +222,10 @@ def parameter_importance_figure(shares: Mapping[str, float], subtitle: str) -> F
 def parallel_figure(
     dimensions: Sequence[Dimension], values: np.ndarray, maximize: bool, words: tuple[str, str]
 ) -> Figure:
-    """Parallel coordinates: one level axis for each parameter, every trial a line down through
+    """Parallel coordinates: a horizontal axis for each parameter, and each trial a line through
     them, coloured by its value, the best on top.
 
-    Of many trials the best and an even choice of the others are drawn.
+    Of many trials, the best and an even choice of the others are drawn.
     """
     metric, subtitle = words
     chosen = _spread_choice(values, maximize)
@@ -264,7 +268,7 @@ def parallel_figure(
 def slice_figure(
     dimensions: Sequence[Dimension], values: np.ndarray, maximize: bool, words: tuple[str, str]
 ) -> Figure:
-    """The value over each parameter in a small picture of its own, later trials darker."""
+    """The value over each parameter in its own small picture, later trials darker."""
     metric, subtitle = words
     n_rows = -(-len(dimensions) // _COLUMNS)
     columns = min(_COLUMNS, len(dimensions))
@@ -318,7 +322,7 @@ def prediction_pair_figure(
 
 
 def _choice_order(choice: str) -> tuple[bool, float, str]:
-    """Numbers among the choices by size, then the words."""
+    """Sort numbers among the choices by size, then the words."""
     try:
         return False, float(choice), ""
     except ValueError:
@@ -326,7 +330,7 @@ def _choice_order(choice: str) -> tuple[bool, float, str]:
 
 
 def _draw_dummy(draw: Callable[..., Any], dummy: float, values: np.ndarray) -> None:
-    """The baseline as a line, unless it is so far off that it would press the values together."""
+    """Draw the baseline as a line, unless it is so far off that it would squeeze the values."""
     if not np.isfinite(dummy):
         return
     off = max(values.min() - dummy, dummy - values.max())
@@ -346,7 +350,7 @@ def _number_ticks(finite: np.ndarray, log: bool) -> tuple[list[float], list[str]
 
 
 def _unit(dimension: Dimension) -> np.ndarray:
-    """Places from 0 to 1; a trial without the parameter passes before the axis begins."""
+    """Places from 0 to 1; a trial without the parameter lies before the axis."""
     low, width = _span(dimension)
     scaled = (dimension.place - low) / width if width else np.full(len(dimension.place), 0.5)
     return np.where(np.isnan(dimension.place), _NOT_SET, scaled)
@@ -381,7 +385,7 @@ def _spread_choice(values: np.ndarray, maximize: bool) -> np.ndarray:
 
 
 def _worst_shown(values: np.ndarray, maximize: bool) -> float:
-    """The worst value to show: a few very bad trials must not press all others into one line."""
+    """The worst value to show: a few very bad trials must not squeeze all others into one line."""
     low, high = np.percentile(values, [10, 90])
     inner = high - low
     inside = values >= low - 3 * inner if maximize else values <= high + 3 * inner
@@ -390,7 +394,7 @@ def _worst_shown(values: np.ndarray, maximize: bool) -> float:
 
 
 def _hidden(values: np.ndarray, worst: float, maximize: bool) -> tuple[np.ndarray, str]:
-    """The values as good as `worst`, and what the subtitle says of the others."""
+    """The values at least as good as `worst`, and what the subtitle says about the others."""
     inside = values >= worst if maximize else values <= worst
     n_out = int((~inside).sum())
     return values[inside], f"; {n_out} far worse, not shown" if n_out else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
-from student_perf.inspection.calibration import reliability
-from student_perf.inspection.curves import precision_recall_curves, roc_curves
 from student_perf.inspection.findings import Findings
 from student_perf.runs.model_file import save_model
 from student_perf.runs.provenance import installed_packages
@@ -32,7 +31,6 @@ from student_perf.runs.record import (
     RunRecord,
     to_json,
 )
-from student_perf.scoring.scores import confusion_matrix
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -75,10 +73,11 @@ def write_result(
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
         write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
-        figures = _class_figures(dataset, result, split.n_repeats, subtitle)
-    else:
-        figures = _number_figures(dataset, result, split.n_repeats, subtitle)
-    _save_figures(folder, figures)
+    # Here and below: matplotlib takes half a second to import, and trials draw nothing.
+    from student_perf.plots.figures import HeldOut, figures_of
+
+    shown = HeldOut(dataset, result, split.n_repeats, subtitle)
+    _save_figures(folder, ((one.file, one.draw(shown)) for one in figures_of(dataset.task)))
     save_model(model, folder / MODEL_FILE)
 
 
@@ -97,19 +96,14 @@ def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
 
 def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findings) -> None:
     """The tables of an inspection as CSV, each with its picture."""
-    # Here and below: matplotlib takes half a second to import, and trials draw nothing.
-    from student_perf.plots import importance_figure, learning_curve_figure, subgroup_figure
+    from student_perf.plots.figures import figures_of
 
-    subtitle, metric = _subtitle(dataset, split), findings.metric
-    tables = {
-        "importance": (findings.importance, importance_figure),
-        "learning_curve": (findings.learning_curve, learning_curve_figure),
-        "subgroups": (findings.subgroups, subgroup_figure),
-    }
-    for name, (table, draw) in tables.items():
+    subtitle = _subtitle(dataset, split)
+    for one in figures_of("findings"):
+        table = getattr(findings, one.name)
         if table is not None:
-            write_atomic(folder / f"{name}.csv", table.to_csv(index=False))
-            _save_figures(folder, {name: draw(table, metric, subtitle)})
+            write_atomic(folder / f"{one.name}.csv", table.to_csv(index=False))
+            _save_figures(folder, [(one.file, one.draw(table, findings.metric, subtitle))])
 
 
 def predictions_table(
@@ -176,44 +170,8 @@ def _subtitle(dataset: Dataset, split: Split) -> str:
     return f"{dataset.name}, {folds}, n = {n_rows} rows{times}"
 
 
-def _class_figures(
-    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
-) -> dict[str, Figure]:
-    """Pictures of predicted classes by file name; all held-out rows enter as one set."""
-    from student_perf.plots import (
-        confusion_figure,
-        precision_recall_figure,
-        reliability_figure,
-        roc_figure,
-    )
+def _save_figures(folder: Path, figures: Iterable[tuple[str, Figure]]) -> None:
+    from student_perf.plots.style import png
 
-    y_true, output = result.y_true, result.output
-    words = (dataset.classes, dataset.target_name, subtitle)
-    counts = confusion_matrix(y_true, result.y_pred, len(dataset.classes))
-    return {
-        "confusion_matrix": confusion_figure(counts, *words),
-        "roc_curves": roc_figure(roc_curves(y_true, output), *words),
-        "precision_recall": precision_recall_figure(
-            precision_recall_curves(y_true, output), *words
-        ),
-        "reliability": reliability_figure(reliability(y_true, output, n_repeats), *words),
-    }
-
-
-def _number_figures(
-    dataset: Dataset, result: CVResult, n_repeats: int, subtitle: str
-) -> dict[str, Figure]:
-    from student_perf.plots import predicted_actual_figure, residual_figure
-
-    data = (result.y_true, result.y_pred, dataset.target_name, subtitle)
-    return {
-        "predicted_actual": predicted_actual_figure(*data),
-        "residuals": residual_figure(*data, n_repeats),
-    }
-
-
-def _save_figures(folder: Path, figures: dict[str, Figure]) -> None:
-    from student_perf.plots import png
-
-    for name, figure in figures.items():
-        write_atomic(folder / f"{name}.png", png(figure))
+    for file, figure in figures:
+        write_atomic(folder / file, png(figure))

@@ -1,7 +1,7 @@
 """Golden rows: a few raw rows that a model carries with its own answers to them.
 
-Whoever loads the model prepares these rows as any other and compares the answers; a difference
-means that preparation, model or libraries are not those of the training.
+Whoever loads the model prepares these rows like any other and compares the answers. A difference
+shows that preparation, model or libraries are not those of the training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Answer = Callable[[pd.DataFrame], np.ndarray]
 
 @dataclass(frozen=True)
 class GoldenRows:
-    """Raw rows, the answer to each (probabilities by class, or one number) and the versions of the
+    """Raw rows, the answer to each (probabilities by class, or one number), and the versions of the
     libraries that gave it.
     """
 
@@ -48,7 +48,7 @@ class GoldenRows:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A golden row whose answer is another than it was."""
+    """A golden row whose answer has changed."""
 
     row: int
     expected: list[float]
@@ -69,10 +69,10 @@ def make_golden_rows(
     contract: Contract,
     answer: Answer,
 ) -> GoldenRows | None:
-    """Rows of each class (or the least, middle and largest number) and rows with missing cells, all
-    from the development rows, as the source holds them before cleaning.
+    """Choose golden rows from the development rows, as the source holds them before cleaning.
 
-    None where a cleaning step makes raw rows unrepeatable (`one_hot`).
+    They are one of each class (or the smallest, the middle and the largest number) and some with
+    missing cells. The result is None if new rows cannot repeat the cleaning (`one_hot`).
     """
     if any("one_hot" in str(step) for step in config.clean):
         return None
@@ -93,20 +93,20 @@ def golden_from_json(text: str) -> GoldenRows:
 
 
 def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) -> list[Mismatch]:
-    """The golden rows that are refused now or whose answer differs by more than `TOLERANCE`."""
+    """The golden rows that are now refused, or whose answer differs by more than `TOLERANCE`."""
     features, refused = prepare_features(pd.DataFrame(golden.rows), contract)
     got = np.asarray(answer(features), dtype=np.float64).reshape(len(features), -1)
-    found = []
+    mismatches = []
     for row, (now, before) in enumerate(zip(got.tolist(), golden.expected, strict=True)):
         if row in refused:
-            found.append(Mismatch(row, before, now, f"refused, {refused[row]}"))
+            mismatches.append(Mismatch(row, before, now, f"refused, {refused[row]}"))
         elif len(now) != len(before) or not np.allclose(now, before, TOLERANCE, TOLERANCE):
-            found.append(Mismatch(row, before, now))
-    return found
+            mismatches.append(Mismatch(row, before, now))
+    return mismatches
 
 
 def changed_packages(golden: GoldenRows) -> list[str]:
-    """Libraries whose version is another than when the answers were given."""
+    """Libraries whose version has changed since the answers were given."""
     now = _versions()
     return [
         f"{name} was {golden.packages.get(name, 'absent')}, is {now.get(name, 'absent')}"
@@ -129,8 +129,8 @@ def _chosen(dataset: Dataset, development: np.ndarray) -> np.ndarray:
 def _raw_rows(
     dataset: Dataset, config: DatasetConfig, numbers: np.ndarray, contract: Contract
 ) -> pd.DataFrame:
-    """The rows as the source holds them: found again by their features where cleaning changed cells
-    or dropped rows.
+    """The rows as the source holds them; if cleaning changed cells or dropped rows, they are found
+    again by their features.
     """
     wanted = dataset.features.iloc[numbers]
     if not any(
@@ -142,8 +142,8 @@ def _raw_rows(
     first = pd.Series(pd.util.hash_pandas_object(prepared, index=False)).drop_duplicates()
     positions = dict(zip(first, first.index, strict=True))
     hashes = pd.util.hash_pandas_object(wanted, index=False)
-    found = [positions[key] for key in hashes if key in positions]
-    return raw.iloc[found][list(contract.columns)].reset_index(drop=True)
+    rows = [positions[key] for key in hashes if key in positions]
+    return raw.iloc[rows][list(contract.columns)].reset_index(drop=True)
 
 
 def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:
@@ -151,7 +151,7 @@ def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON holds it; a missing one becomes null."""
+    """A cell as JSON holds it; a missing cell becomes null."""
     if pd.isna(value):
         return None
     if isinstance(value, np.generic):
@@ -160,10 +160,10 @@ def _plain(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -20,7 +20,7 @@ from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3
-_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.pages.report", "student_perf.plots")
+_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.pages.report")
 _INTERRUPTED = "stopped by the user"
 
 

@@ -63,7 +63,7 @@ CASES = {
     "wrong key in report": (["report.importances=true"], "did you mean importance"),
     "target dropped": (["dataset.drop=[score]"], "holds the target 'score'"),
     "missing table": (["dataset.table=econmat"], "did you mean econmath"),
-    "falling edges": (["dataset.bands.edges=[80,70,60]"], "must rise"),
+    "falling edges": (["dataset.bands.edges=[80,70,60]"], "must increase"),
     "edges and labels": (["dataset.bands.edges=[60,70]"], "2 edges need 3 different labels"),
     "empty band": (["dataset.bands.edges=[60,70,800]"], "no row falls into the band 'from_80'"),
     "bands of a regression": (["dataset.task=regression"], "set dataset.bands=null"),

@@ -127,15 +127,15 @@ def test_first_use_downloads_and_the_next_reads_the_cache(config):
         ("hanging", "timed out.*1. try again.*2. fetch it.*3. use dataset=econmath"),
         ("gone", "404|Not Found"),
         ("cut", "IncompleteRead|incomplete"),
-        ("half", "no intact zip"),
-        ("page", "no intact zip"),
-        ("empty", "no intact zip"),
+        ("half", "not an intact zip"),
+        ("page", "not an intact zip"),
+        ("empty", "not an intact zip"),
         ("other", r"holds another table .3 x 2"),
         ("no_member", "the archive holds por.csv, but no 'mat.csv'"),
         ("no_inner", "the archive holds readme.txt, but no 'student.zip'"),
-        ("broken_inner", "no intact zip"),
+        ("broken_inner", "not an intact zip"),
         ("climbing", "but no 'student.zip'"),
-        ("no_table", "column name 'a' stands twice"),
+        ("no_table", "column name 'a' occurs twice"),
     ],
 )
 def test_bad_answers_are_one_line_and_leave_the_cache_as_it_was(config, server, path, message):
@@ -176,7 +176,7 @@ def test_a_zip_bomb_is_refused_by_its_header_and_never_read_past_it(config, monk
         archive._member(content, "big.csv", config)
     # A header that lies about the size: what it promises is all that is read.
     lying = content.replace(struct.pack("<I", 5000), struct.pack("<I", 100))
-    with pytest.raises(DataError, match="no intact zip"):
+    with pytest.raises(DataError, match="not an intact zip"):
         archive._member(lying, "big.csv", config)
 
 

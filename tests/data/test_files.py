@@ -41,8 +41,8 @@ BAD = {
     "row too long": ("t.csv", edited("5,5,b", "5,5,b,9"), [], "cannot be read as a table"),
     "row too short": ("t.csv", edited("5,5,b", "5,5"), [], "cannot be read as a table"),
     "open quote": ("t.csv", edited("5,5,b", '"5,5,b'), [], "cannot be read as a table"),
-    "duplicate names": ("t.csv", edited("hours", "days"), [], "'days' stands twice"),
-    "names equal but for space": ("t.csv", edited("hours", " days "), [], "'days' stands twice"),
+    "duplicate names": ("t.csv", edited("hours", "days"), [], "'days' occurs twice"),
+    "names equal but for space": ("t.csv", edited("hours", " days "), [], "'days' occurs twice"),
     "blank name": ("t.csv", edited("hours", ""), [], "column 1 has no name"),
     "blank last name": ("t.csv", edited("hours,", "hours, ,"), [], "column 2 has no name"),
     "broken parquet": ("t.parquet", GOOD, [], "cannot be read as a table"),
@@ -68,7 +68,7 @@ BAD = {
         ["dataset.task=regression", "model=rf"],
         "needs numbers",
     ),
-    "many numbers as classes": ("t.csv", GOOD, ["dataset.target=hours"], "are no classes"),
+    "many numbers as classes": ("t.csv", GOOD, ["dataset.target=hours"], "are not classes"),
     "no such target": ("t.csv", GOOD, ["dataset.target=grades"], "did you mean grade"),
     "only the target": ("t.csv", GOOD, ["dataset.drop=[hours,days]"], "no feature column"),
     "undeclared category": (
@@ -77,7 +77,7 @@ BAD = {
         ["+dataset.categories.grade=[a,c]"],
         "grade='b' (20 rows, first: row 1)",
     ),
-    "class not listed": ("t.csv", GOOD, ["dataset.classes=[a,c]"], "'b' is none of them"),
+    "class not listed": ("t.csv", GOOD, ["dataset.classes=[a,c]"], "does not hold 'b'"),
     "out of range": ("t.csv", GOOD, ["+dataset.ranges.days=[0,5]"], "outside 0 to 5"),
     "leaking column": (
         "t.csv",
@@ -182,7 +182,7 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
     ("name", "content", "told"),
     [
         ("x.arff", "a\n1\n", "the ending '.arff' is none of"),
-        ("x.csv", "a,a\n1,2\n", "column name 'a' stands twice"),
+        ("x.csv", "a,a\n1,2\n", "column name 'a' occurs twice"),
         ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1\n", "cannot be read as a table"),
@@ -203,7 +203,7 @@ def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
     with (tmp_path / "large.csv").open("wb") as file:
         file.write(b"a,b\n1,2\n")
         file.truncate(3 * 2**30)  # no blocks on the disk
-    with pytest.raises(DataError, match=r"3.0 GiB unpacked are more than the 2 GiB"):
+    with pytest.raises(DataError, match=r"unpacks to 3.0 GiB, more than the 2 GiB"):
         read_file(tmp_path / "large.csv")
     # A bomb: hundreds of millions of equal values in a few kilobytes.
     schema = pa.schema([("a", pa.int8())])

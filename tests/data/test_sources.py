@@ -146,5 +146,5 @@ def test_openml_is_read_by_its_number_and_then_from_the_cache(openml, tmp_path, 
 
 def test_an_unknown_number_of_openml_is_one_line(openml, tmp_path, compose_config):
     words = ["dataset=openml", "dataset.target=class", f"dataset.cache={tmp_path}"]
-    with pytest.raises(DataError, match=r"dataset\.openml_id=8: cannot be had from OpenML"):
+    with pytest.raises(DataError, match=r"dataset\.openml_id=8: is not available from OpenML"):
         load_dataset(compose_config(*words, "dataset.openml_id=8").dataset)

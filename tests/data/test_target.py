@@ -57,16 +57,16 @@ def test_regression_keeps_the_numbers():
     ("values", "config_", "message"),
     [
         (["a", None, "b"], config(), "1 of 3 rows have none .first: row 1"),
-        ([1.0, np.nan], config("regression"), "never filled in"),
+        ([1.0, np.nan], config("regression"), "never imputed"),
         (["a", "b"], config("regression"), "needs numbers"),
         (["a", "b"], config(bands=Bands([1.0], ["x", "y"])), "needs numbers"),
         ([1.0, np.inf], config("regression"), "infinite"),
         ([3.0, 3.0], config("regression"), "is 3 in every row; there is nothing to predict"),
         ([1.0, 2.0], config(bands=Bands([5.0], ["x", "y"])), "no row falls into the band 'y'"),
-        ([0.5, 1.5], config(), "are no classes"),
-        (list(range(21)), config(), "21 different numbers are no classes"),
+        ([0.5, 1.5], config(), "are not classes"),
+        (list(range(21)), config(), "21 different numbers are not classes"),
         (["a", "a"], config(), "single class 'a'"),
-        (["a", "b", "c"], config(classes=["a", "b"]), "'c' is none of them .1 rows, first: row 2"),
+        (["a", "b", "c"], config(classes=["a", "b"]), "does not hold 'c' .1 rows, first: row 2"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(values, config_, message):

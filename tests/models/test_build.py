@@ -109,7 +109,7 @@ def test_a_model_that_does_not_serve_the_task_names_others(compose_config):
 
 def test_a_parameter_set_twice_is_refused(compose_config):
     config = compose_config("model=rf", "+model.classifier.max_depth=3").model
-    with pytest.raises(ConfigError, match=r"is set as model\.max_depth too"):
+    with pytest.raises(ConfigError, match=r"is also set as model\.max_depth"):
         build_estimator(config, "classification")
 
 

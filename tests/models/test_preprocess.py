@@ -127,7 +127,7 @@ def test_target_encoding_is_fitted_on_other_rows(compose_config, dataset, target
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"numbers": {}}, "no kind of column"),
+        ({"numbers": {}}, "is not a kind of column"),
         ({"output": "frame"}, "preprocess.output=frame: must be array or table"),
         ({"numeric": {"scale": "standard"}}, "a step is a group"),
         ({"numeric": {"scale": {"_target_": "os.system"}}}, "only classes below"),

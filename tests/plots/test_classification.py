@@ -2,7 +2,7 @@ import numpy as np
 
 from student_perf.inspection.calibration import reliability
 from student_perf.inspection.curves import precision_recall_curves, roc_curves
-from student_perf.plots import (
+from student_perf.plots.classification import (
     confusion_figure,
     precision_recall_figure,
     reliability_figure,

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from student_perf.plots import importance_figure, learning_curve_figure, subgroup_figure
+from student_perf.plots.inspection import importance_figure, learning_curve_figure, subgroup_figure
 
 NAN = float("nan")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from student_perf.plots import predicted_actual_figure, residual_figure
+from student_perf.plots.regression import predicted_actual_figure, residual_figure
 
 
 def test_predictions_lie_against_the_truth():

@@ -1,0 +1,131 @@
+"""The pictures that a run leaves, one row each: file, drawing function, words, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from student_perf.data.dataset import Dataset
+from student_perf.evaluation.cross_validation import CVResult
+from student_perf.inspection.calibration import reliability
+from student_perf.inspection.curves import precision_recall_curves, roc_curves
+from student_perf.plots.classification import (
+    confusion_figure,
+    precision_recall_figure,
+    reliability_figure,
+    roc_figure,
+)
+from student_perf.plots.inspection import (
+    importance_figure,
+    learning_curve_figure,
+    subgroup_figure,
+)
+from student_perf.plots.regression import predicted_actual_figure, residual_figure
+from student_perf.plots.style import Figure
+from student_perf.scoring.scores import confusion_matrix
+
+Page = Literal["sweep", "board"]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out predictions, all as one set, with the words below their pictures' titles."""
+
+    dataset: Dataset
+    result: CVResult
+    n_repeats: int
+    subtitle: str
+
+    @property
+    def of_classes(self) -> tuple[tuple[str | int, ...], str, str]:
+        """Classes, target and subtitle."""
+        return self.dataset.classes, self.dataset.target_name, self.subtitle
+
+    @property
+    def numbers(self) -> tuple[np.ndarray, np.ndarray, str, str]:
+        """True and predicted numbers, target and subtitle."""
+        return self.result.y_true, self.result.y_pred, self.dataset.target_name, self.subtitle
+
+
+@dataclass(frozen=True)
+class RunFigure:
+    """A picture that a run leaves as `<name>.png`.
+
+    Attributes:
+        name: Name of the file; for findings also of their table in `inspection.Findings`.
+        caption: What a page says of it to those who do not see it.
+        of: The task whose held-out predictions it shows, or `findings`.
+        draw: Makes it from `HeldOut`, or from a table of findings, the metric and a subtitle.
+        pages: The pages that show it: of a sweep for the winner, of a leaderboard for the best.
+    """
+
+    name: str
+    caption: str
+    of: Literal["classification", "regression", "findings"]
+    draw: Callable[..., Figure]
+    pages: tuple[Page, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Its file in the run's folder."""
+        return f"{self.name}.png"
+
+
+def _confusion(run: HeldOut) -> Figure:
+    y_true, y_pred = run.result.y_true, run.result.y_pred
+    counts = confusion_matrix(y_true, y_pred, len(run.dataset.classes))
+    return confusion_figure(counts, *run.of_classes)
+
+
+def _roc(run: HeldOut) -> Figure:
+    return roc_figure(roc_curves(run.result.y_true, run.result.output), *run.of_classes)
+
+
+def _precision_recall(run: HeldOut) -> Figure:
+    curves = precision_recall_curves(run.result.y_true, run.result.output)
+    return precision_recall_figure(curves, *run.of_classes)
+
+
+def _reliability(run: HeldOut) -> Figure:
+    bins = reliability(run.result.y_true, run.result.output, run.n_repeats)
+    return reliability_figure(bins, *run.of_classes)
+
+
+def _predicted_actual(run: HeldOut) -> Figure:
+    return predicted_actual_figure(*run.numbers)
+
+
+def _residuals(run: HeldOut) -> Figure:
+    return residual_figure(*run.numbers, run.n_repeats)
+
+
+RUN_FIGURES = (
+    RunFigure("confusion_matrix", "Confusion matrix", "classification", _confusion),
+    RunFigure("roc_curves", "ROC curves", "classification", _roc),
+    RunFigure("precision_recall", "Precision and recall", "classification", _precision_recall),
+    RunFigure("reliability", "Calibration", "classification", _reliability, ("sweep",)),
+    RunFigure("predicted_actual", "True over predicted values", "regression", _predicted_actual),
+    RunFigure("residuals", "Residuals", "regression", _residuals, ("sweep",)),
+    RunFigure("subgroups", "Scores of subgroups", "findings", subgroup_figure, ("sweep", "board")),
+    RunFigure(
+        "importance",
+        "Permutation importance of the columns",
+        "findings",
+        importance_figure,
+        ("sweep", "board"),
+    ),
+    RunFigure("learning_curve", "Learning curve", "findings", learning_curve_figure, ("sweep",)),
+)
+
+
+def figures_of(what: str) -> list[RunFigure]:
+    """The pictures of a task's held-out predictions, or of `findings`."""
+    return [figure for figure in RUN_FIGURES if figure.of == what]
+
+
+def figures_on(page: Page) -> list[RunFigure]:
+    """The pictures of a run that a page shows."""
+    return [figure for figure in RUN_FIGURES if page in figure.pages]
