@@ -21,7 +21,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.ERROR: "error, in one line on standard error",
     ExitCode.USAGE: "wrong usage of the command line",
-    ExitCode.FINDING: "a finding: drift alarm, model differs, gate closed, bundle changed",
+    ExitCode.FINDING: "finding: drift alarm, model differs, gate closed, bundle changed",
     ExitCode.ROWS_REFUSED: "rows refused",
     ExitCode.INTERRUPTED: "Ctrl-C",
     ExitCode.TERMINATED: "SIGTERM",

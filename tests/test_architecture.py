@@ -1,35 +1,17 @@
 """Imports go down the levels only, and each outside library has its owners."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from student_perf.paths import PACKAGE_DIR
+from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
 
-LEVELS = [
-    {"paths", "errors", "masking", "__init__"},
-    {"atomic"},
-    {"scoring"},
-    {"config"},
-    {"data", "encoders"},
-    {"models"},
-    {"evaluation", "terminal"},
-    {"inspection"},
-    {"plots"},
-    {"runs"},
-    {"store"},
-    {"experiment", "drift"},
-    {"compare"},
-    {"pages"},
-    {"sweep"},
-    {"serving", "reproduction", "promotion"},
-    {"commands"},
-    {"train", "cli"},
-    {"__main__"},
-]
-# What is done with a run after training: rooms that do not know each other.
-SIBLINGS = {"serving", "drift", "promotion", "reproduction"}
+PAGE = (PROJECT_DIR / "docs/architecture.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE, re.MULTILINE)
+LEVELS = {int(number): set(re.findall(r"`(\w+)`", rooms)) for number, rooms in ROWS}
+LEVELS[0] |= {"__init__"}
 OWNERS = {
     "hydra": {"config", "train", "sweep"},
     "omegaconf": {"config", "train", "sweep"},
@@ -67,7 +49,7 @@ def inner(path: Path) -> str:
 
 
 def level(name: str) -> int:
-    return next(i for i, names in enumerate(LEVELS) if name in names)
+    return next(number for number, rooms in LEVELS.items() if name in rooms)
 
 
 def imports(path: Path, top_level_only: bool = False):
@@ -88,6 +70,10 @@ def test_imports_go_down_the_levels(path):
         if parts[0] == "student_perf":
             other = parts[1] if len(parts) > 1 else "__init__"
             assert other == room(path) or level(other) < level(room(path)), name
+
+
+# Beside the levels: drift lies lower than the other rooms after training, since pages shows it.
+SIBLINGS = {"serving", "drift", "promotion", "reproduction"}
 
 
 @pytest.mark.parametrize("name", sorted(SIBLINGS))
@@ -112,6 +98,12 @@ def test_outside_libraries_have_owners(path):
 )
 def test_start_up_modules_import_nothing_heavy(path):
     assert not {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
+
+
+def test_the_page_lists_every_room_once():
+    listed = [name for rooms in LEVELS.values() for name in rooms]
+    assert sorted(listed) == sorted({room(path) for path in FILES})
+    assert list(LEVELS) == list(range(len(LEVELS)))
 
 
 def test_no_function_is_long():

@@ -13,7 +13,7 @@ from student_perf.terminal import Terminal, markdown_table
 if TYPE_CHECKING:
     from student_perf.reproduction.evidence import Facts, RunLine
 
-HELP = "show environment, packages and the last runs with their files, for an audit"
+HELP = "show environment, packages and last runs, for an audit"
 GROUP = CHECKS
 PARENTS = (in_workspace(), formats("text", "markdown"))
 _COLUMNS = ("run", "kind", "status", "commit", "experiment", "mlflow", "artifacts")

@@ -9,7 +9,7 @@ from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
-HELP = "write what moves a run's model: SHAP values by column, as a table and a picture"
+HELP = "write SHAP values of a run's model by column"
 GROUP = MODELS
 PARENTS = (reading(),)
 _MOST_SHOWN = 10

@@ -9,7 +9,7 @@ from student_perf.commands.arguments import CHECKS, add_run, reading
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
-HELP = "put everything of a run into one zip with checksums and a model card"
+HELP = "put a run into one zip with checksums and a model card"
 GROUP = CHECKS
 PARENTS = (reading(),)
 

@@ -13,7 +13,7 @@ from student_perf.terminal import Terminal
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
 
-HELP = "show a result again; of a sweep, write its report.html again, too"
+HELP = "show a result again; of a sweep, write its page again"
 GROUP = RESULTS
 PARENTS = (reading(),)
 

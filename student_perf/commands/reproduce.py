@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from student_perf.reproduction.reproduce import Verdict
     from student_perf.reproduction.results import Comparison
 
-HELP = "run a recorded run again and say whether it gives the same, and if not, why"
+HELP = "run a recorded run again: the same result, and if not, why?"
 GROUP = CHECKS
 PARENTS = (reading(),)
 

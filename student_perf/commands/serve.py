@@ -9,7 +9,7 @@ from student_perf.commands.arguments import MODELS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 
-HELP = "serve a kept model over HTTP, checked by its contract and golden rows"
+HELP = "serve a kept model over HTTP, checked by its contract"
 GROUP = MODELS
 PARENTS = (reading(),)
 _EXTRA = ("pydantic", "pydantic_core", "starlette", "uvicorn")

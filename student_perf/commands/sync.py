@@ -10,7 +10,7 @@ from student_perf.exit_codes import ExitCode
 from student_perf.paths import workspace
 from student_perf.terminal import print_error
 
-HELP = "send runs and sweeps that are on disk and not in MLflow"
+HELP = "send to MLflow what is on disk only"
 GROUP = TRACKING
 PARENTS = (in_workspace(),)
 

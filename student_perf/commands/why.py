@@ -9,7 +9,7 @@ from student_perf.commands.reproduce import describe
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
-HELP = "say what two runs differ in: config, data, code, environment, and score"
+HELP = "what two runs differ in: config, data, code, environment, score"
 GROUP = RESULTS
 PARENTS = (reading(),)
 
