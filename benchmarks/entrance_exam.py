@@ -155,7 +155,7 @@ def write_page() -> None:
         lines += [
             f"## Gain over `{REFERENCE}`: {METRICS[metric].label}",
             "",
-            f"On the same folds, positive where the model is better. Of {len(CANDIDATES) - 1} "
+            f"On the same folds, positive if the model is better. Of {len(CANDIDATES) - 1} "
             f"models {better} are significantly better and {worse} significantly worse.",
             "",
             text,

@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def compare(name: str, model: str, case, train_scores: bool, repeats: int) -> None:
-    """One line of the table; raises AssertionError where the two sides differ."""
+    """One line of the table; raises AssertionError if the two sides differ."""
     mine = ours(case.pipeline, case, train_scores)
     reference = theirs(case.pipeline, case, train_scores)
     for metric, values in reference.items():

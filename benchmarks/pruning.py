@@ -5,7 +5,7 @@
 
 FILE is the published table of the entrance examination (CEE_DATA.arff or its CSV form); without it
 only econmath is measured. The random sampler draws the same configurations under every pruner, so
-that `best` differs only where the best one was pruned; with tpe the draws after a pruned trial
+that `best` differs only if the best one was pruned; with tpe the draws after a pruned trial
 differ too. The space is that of conf/search, one worker, nothing tracked; further overrides are
 given to every sweep (`'hydra.sweeper.pruner_options={n_warmup_steps: 2}'`).
 

@@ -4,7 +4,7 @@
 
 Compares `python -m student_perf.train model=xgb` with `plain_script.py`, each in a fresh
 process, in turns. Both inherit the environment as it is. One unmeasured run of each makes its store
-in a temporary folder, so that MLflow's migrations are not measured. Exit code 1 where a run fails
+in a temporary folder, so that MLflow's migrations are not measured. Exit code 1 if a run fails
 or the two disagree on the mean accuracy, which would mean that they do not do the same work.
 
 With PYTHONDONTWRITEBYTECODE set and packages installed without compiled modules, every process

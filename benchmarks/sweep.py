@@ -156,7 +156,7 @@ def write_data(folder: Path) -> None:
 
 
 def check_same_work(peer: Peer, model: str) -> None:
-    """Raise AssertionError where the app does not score a model's defaults as ours does."""
+    """Raise AssertionError unless the app scores a model's defaults as this project does."""
     from evaluate import prepared, theirs
 
     found = peer.scores(model)

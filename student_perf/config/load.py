@@ -141,8 +141,8 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
         if missing := re.search(r"Missing mandatory value: (\S+)", str(error)):
             key = missing.group(1)
             raise ConfigError(f"{key}=???: has no default; add {key}=<value>") from error
-        if ours := _own_cause(error):
-            raise ours from error
+        if own := _own_cause(error):
+            raise own from error
         raise ConfigError(
             f"{error.full_key}={_unresolved(cfg, error.full_key)}: cannot be resolved "
             f"({str(error).splitlines()[0]}); name a key that exists"

@@ -166,7 +166,7 @@ def _violations(
         if check == "not_nullable":
             problem, rule = "missing value", "is not allowed, every row had a value in training"
         elif rules.kind == "categorical":
-            problem, rule = "unknown category", f"is none of {', '.join(rules.categories or [])}"
+            problem, rule = "unknown category", f"is not one of {', '.join(rules.categories or [])}"
         else:
             problem, rule = "range", f"is outside {rules.lowest:g} to {rules.highest:g}"
         value = group["failure_case"].iloc[0]

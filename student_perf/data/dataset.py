@@ -229,6 +229,6 @@ def _refuse_mixed(texts: pd.Series) -> None:
         _refuse(
             texts,
             texts.isin(words),
-            "stands among numbers; make it missing with the step map_values and turn the rest "
+            "is text among numbers; make it missing with the step map_values and turn the rest "
             "into numbers with to_numeric, or drop the column",
         )

@@ -52,7 +52,7 @@ def parse_table(source: Path | bytes, name: str, separator: str, origin: str) ->
     """
     ending = Path(name).suffix.lower()
     if ending not in ENDINGS:
-        raise DataError(f"{origin}: the ending '{ending}' is none of {', '.join(ENDINGS)}")
+        raise DataError(f"{origin}: the ending '{ending}' is not one of {', '.join(ENDINGS)}")
     head = _head(source)
     if not head.strip():
         raise DataError(f"{origin}: the file is empty; it needs a header row and rows below")
@@ -82,7 +82,8 @@ def iter_tables(path: Path, separator: str, n_rows: int) -> Iterator[pd.DataFram
     """
     ending, origin = path.suffix.lower(), f"{path}"
     if ending not in CHUNKED_ENDINGS:
-        raise DataError(f"{origin}: the ending '{ending}' is none of {', '.join(CHUNKED_ENDINGS)}")
+        known = ", ".join(CHUNKED_ENDINGS)
+        raise DataError(f"{origin}: the ending '{ending}' is not one of {known}")
     if not path.is_file():
         raise DataError(f"{origin}: no such file; name a CSV or parquet file")
     try:

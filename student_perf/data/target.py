@@ -27,7 +27,7 @@ def encode_target(
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise DataError(
-            f"dataset.target={config.target}: {len(missing)} of {len(column)} rows have none "
+            f"dataset.target={config.target}: {len(missing)} of {len(column)} rows have no value "
             f"(first: row {missing[0]}); a target is never imputed, drop these rows with "
             "'dataset.clean=[normalise_text,drop_missing_target]'"
         )

@@ -32,7 +32,7 @@ def residual_figure(
 ) -> Figure:
     """Residuals (truth minus prediction) against the predictions, next to their distribution.
 
-    Both arrays have shape (n,). Means stand in up to ten equally filled bins; a row that is
+    Both arrays have shape (n,). Means are over up to ten equally filled bins; a row that is
     predicted `n_repeats` times counts once in their standard errors.
     """
     residual = y_true - y_pred

@@ -59,7 +59,7 @@ def test_each_violation_names_column_value_count_and_rows(small_dataset, contrac
     low, high = contract.columns["points"].lowest, contract.columns["points"].highest
     assert found == {
         f"column 'points': '99.0' is outside {low:g} to {high:g} (1 rows: 9)",
-        "column 'school': 'west' is none of north, south (2 rows: 2, 5)",
+        "column 'school': 'west' is not one of north, south (2 rows: 2, 5)",
         "column 'school': a missing value is not allowed, every row had a value in training "
         "(1 rows: 7)",
     }

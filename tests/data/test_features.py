@@ -66,7 +66,7 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
 @pytest.mark.parametrize(
     ("column", "value", "problem", "told"),
     [
-        ("school", "east", "unknown category", "school: 'east' is none of north, south"),
+        ("school", "east", "unknown category", "school: 'east' is not one of north, south"),
         ("hours", "many", "not a number", "hours: 'many' is not a number"),
         ("points", "inf", "not a number", "points: 'inf' is not a number"),
         ("points", None, "missing value", "points: a missing value is not allowed"),

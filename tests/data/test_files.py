@@ -30,8 +30,8 @@ BAD = {
     "empty": ("t.csv", "", [], "the file is empty"),
     "white space only": ("t.csv", " \n \n", [], "the file is empty"),
     "header only": ("t.csv", "hours,grade\n", [], "0 rows"),
-    "unknown ending": ("t.xlsx", GOOD, [], "the ending '.xlsx' is none of"),
-    "no ending": ("table", GOOD, [], "the ending '' is none of"),
+    "unknown ending": ("t.xlsx", GOOD, [], "the ending '.xlsx' is not one of"),
+    "no ending": ("table", GOOD, [], "the ending '' is not one of"),
     "utf-16": ("t.csv", GOOD.encode("utf-16"), [], "zero bytes"),
     "latin-1": ("t.csv", GOOD.replace("a\n", "é\n").encode("latin-1"), [], "UTF-8"),
     "zero bytes": ("t.csv", edited("3,3,b", "\0,3,b"), [], "zero bytes"),
@@ -58,8 +58,8 @@ BAD = {
     "beyond 64 bits": ("t.csv", column("key", lambda i: 10**30 + i), [], "key"),
     "dates": ("t.csv", column("day", lambda i: f"2024-01-{i % 28 + 1:02}"), [], "derive a number"),
     "times": ("t.csv", column("at", lambda i: f"2024-01-01 10:{i:02}:00"), [], "derive a number"),
-    "text among numbers": ("t.csv", edited("5,5,b", "five,5,b"), [], "'five' stands among numbers"),
-    "missing target": ("t.csv", edited("5,5,b", "5,5,"), [], "1 of 40 rows have none"),
+    "text among numbers": ("t.csv", edited("5,5,b", "five,5,b"), [], "is text among numbers"),
+    "missing target": ("t.csv", edited("5,5,b", "5,5,"), [], "1 of 40 rows have no value"),
     "one class": ("t.csv", GOOD.replace(",b\n", ",a\n"), [], "single class 'a'"),
     "class of one row": ("t.csv", edited("5,5,b", "5,5,c"), [], "class 'c' of 'grade' has 1 rows"),
     "text target as number": (
@@ -165,7 +165,7 @@ def test_an_unseen_category_at_prediction_is_named(compose_config, grades):
     prepared = prepare(config)
     asked = prepared.dataset.features.head(4).assign(school=["north", "yes", "south", "yes"])
     (violation,) = find_violations(asked, prepared.contract)
-    assert str(violation) == "column 'school': 'yes' is none of north, south (2 rows: 1, 3)"
+    assert str(violation) == "column 'school': 'yes' is not one of north, south (2 rows: 1, 3)"
 
 
 def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
@@ -181,7 +181,7 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("x.arff", "a\n1\n", "the ending '.arff' is none of"),
+        ("x.arff", "a\n1\n", "the ending '.arff' is not one of"),
         ("x.csv", "a,a\n1,2\n", "column name 'a' occurs twice"),
         ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),

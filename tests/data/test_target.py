@@ -56,7 +56,7 @@ def test_regression_keeps_the_numbers():
 @pytest.mark.parametrize(
     ("values", "config_", "message"),
     [
-        (["a", None, "b"], config(), "1 of 3 rows have none .first: row 1"),
+        (["a", None, "b"], config(), "1 of 3 rows have no value .first: row 1"),
         ([1.0, np.nan], config("regression"), "never imputed"),
         (["a", "b"], config("regression"), "needs numbers"),
         (["a", "b"], config(bands=Bands([1.0], ["x", "y"])), "needs numbers"),

@@ -49,7 +49,7 @@ def test_rows_are_numbered_and_refused_across_parts(kept_run, grades, tmp_path):
     assert (summary.rows, summary.refused) == (120, 3)
     assert summary.problems == {"not a number": 2, "unknown category": 1}
     assert out.index[out["reason"].notna()].tolist() == [10, 50, 110]
-    assert out["reason"][10] == "school: 'east' is none of north, south"
+    assert out["reason"][10] == "school: 'east' is not one of north, south"
     assert out["reason"][110] == "absences: 'many' is not a number"
     assert out[["prediction", "proba_low"]].isna().all(axis=1).sum() == 3
 
@@ -131,7 +131,7 @@ def test_golden_rows_show_a_changed_cleaning(kept_run):
     kept = load_kept_model(str(kept_run))
     swap = {"step": "map_values", "column": "school", "values": {"north": "N", "south": "S"}}
     kept.contract.clean.append(swap)
-    assert "is none of north, south" in check_model(kept)[0]
+    assert "is not one of north, south" in check_model(kept)[0]
 
 
 @pytest.mark.slow

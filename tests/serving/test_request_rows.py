@@ -84,7 +84,7 @@ def test_every_refused_cell_is_told_with_what_is_allowed():
         (3, "age", "True", "not a number"),
         (3, "coaching", None, "missing value"),
     ]
-    assert cells[1].message == "coaching: 'yes' is none of NO, WA, OA"
+    assert cells[1].message == "coaching: 'yes' is not one of NO, WA, OA"
     assert cells[1].allowed == ["NO", "WA", "OA"]
     assert cells[0].message == "age: '40' is outside 15 to 22"
     assert problem_counts(cells)["not a number"] == 2

@@ -65,7 +65,7 @@ def test_an_unknown_category_is_422_with_the_allowed_ones_and_no_value_is_logged
         "column": "school",
         "value": "yes",
         "problem": "unknown category",
-        "message": "school: 'yes' is none of north, south",
+        "message": "school: 'yes' is not one of north, south",
         "allowed": ["north", "south"],
     }
     assert [one["column"] for one in told["refusals"]] == ["school", "extra", "hours"]
