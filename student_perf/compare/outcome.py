@@ -308,7 +308,11 @@ def trial_number(record: RunRecord) -> int:
 
 
 def short_value(text: str) -> str:
-    """A drawn value, a fraction with four digits."""
+    """A drawn value; a fraction gets four digits.
+
+    >>> short_value("0.123456"), short_value("300"), short_value("rf")
+    ('0.1235', '300', 'rf')
+    """
     try:
         return f"{float(text):.4g}" if "." in text or "e" in text else text
     except ValueError:

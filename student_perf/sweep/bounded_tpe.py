@@ -17,8 +17,8 @@ N_BEST = 25  # TPE takes a tenth of the trials for the good ones, at most these
 class BoundedTPESampler(TPESampler):
     """TPE that learns from `history` trials: the best 25 and the newest of the others.
 
-    From 250 trials on TPE takes the best 25 for the good ones whatever there are, so with a history
-    of 250 or more it knows the same good ones; only its picture of the others is thinned out.
+    From 250 trials on TPE always takes the best 25 for the good ones, so with a history of 250 or
+    more it knows the same good ones; only its picture of the others gets thinner.
     """
 
     def __init__(self, history: int, **options: Any) -> None:

@@ -1,5 +1,5 @@
-"""Configs of trials: composed by Hydra where groups change, updated in place of a copy where only
-values do, which takes a hundredth of the time.
+"""Configs of trials: composed by Hydra if groups change; a copy is updated if only values do, which
+takes a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
 
 _NAME = re.compile(r"[^\s${}:,()\[\]'\"]+")  # a key within an interpolation
-# What is relative, or names what another key holds: `${.a}`, `${oc.select:.a}`, `${${a}}`.
+# Relative paths, and keys that another key names: `${.a}`, `${oc.select:.a}`, `${${a}}`.
 _OPAQUE = re.compile(r"\$\{\s*(\.|\$\{)|[:,]\s*\.")
 _SCALARS = (bool, int, float, str, type(None))
 _MOST_BASES = 100  # each takes some 0.2 MB
@@ -30,9 +30,8 @@ _MOST_BASES = 100  # each takes some 0.2 MB
 class TrialComposer:
     """Composes the config of a trial from what the sweep fixes and what the trial varies.
 
-    `groups` names the varied keys that choose an option of a group or have a sign (`+key`); a
-    change in one of them needs Hydra's composition, all others are values. What Hydra has composed
-    is kept.
+    `groups` names the varied keys that choose an option of a group or have a sign (`+key`). Only a
+    change in one of them needs Hydra's composition. Compositions are kept.
     """
 
     def __init__(self, fixed: Sequence[str], groups: frozenset[str] = frozenset()) -> None:
@@ -41,7 +40,7 @@ class TrialComposer:
         self._bases: dict[tuple[str, ...], _Base] = {}
 
     def varying(self, groups: frozenset[str]) -> TrialComposer:
-        """One that knows which keys choose options, and all that this one has composed."""
+        """The same composer, with its compositions, that knows which keys choose options."""
         other = TrialComposer(self.fixed, groups)
         other._bases = self._bases
         return other
@@ -72,7 +71,7 @@ class TrialComposer:
 
 
 class _Base:
-    """A composed config, and its resolved form as long as values may be set in that directly."""
+    """A composed config, and its resolved form if values may be set in that directly."""
 
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg = cfg
@@ -81,12 +80,12 @@ class _Base:
         self._mentioned = {name.strip(".") for text in texts for name in _NAME.findall(text)}
         self._is_opaque = any(_OPAQUE.search(text) for text in texts)
         self._resolved: dict[str, Any] | None = None
-        with suppress(OmegaConfBaseException):  # a value that is missing may be one that is swept
+        with suppress(OmegaConfBaseException):  # a missing value may be one that is swept
             self._resolved = _plain(cfg, resolve=True)
 
     def with_scalars(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The resolved config with these values, None where that is not as simple: where a key is
-        new, a value is more than a scalar, or an interpolation may depend on one of the keys.
+        """The resolved config with these values; None if a key is new, a value is more than a
+        scalar, or an interpolation may depend on one of the keys.
         """
         if self._resolved is None or self._is_opaque:
             return None
@@ -111,8 +110,8 @@ def _plain(cfg: DictConfig, resolve: bool) -> dict[str, Any]:
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether a value stands for itself: no container, and no text that would be read as one or as
-    an interpolation or as missing.
+    """Whether a value stands for itself: neither a container nor a text that would be read as a
+    container, an interpolation or a missing value.
     """
     plain = type(value) in _SCALARS and _container(value) is value
     return plain and "${" not in str(value) and value != "???"

@@ -1,8 +1,8 @@
 """The evaluation of trials, without computing again what trials share.
 
-Data, folds, and the preprocessing fitted on each fold do not change between trials of a sweep (or
-only with the keys they are made of), so each is computed once. The figures are those of
-`experiment.run_experiment` to the last digit.
+Data, folds and the preprocessing fitted on each fold change only with the keys they are made from,
+so a sweep computes each once. The figures equal those of `experiment.run_experiment` to the last
+digit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OnFold = Callable[[int, dict[str, float]], None]
 
 
 class TrialEvaluator:
-    """Cross-validates configs that differ in few keys. `caching=False` computes everything anew."""
+    """Cross-validates configs that differ in a few keys; without `caching` all is computed anew."""
 
     def __init__(self, caching: bool = True) -> None:
         self._caching = caching

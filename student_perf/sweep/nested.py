@@ -1,9 +1,9 @@
 """Nested cross-validation: what a model *plus its tuning* is worth.
 
-Each outer fold has a sweep of its own, which sees only inner folds of that fold's training part;
-its winner, refitted on the whole training part, is scored once on the outer validation part. The
-best score of a sweep is chosen among many and so too good; the outer scores are not (Varma and
-Simon 2006, BMC Bioinformatics 7:91).
+Each outer fold has its own sweep, which sees only inner folds of that fold's training part. Its
+winner, refitted on the whole training part, is scored once on the outer validation part. The best
+score of a sweep is chosen among many and so too good; the outer scores are not (Varma and Simon
+2006, BMC Bioinformatics 7:91).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from student_perf.experiment.prepare import PreparedData, prepare_data
 from student_perf.experiment.publish import publish_run
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.masking import logging_to
+from student_perf.runs import tags
 from student_perf.runs.artifacts import (
     TEST_PREDICTIONS_FILE,
     finish_trial,
@@ -36,7 +37,7 @@ from student_perf.runs.artifacts import (
 )
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_json
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metric import FIT_SECONDS, METRICS
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name
 from student_perf.terminal import Terminal, format_number
@@ -51,8 +52,8 @@ def run_nested(
 ) -> Path | None:
     """Sweep each outer fold, then write and publish the nested result; returns its folder.
 
-    The same command continues where it was stopped, since each fold's sweep does. None for a
-    preview, which shows the sweep of the first fold. Raises StudentPerfError.
+    The same command continues after a stop, since each fold's sweep does. None for a preview, which
+    shows the sweep of the first fold. Raises StudentPerfError.
     """
     base = fixed_composer(arguments).compose({})
     assert isinstance(base.split, NestedSplit)
@@ -88,11 +89,11 @@ def _conclude(
     data = prepare_data(base)
     records = [load_record(winner) for winner in winners]
     outputs = [_outer_output(data, number, winner) for number, winner in enumerate(winners)]
-    seconds = sum(record.metrics["fit_seconds"] for record in records)  # type: ignore[misc]
-    result = result_of(data.dataset, data.split, outputs, float(seconds))
+    seconds = sum(record.number(FIT_SECONDS.key) for record in records)
+    result = result_of(data.dataset, data.split, outputs, seconds)
     folder.mkdir(exist_ok=True)
     metric = base.objective.metric
-    inner = np.array([record.metrics[f"cv_{metric}_mean"] for record in records], dtype=float)
+    inner = np.array([record.mean(metric) for record in records])
     record = _record(base, options, data, folder, winners, result, inner)
     write_inputs(folder, base, data.dataset, data.contract)
     write_atomic(folder / METRICS_FILE, to_json(_summary(base, result, inner)))
@@ -127,14 +128,14 @@ def _record(
 ) -> RunRecord:
     record = make_record(base, folder, data, kind="nested")
     record.name = folder.name
-    record.tags["student_perf.study_name"] = folder.name
+    record.tags[tags.STUDY] = folder.name
     record.params["sweep.timeout"] = str(options.timeout)
     record.params["sweep.n_trials"] = str(options.n_trials)
     for number, winner in enumerate(winners):
         record.params[f"outer_fold_{number}.study"] = winner.parent.name
         best = load_record(winner)
-        record.params[f"outer_fold_{number}.trial"] = best.tags["student_perf.trial_number"]
-        record.params[f"outer_fold_{number}.model"] = best.params["model.name"]
+        record.params[f"outer_fold_{number}.trial"] = str(best.trial_number)
+        record.params[f"outer_fold_{number}.model"] = best.model
     metric = base.objective.metric
     estimate = result.estimates[metric]
     record.metrics = cv_metrics(result)
@@ -165,7 +166,7 @@ def _show(
     result: CVResult,
     inner: np.ndarray,
 ) -> None:
-    """Each outer fold's winner, and what the tuning promised beside what it kept."""
+    """Each outer fold's winner, and the inner score that chose it beside the outer one."""
     metric = base.objective.metric
     label, outer = METRICS[metric].label, result.fold_scores[metric]
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
@@ -176,7 +177,7 @@ def _show(
     for number, record in enumerate(records):
         table.add_row(
             str(number + 1),
-            f"{record.params['model.name']}, trial {record.tags['student_perf.trial_number']}",
+            f"{record.model}, trial {record.trial_number}",
             format_number(float(inner[number])),
             format_number(float(outer[number])),
         )
@@ -188,8 +189,8 @@ def _show(
             f"Model plus tuning: {label} {format_number(estimate.mean)}, standard deviation "
             f"{format_number(estimate.std)}, 95 % interval {format_number(estimate.low)} to "
             f"{format_number(estimate.high)}. The best inner scores, "
-            f"{format_number(float(inner.mean()))} in the mean, were chosen among many and are no "
-            "estimate.",
+            f"{format_number(float(inner.mean()))} on average, were chosen among many and are not "
+            "an estimate.",
             (1, 2, 0, 2),
         )
     )

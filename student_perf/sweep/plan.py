@@ -63,11 +63,6 @@ class SweepPlan:
         """Whether every combination runs once."""
         return self.sampler == "grid"
 
-    @property
-    def maximizes(self) -> bool:
-        """Whether more of the objective is better."""
-        return self.base.objective.direction == "maximize"
-
 
 def make_plan(
     options: SweepOptions,
@@ -78,9 +73,11 @@ def make_plan(
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
 
-    `arguments` are the overrides of the command line, `root` the folder of all sweeps. Raises
-    StudentPerfError where any trial could not even start. The evaluator comes back with the data
-    loaded, for workers to inherit.
+    Returns:
+        The plan, and an evaluator that has loaded the data, for workers to inherit.
+
+    Raises:
+        StudentPerfError: A trial could not even start.
     """
     check_options(options)
     composer = fixed_composer(arguments)
@@ -120,7 +117,7 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, ordered: bool) ->
 
 
 def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:
-    """Composer of what the overrides that are no sweeps hold fast in all trials."""
+    """Composer of what the overrides that do not sweep fix for all trials."""
     return TrialComposer([_as_text(o) for o in arguments if not o.is_sweep_override()])
 
 
@@ -131,7 +128,7 @@ def _check_words(
     space: Space,
     known: Mapping[str, Any],
 ) -> None:
-    """Raise ConfigError where what was said contradicts itself."""
+    """Raise ConfigError if options and overrides contradict each other."""
     check_direction(options, base)
     check_search(arguments, base)
     for values in options.enqueue:
@@ -139,7 +136,7 @@ def _check_words(
 
 
 def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
-    """The direction follows from the objective; saying another one is a mistake."""
+    """Raise ConfigError for a direction that is not the objective's."""
     if options.direction not in (None, base.objective.direction):
         raise ConfigError(
             f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
@@ -148,8 +145,8 @@ def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
 
 
 def check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
-    """A file in `conf/search` holds the space of one model, which it chooses; saying another one is
-    a mistake, unless the space has the model itself.
+    """Raise ConfigError if a file in `conf/search` has the space of another model than the one that
+    is chosen, unless the space varies the model itself.
     """
     name = next((o.value() for o in arguments if o.key_or_group == "search"), None)
     file = CONF_DIR / "search" / f"{name}.yaml"
@@ -161,7 +158,7 @@ def check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
     if chosen and "model" not in content["hydra"]["sweeper"]["params"] and model not in chosen:
         raise ConfigError(
             f"search={name}: is the space of model={chosen[0]}, not of model={model}; leave out "
-            f"model={model}, or take its own space where there is one: search={model}"
+            f"model={model}, or choose its own space if there is one: search={model}"
         )
 
 
@@ -171,10 +168,11 @@ def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str,
         here = [p for p in space.parameters if p.key == key]
         applying = [p for p in here if p.applies({**known, **values})]
         if not any(p.contains(value) for p in applying):
-            told = " or ".join(p.describe() for p in applying)
-            told = told or ("it is not swept with these values" if here else "it is not swept")
+            space_of_key = " or ".join(p.describe() for p in applying) or (
+                "it is not swept with these values" if here else "it is not swept"
+            )
             raise ConfigError(
-                f"hydra.sweeper.enqueue: {key}={value} is outside the space ({told}); "
+                f"hydra.sweeper.enqueue: {key}={value} is outside the space ({space_of_key}); "
                 "correct the value or widen the space"
             )
 
@@ -187,7 +185,7 @@ def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluat
     """
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
-    # Workers are forked later: an OpenMP pool begun here would let them wait for ever.
+    # Workers are forked later: an OpenMP pool started here would let them wait for ever.
     with threadpool_limits(1):
         for values in space.corners():
             config = composer.compose(values)
@@ -235,7 +233,9 @@ def _known_values(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def _lists_its_values(options: SweepOptions, space: Space) -> bool:
-    """Hydra users expect of plain choices and ranges the grid; params of a file are searched."""
+    """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
+    file are searched.
+    """
     searched = bool(options.params or options.conditional or options.custom_search_space)
     return space.is_finite and not searched and options.n_trials is None
 
@@ -269,9 +269,7 @@ def _fingerprints(
     sampler: str,
     objectives: Objectives,
 ) -> dict[str, Any]:
-    """What must be the same for a study to be continued; in such a form that differences can be
-    read.
-    """
+    """What must stay the same for a study to be continued, as text that shows a difference."""
     described: dict[str, Any] = {
         parameter.name: f"{parameter.describe()} [{_hash(_NO_VALUES | parameter.data())[:6]}]"
         for parameter in space.parameters
@@ -312,7 +310,7 @@ def code_sha256() -> str:
 
 
 def load_search(file: Path) -> dict[str, Any]:
-    """`params` and `conditional` of a file in `conf/search`; ConfigError where there is none."""
+    """`params` and `conditional` of a file in `conf/search`. Raises ConfigError if missing."""
     if not file.is_file():
         options = sorted(path.stem for path in file.parent.glob("*.yaml"))
         raise ConfigError(

@@ -148,7 +148,11 @@ def show_outcome(outcome: SweepOutcome, console: Console) -> None:
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Seconds as a person says them.
+
+    >>> duration(42), duration(200), duration(7500)
+    ('42 s', '3 min 20 s', '2 h 5 min')
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import optuna
 
 DEFAULTS = "defaults"
-_CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
+CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 _CONTRACT = "fingerprints"
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
@@ -105,7 +105,7 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
     if plan.is_grid:
         for _, values in zip(range(plan.n_trials), plan.space.grid(), strict=False):
             if (text := json.dumps(values, sort_keys=True)) not in has:
-                attributes = {_CONFIGURATION: "grid", _QUEUED: text}
+                attributes = {CONFIGURATION: "grid", _QUEUED: text}
                 study.enqueue_trial(plan.space.names(values), user_attrs=attributes)
         return
     if DEFAULTS not in has:
@@ -135,14 +135,14 @@ def enqueue(
         if any(p.key == key and p.contains(value) for p in space.parameters)
     }
     outside = sorted(drawable.keys() - inside.keys())
-    attributes = {_CONFIGURATION: origin, _QUEUED: queued, "outside": outside}
+    attributes = {CONFIGURATION: origin, _QUEUED: queued, "outside": outside}
     study.enqueue_trial(space.names(inside), user_attrs=attributes)
 
 
 def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
     """Config values by key of a trial, drawn or queued."""
     outside = trial.user_attrs.get("outside")
-    if trial.user_attrs.get(_CONFIGURATION) != DEFAULTS or not outside:
+    if trial.user_attrs.get(CONFIGURATION) != DEFAULTS or not outside:
         return plan.space.suggest(trial)
     return plan.space.suggest(trial, without=frozenset(outside))
 

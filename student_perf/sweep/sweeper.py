@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class OptunaSweeper(Sweeper):
     """Runs every `-m`: the grid of plain choices, or Optuna's search of a space.
 
-    The launcher that Hydra is configured with starts workers, not trials; with Hydra's basic one
-    the workers run on this machine.
+    The configured Hydra launcher starts workers, not trials; with Hydra's basic one the workers
+    run on this machine.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -80,7 +80,7 @@ class OptunaSweeper(Sweeper):
         try:
             for done in launcher.launch([job] * plan.options.n_jobs, initial_job_idx=0):
                 _ = done.return_value  # raises what the job raised
-        finally:  # launchers bring Hydra's logging back
+        finally:  # launchers restore Hydra's logging
             root.level, root.handlers = level, handlers
 
 

@@ -1,7 +1,7 @@
 """A worker: asks for a trial, composes and evaluates it, records it, tells the study; until done.
 
 The same loop runs in the sweep's own process, in forked ones, and in the jobs of any Hydra
-launcher. A trial is on disk before the study hears of it, so that nothing told can be lost.
+launcher. A trial is on disk before the study hears of it, so the study knows no trial that is lost.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ from student_perf.config.load import register_resolvers
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
-from student_perf.runs.record import RECORD_TAG, RunRecord
+from student_perf.runs.record import RunRecord
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import (
+    CONFIGURATION,
     counts,
+    n_done,
     next_trial,
     open_study,
     requeue,
@@ -45,11 +48,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"
-# So many equal errors at the start, and the rest of the trials would fail the same way.
-_SAME_ERRORS = 3
+_SAME_ERRORS = 3  # at the start; the other trials would fail the same way
+_LONGEST_ERROR = 500  # characters of a tag
 
 
-class StopSweep(Exception):  # noqa: N818 (a signal, no error)
+class StopSweep(Exception):  # noqa: N818 (a signal, not an error)
     """Leaves a fold loop because the sweep is to end; the trial goes back into the queue."""
 
 
@@ -59,8 +62,11 @@ class _Pruned(Exception):  # noqa: N818
 
 @dataclass
 class Worker:
-    """One loop over trials. Between folds and between trials it looks whether the sweep's stop file
-    is there, `deadline` (seconds since the epoch) is over, or `should_stop` says so.
+    """One loop over trials.
+
+    Between folds and between trials it stops if the sweep's stop file exists, `deadline` (seconds
+    since the epoch) is over, or `should_stop` says so. `number` tells workers apart; `on_trial` is
+    called after each trial.
     """
 
     plan: SweepPlan
@@ -104,7 +110,7 @@ class Worker:
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result)
-            self.plan.objectives.values(metrics)  # raises where the trial cannot be ranked
+            self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except (StopSweep, KeyboardInterrupt):
             requeue(study, trial._trial_id)
             raise
@@ -121,19 +127,18 @@ class Worker:
             tell_complete(study, self.plan, trial, metrics)
 
     def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
-        study_name = self.plan.study_name
-        record.name = f"{record.params['model.name']}-{trial.number}"
+        record.name = f"{record.model}-{trial.number}"
         record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
         record.tags |= {
-            "student_perf.study_name": study_name,
-            "student_perf.trial_number": str(trial.number),
-            "student_perf.configuration": str(trial.user_attrs.get("configuration", "drawn")),
+            tags.STUDY: self.plan.study_name,
+            tags.TRIAL: str(trial.number),
+            tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
         }
 
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
     ) -> Callable[[int, dict[str, float]], None]:
-        """Reports folds, and ends the trial where the pruner or the sweep says so."""
+        """Reports folds, and ends the trial if the pruner or the sweep says so."""
         metric = self.plan.base.objective.metric
         pruner = self.plan.options.pruner
 
@@ -167,31 +172,31 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         if record is None:
             record = self._bare_record(trial)
-        record.tags["student_perf.error"] = line[:500]
+        record.tags[tags.ERROR] = line[:_LONGEST_ERROR]
         record.fail(line)
         study.tell(trial, state=TrialState.FAIL)
         self._errors.append(line)
-        found = counts(study)
+        by_state = counts(study)
         share = self.plan.options.max_failure_rate
-        if found["fail"] > share * self.plan.n_trials:
+        if by_state["fail"] > share * self.plan.n_trials:
             self._stop_all(
-                f"hydra.sweeper.max_failure_rate={share}: {found['fail']} of "
-                f"{self.plan.n_trials} trials have failed (last: {line}); mend the cause, or allow "
-                "more, and give the command again"
+                f"hydra.sweeper.max_failure_rate={share}: {by_state['fail']} of "
+                f"{self.plan.n_trials} trials have failed (last: {line}); fix the cause, or allow "
+                "more failures, and run the command again"
             )
-        elif found["complete"] + found["pruned"] == 0 and self._errors == [line] * _SAME_ERRORS:
+        elif by_state["fail"] == n_done(by_state) and self._errors == [line] * _SAME_ERRORS:
             self._stop_all(
-                f"the first {_SAME_ERRORS} trials all failed with: {line}; mend the cause and give "
+                f"the first {_SAME_ERRORS} trials all failed with: {line}; fix the cause and run "
                 "the command again"
             )
 
     def _bare_record(self, trial: optuna.Trial) -> RunRecord:
-        """Record of a trial whose config did not even compose."""
+        """Record of a trial without a valid config."""
         folder = self.plan.folder / str(trial.number)
         folder.mkdir(parents=True, exist_ok=True)
         values = {str(key): str(value) for key, value in trial.params.items()}
-        tags = {"student_perf.kind": "trial", RECORD_TAG: uuid.uuid4().hex}
-        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, tags)
+        known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
+        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
         self._describe(record, trial, values)
         return record
 
@@ -202,7 +207,7 @@ class Worker:
 
 @dataclass
 class RemoteWorker:
-    """Task function of a worker job that some Hydra launcher starts, maybe on another machine."""
+    """Task function of a worker job that a Hydra launcher starts, maybe on another machine."""
 
     plan: SweepPlan
 
@@ -220,7 +225,7 @@ def deadline(plan: SweepPlan) -> float:
 
 
 def raise_if_stopped(folder: Path) -> None:
-    """Raise ConfigError with the reason where the sweep stopped by itself."""
+    """Raise ConfigError with the reason if the sweep stopped by itself."""
     file = folder / STOP_FILE
     if file.is_file():
         raise ConfigError(f"sweep stopped: {file.read_text(encoding='utf-8')}")

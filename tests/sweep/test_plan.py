@@ -45,7 +45,7 @@ def test_sampler_and_number_of_trials(plan_of, overrides, options, expected):
         ([C], {"resume": "maybe"}, "resume=maybe"),
         ([C], {"n_trials": 0}, "must be 1 or more"),
         ([C], {"n_jobs": 0}, "must be 1 or more"),
-        ([C], {"max_failure_rate": 2.0}, "is a share"),
+        ([C], {"max_failure_rate": 2.0}, "must be a share of the trials"),
         ([C], {"sampler": "grid"}, "a grid cannot hold"),
         ([], {"sampler": "tpe"}, "nothing to search"),
         ([], {"conditional": [{"when": {"seed": 0}, "search": "nothing"}]}, "no conf/search"),

@@ -17,6 +17,7 @@ from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
+from tests.sweep.conftest import run_trials
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"
@@ -382,26 +383,24 @@ def test_the_outcome_of_a_folder_that_is_not_a_sweep_is_refused(tmp_path):
         read_outcome(tmp_path)
 
 
-def test_terminal_report_and_note_name_the_same_best_under_a_constraint(train, workspace):
+def test_terminal_report_and_note_name_the_same_best_under_a_constraint(train, plan_of, workspace):
     words = ["model.C=1e-5,1e-3,0.1,10", "tracking=off", "split.n_splits=3",
              "report.importance=false"]  # fmt: skip
-    free = train("-m", *words, "hydra.sweeper.study_name=free")
-    assert free.code == 0
-    trials = {n: load_record(workspace / "multirun" / "free" / str(n)) for n in range(4)}
-    losses = {n: record.mean("log_loss") for n, record in trials.items()}
+    plan, evaluator = plan_of(words[0], study_name="free")
+    run_trials(plan, evaluator)
+    trials = {n: load_record(plan.folder / str(n)) for n in range(4)}
+    near = {n: record.mean("adjacent_accuracy") for n, record in trials.items()}
     scores = {n: record.mean("accuracy") for n, record in trials.items()}
     highest = max(scores, key=scores.get)
-    # The highest accuracy breaks the limit, the least loss keeps it.
-    limit = (losses[highest] + min(losses.values())) / 2
-    keeps = [n for n in scores if losses[n] <= limit]
-    assert keeps, "the data of this test do not serve"
+    limit = (near[highest] + max(near.values())) / 2  # which the highest accuracy breaks
+    keeps = [n for n in scores if near[n] >= limit]
     assert highest not in keeps
     best = max(keeps, key=scores.get)
     limited = train("-m", *words, "hydra.sweeper.study_name=limited",
-                    f"hydra.sweeper.constraints={{log_loss: {limit}}}")  # fmt: skip
+                    f"hydra.sweeper.constraints={{adjacent_accuracy: {limit}}}")  # fmt: skip
     folder = workspace / "multirun" / "limited"
     record, winner = load_record(folder), load_record(folder / "winner")
-    assert record.objectives == {"metrics": ["accuracy"], "limits": {"log_loss": limit}}
+    assert record.objectives == {"metrics": ["accuracy"], "limits": {"adjacent_accuracy": limit}}
     assert winner.trial_number == record.metrics["best_trial"] == best
     assert f"Best: trial {best}, accuracy" in limited.out
     assert f"Best: trial {best}, accuracy" in (folder / "report.html").read_text(encoding="utf-8")
