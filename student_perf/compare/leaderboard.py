@@ -20,7 +20,6 @@ from student_perf.scoring.paired import (
     equivalence,
     paired_differences,
 )
-from student_perf.scoring.scores import fold_estimate
 from student_perf.store.reader import fetch_file
 from student_perf.terminal import format_number
 
@@ -125,7 +124,7 @@ def make_leaderboards(
     return sorted(filled, key=lambda board: -len(board.lines))
 
 
-def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
+def recommend(lines: Sequence[Line], metric: str) -> Line | None:
     """The simplest of those tied with the best and not worse by more than the region of practical
     equivalence with probability 0.95: of the first family among them those that take less than
     twice the time of its fastest, and of these the one with the best mean.
@@ -137,7 +136,7 @@ def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
     family = [line for line in tied if line.family == simplest]
     fastest = min((line.seconds for line in family), default=0.0)
     quick = [line for line in family if not line.seconds > _SAME_TIME * fastest]
-    return max(quick or family, key=lambda line: line.mean if maximize else -line.mean)
+    return max(quick or family, key=lambda line: METRICS[metric].sign * line.mean)
 
 
 def recommendation(board: Leaderboard) -> str:
@@ -196,7 +195,7 @@ def _leaderboard(
         rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
         n_looked_at=sum(record.kind != "final" for record in group) or len(group),
         left_out=left_out,
-        recommended=recommend(lines, METRICS[metric].direction == "maximize"),
+        recommended=recommend(lines, metric),
     )
 
 
@@ -240,7 +239,7 @@ def _lines(
 ) -> list[Line]:
     if not records:
         return []
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    sign = METRICS[metric].sign
     by_mean = np.argsort(-sign * table.mean(axis=1), kind="stable")
     order = np.arange(len(records)) if ranked else by_mean
     table, records = table[order], [records[i] for i in order]
@@ -252,7 +251,7 @@ def _lines(
             record=record,
             label=label,
             scores=table[i],
-            **_estimate(record, metric, table[i], ratio),
+            **vars(record.estimate(metric, table[i])),
             to_dummy=float(table[i].mean()) - dummy,
             to_best=float(tests.mean[i]),
             to_best_low=float(tests.low[i]),
@@ -280,13 +279,6 @@ def _tests(
     posterior = equivalence(table, table[0], ratio, width)
     shares = [posterior.below, posterior.inside, posterior.above]
     return shares, paired_differences(table, table[0], ratio), against_best(table, 0, ratio)
-
-
-def _estimate(record: RunRecord, metric: str, values: np.ndarray, ratio: float) -> dict[str, float]:
-    if len(values) > 1:
-        return dict(vars(fold_estimate(metric, values, ratio)))
-    bounds = {name: _number(record, f"cv_{metric}_ci95_{name}") for name in ("low", "high")}
-    return {"mean": float(values[0]), "std": math.nan, **bounds}
 
 
 def _rope(metric: str, best: float, rope: float | None) -> float:

@@ -81,7 +81,8 @@ def permuted_control(
             result = cross_validate(permuted, data.dataset, data.split, config.seed)
             means.append(float(result.fold_scores[metric].mean()))
     found = np.array(means)
-    as_good = found >= observed if METRICS[metric].direction == "maximize" else found <= observed
+    sign = METRICS[metric].sign
+    as_good = sign * found >= sign * observed
     return Control(metric, observed, found, float((1 + as_good.sum()) / (n_refits + 1)))
 
 

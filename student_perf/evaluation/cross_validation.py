@@ -17,7 +17,10 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.splits import Fold, Split
-from student_perf.scoring.scores import Estimate, bootstrap_estimates, fold_estimate, scores
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.bootstrap import bootstrap
+from student_perf.scoring.intervals import Estimate, fold_interval
+from student_perf.scoring.metric import METRICS
 
 FoldInputs = Callable[[int], tuple[Any, Any]]
 
@@ -54,11 +57,10 @@ class CVResult:
         its rows, which takes longer than many a fit.
         """
         if self.fold[-1] == 0:
-            return bootstrap_estimates(
-                self.task, self.y_true, self.output, self.seed, self.is_ordered
-            )
+            metrics = [METRICS[name] for name in self.fold_scores]
+            return bootstrap(Answers(self.y_true, self.output), metrics, self.seed)
         return {
-            name: fold_estimate(name, values, self.test_over_train)
+            name: fold_interval(values, self.test_over_train, METRICS[name])
             for name, values in self.fold_scores.items()
         }
 
@@ -164,7 +166,7 @@ def _result(
 
 
 def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str, float]:
-    return scores(dataset.task, dataset.target[rows], output, dataset.ordered)
+    return Answers(dataset.target[rows], output).scores(dataset.ordered)
 
 
 def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:

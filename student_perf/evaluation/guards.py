@@ -16,7 +16,7 @@ from student_perf.config.schema import DatasetConfig, GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.scores import roc_auc
+from student_perf.scoring.answers import roc_auc
 
 # One-hot columns of a target reach 1.000; the strongest honest feature known here, an earlier grade
 # (G2 of Cortez and Silva's data), stays below 0.99.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from student_perf.scoring.scores import CONFIDENCE
+from student_perf.scoring.intervals import CONFIDENCE
 
 N_BINS = 10
 

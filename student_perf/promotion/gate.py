@@ -14,10 +14,9 @@ from student_perf.errors import ConfigError
 from student_perf.inspection.calibration import reliability
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
+from student_perf.scoring.answers import Answers, once_each
+from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import scores
-
-_N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -33,35 +32,32 @@ class Check:
 
 @dataclass(frozen=True)
 class PairedRows:
-    """Both models' outputs on the same n rows.
-
-    `row` and `y_true` have shape (n,), the outputs (n, K) for K classes or (n,). `what` names the
-    rows.
+    """Both models' answers for the same n rows; `row`, shape (n,), has their numbers and `what`
+    says what they are.
     """
 
     what: str
-    task: str
     row: np.ndarray
-    y_true: np.ndarray
-    challenger: np.ndarray
-    champion: np.ndarray
+    challenger: Answers
+    champion: Answers
 
 
 def pair(challenger: Predictions, champion: Predictions, what: str) -> PairedRows:
-    """The rows both were asked, each once with the mean of its outputs over repeats.
+    """The rows that both models answered, each once with the mean of its outputs over repeats.
 
-    Raises ConfigError where rows, truth or classes are not the same.
+    Raises:
+        ConfigError: Rows, truth or classes are not the same.
     """
-    mine, theirs = _each_row_once(challenger), _each_row_once(champion)
+    row, mine = once_each(challenger.row, challenger.y_true, challenger.output)
+    other, theirs = once_each(champion.row, champion.y_true, champion.output)
     same = (
-        challenger.task == champion.task
-        and np.array_equal(mine[0], theirs[0])
-        and np.array_equal(mine[1], theirs[1])
-        and mine[2].shape == theirs[2].shape
+        np.array_equal(row, other)
+        and np.array_equal(mine.y_true, theirs.y_true)
+        and mine.output.shape == theirs.output.shape
     )
     if not same:
         raise ConfigError(f"the two models did not answer the same {what}")
-    return PairedRows(what, challenger.task, mine[0], mine[1], mine[2], theirs[2])
+    return PairedRows(what, row, mine, theirs)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits, seed: int = 0) -> Check:
@@ -72,7 +68,7 @@ def check_performance(rows: PairedRows, metric: str, limits: GateLimits, seed: i
     everything = np.arange(len(rows.row))
     observed, loss, margin = _losses(rows, metric, everything, limits, seed)
     probability = float((loss > margin).mean())
-    label, sign = METRICS[metric].label, _sign(metric)
+    label, sign = METRICS[metric].label, METRICS[metric].sign
     reason = (
         f"{label} {observed[0]:.3f}, the champion's {observed[1]:.3f} on the same {len(rows.row)} "
         f"{rows.what} (gain {sign * (observed[0] - observed[1]):+.3f}); probability of being worse "
@@ -126,40 +122,17 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     return Check("calibrated", passed, reason, error, limits.calibration)
 
 
-def _each_row_once(predictions: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    row, first, of_row = np.unique(predictions.row, return_index=True, return_inverse=True)
-    total = np.zeros((len(row), *predictions.output.shape[1:]))
-    np.add.at(total, of_row, predictions.output)
-    times = np.bincount(of_row).reshape(-1, *[1] * (predictions.output.ndim - 1))
-    return row, predictions.y_true[first], total / times
-
-
 def _losses(
     rows: PairedRows, metric: str, chosen: np.ndarray, limits: GateLimits, seed: int
 ) -> tuple[tuple[float, float], np.ndarray, float]:
     """Both observed values, how much worse the challenger is in each resample, and the margin in
     the metric's units. Resamples in which the metric is not defined are left out.
     """
-    observed = (
-        _value(rows, metric, chosen, rows.challenger),
-        _value(rows, metric, chosen, rows.champion),
-    )
-    unbounded = not np.isfinite(METRICS[metric].highest)
-    margin = limits.margin * (abs(observed[1]) if unbounded else 1.0)
-    rng = np.random.default_rng(seed)
-    losses = []
-    for _ in range(_N_RESAMPLES):
-        drawn = chosen[rng.integers(0, len(chosen), len(chosen))]
-        challenger = _value(rows, metric, drawn, rows.challenger)
-        losses.append(_value(rows, metric, drawn, rows.champion) - challenger)
-    found = _sign(metric) * np.array(losses)
-    return observed, found[~np.isnan(found)], margin
-
-
-def _value(rows: PairedRows, metric: str, chosen: np.ndarray, output: np.ndarray) -> float:
-    ordered = METRICS[metric].ordered
-    return scores(rows.task, rows.y_true[chosen], output[chosen], ordered)[metric]
-
-
-def _sign(metric: str) -> int:
-    return 1 if METRICS[metric].direction == "maximize" else -1
+    info = METRICS[metric]
+    challenger, champion = rows.challenger.take(chosen), rows.champion.take(chosen)
+    observed = info.of(challenger), info.of(champion)
+    margin = limits.margin * (1.0 if np.isfinite(info.highest) else abs(observed[1]))
+    # The same seed draws the same rows for both.
+    draws = [resample(one, [info], seed)[metric] for one in (challenger, champion)]
+    losses = info.sign * (draws[1] - draws[0])
+    return observed, losses[~np.isnan(losses)], margin

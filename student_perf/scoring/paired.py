@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
-from student_perf.scoring.scores import CONFIDENCE
+from student_perf.scoring.intervals import CONFIDENCE
 
 ALPHA = 0.05
 _NO_SPREAD = 1e-15

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from student_perf.errors import ConfigError
+from student_perf.scoring.answers import Answers
 from student_perf.scoring.metric import (
     METRICS,
     TASKS,
@@ -9,15 +10,21 @@ from student_perf.scoring.metric import (
     metric_direction,
     metrics_of,
 )
-from student_perf.scoring.scores import scores
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_named_metric_is_computed_and_no_other(task):
     y_true = np.array([0, 1, 2, 2])
     output = np.eye(3)[y_true] if task == "classification" else y_true + 0.5
-    assert list(scores(task, y_true, output)) == metrics_of(task)
-    assert list(scores(task, y_true, output, True)) == metrics_of(task, ordered=True)
+    answers = Answers(y_true, output)
+    assert list(answers.scores()) == metrics_of(task)
+    assert list(answers.scores(ordered=True)) == metrics_of(task, ordered=True)
+
+
+def test_a_metric_has_one_formula():
+    for metric in METRICS.values():
+        forms = (metric.of_counts, metric.of_rows, metric.of_answers)
+        assert sum(form is not None for form in forms) == 1, metric.name
 
 
 def test_default_metric_belongs_to_its_task():
