@@ -47,6 +47,11 @@ class CVResult:
     seed: int
 
     @cached_property
+    def answers(self) -> Answers:
+        """Truth and output of all held-out rows, those of repeated folds several times."""
+        return Answers(self.y_true, self.output)
+
+    @cached_property
     def y_pred(self) -> np.ndarray:
         """Predicted class codes or numbers, shape (n,)."""
         return self.output.argmax(axis=1) if self.task == "classification" else self.output
@@ -58,7 +63,7 @@ class CVResult:
         """
         if self.fold[-1] == 0:
             metrics = [METRICS[name] for name in self.fold_scores]
-            return bootstrap(Answers(self.y_true, self.output), metrics, self.seed)
+            return bootstrap(self.answers, metrics, self.seed)
         return {
             name: fold_interval(values, self.test_over_train, METRICS[name])
             for name, values in self.fold_scores.items()

@@ -25,7 +25,6 @@ from student_perf.plots.study import (
 from student_perf.plots.style import png
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.metric import METRICS
 from student_perf.terminal import format_number
 
@@ -176,7 +175,7 @@ def prediction_pictures(
     pair = len(loaded) > 1
     if len(first.labels) <= _MOST_CLASSES:
         for name, one in loaded.items():
-            counts = Answers(one.y_true, one.output).counts.table
+            counts = one.answers.counts.table
             figure = confusion_figure(counts, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
     if calibration:
