@@ -20,6 +20,7 @@ from student_perf.runs.looks import count_looks
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
 from student_perf.scoring.bootstrap import of_samples, percentile_interval
+from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metric import METRICS
 from student_perf.store.reader import fetch_file
 
@@ -44,15 +45,15 @@ class Corrected:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a sweep's best score is worth; `test` figures are NaN where no test rows were opened."""
+    """What a sweep's best score is worth; `test` is the winner's score on the test rows, None if it
+    did not open them, and `n_looks` how often these rows have been looked at.
+    """
 
     study: str
     metric: str
     n_trials: int
     corrected: Corrected
-    test: float
-    test_low: float
-    test_high: float
+    test: Estimate | None
     n_looks: int
 
 
@@ -60,7 +61,11 @@ def tuning_of(
     study: str, records: Sequence[RunRecord], metric: str, store: str = "", seed: int = 0
 ) -> Tuning | None:
     """Optimism of a sweep from the stored predictions of its finished trials; None with fewer than
-    two. Raises TrackingError where predictions are missing, DataError where rows differ.
+    two.
+
+    Raises:
+        TrackingError: Predictions are missing.
+        DataError: The trials were scored on different rows.
     """
     mine = [record for record in records if record.study == study]
     trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED"]
@@ -68,19 +73,14 @@ def tuning_of(
         return None
     if len({record.rows for record in trials}) > 1:
         raise DataError(f"{study}: its trials have different data or folds; filter one of them")
-    paths = (
-        fetch_file(r, store or r.params.get("tracking.uri", ""), PREDICTIONS_FILE) for r in trials
-    )
+    paths = (fetch_file(r, store or r.tracking_uri, PREDICTIONS_FILE) for r in trials)
     corrected = bias_corrected([load_predictions(path) for path in paths], metric, seed=seed)
     winner = next((r for r in mine if r.kind == "final" and r.status == "FINISHED"), None)
-    figures = {} if winner is None else winner.metrics
-    test, low, high = (
-        _number(figures.get(f"test_{metric}{word}")) for word in ("", "_ci95_low", "_ci95_high")
-    )
-    n_looks = 0 if winner is None else count_looks(winner.folder)
-    known = _number(figures.get("test_looks"))
-    n_looks = max(n_looks, 0 if math.isnan(known) else int(known))
-    return Tuning(study, metric, len(trials), corrected, test, low, high, n_looks)
+    test, n_looks = None, 0
+    if winner is not None:
+        test, logged = winner.test_estimate(metric), winner.number("test_looks")
+        n_looks = max(count_looks(winner.folder), 0 if math.isnan(logged) else int(logged))
+    return Tuning(study, metric, len(trials), corrected, test, n_looks)
 
 
 def bias_corrected(
@@ -92,7 +92,10 @@ def bias_corrected(
     """BBC-CV of configurations whose predictions are on the same rows in the same order.
 
     Rows are resampled with all their predictions, so repeated folds stay together. Metrics of ranks
-    get fewer bootstraps (100 or more). Raises DataError where the rows differ.
+    get fewer bootstraps (100 or more).
+
+    Raises:
+        DataError: The rows differ.
     """
     first = configurations[0]
     for other in configurations:
@@ -118,19 +121,19 @@ def bias_corrected(
 
 
 def tuning_lines(tuning: Tuning) -> list[str]:
-    """Sentences for a person: the best score, what is left of it, the test rows."""
-    found, label = tuning.corrected, METRICS[tuning.metric].label
-    luck = found.apparent - found.mean
+    """Sentences about the best score, what is left of it, and the test rows."""
+    score, label = tuning.corrected, METRICS[tuning.metric].label
+    luck = score.apparent - score.mean
     lines = [
         f"Tuning, {tuning.study}: the best of {tuning.n_trials} trials has {label} "
-        f"{found.apparent:.3f} over all held-out rows; without the luck of being chosen "
-        f"{found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f} (BBC-CV), so "
+        f"{score.apparent:.3f} over all held-out rows; without the luck of being chosen "
+        f"{score.mean:.3f}, 95 % interval {score.low:.3f} to {score.high:.3f} (BBC-CV), so "
         f"{luck:+.3f} of it is luck."
     ]
-    if not math.isnan(tuning.test):
+    if (test := tuning.test) is not None:
         lines.append(
-            f"On the test rows the winner has {tuning.test:.3f}, 95 % interval "
-            f"{tuning.test_low:.3f} to {tuning.test_high:.3f}."
+            f"On the test rows the winner has {test.mean:.3f}, 95 % interval {test.low:.3f} to "
+            f"{test.high:.3f}."
         )
     if tuning.n_looks > 1:
         lines.append(
@@ -138,7 +141,3 @@ def tuning_lines(tuning: Tuning) -> list[str]:
             "by them makes their figure too good."
         )
     return lines
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan

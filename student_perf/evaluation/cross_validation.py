@@ -30,7 +30,7 @@ class CVResult:
     """Held-out predictions of all folds, concatenated in fold order, and their scores.
 
     `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
-    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too where they were asked for.
+    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too if they were asked for.
     `fit_seconds` is wall time over all folds; `seed` drives the bootstrap of `estimates`.
     """
 
@@ -83,7 +83,7 @@ def cross_validate(
 ) -> CVResult:
     """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
 
-    `estimator` is the whole pipeline, or only its last step where `inputs` gives the preprocessed
+    `estimator` is the whole pipeline, or only its last step if `inputs` gives the preprocessed
     training and validation rows of a fold by number. `train_scores` scores the rows of the fit
     too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
     interval. `on_fold` is called with the number of folds done and the fold's scores; what it

@@ -5,6 +5,7 @@ Nothing is fitted and no test row is opened here: the records hold both models' 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,13 +67,12 @@ def check_performance(rows: PairedRows, metric: str, limits: GateLimits, seed: i
     Introduction to the Bootstrap", chapter 13), is at most `limits.risk`.
     """
     everything = np.arange(len(rows.row))
-    observed, loss, margin = _losses(rows, metric, everything, limits, seed)
-    probability = float((loss > margin).mean())
+    mine, theirs, margin, probability = _compare(rows, metric, everything, limits, seed)
     label, sign = METRICS[metric].label, METRICS[metric].sign
     reason = (
-        f"{label} {observed[0]:.3f}, the champion's {observed[1]:.3f} on the same {len(rows.row)} "
-        f"{rows.what} (gain {sign * (observed[0] - observed[1]):+.3f}); probability of being worse "
-        f"by more than {margin:.3g}: {probability:.3f}, at most {limits.risk:g}"
+        f"{label} {mine:.3f}, the champion's {theirs:.3f} on the same {len(rows.row)} {rows.what} "
+        f"(gain {sign * (mine - theirs):+.3f}); probability of being worse by more than "
+        f"{margin:.3g}: {probability:.3f}, at most {limits.risk:g}"
     )
     return Check("not worse", probability <= limits.risk, reason, probability, limits.risk)
 
@@ -88,25 +88,24 @@ def check_groups(
     """No group worse by more than the margin beyond its uncertainty: its bootstrap probability of
     that stays below 1 - risk/G for G groups (Bonferroni). `groups` maps a name to a mask, (n,).
     """
-    large = {name: np.flatnonzero(mask) for name, mask in groups.items() if mask.sum() >= min_size}
-    found = {name: _losses(rows, metric, chosen, limits, seed) for name, chosen in large.items()}
-    # Where all rows are of one class, for example, a metric may have no value.
-    tested = {name: one for name, one in found.items() if len(one[1])}
+    large = {name: mask for name, mask in groups.items() if mask.sum() >= min_size}
+    results = {name: _compare(rows, metric, mask, limits, seed) for name, mask in large.items()}
+    # If all rows are of one class, for example, a metric may have no value.
+    tested = {name: one for name, one in results.items() if not math.isnan(one[-1])}
     limit = 1 - limits.risk / max(1, len(tested))
-    worst, suffering = 0.0, []
-    for name, (observed, loss, margin) in tested.items():
-        probability = float((loss > margin).mean())
-        worst = max(worst, probability)
-        if probability > limit:
-            n = len(large[name])
-            suffering.append(f"{name} ({observed[1]:.3f} to {observed[0]:.3f}, n={n})")
+    worst = max((one[-1] for one in tested.values()), default=0.0)
+    suffering = [
+        f"{name} ({theirs:.3f} to {mine:.3f}, n={large[name].sum()})"
+        for name, (mine, theirs, _, probability) in tested.items()
+        if probability > limit
+    ]
     if not groups:
         reason = "the dataset declares no subgroups"
     elif suffering:
         reason = f"worse by more than the margin beyond chance: {', '.join(suffering)}"
     else:
         reason = f"none of {len(tested)} groups of {min_size} rows or more is worse beyond chance"
-        if unscored := [name for name in found if name not in tested]:
+        if unscored := [name for name in results if name not in tested]:
             reason += f"; {metric} is not defined in {', '.join(unscored)}"
     return Check("no group worse", not suffering, reason, worst, limit)
 
@@ -122,17 +121,18 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     return Check("calibrated", passed, reason, error, limits.calibration)
 
 
-def _losses(
+def _compare(
     rows: PairedRows, metric: str, chosen: np.ndarray, limits: GateLimits, seed: int
-) -> tuple[tuple[float, float], np.ndarray, float]:
-    """Both observed values, how much worse the challenger is in each resample, and the margin in
-    the metric's units. Resamples in which the metric is not defined are left out.
+) -> tuple[float, float, float, float]:
+    """The challenger's value and the champion's on some rows, the margin in the metric's units, and
+    the probability that the challenger is worse by more; NaN if no resample defines the metric.
     """
     info = METRICS[metric]
     challenger, champion = rows.challenger.take(chosen), rows.champion.take(chosen)
-    observed = info.of(challenger), info.of(champion)
-    margin = limits.margin * (1.0 if np.isfinite(info.highest) else abs(observed[1]))
+    mine, theirs = info.of(challenger), info.of(champion)
+    margin = limits.margin * (1.0 if math.isfinite(info.highest) else abs(theirs))
     # The same seed draws the same rows for both.
     draws = [resample(one, [info], seed)[metric] for one in (challenger, champion)]
     losses = info.sign * (draws[1] - draws[0])
-    return observed, losses[~np.isnan(losses)], margin
+    losses = losses[~np.isnan(losses)]
+    return mine, theirs, margin, float((losses > margin).mean()) if len(losses) else math.nan

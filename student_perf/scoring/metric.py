@@ -1,7 +1,13 @@
-"""The metrics by name: what each is called on screen, which way is better, which task it fits.
+"""The metrics: what each is called, which way is better, which task it fits, and its formula.
 
-Kept apart from their computation (`metrics.py`) so that a config can be checked before numpy is
-imported. Names are scikit-learn's, without the `neg_` of its scorers: a loss is logged as a loss.
+An entry in `_METRICS` and a file in `conf/objective` make a new one. The formulas are written over
+`Answers` and `Counts` and need no numpy here, so that a config is checked before numpy is imported.
+Names are scikit-learn's, without the `neg_` of its scorers: a loss is logged as a loss.
+
+>>> METRICS["log_loss"].label, METRICS["log_loss"].aim
+('log loss', 'less is better')
+>>> METRICS["log_loss"].is_better(0.9, 1.1)
+True
 """
 
 from __future__ import annotations
@@ -27,7 +33,13 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 
 @dataclass(frozen=True)
 class Objective:
-    """Something that a sweep can optimise and that every run logs."""
+    """Something that a sweep can optimise and that every run logs.
+
+    Args:
+        name: What a config calls it.
+        label: What it is called on screen.
+        direction: Whether more or less of it is better.
+    """
 
     name: str
     label: str
@@ -60,7 +72,7 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Objective):
-    """A metric and its formula, which is given in one of three forms.
+    """A metric, whose formula is given in one of three forms.
 
     Args:
         task: What kind of model it scores.
@@ -173,7 +185,11 @@ def metrics_of(task: str, ordered: bool = False) -> list[str]:
 
 
 def default_metric(task: str) -> str:
-    """Metric that `objective=default` optimises for a task. Raises ConfigError for no task."""
+    """Metric that `objective=default` optimises for a task.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
     if task not in DEFAULT_METRIC:
         raise ConfigError(
             f"dataset.task={task}: must be one of {', '.join(TASKS)}; {suggest(task, TASKS)}"
@@ -182,7 +198,11 @@ def default_metric(task: str) -> str:
 
 
 def metric_direction(metric: str) -> Direction:
-    """Whether more or less of a metric is better. Raises ConfigError for an unknown name."""
+    """Whether more or less of a metric is better.
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
     if metric not in METRICS:
         raise ConfigError(
             f"objective.metric={metric}: not a metric of this project; {suggest(metric, METRICS)}"
