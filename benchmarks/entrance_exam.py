@@ -21,9 +21,9 @@ import numpy as np
 from student_perf.paths import PROJECT_DIR, workspace
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord, load_record
+from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import ALPHA, against_best, paired_differences
-from student_perf.scoring.scores import fold_estimate
 from student_perf.terminal import format_number, markdown_table
 
 PAGE = PROJECT_DIR / "docs" / "entrance_exam.md"
@@ -101,7 +101,7 @@ def table(records: list[RunRecord], order: np.ndarray) -> str:
     cells: dict[int, list[str]] = {i: [list(CANDIDATES)[i]] for i in order}
     for metric in SHOWN:
         for i, scores in enumerate(scores_of(records, metric)):
-            found = fold_estimate(metric, scores, ratio)
+            found = fold_interval(scores, ratio, METRICS[metric])
             half = f"{(found.high - found.low) / 2:.3f}"
             cells[i].append(f"{format_number(found.mean)} ± {half}")
     for i in order:
@@ -115,7 +115,7 @@ def gains(records: list[RunRecord], metric: str, order: np.ndarray) -> tuple[str
     """
     ratio = float(records[0].params["test_over_train"])
     scores = scores_of(records, metric)
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    sign = METRICS[metric].sign
     found = paired_differences(sign * scores, sign * scores[0], ratio)
     p_values = against_best(scores, 0, ratio)
     rows = [

@@ -23,6 +23,7 @@ import pandas as pd
 
 from student_perf.paths import PROJECT_DIR, workspace
 from student_perf.runs.predictions import fold_scores, load_predictions
+from student_perf.scoring.intervals import corrected_half_width
 from student_perf.scoring.paired import (
     ALPHA,
     PairedDifference,
@@ -30,7 +31,6 @@ from student_perf.scoring.paired import (
     paired_difference,
     paired_differences,
 )
-from student_perf.scoring.scores import corrected_half_width
 
 EXPERIMENT = "cortez_silva_2008"
 RESULTS = PROJECT_DIR / "docs" / "results.md"

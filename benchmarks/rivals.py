@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.scoring.intervals import corrected_half_width
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import corrected_half_width
 
 EXPERIMENT = "automl_rivals"
 PAGE = PROJECT_DIR / "docs" / "rivals.md"
@@ -118,7 +118,7 @@ def lines_of(task: Task, runs: pd.DataFrame) -> list[str]:
                 int(run["params.split.n_splits"]),
                 float(run["params.test_over_train"]),
             )
-            sign = 1 if METRICS[metric].direction == "maximize" else -1
+            sign = METRICS[metric].sign
             gain = sign * (value - theirs)
             digits = 2 if abs(theirs) > 1 else 3
             mark = "**" if gain > width else ""

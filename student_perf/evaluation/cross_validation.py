@@ -17,7 +17,10 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.splits import Fold, Split
-from student_perf.scoring.scores import Estimate, bootstrap_estimates, fold_estimate, scores
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.bootstrap import bootstrap
+from student_perf.scoring.intervals import Estimate, fold_interval
+from student_perf.scoring.metric import METRICS
 
 FoldInputs = Callable[[int], tuple[Any, Any]]
 
@@ -27,7 +30,7 @@ class CVResult:
     """Held-out predictions of all folds, concatenated in fold order, and their scores.
 
     `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
-    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too where they were asked for.
+    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too if they were asked for.
     `fit_seconds` is wall time over all folds; `seed` drives the bootstrap of `estimates`.
     """
 
@@ -44,6 +47,11 @@ class CVResult:
     seed: int
 
     @cached_property
+    def answers(self) -> Answers:
+        """Truth and output of all held-out rows, those of repeated folds several times."""
+        return Answers(self.y_true, self.output)
+
+    @cached_property
     def y_pred(self) -> np.ndarray:
         """Predicted class codes or numbers, shape (n,)."""
         return self.output.argmax(axis=1) if self.task == "classification" else self.output
@@ -54,11 +62,10 @@ class CVResult:
         its rows, which takes longer than many a fit.
         """
         if self.fold[-1] == 0:
-            return bootstrap_estimates(
-                self.task, self.y_true, self.output, self.seed, self.is_ordered
-            )
+            metrics = [METRICS[name] for name in self.fold_scores]
+            return bootstrap(self.answers, metrics, self.seed)
         return {
-            name: fold_estimate(name, values, self.test_over_train)
+            name: fold_interval(values, self.test_over_train, METRICS[name])
             for name, values in self.fold_scores.items()
         }
 
@@ -76,7 +83,7 @@ def cross_validate(
 ) -> CVResult:
     """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
 
-    `estimator` is the whole pipeline, or only its last step where `inputs` gives the preprocessed
+    `estimator` is the whole pipeline, or only its last step if `inputs` gives the preprocessed
     training and validation rows of a fold by number. `train_scores` scores the rows of the fit
     too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
     interval. `on_fold` is called with the number of folds done and the fold's scores; what it
@@ -164,7 +171,7 @@ def _result(
 
 
 def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str, float]:
-    return scores(dataset.task, dataset.target[rows], output, dataset.ordered)
+    return Answers(dataset.target[rows], output).scores(dataset.ordered)
 
 
 def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:

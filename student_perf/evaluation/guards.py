@@ -1,4 +1,4 @@
-"""Checks that run before any training: columns and splits that would make a score a lie.
+"""Checks before any training, for columns and splits that would make a score meaningless.
 
 Each guard is `error`, `warn` or `off` in `guards.` of the config. Guards of columns look at
 development rows only; `shared_rows` compares features of all sides. None reads a test row's target.
@@ -16,7 +16,7 @@ from student_perf.config.schema import DatasetConfig, GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.scores import roc_auc
+from student_perf.scoring.answers import roc_auc
 
 # One-hot columns of a target reach 1.000; the strongest honest feature known here, an earlier grade
 # (G2 of Cortez and Silva's data), stays below 0.99.
@@ -35,7 +35,11 @@ def check_guards(
     config: DatasetConfig,
     guards: GuardsConfig,
 ) -> list[str]:
-    """Lines of the guards set to `warn` that found something. Raises DataError for `error`."""
+    """Warnings of the guards that are set to `warn`.
+
+    Raises:
+        DataError: A guard that is set to `error` has something to say.
+    """
     rows, features = split.development, dataset.features
     findings: dict[str, Callable[[], Iterator[str]]] = {
         "disguised_column": lambda: _disguised(dataset, rows, config),
@@ -51,8 +55,8 @@ def check_guards(
             continue
         lines = list(find())
         if lines and level == "error":
-            more = f" ({len(lines) - 1} more such)" if len(lines) > 1 else ""
-            raise DataError(f"{lines[0]}{more}; guards.{name}=warn goes on all the same")
+            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            raise DataError(f"{lines[0]}{more}; guards.{name}=warn goes on anyway")
         warnings += lines
     return warnings
 
@@ -61,8 +65,7 @@ def label_noise_limit(dataset: Dataset) -> float:
     """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
 
     A fact about the whole table, the test rows included; no model and no choice depends on it.
-    Rows with identical features get one answer; where their targets differ, the majority (or the
-    mean) is the best there is.
+    Rows with identical features get one answer: the majority of their targets, or the mean.
     """
     groups = dataset.duplicate_groups
     target = pd.Series(dataset.target)
@@ -74,7 +77,7 @@ def label_noise_limit(dataset: Dataset) -> float:
 
 
 def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
-    """How far a single feature determines the target, 0 to 1: by its values where it is not
+    """How far a single feature determines the target, 0 to 1: by its values if it is not
     missing, or by being missing at all, whichever says more.
 
     Classes: the highest one-vs-rest AUC of its values (either direction) or, for text, of its
@@ -119,7 +122,7 @@ def _leaking(dataset: Dataset, rows: np.ndarray) -> Iterator[str]:
     for name in map(str, dataset.features):
         if strength(name, some) >= LEAK_STRENGTH and strength(name, rows) >= LEAK_STRENGTH:
             yield (
-                f"column '{name}': determines the target '{dataset.target_name}' all but perfectly "
+                f"column '{name}': determines the target '{dataset.target_name}' almost perfectly "
                 f"({strength(name, rows):.4f}, leaks start at {LEAK_STRENGTH}); add it to "
                 "dataset.drop unless it is known before the target"
             )

@@ -97,7 +97,8 @@ class _Units:
 def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     """Reserve the test rows, then divide the others, stratified by class or quantile bin.
 
-    Raises DataError where a class or group column has too few rows or values for every side.
+    Raises:
+        DataError: A class or group column has too few rows or values for every side.
     """
     units = _group_units(dataset, config.group) if isinstance(config, GroupKFoldSplit) else None
     units = units or _row_units(dataset, config.keep_duplicates_together)

@@ -21,7 +21,7 @@ from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.scores import Estimate, mean_and_std
+from student_perf.scoring.intervals import Estimate, fold_interval
 from student_perf.terminal import MetricRow
 
 
@@ -112,7 +112,7 @@ def metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:
         name: {
             **asdict(estimate),
             "train": float(result.train_scores[name].mean()),
-            "dummy": mean_and_std(baseline.fold_scores[name])[0],
+            "dummy": float(baseline.fold_scores[name].mean()),
         }
         for name, estimate in result.estimates.items()
     }
@@ -134,8 +134,8 @@ def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
     """What every cross-validation logs, under its fixed names; what is not defined is left out."""
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
-        mean, std = mean_and_std(values)
-        logged |= _defined({f"cv_{name}_mean": mean, f"cv_{name}_std": std})
+        estimate = fold_interval(values, result.test_over_train)
+        logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
         logged[f"fold_{name}"] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless told otherwise.
     return {**logged, "fit_seconds": result.fit_seconds}

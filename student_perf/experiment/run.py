@@ -43,7 +43,10 @@ from student_perf.runs.card import model_card
 from student_perf.runs.golden import GOLDEN_FILE, make_golden_rows
 from student_perf.runs.looks import count_look
 from student_perf.runs.record import CARD_FILE, Recorded, RunRecord
-from student_perf.scoring.scores import Estimate, bootstrap_estimates
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.bootstrap import bootstrap
+from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.metric import METRICS, metrics_of
 from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -168,8 +171,8 @@ def score_test_rows(
     # The labelled model holds the pipeline that answers in codes.
     fitted = model.estimator_ if dataset.classes else model
     output = predict(fitted, dataset.features.iloc[rows], dataset)
-    target = dataset.target[rows]
-    return output, bootstrap_estimates(dataset.task, target, output, seed, dataset.ordered)
+    metrics = [METRICS[name] for name in metrics_of(dataset.task, dataset.ordered)]
+    return output, bootstrap(Answers(dataset.target[rows], output), metrics, seed)
 
 
 def _evaluate(

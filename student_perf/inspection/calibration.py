@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from student_perf.scoring.scores import CONFIDENCE
+from student_perf.scoring.intervals import CONFIDENCE
 
 N_BINS = 10
 
@@ -62,5 +62,5 @@ def _wilson_interval(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, 
     z = float(ndtri((1 + CONFIDENCE) / 2))
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     width = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    # Rounding may leave a bound beyond the share itself where that is 0 or 1.
+    # Rounding may leave a bound beyond the share itself if that is 0 or 1.
     return np.clip(centre - width, 0, share), np.clip(centre + width, share, 1)

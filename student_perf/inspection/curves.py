@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
-from student_perf.scoring.scores import roc_auc
+from student_perf.scoring.answers import roc_auc
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from student_perf.terminal import GroupLine
 
 @dataclass(frozen=True)
 class Findings:
-    """Tables of the inspection modules; None where one was not asked for. `metric` is the one that
+    """Tables of the inspection modules; None if one was not asked for. `metric` is the one that
     importance and learning curve are measured by.
     """
 

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import predict
 from student_perf.evaluation.splits import Fold, Split
+from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import scores
 
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000
@@ -55,8 +55,7 @@ class PermutationImportance:
             blocks = np.split(output, len(chosen) * self.n_repeats)
             permuted += [self._score(rows, block) for block in blocks]
         worse = intact - np.array(permuted).reshape(len(columns), self.n_repeats)
-        sign = 1 if METRICS[self.metric].direction == "maximize" else -1
-        self.of_fold.append(sign * worse.mean(axis=1))
+        self.of_fold.append(METRICS[self.metric].sign * worse.mean(axis=1))
 
     def table(self, split: Split) -> pd.DataFrame:
         """One line a column, the most important first: `column`, `importance` (how much the metric
@@ -76,8 +75,7 @@ class PermutationImportance:
         return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
     def _score(self, rows: np.ndarray, output: np.ndarray) -> float:
-        dataset = self.dataset
-        return scores(dataset.task, dataset.target[rows], output, dataset.ordered)[self.metric]
+        return METRICS[self.metric].of(Answers(self.dataset.target[rows], output))
 
 
 def _permuted_copies(

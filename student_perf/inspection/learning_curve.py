@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator, clone
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult, predict
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.scores import Estimate, fold_estimate, scores
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -29,6 +31,7 @@ def learning_curve(
     `result` itself, the cross-validation on all training rows with its train scores.
     """
     lines = []
+    n_validation = float(np.mean([len(fold.validation) for fold in split.folds]))
     orders = [_nested_order(dataset, fold.train, seed + i) for i, fold in enumerate(split.folds)]
     for share in SHARES:
         parts = [order[: round(share * len(order))] for order in orders]
@@ -37,7 +40,7 @@ def learning_curve(
         else:
             held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric)
         n_train = float(np.mean([len(part) for part in parts]))
-        estimate = _estimate(metric, held_out, split, n_train)
+        estimate = fold_interval(held_out, n_validation / n_train, METRICS[metric])
         lines.append(
             {
                 "share": share,
@@ -64,8 +67,7 @@ def _scores_of_parts(
         fitted = clone(pipeline).fit(dataset.features.iloc[part], dataset.target[part])
         for rows in (fold.validation, part):
             output = predict(fitted, dataset.features.iloc[rows], dataset)
-            by_name = scores(dataset.task, dataset.target[rows], output, dataset.ordered)
-            measured.append(by_name[metric])
+            measured.append(METRICS[metric].of(Answers(dataset.target[rows], output)))
     return np.array(measured[::2]), np.array(measured[1::2])
 
 
@@ -80,11 +82,3 @@ def _nested_order(dataset: Dataset, rows: np.ndarray, seed: int) -> np.ndarray:
     in_class = codes.groupby(codes)
     place = in_class.cumcount() / in_class.transform("size")
     return shuffled[np.argsort(place.to_numpy(), kind="stable")]
-
-
-def _estimate(metric: str, values: np.ndarray, split: Split, n_train: float) -> Estimate:
-    if len(values) < 2:
-        nan = float("nan")
-        return Estimate(float(values.mean()), nan, nan, nan)
-    n_validation = float(np.mean([len(fold.validation) for fold in split.folds]))
-    return fold_estimate(metric, values, n_validation / n_train)

@@ -26,7 +26,6 @@ from student_perf.plots.style import png
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import confusion_matrix
 from student_perf.terminal import format_number
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ def prediction_pictures(
     pair = len(loaded) > 1
     if len(first.labels) <= _MOST_CLASSES:
         for name, one in loaded.items():
-            counts = confusion_matrix(one.y_true, one.output.argmax(axis=1), len(one.labels))
+            counts = one.answers.counts.table
             figure = confusion_figure(counts, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
     if calibration:

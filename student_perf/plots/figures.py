@@ -25,7 +25,6 @@ from student_perf.plots.inspection import (
 )
 from student_perf.plots.regression import predicted_actual_figure, residual_figure
 from student_perf.plots.style import Figure
-from student_perf.scoring.scores import confusion_matrix
 
 Page = Literal["sweep", "board"]
 
@@ -75,9 +74,7 @@ class RunFigure:
 
 
 def _confusion(run: HeldOut) -> Figure:
-    y_true, y_pred = run.result.y_true, run.result.y_pred
-    counts = confusion_matrix(y_true, y_pred, len(run.dataset.classes))
-    return confusion_figure(counts, *run.of_classes)
+    return confusion_figure(run.result.answers.counts.table, *run.of_classes)
 
 
 def _roc(run: HeldOut) -> Figure:

@@ -5,6 +5,7 @@ Nothing is fitted and no test row is opened here: the records hold both models' 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,10 +15,9 @@ from student_perf.errors import ConfigError
 from student_perf.inspection.calibration import reliability
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
+from student_perf.scoring.answers import Answers, once_each
+from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import scores
-
-_N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -33,35 +33,32 @@ class Check:
 
 @dataclass(frozen=True)
 class PairedRows:
-    """Both models' outputs on the same n rows.
-
-    `row` and `y_true` have shape (n,), the outputs (n, K) for K classes or (n,). `what` names the
-    rows.
+    """Both models' answers for the same n rows; `row`, shape (n,), has their numbers and `what`
+    says what they are.
     """
 
     what: str
-    task: str
     row: np.ndarray
-    y_true: np.ndarray
-    challenger: np.ndarray
-    champion: np.ndarray
+    challenger: Answers
+    champion: Answers
 
 
 def pair(challenger: Predictions, champion: Predictions, what: str) -> PairedRows:
-    """The rows both were asked, each once with the mean of its outputs over repeats.
+    """The rows that both models answered, each once with the mean of its outputs over repeats.
 
-    Raises ConfigError where rows, truth or classes are not the same.
+    Raises:
+        ConfigError: Rows, truth or classes are not the same.
     """
-    mine, theirs = _each_row_once(challenger), _each_row_once(champion)
+    row, mine = once_each(challenger.row, challenger.y_true, challenger.output)
+    other, theirs = once_each(champion.row, champion.y_true, champion.output)
     same = (
-        challenger.task == champion.task
-        and np.array_equal(mine[0], theirs[0])
-        and np.array_equal(mine[1], theirs[1])
-        and mine[2].shape == theirs[2].shape
+        np.array_equal(row, other)
+        and np.array_equal(mine.y_true, theirs.y_true)
+        and mine.output.shape == theirs.output.shape
     )
     if not same:
         raise ConfigError(f"the two models did not answer the same {what}")
-    return PairedRows(what, challenger.task, mine[0], mine[1], mine[2], theirs[2])
+    return PairedRows(what, row, mine, theirs)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits, seed: int = 0) -> Check:
@@ -70,13 +67,12 @@ def check_performance(rows: PairedRows, metric: str, limits: GateLimits, seed: i
     Introduction to the Bootstrap", chapter 13), is at most `limits.risk`.
     """
     everything = np.arange(len(rows.row))
-    observed, loss, margin = _losses(rows, metric, everything, limits, seed)
-    probability = float((loss > margin).mean())
-    label, sign = METRICS[metric].label, _sign(metric)
+    mine, theirs, margin, probability = _compare(rows, metric, everything, limits, seed)
+    label, sign = METRICS[metric].label, METRICS[metric].sign
     reason = (
-        f"{label} {observed[0]:.3f}, the champion's {observed[1]:.3f} on the same {len(rows.row)} "
-        f"{rows.what} (gain {sign * (observed[0] - observed[1]):+.3f}); probability of being worse "
-        f"by more than {margin:.3g}: {probability:.3f}, at most {limits.risk:g}"
+        f"{label} {mine:.3f}, the champion's {theirs:.3f} on the same {len(rows.row)} {rows.what} "
+        f"(gain {sign * (mine - theirs):+.3f}); probability of being worse by more than "
+        f"{margin:.3g}: {probability:.3f}, at most {limits.risk:g}"
     )
     return Check("not worse", probability <= limits.risk, reason, probability, limits.risk)
 
@@ -92,25 +88,24 @@ def check_groups(
     """No group worse by more than the margin beyond its uncertainty: its bootstrap probability of
     that stays below 1 - risk/G for G groups (Bonferroni). `groups` maps a name to a mask, (n,).
     """
-    large = {name: np.flatnonzero(mask) for name, mask in groups.items() if mask.sum() >= min_size}
-    found = {name: _losses(rows, metric, chosen, limits, seed) for name, chosen in large.items()}
-    # Where all rows are of one class, for example, a metric may have no value.
-    tested = {name: one for name, one in found.items() if len(one[1])}
+    large = {name: mask for name, mask in groups.items() if mask.sum() >= min_size}
+    results = {name: _compare(rows, metric, mask, limits, seed) for name, mask in large.items()}
+    # If all rows are of one class, for example, a metric may have no value.
+    tested = {name: one for name, one in results.items() if not math.isnan(one[-1])}
     limit = 1 - limits.risk / max(1, len(tested))
-    worst, suffering = 0.0, []
-    for name, (observed, loss, margin) in tested.items():
-        probability = float((loss > margin).mean())
-        worst = max(worst, probability)
-        if probability > limit:
-            n = len(large[name])
-            suffering.append(f"{name} ({observed[1]:.3f} to {observed[0]:.3f}, n={n})")
+    worst = max((one[-1] for one in tested.values()), default=0.0)
+    suffering = [
+        f"{name} ({theirs:.3f} to {mine:.3f}, n={large[name].sum()})"
+        for name, (mine, theirs, _, probability) in tested.items()
+        if probability > limit
+    ]
     if not groups:
         reason = "the dataset declares no subgroups"
     elif suffering:
         reason = f"worse by more than the margin beyond chance: {', '.join(suffering)}"
     else:
         reason = f"none of {len(tested)} groups of {min_size} rows or more is worse beyond chance"
-        if unscored := [name for name in found if name not in tested]:
+        if unscored := [name for name in results if name not in tested]:
             reason += f"; {metric} is not defined in {', '.join(unscored)}"
     return Check("no group worse", not suffering, reason, worst, limit)
 
@@ -126,40 +121,18 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     return Check("calibrated", passed, reason, error, limits.calibration)
 
 
-def _each_row_once(predictions: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    row, first, of_row = np.unique(predictions.row, return_index=True, return_inverse=True)
-    total = np.zeros((len(row), *predictions.output.shape[1:]))
-    np.add.at(total, of_row, predictions.output)
-    times = np.bincount(of_row).reshape(-1, *[1] * (predictions.output.ndim - 1))
-    return row, predictions.y_true[first], total / times
-
-
-def _losses(
+def _compare(
     rows: PairedRows, metric: str, chosen: np.ndarray, limits: GateLimits, seed: int
-) -> tuple[tuple[float, float], np.ndarray, float]:
-    """Both observed values, how much worse the challenger is in each resample, and the margin in
-    the metric's units. Resamples in which the metric is not defined are left out.
+) -> tuple[float, float, float, float]:
+    """The challenger's value and the champion's on some rows, the margin in the metric's units, and
+    the probability that the challenger is worse by more; NaN if no resample defines the metric.
     """
-    observed = (
-        _value(rows, metric, chosen, rows.challenger),
-        _value(rows, metric, chosen, rows.champion),
-    )
-    unbounded = not np.isfinite(METRICS[metric].highest)
-    margin = limits.margin * (abs(observed[1]) if unbounded else 1.0)
-    rng = np.random.default_rng(seed)
-    losses = []
-    for _ in range(_N_RESAMPLES):
-        drawn = chosen[rng.integers(0, len(chosen), len(chosen))]
-        challenger = _value(rows, metric, drawn, rows.challenger)
-        losses.append(_value(rows, metric, drawn, rows.champion) - challenger)
-    found = _sign(metric) * np.array(losses)
-    return observed, found[~np.isnan(found)], margin
-
-
-def _value(rows: PairedRows, metric: str, chosen: np.ndarray, output: np.ndarray) -> float:
-    ordered = METRICS[metric].ordered
-    return scores(rows.task, rows.y_true[chosen], output[chosen], ordered)[metric]
-
-
-def _sign(metric: str) -> int:
-    return 1 if METRICS[metric].direction == "maximize" else -1
+    info = METRICS[metric]
+    challenger, champion = rows.challenger.take(chosen), rows.champion.take(chosen)
+    mine, theirs = info.of(challenger), info.of(champion)
+    margin = limits.margin * (1.0 if math.isfinite(info.highest) else abs(theirs))
+    # The same seed draws the same rows for both.
+    draws = [resample(one, [info], seed)[metric] for one in (challenger, champion)]
+    losses = info.sign * (draws[1] - draws[0])
+    losses = losses[~np.isnan(losses)]
+    return mine, theirs, margin, float((losses > margin).mean()) if len(losses) else math.nan

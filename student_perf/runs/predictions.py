@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from student_perf.scoring.answers import Answers
 from student_perf.scoring.metric import METRICS
-from student_perf.scoring.scores import scores
 
 _PROBABILITY = "proba_"
 
@@ -28,6 +29,11 @@ class Predictions:
     output: np.ndarray
     labels: tuple[str, ...] = ()
 
+    @cached_property
+    def answers(self) -> Answers:
+        """Truth and output, line by line."""
+        return Answers(self.y_true, self.output)
+
 
 def load_predictions(path: Path) -> Predictions:
     """Read `predictions.parquet` as `artifacts.predictions_table` has written it."""
@@ -45,10 +51,6 @@ def load_predictions(path: Path) -> Predictions:
 
 def fold_scores(predictions: Predictions, metric: str) -> np.ndarray:
     """A metric on each fold's predictions, shape (J,)."""
-    ordered = METRICS[metric].ordered
-    found = []
-    for number in range(int(predictions.fold.max()) + 1):
-        mine = predictions.fold == number
-        y_true, output = predictions.y_true[mine], predictions.output[mine]
-        found.append(scores(predictions.task, y_true, output, ordered)[metric])
-    return np.array(found)
+    folds = range(int(predictions.fold.max()) + 1)
+    answers = predictions.answers
+    return np.array([METRICS[metric].of(answers.take(predictions.fold == fold)) for fold in folds])

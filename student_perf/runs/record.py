@@ -27,11 +27,12 @@ from student_perf.runs.layout import MODEL_FILE as MODEL_FILE
 from student_perf.runs.layout import PREDICTIONS_FILE as PREDICTIONS_FILE
 from student_perf.runs.layout import RECORD_FILE as RECORD_FILE
 from student_perf.runs.layout import RUN_ID_FILE as RUN_ID_FILE
+from student_perf.scoring.metric import METRICS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from student_perf.scoring.scores import Estimate
+    from student_perf.scoring.intervals import Estimate
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
@@ -221,20 +222,22 @@ class RunRecord:
         """The dummy baseline's mean on the same folds."""
         return self.number(f"dummy_{metric}_mean")
 
-    def estimate(self, metric: str) -> Estimate:
-        """Mean over folds with its interval; of a single fold the recorded interval."""
-        from student_perf.scoring.scores import Estimate, fold_estimate
+    def estimate(self, metric: str, scores: np.ndarray | None = None) -> Estimate:
+        """Mean over folds with its interval; of a single fold the recorded interval. `scores`,
+        shape (J,), stand for fold scores that the record itself may lack.
+        """
+        from student_perf.scoring.intervals import Estimate, fold_interval
 
-        scores = self.fold_scores(metric)
+        scores = self.fold_scores(metric) if scores is None else scores
         if len(scores) > 1:
-            return fold_estimate(metric, scores, self.test_over_train)
+            return fold_interval(scores, self.test_over_train, METRICS[metric])
         mean = float(scores[0]) if len(scores) else self.mean(metric)
         ends = [self.number(f"cv_{metric}_ci95_{end}") for end in ("low", "high")]
         return Estimate(mean, math.nan, *ends)
 
     def test_estimate(self, metric: str) -> Estimate | None:
         """The figure on the test rows with its interval; None where the run did not open them."""
-        from student_perf.scoring.scores import Estimate
+        from student_perf.scoring.intervals import Estimate
 
         mean = self.number(f"test_{metric}")
         if math.isnan(mean):

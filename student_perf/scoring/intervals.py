@@ -1,20 +1,66 @@
-"""The interval of a quantity over folds that, unlike a metric, may take any value."""
+"""The one interval of figures that folds give.
+
+>>> estimate = fold_interval(np.array([0.70, 0.74, 0.66, 0.72, 0.68]), test_over_train=0.25)
+>>> print(f"{estimate.mean:.2f}, {estimate.low:.3f} to {estimate.high:.3f}")
+0.70, 0.641 to 0.759
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.special import stdtrit
 
-from student_perf.scoring.scores import Estimate, corrected_half_width
+from student_perf.scoring.metric import Metric
+
+CONFIDENCE = 0.95
 
 
-def fold_interval(values: np.ndarray, test_over_train: float) -> Estimate:
-    """Mean of `values` of folds, shape (J,), with its 95 % interval as of `metrics.fold_estimate`.
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; `std` is its deviation over folds, NaN for a single one."""
 
-    A single fold says nothing about the spread, so its interval is NaN.
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    def within(self, metric: Metric | None) -> Estimate:
+        """The interval cut off at the lowest and highest value that a metric can have."""
+        if metric is None:
+            return self
+        low, high = max(self.low, metric.lowest), min(self.high, metric.highest)
+        return Estimate(self.mean, self.std, low, high)
+
+
+def fold_interval(
+    values: np.ndarray, test_over_train: float, metric: Metric | None = None
+) -> Estimate:
+    """Mean of fold scores with its corrected interval, see `corrected_half_width`.
+
+    Args:
+        values: A figure of each fold, shape (J,).
+        test_over_train: Ratio of validation to training rows.
+        metric: What the figures are, if their bounds hold for the interval too.
+
+    Returns:
+        The estimate; a single fold says nothing about the spread, so its interval is NaN.
     """
     if len(values) < 2:
-        nan = float("nan")
-        return Estimate(float(values.mean()), nan, nan, nan)
+        return Estimate(float(values.mean()), math.nan, math.nan, math.nan)
     mean, std = float(values.mean()), float(values.std(ddof=1))
     width = corrected_half_width(std, len(values), test_over_train)
-    return Estimate(mean, std, mean - width, mean + width)
+    return Estimate(mean, std, mean - width, mean + width).within(metric)
+
+
+def corrected_half_width(std: float, n_folds: int, test_over_train: float) -> float:
+    """Half of the 95 % interval of a mean over J >= 2 folds whose scores have this deviation.
+
+    Folds share training rows, so their scores are not independent and the usual standard error is
+    too small. The variance of the mean is taken as (1/J + n_test/n_train) * s^2 with J-1 degrees of
+    freedom (Nadeau and Bengio 2003, "Inference for the Generalization Error", Machine Learning 52).
+    """
+    quantile = float(stdtrit(n_folds - 1, (1 + CONFIDENCE) / 2))
+    return quantile * std * float(np.sqrt(1 / n_folds + test_over_train))

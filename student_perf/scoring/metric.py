@@ -1,15 +1,29 @@
-"""The metrics by name: what each is called on screen, which way is better, which task it fits.
+"""The metrics: what each is called, which way is better, which task it fits, and its formula.
 
-Kept apart from their computation (`metrics.py`) so that a config can be checked before numpy is
-imported. Names are scikit-learn's, without the `neg_` of its scorers: a loss is logged as a loss.
+An entry in `_METRICS` and a file in `conf/objective` make a new one. The formulas are written over
+`Answers` and `Counts` and need no numpy here, so that a config is checked before numpy is imported.
+Names are scikit-learn's, without the `neg_` of its scorers: a loss is logged as a loss.
+
+>>> METRICS["log_loss"].label, METRICS["log_loss"].aim
+('log loss', 'less is better')
+>>> METRICS["log_loss"].is_better(0.9, 1.1)
+True
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from student_perf.scoring.answers import Answers, Counts
 
 Task = Literal["classification", "regression"]
 Direction = Literal["maximize", "minimize"]
@@ -19,7 +33,13 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 
 @dataclass(frozen=True)
 class Objective:
-    """Something that a sweep can optimise and that every run logs."""
+    """Something that a sweep can optimise and that every run logs.
+
+    Args:
+        name: What a config calls it.
+        label: What it is called on screen.
+        direction: Whether more or less of it is better.
+    """
 
     name: str
     label: str
@@ -50,63 +70,101 @@ class Objective:
         return self.sign * a > self.sign * b
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric(Objective):
-    """One metric; `lowest` and `highest` bound its values and so its intervals. `ordered` ones need
-    three or more classes with an order.
+    """A metric, whose formula is given in one of three forms.
+
+    Args:
+        task: What kind of model it scores.
+        lowest: The lowest value that it can have, which bounds its intervals.
+        highest: The highest.
+        ordered: Whether it needs three or more classes with an order.
+        of_counts: The formula of a metric that needs the confusion matrix only.
+        of_rows: A figure of each row, shape (n,), if the metric is their mean.
+        root: Whether it is the root of that mean.
+        of_answers: The formula of any other metric.
     """
 
     task: Task
     lowest: float = 0.0
     highest: float = 1.0
     ordered: bool = False
+    of_counts: Callable[[Counts], Any] | None = None
+    of_rows: Callable[[Answers], np.ndarray] | None = None
+    root: bool = False
+    of_answers: Callable[[Answers], float] | None = None
 
     @property
     def key(self) -> str:
         """The name under which a run logs its mean over folds."""
         return f"cv_{self.name}_mean"
 
+    def of(self, answers: Answers) -> float:
+        """Its value for a set of rows; NaN if it is not defined there."""
+        if self.of_counts is not None:
+            return float(self.of_counts(answers.counts))
+        if self.of_rows is not None:
+            mean = float(self.of_rows(answers).mean())
+            return math.sqrt(mean) if self.root else mean
+        assert self.of_answers is not None
+        return float(self.of_answers(answers))
+
 
 FIT_SECONDS = Objective("fit_seconds", "seconds of fitting", "minimize")
-_INF = float("inf")
+_INF, _NAN = math.inf, math.nan
 
-_METRICS = (
-    Metric("accuracy", "accuracy", "maximize", "classification"),
-    Metric("balanced_accuracy", "balanced accuracy", "maximize", "classification"),
-    Metric("precision_macro", "precision (macro)", "maximize", "classification"),
-    Metric("recall_macro", "recall (macro)", "maximize", "classification"),
-    Metric("f1_macro", "F1 (macro)", "maximize", "classification"),
-    Metric("precision_weighted", "precision (weighted)", "maximize", "classification"),
-    Metric("recall_weighted", "recall (weighted)", "maximize", "classification"),
-    Metric("f1_weighted", "F1 (weighted)", "maximize", "classification"),
-    Metric("roc_auc_ovr", "ROC AUC (one vs rest)", "maximize", "classification"),
-    Metric("log_loss", "log loss", "minimize", "classification", 0.0, _INF),
-    Metric("brier_score", "Brier score", "minimize", "classification", 0.0, 2.0),
-    Metric(
+_score = partial(Metric, direction="maximize", task="classification")
+_loss = partial(Metric, direction="minimize", task="classification", highest=_INF)
+_grade_score = partial(_score, ordered=True)
+_grade_loss = partial(_loss, ordered=True)
+_error = partial(Metric, direction="minimize", task="regression", highest=_INF)
+_fit = partial(Metric, direction="maximize", task="regression")
+
+_METRICS: tuple[Metric, ...] = (
+    _score("accuracy", "accuracy", of_counts=lambda c: c.hits.sum(axis=-1) / c.n),
+    _score("balanced_accuracy", "balanced accuracy", of_counts=lambda c: c.macro_true(c.recall)),
+    _score("precision_macro", "precision (macro)", of_counts=lambda c: c.macro(c.precision)),
+    _score("recall_macro", "recall (macro)", of_counts=lambda c: c.macro(c.recall)),
+    _score("f1_macro", "F1 (macro)", of_counts=lambda c: c.macro(c.f1)),
+    _score(
+        "precision_weighted", "precision (weighted)", of_counts=lambda c: c.weighted(c.precision)
+    ),
+    _score("recall_weighted", "recall (weighted)", of_counts=lambda c: c.weighted(c.recall)),
+    _score("f1_weighted", "F1 (weighted)", of_counts=lambda c: c.weighted(c.f1)),
+    _score("roc_auc_ovr", "ROC AUC (one vs rest)", of_answers=lambda a: a.roc_auc_ovr),
+    _loss("log_loss", "log loss", of_rows=lambda a: a.log_losses),
+    _loss("brier_score", "Brier score", highest=2.0, of_rows=lambda a: a.brier_losses),
+    _grade_score(  # Cohen 1968; NaN if truth and prediction are one and the same class
         "quadratic_weighted_kappa",
         "kappa (quadratic)",
-        "maximize",
-        "classification",
         lowest=-1.0,
-        ordered=True,
+        of_counts=lambda c: 1 - c.total(c.distance**2) / c.total_by_chance(c.distance**2),
     ),
-    Metric(
+    _grade_loss(
         "mean_absolute_grade_error",
         "MAE in grades",
-        "minimize",
-        "classification",
-        0.0,
-        _INF,
-        ordered=True,
+        of_counts=lambda c: c.total(c.distance) / c.n,
     ),
-    Metric("adjacent_accuracy", "within one grade", "maximize", "classification", ordered=True),
-    Metric(
-        "ranked_probability_score", "ranked prob. score", "minimize", "classification", ordered=True
+    _grade_score(
+        "adjacent_accuracy",
+        "within one grade",
+        of_counts=lambda c: c.total(c.distance <= 1) / c.n,
     ),
-    Metric("root_mean_squared_error", "RMSE", "minimize", "regression", 0.0, _INF),
-    Metric("mean_absolute_error", "MAE", "minimize", "regression", 0.0, _INF),
-    Metric("r2", "R2", "maximize", "regression", -_INF, 1.0),
-    Metric("spearman", "Spearman's rho", "maximize", "regression", -1.0, 1.0),
+    _grade_loss(
+        "ranked_probability_score",
+        "ranked prob. score",
+        highest=1.0,
+        of_rows=lambda a: a.ranked_losses,
+    ),
+    _error("root_mean_squared_error", "RMSE", of_rows=lambda a: a.errors**2, root=True),
+    _error("mean_absolute_error", "MAE", of_rows=lambda a: abs(a.errors)),
+    _fit(  # NaN if the truth is constant
+        "r2",
+        "R2",
+        lowest=-_INF,
+        of_answers=lambda a: 1 - (a.errors**2).sum() / (a.spread or _NAN),
+    ),
+    _fit("spearman", "Spearman's rho", lowest=-1.0, of_answers=lambda a: a.rank_correlation),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 OBJECTIVES: dict[str, Objective] = {**METRICS, FIT_SECONDS.name: FIT_SECONDS}
@@ -127,7 +185,11 @@ def metrics_of(task: str, ordered: bool = False) -> list[str]:
 
 
 def default_metric(task: str) -> str:
-    """Metric that `objective=default` optimises for a task. Raises ConfigError for no task."""
+    """Metric that `objective=default` optimises for a task.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
     if task not in DEFAULT_METRIC:
         raise ConfigError(
             f"dataset.task={task}: must be one of {', '.join(TASKS)}; {suggest(task, TASKS)}"
@@ -136,7 +198,11 @@ def default_metric(task: str) -> str:
 
 
 def metric_direction(metric: str) -> Direction:
-    """Whether more or less of a metric is better. Raises ConfigError for an unknown name."""
+    """Whether more or less of a metric is better.
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
     if metric not in METRICS:
         raise ConfigError(
             f"objective.metric={metric}: not a metric of this project; {suggest(metric, METRICS)}"

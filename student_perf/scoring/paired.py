@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
-from student_perf.scoring.scores import CONFIDENCE
+from student_perf.scoring.intervals import CONFIDENCE
 
 ALPHA = 0.05
 _NO_SPREAD = 1e-15
@@ -47,8 +47,8 @@ class Posterior:
 
 def paired_difference(a: np.ndarray, b: np.ndarray, test_over_train: float) -> PairedDifference:
     """`paired_differences` of a single pair, a - b, both of shape (J,)."""
-    found = paired_differences(np.asarray(a, dtype=np.float64)[None], b, test_over_train)
-    return PairedDifference(*(float(v[0]) for v in vars(found).values()))
+    result = paired_differences(np.asarray(a, dtype=np.float64)[None], b, test_over_train)
+    return PairedDifference(*(float(v[0]) for v in vars(result).values()))
 
 
 def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> PairedDifferences:
@@ -56,7 +56,10 @@ def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> 
 
     The variance of the mean difference is (1/J + n_test/n_train) * s^2 with J-1 degrees of freedom,
     since training sets overlap (Nadeau and Bengio 2003, Machine Learning 52). With no spread at all
-    the p-value is 1 where the difference is 0, else 0. Raises ValueError for fewer than two folds.
+    the p-value is 1 if the difference is 0, else 0.
+
+    Raises:
+        ValueError: There are fewer than two folds.
     """
     mean, error, n = _mean_and_error(a, b, test_over_train)
     sure = error < _NO_SPREAD
@@ -70,7 +73,7 @@ def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> 
 def holm(p_values: ArrayLike) -> np.ndarray:
     """p-values, shape (M,), adjusted for M tests by Holm's step-down rule (Holm 1979, Scandinavian
     Journal of Statistics 6): the i-th smallest times M-i+1, never below a smaller one's, at most 1.
-    NaN is no test and stays NaN.
+    NaN stands for no test and stays NaN.
     """
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(len(p), np.nan)

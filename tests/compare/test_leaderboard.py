@@ -6,8 +6,9 @@ import pytest
 from student_perf.compare.leaderboard import FAMILIES, make_leaderboards, recommendation
 from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
+from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import paired_difference
-from student_perf.scoring.scores import fold_estimate
 
 BASE = np.array([0.60, 0.64, 0.62, 0.66, 0.61])
 
@@ -31,7 +32,7 @@ def test_figures_are_those_of_the_formulas(boards):
     assert [line.record.name for line in board.lines] == ["a", "b", "c"]
     best, other, worst = board.lines
     assert (best.tied, other.tied, worst.tied) == (True, True, False)
-    expected = fold_estimate("accuracy", best.scores, 0.25)
+    expected = fold_interval(best.scores, 0.25, METRICS["accuracy"])
     assert (best.mean, best.std, best.low, best.high) == tuple(vars(expected).values())
     pair = paired_difference(other.scores, best.scores, 0.25)
     assert other.to_best == pytest.approx(pair.mean)

@@ -1,18 +1,15 @@
-import math
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from student_perf.compare.tuning import _scorer, bias_corrected, tuning_lines, tuning_of
+from student_perf.compare.tuning import bias_corrected, tuning_lines, tuning_of
 from student_perf.errors import DataError, TrackingError
 from student_perf.runs.looks import count_look
 from student_perf.runs.predictions import Predictions
-from student_perf.scoring.metric import METRICS, metrics_of
-from student_perf.scoring.scores import scores
+from student_perf.scoring.metric import METRICS
 
-CLASSES, NUMBERS = "classification", "regression"
+CLASSES = "classification"
 
 
 def guesses(n_configurations, n_rows=200, n_classes=2, seed=0, n_repeats=1):
@@ -26,36 +23,11 @@ def guesses(n_configurations, n_rows=200, n_classes=2, seed=0, n_repeats=1):
     ]
 
 
-def numbers(n_configurations, seed=0):
-    rng = np.random.default_rng(seed)
-    row, y_true = np.arange(80), rng.normal(size=80)
-    return [
-        Predictions(NUMBERS, row, row % 4, y_true, y_true + rng.normal(size=80))
-        for _ in range(n_configurations)
-    ]
-
-
-@pytest.mark.parametrize("metric", [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)])
-def test_scores_of_samples_are_those_of_their_rows(metric):
-    task = METRICS[metric].task
-    made = guesses(2, 60, 3) if task == CLASSES else numbers(2)
-    drawn = np.random.default_rng(1).multinomial(
-        len(made[0].row), [1 / len(made[0].row)] * len(made[0].row), 4
-    )
-    score = _scorer(made, metric)
-    for i, one in enumerate(made):
-        got = score(i, drawn)
-        for value, counts in zip(got, drawn, strict=True):
-            rows = np.repeat(np.arange(len(counts)), counts)
-            expected = scores(task, one.y_true[rows], one.output[rows], ordered=True)[metric]
-            assert value == pytest.approx(expected, abs=1e-12)
-
-
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss", "balanced_accuracy", "roc_auc_ovr"])
 def test_of_pure_noise_the_best_looks_good_and_the_corrected_does_not(metric):
     """Fifty configurations that guess, several times: chance is known."""
     chance = {"accuracy": 0.5, "balanced_accuracy": 0.5, "roc_auc_ovr": 0.5}
-    sign = 1 if METRICS[metric].direction == "maximize" else -1
+    sign = METRICS[metric].sign
     found = [bias_corrected(guesses(50, seed=seed), metric, 60) for seed in range(4)]
     truth = chance.get(metric, 1.0)  # the log loss of uniform guesses is 1 on average
     apparent, corrected = (np.mean([getattr(f, n) for f in found]) for n in ("apparent", "mean"))
@@ -73,7 +45,7 @@ def test_it_is_the_procedure_of_the_paper_step_by_step():
     for counts in rng.multinomial(50, np.full(50, 1 / 50), size=40):
         inside, outside = np.repeat(np.arange(50), counts), np.flatnonzero(counts == 0)
         on = [
-            [scores(CLASSES, p.y_true[rows], p.output[rows])["f1_macro"] for p in made]
+            [METRICS["f1_macro"].of(p.answers.take(rows)) for p in made]
             for rows in (inside, outside)
         ]
         expected.append(on[1][int(np.argmax(on[0]))])
@@ -131,12 +103,12 @@ def test_a_sweep_with_its_winner_and_its_looks(make_record):
         count_look("d" * 64, "rows", folder)
     found = tuning_of("mine", [*trials, winner], "accuracy")
     assert found.corrected == bias_corrected(made, "accuracy")
-    assert (found.test, found.test_low, found.test_high) == (0.4, 0.3, 0.5)
+    assert (found.test.mean, found.test.low, found.test.high) == (0.4, 0.3, 0.5)
     text = " ".join(tuning_lines(found))
     assert "best of 3 trials" in text
     assert "looked at 2 times" in text
     without = tuning_of("mine", trials, "accuracy")
-    assert math.isnan(without.test)
+    assert without.test is None
     assert len(tuning_lines(without)) == 1
     assert tuning_of("mine", trials[:1], "accuracy") is None
     (trials[0].folder / "predictions.parquet").unlink()

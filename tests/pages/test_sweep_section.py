@@ -6,8 +6,9 @@ from student_perf.compare.outcome import load_sweep
 from student_perf.pages.report import sweep_page
 from student_perf.pages.sweep_section import markdown_note, sweep_section
 from student_perf.runs.record import load_record
+from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import paired_difference
-from student_perf.scoring.scores import fold_estimate
 from tests.pages.page_reader import Reader, leaderboard
 
 RNG = np.random.default_rng(11)
@@ -28,7 +29,7 @@ def test_figures_of_the_page_are_those_of_the_records(folder):
     assert means == sorted(means, reverse=True)
     for row in rows:
         scores = np.array(FOLDS[int(row["trial"].split()[0])])
-        estimate = fold_estimate("accuracy", scores, 0.25)
+        estimate = fold_interval(scores, 0.25, METRICS["accuracy"])
         assert row["mean"] == f"{scores.mean():.3f}"
         assert row["95 % interval"] == f"{estimate.low:.3f} to {estimate.high:.3f}"
         assert row["minus best"] == f"{scores.mean() - np.mean(FOLDS[4]):+.3f}"
@@ -109,7 +110,7 @@ def test_the_note_says_best_counts_gain_and_winner(folder, make_record):
     winner.mlflow_run_id = "ab" * 16
     winner.save()
     note = markdown_note(load_sweep(folder))
-    estimate = fold_estimate("accuracy", np.array(FOLDS[4]), 0.25)
+    estimate = fold_interval(np.array(FOLDS[4]), 0.25, METRICS["accuracy"])
     assert f"{estimate.mean:.3f} (95 % interval {estimate.low:.3f} to {estimate.high:.3f})" in note
     assert "trial 4" in note
     assert "`model.C=0.0001`" in note

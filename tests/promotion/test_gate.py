@@ -11,13 +11,9 @@ from student_perf.promotion.gate import (
 )
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
+from student_perf.scoring.answers import Answers
 
 LIMITS = GateLimits()
-
-
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch):
-    monkeypatch.setattr("student_perf.promotion.gate._N_RESAMPLES", 200)
 
 
 def answers(rng, y_true, accuracy):
@@ -29,8 +25,8 @@ def answers(rng, y_true, accuracy):
 
 def paired(rng, n, challenger, champion):
     y_true = rng.integers(0, 2, n)
-    outputs = (answers(rng, y_true, accuracy) for accuracy in (challenger, champion))
-    return PairedRows("test rows", "classification", np.arange(n), y_true, *outputs)
+    both = (Answers(y_true, answers(rng, y_true, share)) for share in (challenger, champion))
+    return PairedRows("test rows", np.arange(n), *both)
 
 
 def passed(challenger, champion, times=40):
@@ -55,7 +51,7 @@ def test_a_clearly_better_one_passes_and_a_clearly_worse_one_does_not():
 def test_the_probability_is_that_of_the_bootstrap_distribution():
     rng = np.random.default_rng(3)
     rows = paired(rng, 150, 0.72, 0.78)
-    hits = [o.argmax(1) == rows.y_true for o in (rows.challenger, rows.champion)]
+    hits = [one.output.argmax(1) == one.y_true for one in (rows.challenger, rows.champion)]
     loss = hits[1].astype(float) - hits[0]
     draws = [rng.choice(loss, 150).mean() for _ in range(20_000)]
     expected = float((np.array(draws) > LIMITS.margin).mean())
@@ -66,9 +62,8 @@ def test_an_error_without_bound_has_a_margin_relative_to_the_champions():
     y = np.linspace(0, 100, 80)
     noise = np.random.default_rng(0).normal(0, 10, 80)
     for factor, expected in ((1.02, True), (1.2, False)):
-        rows = PairedRows(
-            "test rows", "regression", np.arange(80), y, y + factor * noise, y + noise
-        )
+        both = Answers(y, y + factor * noise), Answers(y, y + noise)
+        rows = PairedRows("test rows", np.arange(80), *both)
         check = check_performance(rows, "root_mean_squared_error", LIMITS)
         assert check.passed is expected
 
@@ -77,8 +72,9 @@ def test_a_group_that_suffers_is_named_and_small_ones_are_left_alone():
     rng = np.random.default_rng(1)
     rows = paired(rng, 400, 0.8, 0.8)
     girls = np.arange(400) < 100
-    wrong = np.column_stack([rows.y_true, 1 - rows.y_true])[girls].astype(float)
-    rows.challenger[girls] = wrong
+    y_true = rows.challenger.y_true
+    wrong = np.column_stack([y_true, 1 - y_true])[girls].astype(float)
+    rows.challenger.output[girls] = wrong
     groups = {"sex=F": girls, "sex=M": ~girls, "rare": np.arange(400) < 5}
     check = check_groups(rows, "accuracy", groups, 20, LIMITS)
     assert not check.passed
@@ -89,7 +85,7 @@ def test_a_group_that_suffers_is_named_and_small_ones_are_left_alone():
 
 def test_a_group_in_which_the_metric_is_not_defined_is_named():
     rows = paired(np.random.default_rng(4), 300, 0.8, 0.8)
-    one_class = rows.y_true == 1
+    one_class = rows.champion.y_true == 1
     groups = {"all right": np.arange(300) < 200, "one class": one_class}
     check = check_groups(rows, "roc_auc_ovr", groups, 20, LIMITS)
     assert check.passed
@@ -123,8 +119,8 @@ def test_repeats_are_averaged_and_other_rows_are_refused():
     )
     rows = pair(twice, once, "test rows")
     assert rows.row.tolist() == [4, 7]
-    assert rows.challenger.tolist() == [2, 3]
-    assert rows.champion.tolist() == [6, 5]
+    assert rows.challenger.output.tolist() == [2, 3]
+    assert rows.champion.output.tolist() == [6, 5]
     other = Predictions("regression", np.array([7, 5]), *(np.zeros(2),) * 3)
     with pytest.raises(ConfigError, match="did not answer the same test rows"):
         pair(twice, other, "test rows")

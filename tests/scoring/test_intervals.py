@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import t
 
 from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
 
 
 def test_interval_is_that_of_nadeau_and_bengio_without_bounds():
@@ -18,3 +19,20 @@ def test_a_single_fold_has_no_interval():
     estimate = fold_interval(np.array([0.3]), 0.25)
     assert estimate.mean == 0.3
     assert np.isnan([estimate.std, estimate.low, estimate.high]).all()
+
+
+def test_fold_interval_by_the_corrected_variance():
+    values = np.array([0.70, 0.74, 0.66, 0.72, 0.68])
+    got = fold_interval(values, 0.25, METRICS["accuracy"])
+    width = t.ppf(0.975, 4) * np.sqrt((1 / 5 + 0.25) * values.var(ddof=1))
+    assert got.mean == pytest.approx(0.70)
+    assert got.std == pytest.approx(values.std(ddof=1))
+    assert (got.low, got.high) == pytest.approx((0.70 - width, 0.70 + width))
+    naive = t.ppf(0.975, 4) * values.std(ddof=1) / np.sqrt(5)
+    assert got.high - got.mean == pytest.approx(naive * np.sqrt(1 + 5 * 0.25))
+
+
+def test_intervals_stay_within_what_the_metric_can_be():
+    got = fold_interval(np.array([1.0, 0.9, 1.0]), 0.5, METRICS["accuracy"])
+    assert got.high == 1.0
+    assert fold_interval(np.array([-3.0, 0.9]), 0.5, METRICS["r2"]).low < -3

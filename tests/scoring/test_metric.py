@@ -1,23 +1,63 @@
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
+from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.tuning import bias_corrected
 from student_perf.errors import ConfigError
+from student_perf.experiment.run import run_experiment
+from student_perf.runs.predictions import load_predictions
+from student_perf.scoring.answers import Answers
 from student_perf.scoring.metric import (
     METRICS,
     TASKS,
+    Metric,
     default_metric,
     metric_direction,
     metrics_of,
 )
-from student_perf.scoring.scores import scores
+from student_perf.terminal import Terminal
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_named_metric_is_computed_and_no_other(task):
     y_true = np.array([0, 1, 2, 2])
     output = np.eye(3)[y_true] if task == "classification" else y_true + 0.5
-    assert list(scores(task, y_true, output)) == metrics_of(task)
-    assert list(scores(task, y_true, output, True)) == metrics_of(task, ordered=True)
+    answers = Answers(y_true, output)
+    assert list(answers.scores()) == metrics_of(task)
+    assert list(answers.scores(ordered=True)) == metrics_of(task, ordered=True)
+
+
+def test_a_metric_has_one_formula():
+    for metric in METRICS.values():
+        forms = (metric.of_counts, metric.of_rows, metric.of_answers)
+        assert sum(form is not None for form in forms) == 1, metric.name
+
+
+def test_one_entry_makes_a_metric(monkeypatch, compose_config, workspace, grades):
+    kappa = Metric(
+        "cohens_kappa",
+        "Cohen's kappa",
+        "maximize",
+        task="classification",
+        lowest=-1.0,
+        of_counts=lambda c: 1 - c.total(c.distance > 0) / c.total_by_chance(c.distance > 0),
+    )
+    monkeypatch.setitem(METRICS, kappa.name, kappa)
+    data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
+    words = [*data, "model=logreg", "split.n_splits=3", "objective.metric=cohens_kappa"]
+    result = run_experiment(compose_config(*words), workspace / "run", Terminal(quiet=True))
+    stored = load_predictions(workspace / "run" / "predictions.parquet")
+    expected = [
+        cohen_kappa_score(stored.y_true[here], stored.output[here].argmax(axis=1))
+        for here in (stored.fold == fold for fold in range(3))
+    ]
+    assert result.record.fold_scores("cohens_kappa") == pytest.approx(np.array(expected))
+    assert result.record.test_estimate("cohens_kappa") is not None
+    assert result.objective == pytest.approx(np.mean(expected))
+    (board,) = make_leaderboards([result.record])
+    assert board.lines[0].mean == pytest.approx(np.mean(expected))
+    assert bias_corrected([stored], "cohens_kappa").n_bootstraps == 500
 
 
 def test_default_metric_belongs_to_its_task():

@@ -6,8 +6,9 @@ from rich.console import Console
 
 from student_perf.compare.outcome import sentences
 from student_perf.runs.record import load_record
+from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import paired_difference
-from student_perf.scoring.scores import fold_estimate
 from student_perf.sweep.show import Progress, duration, show_plan, show_trials
 from tests.sweep.conftest import outcome_of, run_trials
 
@@ -67,7 +68,7 @@ def test_the_trials_are_shown_best_first_with_the_corrected_interval(done):
     assert [int(row[0]) for row in rows] == [t.number for t in best_first[:10]]
     ratio = evaluator.data(plan.base).split.test_over_train
     scores = load_record(plan.folder / rows[0][0]).fold_scores("accuracy")
-    expected = fold_estimate("accuracy", scores, ratio)
+    expected = fold_interval(scores, ratio, METRICS["accuracy"])
     assert rows[0][2:] == [
         f"{expected.mean:.3f}", f"{expected.low:.3f}", "to", f"{expected.high:.3f}"
     ]  # fmt: skip

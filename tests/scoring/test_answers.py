@@ -2,16 +2,10 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr, t
+from scipy.stats import spearmanr
 from sklearn import metrics as reference
 
-from student_perf.scoring.scores import (
-    bootstrap_estimates,
-    classification_scores,
-    confusion_matrix,
-    fold_estimate,
-    regression_scores,
-)
+from student_perf.scoring.answers import Answers, once_each
 
 
 def draw(n_classes, n, seed, ties=False):
@@ -47,7 +41,7 @@ def test_classification_scores_are_scikit_learns(n_classes, seed, ties):
             for name in ("precision", "recall", "f1"):
                 function = getattr(reference, f"{name}_score")
                 expected[f"{name}_{average}"] = function(y, hard, average=average)
-    got = classification_scores(y, p)
+    got = Answers(y, p).scores()
     assert got.keys() == expected.keys()
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, abs=1e-13), name
@@ -58,7 +52,7 @@ def test_classification_scores_are_scikit_learns(n_classes, seed, ties):
 def test_scores_of_grades_are_those_of_independent_computations(n_classes, seed):
     y, p = draw(n_classes, 57, seed)
     hard = p.argmax(axis=1)
-    got = classification_scores(y, p, ordered=True)
+    got = Answers(y, p).scores(ordered=True)
     kappa = reference.cohen_kappa_score(y, hard, weights="quadratic")
     assert got["quadratic_weighted_kappa"] == pytest.approx(kappa, abs=1e-13)
     mae = reference.mean_absolute_error(y, hard)
@@ -76,15 +70,14 @@ def test_scores_of_grades_are_those_of_independent_computations(n_classes, seed)
 
 def test_kappa_of_a_single_class_is_not_defined():
     p = np.eye(3)[[1, 1, 1]]
-    assert np.isnan(
-        classification_scores(np.array([1, 1, 1]), p, ordered=True)["quadratic_weighted_kappa"]
-    )
+    got = Answers(np.array([1, 1, 1]), p).scores(ordered=True)
+    assert np.isnan(got["quadratic_weighted_kappa"])
 
 
 def test_classes_never_seen_or_never_predicted_count_as_scikit_learn_does():
     y = np.array([0, 0, 1, 1])
     p = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
-    got = classification_scores(y, p)
+    got = Answers(y, p).scores()
     assert got["precision_macro"] == reference.precision_score(
         y, p.argmax(1), average="macro", zero_division=0
     )
@@ -93,15 +86,15 @@ def test_classes_never_seen_or_never_predicted_count_as_scikit_learn_does():
 
 
 def test_confusion_matrix_has_true_classes_in_rows():
-    counts = confusion_matrix(np.array([0, 0, 2]), np.array([0, 2, 2]), 3)
-    assert counts.tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+    counts = Answers(np.array([0, 0, 2]), np.eye(3)[[0, 2, 2]]).counts
+    assert counts.table.tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_regression_scores_are_scikit_learns(seed):
     rng = np.random.default_rng(seed)
     y, predicted = rng.normal(10, 3, 40), rng.normal(10, 3, 40)
-    got = regression_scores(y, predicted)
+    got = Answers(y, predicted).scores()
     expected = reference.root_mean_squared_error(y, predicted)
     assert got["root_mean_squared_error"] == pytest.approx(expected, rel=1e-14)
     expected = reference.mean_absolute_error(y, predicted)
@@ -109,40 +102,21 @@ def test_regression_scores_are_scikit_learns(seed):
     assert got["r2"] == pytest.approx(reference.r2_score(y, predicted), rel=1e-13)
     y, predicted = np.round(y), np.round(predicted)  # with ties
     expected = spearmanr(y, predicted).statistic
-    assert regression_scores(y, predicted)["spearman"] == pytest.approx(expected, rel=1e-13)
+    assert Answers(y, predicted).scores()["spearman"] == pytest.approx(expected, rel=1e-13)
 
 
 def test_r2_of_a_constant_target_is_not_defined():
-    got = regression_scores(np.ones(3), np.arange(3.0))
+    got = Answers(np.ones(3), np.arange(3.0)).scores()
     assert np.isnan(got["r2"])
     assert np.isnan(got["spearman"])
 
 
-def test_fold_interval_by_the_corrected_variance():
-    values = np.array([0.70, 0.74, 0.66, 0.72, 0.68])
-    got = fold_estimate("accuracy", values, test_over_train=0.25)
-    width = t.ppf(0.975, 4) * np.sqrt((1 / 5 + 0.25) * values.var(ddof=1))
-    assert got.mean == pytest.approx(0.70)
-    assert got.std == pytest.approx(values.std(ddof=1))
-    assert (got.low, got.high) == pytest.approx((0.70 - width, 0.70 + width))
-    naive = t.ppf(0.975, 4) * values.std(ddof=1) / np.sqrt(5)
-    assert got.high - got.mean == pytest.approx(naive * np.sqrt(1 + 5 * 0.25))
-
-
-def test_intervals_stay_within_what_the_metric_can_be():
-    got = fold_estimate("accuracy", np.array([1.0, 0.9, 1.0]), 0.5)
-    assert got.high == 1.0
-    assert fold_estimate("r2", np.array([-3.0, 0.9]), 0.5).low < -3
-
-
-def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
-    covered = 0
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        y = rng.integers(0, 2, 200)
-        right = rng.random(200) < 0.7
-        p = np.where(right[:, None], np.eye(2)[y], 1 - np.eye(2)[y]) * 0.8 + 0.1
-        got = bootstrap_estimates("classification", y, p, seed=seed, n_resamples=200)["accuracy"]
-        covered += got.low <= 0.7 <= got.high
-        assert np.isnan(got.std)
-    assert 88 <= covered <= 99
+def test_rows_answered_several_times_count_once_with_the_mean_of_their_outputs():
+    row, y_true = np.array([7, 4, 7, 4, 7]), np.array([1, 0, 1, 0, 1])
+    output = np.array([[0.2, 0.8], [1, 0], [0.4, 0.6], [0.5, 0.5], [0.3, 0.7]])
+    rows, answers = once_each(row, y_true, output)
+    assert rows.tolist() == [4, 7]
+    assert answers.y_true.tolist() == [0, 1]
+    assert answers.output == pytest.approx(np.array([[0.75, 0.25], [0.3, 0.7]]))
+    rows, answers = once_each(row, y_true.astype(float), output[:, 0])
+    assert answers.output == pytest.approx([0.75, 0.3])

@@ -1,0 +1,238 @@
+"""A model's answers for rows whose truth is known, and what the metrics are made of.
+
+Everything is computed once, when a metric first asks for it: all metrics of a fold cost one
+confusion matrix. This gives scikit-learn's figures at a fraction of the time that its scorers take
+on small data.
+
+>>> answers = Answers(np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3]]))
+>>> answers.counts.table.tolist()
+[[1, 0], [1, 1]]
+>>> round(answers.scores()["accuracy"], 3)
+0.667
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from student_perf.scoring.metric import METRICS, metrics_of
+
+
+class Answers:
+    """What a model says of n rows.
+
+    Args:
+        y_true: Class codes 0..K-1 or numbers, shape (n,).
+        output: Probabilities, shape (n, K), rows summing to 1, or numbers, shape (n,).
+    """
+
+    def __init__(self, y_true: np.ndarray, output: np.ndarray) -> None:
+        self.y_true, self.output = y_true, output
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return "classification" if self.output.ndim == 2 else "regression"
+
+    def scores(self, ordered: bool = False) -> dict[str, float]:
+        """Every metric of the task by name; `ordered` adds those of classes with an order."""
+        return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered)}
+
+    def take(self, rows: np.ndarray) -> Answers:
+        """The answers for some rows, by position or mask; a row may be taken several times."""
+        return Answers(self.y_true[rows], self.output[rows])
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """Each row's cell of the confusion matrix, row by row, shape (n,)."""
+        n_classes = self.output.shape[1]
+        cells: np.ndarray = self.y_true * n_classes + self.output.argmax(axis=1)
+        return cells
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The confusion matrix."""
+        n_classes = self.output.shape[1]
+        counts = np.bincount(self.cells, minlength=n_classes**2)
+        return Counts(counts.reshape(n_classes, n_classes))
+
+    @cached_property
+    def of_true_class(self) -> np.ndarray:
+        """Probability of each row's true class, shape (n,)."""
+        chosen: np.ndarray = self.output[np.arange(len(self)), self.y_true]
+        return chosen
+
+    @property
+    def log_losses(self) -> np.ndarray:
+        """Log loss of each row, shape (n,)."""
+        eps = np.finfo(self.of_true_class.dtype).eps
+        losses: np.ndarray = -np.log(self.of_true_class.clip(eps, 1 - eps))
+        return losses
+
+    @property
+    def brier_losses(self) -> np.ndarray:
+        """Squared distance of each row's probabilities to the truth, shape (n,): the sum over the
+        classes (Brier 1950), halved for two classes as scikit-learn does.
+        """
+        distance: np.ndarray = (self.output**2).sum(axis=1) - 2 * self.of_true_class + 1
+        return distance / (2 if self.output.shape[1] == 2 else 1)
+
+    @property
+    def ranked_losses(self) -> np.ndarray:
+        """Ranked probability score of each row, shape (n,): the mean over the K - 1 thresholds of
+        the squared distance of the cumulative probability to the truth (Epstein 1969; 0 is perfect,
+        1 the worst).
+        """
+        cumulative = self.output.cumsum(axis=1)[:, :-1]
+        reached = self.y_true[:, None] <= np.arange(cumulative.shape[1])
+        losses: np.ndarray = ((cumulative - reached) ** 2).mean(axis=1)
+        return losses
+
+    @property
+    def roc_auc_ovr(self) -> float:
+        """Macro mean of one-vs-rest AUCs; for two classes the AUC of the second. NaN if a class is
+        absent from `y_true`.
+        """
+        n_classes = self.output.shape[1]
+        codes = range(n_classes) if n_classes > 2 else (1,)
+        return float(np.mean([roc_auc(self.y_true == k, self.output[:, k]) for k in codes]))
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Truth minus predicted number, shape (n,)."""
+        errors: np.ndarray = self.y_true - self.output
+        return errors
+
+    @property
+    def spread(self) -> float:
+        """Sum of the truth's squared distances to its mean."""
+        return float(((self.y_true - self.y_true.mean()) ** 2).sum())
+
+    @property
+    def rank_correlation(self) -> float:
+        """Spearman's; NaN for fewer than two rows, and if truth or prediction is constant."""
+        # Imported here: scipy.stats takes a second, and comparing recorded figures needs no ranks.
+        from scipy.stats import rankdata
+
+        ranks = rankdata(np.stack([self.y_true, self.output]), axis=1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        norms = np.sqrt((ranks**2).sum(axis=1))
+        return float(ranks[0] @ ranks[1] / norms.prod()) if norms.all() else float("nan")
+
+
+class Counts:
+    """A confusion matrix, or many: `table` has shape (..., K, K), true classes in rows.
+
+    Every figure has the shape of what comes before the classes. As in scikit-learn, divisions by
+    zero count as 0.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+        self.hits: np.ndarray = table.diagonal(0, -2, -1).astype(np.float64)
+        self.support: np.ndarray = table.sum(axis=-1)
+        self.predicted: np.ndarray = table.sum(axis=-2)
+
+    @cached_property
+    def n(self) -> np.ndarray:
+        """Number of rows."""
+        n: np.ndarray = self.support.sum(axis=-1)
+        return n
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """Of each predicted class, shape (..., K)."""
+        return _ratio(self.hits, self.predicted)
+
+    @cached_property
+    def recall(self) -> np.ndarray:
+        """Of each true class, shape (..., K)."""
+        return _ratio(self.hits, self.support)
+
+    @cached_property
+    def f1(self) -> np.ndarray:
+        """Of each class, shape (..., K)."""
+        return _ratio(2 * self.hits, self.support + self.predicted)
+
+    def macro(self, of_class: np.ndarray) -> np.ndarray:
+        """Mean of `of_class`, shape (..., K), over classes that are true or predicted somewhere."""
+        return _mean(of_class, self._seen)
+
+    def macro_true(self, of_class: np.ndarray) -> np.ndarray:
+        """Mean of `of_class`, shape (..., K), over the classes that are true somewhere."""
+        return _mean(of_class, self.support > 0)
+
+    def weighted(self, of_class: np.ndarray) -> np.ndarray:
+        """Mean of `of_class`, shape (..., K), over the rows by their true class."""
+        mean: np.ndarray = np.vecdot(of_class, self._weights)
+        return mean
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        """Number of grades between the true and the predicted class, shape (K, K)."""
+        grades = np.arange(self.table.shape[-1])
+        distance: np.ndarray = np.abs(grades[:, None] - grades)
+        return distance
+
+    def total(self, of_cell: np.ndarray) -> np.ndarray:
+        """Sum over the rows of a figure of their cell, shape (K, K)."""
+        total: np.ndarray = (of_cell * self.table).sum(axis=(-2, -1))
+        return total
+
+    def total_by_chance(self, of_cell: np.ndarray) -> np.ndarray:
+        """The same if truth and prediction had nothing to do with each other; NaN instead of 0."""
+        total = np.vecdot(self.support, self.predicted @ of_cell.T) / self.n
+        return np.where(total > 0, total, np.nan)
+
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        seen: np.ndarray = self.support + self.predicted > 0
+        return seen.astype(np.float64)
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        weights: np.ndarray = self.support / self.support.sum(axis=-1, keepdims=True)
+        return weights
+
+
+def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve of `score` for the boolean `positive`, both of shape (n,).
+
+    It is the Mann-Whitney U statistic over n_positive * n_negative (Hanley and McNeil 1982): the
+    share of pairs in which the positive scores higher, ties counting half. NaN if one side is empty
+    or a score is NaN.
+    """
+    above, below = score[positive], score[~positive]
+    n_pairs = len(above) * len(below)
+    if n_pairs == 0 or np.isnan(score).any():
+        return float("nan")
+    # Counts, which are exact, take a fifth of the time that ranks of all scores would take.
+    below.sort()
+    n_lower, n_not_higher = below.searchsorted(above), below.searchsorted(above, "right")
+    return float((n_lower.sum() + n_not_higher.sum()) / 2 / n_pairs)
+
+
+def once_each(
+    row: np.ndarray, y_true: np.ndarray, output: np.ndarray
+) -> tuple[np.ndarray, Answers]:
+    """Each row number once, ascending, with the mean of the outputs that repeats gave for it."""
+    numbers, first, of_row = np.unique(row, return_index=True, return_inverse=True)
+    total = np.zeros((len(numbers), *output.shape[1:]))
+    np.add.at(total, of_row, output)
+    times = np.bincount(of_row).reshape(-1, *[1] * (output.ndim - 1))
+    return numbers, Answers(y_true[first], total / times)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    ratio: np.ndarray = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    return ratio
+
+
+def _mean(of_class: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = np.vecdot(of_class, counted) / counted.sum(axis=-1)
+    return mean

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from student_perf.scoring import bootstrap as module
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.bootstrap import bootstrap, of_samples, percentile_interval, resample
+from student_perf.scoring.metric import METRICS, metrics_of
+
+CLASSES, NUMBERS = "classification", "regression"
+ALL = [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)]
+
+
+def answers_of(task, n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    if task == CLASSES:
+        return Answers(rng.permutation(np.arange(n) % 3), rng.dirichlet(np.ones(3), n))
+    y_true = rng.normal(size=n)
+    return Answers(y_true, y_true + rng.normal(size=n))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_metric_of_a_sample_is_that_of_its_rows(name):
+    answers = answers_of(METRICS[name].task)
+    times = np.random.default_rng(1).multinomial(60, [1 / 60] * 60, 4)
+    for value, one in zip(of_samples(METRICS[name], answers, times), times, strict=True):
+        expected = METRICS[name].of(answers.take(np.repeat(np.arange(60), one)))
+        assert value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_draws_are_those_of_a_plain_loop(name, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_CELLS", 7 * 60)  # several tables of counts
+    answers = answers_of(METRICS[name].task)
+    got = resample(answers, [METRICS[name]], 5, 30)[name]
+    rng = np.random.default_rng(5)
+    expected = [METRICS[name].of(answers.take(rng.integers(0, 60, 60))) for _ in range(30)]
+    assert got == pytest.approx(np.array(expected), abs=1e-12)
+
+
+def test_equal_seeds_draw_pairs_and_a_generator_goes_on():
+    answers, metric = answers_of(CLASSES), METRICS["accuracy"]
+    one, two = (resample(answers, [metric], 3, 50)["accuracy"] for _ in range(2))
+    assert one.tolist() == two.tolist()
+    rng = np.random.default_rng(3)
+    one, two = (resample(answers, [metric], rng, 50)["accuracy"] for _ in range(2))
+    assert one.tolist() != two.tolist()
+
+
+def test_undefined_draws_are_left_out():
+    assert percentile_interval(np.array([1.0, np.nan, 1.0])) == (1, 1)
+    assert np.isnan(percentile_interval(np.array([np.nan]))).all()
+
+
+def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
+    covered = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 2, 200)
+        right = rng.random(200) < 0.7
+        p = np.where(right[:, None], np.eye(2)[y], 1 - np.eye(2)[y]) * 0.8 + 0.1
+        got = bootstrap(Answers(y, p), [METRICS["accuracy"]], seed, 200)["accuracy"]
+        covered += got.low <= 0.7 <= got.high
+        assert np.isnan(got.std)
+    assert 88 <= covered <= 99
