@@ -73,12 +73,6 @@ class GPClassifier(ProbabilisticClassifier, _GaussianProcess):
         self.classes_ = self.estimator_.classes_
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Probabilities, shape (n, K), columns in the order of `classes_`."""
-        check_is_fitted(self)
-        probabilities: np.ndarray = self.estimator_.predict_proba(X)
-        return probabilities
-
 
 class GPRegressor(RegressorMixin, _GaussianProcess):
     """Gaussian process regression with noise, on a standardised target (chapter 2).

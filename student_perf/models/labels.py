@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
 
@@ -30,9 +29,3 @@ class LabelledClassifier(ProbabilisticClassifier):
         self.classes_ = np.asarray(self.labels)
         self.estimator_ = clone(self.estimator).fit(X, codes)
         return self
-
-    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
-        """Probabilities, shape (n, K), columns in the order of `labels`."""
-        check_is_fitted(self)
-        probabilities: np.ndarray = self.estimator_.predict_proba(X)
-        return probabilities

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
 
@@ -58,9 +57,3 @@ class CalibratedSVC(ProbabilisticClassifier):
         self.estimator_ = calibrated.fit(X, y)
         self.classes_ = self.estimator_.classes_
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Probabilities, shape (n, K), columns in the order of `classes_`."""
-        check_is_fitted(self)
-        probabilities: np.ndarray = self.estimator_.predict_proba(X)
-        return probabilities
