@@ -24,7 +24,7 @@ from student_perf.runs.record import PREDICTIONS_FILE, RunRecord, load_record
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import ALPHA, against_best, paired_differences
-from student_perf.terminal import format_number, markdown_table
+from student_perf.text import format_number, markdown_table
 
 PAGE = PROJECT_DIR / "docs" / "entrance_exam.md"
 REFERENCE = "ordinal"

@@ -1,4 +1,4 @@
-"""Writing a file as a whole: a reader sees the old content or the new, never a part."""
+"""Writing a file as a whole: a reader sees the old content or the new, never a part of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def check_place(path: Path, option: str) -> None:
-    """Raise ConfigError where `path`, given by `option`, cannot become a file."""
+    """Raise ConfigError if `path`, the value of `option`, cannot become a file."""
     if path.is_dir():
         raise ConfigError(f"{option} {path}: is a folder; name a file")
     if not path.parent.is_dir():

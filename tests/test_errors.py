@@ -11,7 +11,7 @@ from student_perf.errors import ConfigError, one_line, suggest
         ("SCORE", ["score", "age"], "did you mean score?"),
         ("zzz", ["b", "a"], "choose from a, b"),
         ("", ["b", "a"], "choose from a, b"),
-        ("x", [], "there is none to choose from"),
+        ("x", [], "there are no choices"),
     ],
 )
 def test_suggest_names_the_nearest_choice_or_all(word, choices, expected):

@@ -1,13 +1,8 @@
 import pytest
 
-from student_perf.terminal import GroupLine, Terminal, format_number, verdict
+from student_perf.terminal import GroupLine, Terminal, verdict, words
 
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
-
-
-def test_numbers_are_readable():
-    shown = [format_number(v) for v in (0.12345, 12.3456, 12345.678, None, float("nan"))]
-    assert shown == ["0.123", "12.346", "12,345.7", "-", "-"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +53,18 @@ def test_groups_fit_80_columns_and_say_what_is_too_small(capsys, metric):
     assert "and 11 more in subgroups.csv" in out
     Terminal().groups([])
     assert capsys.readouterr().out == ""
+
+
+def test_a_table_wraps_words_cuts_names_and_keeps_figures_whole(capsys):
+    columns = [words("run", 9), "95 % interval", words("why")]
+    rows = [("a long name of a run", "0.410 to 0.523", "words " * 20), ("[b]", "-", "")]
+    Terminal().table(columns, rows)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "run         95 % interval  why"
+    assert lines[1].startswith("a long n…  0.410 to 0.523  words words")
+    assert lines[-1] == "[b]                     -"
+    assert len(lines) > 3
 
 
 def test_important_columns_are_one_line_with_the_direction(capsys):

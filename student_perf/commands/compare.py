@@ -84,17 +84,14 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _show(boards: Sequence[Leaderboard], notes: list[str], chosen: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.padding import Padding
-
     from student_perf.compare.show import show_boards
+    from student_perf.terminal import Terminal
 
-    console = Console(highlight=False, markup=False)
-    show_boards(boards, chosen.top, console)
-    for line in notes:
-        console.print(Padding(line, (0, 2)), soft_wrap=False)
+    terminal = Terminal()
+    show_boards(boards, chosen.top, terminal)
+    terminal.lines(*notes)
     if chosen.html:
-        console.print(f"report   {chosen.html}", soft_wrap=True)
+        terminal.places({"report": str(chosen.html)})
 
 
 def _page(

@@ -26,7 +26,8 @@ from student_perf.exit_codes import ExitCode
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs.record import RECORD_TAG, RunRecord, to_json
-from student_perf.terminal import Terminal, format_number
+from student_perf.terminal import Terminal, words
+from student_perf.text import format_number, format_short
 
 if TYPE_CHECKING:
     from student_perf.drift.columns import ColumnDrift
@@ -37,7 +38,7 @@ GROUP = MODELS
 PARENTS = (reading(), formats("text", "json"))
 _SIDE = f"a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, or {RUN}"
 _STYLES = {"alarm": "bold red", "warn": "yellow", "ok": ""}
-_HEADINGS = ("column", "PSI", "p (Holm)", "distance", "missing", "finding")
+_HEADINGS = (words("column", 21), "PSI", "p (Holm)", "distance", "missing", words("finding"))
 _MOST_COLUMNS = 40
 
 
@@ -88,15 +89,17 @@ def _show(terminal: Terminal, report: DriftReport) -> None:
             "current": f"{report.current}: {report.n_current} rows",
         }
     )
+    from student_perf.pages.drift import drift_sentences, drift_verdict
+
     shown = report.columns[:_MOST_COLUMNS]
+    styles = [_STYLES[column.severity] for column in shown]
     terminal.console.print()
-    terminal.table(_HEADINGS, [(_cells(column), _STYLES[column.severity]) for column in shown])
-    console = terminal.console
-    if len(report.columns) > _MOST_COLUMNS:
-        console.print(f"and {len(report.columns) - _MOST_COLUMNS} more; --format json has all")
-    console.print()
-    for line in _sentences(report):
-        console.print(line, soft_wrap=False)
+    terminal.table(_HEADINGS, map(_cells, shown), styles)
+    if more := len(report.columns) - len(shown):
+        terminal.console.print(f"and {more} more; --format json has all")
+    terminal.console.print()
+    terminal.heading(drift_verdict(report))
+    terminal.lines(*drift_sentences(report), indent=0)
 
 
 def _cells(column: ColumnDrift) -> tuple[str, ...]:
@@ -105,28 +108,11 @@ def _cells(column: ColumnDrift) -> tuple[str, ...]:
     return (
         column.name + role,
         format_number(column.psi),
-        f"{column.p_holm:.2g}" if column.p_holm == column.p_holm else "-",
+        format_short(column.p_holm),
         format_number(column.distance),
         " > ".join(gaps) if gaps[0] != gaps[1] else gaps[0],
         f"{column.severity}: {column.reason}" if column.reason else column.severity,
     )
-
-
-def _sentences(report: DriftReport) -> list[str]:
-    lines = [f"{note}." for note in report.notes]
-    if change := report.performance:
-        lines.append(
-            f"{change.metric}: {change.reference:.3f} before, {change.current:.3f} now; change "
-            f"{change.change:+.3f}, 95 % interval {change.low:+.3f} to {change.high:+.3f}."
-        )
-    limits = report.thresholds
-    alarms = sum(column.severity == "alarm" for column in report.columns)
-    rule = (
-        f"p (Holm) below {limits.alpha:g} and a PSI {limits.alarm:g} above chance, "
-        "or a new category, a column gone, a kind changed"
-    )
-    head = f"Alarm in {alarms} of {len(report.columns)} columns" if alarms else "No alarm"
-    return [*lines, f"{head} ({rule})."]
 
 
 def _record(report: DriftReport, html: str, terminal: Terminal) -> None:

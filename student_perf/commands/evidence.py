@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from student_perf.commands.arguments import CHECKS, formats, in_workspace
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
-from student_perf.terminal import Terminal, markdown_table
+from student_perf.terminal import Terminal
+from student_perf.text import markdown_table
 
 if TYPE_CHECKING:
     from student_perf.reproduction.evidence import Facts, RunLine

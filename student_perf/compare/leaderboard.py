@@ -21,7 +21,7 @@ from student_perf.scoring.paired import (
     paired_differences,
 )
 from student_perf.store.reader import fetch_file
-from student_perf.terminal import format_number
+from student_perf.text import format_change, format_interval, format_number, format_short
 
 # From the simplest to explain and keep to the least; within a family time decides.
 FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -158,17 +158,17 @@ def recommendation(board: Leaderboard) -> str:
         return (
             f"Recommended: {model} in {_seconds(chosen)}: the best and simplest of {n_tied} tied."
         )
-    low, high = format_number(chosen.to_best_low), format_number(chosen.to_best_high)
+    interval = format_interval(chosen.to_best_low, chosen.to_best_high, format_change)
     return (
         f"Recommended: {model} in {_seconds(chosen)}: the simplest of {n_tied} tied with the best, "
         f"{best.label} ({format_number(best.mean)} in {_seconds(best)}); difference "
-        f"{chosen.to_best:+.3f}, 95 % interval {low} to {high}, p = {chosen.p_value:.2f}; worse "
+        f"{chosen.to_best:+.3f}, 95 % interval {interval}, p = {chosen.p_value:.2f}; worse "
         f"by more than {board.rope:.2g} with probability {chosen.worse:.2f}."
     )
 
 
 def _seconds(line: Line) -> str:
-    return "unknown time" if math.isnan(line.seconds) else f"{line.seconds:.2g} s"
+    return "unknown time" if math.isnan(line.seconds) else f"{format_short(line.seconds)} s"
 
 
 def _leaderboard(

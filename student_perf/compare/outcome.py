@@ -21,7 +21,7 @@ from student_perf.runs.record import RECORD_FILE, RunRecord, begun_run_id, load_
 from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
-from student_perf.terminal import format_number
+from student_perf.text import format_change, format_interval, format_number, short_value
 
 WINNER = "winner"  # folder of the best configuration's run with a model
 _SPACE = "space."
@@ -248,12 +248,12 @@ def _gain_lines(sweep: SweepOutcome) -> list[str]:
     if default is None or gain is None:
         return []
     theirs = format_number(default.mean)
-    against = f"{gain.mean:+.3f} better than the defaults ({theirs})"
+    against = f"{format_change(gain.mean)} better than the defaults ({theirs})"
     if not sweep.keeps_limits(default):
-        against = f"{gain.mean:+.3f} against the defaults ({theirs}), which break the constraints"
+        against = against.replace("better than", "against") + ", which break the constraints"
     verdict = "more than the folds' noise" if gain.p_value < ALPHA else "within the folds' noise"
     return [
-        f"Gain: {against}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+        f"Gain: {against}, 95 % interval {format_interval(gain.low, gain.high, format_change)}, "
         f"p = {gain.p_value:.2f}: {verdict}. It is the best of {sweep.n_tried} tries, so the gain "
         "is likely too high."
     ]
@@ -263,10 +263,9 @@ def _test_lines(sweep: SweepOutcome) -> list[str]:
     estimate = sweep.winner.test_estimate(sweep.metric) if sweep.winner is not None else None
     if estimate is None:
         return []
-    low, high = format_number(estimate.low), format_number(estimate.high)
     return [
         f"Test rows, kept out of the whole search: {format_number(estimate.mean)} "
-        f"(95 % interval {low} to {high})."
+        f"(95 % interval {format_interval(estimate.low, estimate.high)})."
     ]
 
 
@@ -297,7 +296,7 @@ def with_interval(line: Line) -> str:
     mean = format_number(line.mean)
     if math.isnan(line.low):
         return mean
-    return f"{mean} (95 % interval {format_number(line.low)} to {format_number(line.high)})"
+    return f"{mean} (95 % interval {format_interval(line.low, line.high)})"
 
 
 def trial_number(record: RunRecord) -> int:
@@ -305,18 +304,6 @@ def trial_number(record: RunRecord) -> int:
     number = record.trial_number
     assert number is not None
     return number
-
-
-def short_value(text: str) -> str:
-    """A drawn value; a fraction gets four digits.
-
-    >>> short_value("0.123456"), short_value("300"), short_value("rf")
-    ('0.1235', '300', 'rf')
-    """
-    try:
-        return f"{float(text):.4g}" if "." in text or "e" in text else text
-    except ValueError:
-        return text
 
 
 def described(record: RunRecord, code: Callable[[str], str] = str) -> str:

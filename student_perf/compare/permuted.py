@@ -16,7 +16,7 @@ from student_perf.experiment.prepare import build_pipeline, prepare_data, useful
 from student_perf.runs.record import CONFIG_FILE, RunRecord
 from student_perf.scoring.metric import METRICS
 from student_perf.store.reader import fetch_file
-from student_perf.terminal import format_number
+from student_perf.text import format_interval, format_number
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,9 @@ def permuted_control(
 
 def control_line(control: Control, label: str) -> str:
     """One sentence on the figures."""
-    low, high = control.permuted.min(), control.permuted.max()
+    extremes = format_interval(float(control.permuted.min()), float(control.permuted.max()))
     return (
         f"Permuted labels: {label} refitted {len(control.permuted)} times to shuffled training "
-        f"labels has {METRICS[control.metric].label} {format_number(float(low))} to "
-        f"{format_number(float(high))}, with the real ones {format_number(control.observed)} "
-        f"(p = {control.p_value:.3f})."
+        f"labels has {METRICS[control.metric].label} {extremes}, with the real ones "
+        f"{format_number(control.observed)} (p = {control.p_value:.3f})."
     )

@@ -8,121 +8,112 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
 from student_perf.scoring.metric import METRICS
-from student_perf.terminal import format_number, markdown_table
+from student_perf.terminal import Terminal, words
+from student_perf.text import (
+    format_change,
+    format_interval,
+    format_number,
+    format_probability,
+    format_short,
+    markdown_table,
+    plural,
+)
 
 FORMATS = ("csv", "json", "markdown")
-_HEADINGS = ("mean", "std", "95 % interval", "dummy", "best", "p", "worse", "s")
+_HEADINGS = ("mean", "std", "95 % interval", "-dummy", "-best", "p", "worse", "s")  # 80 columns
+_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (Holm)", "P(worse)", "seconds")
 
 
-def show_boards(boards: Sequence[Leaderboard], top: int, console: Console) -> None:
-    """Every leaderboard with what it says; several of them with the reason."""
+def show_boards(boards: Sequence[Leaderboard], top: int, terminal: Terminal) -> None:
+    """Print every leaderboard with the sentences about it; several of them with the reason."""
     for number, board in enumerate(boards):
-        console.print(Text(heading(board), style="bold"), soft_wrap=False)
-        for line in about(board, boards[0] if number else None):
-            console.print(Padding(line, (0, 2)), soft_wrap=False)
-        console.print(Padding(_table(board, top), (1, 0)), soft_wrap=False)
-        for line in closing(board, top):
-            console.print(Padding(line, (0, 2)), soft_wrap=False)
-        console.print()
+        terminal.heading(heading(board))
+        terminal.lines(*about(board, boards[0] if number else None), "")
+        _show_table(board, top, terminal)
+        terminal.lines("", *closing(board, top, mark=" (=)"), "")
 
 
 def heading(board: Leaderboard) -> str:
     """What is compared, in one line."""
-    n = len(board.lines)
-    folds = f"{board.n_folds} fold{'s' if board.n_folds > 1 else ''}"
-    runs = f"{n} run{'s' if n > 1 else ''}"
-    return f"{runs} on {board.dataset}, {METRICS[board.metric].label}, {board.split}, {folds}"
+    return (
+        f"{plural(len(board.lines), 'run')} on {board.dataset}, {METRICS[board.metric].label}, "
+        f"{board.split}, {plural(board.n_folds, 'fold')}"
+    )
 
 
-def closing(board: Leaderboard, top: int) -> list[str]:
-    """Sentences below the table: what was left out, who is tied, what to take, what to doubt."""
+def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
+    """Sentences below the table: what was left out, which runs are tied, which to take, what to
+    doubt. `mark` is what the table shows beside a tied run.
+    """
     lines = []
     if len(board.lines) > top:
         lines.append(f"and {len(board.lines) - top} more; --top {len(board.lines)} shows all.")
     if board.left_out:
-        told = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
-        lines.append(f"Not compared: {told}.")
+        reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
+        lines.append(f"Not compared: {reasons}.")
     if board.n_folds > 1:
         n_tied = sum(line.tied for line in board.lines)
         lines.append(
-            f"{n_tied} of {len(board.lines)} tied with the best (=): p, corrected for shared "
+            f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, corrected for shared "
             "training rows (Nadeau and Bengio) and for the number of tests (Holm), is above 0.05."
         )
     lines.append(recommendation(board))
     best = board.lines[0]
-    maximize = METRICS[board.metric].direction == "maximize"
-    if not math.isnan(board.dummy) and not math.isnan(best.low):
-        better = best.low > board.dummy if maximize else best.high < board.dummy
-        if not better:
-            lines.append("The best is not shown to be better than the dummy baseline.")
+    metric = METRICS[board.metric]
+    worst = best.low if metric.maximizes else best.high
+    if metric.sign * worst <= metric.sign * board.dummy:
+        lines.append("The best is not shown to be better than the dummy baseline.")
     if board.n_looked_at > 1:
         lines.append(
-            f"The best of {board.n_looked_at} looked at flatters itself: choosing by a figure "
-            "makes that figure too good."
+            f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
+            "good."
         )
     return lines
 
 
 def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
-    """Which rows the runs share, and why they are apart from those of `first`."""
+    """Which rows the runs share, and what separates them from those of `first`."""
     dummy = "not recorded by these runs" if math.isnan(board.dummy) else format_number(board.dummy)
     lines = [
         f"data {board.data_sha256[:12]}, folds {board.split_sha256[:12]}, dummy baseline {dummy}"
     ]
     if first is not None:
-        data, folds = (
-            first.data_sha256 != board.data_sha256,
-            first.split_sha256 != board.split_sha256,
-        )
-        what = " and ".join(name for name, differs in (("data", data), ("folds", folds)) if differs)
-        lines.append(f"Not paired with the runs above: other {what}.")
+        pairs = {
+            "data": (first.data_sha256, board.data_sha256),
+            "folds": (first.split_sha256, board.split_sha256),
+        }
+        other = " and ".join(name for name, (theirs, ours) in pairs.items() if theirs != ours)
+        lines.append(f"Not paired with the runs above: other {other}.")
     return lines
 
 
-def _table(board: Leaderboard, top: int) -> Table:
-    table = Table(
-        box=None, padding=(0, 1), collapse_padding=True, header_style="bold", pad_edge=False
-    )
-    table.add_column("")
-    table.add_column("run", overflow="ellipsis", no_wrap=True, max_width=18)
-    names = {"dummy": "-dummy", "best": "-best"}
-    for column in _HEADINGS:
-        table.add_column(names.get(column, column), justify="right", no_wrap=True)
+def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:
     shown = list(board.lines[:top])
     if board.recommended is not None and board.recommended not in shown:
         shown.append(board.recommended)
-    for line in shown:
-        chosen = line is board.recommended
-        mark = ">" if chosen else "=" if line.tied else ""
-        table.add_row(mark, line.label, *_cells(line), style="bold" if chosen else "")
-    return table
+    marks = [">" if x is board.recommended else "=" if x.tied else "" for x in shown]
+    terminal.table(
+        [words(), words("run", 18), *_HEADINGS],
+        [(mark, line.label, *_cells(line)) for mark, line in zip(marks, shown, strict=True)],
+        ["bold" if mark == ">" else "" for mark in marks],
+        dense=True,
+    )
 
 
 def _cells(line: Line) -> list[str]:
     return [
         format_number(line.mean),
         format_number(line.std),
-        f"{format_number(line.low)} to {format_number(line.high)}",
-        _signed(line.to_dummy),
-        _signed(line.to_best),
-        "-" if math.isnan(line.p_value) else f"{line.p_value:.2f}",
-        "-" if math.isnan(line.worse) else f"{line.worse:.2f}",
-        "-" if math.isnan(line.seconds) else f"{line.seconds:.2g}",
+        format_interval(line.low, line.high),
+        format_change(line.to_dummy),
+        format_change(line.to_best),
+        format_probability(line.p_value),
+        format_probability(line.worse),
+        format_short(line.seconds),
     ]
-
-
-def _signed(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:+.3f}" if abs(value) < 100 else f"{value:+,.0f}"
 
 
 def rows(board: Leaderboard) -> list[dict[str, Any]]:
@@ -131,7 +122,7 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
         {
             "rank": rank,
             "run": line.label,
-            "model": line.record.params.get("model.name"),
+            "model": line.record.model or None,
             "mlflow_run_id": line.record.mlflow_run_id,
             "folder": str(line.record.folder),
             "metric": board.metric,
@@ -190,15 +181,8 @@ def _csv(table: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _grid(board: Leaderboard, top: int) -> tuple[list[str], list[list[str]]]:
-    header = ["run", "mean", "std", "95 % interval", "minus dummy", "minus best"]
-    header += ["p (Holm)", "P(worse)", "seconds", "tied"]
-    body = [[line.label, *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]]
-    return header, body
-
-
 def _markdown(board: Leaderboard, top: int) -> str:
-    header, body = _grid(board, top)
-    table = markdown_table(header, body)
-    said = (f"- {line}" for line in closing(board, top))
-    return "\n".join([f"### {heading(board)}", "", table, "", *said, ""])
+    body = [[line.label, *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]]
+    table = markdown_table(["run", *_COLUMNS, "tied"], body, figures=_COLUMNS)
+    sentences = (f"- {line}" for line in closing(board, top))
+    return "\n".join([f"### {heading(board)}", "", table, "", *sentences, ""])

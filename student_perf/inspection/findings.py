@@ -77,13 +77,16 @@ def group_lines(subgroups: pd.DataFrame | None) -> list[GroupLine]:
     lines = []
     for (column, group), of_group in subgroups.groupby(["column", "group"], sort=False):
         first = of_group.iloc[0]
-        values = zip(of_group["metric"], of_group[["value", "low", "high"]].values, strict=True)
+        values = list(zip(*(of_group[x] for x in ("metric", "value", "low", "high")), strict=True))
         lines.append(
             GroupLine(
                 name=f"{column} = {group}" if group else str(column),
                 n=int(first["n"]),
                 note=str(first["note"]),
-                values={metric: tuple(map(float, three)) for metric, three in list(values)[:2]},
+                values={
+                    metric: (float(value), float(low), float(high))
+                    for metric, value, low, high in values[:2]
+                },
             )
         )
     return lines

@@ -1,1 +1,1 @@
-"""Every HTML page and Markdown note."""
+"""Every HTML page, and the words of the notes; `student_perf.render` fills the templates."""

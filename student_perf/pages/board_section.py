@@ -1,4 +1,4 @@
-"""What a report shows of one leaderboard: who is best, who is tied with it, and how they differ."""
+"""What a report shows of one leaderboard: the best run, those tied with it, how they differ."""
 
 from __future__ import annotations
 
@@ -8,30 +8,28 @@ from itertools import islice
 from pathlib import Path
 
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
-from student_perf.compare.show import about, heading
+from student_perf.compare.show import about, closing, heading
 from student_perf.errors import TrackingError
 from student_perf.pages.section import (
     MOST_CONFIGS,
     Change,
     Picture,
+    Row,
     Section,
     changed_keys,
-    closing_lines,
     config_of,
     configs_json,
     data_facts,
     fold_pictures,
-    leaderboard_title,
-    make_row,
     origin_facts,
-    picture_of,
     prediction_pictures,
 )
 from student_perf.plots.figures import figures_on
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.runs.record import PREDICTIONS_FILE
+from student_perf.scoring.metric import METRICS
 from student_perf.store.reader import fetch_file
-from student_perf.terminal import format_number
+from student_perf.text import format_number, plural
 
 
 def board_section(
@@ -39,8 +37,8 @@ def board_section(
 ) -> Section:
     """Everything the page shows of a leaderboard: its `top` runs and the recommended one.
 
-    `first` is the leaderboard above it, if there is one. Predictions and pictures are read of
-    two runs only, the best and the recommended, from their folders or from `store`.
+    `first` is the leaderboard above it, if there is one. Predictions and pictures come from two
+    runs only, the best and the recommended: from their folders or from `store`.
     """
     shown = board.lines[:top]
     if board.recommended is not None and board.recommended not in shown:
@@ -49,20 +47,19 @@ def board_section(
     about_folds = f"{board.dataset}, n = {board.n_folds} folds"
     chosen = _chosen(board)
     ranks = {id(line): rank for rank, line in enumerate(board.lines, start=1)}
-    below = [line for line in closing_lines(board) if line != recommendation(board)]
-    if len(board.lines) > len(shown):
-        below.insert(0, f"and {len(board.lines) - len(shown)} more runs.")
+    below = [line for line in closing(board, len(board.lines)) if line != recommendation(board)]
+    if more := len(board.lines) - len(shown):
+        below.insert(0, f"and {plural(more, 'more run')}.")
     return Section(
         name=heading(board),
-        leaderboard=leaderboard_title(board.metric),
+        metric=METRICS[board.metric],
         what="run",
         lead=[recommendation(board), *about(board, first)],
         rows=[
-            make_row(ranks[id(line)], line, line.label, marked=line is board.recommended)
+            Row(ranks[id(line)], line.label, line, marked=line is board.recommended)
             for line in shown
         ],
-        columns=[],
-        dummy=format_number(board.dummy),
+        dummy=board.dummy,
         below=below,
         pictures=[
             *fold_pictures(shown, labels, board, about_folds),
@@ -76,18 +73,16 @@ def board_section(
 
 
 def _chosen(board: Leaderboard) -> list[Line]:
-    """The best, and beside it the recommended run; where that is the best itself, the best run of
-    another model.
-    """
-    best, model = board.lines[0], board.lines[0].record.params.get("model.name")
+    """The best, and beside it the recommended run; if it is the best, the best of another model."""
+    best = board.lines[0]
     if board.recommended is not None and board.recommended is not best:
         return [best, board.recommended]
-    others = (line for line in board.lines if line.record.params.get("model.name") != model)
+    others = (line for line in board.lines if line.record.model != best.record.model)
     return [best, *islice(others, 1)]
 
 
 def _chosen_pictures(chosen: Sequence[Line], store: str) -> Iterator[Picture]:
-    """Predictions of the chosen runs side by side, and what the runs have drawn themselves."""
+    """Predictions of the chosen runs side by side, then the pictures that the runs left."""
     loaded: dict[str, Predictions] = {}
     drawn: list[Picture] = []
     for line in chosen:
@@ -97,14 +92,14 @@ def _chosen_pictures(chosen: Sequence[Line], store: str) -> Iterator[Picture]:
         for figure in figures_on("board"):
             file = _fetched(line, store, figure.file)
             if file is not None:
-                drawn.append(picture_of(file, f"{figure.caption}, {line.label}"))
+                drawn.append(Picture(file.read_bytes(), f"{figure.caption}, {line.label}"))
     yield from prediction_pictures(loaded, chosen[0].record, calibration=True)
     yield from drawn
 
 
 def _fetched(line: Line, store: str, name: str) -> Path | None:
     try:
-        return fetch_file(line.record, store or line.record.params.get("tracking.uri", ""), name)
+        return fetch_file(line.record, store or line.record.tracking_uri, name)
     except TrackingError:
         return None
 
@@ -127,14 +122,15 @@ def _configs(board: Leaderboard) -> str:
 
 
 def _origins(board: Leaderboard) -> dict[str, str]:
-    """Where the runs come from; what they do not share stands once for each value."""
-    found: dict[str, dict[str, None]] = {}
+    """Where the runs come from; of a fact that they do not share, each value once."""
+    values: dict[str, dict[str, None]] = {}
     for line in board.lines:
         for name, value in origin_facts(line.record).items():
-            found.setdefault(name, {})[value] = None
-    first = min(found.pop("started"))
-    told = {name: _listed(list(values)) for name, values in found.items()}
-    return told | {"first run": first}
+            values.setdefault(name, {})[value] = None
+    first = min(values.pop("started"))
+    return {name: _listed(list(filter(None, each))) for name, each in values.items()} | {
+        "first run": first
+    }
 
 
 def _listed(values: Sequence[str], most: int = 5) -> str:
@@ -144,13 +140,9 @@ def _listed(values: Sequence[str], most: int = 5) -> str:
 
 def _commands(board: Leaderboard) -> dict[str, str]:
     line = board.recommended or board.lines[0]
-    run = shlex.quote(_address(line.record))
+    run = shlex.quote(line.record.mlflow_run_id or str(line.record.folder))
     module = "python -m student_perf"
-    commands = {f"check that {line.label} can be had again": f"{module} reproduce {run}"}
+    commands = {f"check that {line.label} comes out again": f"{module} reproduce {run}"}
     if line.record.kind != "trial":  # of a sweep only the winner keeps a model
         commands["make it the challenger in the registry"] = f"{module} promote {run}"
     return commands
-
-
-def _address(record: RunRecord) -> str:
-    return record.mlflow_run_id or str(record.folder)

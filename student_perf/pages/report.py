@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from student_perf import __version__
 from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import Leaderboard
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.pages.board_section import board_section
 from student_perf.pages.section import Section
 from student_perf.pages.sweep_section import sweep_section
-
-_TEMPLATES = Path(__file__).parent / "templates"
-_TEMPLATE = "report.html.j2"
+from student_perf.render import render
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Leaderboards, the sweeps among them that are on disk, and what else was found out."""
+    """Leaderboards, those of their sweeps that are on disk, and sentences about their tuning."""
 
     boards: Sequence[Leaderboard]
     sweeps: Sequence[SweepOutcome]
@@ -39,7 +34,7 @@ def sweep_page(sweep: SweepOutcome) -> str:
 def comparison_page(comparison: Comparison) -> str:
     """The page of a comparison as text: its leaderboards, then each sweep.
 
-    A leaderboard that holds just the trials of the one sweep is left to the sweep's own section.
+    If its only leaderboard holds just the trials of its only sweep, the sweep's section shows it.
     """
     boards, sweeps = comparison.boards, comparison.sweeps
     only = len(boards) == len(sweeps) == 1 and len(boards[0].lines) == len(sweeps[0].lines)
@@ -59,20 +54,4 @@ def write_report(file: Path, sweep: SweepOutcome) -> Path:
 
 
 def _page(title: str, sections: Sequence[Section], notes: Sequence[str] = ()) -> str:
-    """All text of data is escaped; scripts and pictures stand in the page."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return environment.get_template(_TEMPLATE).render(
-        title=title,
-        sections=sections,
-        notes=notes,
-        script=script,
-        script_digest=digest,
-        version=__version__,
-    )
+    return render("report.html.j2", title=title, sections=sections, notes=notes)

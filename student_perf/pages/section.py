@@ -1,20 +1,21 @@
-"""One section of a report, and what sections share: rows, pictures, differences, facts."""
+"""One section of a report, and what sections share: rows, pictures, differences, facts.
+
+>>> changed_keys({"model.C": "1.0", "seed": "0"}, {"model.C": "0.1"})
+[('model.C', '1.0', '0.1'), ('seed', '0', 'not set')]
+"""
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from student_perf.compare.leaderboard import Leaderboard, Line
-from student_perf.compare.show import closing
 from student_perf.inspection.calibration import reliability
 from student_perf.plots.classification import confusion_figure, reliability_figure
 from student_perf.plots.study import (
@@ -23,10 +24,11 @@ from student_perf.plots.study import (
     prediction_pair_figure,
 )
 from student_perf.plots.style import png
+from student_perf.runs import tags
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.metric import METRICS
-from student_perf.terminal import format_number
+from student_perf.scoring.metric import METRICS, Metric
+from student_perf.text import NO_VALUE, plural
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -39,29 +41,29 @@ _NO_CONFIG = ("features", "swept.", "space.", "sweep.", "test_over_train", "trac
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page: PNG as base64, and the words for those who do not see it. One with a
-    `pair` stands in one row with the one after it.
+    """A PNG file with its words for those who do not see it. One with `pair` shares a row with the
+    next one.
     """
 
-    png: str
+    png: bytes
     alt: str
     pair: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a section's leaderboard, as text."""
+    """A line of a section's leaderboard; `values` are those of the section's columns."""
 
     rank: int
     label: str
-    mean: str
-    interval: str
-    to_best: str
-    p: str
-    tied: str
-    seconds: str
-    values: list[str]
+    line: Line
     marked: bool
+    values: Sequence[str] = ()
+
+    @property
+    def tied(self) -> str:
+        """Whether it is tied with the best; a dash if nothing could be tested."""
+        return NO_VALUE if math.isnan(self.line.p_value) else "yes" if self.line.tied else "no"
 
 
 @dataclass(frozen=True)
@@ -76,84 +78,52 @@ class Change:
 
 @dataclass(frozen=True)
 class Section:
-    """What the template shows of one sweep or of one leaderboard; what is empty is left out."""
+    """What the template shows of one sweep or of one leaderboard; without what is empty.
+
+    `what` a row is, a run or a trial; `columns` are those of a sweep's parameters; `configs` is the
+    JSON of `configs_json`; `commands` are what to type next, by purpose.
+    """
 
     name: str
-    leaderboard: str
-    what: str
+    metric: Metric
+    what: Literal["run", "trial"]
     lead: list[str]
     rows: list[Row]
-    columns: list[str]
-    dummy: str
+    dummy: float
     below: list[str]
     pictures: list[Picture]
     change: Change | None
     configs: str
     facts: dict[str, str]
     commands: dict[str, str]
-    space: dict[str, str] = field(default_factory=dict)
-    failures: list[tuple[str, int]] = field(default_factory=list)
-
-
-def make_row(
-    rank: int, line: Line, label: str, values: Sequence[str] = (), marked: bool = False
-) -> Row:
-    """The figures of a leaderboard's line as the page shows them."""
-    known = not math.isnan(line.p_value)
-    return Row(
-        rank=rank,
-        label=label,
-        mean=format_number(line.mean),
-        interval=f"{format_number(line.low)} to {format_number(line.high)}",
-        to_best=f"{line.to_best:+.3f}",
-        p=f"{line.p_value:.2f}" if known else "",
-        tied=("yes" if line.tied else "no") if known else "",
-        seconds="" if math.isnan(line.seconds) else f"{line.seconds:.2g}",
-        values=list(values),
-        marked=marked,
-    )
-
-
-def leaderboard_title(metric: str) -> str:
-    """`Leaderboard: accuracy, more is better`."""
-    better = "more" if METRICS[metric].direction == "maximize" else "less"
-    return f"Leaderboard: {METRICS[metric].label}, {better} is better"
-
-
-def closing_lines(board: Leaderboard) -> list[str]:
-    """What the terminal says below its table, without the mark that only its table has."""
-    return [line.replace(" (=)", "") for line in closing(board, len(board.lines))]
+    columns: Sequence[str] = ()
+    space: Mapping[str, str] = field(default_factory=dict)
+    failures: Sequence[tuple[str, int]] = ()
 
 
 def picture(figure: Figure, pair: bool = False) -> Picture:
-    """A figure as it stands in the page."""
-    alt = " ".join(figure.get_suptitle().split())
-    return Picture(base64.b64encode(png(figure)).decode("ascii"), alt, pair)
-
-
-def picture_of(file: Path, alt: str) -> Picture:
-    """A picture that a run has left."""
-    return Picture(base64.b64encode(file.read_bytes()).decode("ascii"), alt)
+    """A figure as the page shows it; its title says what it shows."""
+    return Picture(png(figure), " ".join(figure.get_suptitle().split()), pair)
 
 
 def fold_pictures(
     lines: Sequence[Line], labels: Sequence[str], board: Leaderboard, subtitle: str
 ) -> Iterator[Picture]:
-    """Fold scores of these runs, and their differences to the best of the leaderboard; nothing
-    where there is a single fold.
+    """Fold scores of these runs, and their differences to the best of the leaderboard; none for a
+    single fold.
     """
     if board.n_folds < 2:
         return
-    words = METRICS[board.metric].label, subtitle
+    label = METRICS[board.metric].label
     scores = np.array([line.scores for line in lines])
-    yield picture(fold_scores_figure(labels, scores, board.dummy, words))
+    yield picture(fold_scores_figure(labels, scores, board.dummy, (label, subtitle)))
     tested = [i for i, line in enumerate(lines) if not math.isnan(line.to_best_low)]
     if len(tested) < 2:
         return
     gaps = [(lines[i].to_best, lines[i].to_best_low, lines[i].to_best_high) for i in tested]
     mean, low, high = np.array(gaps).T
     tied = np.array([lines[i].tied for i in tested])
-    words = words[0], f"{subtitle}; p after Nadeau and Bengio, Holm"
+    words = label, f"{subtitle}; p after Nadeau and Bengio, Holm"
     yield picture(difference_figure([labels[i] for i in tested], mean, low, high, tied, words))
 
 
@@ -167,7 +137,7 @@ def prediction_pictures(
         return
     first = next(iter(loaded.values()))
     target = record.params.get("dataset.target", "target")
-    about = f"{record.tags.get('dataset', '')}, n = {len(first.y_true)} predictions"
+    about = f"{record.dataset}, n = {len(first.y_true)} predictions"
     if first.task == "regression":
         pairs = {name: (one.y_true, one.output) for name, one in loaded.items()}
         yield picture(prediction_pair_figure(pairs, target, f"{about} each"))
@@ -193,14 +163,14 @@ def config_of(record: RunRecord) -> dict[str, str]:
 
 
 def changed_keys(first: dict[str, str], second: dict[str, str]) -> list[tuple[str, str, str]]:
-    """Keys in which two configs differ with both values, `not set` where one has none."""
+    """Keys in which two configs differ with both values; `not set` if one has none."""
     keys = sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
     return [(key, first.get(key, "not set"), second.get(key, "not set")) for key in keys]
 
 
 def configs_json(base: dict[str, str], runs: Iterable[tuple[str, RunRecord]]) -> str:
     """JSON of a base config and, for each named run, what differs from it; null stands for a key
-    it does not have. Safe inside a script element.
+    that it lacks. Safe inside a script element.
     """
     content = [{"name": name, "changed": _changed(base, config_of(run))} for name, run in runs]
     text = json.dumps({"base": base, "runs": content}, ensure_ascii=True, separators=(",", ":"))
@@ -215,32 +185,28 @@ def _changed(base: dict[str, str], config: dict[str, str]) -> dict[str, str | No
 
 
 def data_facts(record: RunRecord, n_folds: int | None) -> dict[str, str]:
-    """The data card: which rows, which split; what is not known is left out."""
-    tags, params = record.tags, record.params
-    folds = f", {n_folds} folds" if n_folds else ""
+    """The data card: which rows, which split; empty texts for what is unknown."""
+    params = record.params
+    folds = f", {plural(n_folds, 'fold')}" if n_folds else ""
     test_share = params.get("split.test_size", "0")
-    facts = {
-        "dataset": f"{tags.get('dataset', '')} {tags.get('dataset_version', '')}".strip(),
-        "rows": params.get("n_rows", ""),
+    return {
+        "dataset": f"{record.dataset} {record.dataset_version}".strip(),
+        "rows": str(record.n_rows or ""),
         "columns": params.get("n_features", ""),
-        "missing cells": tags.get("student_perf.n_missing", ""),
-        "target": tags.get("student_perf.target", ""),
-        "data SHA-256": tags.get("student_perf.data_sha256", ""),
+        "missing cells": record.tags.get(tags.N_MISSING, ""),
+        "target": record.tags.get(tags.TARGET, ""),
+        "data SHA-256": record.data_sha256,
         "split": f"{params.get('split.kind', '')}{folds}, test share {test_share}",
-        "split SHA-256": tags.get("student_perf.split_sha256", ""),
+        "split SHA-256": record.split_sha256,
     }
-    return {name: value for name, value in facts.items() if value}
 
 
 def origin_facts(record: RunRecord) -> dict[str, str]:
-    """Where a run comes from; what is not known is left out."""
-    tags, params = record.tags, record.params
-    commit = tags.get("mlflow.source.git.commit", "")
-    dirty = " with uncommitted changes" if tags.get("mlflow.source.git.dirty") == "True" else ""
-    facts = {
-        "seed": params.get("seed", ""),
-        "commit": commit and f"{commit}{dirty}",
+    """Where a run comes from; empty texts for what is unknown."""
+    dirty = " with uncommitted changes" if record.is_dirty else ""
+    return {
+        "seed": record.params.get("seed", ""),
+        "commit": record.commit and f"{record.commit}{dirty}",
         "started": datetime.fromtimestamp(record.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "MLflow": f"experiment {params.get('tracking.experiment', '')}",
+        "MLflow": f"experiment {record.experiment}",
     }
-    return {name: value for name, value in facts.items() if value}

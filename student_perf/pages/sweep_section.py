@@ -1,7 +1,8 @@
-"""What a report shows of one sweep: its best, its trials, what was tried and what came of it."""
+"""What a report shows of one sweep: its best, its trials, its space and its failures."""
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,12 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from student_perf.compare.leaderboard import Line
-from student_perf.compare.outcome import (
-    SweepOutcome,
-    sentences,
-    short_value,
-    trial_number,
-)
+from student_perf.compare.outcome import SweepOutcome, sentences, trial_number
+from student_perf.compare.show import closing
 from student_perf.pages.section import (
     MOST_CONFIGS,
     PAGE_FILE,
@@ -24,16 +21,12 @@ from student_perf.pages.section import (
     Row,
     Section,
     changed_keys,
-    closing_lines,
     config_of,
     configs_json,
     data_facts,
     fold_pictures,
-    leaderboard_title,
-    make_row,
     origin_facts,
     picture,
-    picture_of,
     prediction_pictures,
 )
 from student_perf.plots.figures import figures_on
@@ -45,15 +38,16 @@ from student_perf.plots.study import (
     pareto_figure,
     slice_figure,
 )
+from student_perf.render import render
+from student_perf.runs import tags
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import PREDICTIONS_FILE
 from student_perf.scoring.metric import METRICS, OBJECTIVES
-from student_perf.terminal import format_number
+from student_perf.text import format_number, markdown_code, plural, short_value
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
 
-COMMAND_TAG = "student_perf.command"
 _MOST_LINES = 20  # of a leaderboard and the pictures beside it
 _MOST_DIMENSIONS = 8
 
@@ -62,20 +56,20 @@ def sweep_section(sweep: SweepOutcome) -> Section:
     """Everything the page shows of one sweep."""
     shown = _shown(sweep)
     columns = list(dict.fromkeys(key for line in shown for key in line.record.swept))
-    below = closing_lines(sweep.board) if sweep.board else []
-    if len(sweep.lines) > len(shown):
-        below.insert(0, f"and {len(sweep.lines) - len(shown)} more trials.")
+    below = closing(sweep.board, len(sweep.board.lines)) if sweep.board else []
+    if more := len(sweep.lines) - len(shown):
+        below.insert(0, f"and {plural(more, 'more trial')}.")
     lead = [] if sweep.record.status == "FINISHED" else [
-        f"This sweep is {sweep.record.status}: what follows is what there is so far."
+        f"This sweep is {sweep.record.status}: the page shows the trials so far."
     ]  # fmt: skip
     return Section(
         name=sweep.record.name,
-        leaderboard=leaderboard_title(sweep.metric),
+        metric=METRICS[sweep.metric],
         what="trial",
         lead=lead + sentences(sweep),
         rows=[_row(sweep, line, columns) for line in shown],
         columns=[key.removeprefix("model.") for key in columns],
-        dummy=format_number(sweep.board.dummy) if sweep.board else "",
+        dummy=sweep.board.dummy if sweep.board else math.nan,
         below=below,
         pictures=list(_pictures(sweep, shown)),
         change=_change(sweep),
@@ -89,27 +83,13 @@ def sweep_section(sweep: SweepOutcome) -> Section:
 
 def markdown_note(sweep: SweepOutcome) -> str:
     """The outcome for MLflow's page, as a Markdown list."""
-    counts = ", ".join(f"{n} {state}" for state, n in sweep.states.items())
-    if sweep.best is None:
-        return f"No trial has finished ({counts or 'none was started'})."
-    lines = [*sentences(sweep, code=_code), f"Trials: {counts}"]
-    if sweep.winner is not None:
-        run = sweep.winner.mlflow_run_id
-        where = f"run {_code(run)}" if run else f"folder {_code(sweep.winner.folder.name)}"
-        lines.append(f"Winner: {where}")
-    lines.append(f"The whole report is the artifact {_code(PAGE_FILE)}.")
-    return "\n".join(f"- {_bold_topic(line)}" for line in lines) + "\n"
-
-
-def _bold_topic(line: str) -> str:
-    """`Best: trial 4` with its topic in bold."""
-    topic, colon, rest = line.strip().partition(": ")
-    return f"**{topic}**: {rest}" if colon else topic
-
-
-def _code(text: str) -> str:
-    """Text as Markdown's code, in which nothing but a backtick has a meaning."""
-    return f"`{text.replace('`', chr(39))}`"
+    return render(
+        "sweep_note.md.j2",
+        sentences=sentences(sweep, code=markdown_code),
+        trials=_trials(sweep),
+        winner=sweep.winner,
+        page=PAGE_FILE,
+    )
 
 
 def _shown(sweep: SweepOutcome) -> list[Line]:
@@ -123,22 +103,24 @@ def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
     values = line.record.swept
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
     label = str(trial_number(line.record)) + (" (defaults)" if line.record.is_default else "")
-    told = [short_value(values.get(key, "")) for key in columns]
-    return make_row(rank, line, label, told, marked=line is sweep.best)
+    drawn = [short_value(values.get(key, "")) for key in columns]
+    return Row(rank, label, line, line is sweep.best, drawn)
+
+
+def _trials(sweep: SweepOutcome) -> str:
+    """`14 finished, 2 failed`."""
+    return ", ".join(f"{n} {state}" for state, n in sweep.states.items())
 
 
 def _facts(sweep: SweepOutcome) -> dict[str, str]:
     """The data card, and where the sweep comes from."""
-    more = {
-        "sampler": sweep.record.params.get("sweep.sampler", ""),
-        "trials": ", ".join(f"{n} {state}" for state, n in sweep.states.items()),
-    }
     facts = data_facts(sweep.record, sweep.board.n_folds if sweep.board else None)
-    return facts | {k: v for k, v in more.items() if v} | origin_facts(sweep.record)
+    sampler = sweep.record.params.get("sweep.sampler", "")
+    return facts | {"sampler": sampler, "trials": _trials(sweep)} | origin_facts(sweep.record)
 
 
 def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
-    """The pictures in the order of the page. Those that would show nothing are left out."""
+    """The pictures in the order of the page, without those that would show nothing."""
     if not sweep.lines or sweep.board is None:
         return
     best = list(shown[:_MOST_LINES])
@@ -162,26 +144,26 @@ def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
     for figure in figures_on("sweep"):
         file = sweep.winner.folder / figure.file if sweep.winner else None
         if file is not None and file.is_file():
-            yield picture_of(file, f"{figure.caption}, winner")
+            yield Picture(file.read_bytes(), f"{figure.caption}, winner")
 
 
 def _words(sweep: SweepOutcome, more: str = "") -> tuple[str, str]:
     board = sweep.board
     assert board is not None
     n = len(sweep.lines)
-    folds = f"{board.n_folds} fold{'s' if board.n_folds > 1 else ''}"
-    subtitle = f"{sweep.record.tags.get('dataset', '')}, n = {n} finished trials, {folds}{more}"
+    folds = plural(board.n_folds, "fold")
+    subtitle = f"{sweep.record.dataset}, n = {n} finished trials, {folds}{more}"
     return METRICS[sweep.metric].label, subtitle
 
 
 def _names(lines: Sequence[Line]) -> list[str]:
-    """`14`, or with the model where several were tried."""
-    several = len({line.record.params.get("model.name") for line in lines}) > 1
+    """`trial 14`, or `rf (14)` if several models were tried."""
+    several = len({line.record.model for line in lines}) > 1
     names = []
     for line in lines:
         name = f"trial {trial_number(line.record)}"
         if several:
-            name = f"{line.record.params.get('model.name', '')} ({trial_number(line.record)})"
+            name = f"{line.record.model} ({trial_number(line.record)})"
         names.append(f"{name}, defaults" if line.record.is_default else name)
     return names
 
@@ -223,7 +205,7 @@ def _values(sweep: SweepOutcome) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dimensions(sweep: SweepOutcome) -> list[Any]:
-    """Axes of the parameters that at least two values were tried of, trials in their order."""
+    """Axes of the parameters with at least two values, trials in order of their number."""
     trials = sorted((line.record for line in sweep.lines), key=trial_number)
     drawn = [record.swept for record in trials]
     keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
@@ -259,8 +241,8 @@ def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
 
 
 def _failures(sweep: SweepOutcome) -> list[tuple[str, int]]:
-    """The reasons of failed trials and how often each came."""
-    reasons = Counter(t.error or "not known" for t in sweep.trials if t.status == "FAILED")
+    """Why trials failed, and how many for each reason."""
+    reasons = Counter(t.error or "unknown" for t in sweep.trials if t.status == "FAILED")
     return reasons.most_common(5)
 
 
@@ -283,11 +265,11 @@ def _commands(sweep: SweepOutcome) -> dict[str, str]:
     """What to type next, by purpose."""
     module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
     commands = {}
-    if command := sweep.record.tags.get(COMMAND_TAG):
+    if command := sweep.record.tags.get(tags.COMMAND):
         commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
     if sweep.winner is not None:
         run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))
-        commands["check that the winner can be had again"] = f"{module} reproduce {run}"
+        commands["check that the winner comes out again"] = f"{module} reproduce {run}"
     commands["compare its trials on the terminal"] = f"{module} compare {folder}"
     commands["make this page again"] = f"{module} report {folder}"
     return commands

@@ -18,7 +18,7 @@ def drift_figure(
     """Shares of the rows in each bin as pairs of bars; of many bins, those with the most rows."""
     shares = np.array([reference, current])
     shown = np.sort(np.argsort(-shares.max(axis=0), kind="stable")[:_MOST_BINS])
-    figure = new_figure(5.6, 0.9 + 0.3 * len(shown))
+    figure = new_figure(5.6, 1.1 + 0.3 * len(shown))
     axes = figure.add_subplot()
     places = np.arange(len(shown))
     axes.barh(places - 0.2, shares[0, shown], height=0.38, color=BLUE, label="reference")
@@ -26,5 +26,5 @@ def drift_figure(
     axes.set_yticks(places, [short(bins[i]) for i in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     finish(axes, "share of rows", "")
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return figure

@@ -26,13 +26,13 @@ from student_perf.promotion.gate import (
     pair,
 )
 from student_perf.promotion.limits import GateLimits
+from student_perf.render import render
 from student_perf.runs import tags
 from student_perf.runs.artifacts import TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import CONTRACT_FILE, PREDICTIONS_FILE, Recorded
 from student_perf.store.find import open_run
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
-from student_perf.terminal import markdown_table
 
 PROMOTION_FILE = "promotion.json"
 _ROWS = {
@@ -227,9 +227,5 @@ def _keep(decision: Decision, registry: Registry, limits: GateLimits) -> None:
 
 
 def _words(decision: Decision) -> str:
-    held = f"version {decision.champion.number}" if decision.champion else "no champion"
     rows = [("passed" if c.passed else "FAILED", c.name, c.reason) for c in decision.checks]
-    lines = [f"**{decision.outcome}**, compared with {held} by {decision.metric}."]
-    if decision.outcome == "forced":
-        lines.append(f"Forced by {decision.by or 'unnamed'}: {decision.why}")
-    return "\n\n".join([*lines, markdown_table(("", "check", "reason"), rows)])
+    return render("promotion.md.j2", decision=decision, rows=rows)

@@ -18,7 +18,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from student_perf.atomic import write_atomic
@@ -40,7 +39,8 @@ from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_js
 from student_perf.scoring.metric import FIT_SECONDS, METRICS
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name
-from student_perf.terminal import Terminal, format_number
+from student_perf.terminal import Terminal, make_table, words
+from student_perf.text import format_interval, format_number
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 
@@ -169,26 +169,24 @@ def _show(
     """Each outer fold's winner, and the inner score that chose it beside the outer one."""
     metric = base.objective.metric
     label, outer = METRICS[metric].label, result.fold_scores[metric]
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("  outer fold", justify="right")
-    table.add_column("winner")
-    table.add_column("inner", justify="right")
-    table.add_column("outer", justify="right")
-    for number, record in enumerate(records):
-        table.add_row(
+    rows = [
+        (
             str(number + 1),
             f"{record.model}, trial {record.trial_number}",
             format_number(float(inner[number])),
             format_number(float(outer[number])),
         )
+        for number, record in enumerate(records)
+    ]
+    table = make_table(["  outer fold", words("winner"), "inner", "outer"], rows)
     estimate = result.estimates[metric]
     console.print(f"\nNested cross-validation, {label}", style="bold")
     console.print(table)
     console.print(
         Padding(
             f"Model plus tuning: {label} {format_number(estimate.mean)}, standard deviation "
-            f"{format_number(estimate.std)}, 95 % interval {format_number(estimate.low)} to "
-            f"{format_number(estimate.high)}. The best inner scores, "
+            f"{format_number(estimate.std)}, 95 % interval "
+            f"{format_interval(estimate.low, estimate.high)}. The best inner scores, "
             f"{format_number(float(inner.mean()))} on average, were chosen among many and are not "
             "an estimate.",
             (1, 2, 0, 2),

@@ -19,7 +19,7 @@ from student_perf.runs import tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RECORD_FILE, RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
-from student_perf.terminal import format_number
+from student_perf.text import format_interval, format_number
 
 _MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
 
@@ -98,10 +98,9 @@ def describe_target(dataset: Dataset) -> str:
         pairs = zip(dataset.classes, counts, strict=True)
         return f"{dataset.target_name}: " + ", ".join(f"{label} {n}" for label, n in pairs)
     target = dataset.target
-    mean, std, low, high = map(
-        format_number, (target.mean(), target.std(ddof=1), target.min(), target.max())
-    )
-    return f"{dataset.target_name}: mean {mean}, standard deviation {std}, {low} to {high}"
+    mean, std = format_number(target.mean()), format_number(target.std(ddof=1))
+    extremes = format_interval(target.min(), target.max())
+    return f"{dataset.target_name}: mean {mean}, standard deviation {std}, {extremes}"
 
 
 def typed_command() -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.padding import Padding
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, described, sentences
@@ -20,7 +19,8 @@ from student_perf.runs.record import RunRecord, load_record
 from student_perf.scoring.metric import METRICS
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.study import complete_numbers, counts, n_done
-from student_perf.terminal import format_number
+from student_perf.terminal import make_table, words
+from student_perf.text import duration, format_interval, format_number, plural
 
 if TYPE_CHECKING:
     import optuna
@@ -34,14 +34,11 @@ _LOG_SECONDS = 30  # between two lines if the output is a file
 
 def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
     """The space as a table, the number of trials, and the time they will take if it is known."""
-    table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
-    for column in ("parameter", "values", "default"):
-        table.add_column(column, overflow="fold")
-    for row in iter_rows(plan):
-        table.add_row(*row)
+    columns = [words("parameter"), words("values"), words("default")]
+    table = make_table(columns, iter_rows(plan))
     console.print(Padding(table, (1, 2)), soft_wrap=False)
     how = "every combination once" if plan.is_grid else f"drawn by {plan.sampler}"
-    jobs = f"{plan.options.n_jobs} worker{'s' if plan.options.n_jobs > 1 else ''}"
+    jobs = plural(plan.options.n_jobs, "worker")
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
     if seconds is None and not plan.folder.exists():
         took = ", how long is not known before the first of them"
@@ -93,8 +90,8 @@ class Progress:
         by_state = counts(self._study)
         done = n_done(by_state)
         parts = [f"{done}/{self._plan.n_trials} trials"]
-        words = {"pruned": "pruned", "fail": "failed", "running": "running"}
-        parts += [f"{by_state[state]} {word}" for state, word in words.items() if by_state[state]]
+        verbs = {"pruned": "pruned", "fail": "failed", "running": "running"}
+        parts += [f"{by_state[state]} {verb}" for state, verb in verbs.items() if by_state[state]]
         self._update_best()
         if self._best is not None:
             parts.append(f"best {_value(self._best, self._plan.base.objective.metric)}")
@@ -124,16 +121,14 @@ def show_trials(outcome: SweepOutcome, console: Console) -> None:
     ranked = outcome.ranked
     if len(ranked) < 2:
         return
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("trial", justify="right")
-    table.add_column("", overflow="fold")
-    for column in (METRICS[outcome.metric].label, "95 % interval"):
-        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
     for trial in ranked[:_MOST_TRIALS]:
         estimate = trial.estimate(outcome.metric)
-        interval = f"{format_number(estimate.low)} to {format_number(estimate.high)}"
+        interval = format_interval(estimate.low, estimate.high)
         mean = format_number(estimate.mean)
-        table.add_row(str(trial.trial_number), described(trial), mean, interval)
+        rows.append((str(trial.trial_number), described(trial), mean, interval))
+    label = METRICS[outcome.metric].label
+    table = make_table(["trial", words(), label, "95 % interval"], rows)
     console.print(Padding(table, (0, 2)), soft_wrap=False)
     if len(ranked) > _MOST_TRIALS:
         console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
@@ -147,26 +142,12 @@ def show_outcome(outcome: SweepOutcome, console: Console) -> None:
         _print(line, console)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them.
-
-    >>> duration(42), duration(200), duration(7500)
-    ('42 s', '3 min 20 s', '2 h 5 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def _value(record: RunRecord, metric: str) -> str:
     """`0.512 (0.490 to 0.534)`; the mean alone of a single fold."""
     estimate = record.estimate(metric)
     text = format_number(estimate.mean)
     if math.isfinite(estimate.low):
-        text += f" ({format_number(estimate.low)} to {format_number(estimate.high)})"
+        text += f" ({format_interval(estimate.low, estimate.high)})"
     return text
 
 

@@ -3,10 +3,10 @@ import io
 import json
 
 import pytest
-from rich.console import Console
 
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.compare.show import FORMATS, formatted, show_boards
+from student_perf.terminal import Terminal
 
 
 @pytest.fixture
@@ -20,13 +20,19 @@ def boards(make_record):
     return make_leaderboards(records)
 
 
-def printed(boards, top=10, width=80):
-    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False)
-    show_boards(boards, top, console)
-    return console.file.getvalue()
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """What 80 columns show of leaderboards."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def show(boards, top=10):
+        show_boards(boards, top, Terminal())
+        return capsys.readouterr().out
+
+    return show
 
 
-def test_the_table_fits_and_says_why_runs_are_apart(boards):
+def test_the_table_fits_and_says_why_runs_are_apart(boards, printed):
     text = printed(boards)
     assert max(map(len, text.splitlines())) <= 80
     assert "2 runs on grades, accuracy, kfold, 3 folds" in text
@@ -37,7 +43,7 @@ def test_the_table_fits_and_says_why_runs_are_apart(boards):
     assert "…" not in text
 
 
-def test_a_single_fold_is_ranked_without_marks(make_record):
+def test_a_single_fold_is_ranked_without_marks(make_record, printed):
     records = [make_record("a", [0.6]), make_record("b", [0.5], "rf")]
     text = printed(make_leaderboards(records))
     assert "2 runs on grades, accuracy, kfold, 1 fold" in text
@@ -46,7 +52,7 @@ def test_a_single_fold_is_ranked_without_marks(make_record):
     assert not [line for line in text.splitlines() if line[:1] in "=>" and line[:1]]
 
 
-def test_a_recommended_run_beyond_the_top_is_shown_all_the_same(boards):
+def test_a_recommended_run_beyond_the_top_is_shown_too(boards, printed):
     text = printed(boards[:1], top=1)
     assert "> xgb-11" in text
     assert "and 1 more; --top 2 shows all." in text

@@ -1,8 +1,12 @@
 import json
 
-import pytest
-
-from student_perf.pages.section import changed_keys, config_of, configs_json, leaderboard_title
+from student_perf.pages.section import (
+    changed_keys,
+    config_of,
+    configs_json,
+    data_facts,
+    origin_facts,
+)
 
 
 def test_a_config_is_what_was_composed(make_record):
@@ -34,6 +38,13 @@ def test_configs_are_kept_as_what_differs_and_cannot_end_their_element(make_reco
     assert run == {"name": "first", "changed": {"model.gone": None, "model.note": "</script>"}}
 
 
-@pytest.mark.parametrize(("metric", "word"), [("accuracy", "more"), ("log_loss", "less")])
-def test_the_title_says_which_way_is_better(metric, word):
-    assert leaderboard_title(metric).endswith(f", {word} is better")
+def test_facts_come_from_the_record_empty_if_unknown(make_record):
+    record = make_record("one", [0.5])
+    record.params["n_rows"] = "856"
+    facts = data_facts(record, 5)
+    assert (facts["dataset"], facts["rows"]) == (record.dataset, "856")
+    assert facts["data SHA-256"] == record.data_sha256
+    assert "5 folds" in facts["split"]
+    assert facts["missing cells"] == ""
+    record.tags |= {"mlflow.source.git.commit": "abc", "mlflow.source.git.dirty": "True"}
+    assert origin_facts(record)["commit"] == "abc with uncommitted changes"

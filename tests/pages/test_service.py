@@ -4,6 +4,7 @@ from pathlib import Path
 from student_perf.pages.service import page
 from student_perf.serving.request_rows import example_row
 from student_perf.store.kept_model import KeptModel
+from tests.pages.page_reader import Reader
 from tests.serving.test_request_rows import CONTRACT
 
 
@@ -14,14 +15,21 @@ def made(contract):
 
 def test_the_page_names_columns_values_and_limits():
     text = made(CONTRACT)
-    assert "Up to 56 rows and 1234 bytes" in text
-    assert "<td>coaching<td>categorical<td>NO, WA, OA<td>no" in text
-    assert "<td>age<td>numeric<td>15 to 22<td>no" in text
-    assert (
-        "<td>hours a week<td>numeric<td>0 to 20.5 in training; others are taken too<td>yes" in text
-    )
+    assert "up to 56 rows and 1234 bytes" in text
+    rows = Reader(text).tables[0]
+    assert ["coaching", "categorical", "NO, WA, OA", "no"] in rows
+    assert ["age", "numeric", "15 to 22", "no"] in rows
+    bound = "0 to 20.5 in training; others are accepted too"
+    assert ["hours a week", "numeric", bound, "yes"] in rows
     assert "one of low, high" in text
-    assert "&quot;hours a week&quot;: 10.25" in text
+    assert "&#34;hours a week&#34;: 10.25" in text
+
+
+def test_the_page_needs_nothing_beside_itself():
+    text = made(CONTRACT)
+    assert "default-src 'none'" in text
+    assert Reader(text).links == []
+    assert "://" not in text
 
 
 def test_names_from_data_are_text_and_no_markup():

@@ -94,7 +94,7 @@ def test_little_makes_a_page_too(sweep_folder, state):
     if state == "nothing finished":
         assert "No trial has finished." in text
         assert "1: ValueError: no luck" in text
-        assert note == "No trial has finished (1 failed)."
+        assert note.startswith("- No trial has finished.\n- **Trials**: 1 failed\n")
     else:
         assert "The defaults were not beaten." in text
         assert "nan" not in note.lower()

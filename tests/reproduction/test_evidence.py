@@ -7,7 +7,7 @@ from student_perf.reproduction.evidence import (
     package_versions,
 )
 from student_perf.runs.record import RunRecord
-from student_perf.terminal import markdown_table
+from student_perf.text import markdown_table
 
 
 def test_the_environment_is_this_one():

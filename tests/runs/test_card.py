@@ -53,3 +53,13 @@ def test_names_from_data_are_no_markup(run, grades):
     card = model_card(run("model=ridge", *words))
     assert "<script>" not in card
     assert "a\\|b&lt;script>" in card
+
+
+def test_a_trial_has_means_only(run):
+    finished = run("model=ridge")
+    (finished.folder / "metrics.json").unlink()
+    (finished.folder / "subgroups.csv").unlink()
+    card = model_card(finished)
+    mean = finished.record.metrics["cv_accuracy_mean"]
+    assert f"| accuracy | {mean:.3f} | - to - | - |" in card
+    assert "The dataset names no subgroups, or the run was a trial." in card

@@ -9,7 +9,7 @@ from student_perf.runs.record import load_record
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import paired_difference
-from student_perf.sweep.show import Progress, duration, show_plan, show_trials
+from student_perf.sweep.show import Progress, show_plan, show_trials
 from tests.sweep.conftest import outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.0001,10))"
@@ -94,10 +94,3 @@ def test_the_plan_fits_80_columns_and_shows_the_defaults(plan_of):
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "logreg" in text
     assert "about 2 min 10 s" in " ".join(text.split())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
-)
-def test_durations_read_well(seconds, text):
-    assert duration(seconds) == text

@@ -1,0 +1,100 @@
+r"""How figures, intervals and Markdown are written: the same on the terminal, on pages, in notes.
+
+>>> format_number(0.12345), format_number(12345.6), format_number(None)
+('0.123', '12,345.6', '-')
+>>> format_interval(0.41, 0.523)
+'0.410 to 0.523'
+>>> format_interval(-0.031, 0.055, format_change)
+'-0.031 to +0.055'
+>>> print(markdown_table(["run", "mean"], [["a|b", "0.5"]], figures=["mean"]))
+| run | mean |
+| --- | ---: |
+| a\|b | 0.5 |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+NO_VALUE = "-"
+# What Markdown would take for a table's bar, for HTML, or for a link or picture.
+_MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "[": "\\["})
+
+
+def format_number(value: float | None) -> str:
+    """Three decimals below 100, one above; a dash for an unknown value."""
+    return _format(value, ".3f", ",.1f")
+
+
+def format_change(value: float | None) -> str:
+    """A difference: as a number, with its sign."""
+    return _format(value, "+z.3f", "+,.0f")
+
+
+def format_probability(value: float | None) -> str:
+    """Two decimals: a probability or p-value."""
+    return _format(value, ".2f")
+
+
+def format_short(value: float | None) -> str:
+    """Two significant digits, for example of seconds."""
+    return _format(value, ".2g")
+
+
+def _format(value: float | None, form: str, large: str | None = None) -> str:
+    if value is None or math.isnan(value):
+        return NO_VALUE
+    return format(value, large if large and abs(value) >= 100 else form)
+
+
+def format_interval(
+    low: float | None,
+    high: float | None,
+    form: Callable[[float | None], str] = format_number,
+) -> str:
+    """Both ends of an interval: `0.410 to 0.523`."""
+    return f"{form(low)} to {form(high)}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def short_value(value: object) -> str:
+    """A config value as text, a fraction with four digits: `0.03434`, `balanced`, `100`."""
+    text = str(value)
+    try:
+        return f"{float(text):.4g}" if "." in text or "e" in text else text
+    except ValueError:
+        return text
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 fold`, `5 folds`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def markdown_cell(value: object) -> str:
+    """Text of data as one line of Markdown, in which it is no table, HTML, link or picture."""
+    return " ".join(str(value).split()).translate(_MARKDOWN)
+
+
+def markdown_code(value: object) -> str:
+    """Text of data as Markdown's code, in which only a backtick has a meaning."""
+    return f"`{' '.join(str(value).split()).replace('`', chr(39))}`"
+
+
+def markdown_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], figures: Collection[str] = ()
+) -> str:
+    """A Markdown table with escaped cells; the columns named in `figures` are aligned right."""
+    cells = [[markdown_cell(cell) for cell in row] for row in (header, *rows)]
+    cells.insert(1, ["---:" if name in figures else "---" for name in header])
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

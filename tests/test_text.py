@@ -1,0 +1,68 @@
+import math
+
+import pytest
+
+from student_perf.text import (
+    duration,
+    format_change,
+    format_interval,
+    format_number,
+    format_probability,
+    format_short,
+    markdown_cell,
+    markdown_code,
+    markdown_table,
+    plural,
+    short_value,
+)
+
+
+def test_numbers_are_readable():
+    shown = [format_number(v) for v in (0.12345, 12.3456, 12345.678, None, math.nan)]
+    assert shown == ["0.123", "12.346", "12,345.7", "-", "-"]
+
+
+def test_changes_have_a_sign_and_zero_is_never_negative():
+    shown = [format_change(v) for v in (0.05, -0.05, -0.0001, 1234.5, math.nan)]
+    assert shown == ["+0.050", "-0.050", "+0.000", "+1,234", "-"]
+
+
+def test_probabilities_and_seconds_are_short():
+    assert [format_probability(v) for v in (0.0312, 1.0, math.nan)] == ["0.03", "1.00", "-"]
+    assert [format_short(v) for v in (0.0631, 12.4, 6e-41, None)] == ["0.063", "12", "6e-41", "-"]
+
+
+def test_an_interval_is_written_in_one_way():
+    assert format_interval(0.1, 0.2) == "0.100 to 0.200"
+    assert format_interval(-0.1, 0.2, format_change) == "-0.100 to +0.200"
+    assert format_interval(math.nan, None) == "- to -"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_durations_read_well(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_values_are_shown_short():
+    values = (0.123456, "0.123456", "1e-05", 300, "rf", "a.b", None, True, math.inf)
+    shown = ["0.1235", "0.1235", "1e-05", "300", "rf", "a.b", "None", "True", "inf"]
+    assert [short_value(value) for value in values] == shown
+
+
+def test_one_is_singular():
+    assert [plural(n, "fold") for n in (0, 1, 5)] == ["0 folds", "1 fold", "5 folds"]
+
+
+def test_text_of_data_is_neither_table_nor_html_nor_link():
+    assert markdown_cell("a|b\n<img> ![x](y)") == "a\\|b &lt;img> !\\[x](y)"
+    assert markdown_code("a`b\n<c>") == "`a'b <c>`"
+
+
+def test_a_table_aligns_figures_right():
+    assert markdown_table(["run", "n"], [["a|b", 3]], figures=["n"]).splitlines() == [
+        "| run | n |",
+        "| --- | ---: |",
+        "| a\\|b | 3 |",
+    ]
