@@ -1,3 +1,4 @@
+import argparse
 import csv
 import io
 import json
@@ -78,4 +79,6 @@ def test_markdown_escapes_what_names_hold(boards):
 def test_the_command_offers_these_formats():
     from student_perf.commands import compare
 
-    assert ("table", *FORMATS, "html") == compare._FORMATS
+    parser = argparse.ArgumentParser(parents=compare.PARENTS)
+    (option,) = [action for action in parser._actions if action.dest == "format"]
+    assert set(option.choices) == {"text", "html", *FORMATS}
