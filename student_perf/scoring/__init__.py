@@ -10,5 +10,5 @@
 0.875
 >>> estimate = fold_interval(np.array([0.875, 0.9, 0.8]), 0.5, metric)
 >>> print(f"{estimate.mean:.2f}, {estimate.low:.2f} to {estimate.high:.2f}")
-0.86, 0.66 to 1.06
+0.86, 0.65 to 1.06
 """

@@ -6,7 +6,7 @@ Bootstrap", chapter 13).
 >>> answers = Answers(truth, np.eye(2)[np.where(np.arange(100) < 80, truth, 1 - truth)])
 >>> estimate = bootstrap(answers, [METRICS["accuracy"]], seed=0)["accuracy"]
 >>> print(f"{estimate.mean:.2f}, {estimate.low:.2f} to {estimate.high:.2f}")
-0.80, 0.72 to 0.87
+0.80, 0.72 to 0.88
 """
 
 from __future__ import annotations

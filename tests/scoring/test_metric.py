@@ -46,7 +46,8 @@ def test_one_entry_makes_a_metric(monkeypatch, compose_config, workspace, grades
     monkeypatch.setitem(METRICS, kappa.name, kappa)
     data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
     words = [*data, "model=logreg", "split.n_splits=3", "objective.metric=cohens_kappa"]
-    result = run_experiment(compose_config(*words), workspace / "run", Terminal(quiet=True))
+    quiet, config = Terminal(quiet=True), compose_config(*words)
+    result = run_experiment(config, workspace / "run", quiet, kind="final")
     stored = load_predictions(workspace / "run" / "predictions.parquet")
     expected = [
         cohen_kappa_score(stored.y_true[here], stored.output[here].argmax(axis=1))
