@@ -40,6 +40,7 @@ Distribution = CategoricalDistribution | IntDistribution | FloatDistribution
 Condition = tuple[str, tuple[Any, ...]]
 LoadSearch = Callable[[str], Mapping[str, Any]]
 
+_KINDS = {CategoricalDistribution: "choice", IntDistribution: "int", FloatDistribution: "float"}
 _CONDITIONAL_KEYS = ("when", "params", "search")
 
 
@@ -82,14 +83,14 @@ class Parameter:
     @property
     def grid(self) -> tuple[Any, ...]:
         """Every value, in order. Raises ConfigError for an interval."""
-        if isinstance(self.distribution, CategoricalDistribution):
-            return self.distribution.choices
+        if self.choices:
+            return self.choices
         if self.step is None:
             raise ConfigError(
                 f"{self.key}={self.describe()}: a grid cannot hold all values of an interval; "
                 "write choice(...) or range(...), or choose a sampler: hydra.sweeper.sampler=tpe"
             )
-        low, high = self.distribution.low, self.distribution.high
+        low, high = self.corners
         n_steps = math.floor((high - low) / self.step + 1e-9)
         return tuple(low + i * self.step for i in range(n_steps + 1))
 
@@ -100,24 +101,21 @@ class Parameter:
     def describe(self) -> str:
         """The values as a person reads them."""
         if isinstance(self.distribution, CategoricalDistribution):
-            return ", ".join(map(str, self.distribution.choices))
-        low, high = self.distribution.low, self.distribution.high
+            return ", ".join(map(str, self.choices))
+        low, high = self.corners
         step = f" in steps of {self.step:g}" if self.step not in (None, 1) else ""
         return f"{low:g} to {high:g}{step}{', log scale' if self.distribution.log else ''}"
 
     def data(self) -> dict[str, Any]:
         """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
-        about = {"key": self.key, "when": self.when}
-        if isinstance(self.distribution, CategoricalDistribution):
-            return about | {"kind": "choice", "choices": self.distribution.choices}
-        kind = "int" if isinstance(self.distribution, IntDistribution) else "float"
-        ends = {"low": self.distribution.low, "high": self.distribution.high}
-        return about | {"kind": kind, **ends, "step": self.step, "log": self.distribution.log}
+        data = {"key": self.key, "when": self.when, "kind": _KINDS[type(self.distribution)]}
+        data |= vars(self.distribution)
+        return data if self.choices else data | {"step": self.step}
 
     def contains(self, value: Any) -> bool:
         """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
         if isinstance(self.distribution, CategoricalDistribution):
-            return value in self.distribution.choices
+            return value in self.choices
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and self.distribution._contains(value)
 

@@ -26,7 +26,7 @@ def test_one_process_and_several_do_all_trials(plan_of):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
-    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=0.6)
+    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=2)
     study = opened(plan)
     started = time.monotonic()
     run = local.run_in_process if n_jobs == 1 else local.run_forked
