@@ -45,8 +45,8 @@ from student_perf.plots.study import (
     pareto_figure,
     slice_figure,
 )
+from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE
 from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.terminal import format_number
 

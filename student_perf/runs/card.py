@@ -9,12 +9,11 @@ import csv
 import io
 from typing import Any
 
-from student_perf.runs.artifacts import LINEAGE_FILE
-from student_perf.runs.record import METRICS_FILE, Recorded
+from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
+from student_perf.runs.record import Recorded
 from student_perf.scoring.metric import METRICS
 from student_perf.terminal import format_number, verdict
 
-SUBGROUPS_FILE = "subgroups.csv"
 _UNKNOWN = "not recorded"
 
 

@@ -29,13 +29,10 @@ from student_perf.experiment.prepare import PreparedData, prepare_data
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.artifacts import (
-    TEST_PREDICTIONS_FILE,
-    finish_trial,
-    write_inputs,
-)
+from student_perf.runs.artifacts import finish_trial, write_inputs
+from student_perf.runs.layout import METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
-from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_json
+from student_perf.runs.record import RunRecord, load_record, to_json
 from student_perf.scoring.metric import FIT_SECONDS, METRICS
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions

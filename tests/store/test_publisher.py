@@ -7,10 +7,11 @@ from mlflow import MlflowClient
 from student_perf import cli
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
-from student_perf.runs.record import RUN_ID_FILE, RunRecord, load_record
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
-from student_perf.store.publisher import ERROR_FILE, follow_sweep, publish_later, publish_sweep
+from student_perf.store.publisher import follow_sweep, publish_later, publish_sweep
 
 QUICK = ["split.n_splits=2", "report.importance=false"]
 NOWHERE = "tracking.uri=http://127.0.0.1:9"
