@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import fold_scores, load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE, RunRecord, load_record
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import ALPHA, against_best, paired_differences

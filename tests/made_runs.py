@@ -12,7 +12,8 @@ import pytest
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.experiment.run import run_experiment
-from student_perf.runs.record import RECORD_FILE, Recorded, RunRecord, load_record
+from student_perf.runs.layout import RECORD_FILE
+from student_perf.runs.record import Recorded, RunRecord, load_record
 from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
 

@@ -79,7 +79,7 @@ def test_an_unexpected_error_is_one_line_with_its_traceback_in_the_log(
     def broken(*_args, **_kwargs):
         raise RuntimeError("no space left\n\nmore")
 
-    monkeypatch.setattr("student_perf.experiment.run.write_result", broken)
+    monkeypatch.setattr("student_perf.experiment.records.write_result", broken)
     outcome = train("tracking=off", "model=dummy")
     assert outcome.code == 1
     assert outcome.err == "student_perf: RuntimeError: no space left\n"
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_with_130(train, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("student_perf.experiment.run.cross_validate", interrupted)
+    monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
     assert train("tracking=off").code == 130
 
 

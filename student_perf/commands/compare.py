@@ -102,7 +102,7 @@ def _page(
 ) -> str:
     """The report, with a section for each sweep whose folder is on this disk."""
     from student_perf.pages.report import Comparison, comparison_page
-    from student_perf.runs.record import RECORD_FILE
+    from student_perf.runs.layout import RECORD_FILE
     from student_perf.sweep.study import read_outcome
 
     sweeps = [record for record in records if record.kind == "sweep"]

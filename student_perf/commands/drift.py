@@ -21,11 +21,11 @@ from student_perf.commands.arguments import (
 )
 from student_perf.config.typed import load_limits
 from student_perf.drift.limits import DRIFT_FILE, Thresholds
-from student_perf.errors import TrackingError, one_line
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import masked
 from student_perf.paths import workspace
-from student_perf.runs.record import RECORD_TAG, RunRecord, to_json
+from student_perf.runs import tags
+from student_perf.runs.record import RunRecord, to_json
 from student_perf.terminal import Terminal, words
 from student_perf.text import format_number, format_short
 
@@ -122,7 +122,7 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
     """
     from student_perf.config.load import default_tracking
     from student_perf.store.address import ui_command
-    from student_perf.store.client import check_store, publish
+    from student_perf.store.publisher import try_publish
 
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"
@@ -140,23 +140,20 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
         metrics |= {f"psi.{column.name}": column.psi, f"p_holm.{column.name}": column.p_holm}
     if report.performance is not None:
         metrics["performance_change"] = report.performance.change
-    tags = {
-        "student_perf.kind": "drift",
-        "student_perf.alarm": str(report.has_alarm).lower(),
-        RECORD_TAG: uuid.uuid4().hex,
+    known = {
+        tags.KIND: "drift",
+        tags.ALARM: str(report.has_alarm).lower(),
+        tags.RECORD_ID: uuid.uuid4().hex,
     }
-    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, tags, metrics)
+    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, known, metrics)
     write_atomic(folder / "drift.json", to_json(report.to_dict()))
     write_atomic(folder / "drift.html", html)
     record.finish()
     places = {"folder": str(folder)}
-    try:
-        check_store(tracking)
-        record.mlflow_run_id = publish(record, tracking)
-    except TrackingError as error:
+    pending = try_publish(record, tracking)
+    if pending is not None:
         terminal.places(places)
-        terminal.pending(one_line(error), folder)
+        terminal.pending(pending, folder)
         return
-    record.save()
     places["mlflow"] = f"experiment {tracking.experiment}, run {record.mlflow_run_id}"
     terminal.places(places | {"open": ui_command(tracking.uri)})

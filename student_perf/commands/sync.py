@@ -7,7 +7,6 @@ import argparse
 from student_perf.commands.arguments import RUN, TRACKING, in_workspace
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.exit_codes import ExitCode
-from student_perf.paths import workspace
 from student_perf.terminal import print_error
 
 HELP = "send to MLflow what is on disk only"
@@ -23,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Send one run or sweep, or all that are pending. Raises TrackingError."""
     from student_perf.store.find import find_run, is_on_disk
-    from student_perf.store.pending import iter_recorded, send
+    from student_perf.store.publisher import iter_tracked, publish_later
 
     if chosen.run is None:
-        records = iter_recorded(workspace())
+        records = iter_tracked()
     else:
         record = find_run(chosen.run)
         if not is_on_disk(record):
@@ -35,7 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
     n_sent = n_failed = 0
     for record in records:
         try:
-            line = send(record)
+            line = publish_later(record)
         except TrackingError as error:  # the others may go
             if chosen.run is not None:
                 raise

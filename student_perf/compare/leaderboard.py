@@ -11,7 +11,8 @@ import numpy as np
 
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
-from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.runs.layout import PREDICTIONS_FILE
+from student_perf.runs.record import RunRecord
 from student_perf.scoring.metric import METRICS
 from student_perf.scoring.paired import (
     ALPHA,

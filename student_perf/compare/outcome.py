@@ -17,13 +17,13 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
-from student_perf.runs.record import RECORD_FILE, RunRecord, begun_run_id, load_record
+from student_perf.runs.layout import RECORD_FILE, WINNER
+from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
 from student_perf.text import format_change, format_interval, format_number, short_value
 
-WINNER = "winner"  # folder of the best configuration's run with a model
 _SPACE = "space."
 _MOST_ON_FRONT = 10
 _MOST_IMPORTANT = 6

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from student_perf.errors import DataError
+from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.looks import count_looks
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE, RunRecord
+from student_perf.runs.record import RunRecord
 from student_perf.scoring.bootstrap import of_samples, percentile_interval
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metric import METRICS

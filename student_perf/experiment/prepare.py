@@ -13,9 +13,9 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.splits import Split, make_split
-from student_perf.experiment.publish import check_tracking
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
+from student_perf.store.client import check_usable
 
 _MANY_ROWS = 20_000
 
@@ -48,7 +48,7 @@ class Prepared(PreparedData):
 def prepare(config: ExperimentConfig) -> Prepared:
     """Check store, model and data, and divide the rows. Raises StudentPerfError; fits nothing."""
     if config.tracking.enabled:
-        check_tracking(config.tracking)
+        check_usable(config.tracking)
     # Before the data, which may take long to load.
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)

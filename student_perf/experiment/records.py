@@ -1,7 +1,9 @@
-"""What a run records: its params, tags and metrics by the names they are logged under."""
+"""What a run records: its files, and params, tags and metrics by their logged names."""
 
 from __future__ import annotations
 
+import sys
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,18 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
+from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
+from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared, PreparedData
 from student_perf.inspection.calibration import reliability
 from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
+from student_perf.runs import tags
+from student_perf.runs.artifacts import (
+    write_findings,
+    write_inputs,
+    write_result,
+    write_test_predictions,
+)
+from student_perf.runs.card import model_card
+from student_perf.runs.golden import make_golden_rows
+from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
+from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.intervals import Estimate, fold_interval
 from student_perf.terminal import MetricRow
 
@@ -74,48 +91,100 @@ def make_record(
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
-    """Tags of the run: the user's, MLflow's documented ones, and ours below `student_perf.`"""
+    """Tags of the run: the user's, MLflow's documented ones, and ours."""
     provenance = current_provenance()
-    ours = {
-        "kind": kind,
-        "record_id": uuid.uuid4().hex,  # by which a run is found again in the store
-        "seed": config.seed,
-        "config_hash": config.sha256,
-        "data_sha256": dataset.sha256,
-        "raw_sha256": dataset.raw_sha256,
-        "split_sha256": split.sha256,
-        "python": provenance.python,
-        "platform": provenance.platform,
-        "version": provenance.version,
-        "lock_sha256": provenance.lock_sha256,
-    }
-    user = user_name() if config.tracking.host_and_user else None
-    tags = {
+    known = {
         **config.tags,
-        "model": config.model.get("name"),
-        "dataset": dataset.name,
-        "dataset_version": dataset.version,
-        "mlflow.source.name": "student_perf.train",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.user": user,
-        "mlflow.source.git.commit": provenance.commit,
-        "mlflow.source.git.branch": provenance.branch,
-        "mlflow.source.git.dirty": provenance.dirty,
-        **{f"student_perf.{name}": value for name, value in ours.items()},
+        tags.MODEL: config.model.get("name"),
+        tags.DATASET: dataset.name,
+        tags.DATASET_VERSION: dataset.version,
+        tags.SOURCE_NAME: "student_perf.train",
+        tags.SOURCE_TYPE: "LOCAL",
+        tags.USER: user_name() if config.tracking.host_and_user else None,
+        tags.COMMIT: provenance.commit,
+        tags.BRANCH: provenance.branch,
+        tags.DIRTY: provenance.dirty,
+        tags.KIND: kind,
+        tags.RECORD_ID: uuid.uuid4().hex,
+        tags.SEED: config.seed,
+        tags.CONFIG_SHA256: config.sha256,
+        tags.DATA_SHA256: dataset.sha256,
+        tags.RAW_SHA256: dataset.raw_sha256,
+        tags.SPLIT_SHA256: split.sha256,
+        tags.PYTHON: provenance.python,
+        tags.PLATFORM: provenance.platform,
+        tags.VERSION: provenance.version,
+        tags.LOCK_SHA256: provenance.lock_sha256,
     }
-    return {name: str(value) for name, value in tags.items() if value is not None}
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
-def metric_rows(result: CVResult, baseline: CVResult) -> dict[str, MetricRow]:
-    """Each metric with its interval, the mean on training rows, and the dummy baseline's."""
-    return {
-        name: {
-            **asdict(estimate),
-            "train": float(result.train_scores[name].mean()),
-            "dummy": float(baseline.fold_scores[name].mean()),
+def start_record(
+    config: ExperimentConfig,
+    folder: Path,
+    prepared: Prepared,
+    kind: str,
+    more_tags: Mapping[str, str],
+) -> RunRecord:
+    """The record of a run as RUNNING, on disk with what the run starts from."""
+    record = make_record(config, folder, prepared, kind)
+    record.tags |= more_tags
+    folder.mkdir(parents=True, exist_ok=True)
+    record.save()
+    write_inputs(folder, config, prepared.dataset, prepared.contract)
+    return record
+
+
+def finish_record(
+    config: ExperimentConfig, record: RunRecord, prepared: Prepared, outcome: Outcome, clock: Clock
+) -> None:
+    """Write all files of a run, then its record as FINISHED."""
+    folder, dataset, split = record.folder, prepared.dataset, prepared.split
+    summary = make_summary(config, outcome.cv, outcome.rows)
+    write_result(folder, dataset, split, outcome.cv, summary, outcome.model)
+    write_findings(folder, dataset, split, outcome.findings)
+    _write_golden(folder, config, prepared, outcome.model)
+    record.metrics = logged_metrics(prepared, outcome.cv, outcome.rows)
+    if outcome.test is not None:
+        write_test_predictions(folder, dataset, split.test, outcome.test.output)
+        n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
+        record.metrics["test_looks"] = float(n_looks)
+        record.metrics |= metrics_on_test_rows(outcome.test.estimates)
+    record.metrics |= clock.costs()
+    write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
+    record.finish()
+
+
+def _write_golden(
+    folder: Path, config: ExperimentConfig, prepared: Prepared, model: BaseEstimator
+) -> None:
+    """A few rows with the kept model's answers, by which whoever loads it checks it."""
+    answer = model.predict_proba if prepared.dataset.classes else model.predict
+    golden = make_golden_rows(
+        prepared.dataset, config.dataset, prepared.split.development, prepared.contract, answer
+    )
+    if golden is not None:
+        write_atomic(folder / GOLDEN_FILE, golden.to_json())
+
+
+class Clock:
+    """What a run costs from here on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def costs(self) -> dict[str, float | list[float]]:
+        """Seconds since the clock was made, and the process's highest memory in megabytes."""
+        costs: dict[str, float | list[float]] = {
+            "wall_seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": time.process_time() - self._cpu,
         }
-        for name, estimate in result.estimates.items()
-    }
+        if sys.platform == "linux":  # elsewhere the unit differs, or the module does not exist
+            import resource
+
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            costs["peak_memory_mb"] = peak / 1024
+        return costs
 
 
 def make_summary(

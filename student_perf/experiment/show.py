@@ -1,14 +1,17 @@
-"""What a run shows of itself on the terminal and in its log."""
+"""What a run shows on the terminal and in its log."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 
 import numpy as np
 
 from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
+from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
+from student_perf.inspection.findings import group_lines, most_important
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import ui_command
 from student_perf.terminal import Terminal
@@ -53,13 +56,35 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
     return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
 
 
-def run_places(config: ExperimentConfig, record: RunRecord) -> dict[str, str]:
-    """Where the run is: its folder and, where it was sent, its MLflow run."""
-    return {"folder": str(record.folder)} | mlflow_places(config.tracking, record.mlflow_run_id)
+def show_outcome(
+    terminal: Terminal,
+    config: ExperimentConfig,
+    prepared: Prepared,
+    record: RunRecord,
+    outcome: Outcome,
+) -> None:
+    """Metrics, test rows if they were opened, groups, important columns, and the verdict."""
+    metric, rows, findings = config.objective.metric, outcome.rows, outcome.findings
+    terminal.metrics(rows, metric, f"held-out rows, {len(prepared.split.folds)} folds")
+    if outcome.test is not None:
+        n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
+        terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)
+    terminal.groups(group_lines(findings.subgroups))
+    terminal.important(most_important(findings.importance), findings.metric)
+    terminal.verdict(rows, metric)
+
+
+def show_places(
+    terminal: Terminal, config: ExperimentConfig, record: RunRecord, pending: str | None
+) -> None:
+    """Where the run is: its folder and its run in MLflow, or why it is not there yet."""
+    places = {"folder": str(record.folder)}
+    terminal.places(places | mlflow_places(config.tracking, record.mlflow_run_id))
+    terminal.pending(pending, record.folder)
 
 
 def mlflow_places(tracking: TrackingConfig, run_id: str | None) -> dict[str, str]:
-    """Where a run is in MLflow, and the command that opens the page; nothing where it is not."""
+    """Where a run is in MLflow, and the command that opens the page; nothing if it is not there."""
     if run_id is None:
         return {}
     where = f"experiment {tracking.experiment}, run {run_id}"

@@ -40,8 +40,8 @@ from student_perf.plots.study import (
 )
 from student_perf.render import render
 from student_perf.runs import tags
+from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE
 from student_perf.scoring.metric import METRICS, OBJECTIVES
 from student_perf.text import format_number, markdown_code, plural, short_value
 

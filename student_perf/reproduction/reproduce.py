@@ -13,10 +13,11 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, one_line
 from student_perf.evaluation.splits import make_split
+from student_perf.experiment.compute import score_test_rows
 from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.rebuild import rebuild_config
 from student_perf.experiment.records import cv_metrics, metrics_on_test_rows
-from student_perf.experiment.run import run_experiment, score_test_rows
+from student_perf.experiment.run import run_experiment
 from student_perf.paths import PROJECT_DIR
 from student_perf.reproduction.differences import (
     Difference,
@@ -41,8 +42,9 @@ from student_perf.reproduction.results import (
     compare_predictions,
 )
 from student_perf.runs.artifacts import predictions_table
+from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE
 from student_perf.runs.model_file import load_model
-from student_perf.runs.record import MODEL_FILE, PREDICTIONS_FILE, Recorded
+from student_perf.runs.record import Recorded
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.terminal import Terminal
 

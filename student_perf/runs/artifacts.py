@@ -20,25 +20,23 @@ from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
-from student_perf.runs.model_file import save_model
-from student_perf.runs.provenance import installed_packages
-from student_perf.runs.record import (
+from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
+    LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PACKAGES_FILE,
     PREDICTIONS_FILE,
-    RunRecord,
-    to_json,
+    REPORT_FILE,
+    TEST_PREDICTIONS_FILE,
 )
+from student_perf.runs.model_file import save_model
+from student_perf.runs.provenance import installed_packages
+from student_perf.runs.record import RunRecord, to_json
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
-
-TEST_PREDICTIONS_FILE = "test_predictions.parquet"
-LINEAGE_FILE = "lineage.json"
-REPORT_FILE = "classification_report.txt"
-PACKAGES_FILE = "pip_list.txt"
 
 
 def write_inputs(

@@ -23,7 +23,6 @@ from student_perf.data.sources import read_table
 from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
 
-GOLDEN_FILE = "golden_rows.json"
 # Far above the rounding of other processors and threads, far below any change of meaning.
 TOLERANCE = 1e-6
 _MOST_INCOMPLETE = 3

@@ -30,12 +30,12 @@ DRIFT_REPORT_FILE = "drift.json"
 DRIFT_PAGE_FILE = "drift.html"
 ERROR_FILE = "tracking_error.txt"  # why something is not in the store
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
-WINNER_FOLDER = "winner"  # in the folder of a sweep
+WINNER = "winner"  # in the folder of a sweep
 
 RUNS = "outputs/*/*"
 SWEEPS = "multirun/*"  # and nested results
 PARTS = "multirun/*/*"  # trials, winners, other kept models
-WINNERS = f"multirun/*/{WINNER_FOLDER}"
+WINNERS = f"multirun/*/{WINNER}"
 DRIFTS = "drift/*"
 TRIALS = "[0-9]*"  # below a sweep's folder
 

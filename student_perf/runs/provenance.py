@@ -24,10 +24,9 @@ from threadpoolctl import threadpool_info
 from student_perf import __version__
 from student_perf.atomic import write_atomic
 from student_perf.paths import LOCK_FILE, PROJECT_DIR
+from student_perf.runs.layout import DIFF_FILE, PROVENANCE_FILE
 from student_perf.runs.record import to_json
 
-PROVENANCE_FILE = "provenance.json"
-DIFF_FILE = "uncommitted.diff"
 _MOST_DIFF = 1_000_000  # characters
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -18,15 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.runs import tags
-from student_perf.runs.layout import CARD_FILE as CARD_FILE
-from student_perf.runs.layout import CONFIG_FILE as CONFIG_FILE
-from student_perf.runs.layout import CONTRACT_FILE as CONTRACT_FILE
-from student_perf.runs.layout import ERROR_FILE as ERROR_FILE
-from student_perf.runs.layout import METRICS_FILE as METRICS_FILE
-from student_perf.runs.layout import MODEL_FILE as MODEL_FILE
-from student_perf.runs.layout import PREDICTIONS_FILE as PREDICTIONS_FILE
-from student_perf.runs.layout import RECORD_FILE as RECORD_FILE
-from student_perf.runs.layout import RUN_ID_FILE as RUN_ID_FILE
+from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE
 from student_perf.scoring.metric import METRICS
 
 if TYPE_CHECKING:
@@ -36,8 +28,6 @@ if TYPE_CHECKING:
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
-NOTE_TAG = tags.NOTE
-RECORD_TAG = tags.RECORD_ID
 _SWEPT = "swept."
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
 _GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)

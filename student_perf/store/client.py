@@ -6,6 +6,7 @@ MLflow takes seconds to import, so this module imports it inside the functions t
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -37,28 +38,31 @@ from student_perf.errors import (
 from student_perf.masking import masked
 from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR, workspace
-from student_perf.runs.golden import GOLDEN_FILE
-from student_perf.runs.model_file import named_types, trusted_types
-from student_perf.runs.record import (
+from student_perf.runs import tags
+from student_perf.runs.layout import (
     CONTRACT_FILE,
     ERROR_FILE,
+    GOLDEN_FILE,
     MODEL_FILE,
-    NOTE_TAG,
     RECORD_FILE,
-    RECORD_TAG,
     RUN_ID_FILE,
-    RunRecord,
 )
+from student_perf.runs.model_file import named_types, trusted_types
+from student_perf.runs.record import RunRecord
 from student_perf.store.address import SCHEMES, is_server, scheme, sqlite_file
+from student_perf.store.protocol import Store
 from student_perf.store.rows import EndedRun, MetricRow, open_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+log = logging.getLogger(__name__)
+
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
 _ANSWER_SECONDS = 5
+_RUNS_PER_PAGE = 1000
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
@@ -91,19 +95,34 @@ def check_store(tracking: TrackingConfig) -> None:
         )
 
 
+def check_usable(tracking: TrackingConfig) -> None:
+    """Raise TrackingError for a store that can never take a run; one that only does not answer now
+    gets the run later.
+    """
+    try:
+        check_store(tracking)
+    except StoreUnreachableError as error:
+        log.warning("%s", error)
+
+
+def open_store(tracking: TrackingConfig) -> Store:
+    """The store that a config names, and the experiment, made if they do not exist."""
+    return RunStore(tracking)
+
+
 class RunStore:
-    """An open store and the experiment that the runs go to."""
+    """MLflow as a `protocol.Store`: through its client or, in a SQLite file, by rows."""
 
     def __init__(self, tracking: TrackingConfig) -> None:
-        self._client, self._experiment_id = _open_store(tracking)
+        self._client, self._experiment_id = _open_client(tracking)
         self._file = sqlite_file(tracking.uri)
 
-    def open_run(self, record: RunRecord, run_id: str | None = None) -> str:
-        """Create the run of a record, or set the one it has to RUNNING again; returns its id."""
+    def open(self, record: RunRecord, run_id: str | None = None) -> str:
+        """Create the run of a record, or set the run it has to RUNNING again; returns its id."""
         if run_id is not None:
             self._client.update_run(run_id, "RUNNING")
             with suppress(Exception):  # of an earlier attempt; most runs have none
-                self._client.delete_tag(run_id, "student_perf.error")
+                self._client.delete_tag(run_id, tags.ERROR)
             return run_id
         run = self._client.create_run(
             self._experiment_id,
@@ -121,16 +140,11 @@ class RunStore:
         model: Any | None = None,
         files: Sequence[Path] | None = None,
     ) -> str:
-        """Send a finished record; returns the run's id.
-
-        With `run_id` that run is completed: sending the same values twice changes nothing, and a
-        param keeps the value it has, since MLflow lets none change. `files` are those to keep as
-        artifacts, by default all in the record's folder.
-        """
+        """Send a record that came to its end; returns the run's id."""
         import mlflow
 
         known = self._client.get_run(run_id).data.params if run_id else {}
-        run_id = self.open_run(record, run_id)
+        run_id = self.open(record, run_id)
         try:
             _send_values(self._client, run_id, record, known.keys())
             _send_files(self._client, run_id, record.folder, files)
@@ -141,22 +155,20 @@ class RunStore:
                         _send_model(model, dataset, record.folder)
         except Exception as error:
             if _gave_no_answer(error):
-                raise  # it would let us wait for each further question as long
-            with suppress(Exception):  # a store that has gone away cannot be told either
-                self._client.set_tag(run_id, "student_perf.error", one_line(error)[:500])
+                raise  # each further question would wait as long
+            with suppress(Exception):  # the store may be gone
+                self._client.set_tag(run_id, tags.ERROR, one_line(error)[:500])
                 self._client.set_terminated(run_id, "FAILED")
             raise
         self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
         return run_id
 
     def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
-        """Write finished records of which the store has nothing as rows, all of them or none, with
-        neither dataset nor model. Returns their runs' ids; none where the store takes no rows.
-        """
+        """Write new records as rows, all of them or none; returns their ids, if rows are taken."""
         rows = open_runs(self._file, self._experiment_id) if self._file else None
         if rows is None:
             return []
-        taken = rows.taken(record.tags.get(RECORD_TAG, "") for record in records)
+        taken = rows.taken(record.record_id for record in records)
         runs = [_ended_run(record, taken) for record in records]
         # Files first, since nobody looks for those of a run that is not there yet.
         for record, run in zip(records, runs, strict=True):
@@ -168,50 +180,47 @@ class RunStore:
         return [run.run_id for run in runs]
 
     def find(self, record: RunRecord) -> str | None:
-        """Id of the run that was begun for this record, None where there is none."""
-        name = record.tags.get(RECORD_TAG)
-        if name is None:
+        """Id of the run that was begun for a record, None if there is none."""
+        if not record.record_id:
             return None
-        found = self._client.search_runs(
-            [self._experiment_id], f"tags.`{RECORD_TAG}` = '{name}'", max_results=1
+        runs = self._client.search_runs(
+            [self._experiment_id], f"tags.`{tags.RECORD_ID}` = '{record.record_id}'", max_results=1
         )
-        return str(found[0].info.run_id) if found else None
+        return str(runs[0].info.run_id) if runs else None
 
     def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
         """Id and status of the trials below a sweep's run, by number."""
-        found = self._search(
-            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` = 'trial'"
-        )
         return {
-            int(run.data.tags["student_perf.trial_number"]): (run.info.run_id, run.info.status)
-            for run in found
+            int(run.data.tags[tags.TRIAL]): (run.info.run_id, run.info.status)
+            for run in self._below(parent_id, f"tags.`{tags.KIND}` = 'trial'")
         }
 
-    def retire_models(self, parent_id: str, kept: Collection[str]) -> None:
-        """Mark the runs below a sweep's, but trials, whose records are none of those kept any more,
-        as replaced; one that was begun for nothing ends.
-        """
-        found = self._search(
-            f"tags.`mlflow.parentRunId` = '{parent_id}' and tags.`student_perf.kind` != 'trial'"
-        )
-        for run in found:
-            tags, run_id = run.data.tags, run.info.run_id
-            if tags.get(RECORD_TAG) in kept or tags["student_perf.kind"] == REPLACED:
+    def retire(self, parent_id: str, kept: Collection[str]) -> None:
+        """Mark kept models below a sweep's run as replaced, except for the records in `kept`."""
+        for run in self._below(parent_id, f"tags.`{tags.KIND}` != 'trial'"):
+            known, run_id = run.data.tags, run.info.run_id
+            if known.get(tags.RECORD_ID) in kept or known[tags.KIND] == REPLACED:
                 continue
-            self._client.set_tag(run_id, "student_perf.kind", REPLACED)
+            self._client.set_tag(run_id, tags.KIND, REPLACED)
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id, "KILLED")
 
-    def _search(self, condition: str) -> Iterator[Run]:
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id], condition, max_results=1000, page_token=token
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
+    def _below(self, parent_id: str, condition: str) -> Iterator[Run]:
+        below = f"tags.`{tags.PARENT}` = '{parent_id}' and {condition}"
+        return iter_pages(self._client, [self._experiment_id], below)
+
+
+def iter_pages(client: MlflowClient, experiments: Sequence[str], condition: str) -> Iterator[Run]:
+    """Every run that fulfils a condition in MLflow's search language."""
+    token = None
+    while experiments:
+        page = client.search_runs(
+            list(experiments), condition, max_results=_RUNS_PER_PAGE, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def mlflow_status(record: RunRecord) -> str:
@@ -223,20 +232,6 @@ def is_refusal(error: BaseException) -> bool:
     """Whether the store would take other records, but not the one it was given."""
     refused = getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
     return refused or isinstance(error, sqlite3.IntegrityError)
-
-
-def publish(
-    record: RunRecord,
-    tracking: TrackingConfig,
-    dataset: Dataset | None = None,
-    model: Any | None = None,
-) -> str:
-    """Send a record with its files, and dataset and model if any; returns the id of the MLflow run.
-
-    Raises TrackingError where the store fails; the record on disk is complete all the same.
-    """
-    with errors_of_store(tracking, record.folder):
-        return RunStore(tracking).send(record, dataset=dataset, model=model)
 
 
 @contextmanager
@@ -289,7 +284,7 @@ def download(artifact_uri: str, store: str) -> Path:
         ) from error
 
 
-def _open_store(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
+def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     """Client of the store and the id of the experiment, both made where they do not exist.
 
     Artifacts of a database go to an absolute place: beside a sqlite file, else in the workspace.
@@ -367,16 +362,16 @@ def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
     """The record for `SqliteRuns`. Its own id becomes the run's, so that what is begun anew after a
     kill goes to the same place; not if it is taken, by a run deleted in MLflow.
     """
-    run_id = record.tags.get(RECORD_TAG)
+    run_id = record.record_id
     return EndedRun(
-        run_id=uuid.uuid4().hex if run_id is None or run_id in taken else run_id,
+        run_id=uuid.uuid4().hex if not run_id or run_id in taken else run_id,
         name=record.name,
-        user=record.tags.get("mlflow.user", "unknown"),
+        user=record.tags.get(tags.USER, "unknown"),
         status=mlflow_status(record),
         started=int(record.started * 1000),
         ended=_ended(record),
         params=list(_iter_params(record)),
-        tags=list(({"mlflow.runName": record.name} | record.tags).items()),
+        tags=list(({tags.RUN_NAME: record.name} | record.tags).items()),
         metrics=list(_iter_metrics(record)),
     )
 
@@ -390,7 +385,7 @@ def _send_values(
     metrics = [Metric(*row) for row in _iter_metrics(record)]
     params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in known]
     # The run got its other tags when it was made; what there is to say is known at its end.
-    notes = [RunTag(NOTE_TAG, record.tags[NOTE_TAG])] if NOTE_TAG in record.tags else []
+    notes = [RunTag(tags.NOTE, record.tags[tags.NOTE])] if tags.NOTE in record.tags else []
     # Nearly always one batch: it takes 1000 metrics and 100 params.
     n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
     for i in range(n_batches):

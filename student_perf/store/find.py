@@ -306,7 +306,7 @@ def _winner(word: str, record: RunRecord, store: str | None) -> RunRecord:
     if record.kind != "sweep":
         return record
     if is_on_disk(record):
-        place = record.folder / layout.WINNER_FOLDER
+        place = record.folder / layout.WINNER
         winners = [load_record(place)] if (place / RECORD_FILE).is_file() else []
     else:
         winners = _children(record, _uri(store), "final")

@@ -1,7 +1,7 @@
-"""Sends the records of a sweep to MLflow beside the work, and whatever is missing afterwards.
+"""The one way from records on disk to a store: runs, sweeps, drift reports, now or later.
 
-Reads only what is on disk, so it may be killed and started again at any time: a run that MLflow
-has already is found by its trial number and completed instead of doubled.
+Reads only what is on disk, so it may be killed and started again at any time: a run that the store
+has already is found by its record's id or trial number and completed instead of doubled.
 """
 
 from __future__ import annotations
@@ -14,32 +14,27 @@ from itertools import islice
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
 from student_perf.config.load import load_config
 from student_perf.config.schema import TrackingConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
-from student_perf.masking import masked
+from student_perf.masking import MASK, masked
+from student_perf.runs import layout, tags
+from student_perf.runs.layout import CONFIG_FILE, ERROR_FILE, MODEL_FILE, RECORD_FILE, RUN_ID_FILE
 from student_perf.runs.model_file import load_model
-from student_perf.runs.record import (
-    CONFIG_FILE,
-    ERROR_FILE,
-    MODEL_FILE,
-    RECORD_FILE,
-    RECORD_TAG,
-    RUN_ID_FILE,
-    RunRecord,
-    begun_run_id,
-    load_record,
-)
+from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.store.client import (
-    RunStore,
+    check_store,
     errors_of_store,
     import_for_models,
     is_refusal,
     mlflow_status,
+    open_store,
 )
+from student_perf.store.protocol import Store
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +43,99 @@ SETTLED_FILE = "settled"  # there once the winner and the other kept models stay
 OVER_FILE = "over"  # there once nothing more comes
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
+_WITH_ROWS = ("single", "nested", *_KEPT)  # kinds of the records that were made from a dataset
 _BATCH = 100  # trials that go in one transaction
 _PAUSE = 0.2  # seconds between two looks at the folder
 _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and ends
+
+
+def publish(
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset | None = None,
+    model: BaseEstimator | None = None,
+) -> int:
+    """Send what the store lacks of a record from its folder; of a sweep, all that belongs to it.
+
+    Args:
+        record: one that came to its end; gets the run's id.
+        tracking: the store.
+        dataset: the rows, if they are at hand; otherwise they are loaded again.
+        model: the fitted model, if it is at hand.
+
+    Returns:
+        The number of trials sent, 0 for anything but a sweep.
+
+    Raises:
+        TrackingError: the store fails; what is on disk stays complete and can be sent later.
+    """
+    check_store(tracking)
+    if record.kind == "sweep":
+        return publish_sweep(record.folder, tracking)
+    with errors_of_store(tracking, record.folder):
+        is_part = record.kind in ("trial", *_KEPT)
+        sweep_id = begun_run_id(record.folder.parent) if is_part else None
+        _send_complete(record, open_store(tracking), sweep_id, dataset, model)
+    return 0
+
+
+def try_publish(
+    record: RunRecord,
+    tracking: TrackingConfig,
+    dataset: Dataset | None = None,
+    model: BaseEstimator | None = None,
+) -> str | None:
+    """`publish` if tracking is on; returns why it failed, None if it did not."""
+    if not tracking.enabled:
+        return None
+    log.info("publishing to %s", masked(tracking.uri))
+    try:
+        publish(record, tracking, dataset, model)
+    except TrackingError as error:
+        log.error("not published: %s", one_line(error))
+        return one_line(error)
+    return None
+
+
+def publish_later(record: RunRecord) -> str | None:
+    """Send what the store that a record was made for lacks of it; one line about what was sent,
+    None if nothing was.
+
+    Raises:
+        TrackingError: the store does not answer or fails; then it can be tried again.
+    """
+    if record.kind != "sweep" and not is_unsent(record):
+        return None
+    n_trials = publish(record, _tracking_of(record))
+    if record.kind == "sweep":
+        return f"{record.folder.name}: {n_trials} trials"
+    return f"{record.name}: run {record.mlflow_run_id}"
+
+
+def iter_tracked() -> Iterator[RunRecord]:
+    """Every record of the workspace that is to be in a store; a sweep stands for all its parts."""
+    for folder in layout.iter_folders(layout.SWEEPS, layout.RUNS, layout.DRIFTS):
+        record = load_record(folder)
+        if record.is_tracked:
+            yield record
+
+
+def is_unsent(record: RunRecord) -> bool:
+    """Whether a record came to its end and is not in the store."""
+    return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
+
+
+def _tracking_of(record: RunRecord) -> TrackingConfig:
+    uri = record.tracking_uri
+    if MASK in uri:
+        known = os.environ.get("MLFLOW_TRACKING_URI")
+        if known is None:
+            raise TrackingError(
+                f"tracking.uri={uri}: its password is not on record; set MLFLOW_TRACKING_URI to "
+                "the whole address"
+            )
+        uri = known
+    return TrackingConfig(True, uri, record.experiment)
 
 
 def publish_sweep(
@@ -59,25 +144,18 @@ def publish_sweep(
     """Send the sweep in `folder`, its trials and the models it keeps until `is_over`; returns the
     number of trials sent.
 
-    Raises TrackingError where the store fails; what is on disk stays complete.
+    Raises TrackingError if the store fails; what is on disk stays complete.
     """
     with errors_of_store(tracking, folder):
         try:
             with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
-                n_sent = _Sending(folder, RunStore(tracking)).run(is_over)
+                n_sent = _Sending(folder, open_store(tracking)).run(is_over)
         except Timeout as error:
             raise TrackingError(
                 f"{folder}: another process is sending this sweep to MLflow; wait for its end"
             ) from error
     (folder / ERROR_FILE).unlink(missing_ok=True)
     return n_sent
-
-
-def publish_recorded(record: RunRecord, tracking: TrackingConfig) -> None:
-    """Send a finished run of any kind but a sweep from its folder. Raises TrackingError."""
-    with errors_of_store(tracking, record.folder):
-        sweep_id = begun_run_id(record.folder.parent) if record.kind in _KEPT else None
-        _send_complete(record, RunStore(tracking), sweep_id)
 
 
 def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
@@ -97,10 +175,10 @@ def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
 class _Sending:
     """One pass over a sweep's folder, as long as the sweep runs."""
 
-    def __init__(self, folder: Path, store: RunStore) -> None:
+    def __init__(self, folder: Path, store: Store) -> None:
         self._folder, self._store = folder, store
         record = load_record(folder)
-        self._run_id = store.open_run(record, begun_run_id(folder) or store.find(record))
+        self._run_id = store.open(record, begun_run_id(folder) or store.find(record))
         write_atomic(folder / RUN_ID_FILE, self._run_id)
         self._known = store.children(self._run_id)
         self._handled: set[int] = set()
@@ -116,8 +194,8 @@ class _Sending:
                 import_for_models()  # while there is nothing else to do
             time.sleep(_PAUSE / 10 if settled else _PAUSE)
         self._send(with_kept=True)
-        kept = {record.tags.get(RECORD_TAG, "") for record in self._kept()}
-        self._store.retire_models(self._run_id, kept)
+        kept = {record.record_id for record in self._kept()}
+        self._store.retire(self._run_id, kept)
         record = load_record(self._folder)
         if record.status != "RUNNING":
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
@@ -138,7 +216,7 @@ class _Sending:
         ended = _iter_finished(self._folder, self._handled)
         while records := list(islice(ended, _BATCH)):
             for record in records:
-                record.tags["mlflow.parentRunId"] = self._run_id
+                record.tags[tags.PARENT] = self._run_id
             if new := [record for record in records if _number(record) not in self._known]:
                 self._add(new)
             for record in records:
@@ -176,13 +254,13 @@ class _Sending:
             trial.save()
         self._handled.add(_number(trial))
 
-    def _for_kept(self, step: Callable[[RunRecord, RunStore, str], None]) -> None:
+    def _for_kept(self, step: Callable[[RunRecord, Store, str], None]) -> None:
         """Take a step with the winner and the other kept models that are not sent."""
         for record in self._kept():
             if is_unsent(record) and record.folder not in self._refused:
                 try:
                     step(record, self._store, self._run_id)
-                except Exception as error:  # the rest of the sweep goes all the same
+                except Exception as error:  # the rest of the sweep goes anyway
                     self._refuse(record, error)
 
     def _refuse(self, record: RunRecord, error: Exception) -> None:
@@ -191,8 +269,7 @@ class _Sending:
 
     def _kept(self) -> list[RunRecord]:
         """The winner and the other kept models, which nobody replaces any more."""
-        files = sorted(self._folder.glob(f"[!0-9]*/{RECORD_FILE}"))
-        records = (load_record(file.parent) for file in files)
+        records = map(load_record, layout.iter_below(self._folder, "[!0-9]*"))
         return [record for record in records if record.kind in _KEPT]
 
 
@@ -200,41 +277,43 @@ def _number(trial: RunRecord) -> int:
     return int(trial.folder.name)
 
 
-def is_unsent(record: RunRecord) -> bool:
-    """Whether a record has come to its end and is not in MLflow."""
-    return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
-
-
-def _begin(record: RunRecord, store: RunStore, sweep_id: str) -> None:
+def _begin(record: RunRecord, store: Store, sweep_id: str) -> None:
     """Create the run of a kept record, where there is none yet, and leave its id in the folder."""
-    record.tags["mlflow.parentRunId"] = sweep_id
-    run_id = store.find(record) or store.open_run(record)
+    record.tags[tags.PARENT] = sweep_id
+    run_id = store.find(record) or store.open(record)
     write_atomic(record.folder / RUN_ID_FILE, run_id)
 
 
-def _send_complete(record: RunRecord, store: RunStore, sweep_id: str | None) -> None:
-    """Send a record with the dataset and the model in its folder, below the sweep's run if there is
-    one; a run that was begun for it is completed.
+def _send_complete(
+    record: RunRecord,
+    store: Store,
+    sweep_id: str | None,
+    dataset: Dataset | None = None,
+    model: BaseEstimator | None = None,
+) -> None:
+    """Send a record with its dataset and its model, below the sweep's run if there is one; a run
+    that was begun for it is completed.
     """
     (record.folder / ERROR_FILE).unlink(missing_ok=True)
     if sweep_id is not None:
-        record.tags["mlflow.parentRunId"] = sweep_id
+        record.tags[tags.PARENT] = sweep_id
     file = record.folder / MODEL_FILE
-    has_model = record.status == "FINISHED" and file.is_file()
-    model = load_model(file) if has_model else None
-    dataset = None if record.kind == "drift" else _dataset_of(record)
+    if model is None and record.status == "FINISHED" and file.is_file():
+        model = load_model(file)
+    if dataset is None and record.kind in _WITH_ROWS:
+        dataset = _dataset_of(record)
     record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()
 
 
 def _dataset_of(record: RunRecord) -> Dataset | None:
-    """The rows of a run, None where they cannot be had any more or are others now."""
+    """The rows of a run, None if they are gone or have changed."""
     try:
         dataset = load_dataset(load_config(record.folder / CONFIG_FILE).dataset)
     except (StudentPerfError, OSError) as error:
         log.warning("%s: sent without its dataset (%s)", record.folder, error)
         return None
-    return dataset if dataset.sha256 == record.tags["student_perf.data_sha256"] else None
+    return dataset if dataset.sha256 == record.data_sha256 else None
 
 
 def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:

@@ -22,13 +22,12 @@ from student_perf.runs import tags
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
 from student_perf.store.address import is_absent, is_server, sqlite_file
-from student_perf.store.client import check_store, prepare_environment
+from student_perf.store.client import check_store, iter_pages, prepare_environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_PAGE = 1000
 _RUNS_PER_HISTORY = 100  # MLflow's limit for one request
 _HISTORY = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 _WAIT_SECONDS = 30
@@ -304,7 +303,7 @@ def _iter_runs(client: MlflowClient, selection: Selection) -> Iterator[Run]:
     active = client.search_experiments()
     everywhere = [experiment.experiment_id for experiment in active]
     named = [e.experiment_id for e in active if e.name == selection.experiment]
-    wanted = [(everywhere, f"tags.`{tags.STUDY}` = {quoted(s)}") for s in selection.studies]
+    wanted = [(everywhere, f"tags.`{tags.STUDY}` = {_quoted(s)}") for s in selection.studies]
     for beginning in selection.ids:
         wanted.append((everywhere, f"attributes.run_id LIKE '{beginning}%'"))
         wanted.append((everywhere, f"tags.`{tags.RECORD_ID}` LIKE '{beginning}%'"))
@@ -318,20 +317,9 @@ def _iter_runs(client: MlflowClient, selection: Selection) -> Iterator[Run]:
             yield from iter_pages(client, experiments, both)
 
 
-def quoted(text: str) -> str:
+def _quoted(text: str) -> str:
     """A value of MLflow's search language, which has no escapes."""
     return f'"{text}"' if "'" in text else f"'{text}'"
-
-
-def iter_pages(client: MlflowClient, experiments: Sequence[str], condition: str) -> Iterator[Run]:
-    """Every run that fulfils a condition in MLflow's search language."""
-    token = None
-    while experiments:
-        page = client.search_runs(list(experiments), condition, max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _iter_history(

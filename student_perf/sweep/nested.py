@@ -25,18 +25,15 @@ from student_perf.config.schema import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult, result_of
 from student_perf.experiment.prepare import PreparedData, prepare_data
-from student_perf.experiment.publish import publish_run
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.artifacts import (
-    TEST_PREDICTIONS_FILE,
-    finish_trial,
-    write_inputs,
-)
+from student_perf.runs.artifacts import finish_trial, write_inputs
+from student_perf.runs.layout import METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
-from student_perf.runs.record import METRICS_FILE, RunRecord, load_record, to_json
+from student_perf.runs.record import RunRecord, load_record, to_json
 from student_perf.scoring.metric import FIT_SECONDS, METRICS
+from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name
 from student_perf.terminal import Terminal, make_table, words
@@ -100,7 +97,7 @@ def _conclude(
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / "train.log"):
-        pending = publish_run(base, record, data.dataset)
+        pending = try_publish(record, base.tracking, data.dataset)
     Terminal().pending(pending, folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)
     return folder

@@ -9,7 +9,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.runs.record import ERROR_FILE, begun_run_id, load_record
+from student_perf.runs.layout import ERROR_FILE
+from student_perf.runs.record import begun_run_id, load_record
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE, follow_sweep, is_unsent
 from student_perf.sweep.local import process_context
 from student_perf.sweep.plan import SweepPlan

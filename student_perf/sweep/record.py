@@ -15,9 +15,10 @@ from student_perf.compare.outcome import SweepOutcome
 from student_perf.data.dataset import Dataset
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
-from student_perf.runs import tags
+from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
-from student_perf.runs.record import RECORD_FILE, RunRecord, load_record
+from student_perf.runs.layout import RECORD_FILE
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
 from student_perf.text import format_interval, format_number
 
@@ -72,22 +73,22 @@ def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
     """How long the missing trials will take, by those of this sweep or, before its first, those of
     another one in the workspace with the same model and rows; None if there are none.
     """
-    files = list(plan.folder.glob(f"[0-9]*/{RECORD_FILE}"))
-    times = _seconds_of_trials(files)
-    if not files:
-        for file in plan.folder.parent.glob(f"*/{RECORD_FILE}"):
-            record = load_record(file.parent)
+    trials = list(layout.iter_below(plan.folder, layout.TRIALS))
+    times = _seconds_of_trials(trials)
+    if not trials:
+        for folder in layout.iter_below(plan.folder.parent, "*"):
+            record = load_record(folder)
             same_model = record.model == plan.base.model.get("name")
             if same_model and record.data_sha256 == data.dataset.sha256:
-                times = _seconds_of_trials(file.parent.glob(f"[0-9]*/{RECORD_FILE}"))
+                times = _seconds_of_trials(layout.iter_below(folder, layout.TRIALS))
             if times:
                 break
-    left = plan.n_trials - len(files)
+    left = plan.n_trials - len(trials)
     return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
 
 
-def _seconds_of_trials(files: Iterable[Path]) -> list[float]:
-    records = (load_record(file.parent) for file in islice(files, _MOST_LOOKED_AT))
+def _seconds_of_trials(folders: Iterable[Path]) -> list[float]:
+    records = map(load_record, islice(folders, _MOST_LOOKED_AT))
     return [record.ended - record.started for record in records if record.ended is not None]
 
 

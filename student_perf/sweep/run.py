@@ -17,12 +17,12 @@ from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, load_winner
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment.publish import check_tracking
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places
 from student_perf.masking import logging_to
 from student_perf.runs import tags
 from student_perf.runs.record import begun_run_id, load_record
+from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -93,7 +93,7 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
-        check_tracking(plan.base.tracking)
+        check_usable(plan.base.tracking)
     with _exclusive(plan), logging_to(plan.folder / "train.log"):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)

@@ -14,7 +14,8 @@ from filelock import FileLock
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
-from student_perf.runs.record import RECORD_FILE, load_record
+from student_perf.runs.layout import RECORD_FILE
+from student_perf.runs.record import load_record
 from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from student_perf.compare.outcome import WINNER, SweepOutcome
+from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import TrackingError, one_line
 from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
-from student_perf.runs.record import (
-    ERROR_FILE,
-    RECORD_FILE,
-    RUN_ID_FILE,
-    RunRecord,
-    load_record,
-)
+from student_perf.runs.layout import ERROR_FILE, RECORD_FILE, RUN_ID_FILE, WINNER
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.store.registry import CHALLENGER, Registry
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import swept_values

@@ -1,7 +1,7 @@
 import json
 
 from student_perf import cli
-from student_perf.runs.golden import GOLDEN_FILE
+from student_perf.runs.layout import GOLDEN_FILE
 
 
 def test_a_model_that_answers_as_before_exits_with_0(kept_run, capsys):

@@ -34,15 +34,15 @@ def test_sync_of_no_sweep_says_so(tmp_path, capsys):
 
 
 def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
-    from student_perf.store import pending
+    from student_perf.store import publisher
 
     def send(name):
         if name == "away":
             raise TrackingError("the store is away")
         return f"{name}: sent"
 
-    monkeypatch.setattr(pending, "iter_recorded", lambda workspace: iter(["away", "here"]))
-    monkeypatch.setattr(pending, "send", send)
+    monkeypatch.setattr(publisher, "iter_tracked", lambda: iter(["away", "here"]))
+    monkeypatch.setattr(publisher, "publish_later", send)
     assert cli.main(["sync"]) == 1
     told = capsys.readouterr()
     assert told.err == "student_perf: the store is away\n"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from student_perf.runs.record import RECORD_FILE
+from student_perf.runs.layout import RECORD_FILE
 
 CSV = ("dataset=csv", "dataset.target=grade")
 

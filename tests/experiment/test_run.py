@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
+from student_perf.errors import TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.paths import PROJECT_DIR
 from student_perf.runs.model_file import load_model
@@ -143,10 +144,36 @@ def test_a_failure_in_training_marks_the_record(compose_config, tmp_path, monkey
     def broken(*_args, **_kwargs):
         raise RuntimeError("the disk is full\n\nlong story")
 
-    monkeypatch.setattr("student_perf.experiment.run.write_result", broken)
+    monkeypatch.setattr("student_perf.experiment.records.write_result", broken)
     with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError):
         run(compose_config(*QUICK), tmp_path)
     record = load_record(tmp_path)
     assert (record.status, record.error) == ("FAILED", "RuntimeError: the disk is full")
     assert not (tmp_path / "metrics.json").exists()
     assert "Traceback" in caplog.text
+
+
+def test_ctrl_c_marks_the_record_and_sends_nothing(compose_config, tmp_path, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    def unreachable(*_args, **_kwargs):
+        raise AssertionError("nothing may be sent after Ctrl-C")
+
+    monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
+    monkeypatch.setattr("student_perf.experiment.run.try_publish", unreachable)
+    with pytest.raises(KeyboardInterrupt):
+        run(compose_config("model=logreg"), tmp_path)
+    assert load_record(tmp_path).status == "FAILED"
+
+
+def test_a_store_that_fails_at_the_end_leaves_a_finished_record(
+    compose_config, tmp_path, monkeypatch
+):
+    def refused(*_args, **_kwargs):
+        raise TrackingError("tracking.uri=x: gone")
+
+    monkeypatch.setattr("student_perf.store.publisher.publish", refused)
+    run(compose_config("model=logreg"), tmp_path)
+    record = load_record(tmp_path)
+    assert (record.status, record.mlflow_run_id) == ("FINISHED", None)

@@ -7,7 +7,7 @@ import pytest
 
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.pages.board_section import board_section
-from student_perf.runs.record import PREDICTIONS_FILE
+from student_perf.runs.layout import PREDICTIONS_FILE
 
 RNG = np.random.default_rng(3)
 NOISE = RNG.normal(0, 0.02, (3, 5))

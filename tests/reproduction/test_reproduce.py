@@ -9,8 +9,9 @@ import yaml
 from student_perf.errors import ConfigError
 from student_perf.reproduction.reproduce import Verdict, reproduce
 from student_perf.reproduction.results import Sameness
+from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.looks import LEDGER_FILE
-from student_perf.runs.record import CONFIG_FILE, load_record
+from student_perf.runs.record import load_record
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.winner import run_winner
 from student_perf.terminal import Terminal

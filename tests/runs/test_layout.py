@@ -10,7 +10,7 @@ def add(folder):
 def test_folders_with_a_record_are_found_by_their_place(workspace):
     run = add(workspace / "outputs/2026-01-02/03-04-05_a")
     sweep = add(layout.sweep_folder("mine"))
-    trial, winner = add(sweep / "0"), add(sweep / layout.WINNER_FOLDER)
+    trial, winner = add(sweep / "0"), add(sweep / layout.WINNER)
     drift = add(workspace / "drift/2026")
     (workspace / "outputs/2026-01-02/empty").mkdir()
     assert list(layout.iter_folders()) == [run, sweep, trial, winner, drift]

@@ -15,7 +15,8 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.store.client import check_store, publish
+from student_perf.store.client import check_store
+from student_perf.store.publisher import publish
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 
@@ -111,7 +112,7 @@ def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):
 
     _, client, first = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]
-    monkeypatch.setattr("student_perf.experiment.run.write_result", broken)
+    monkeypatch.setattr("student_perf.experiment.records.write_result", broken)
     config = compose_config("model=logreg", f"tracking.uri={uri}", "tracking.experiment=failing")
     with pytest.raises(RuntimeError):
         run_experiment(config, tmp_path, Terminal(quiet=True))
@@ -210,6 +211,8 @@ class FallsSilent(BaseHTTPRequestHandler):
         if path == "create":
             info = {"run_id": "a" * 32, "experiment_id": "1", "status": "RUNNING"}
             self._answer({"run": {"info": info, "data": {}}})
+        elif path == "search":
+            self._answer({"runs": []})
         else:
             self.server.silent.append(path)
             self.server.over.wait(60)

@@ -6,7 +6,8 @@ import pytest
 from mlflow import MlflowClient
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.runs.record import RECORD_TAG, RunRecord
+from student_perf.runs import tags
+from student_perf.runs.record import RunRecord
 from student_perf.store import rows
 from student_perf.store.address import sqlite_file
 from student_perf.store.client import RunStore
@@ -94,8 +95,8 @@ def test_the_client_reads_what_was_written(tracking, tmp_path):
 
 def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
     store = RunStore(tracking)
-    good = make_record(tmp_path / "0", "trial-0", **{RECORD_TAG: "d" * 32})
-    bad = make_record(tmp_path / "1", "trial-1", **{RECORD_TAG: "a" * 32})
+    good = make_record(tmp_path / "0", "trial-0", **{tags.RECORD_ID: "d" * 32})
+    bad = make_record(tmp_path / "1", "trial-1", **{tags.RECORD_ID: "a" * 32})
     bad.params["model|C"], bad.params["model_C"] = "1", "2"  # the same key, made acceptable
     with pytest.raises(sqlite3.IntegrityError):
         store.add_rows([good, bad])
@@ -106,7 +107,7 @@ def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
 
 
 def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
-    record = make_record(tmp_path / "0", "trial-0", **{RECORD_TAG: "b" * 32})
+    record = make_record(tmp_path / "0", "trial-0", **{tags.RECORD_ID: "b" * 32})
     assert send(tracking, record) == "b" * 32
     MlflowClient(tracking_uri=tracking.uri).delete_run("b" * 32)
     again = send(tracking, record)

@@ -1,0 +1,127 @@
+"""What an experiment computes; nothing here writes a file or prints a line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from student_perf.config.schema import ExperimentConfig
+from student_perf.data import Dataset
+from student_perf.evaluation.cross_validation import CVResult, cross_validate, predict
+from student_perf.experiment.prepare import Prepared
+from student_perf.inspection.findings import Findings, Inspector
+from student_perf.models.labels import LabelledClassifier
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.bootstrap import bootstrap
+from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.metric import METRICS, metrics_of
+from student_perf.terminal import MetricRow
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int, object], None] | None]]
+
+
+@dataclass(frozen=True)
+class TestScores:
+    """What the kept model answers for the test rows, with its metrics."""
+
+    __test__ = False  # for pytest, which takes the name for a test's
+
+    output: np.ndarray
+    estimates: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All figures of a run.
+
+    Attributes:
+        cv: the cross-validation of the pipeline.
+        baseline: that of the dummy, on the same folds.
+        findings: the tables of the inspection.
+        model: fitted on all rows but the test part; answers in labels.
+        test: None if the run does not open the test rows.
+    """
+
+    cv: CVResult
+    baseline: CVResult
+    findings: Findings
+    model: BaseEstimator
+    test: TestScores | None
+
+    @property
+    def rows(self) -> dict[str, MetricRow]:
+        """Each metric with its interval, its mean on training rows, and the dummy's mean."""
+        return {
+            name: {
+                **asdict(estimate),
+                "train": float(self.cv.train_scores[name].mean()),
+                "dummy": float(self.baseline.fold_scores[name].mean()),
+            }
+            for name, estimate in self.cv.estimates.items()
+        }
+
+
+def compute(
+    config: ExperimentConfig, prepared: Prepared, progress: Progress, opens_test: bool
+) -> Outcome:
+    """Cross-validate, inspect, fit the model to keep and, if asked to, score the test rows."""
+    dataset, split = prepared.dataset, prepared.split
+    inspector = Inspector(config, dataset, split)
+    cv, baseline = _evaluate(config, prepared, progress, inspector)
+    findings = inspector.findings(prepared.pipeline, cv)
+    model = _fit_final(prepared)
+    test = None
+    if opens_test and len(split.test):
+        test = TestScores(*score_test_rows(model, dataset, split.test, config.seed))
+    return Outcome(cv, baseline, findings, model, test)
+
+
+def score_test_rows(
+    model: BaseEstimator, dataset: Dataset, rows: np.ndarray, seed: int
+) -> tuple[np.ndarray, dict[str, Estimate]]:
+    """What a kept model answers for rows, and its metrics with bootstrap intervals."""
+    # The labelled model holds the pipeline that answers in codes.
+    fitted = model.estimator_ if dataset.classes else model
+    output = predict(fitted, dataset.features.iloc[rows], dataset)
+    metrics = [METRICS[name] for name in metrics_of(dataset.task, dataset.ordered)]
+    return output, bootstrap(Answers(dataset.target[rows], output), metrics, seed)
+
+
+def _evaluate(
+    config: ExperimentConfig, prepared: Prepared, progress: Progress, inspector: Inspector
+) -> tuple[CVResult, CVResult]:
+    """Cross-validation of the pipeline and, on the same folds, of the dummy baseline."""
+    dataset, split = prepared.dataset, prepared.split
+    dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
+    baseline = cross_validate(dummy, dataset, split, config.seed)
+    with progress(len(split.folds)) as on_fold:
+        result = cross_validate(
+            prepared.pipeline,
+            dataset,
+            split,
+            config.seed,
+            train_scores=True,
+            on_fold=on_fold,
+            on_fitted=inspector.on_fitted,
+        )
+    for metric, values in result.fold_scores.items():
+        log.info("fold scores of %s: %s", metric, values.tolist())
+    return result, baseline
+
+
+def _fit_final(prepared: Prepared) -> BaseEstimator:
+    """The model to keep: fitted on all rows but the test part, answering in labels."""
+    dataset, rows = prepared.dataset, prepared.split.development
+    features, target = dataset.features.iloc[rows], dataset.target[rows]
+    if dataset.task == "regression":
+        return clone(prepared.pipeline).fit(features, target)
+    model = LabelledClassifier(prepared.pipeline, list(dataset.classes))
+    return model.fit(features, dataset.target_labels(target))

@@ -1,0 +1,59 @@
+"""What a store of runs can do; the publisher asks for nothing else.
+
+A store for another tracker is one class with these methods; `client.open_store` chooses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from student_perf.data.dataset import Dataset
+from student_perf.runs.record import RunRecord
+
+
+class Store(Protocol):
+    """An open store and the experiment that runs go to. Ids are the store's own."""
+
+    def open(self, record: RunRecord, run_id: str | None = None) -> str:
+        """Create the run of a record, or set the run it has to RUNNING again; returns its id."""
+
+    def send(
+        self,
+        record: RunRecord,
+        run_id: str | None = None,
+        dataset: Dataset | None = None,
+        model: Any | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> str:
+        """Send a record that came to its end; returns the run's id.
+
+        With `run_id` that run is completed. Sending the same values twice changes nothing, and a
+        param keeps its first value.
+
+        Args:
+            record: its folder holds the files.
+            run_id: the run that was begun for it.
+            dataset: the rows, to attach to the run.
+            model: the fitted model, to attach with them.
+            files: the files to keep as artifacts; by default all in the record's folder.
+        """
+
+    def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
+        """Send new records all at once or not at all, without dataset or model; returns the ids.
+
+        Empty if the store cannot do that; then each record has to be sent.
+        """
+
+    def find(self, record: RunRecord) -> str | None:
+        """Id of the run that was begun for a record, None if there is none."""
+
+    def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
+        """Id and MLflow's status of the trials below a sweep's run, by number."""
+
+    def retire(self, parent_id: str, kept: Collection[str]) -> None:
+        """Mark kept models below a sweep's run as replaced, except for the records in `kept`.
+
+        A run that was begun for a replaced one ends.
+        """

@@ -1,0 +1,157 @@
+"""What every store must do, over each kind of store there is."""
+
+import shutil
+import uuid
+
+import pytest
+from mlflow import MlflowClient
+
+from student_perf.config.schema import TrackingConfig
+from student_perf.runs import tags
+from student_perf.runs.record import RunRecord
+from student_perf.store import rows
+from student_perf.store.client import open_store
+from tests.servers import mlflow_server, postgres
+
+NO_POSTGRES = pytest.mark.skipif(not shutil.which("initdb"), reason="no PostgreSQL here: no initdb")
+STORES = ["rows", "client", pytest.param("server", marks=pytest.mark.slow)]
+STORES.append(pytest.param("postgres", marks=[pytest.mark.slow, NO_POSTGRES]))
+
+
+@pytest.fixture(scope="module", params=STORES)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def uri(kind, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(kind)
+    if kind == "server":
+        with mlflow_server(folder) as address:
+            yield address
+    elif kind == "postgres":
+        with postgres() as address:
+            yield address.replace("postgresql:", "postgresql+psycopg:")
+    else:
+        yield f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture
+def store(kind, uri, monkeypatch):
+    """An open store with an experiment of the test's own."""
+    if kind == "client":
+        monkeypatch.setattr(rows, "KNOWN_REVISIONS", ())
+    # A short name: in PostgreSQL an artifact address has 200 characters at most.
+    return open_store(TrackingConfig(True, uri, uuid.uuid4().hex[:8]))
+
+
+@pytest.fixture
+def run_of(uri):
+    """What the store knows of a run."""
+    return MlflowClient(tracking_uri=uri).get_run
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes the record of a run that came to its end, with a file."""
+
+    def make(name, kind="trial", status="FINISHED", parent=None, **more):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text("seed: 0\n")
+        (folder / "model.skops").write_text("is sent as a model, not as a file")
+        number = {tags.TRIAL: name} if kind == "trial" else {}
+        known = {tags.KIND: kind, tags.RECORD_ID: f"{hash(folder) % 16**8:032x}"} | number
+        if parent is not None:
+            known[tags.PARENT] = parent
+        scores = {"cv_accuracy_mean": 0.5, "fold_accuracy": [0.4, float("nan"), 0.6]}
+        params = {"model.C": "1", "columns.a(%)": "x" * 7000}
+        record = RunRecord(folder, name, kind, params, known, scores, status, **more)
+        record.started, record.ended = 1_999_999_999.0, 2_000_000_000.0
+        return record
+
+    return make
+
+
+def check_sent(uri, run, record):
+    """Names, state, times, values and files of a run are those of its record."""
+    client = MlflowClient(tracking_uri=uri)
+    assert (run.info.run_name, run.info.start_time) == (record.name, 1_999_999_999_000)
+    assert run.info.end_time == 2_000_000_000_000
+    assert run.data.params == {"model.C": "1", "columns.a___": "x" * 6000}
+    assert run.data.tags.items() >= record.tags.items()
+    assert run.data.metrics["cv_accuracy_mean"] == 0.5
+    history = client.get_metric_history(run.info.run_id, "fold_accuracy")
+    assert sorted((m.step, m.value) for m in history) == [(0, 0.4), (2, 0.6)]
+    assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("status", "theirs"),
+    [("FINISHED", "FINISHED"), ("PRUNED", "KILLED"), ("FAILED", "FAILED"), ("STOPPED", "KILLED")],
+)
+def test_a_record_is_sent_whole_and_found_again(store, make, run_of, uri, status, theirs):
+    record = make("0", status=status)
+    assert store.find(record) is None
+    run_id = store.send(record)
+    assert store.find(record) == run_id
+    run = run_of(run_id)
+    assert run.info.status == theirs
+    check_sent(uri, run, record)
+
+
+def test_a_run_that_was_begun_is_completed_and_sending_twice_changes_nothing(
+    store, make, run_of, uri
+):
+    record = make("0")
+    run_id = store.open(record)
+    assert run_of(run_id).info.status == "RUNNING"
+    assert store.find(record) == run_id
+    for _ in range(2):
+        assert store.send(record, run_id) == run_id
+        run = run_of(run_id)
+        assert run.info.status == "FINISHED"
+        check_sent(uri, run, record)
+    record.params["model.C"] = "2"
+    store.send(record, run_id)
+    assert run_of(run_id).data.params["model.C"] == "1"
+    assert store.open(record, run_id) == run_id
+    assert run_of(run_id).info.status == "RUNNING"
+
+
+def test_only_chosen_files_are_sent(store, make, uri):
+    record = make("0")
+    (record.folder / "more.csv").write_text("1\n")
+    run_id = store.send(record, files=[record.folder / "more.csv"])
+    files = MlflowClient(tracking_uri=uri).list_artifacts(run_id)
+    assert [file.path for file in files] == ["more.csv"]
+
+
+def test_records_added_as_rows_are_as_those_sent(store, make, kind, run_of, uri):
+    records = [make("0"), make("1", status="PRUNED")]
+    ids = store.add_rows(records)
+    assert len(ids) == (2 if kind == "rows" else 0)
+    for run_id, record in zip(ids, records, strict=False):
+        assert store.find(record) == run_id
+        check_sent(uri, run_of(run_id), record)
+
+
+def test_a_sweep_knows_its_trials_and_retires_what_was_replaced(store, make, run_of):
+    sweep_id = store.open(make("mine", "sweep"))
+    trials = [
+        make(str(n), "trial", status, sweep_id) for n, status in enumerate(["FINISHED", "PRUNED"])
+    ]
+    ids = [store.send(trial) for trial in trials]
+    store.send(make("7"))  # of no sweep
+    kept, gone = (make(name, "final", parent=sweep_id) for name in ("winner", "former"))
+    kept_id, gone_id = store.send(kept), store.open(gone)
+    assert store.children(sweep_id) == {
+        0: (ids[0], "FINISHED"),
+        1: (ids[1], "KILLED"),
+    }
+    for _ in range(2):
+        store.retire(sweep_id, {kept.record_id})
+        kinds = [run_of(run_id).data.tags[tags.KIND] for run_id in (kept_id, gone_id, *ids)]
+        assert kinds == ["final", "replaced", "trial", "trial"]
+        assert run_of(gone_id).info.status == "KILLED"
+    assert run_of(kept_id).info.status == "FINISHED"
