@@ -14,8 +14,9 @@ from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compa
 from student_perf.drift.limits import Thresholds
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
+from student_perf.runs.layout import PREDICTIONS_FILE, RECORD_FILE
 from student_perf.runs.predictions import load_predictions
-from student_perf.runs.record import PREDICTIONS_FILE, RECORD_FILE, load_record
+from student_perf.runs.record import load_record
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.bootstrap import percentile_interval, resample
 from student_perf.scoring.metric import METRICS, default_metric

@@ -27,9 +27,9 @@ from student_perf.promotion.gate import (
 )
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs import tags
-from student_perf.runs.artifacts import TEST_PREDICTIONS_FILE
+from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
-from student_perf.runs.record import CONTRACT_FILE, PREDICTIONS_FILE, Recorded
+from student_perf.runs.record import Recorded
 from student_perf.store.find import open_run
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 from student_perf.terminal import markdown_table

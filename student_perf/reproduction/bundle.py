@@ -18,7 +18,8 @@ from student_perf.atomic import write_atomic
 from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.runs.card import model_card
-from student_perf.runs.record import CARD_FILE, RECORD_FILE, Recorded, to_json
+from student_perf.runs.layout import CARD_FILE, RECORD_FILE
+from student_perf.runs.record import Recorded, to_json
 
 MANIFEST_FILE = "MANIFEST.sha256"
 HELP_FILE = "VERIFY.txt"

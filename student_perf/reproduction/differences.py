@@ -17,15 +17,15 @@ from student_perf.config.typed import iter_leaves
 from student_perf.data.contract import Contract, contract_from_yaml, find_violations
 from student_perf.data.dataset import Dataset
 from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
-from student_perf.runs.artifacts import LINEAGE_FILE, PACKAGES_FILE
-from student_perf.runs.provenance import (
+from student_perf.runs.layout import (
+    CONTRACT_FILE,
     DIFF_FILE,
+    LINEAGE_FILE,
+    PACKAGES_FILE,
     PROVENANCE_FILE,
-    collect_provenance,
-    git,
-    installed_packages,
 )
-from student_perf.runs.record import CONTRACT_FILE, Recorded
+from student_perf.runs.provenance import collect_provenance, git, installed_packages
+from student_perf.runs.record import Recorded
 
 Part = Literal["config", "data", "code", "environment"]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from student_perf.models.libraries import PACKAGES
-from student_perf.paths import LOCK_FILE, workspace
-from student_perf.runs.artifacts import LINEAGE_FILE, PACKAGES_FILE
-from student_perf.runs.provenance import collect_provenance, installed_packages
-from student_perf.runs.record import (
+from student_perf.paths import LOCK_FILE
+from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
+    LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PACKAGES_FILE,
     PREDICTIONS_FILE,
-    RECORD_FILE,
-    RunRecord,
-    begun_run_id,
-    load_record,
+    RUNS,
+    SWEEPS,
+    WINNERS,
+    iter_folders,
 )
+from student_perf.runs.provenance import collect_provenance, installed_packages
+from student_perf.runs.record import RunRecord, begun_run_id, load_record
 
 # A run's figures depend on these first; the whole list is longer.
 MAIN_PACKAGES = (
@@ -87,10 +89,8 @@ def package_versions(all_of_them: bool = False) -> Facts:
 
 def last_runs(number: int) -> list[RunLine]:
     """The last runs of the workspace, newest first: single runs, sweeps and winners."""
-    root = workspace()
-    files = [*root.glob(f"outputs/*/*/{RECORD_FILE}"), *root.glob(f"multirun/*/{RECORD_FILE}")]
-    files += root.glob(f"multirun/*/winner/{RECORD_FILE}")
-    records = sorted((load_record(file.parent) for file in files), key=lambda r: -r.started)
+    folders = iter_folders(RUNS, SWEEPS, WINNERS)
+    records = sorted(map(load_record, folders), key=lambda record: -record.started)
     return [_line(record) for record in records[:number]]
 
 

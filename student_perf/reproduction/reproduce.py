@@ -41,8 +41,9 @@ from student_perf.reproduction.results import (
     compare_predictions,
 )
 from student_perf.runs.artifacts import predictions_table
+from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE
 from student_perf.runs.model_file import load_model
-from student_perf.runs.record import MODEL_FILE, PREDICTIONS_FILE, Recorded
+from student_perf.runs.record import Recorded
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.terminal import Terminal
 

@@ -30,7 +30,8 @@ from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
-from student_perf.runs.record import CONTRACT_FILE, MODEL_FILE, RECORD_FILE, load_record
+from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE, RECORD_FILE
+from student_perf.runs.record import load_record
 from student_perf.serving.array_model import make_array_model
 from student_perf.serving.openapi import JSON, make_openapi
 from student_perf.serving.predict import check_model
