@@ -25,6 +25,7 @@ from student_perf.exit_codes import ExitCode
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs import tags
+from student_perf.runs.layout import DRIFT_PAGE_FILE, DRIFT_REPORT_FILE
 from student_perf.runs.record import RunRecord, to_json
 from student_perf.terminal import Terminal, words
 from student_perf.text import format_number, format_short
@@ -140,14 +141,14 @@ def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
         metrics |= {f"psi.{column.name}": column.psi, f"p_holm.{column.name}": column.p_holm}
     if report.performance is not None:
         metrics["performance_change"] = report.performance.change
-    known = {
+    facts = {
         tags.KIND: "drift",
         tags.ALARM: str(report.has_alarm).lower(),
         tags.RECORD_ID: uuid.uuid4().hex,
     }
-    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, known, metrics)
-    write_atomic(folder / "drift.json", to_json(report.to_dict()))
-    write_atomic(folder / "drift.html", html)
+    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, facts, metrics)
+    write_atomic(folder / DRIFT_REPORT_FILE, to_json(report.to_dict()))
+    write_atomic(folder / DRIFT_PAGE_FILE, html)
     record.finish()
     places = {"folder": str(folder)}
     pending = try_publish(record, tracking)
