@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import secrets
-import time
-import uuid
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
@@ -18,19 +15,17 @@ from student_perf.commands.arguments import (
     add_separator,
     formats,
     reading,
+    store_of,
 )
 from student_perf.config.typed import load_limits
 from student_perf.drift.limits import DRIFT_FILE, Thresholds
 from student_perf.exit_codes import ExitCode
-from student_perf.masking import masked
-from student_perf.paths import workspace
-from student_perf.runs import tags
-from student_perf.runs.layout import DRIFT_PAGE_FILE, DRIFT_REPORT_FILE
-from student_perf.runs.record import RunRecord, to_json
+from student_perf.runs.record import to_json
 from student_perf.terminal import Terminal, words
 from student_perf.text import format_number, format_short
 
 if TYPE_CHECKING:
+    from student_perf.config.schema import TrackingConfig
     from student_perf.drift.columns import ColumnDrift
     from student_perf.drift.report import DriftReport
 
@@ -60,6 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
     limits = load_limits(Thresholds, DRIFT_FILE, vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
+    from student_perf.config.load import default_tracking
     from student_perf.drift.report import make_report
     from student_perf.pages.drift import drift_page
 
@@ -70,6 +66,7 @@ def run(chosen: argparse.Namespace) -> int:
         separator=chosen.separator,
         target=chosen.target,
         model=chosen.model,
+        store=chosen.store,
     )
     html = drift_page(report) if chosen.html or not chosen.no_tracking else ""
     if chosen.html:
@@ -79,7 +76,8 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         _show(Terminal(), report)
     if not chosen.no_tracking:
-        _record(report, html, Terminal(quiet=chosen.format != "text"))
+        tracking = replace(default_tracking(), uri=store_of(chosen))
+        _record(report, html, tracking, Terminal(quiet=chosen.format != "text"))
     return ExitCode.FINDING if report.has_alarm else ExitCode.DONE
 
 
@@ -116,45 +114,17 @@ def _cells(column: ColumnDrift) -> tuple[str, ...]:
     )
 
 
-def _record(report: DriftReport, html: str, terminal: Terminal) -> None:
-    """The report as a run of kind drift: on disk first, then in the store of `tracking=default`.
-
-    A store that does not answer changes nothing about the finding; `sync` sends it later.
-    """
-    from student_perf.config.load import default_tracking
+def _record(report: DriftReport, html: str, tracking: TrackingConfig, terminal: Terminal) -> None:
+    """Keep the report as a run. A store that does not answer changes nothing about the finding."""
+    from student_perf.drift.record import record_report
     from student_perf.store.address import ui_command
     from student_perf.store.publisher import try_publish
 
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder = workspace() / "drift" / f"{stamp}_{secrets.token_hex(4)}"
-    folder.mkdir(parents=True)
-    params = {"drift.reference": report.reference, "drift.current": report.current}
-    tracking = default_tracking()
-    params |= {f"tracking.{name}": masked(str(value)) for name, value in asdict(tracking).items()}
-    params |= {f"drift.{name}": str(value) for name, value in asdict(report.thresholds).items()}
-    severities = [column.severity for column in report.columns]
-    metrics: dict[str, float | list[float]] = {
-        "drift_alarms": float(severities.count("alarm")),
-        "drift_warnings": float(severities.count("warn")),
-    }
-    for column in report.columns:
-        metrics |= {f"psi.{column.name}": column.psi, f"p_holm.{column.name}": column.p_holm}
-    if report.performance is not None:
-        metrics["performance_change"] = report.performance.change
-    facts = {
-        tags.KIND: "drift",
-        tags.ALARM: str(report.has_alarm).lower(),
-        tags.RECORD_ID: uuid.uuid4().hex,
-    }
-    record = RunRecord(folder, f"drift-{folder.name}", "drift", params, facts, metrics)
-    write_atomic(folder / DRIFT_REPORT_FILE, to_json(report.to_dict()))
-    write_atomic(folder / DRIFT_PAGE_FILE, html)
-    record.finish()
-    places = {"folder": str(folder)}
+    record = record_report(report, html, tracking)
+    places = {"folder": str(record.folder)}
     pending = try_publish(record, tracking)
-    if pending is not None:
-        terminal.places(places)
-        terminal.pending(pending, folder)
-        return
-    places["mlflow"] = f"experiment {tracking.experiment}, run {record.mlflow_run_id}"
-    terminal.places(places | {"open": ui_command(tracking.uri)})
+    if pending is None:
+        places["mlflow"] = f"experiment {tracking.experiment}, run {record.mlflow_run_id}"
+        places["open"] = ui_command(tracking.uri)
+    terminal.places(places)
+    terminal.pending(pending, record.folder)

@@ -72,16 +72,12 @@ def make_report(
     separator: str = ",",
     target: str | None = None,
     model: str | None = None,
+    store: str | None = None,
     seed: int = 0,
 ) -> DriftReport:
     """Compare two sides.
 
-    Args:
-        reference: the rows to compare with, named as in `sides.load_sides`.
-        current: the rows to judge, named in the same way.
-        thresholds: the limits.
-        separator: that of CSV files.
-        target: the target's column, if both sides are files.
+    Args: as in `sides.load_sides`, and
         model: a kept model. Its predictions become another column, and if both sides have the
             target, the change of its performance too.
         seed: that of the bootstrap.
@@ -89,19 +85,12 @@ def make_report(
     Raises:
         ConfigError, DataError, TrackingError: a side or the model cannot be loaded.
     """
-    kept = load_kept_model(model) if model else None
+    kept = load_kept_model(model, store) if model else None
     left, right, rules = load_sides(
-        reference, current, separator, target, kept.contract if kept else None, model
+        reference, current, separator, target, kept.contract if kept else None, model, store
     )
-    tables = [left.features.copy(), right.features.copy()]
-    roles: dict[str, Role] = {}
+    columns = _compare_sides(left, right, thresholds, rules)
     notes: list[str] = []
-    if left.target is not None and right.target is not None:
-        name = str(left.target.name)
-        roles[name] = "target"
-        for table, side in zip(tables, (left, right), strict=True):
-            table[name] = side.target.to_numpy()  # type: ignore[union-attr]
-    columns = compare_tables(tables[0], tables[1], thresholds, _known(rules), roles)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
@@ -117,6 +106,20 @@ def make_report(
     judged = judge(columns, thresholds)
     counts = (len(left.features), len(right.features))
     return DriftReport(reference, current, *counts, thresholds, judged, change, notes)
+
+
+def _compare_sides(
+    left: Side, right: Side, thresholds: Thresholds, rules: Rules | None
+) -> list[ColumnDrift]:
+    """Features and, if both sides have it, the target, column by column."""
+    tables = [left.features.copy(), right.features.copy()]
+    roles: dict[str, Role] = {}
+    if left.target is not None and right.target is not None:
+        name = str(left.target.name)
+        roles[name] = "target"
+        for table, target in zip(tables, (left.target, right.target), strict=True):
+            table[name] = target.to_numpy()
+    return compare_tables(tables[0], tables[1], thresholds, _known(rules), roles)
 
 
 def _known(rules: Rules | None) -> dict[str, list[str]]:

@@ -60,6 +60,7 @@ def load_sides(
     target: str | None = None,
     contract: Contract | None = None,
     model: str | None = None,
+    store: str | None = None,
 ) -> tuple[Side, Side, Rules | None]:
     """Both sides, with columns that compare, and the rules for the files among them.
 
@@ -73,16 +74,17 @@ def load_sides(
         target: the target's column, if both sides are files.
         contract: that of `model`.
         model: the run that the model comes from.
+        store: the tracking store of runs that are not on disk; by default the default one.
 
     Raises:
         ConfigError: a side has no such name.
         DataError: a side cannot be read.
     """
-    configs = [_config(text) for text in (reference, current)]
+    configs = [_config(text, store) for text in (reference, current)]
     datasets = [load_dataset(config) if config else None for config in configs]
     rules = None
     if contract is not None and model is not None:
-        made_from = _of_model(model)
+        made_from = _of_model(model, store)
         rules = Rules(contract, next((c for c in (made_from, *configs) if c), None))
     for config, dataset in zip(configs, datasets, strict=True):
         if rules is None and config is not None and dataset is not None:
@@ -94,7 +96,7 @@ def load_sides(
     return left, right, rules
 
 
-def _config(text: str) -> DatasetConfig | None:
+def _config(text: str, store: str | None) -> DatasetConfig | None:
     """The dataset config that a side names, None for a file."""
     path = Path(text)
     if path.is_file():
@@ -106,11 +108,11 @@ def _config(text: str) -> DatasetConfig | None:
     if path.suffix.lower() in ENDINGS and not path.is_dir():
         raise ConfigError(f"{text}: no such file; name a CSV or parquet file, a dataset or a run")
     try:
-        record = find_run(text)
+        record = find_run(text, store)
     except ConfigError as error:
         hint = suggest(words[0] if words else "", options)
         raise ConfigError(f"{error}; or a dataset of conf/dataset: {hint}") from error
-    return _of_run(record)
+    return _of_run(record, store)
 
 
 def _composed(overrides: Sequence[str]) -> DatasetConfig:
@@ -121,16 +123,16 @@ def _composed(overrides: Sequence[str]) -> DatasetConfig:
         raise explain_composition_error(error, overrides) from error
 
 
-def _of_run(record: RunRecord) -> DatasetConfig:
+def _of_run(record: RunRecord, store: str | None) -> DatasetConfig:
     """The dataset config of a run, as it was composed then."""
     register_resolvers()
-    return load_config(fetch_file(record, default_tracking().uri, CONFIG_FILE)).dataset
+    return load_config(fetch_file(record, store or default_tracking().uri, CONFIG_FILE)).dataset
 
 
-def _of_model(model: str) -> DatasetConfig | None:
+def _of_model(model: str, store: str | None) -> DatasetConfig | None:
     """Config of the rows that a model was made from; None for a model without a run here."""
     try:
-        return _of_run(find_kept(model))
+        return _of_run(find_kept(model, store), store)
     except (ConfigError, TrackingError):
         return None
 

@@ -50,6 +50,11 @@ def sweep_folder(study: str) -> Path:
     return workspace() / "multirun" / study
 
 
+def drift_folder(name: str) -> Path:
+    """Where a drift report of the workspace is kept."""
+    return workspace() / "drift" / name
+
+
 def iter_below(folder: Path, *places: str) -> Iterator[Path]:
     """Folders with a record at `places`; by default a folder itself and two levels below it."""
     for place in places or (".", "*", "*/*"):

@@ -30,7 +30,9 @@ def test_report_takes_a_folder(finished, capsys):
     assert finished.name in capsys.readouterr().out
 
 
-def test_report_writes_the_page_of_a_sweep_again(train, workspace, capsys):
+def test_report_shows_the_latest_sweep_and_writes_its_page_again(
+    finished, train, workspace, capsys
+):
     words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false", "tracking=off"]
     assert train("-m", *words).code == 0
     (folder,) = (workspace / "multirun").iterdir()
