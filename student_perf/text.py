@@ -82,7 +82,7 @@ def plural(n: int, noun: str) -> str:
 
 
 def markdown_cell(value: object) -> str:
-    """Text of data as one line of Markdown, in which it is no table, HTML, link or picture."""
+    """Text of data as one line of Markdown that makes no table cell, HTML, link or picture."""
     return " ".join(str(value).split()).translate(_MARKDOWN)
 
 
