@@ -41,7 +41,11 @@ def test_report_shows_the_latest_sweep_and_writes_its_page_again(
     page.unlink()
     for words in ([str(folder)], [folder.name], ["latest"], []):
         assert cli.main(["report", *words]) == 0
-        assert capsys.readouterr().out == f"{page}\n"
+        out = capsys.readouterr().out
+        assert out.startswith(f"{folder.name}, finished\n")
+        assert "Best: trial 1, accuracy" in " ".join(out.split())
+        assert str(page) in out
+        assert finished.name not in out
         assert page.read_bytes() == before
 
 
