@@ -22,8 +22,8 @@ _MANY_ROWS = 20_000
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What is settled about the rows before the first fit. `warnings` are the findings of guards
-    that were told to let them pass; `noise_limit` is what contradictory rows leave to any model.
+    """What is settled about the rows before the first fit. `warnings` come from guards that
+    let them pass; `noise_limit` is what contradictory rows leave to any model.
     """
 
     dataset: Dataset

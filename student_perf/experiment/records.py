@@ -206,7 +206,7 @@ def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
         estimate = fold_interval(values, result.test_over_train)
         logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
         logged[f"fold_{name}"] = values.tolist()
-    # Last, since MLflow's comparison shows the first metric unless told otherwise.
+    # Last, since MLflow's comparison shows the first metric unless another is chosen.
     return {**logged, "fit_seconds": result.fit_seconds}
 
 

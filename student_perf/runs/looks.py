@@ -31,8 +31,8 @@ def count_look(data_sha256: str, rows_sha256: str, folder: Path) -> int:
 
 
 def count_looks(folder: Path) -> int:
-    """How often the test rows that the run in `folder` opened have been looked at until now, by any
-    run of the workspace; 0 where that run opened none.
+    """How often runs of the workspace have looked at the test rows that the run in `folder` opened;
+    0 if it opened none.
     """
     looks = _all_looks()
     mine = {_rows(one) for one in looks if one["folder"] == str(folder)}

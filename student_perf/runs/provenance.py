@@ -70,12 +70,12 @@ def installed_packages() -> dict[str, str]:
     """Version of every installed distribution, by name in alphabetical order."""
     # `dist.version` would parse the metadata a second time.
     metadata = (dist.metadata for dist in distributions())
-    found = {entry["Name"]: entry["Version"] for entry in metadata}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    versions = {entry["Name"]: entry["Version"] for entry in metadata}
+    return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 
 def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool) -> list[str]:
-    """Leave `provenance.json` and, where the code has uncommitted changes, their diff in `folder`.
+    """Write `provenance.json` and, if the code has uncommitted changes, their diff into `folder`.
 
     Returns a line for each package whose installed version is not the locked one.
     """
@@ -123,7 +123,7 @@ def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
     """`name: locked 1.0, installed 1.1` for each package of a lock file that does not agree."""
     if not lock.is_file():
         return []
-    found: dict[str, str] = {
+    versions: dict[str, str] = {
         canonicalize_name(name): version for name, version in installed.items()
     }
     lines = []
@@ -132,8 +132,8 @@ def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
         if locked is None:
             continue
         name, version = locked
-        if found.get(name) != version:
-            lines.append(f"{name}: locked {version}, installed {found.get(name, 'not at all')}")
+        if versions.get(name) != version:
+            lines.append(f"{name}: locked {version}, installed {versions.get(name, 'not at all')}")
     return lines
 
 
@@ -150,7 +150,7 @@ def _locked(line: str) -> tuple[str, str] | None:
 
 
 def cpu_model() -> str:
-    """What the processor calls itself, empty where nobody knows."""
+    """Name of the processor, empty if it is unknown."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -160,7 +160,7 @@ def cpu_model() -> str:
 
 
 def user_name() -> str | None:
-    """Who runs this; None where the system has no name for the user."""
+    """Who runs this; None if the system has no name for the user."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -168,7 +168,7 @@ def user_name() -> str | None:
 
 
 def git(project: Path, *arguments: str) -> str | None:
-    """Output of a git command in `project`, None where it fails."""
+    """Output of a git command in `project`, None if it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(project), *arguments],

@@ -193,12 +193,12 @@ class RunRecord:
         return {name.removeprefix(_SWEPT): self.params[name] for name in names}
 
     def number(self, name: str) -> float:
-        """A single metric by its logged name; NaN where the record has none."""
+        """A single metric by its logged name; NaN if the record has none."""
         value = self.metrics.get(name)
         return math.nan if value is None or isinstance(value, list) else float(value)
 
     def fold_scores(self, metric: str) -> np.ndarray:
-        """Scores by fold, shape (J,); empty where the record has none."""
+        """Scores by fold, shape (J,); empty if the record has none."""
         import numpy as np
 
         known = self.metrics.get(f"fold_{metric}", [])
@@ -226,7 +226,7 @@ class RunRecord:
         return Estimate(mean, math.nan, *ends)
 
     def test_estimate(self, metric: str) -> Estimate | None:
-        """The figure on the test rows with its interval; None where the run did not open them."""
+        """The figure on the test rows with its interval; None if the run did not open them."""
         from student_perf.scoring.intervals import Estimate
 
         mean = self.number(f"test_{metric}")
@@ -274,19 +274,19 @@ class Recorded:
         return self.record.folder
 
     def json(self, name: str) -> dict[str, Any]:
-        """Content of one of its JSON files, empty where the run has none."""
+        """Content of one of its JSON files, empty if the run has none."""
         file = self.folder / name
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return content if isinstance(content, dict) else {}
 
     def text(self, name: str) -> str | None:
-        """Content of one of its text files, None where the run has none."""
+        """Content of one of its text files, None if the run has none."""
         file = self.folder / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def load_record(folder: Path) -> RunRecord:
-    """The record in a run folder. Raises FileNotFoundError where there is none."""
+    """The record in a run folder. Raises FileNotFoundError if there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
 

@@ -1,1 +1,1 @@
-"""MLflow: runs found, read, sent and registered."""
+"""MLflow: finding, reading, sending and registering runs; `find` says what a word means."""

@@ -224,7 +224,7 @@ def iter_pages(client: MlflowClient, experiments: Sequence[str], condition: str)
 
 
 def mlflow_status(record: RunRecord) -> str:
-    """MLflow's word for the state of a record; what was stopped on purpose is no failure."""
+    """MLflow's word for the state of a record; stopping on purpose is not a failure."""
     return "KILLED" if record.status in ("PRUNED", "STOPPED") else record.status
 
 
@@ -236,7 +236,7 @@ def is_refusal(error: BaseException) -> bool:
 
 @contextmanager
 def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
-    """Raise TrackingError, with the folder of the record, for whatever MLflow passes on."""
+    """Raise TrackingError, with the record's folder, for any error that MLflow passes on."""
     try:
         yield
     except StudentPerfError:
@@ -249,7 +249,7 @@ def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
 
 
 def add_files(run_id: str, files: Sequence[Path], store: str) -> None:
-    """Log files as artifacts of a run that is in the store. Raises TrackingError where they cannot
+    """Log files as artifacts of a run that is in the store. Raises TrackingError if they cannot
     be sent.
     """
     prepare_environment()
@@ -269,7 +269,7 @@ def add_files(run_id: str, files: Sequence[Path], store: str) -> None:
 def download(artifact_uri: str, store: str) -> Path:
     """Local folder or file with what `artifact_uri` names (`models:/..`, `runs:/..`) in the store.
 
-    Raises TrackingError where it cannot be had.
+    Raises TrackingError if it cannot be downloaded.
     """
     prepare_environment()
     import mlflow
@@ -279,13 +279,13 @@ def download(artifact_uri: str, store: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
     except Exception as error:  # MLflow passes on whatever its stores raise
         raise TrackingError(
-            f"{artifact_uri}: cannot be had from {store} ({one_line(error)[:200]}); check the "
-            "name, or MLFLOW_TRACKING_URI where it is in another store"
+            f"{artifact_uri}: cannot be downloaded from {store} ({one_line(error)[:200]}); check "
+            "the name, or name another store by MLFLOW_TRACKING_URI"
         ) from error
 
 
 def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
-    """Client of the store and the id of the experiment, both made where they do not exist.
+    """Client of the store and the id of the experiment, both made if they do not exist.
 
     Artifacts of a database go to an absolute place: beside a sqlite file, else in the workspace.
     """
@@ -307,8 +307,8 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
 
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
-    """Keeps other processes from opening a database meanwhile: those that find a fresh one together
-    crash in its migrations. PostgreSQL has a lock for that which holds between machines too, and
+    """Keep other processes from opening a database meanwhile: several that find a fresh one crash
+    in its migrations. PostgreSQL has a lock for that which holds between machines too, and
     which ends with its connection.
     """
     if (file := sqlite_file(uri)) is not None:
@@ -326,7 +326,7 @@ def _alone(uri: str) -> Iterator[None]:
 
 
 def import_for_models() -> None:
-    """Import what sending a model with its rows takes, which MLflow does only when asked to."""
+    """Import what sending a model needs, which MLflow itself imports late."""
     for name in ("mlflow.sklearn", "mlflow.data.pandas_dataset", "skops.io"):
         import_module(name)
 
@@ -359,8 +359,8 @@ def _folder_name(experiment: str) -> str:
 
 
 def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
-    """The record for `SqliteRuns`. Its own id becomes the run's, so that what is begun anew after a
-    kill goes to the same place; not if it is taken, by a run deleted in MLflow.
+    """The record for `SqliteRuns`. Its own id becomes the run's, so that a sending begun anew
+    after a kill goes to the same place; unless a run deleted in MLflow has it.
     """
     run_id = record.record_id
     return EndedRun(
@@ -485,7 +485,7 @@ def _model_requirements(model: Path) -> list[str]:
 
 
 def _gave_no_answer(error: BaseException) -> bool:
-    """Whether the store was asked and kept silent; MLflow tells a time-out by its words only."""
+    """Whether the store kept silent; only the words of MLflow's errors show a time-out."""
     return "timeout" in str(error).lower() or "timed out" in str(error).lower()
 
 

@@ -224,7 +224,7 @@ class _Sending:
                     self._send_one(record)
 
     def _add(self, new: list[RunRecord]) -> None:
-        """Send new trials together, where the store takes that and refuses none of them."""
+        """Send new trials together, if the store can do that and refuses none of them."""
         try:
             ids = self._store.add_rows(new)
         except Exception as error:
@@ -278,7 +278,7 @@ def _number(trial: RunRecord) -> int:
 
 
 def _begin(record: RunRecord, store: Store, sweep_id: str) -> None:
-    """Create the run of a kept record, where there is none yet, and leave its id in the folder."""
+    """Create the run of a kept record, if it has none yet, and leave its id in the folder."""
     record.tags[tags.PARENT] = sweep_id
     run_id = store.find(record) or store.open(record)
     write_atomic(record.folder / RUN_ID_FILE, run_id)

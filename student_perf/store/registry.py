@@ -53,7 +53,7 @@ def run_of_model(address: str, store: str) -> str | None:
 
 
 class Registry:
-    """The versions and aliases of the model `name` in a store. Raises TrackingError where the store
+    """The versions and aliases of the model `name` in a store. Raises TrackingError if the store
     does not answer or refuses.
     """
 
@@ -71,10 +71,10 @@ class Registry:
         return mlflow.MlflowClient(tracking_uri=self.store, registry_uri=self.store)
 
     def register(self, run_id: str) -> Version:
-        """The version of a run's model, made where there is none yet."""
-        found = self._versions().get(run_id)
-        if found is not None:
-            return Version(str(found.version), run_id)
+        """The version of a run's model, made if there is none yet."""
+        known = self._versions().get(run_id)
+        if known is not None:
+            return Version(str(known.version), run_id)
         try:
             run = self._client.get_run(run_id)
             models = run.outputs.model_outputs if run.outputs is not None else []
@@ -85,7 +85,7 @@ class Registry:
         raise TrackingError(f"run {run_id}: has logged no model to {self.store}; train it again")
 
     def holder(self, alias: str) -> Version | None:
-        """The version that bears an alias, None where none does."""
+        """The version that bears an alias, None if none does."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -145,10 +145,10 @@ class Registry:
     def _versions(self) -> dict[str, ModelVersion]:
         """Versions by the run that made them; of several of one run the first."""
         try:
-            found = self._client.search_model_versions(f"name = '{self.name}'")
+            versions = self._client.search_model_versions(f"name = '{self.name}'")
         except Exception as error:
             raise self._refused("its versions cannot be read", error) from error
-        return {str(v.run_id): v for v in sorted(found, key=lambda v: -int(v.version))}
+        return {str(v.run_id): v for v in sorted(versions, key=lambda v: -int(v.version))}
 
     def _refused(self, what: str, error: Exception) -> TrackingError:
         return TrackingError(f"model {self.name} in {self.store}: {what} ({one_line(error)[:200]})")

@@ -30,8 +30,8 @@ MetricRow = tuple[str, float, int, int]  # key, value, milliseconds since the ep
 
 @dataclass(frozen=True)
 class EndedRun:
-    """All there is to say of a run that has come to its end; times are milliseconds since the
-    epoch, values are such that MLflow accepts them.
+    """All that MLflow keeps of a run that came to its end; times are milliseconds since the epoch,
+    and MLflow accepts all values.
     """
 
     run_id: str
@@ -52,14 +52,14 @@ class SqliteRuns:
         self._file, self._experiment_id, self._artifacts = file, experiment_id, artifacts
 
     def taken(self, run_ids: Iterable[str]) -> set[str]:
-        """Those of the ids that a run, deleted or not, has already."""
+        """The ids that runs, deleted or not, already have."""
         with closing(_connect(self._file)) as connection:
             statement = "SELECT run_uuid FROM runs WHERE run_uuid = ?"
-            found = (connection.execute(statement, (run_id,)).fetchone() for run_id in run_ids)
-            return {row[0] for row in found if row is not None}
+            rows = (connection.execute(statement, (run_id,)).fetchone() for run_id in run_ids)
+            return {row[0] for row in rows if row is not None}
 
     def artifact_folder(self, run_id: str) -> Path:
-        """Where the files of a run belong; nothing is made here."""
+        """Where the files of a run belong; does not make it."""
         return Path(url2pathname(urlsplit(self._artifacts).path)) / run_id / "artifacts"
 
     def add(self, runs: Iterable[EndedRun]) -> None:
@@ -86,7 +86,7 @@ class SqliteRuns:
 
 
 def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:
-    """Access to an experiment's runs; None where the file is no store of a known revision, or the
+    """Access to an experiment's runs; None if the file is not a store of a known revision, or the
     experiment was deleted or keeps its artifacts anywhere but in a local folder.
     """
     try:

@@ -53,7 +53,7 @@ def test_what_is_no_model_is_told(kept_run, tmp_path):
 
 
 def test_a_name_the_store_does_not_know_is_told():
-    with pytest.raises(TrackingError, match="models:/none@champion: cannot be had"):
+    with pytest.raises(TrackingError, match="models:/none@champion: cannot be downloaded"):
         load_kept_model("models:/none@champion")
 
 
