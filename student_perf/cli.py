@@ -18,7 +18,7 @@ from student_perf.exit_codes import MEANINGS, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.terminal import print_error
 
-_SHARED = "arguments"  # the one module of `commands` that is no command
+_SHARED = "arguments"  # the only module of `commands` that is not a command
 
 
 class Command(Protocol):

@@ -25,7 +25,7 @@ def test_text_and_bytes_are_written_whole(tmp_path):
     assert (tmp_path / "t").read_bytes() == b"\x00"
 
 
-def test_a_place_that_cannot_become_a_file_is_told(tmp_path):
+def test_a_place_that_cannot_become_a_file_is_reported(tmp_path):
     check_place(tmp_path / "new.html", "--html")
     with pytest.raises(ConfigError, match=r"--html .* is a folder; name a file"):
         check_place(tmp_path, "--html")

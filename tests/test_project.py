@@ -170,3 +170,17 @@ def test_editor_files_name_commands_that_exist():
     launches = json.loads((folder / "launch.json").read_text())["configurations"]
     modules = {launch["module"] for launch in launches}
     assert modules <= {"student_perf.train", "pytest", "student_perf"}
+
+
+_UNIDIOMATIC = re.compile(
+    r"(?<!there )\bis no\b(?! (longer|slower))|\bbe had\b|\bof ours\b|\bflatters\b", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("folder", ["student_perf", "conf", "docs", "hydra_plugins", "benchmarks"])
+def test_the_english_is_idiomatic(folder):
+    files = [*(PROJECT_DIR / folder).rglob("*.*"), *PROJECT_DIR.glob("*.md")]
+    for file in files:
+        if file.suffix in (".py", ".md", ".yaml", ".j2"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                assert not _UNIDIOMATIC.search(line), f"{file.name}: {line.strip()}"

@@ -170,7 +170,7 @@ def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
 def recover(study: optuna.Study, plan: SweepPlan) -> int:
     """Settle trials whose worker is gone; returns how many go back into the queue.
 
-    Call it while no worker runs. The study is told of a trial whose record is complete; any other
+    Call it while no worker runs. A trial whose record is complete counts as ended; any other
     trial is queued again under its number with its values.
     """
     import optuna

@@ -44,6 +44,6 @@ def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
     monkeypatch.setattr(publisher, "iter_tracked", lambda: iter(["away", "here"]))
     monkeypatch.setattr(publisher, "publish_later", send)
     assert cli.main(["sync"]) == 1
-    told = capsys.readouterr()
-    assert told.err == "student_perf: the store is away\n"
-    assert told.out == "here: sent\n"
+    message = capsys.readouterr()
+    assert message.err == "student_perf: the store is away\n"
+    assert message.out == "here: sent\n"

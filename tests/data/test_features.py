@@ -64,7 +64,7 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "problem", "told"),
+    ("column", "value", "problem", "message"),
     [
         ("school", "east", "unknown category", "school: 'east' is not one of north, south"),
         ("hours", "many", "not a number", "hours: 'many' is not a number"),
@@ -74,7 +74,7 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
     ],
 )
 def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
-    messy, column, value, problem, told
+    messy, column, value, problem, message
 ):
     path, _, contract = messy
     raw = next(iter_tables(path, ",", 20))
@@ -83,7 +83,7 @@ def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
     _, refused = prepare_features(raw, contract)
     assert list(refused) == [4, 9]
     assert refused[4].problem == problem
-    assert str(refused[4]).startswith(told)
+    assert str(refused[4]).startswith(message)
     assert refused[9].problem == problem, "an unknown category is the least of two problems"
 
 

@@ -179,7 +179,7 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("x.arff", "a\n1\n", "the ending '.arff' is not one of"),
         ("x.csv", "a,a\n1,2\n", "column name 'a' occurs twice"),
@@ -192,10 +192,10 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
         (None, "", "no such file"),
     ],
 )
-def test_a_file_that_cannot_be_read_in_parts_is_told(tmp_path, name, content, told):
+def test_a_file_that_cannot_be_read_in_parts_is_reported(tmp_path, name, content, message):
     if name:
         (tmp_path / name).write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         list(iter_tables(tmp_path / (name or "y.csv"), ",", 1))
 
 

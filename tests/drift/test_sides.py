@@ -44,7 +44,7 @@ def test_a_files_target_is_cut_into_the_bands_of_the_dataset(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("side", "told"),
+    ("side", "message"),
     [
         ("nowhere.csv", "no such file"),
         ("econmaths", "did you mean econmath"),
@@ -52,12 +52,12 @@ def test_a_files_target_is_cut_into_the_bands_of_the_dataset(tmp_path):
         (".", r"holds no record\.json"),
     ],
 )
-def test_a_side_that_is_nothing_is_told(grades, side, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_side_that_is_nothing_is_reported(grades, side, message):
+    with pytest.raises(ConfigError, match=message):
         load_sides(str(grades), side)
 
 
-def test_files_without_rows_or_target_are_told(grades, tmp_path):
+def test_files_without_rows_or_target_are_reported(grades, tmp_path):
     (tmp_path / "empty.csv").write_text("a,b\n", encoding="utf-8")
     with pytest.raises(DataError, match="holds no rows"):
         load_sides(str(grades), str(tmp_path / "empty.csv"))

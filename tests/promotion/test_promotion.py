@@ -13,26 +13,26 @@ from tests.made_runs import read
 
 
 class Memory:
-    """A registry that keeps what it is told, in the order it is told."""
+    """A registry that keeps its calls in their order."""
 
     store, name = "", "m"
 
     def __init__(self, **holders):
-        self.aliases, self.told = dict(holders), []
+        self.aliases, self.message = dict(holders), []
 
     def holder(self, alias):
         return self.aliases.get(alias)
 
     def register(self, run_id):
-        self.told.append("register")
+        self.message.append("register")
         return Version("9", run_id)
 
     def move(self, aliases):
-        self.told.append(list(aliases))
+        self.message.append(list(aliases))
         self.aliases |= aliases
 
     def log_json(self, run_id, name, content):
-        self.told.append(name)
+        self.message.append(name)
 
     def describe(self, version, text):
         self.text = text
@@ -50,7 +50,7 @@ def sent(run):
 
 
 def decide(sent, registry, passed, monkeypatch, force=None):
-    check = Check("not worse", passed, "as told")
+    check = Check("not worse", passed, "as planned")
     monkeypatch.setattr(promotion, "_checks", lambda *_: [check])
     return promotion.promote(sent, registry, GateLimits(), "ada", force, reproducible)
 
@@ -64,7 +64,7 @@ def test_the_evidence_is_kept_before_the_champion_changes(sent, monkeypatch):
     registry = Memory(champion=old)
     decision = decide(sent, registry, True, monkeypatch)
     assert decision.outcome == "promoted"
-    assert registry.told == [
+    assert registry.message == [
         "register",
         ["challenger"],
         "promotion.json",
@@ -135,7 +135,7 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
         promotion._pair(one, two)
 
 
-def test_groups_of_data_that_have_changed_are_not_told(run, grades):
+def test_groups_of_data_that_have_changed_are_not_reported(run, grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
     finished = read(run("model=dummy", *words, "dataset.subgroups=[school]"))
     answers = load_predictions(finished.folder / "predictions.parquet")
@@ -153,7 +153,7 @@ def test_rollback_exchanges_and_a_second_one_takes_it_back():
     registry = Memory(champion=two, previous=one)
     assert promotion.rollback(registry, "ada", None) == (one, two)
     assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
-    evidence, moved = registry.told
+    evidence, moved = registry.message
     assert evidence.startswith("rollback_")  # before anything moves
     assert moved == ["champion", "previous"]
     assert promotion.rollback(registry, "ada", None) == (two, one)

@@ -15,7 +15,7 @@ def test_two_models_on_the_same_folds_are_paired(run):
     _, data, code, environment = found.differences
     assert data.same is True
     assert environment.same is True
-    assert code.same is not False  # it cannot be told of uncommitted changes that were not kept
+    assert code.same is not False  # unknown for uncommitted changes that were not kept
     assert "model.name: logreg -> tree" in found.differences[0].lines
     difference = np.subtract(two.metrics["fold_accuracy"], one.metrics["fold_accuracy"])
     share = float(one.params["test_over_train"])

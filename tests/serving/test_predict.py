@@ -88,11 +88,11 @@ def test_a_missing_column_writes_nothing(kept_run, grades, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("out.xlsx", "ending '.xlsx'"), ("no/out.csv", "there is no folder"), ("grades.csv", "input")],
 )
-def test_an_output_that_cannot_be_is_told(kept_run, grades, tmp_path, name, told):
-    with pytest.raises(ConfigError, match=told):
+def test_an_output_that_cannot_be_is_reported(kept_run, grades, tmp_path, name, message):
+    with pytest.raises(ConfigError, match=message):
         predict_file(load_kept_model(str(kept_run)), grades, tmp_path / name)
 
 

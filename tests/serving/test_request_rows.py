@@ -133,7 +133,7 @@ def test_a_number_no_column_can_hold_is_refused(number):
         (b'{"rows": [1, 2, 3]}', 413),
     ],
 )
-def test_what_is_no_batch_is_told(body, status):
+def test_what_is_no_batch_is_reported(body, status):
     with pytest.raises(MalformedError) as caught:
         RequestReader(CONTRACT, 2).read(body)
     assert caught.value.status == status

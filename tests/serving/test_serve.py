@@ -58,9 +58,9 @@ def test_an_unknown_category_is_422_with_the_allowed_ones_and_no_value_is_logged
     row = served.kept.golden.rows[0]
     answer = served.predict(row, row | {"school": "yes"}, row | {"hours": "many", "extra": 1})
     assert answer.status_code == 422
-    told = answer.json()
-    assert (told["detail"], told["count"]) == ("3 cells refused", 3)
-    assert told["refusals"][0] == {
+    message = answer.json()
+    assert (message["detail"], message["count"]) == ("3 cells refused", 3)
+    assert message["refusals"][0] == {
         "row": 1,
         "column": "school",
         "value": "yes",
@@ -68,7 +68,7 @@ def test_an_unknown_category_is_422_with_the_allowed_ones_and_no_value_is_logged
         "message": "school: 'yes' is not one of north, south",
         "allowed": ["north", "south"],
     }
-    assert [one["column"] for one in told["refusals"]] == ["school", "extra", "hours"]
+    assert [one["column"] for one in message["refusals"]] == ["school", "extra", "hours"]
     served.predict(row)
     refused, good = map(json.loads, served.lines)
     assert (refused["status"], refused["rows"]) == (422, 3)
@@ -207,7 +207,7 @@ def test_an_mlflow_folder_tells_its_run(served, tmp_path, kept_run):
     assert described["model_sha256"] == describe(served.kept)["model_sha256"]
 
 
-def test_what_cannot_be_listened_on_is_told(kept_run):
+def test_what_cannot_be_listened_on_is_reported(kept_run):
     kept = load_kept_model(str(kept_run))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -220,7 +220,7 @@ def test_what_cannot_be_listened_on_is_told(kept_run):
 
 
 @pytest.mark.parametrize("wrong", [{"rows": 0}, {"request_bytes": -1}])
-def test_a_limit_that_lets_nothing_through_is_told(wrong):
+def test_a_limit_that_lets_nothing_through_is_reported(wrong):
     with pytest.raises(ConfigError, match="must be at least 1"):
         Limits(**wrong)
 

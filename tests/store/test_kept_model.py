@@ -42,7 +42,7 @@ def test_latest_is_the_run_that_started_last(run):
     assert load_kept_model("latest").folder == newest.folder
 
 
-def test_what_is_no_model_is_told(kept_run, tmp_path):
+def test_what_is_no_model_is_reported(kept_run, tmp_path):
     with pytest.raises(ConfigError, match="no such run"):
         load_kept_model("models/champion")
     with pytest.raises(ConfigError, match=r"holds no model\.skops"):
@@ -52,7 +52,7 @@ def test_what_is_no_model_is_told(kept_run, tmp_path):
         load_kept_model(str(tmp_path))
 
 
-def test_a_name_the_store_does_not_know_is_told():
+def test_a_name_the_store_does_not_know_is_reported():
     with pytest.raises(TrackingError, match="models:/none@champion: cannot be downloaded"):
         load_kept_model("models:/none@champion")
 

@@ -57,15 +57,15 @@ def test_a_recovered_trial_knows_what_it_broke(plan_of):
     plan, evaluator = plan_of("model.C=0.1,1", constraints={"log_loss": 0.5})
     study = run_trials(plan, evaluator)
     finished = study.trials[0]
-    again = study.ask()  # stands for a trial whose worker died before it told
+    again = study.ask()  # stands for a trial whose worker died before it told the study
     record = load_record(plan.folder / "0")
     record.folder = plan.folder / str(again.number)
     record.folder.mkdir()
     record.save()
     assert recover(study, plan) == 0
-    told = study.trials[again.number]
-    assert told.state == TrialState.COMPLETE
-    assert (told.values, told.constraints) == (finished.values, finished.constraints)
+    message = study.trials[again.number]
+    assert message.state == TrialState.COMPLETE
+    assert (message.values, message.constraints) == (finished.values, finished.constraints)
 
 
 def draw_more(config, trial):
