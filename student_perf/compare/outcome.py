@@ -215,7 +215,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
 
     Args:
         sweep: The outcome.
-        code: Marks drawn values up where the text is shown as more than text.
+        code: Marks up drawn values, as for Markdown.
     """
     best = sweep.best
     if best is None:

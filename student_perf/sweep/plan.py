@@ -185,7 +185,7 @@ def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluat
     """
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
-    # Workers are forked later: an OpenMP pool started here would let them wait for ever.
+    # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners():
             config = composer.compose(values)

@@ -23,7 +23,7 @@ def start_publisher(plan: SweepPlan, *, again: bool = False) -> BaseProcess | No
     """Start the process; None if nothing is tracked.
 
     `again` starts one after the first was killed. By then training has started thread pools in this
-    process, and a fork of it would wait for them for ever; so that one is a new interpreter.
+    process, and a fork of it would wait for them forever; so that one is a new interpreter.
     """
     if not plan.base.tracking.enabled:
         return None

@@ -125,8 +125,8 @@ def enqueue(
         study: The study.
         plan: The sweep's plan.
         values: Config values by key.
-        origin: What the trial's record says of where its values come from.
-        queued: By which the configuration is found again in the queue.
+        origin: Where the values come from, for the record of the trial.
+        queued: Text that identifies the configuration in the queue.
     """
     space = plan.space
     drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
