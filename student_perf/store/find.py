@@ -122,8 +122,9 @@ def find_group(
         if not records:
             raise ConfigError(f"--experiment {experiment}: no run in {masked(_uri(store))}")
     for word in chosen:
-        group = [] if store or experiment else _group_on_disk(word)
-        group = group or _group_in_store(word, store, experiment, metrics)
+        name = _run_named(word, store)
+        group = [] if store or experiment else _group_on_disk(name)
+        group = group or _group_in_store(name, store, experiment, metrics)
         if not group:
             raise ConfigError(_no_such_run(word, store))
         records += group
@@ -291,7 +292,7 @@ def _group_in_store(
         named = Selection(experiment=word, studies=(word,))
         if not _WHOLE_ID.fullmatch(word) and (records := read_runs(uri, named, metrics)):
             return records
-        record = _in_store(_run_named(word, store), store)
+        record = _in_store(word, store)
     if record is None:
         return []
     run_id = str(record.mlflow_run_id)

@@ -42,6 +42,7 @@ def test_a_run_is_found_by_folder_by_id_and_as_the_latest(recorded):
     words = [str(first.folder), "outputs/2026-01-02/a", "abcd1", first.mlflow_run_id, "1234a"]
     for word in [*words, f"runs:/{first.mlflow_run_id}", f"runs:/{first.mlflow_run_id}/model"]:
         assert find_run(word).folder == first.folder
+        assert [record.folder for record in find_group([word])] == [first.folder]
         with open_run(word) as run:
             assert run.folder == first.folder
     with open_run("ffff") as run:
