@@ -1,6 +1,7 @@
 import json
 
 from student_perf import cli
+from student_perf.exit_codes import ExitCode
 from student_perf.runs.layout import GOLDEN_FILE
 
 
@@ -15,7 +16,7 @@ def test_a_difference_names_row_figures_and_versions(kept_run, capsys):
     content["expected"][1] = [1.0, 0.0, 0.0]
     content["packages"]["numpy"] = "1.0"
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert cli.main(["check", str(kept_run)]) == 2
+    assert cli.main(["check", str(kept_run)]) == ExitCode.FINDING
     first, second = capsys.readouterr().err.splitlines()
     assert "golden row 1: expected 1, 0, 0; got 0." in first
     assert "numpy was 1.0, is " in second

@@ -28,4 +28,4 @@ def test_the_exit_code_tells_whether_rows_were_refused(
 def test_no_model_is_one_line(grades, tmp_path, capsys):
     assert cli.main(["predict", "nothing", str(grades), str(tmp_path / "out.csv")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "nothing: is no run folder" in line
+    assert "nothing: no such run" in line

@@ -8,6 +8,7 @@ import pytest
 from student_perf import cli
 from student_perf.config.load import default_tracking
 from student_perf.data import load_dataset
+from student_perf.exit_codes import ExitCode
 from tests.conftest import compose_config
 from tests.servers import mlflow_server
 
@@ -58,7 +59,7 @@ def story(store, train, folder, capsys):
 
     assert train("model=dummy", *QUICK).code == 0
     for _ in range(2):  # refused twice, registered once
-        assert cli.main(["promote", "latest"]) == 2
+        assert cli.main(["promote", "latest"]) == ExitCode.FINDING
         assert "FAILED: accuracy 0." in capsys.readouterr().out
         assert aliases(store) == {"champion": 1, "challenger": 2}
     version = client(store).get_model_version("student-perf", "2")
@@ -105,7 +106,7 @@ def test_other_data_and_another_contract_are_reasons_to_refuse(
     table.drop(columns="paid").to_csv(grades, index=False)
     assert train(*words, f"dataset.path={grades}").code == 0
     capsys.readouterr()
-    assert cli.main(["promote", "latest", "--calibration", "1"]) == 2
+    assert cli.main(["promote", "latest", "--calibration", "1"]) == ExitCode.FINDING
     out = " ".join(capsys.readouterr().out.split())
     assert "FAILED: the champion was trained on other data" in out
     assert "FAILED: differs from the champion's in paid" in out

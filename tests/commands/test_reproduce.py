@@ -1,4 +1,5 @@
 from student_perf import cli
+from student_perf.exit_codes import ExitCode
 
 
 def test_the_latest_run_is_identical(dummy_run, capsys):
@@ -9,10 +10,10 @@ def test_the_latest_run_is_identical(dummy_run, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_checks_alone_run_nothing_and_a_change_gives_2(dummy_run, capsys):
+def test_checks_alone_run_nothing_and_a_change_is_a_finding(dummy_run, capsys):
     file = dummy_run.folder / "config.yaml"
     file.write_text(file.read_text().replace("seed: 0", "seed: 5", 1))
-    assert cli.main(["reproduce", str(dummy_run.folder), "--check-only"]) == 2
+    assert cli.main(["reproduce", str(dummy_run.folder), "--check-only"]) == ExitCode.FINDING
     out = capsys.readouterr().out
     assert "seed: 0 in the record -> 5 in config.yaml" in out
     assert "different because of the config" in out
@@ -22,4 +23,4 @@ def test_checks_alone_run_nothing_and_a_change_gives_2(dummy_run, capsys):
 def test_a_run_that_is_not_there_is_one_line(workspace, capsys):
     assert cli.main(["reproduce", "0123abcd"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "no such database" in line
+    assert "no such run on disk or in sqlite" in line

@@ -15,7 +15,7 @@ def calls(monkeypatch):
         made.append((kept, host, port, limits))
 
     monkeypatch.setattr("student_perf.serving.serve.serve", serve)
-    monkeypatch.setattr("student_perf.store.kept_model.load_kept_model", lambda source: source)
+    monkeypatch.setattr("student_perf.store.kept_model.load_kept_model", lambda run, store: run)
     return made
 
 
@@ -45,6 +45,6 @@ def test_a_missing_extra_is_one_line_with_the_command(monkeypatch, capsys):
 
 def test_no_model_and_no_limit_are_one_line(capsys):
     assert cli.main(["serve", "nothing"]) == 1
-    assert "nothing: is no run folder" in capsys.readouterr().err
+    assert "nothing: no such run" in capsys.readouterr().err
     assert cli.main(["serve", "nothing", "--max-rows", "0"]) == 1
     assert "--max-rows 0: must be at least 1" in capsys.readouterr().err

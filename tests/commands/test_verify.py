@@ -1,6 +1,7 @@
 import zipfile
 
 from student_perf import cli
+from student_perf.exit_codes import ExitCode
 
 
 def test_an_added_member_gives_2(dummy_run, tmp_path, capsys):
@@ -9,7 +10,7 @@ def test_an_added_member_gives_2(dummy_run, tmp_path, capsys):
     with zipfile.ZipFile(path, "a") as archive:
         for number in range(25):
             archive.writestr(f"new{number}.txt", "x")
-    assert cli.main(["verify", str(path)]) == 2
+    assert cli.main(["verify", str(path)]) == ExitCode.FINDING
     out = capsys.readouterr().out
     assert "new0.txt: was added" in out
     assert "and 5 more" in out

@@ -123,7 +123,7 @@ def test_health_model_documentation_and_schema(served, kept_run):
     page = get("/docs").text
     assert "north, south" in page
     assert "src=" not in page
-    assert "http" not in page.replace(str(kept_run), "")
+    assert "://" not in page.replace(str(kept_run), "")
     schema = get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
     schema = schema["content"]["application/json"]["schema"]
     school = schema["properties"]["rows"]["items"]["properties"]["school"]
