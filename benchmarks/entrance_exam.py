@@ -23,7 +23,7 @@ from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import ALPHA, against_best, paired_differences
 from student_perf.text import format_number, markdown_table
 

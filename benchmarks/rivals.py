@@ -22,7 +22,7 @@ import pandas as pd
 
 from student_perf.paths import PROJECT_DIR, workspace
 from student_perf.scoring.intervals import corrected_half_width
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 EXPERIMENT = "automl_rivals"
 PAGE = PROJECT_DIR / "docs" / "rivals.md"

@@ -29,7 +29,7 @@ from rich.text import Text
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.masking import masked
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:

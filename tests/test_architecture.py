@@ -32,7 +32,7 @@ OWNERS = {
 }
 # What is imported before a command knows that it has work to do.
 LIGHT = {"train", "cli", "commands", "config", "terminal", "errors", "paths", "__main__"}
-LIGHT |= {"text", "render", "masking", "atomic", "scoring/metric.py"}
+LIGHT |= {"text", "render", "masking", "atomic", "scoring/metrics.py"}
 LIGHT |= {"drift/limits.py", "promotion/limits.py"}
 HEAVY = {"numpy", "pandas", "sklearn", "scipy", "xgboost", "mlflow", "optuna", "matplotlib"}
 

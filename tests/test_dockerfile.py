@@ -62,5 +62,5 @@ def test_no_address_but_its_own_and_a_command_that_is_there():
     assert arguments("HEALTHCHECK")
     (entry,), (options,) = arguments("ENTRYPOINT"), arguments("CMD")
     assert entry == '["python", "-m", "student_perf", "serve"]'
-    assert "serve" in cli.COMMANDS
+    assert "serve" in cli.load_commands()
     assert f'"--port", "{arguments("EXPOSE")[0]}"' in options

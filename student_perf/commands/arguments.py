@@ -51,7 +51,7 @@ def reading() -> argparse.ArgumentParser:
 
 def store_of(chosen: argparse.Namespace) -> str:
     """The store that was named, or the default one."""
-    from student_perf.config.load import default_tracking
+    from student_perf.store.address import default_tracking
 
     return chosen.store or default_tracking().uri
 

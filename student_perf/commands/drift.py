@@ -55,9 +55,9 @@ def run(chosen: argparse.Namespace) -> int:
     limits = load_limits(Thresholds, DRIFT_FILE, vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
-    from student_perf.config.load import default_tracking
     from student_perf.drift.report import make_report
     from student_perf.pages.drift import drift_page
+    from student_perf.store.address import default_tracking
 
     report = make_report(
         chosen.reference,

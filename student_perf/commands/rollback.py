@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Exchange them; a second rollback takes the first one back."""
-    from student_perf.config.load import default_tracking
     from student_perf.promotion.promotion import rollback
     from student_perf.runs.provenance import user_name
+    from student_perf.store.address import default_tracking
     from student_perf.store.registry import Registry
 
     registry = Registry(store_of(chosen), chosen.name)

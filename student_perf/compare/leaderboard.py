@@ -13,7 +13,7 @@ from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import (
     ALPHA,
     PairedDifferences,

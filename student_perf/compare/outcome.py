@@ -19,7 +19,7 @@ from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboard
 from student_perf.errors import ConfigError
 from student_perf.runs.layout import RECORD_FILE, WINNER
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
-from student_perf.scoring.metric import METRICS, OBJECTIVES
+from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
 from student_perf.text import format_change, format_interval, format_number, short_value

@@ -15,7 +15,7 @@ from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.experiment.prepare import build_pipeline, prepare_data, useful_threads
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.store.reader import fetch_file
 from student_perf.text import format_interval, format_number
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
     format_change,

@@ -22,7 +22,7 @@ from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.bootstrap import of_samples, percentile_interval
 from student_perf.scoring.intervals import Estimate
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.store.reader import fetch_file
 
 N_BOOTSTRAPS = 500

@@ -19,7 +19,7 @@ from student_perf.config.schema import (
 )
 from student_perf.config.typed import shown, typed_node
 from student_perf.errors import ConfigError, suggest
-from student_perf.scoring.metric import (
+from student_perf.scoring.metrics import (
     METRICS,
     TASKS,
     metric_direction,

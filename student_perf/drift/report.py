@@ -19,7 +19,7 @@ from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import load_record
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.bootstrap import percentile_interval, resample
-from student_perf.scoring.metric import METRICS, default_metric
+from student_perf.scoring.metrics import METRICS, default_metric
 from student_perf.store.kept_model import KeptModel, load_kept_model
 
 _RESAMPLES = 500

@@ -11,13 +11,7 @@ import numpy as np
 import pandas as pd
 
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import (
-    compose_config,
-    default_tracking,
-    load_config,
-    register_resolvers,
-    validate,
-)
+from student_perf.config.load import compose_config, load_config, register_resolvers, validate
 from student_perf.config.schema import DatasetConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, make_contract
@@ -27,6 +21,7 @@ from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.paths import CONF_DIR
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
+from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept, find_run
 from student_perf.store.reader import fetch_file
 

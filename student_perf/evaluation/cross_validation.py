@@ -20,7 +20,7 @@ from student_perf.evaluation.splits import Fold, Split
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap
 from student_perf.scoring.intervals import Estimate, fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 FoldInputs = Callable[[int], tuple[Any, Any]]
 

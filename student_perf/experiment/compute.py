@@ -20,7 +20,7 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap
 from student_perf.scoring.intervals import Estimate
-from student_perf.scoring.metric import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS, metrics_of
 from student_perf.terminal import MetricRow
 
 log = logging.getLogger(__name__)

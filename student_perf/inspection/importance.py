@@ -13,7 +13,7 @@ from student_perf.evaluation.cross_validation import predict
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000

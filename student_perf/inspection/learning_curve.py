@@ -11,7 +11,7 @@ from student_perf.evaluation.cross_validation import CVResult, predict
 from student_perf.evaluation.splits import Split
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -14,7 +14,7 @@ from student_perf.evaluation.cross_validation import CVResult
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.bootstrap import bootstrap
 from student_perf.scoring.intervals import Estimate
-from student_perf.scoring.metric import METRICS, Metric
+from student_perf.scoring.metrics import METRICS, Metric
 
 ALL = "all rows"
 MISSING = "missing"

@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator
 from student_perf.errors import ConfigError
 from student_perf.models.components import build_component
 from student_perf.models.libraries import library_of
-from student_perf.scoring.metric import Task
+from student_perf.scoring.metrics import Task
 
 _ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.

@@ -27,7 +27,7 @@ from student_perf.pages.section import (
 from student_perf.plots.figures import figures_on
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.store.reader import fetch_file
 from student_perf.text import format_number, plural
 

@@ -27,7 +27,7 @@ from student_perf.plots.style import png
 from student_perf.runs import tags
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.metric import METRICS, Metric
+from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.text import NO_VALUE, plural
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ from student_perf.render import render
 from student_perf.runs import tags
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
-from student_perf.scoring.metric import METRICS, OBJECTIVES
+from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.text import format_number, markdown_code, plural, short_value
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from student_perf.plots.style import BLUE, GREY, ORANGE, finish, new_figure, set_title, short
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 _MOST_COLUMNS = 25
 _MOST_GROUPS = 40

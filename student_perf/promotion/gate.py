@@ -17,7 +17,7 @@ from student_perf.promotion.limits import GateLimits
 from student_perf.runs.predictions import Predictions
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.bootstrap import resample
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from student_perf.reproduction.differences import (
     recorded_environment,
 )
 from student_perf.runs.record import Recorded
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
 
 

@@ -14,7 +14,7 @@ from student_perf.render import render
 from student_perf.runs import tags
 from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
 from student_perf.runs.record import Recorded, RunRecord
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.terminal import verdict
 from student_perf.text import format_interval, format_number, markdown_table
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 _PROBABILITY = "proba_"
 

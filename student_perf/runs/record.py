@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from student_perf.atomic import write_atomic
 from student_perf.runs import tags
 from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,7 @@
 >>> import numpy as np
 >>> from student_perf.scoring.answers import Answers
 >>> from student_perf.scoring.intervals import fold_interval
->>> from student_perf.scoring.metric import METRICS
+>>> from student_perf.scoring.metrics import METRICS
 >>> metric = METRICS["mean_absolute_error"]
 >>> truth, predicted = np.array([10.0, 12.0, 9.0, 15.0]), np.array([11.0, 12.0, 9.5, 13.0])
 >>> metric.of(Answers(truth, predicted))

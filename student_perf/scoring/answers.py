@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from student_perf.scoring.metric import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS, metrics_of
 
 
 class Answers:

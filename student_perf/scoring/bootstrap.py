@@ -1,7 +1,7 @@
 """The one bootstrap: metrics of resampled rows (Efron and Tibshirani 1993, "An Introduction to the
 Bootstrap", chapter 13).
 
->>> from student_perf.scoring.metric import METRICS
+>>> from student_perf.scoring.metrics import METRICS
 >>> truth = np.tile([0, 1], 50)
 >>> answers = Answers(truth, np.eye(2)[np.where(np.arange(100) < 80, truth, 1 - truth)])
 >>> estimate = bootstrap(answers, [METRICS["accuracy"]], seed=0)["accuracy"]
@@ -18,7 +18,7 @@ import numpy as np
 
 from student_perf.scoring.answers import Answers, Counts
 from student_perf.scoring.intervals import CONFIDENCE, Estimate
-from student_perf.scoring.metric import Metric
+from student_perf.scoring.metrics import Metric
 
 N_RESAMPLES = 1000
 _MOST_CELLS = 2_000_000  # of one table of counts

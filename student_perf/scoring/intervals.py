@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from student_perf.scoring.metric import Metric
+from student_perf.scoring.metrics import Metric
 
 CONFIDENCE = 0.95
 

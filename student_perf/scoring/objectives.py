@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from student_perf.errors import ConfigError, StudentPerfError, suggest
-from student_perf.scoring.metric import FIT_SECONDS, OBJECTIVES, Direction, metrics_of
+from student_perf.scoring.metrics import FIT_SECONDS, OBJECTIVES, Direction, metrics_of
 
 Logged = Mapping[str, Any]  # what a trial logs, by name
 

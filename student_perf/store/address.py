@@ -1,4 +1,4 @@
-"""Addresses of tracking stores: schemes, the file of a SQLite store, the command that opens one.
+"""Addresses of tracking stores: the default one, schemes, SQLite files, the command that opens one.
 
 >>> sqlite_file("sqlite:////srv/mlflow.db").name
 'mlflow.db'
@@ -13,11 +13,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from student_perf.config.load import default_tracking
+from student_perf.config.load import load_node
+from student_perf.config.schema import TrackingConfig
+from student_perf.config.typed import iter_leaves, typed_node
+from student_perf.masking import learn_secrets
+from student_perf.paths import CONF_DIR
 from student_perf.terminal import python_command
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 _SCHEME = re.compile(r"(\w+)(\+\w+)?:")
+
+
+def default_tracking() -> TrackingConfig:
+    """The store of `tracking=default`, for whatever is not part of a composed run."""
+    node = load_node(CONF_DIR / "tracking" / "default.yaml")
+    learn_secrets(iter_leaves({"tracking": node}))
+    return typed_node(TrackingConfig, node, "tracking")
 
 
 def scheme(uri: str) -> str:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import yaml
 
-from student_perf.config.load import default_tracking
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
 from student_perf.paths import workspace
@@ -31,7 +30,7 @@ from student_perf.runs.record import (
     glance,
     load_record,
 )
-from student_perf.store.address import is_absent
+from student_perf.store.address import default_tracking, is_absent
 from student_perf.store.reader import Selection, fetch_run, read_runs
 from student_perf.store.registry import run_of_model
 

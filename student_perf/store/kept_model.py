@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.config.load import default_tracking
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, RECORD_FILE
 from student_perf.runs.model_file import load_model
+from student_perf.store.address import default_tracking
 from student_perf.store.client import download
 from student_perf.store.find import find_kept, is_on_disk
 

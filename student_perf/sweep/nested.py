@@ -32,7 +32,7 @@ from student_perf.runs.artifacts import finish_trial, write_inputs
 from student_perf.runs.layout import METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import RunRecord, load_record, to_json
-from student_perf.scoring.metric import FIT_SECONDS, METRICS
+from student_perf.scoring.metrics import FIT_SECONDS, METRICS
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name

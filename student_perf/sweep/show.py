@@ -16,7 +16,7 @@ from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, described, sentences
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.study import complete_numbers, counts, n_done
 from student_perf.terminal import make_table, words

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from student_perf import cli
-from student_perf.config.load import default_tracking
 from student_perf.data import load_dataset
 from student_perf.exit_codes import ExitCode
+from student_perf.store.address import default_tracking
 from tests.conftest import compose_config
 from tests.servers import mlflow_server
 

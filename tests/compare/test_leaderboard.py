@@ -7,7 +7,7 @@ from student_perf.compare.leaderboard import FAMILIES, make_leaderboards, recomm
 from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
 
 BASE = np.array([0.60, 0.64, 0.62, 0.66, 0.61])

@@ -7,7 +7,7 @@ from student_perf.compare.tuning import bias_corrected, tuning_lines, tuning_of
 from student_perf.errors import DataError, TrackingError
 from student_perf.runs.looks import count_look
 from student_perf.runs.predictions import Predictions
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 CLASSES = "classification"
 

@@ -7,7 +7,7 @@ from student_perf.pages.report import sweep_page
 from student_perf.pages.sweep_section import markdown_note, sweep_section
 from student_perf.runs.record import load_record
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
 from tests.pages.page_reader import Reader, leaderboard
 

@@ -9,7 +9,7 @@ from student_perf.evaluation.splits import make_split
 from student_perf.inspection.findings import Findings
 from student_perf.plots.figures import RUN_FIGURES, HeldOut, figures_of, figures_on
 from student_perf.plots.style import Figure
-from student_perf.scoring.metric import TASKS
+from student_perf.scoring.metrics import TASKS
 
 
 def test_every_row_has_its_own_file_and_words():

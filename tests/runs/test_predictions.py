@@ -9,7 +9,7 @@ from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.evaluation.splits import make_split
 from student_perf.runs.artifacts import predictions_table
 from student_perf.runs.predictions import fold_scores, load_predictions
-from student_perf.scoring.metric import metrics_of
+from student_perf.scoring.metrics import metrics_of
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

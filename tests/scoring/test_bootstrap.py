@@ -4,7 +4,7 @@ import pytest
 from student_perf.scoring import bootstrap as module
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap, of_samples, percentile_interval, resample
-from student_perf.scoring.metric import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS, metrics_of
 
 CLASSES, NUMBERS = "classification", "regression"
 ALL = [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)]

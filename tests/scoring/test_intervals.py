@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import t
 
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 
 
 def test_interval_is_that_of_nadeau_and_bengio_without_bounds():

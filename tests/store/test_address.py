@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from student_perf import cli, paths
-from student_perf.config import load
 from student_perf.errors import ConfigError
+from student_perf.store import address
 from student_perf.store.address import is_absent, is_server, scheme, sqlite_file, ui_command
 from student_perf.store.find import find_run
 
@@ -60,9 +60,9 @@ def test_the_default_store_is_written_in_conf_alone(workspace, tmp_path, monkeyp
         "sqlite:///${workspace:}/mlflow.db", f"sqlite:///{tmp_path}/x.db"
     )
     file.write_text(text)
-    monkeypatch.setattr(load, "CONF_DIR", conf)
+    monkeypatch.setattr(address, "CONF_DIR", conf)
     store = f"sqlite:///{tmp_path}/x.db"
-    assert load.default_tracking().uri == store
+    assert address.default_tracking().uri == store
     assert ui_command(store).endswith(" ui")
     assert cli.main(["ui"]) == 1
     assert store in capsys.readouterr().err

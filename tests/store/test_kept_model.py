@@ -3,11 +3,11 @@ import shutil
 import numpy as np
 import pytest
 
-from student_perf.config.load import default_tracking
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.layout import MODEL_FILE
+from student_perf.store.address import default_tracking
 from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from student_perf.compare.outcome import sentences
 from student_perf.runs.record import load_record
 from student_perf.scoring.intervals import fold_interval
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
 from student_perf.sweep.show import Progress, show_plan, show_trials
 from tests.sweep.conftest import outcome_of, run_trials

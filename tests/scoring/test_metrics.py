@@ -8,7 +8,7 @@ from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.predictions import load_predictions
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.metric import (
+from student_perf.scoring.metrics import (
     METRICS,
     TASKS,
     Metric,
