@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from student_perf.runs.record import RunRecord
 
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
 GROUPS = (RESULTS, CHECKS, MODELS, TRACKING)
@@ -44,16 +48,21 @@ def reading() -> argparse.ArgumentParser:
     parent.add_argument(
         "--store",
         metavar="URI",
-        help="MLflow tracking store (default: that of conf/tracking/default.yaml)",
+        help="MLflow tracking store to ask instead of the disk (default: the disk, then the store "
+        "of conf/tracking/default.yaml)",
     )
     return parent
 
 
-def store_of(chosen: argparse.Namespace) -> str:
-    """The store that was named, or the default one."""
+def store_of(chosen: argparse.Namespace, record: RunRecord | None = None) -> str:
+    """The store that was named, that for which a run was made, or the default one."""
+    from student_perf.masking import MASK
     from student_perf.store.address import default_tracking
 
-    return chosen.store or default_tracking().uri
+    made_for = record.tracking_uri if record is not None else ""
+    if chosen.store or not made_for or MASK in made_for:
+        return chosen.store or default_tracking().uri
+    return made_for
 
 
 def formats(*names: str) -> argparse.ArgumentParser:

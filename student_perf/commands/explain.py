@@ -44,7 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
             ) from error
         run_id = recorded.record.mlflow_run_id
         if run_id is not None:
-            add_files(run_id, files, store_of(chosen))
+            add_files(run_id, files, store_of(chosen, recorded.record))
     terminal.heading(f"{recorded.record.name}: mean |SHAP value|")
     first = table.head(_MOST_SHOWN)
     figures = zip(first["column"], first["mean_abs_shap"], strict=True)

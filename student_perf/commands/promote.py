@@ -49,12 +49,11 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.store.find import open_run
     from student_perf.store.registry import Registry
 
-    store = store_of(chosen)
     with open_run(chosen.run, chosen.store) as recorded:
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
-        registry = Registry(store, chosen.name)
+        registry = Registry(store_of(chosen, recorded.record), chosen.name)
         decision = promote(recorded, registry, limits, by, force, _reproducible)
         _show(Terminal(), decision, chosen.name, recorded.record.name)
     return ExitCode.DONE if decision.promoted else ExitCode.FINDING

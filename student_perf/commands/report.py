@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from student_perf.commands.arguments import RESULTS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
-from student_perf.terminal import Terminal
+from student_perf.scoring.metrics import METRICS
+from student_perf.terminal import MetricRow, Terminal
 
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
@@ -25,41 +28,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print metrics and places of a run, or trials and outcome of a sweep."""
-    from student_perf.runs.layout import METRICS_FILE
     from student_perf.store.find import find_run, is_on_disk, open_run
 
     record = find_run(chosen.run, chosen.store)
     if record.kind != "sweep":
         with open_run(chosen.run, chosen.store) as recorded:
-            _show_run(recorded.record, recorded.json(METRICS_FILE))
+            _show_run(recorded.record, record.folder if is_on_disk(record) else None)
         return ExitCode.DONE
     if not is_on_disk(record):
         raise ConfigError(
             f"{chosen.run}: this sweep is in MLflow only; its page is the artifact report.html of "
-            f"run {record.mlflow_run_id}"
+            f"run {record.mlflow_run_id}, and compare {chosen.run} ranks its trials"
         )
     _show_sweep(record)
     return ExitCode.DONE
 
 
-def _show_run(record: RunRecord, summary: dict[str, Any]) -> None:
+def _show_run(record: RunRecord, folder: Path | None) -> None:
     from student_perf.store.address import ui_command
 
-    objective = summary["objective"]["metric"]
-    rows = {
-        name: {key: value for key, value in row.items() if key != "folds"}
-        for name, row in summary["metrics"].items()
-    }
     terminal = Terminal()
     terminal.heading(record.name)
-    n_folds = len(summary["metrics"][objective]["folds"])
-    terminal.metrics(rows, objective, f"held-out rows, {n_folds} folds")
-    terminal.verdict(rows, objective)
-    places = {"folder": str(record.folder)}
+    rows = _rows(record)
+    n_folds = len(record.fold_scores(record.objective))
+    terminal.metrics(rows, record.objective, f"held-out rows, {n_folds} folds")
+    if rows[record.objective]["dummy"] is not None:
+        terminal.verdict(rows, record.objective)
+    places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
         places["open"] = ui_command(record.tracking_uri)
     terminal.places(places)
+
+
+def _rows(record: RunRecord) -> dict[str, MetricRow]:
+    """What a run of any kind records of each metric."""
+    rows = {}
+    for name in METRICS:
+        scores = record.fold_scores(name)
+        if not len(scores):
+            continue
+        estimate = record.estimate(name)
+        figures = {"mean": estimate.mean, "std": estimate.std}
+        figures |= {"low": estimate.low, "high": estimate.high}
+        figures |= {"train": record.train(name), "dummy": record.dummy(name)}
+        rows[name] = {key: None if math.isnan(x) else x for key, x in figures.items()}
+    return rows
 
 
 def _show_sweep(record: RunRecord) -> None:

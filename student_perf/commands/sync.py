@@ -16,7 +16,11 @@ PARENTS = (in_workspace(),)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which runs."""
-    parser.add_argument("run", nargs="?", help=f"{RUN} (default: all that are pending)")
+    parser.add_argument(
+        "run",
+        nargs="?",
+        help=f"{RUN} (default: all that are pending; one made with tracking=off goes if named)",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 from student_perf.commands.arguments import TRACKING, reading, store_of
-from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 
 HELP = "open MLflow's page on this machine"
@@ -21,15 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve MLflow's page on loopback until Ctrl-C. Raises ConfigError if there is no store."""
-    from student_perf.store.address import is_absent, is_server
+    """Serve MLflow's page on loopback until Ctrl-C. Raises TrackingError if there is none."""
+    from student_perf.store.address import is_server
+    from student_perf.store.client import check_readable
 
     store = store_of(chosen)
     if is_server(store):
         print(f"The store is a server already; open {store} in a browser.")
         return ExitCode.DONE
-    if is_absent(store):
-        raise ConfigError(f"--store {store}: no such database yet; run `make train` first")
+    check_readable(store)
     # Without the parameter MLflow's page starts in its view for generative AI.
     page = f"http://127.0.0.1:{chosen.port}/#/experiments?workflowType=machine_learning"
     print(f"MLflow's page (Ctrl-C ends it): {page}", flush=True)

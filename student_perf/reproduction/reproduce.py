@@ -45,6 +45,7 @@ from student_perf.runs.artifacts import predictions_table
 from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import Recorded
+from student_perf.store.find import refuse_nested
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.terminal import Terminal
 
@@ -122,6 +123,7 @@ def reproduce(
         ConfigError: the record is refused.
         DataError: the data cannot be read.
     """
+    refuse_nested(run.record)
     config = rebuild_config(run.composed, data)
     dataset = load_dataset(config.dataset)
     code = recorded_code(run)

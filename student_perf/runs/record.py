@@ -212,6 +212,10 @@ class RunRecord:
         """The dummy baseline's mean on the same folds."""
         return self.number(f"dummy_{metric}_mean")
 
+    def train(self, metric: str) -> float:
+        """Mean over folds on the rows of the fit."""
+        return self.number(f"train_{metric}_mean")
+
     def estimate(self, metric: str, scores: np.ndarray | None = None) -> Estimate:
         """Mean over folds with its interval; of a single fold the recorded interval. `scores`,
         shape (J,), stand for fold scores that the record itself may lack.

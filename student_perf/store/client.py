@@ -49,7 +49,7 @@ from student_perf.runs.layout import (
 )
 from student_perf.runs.model_file import named_types, trusted_types
 from student_perf.runs.record import RunRecord
-from student_perf.store.address import SCHEMES, is_server, scheme, sqlite_file
+from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
 from student_perf.store.protocol import Store
 from student_perf.store.rows import EndedRun, MetricRow, open_runs
 
@@ -93,6 +93,18 @@ def check_store(tracking: TrackingConfig) -> None:
             f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs the extra postgres; run: "
             "pip install -e '.[postgres]'"
         )
+
+
+def check_readable(uri: str) -> None:
+    """Find out whether there is a store to read; MLflow would make the file of one that is absent.
+    Raises TrackingError.
+    """
+    if is_absent(uri):
+        raise TrackingError(
+            f"{uri}: no such database; run `make train` first, or name a store with --store"
+        )
+    if sqlite_file(uri) is None:
+        check_store(TrackingConfig(True, uri, ""))
 
 
 def check_usable(tracking: TrackingConfig) -> None:

@@ -2,7 +2,8 @@
 
 A word is a folder, `latest`, a study's name, four or more characters with which an MLflow run id or
 a record's id begins, `runs:/ID[/model]`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`. The disk
-is asked first, then MLflow.
+is asked first, then the default store. If a store is named, only that store is asked; a folder is
+a folder all the same.
 
 >>> is_id("abcd"), is_id("abc"), is_id("outputs/abcd")
 (True, False, False)
@@ -53,14 +54,14 @@ def find_run(word: str, store: str | None = None) -> RunRecord:
 
     Args:
         word: see the module's docstring.
-        store: the tracking URI to ask after the disk; by default that of `tracking=default`.
+        store: the tracking URI to ask instead of disk and default store.
 
     Raises:
         ConfigError: the word names nothing, or more than one run.
         TrackingError: it is not on disk, and the store does not answer.
     """
     name = _run_named(word, store)
-    record = _latest_on_disk() if name == LATEST else _on_disk(name)
+    record = _on_disk(name, store)
     if record is None:
         record = _in_store(name, store)
     if record is None:
@@ -106,7 +107,7 @@ def find_group(
 
     Args:
         words: those of `find_run`, other folders, names of experiments; by default `latest`.
-        store: with it only this store is asked, not the disk.
+        store: the tracking URI to ask instead of disk and default store.
         experiment: an experiment that is wanted besides; then only MLflow is asked.
         metrics: whose fold scores MLflow has to give besides those of each run's objective.
 
@@ -122,7 +123,7 @@ def find_group(
             raise ConfigError(f"--experiment {experiment}: no run in {masked(_uri(store))}")
     for word in chosen:
         name = _run_named(word, store)
-        group = [] if store or experiment else _group_on_disk(name)
+        group = [] if experiment else _group_on_disk(name, store)
         group = group or _group_in_store(name, store, experiment, metrics)
         if not group:
             raise ConfigError(_no_such_run(word, store))
@@ -139,6 +140,16 @@ def is_id(word: str) -> bool:
 def is_on_disk(record: RunRecord) -> bool:
     """Whether the record's folder is the one that the run was made in, not MLflow's copy."""
     return (record.folder / RECORD_FILE).is_file()
+
+
+def refuse_nested(record: RunRecord) -> None:
+    """Raises ConfigError for a nested result, which is made of sweeps and has no model."""
+    if record.kind == "nested":
+        first = record.params.get("outer_fold_0.study", "")
+        raise ConfigError(
+            f"{record.name}: is a nested result, which has no model; name the sweep of one of its "
+            f"outer folds, such as {first}"
+        )
 
 
 def _uri(store: str | None) -> str:
@@ -183,20 +194,23 @@ def _latest_on_disk() -> RunRecord | None:
     return None
 
 
-def _places(word: str) -> list[Path]:
+def _places(word: str, store: str | None) -> list[Path]:
     """Folders that a word may mean, absolute, so that a run named in two ways is one run."""
-    return [Path(word).absolute(), workspace() / word, layout.sweep_folder(word)]
+    folders = [Path(word).absolute(), workspace() / word]
+    return folders if store else [*folders, layout.sweep_folder(word)]
 
 
-def _on_disk(word: str) -> RunRecord | None:
-    for folder in _places(word):
+def _on_disk(word: str, store: str | None) -> RunRecord | None:
+    if word == LATEST:
+        return None if store else _latest_on_disk()
+    for folder in _places(word, store):
         if (folder / RECORD_FILE).is_file():
             try:
                 return load_record(folder)
             except (ValueError, TypeError) as error:
                 reason = f"{RECORD_FILE} is not a record ({one_line(error)})"
                 raise ConfigError(f"{folder}: {reason}") from error
-    return _by_id(word) if is_id(word) else None
+    return _by_id(word) if is_id(word) and not store else None
 
 
 def _by_id(beginning: str) -> RunRecord | None:
@@ -222,16 +236,16 @@ def _only(beginning: str, records: Sequence[RunRecord]) -> RunRecord | None:
     return next(iter(whole or unique.values()), None)
 
 
-def _group_on_disk(word: str) -> list[RunRecord]:
+def _group_on_disk(word: str, store: str | None) -> list[RunRecord]:
     if word == LATEST:
-        newest = _latest_on_disk()
+        newest = None if store else _latest_on_disk()
         if newest is not None and newest.kind == "single":
             return _on_same_rows(newest)
     else:
-        folder = next((folder for folder in _places(word) if folder.is_dir()), None)
+        folder = next((folder for folder in _places(word, store) if folder.is_dir()), None)
         if folder is not None and (below := list(layout.iter_below(folder))):
             return [load_record(path) for path in below]
-        newest = _by_id(word) if is_id(word) else None
+        newest = _by_id(word) if is_id(word) and not store else None
     return [load_record(path) for path in layout.iter_below(newest.folder)] if newest else []
 
 

@@ -16,7 +16,7 @@ from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, REC
 from student_perf.runs.model_file import load_model
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download
-from student_perf.store.find import find_kept, is_on_disk
+from student_perf.store.find import find_kept, is_on_disk, refuse_nested
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def _model_folder(word: str, store: str | None) -> Path:
     if word.startswith("models:/"):
         return download(word, store or default_tracking().uri)
     record = find_kept(word, store)
+    refuse_nested(record)
     if is_on_disk(record):
         return record.folder
     return download(f"runs:/{record.mlflow_run_id}/model", store or default_tracking().uri)

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from student_perf.config.schema import TrackingConfig
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.runs import tags
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
-from student_perf.store.address import is_absent, is_server, sqlite_file
-from student_perf.store.client import check_store, iter_pages, prepare_environment
+from student_perf.store.address import is_server, sqlite_file
+from student_perf.store.client import check_readable, iter_pages, prepare_environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -164,10 +163,7 @@ def _fetch_model(client: MlflowClient, run_id: str, uri: str, folder: Path) -> N
 @contextmanager
 def _errors_of(uri: str) -> Iterator[None]:
     """Ask only a store that is there, and raise TrackingError for whatever MLflow passes on."""
-    if is_absent(uri):
-        raise TrackingError(f"--store {uri}: no such database; run `make train` first")
-    if sqlite_file(uri) is None:
-        check_store(TrackingConfig(True, uri, ""))
+    check_readable(uri)
     try:
         yield
     except StudentPerfError:

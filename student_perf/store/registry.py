@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from student_perf.atomic import write_atomic
-from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError, one_line
 from student_perf.runs.record import to_json
-from student_perf.store.client import check_store, prepare_environment
+from student_perf.store.client import check_readable, prepare_environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +37,7 @@ def run_of_model(address: str, store: str) -> str | None:
 
     Raises TrackingError if the store does not answer or has no such model.
     """
-    check_store(TrackingConfig(True, store, ""))
+    check_readable(store)
     prepare_environment()
     import mlflow
 
@@ -58,12 +57,12 @@ class Registry:
     """
 
     def __init__(self, store: str, name: str) -> None:
-        check_store(TrackingConfig(True, store, ""))
         self.store, self.name = store, name
 
     @cached_property
     def _client(self) -> MlflowClient:
-        """Opened when it is needed, since opening a sqlite store makes its file."""
+        """Opened when it is needed. Raises TrackingError if the store is not there."""
+        check_readable(self.store)
         prepare_environment()
         import mlflow
 
@@ -144,8 +143,9 @@ class Registry:
 
     def _versions(self) -> dict[str, ModelVersion]:
         """Versions by the run that made them; of several of one run the first."""
+        client = self._client
         try:
-            versions = self._client.search_model_versions(f"name = '{self.name}'")
+            versions = client.search_model_versions(f"name = '{self.name}'")
         except Exception as error:
             raise self._refused("its versions cannot be read", error) from error
         return {str(v.run_id): v for v in sorted(versions, key=lambda v: -int(v.version))}

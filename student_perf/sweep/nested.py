@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,7 +24,7 @@ from student_perf.config.schema import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult, result_of
 from student_perf.experiment.prepare import PreparedData, prepare_data
-from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.experiment.records import cv_metrics, make_record, make_summary
 from student_perf.masking import logging_to
 from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, write_inputs
@@ -93,7 +92,9 @@ def _conclude(
     inner = np.array([record.mean(metric) for record in records])
     record = _record(base, options, data, folder, winners, result, inner)
     write_inputs(folder, base, data.dataset, data.contract)
-    write_atomic(folder / METRICS_FILE, to_json(_summary(base, result, inner)))
+    rows = {name: asdict(estimate) for name, estimate in result.estimates.items()}
+    summary = make_summary(base, result, rows) | {"best_inner_scores": inner.tolist()}
+    write_atomic(folder / METRICS_FILE, to_json(summary))
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / "train.log"):
@@ -143,17 +144,6 @@ def _record(
         f"inner_{metric}_mean": float(inner.mean()),
     }
     return record
-
-
-def _summary(base: ExperimentConfig, result: CVResult, inner: np.ndarray) -> dict[str, Any]:
-    folds = {name: values.tolist() for name, values in result.fold_scores.items()}
-    estimates = {name: asdict(estimate) for name, estimate in result.estimates.items()}
-    return {
-        "objective": asdict(base.objective),
-        "fit_seconds": result.fit_seconds,
-        "best_inner_scores": inner.tolist(),
-        "metrics": {name: {**row, "folds": folds[name]} for name, row in estimates.items()},
-    }
 
 
 def _show(

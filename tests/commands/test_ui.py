@@ -1,12 +1,20 @@
 import sys
 
+import pytest
+
 from student_perf import cli
 from student_perf.commands import ui
 
 
-def test_ui_without_a_store_says_what_to_do(capsys):
-    assert cli.main(["ui"]) == 1
-    assert "no such database yet" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [([], "no such database; run `make train`"), (["--store", "/tmp/runs"], "must start with a")],
+)
+def test_ui_without_a_store_says_what_to_do(words, says, workspace, capsys):
+    assert cli.main(["ui", *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert not list(workspace.iterdir())
 
 
 def test_ui_opens_the_default_store_on_loopback(workspace, monkeypatch):

@@ -1,6 +1,5 @@
 import os
 import shutil
-import time
 
 import pytest
 import yaml
@@ -59,6 +58,20 @@ def test_a_run_is_found_by_folder_by_id_and_as_the_latest(recorded):
             call("abcd")
 
 
+def test_a_named_store_is_asked_instead_of_the_disk_but_a_folder_is_a_folder(recorded, workspace):
+    run = recorded(run_id="abcd1234" * 4)
+    recorded("multirun/s", "sweep", started=2.0)
+    recorded("multirun/s/winner", "final", started=3.0)
+    store = f"sqlite:///{workspace}/none.db"
+    for word in (str(run.folder), "outputs/2026-01-02/a"):
+        assert find_run(word, store).folder == run.folder
+        assert [record.folder for record in find_group([word], store)] == [run.folder]
+    for word in ("abcd1234", "s", "latest"):
+        for call in (find_run, find_kept, lambda word, store: find_group([word], store)):
+            with pytest.raises(TrackingError, match="none.db: no such database"):
+                call(word, store)
+
+
 def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
     old = recorded("outputs/2026-01-02/old", started=1.0)
     single = recorded("outputs/2026-01-02/new", started=2.0)
@@ -79,7 +92,7 @@ def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
     assert find_run("latest").folder == later.folder
 
 
-def test_the_latest_of_thousands_is_found_at_once(make_record, monkeypatch):
+def test_the_latest_of_thousands_is_found_by_parsing_one(make_record, monkeypatch):
     first = make_record("0", [0.5] * 5, started=0.0)
     text = (first.folder / "record.json").read_text()
     for number in range(1, 2000):
@@ -89,9 +102,7 @@ def test_the_latest_of_thousands_is_found_at_once(make_record, monkeypatch):
         (folder / "record.json").write_text(later)
     parsed = []
     monkeypatch.setattr(find, "load_record", lambda path: parsed.append(path) or load_record(path))
-    began = time.perf_counter()
     assert find_run("latest").folder.name == "1999"
-    assert time.perf_counter() - began < 2
     assert len(parsed) == 1
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from student_perf import cli
 from student_perf.runs.record import load_record
 
 NESTED = ["split=nested", "split.n_splits=3", "split.n_inner_splits=2", "report.importance=false"]
@@ -31,6 +32,31 @@ def test_without_a_choice_the_outer_scores_are_those_of_plain_folds(train, works
     tags, of_single = load_record(the_nested(workspace)).tags, load_record(single.parent).tags
     assert tags["student_perf.kind"] == "nested"
     assert tags["student_perf.split_sha256"] == of_single["student_perf.split_sha256"]
+
+
+def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
+    words = ["tracking=off", "model.C=choice(0.3)", "hydra.sweeper.study_name=two"]
+    assert train("-m", *NESTED, *words).code == 0
+    nested = load_record(the_nested(workspace))
+    capsys.readouterr()
+    for word in ("latest", "two"):
+        assert cli.main(["report", word]) == 0
+        out = capsys.readouterr().out
+        assert f"accuracy {nested.mean('accuracy'):.3f}" in " ".join(out.split())
+        assert "dummy baseline" not in out
+    trial = load_record(workspace / "multirun/two-fold0/0")
+    assert cli.main(["report", str(trial.folder)]) == 0
+    assert f"accuracy {trial.mean('accuracy'):.3f}" in " ".join(capsys.readouterr().out.split())
+    for command in (
+        ["reproduce", "two"],
+        ["check", "two"],
+        ["predict", "two", "in.csv", "out.csv"],
+    ):
+        assert cli.main(command) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "two: is a nested result, which has no model" in line
+        assert line.endswith("such as two-fold0")
+    assert cli.main(["reproduce", "two-fold0"]) == 0
 
 
 def test_each_outer_fold_has_its_own_choice_and_is_answered_once(train, workspace):
