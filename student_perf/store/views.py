@@ -122,6 +122,11 @@ class SweepShape:
     is_ranked: bool = True
     repeats: tuple[str, ...] = ()
 
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The parameters but for those that repeat."""
+        return tuple(name for name in self.parameters if name not in self.repeats)
+
 
 def logged_parameters(
     keys: Iterable[str], trials: Sequence[RunRecord]
@@ -137,27 +142,31 @@ def logged_parameters(
 
 
 def sweep_view(sweep: SweepShape) -> View:
-    """The trials of one sweep and its winner, best first, with the values that were tried."""
+    """The trials of one sweep and its winner, best first, with the values that were tried.
+
+    A sweep that repeats configurations shows its trials only, which the means are over.
+    """
     decides = OBJECTIVES[sweep.objectives[0]]
     order_by, ascending = _metric(decides.key), not decides.maximizes
     columns = [column for name in sweep.objectives for column in _figures(name)]
     if sweep.is_ranked and not sweep.repeats:
-        # As `compare` ranks them: constraints first, of equals the earlier.
+        # As `compare` ranks them: of equals the earlier first.
         order_by, ascending = _metric(RANK), True
         columns = [order_by, *columns, _tag(TIED)]
     columns += [_metric(OBJECTIVES[name].key) for name in sweep.constraints]
-    columns += [_metric(f"test_{name}") for name in sweep.objectives[:1] if name in METRICS]
+    if decides.name in METRICS and not sweep.repeats:
+        columns.append(_metric(f"test_{decides.name}"))
     columns += [_metric(FIT_SECONDS.key), *map(_param, sweep.parameters)]
-    varied = [name for name in sweep.parameters if name not in sweep.repeats]
+    kinds = _equals(tags.KIND, "trial") if sweep.repeats else _no_kind("sweep", "replaced")
     return View(
         id=f"student_perf.sweep.{_safe(sweep.study)}",
         name=f"Sweep {sweep.study}",
-        condition=f"tags.`{tags.STUDY}` = '{sweep.study}' AND {_kinds_but('sweep', 'replaced')}",
+        condition=f"{_equals(tags.STUDY, sweep.study)} AND {kinds}",
         columns=tuple(dict.fromkeys(columns)),
         order_by=order_by,
         ascending=ascending,
         sections=_sweep_sections(sweep),
-        group_by=tuple(("param", name) for name in varied) if sweep.repeats else (),
+        group_by=tuple(("param", name) for name in sweep.varied) if sweep.repeats else (),
     )
 
 
@@ -179,7 +188,7 @@ def runs_view(objectives: Sequence[str], datasets: Sequence[str]) -> View:
     return View(
         id="student_perf.runs",
         name="Runs and winners",
-        condition=_kinds_but(*_NO_RUNS),
+        condition=_no_kind(*_NO_RUNS),
         columns=(*columns, _attribute("Version"), _attribute("Models")),
         order_by=_metric(decides.key),
         ascending=not decides.maximizes,
@@ -194,14 +203,15 @@ def pictures_view(images: Sequence[str], objective: str) -> View:
     decides = METRICS[objective]
     sections = [
         Section(
-            key.replace("_", " ").capitalize(), (_chart("IMAGE", imageKeys=[key], step=0, n=20),)
+            key.replace("_", " ").capitalize(),
+            (_chart("IMAGE", n=20, imageKeys=[key], step=0, showRunParams=False),),
         )
         for key in images
     ]
     return View(
         id="student_perf.pictures",
         name="Pictures",
-        condition=_kinds_but(*_NO_RUNS),
+        condition=_no_kind(*_NO_RUNS),
         columns=(_tag(tags.MODEL), _tag(tags.DATASET), *_figures(objective)),
         order_by=_metric(decides.key),
         ascending=not decides.maximizes,
@@ -289,6 +299,7 @@ def view_state(view: View, n_charts: int | None = None) -> dict[str, Any]:
         "columnOrder": list(view.columns),
         "columnWidths": {column: _width(column) for column in view.columns},
         "groupBy": {"aggregateFunction": view.aggregate, "groupByKeys": keys} if keys else None,
+        "useGroupedValuesInCharts": any(mode == "param" for mode, _ in view.group_by),
         "runsHiddenMode": "SHOW_ALL",
         "isAccordionReordered": True,
         "compareRunSections": sections,
@@ -340,35 +351,35 @@ def run_address(page: str, experiment_id: str, run_id: str) -> str:
 def _sweep_sections(sweep: SweepShape) -> tuple[Section, ...]:
     objectives = [OBJECTIVES[name] for name in sweep.objectives]
     decides, key = objectives[0], objectives[0].key
-    shared = [
-        name
-        for name in (sweep.parameters if sweep.shared is None else sweep.shared)
-        if name not in sweep.repeats
-    ]
-    several = [_scatter(x.key, y.key) for y, x in combinations(objectives, 2)]
-    limits = [_scatter(OBJECTIVES[name].key, key) for name in sweep.constraints]
-    varied = [name for name in sweep.parameters if name not in sweep.repeats]
-    tried = [_scatter(name, key, "PARAM") for name in varied[:_MOST_SCATTERS]]
-    parallel = [
-        _chart(
-            "PARALLEL",
-            selectedParams=shared,
-            selectedMetrics=[objective.key for objective in reversed(objectives)],
-            showAllRuns=True,
-        )
-    ]
+    pairs = [_scatter(x.key, y.key) for y, x in combinations(objectives, 2)]
+    pairs += [_scatter(OBJECTIVES[name].key, key) for name in sweep.constraints]
     work = [] if FIT_SECONDS in objectives else [_scatter(FIT_SECONDS.key, key)]
     if sweep.n_folds > 1 and decides.name in METRICS:
         fold = f"fold_{decides.name}"
         work.append(_chart("LINE", metricKey=fold, selectedMetricKeys=[fold], displayPoints=True))
-    work.append(_chart("BAR", metricKey=key))
     label = f"{decides.label[0].upper()}{decides.label[1:]}"
-    sections = [
-        Section("Objectives and limits", tuple(several + limits)),
-        Section(f"{label} by what was tried", tuple((parallel if shared else []) + tried)),
-        Section(f"{label} by seconds, fold and trial", tuple(work)),
-    ]
-    return tuple(section for section in sections if section.charts)
+    return tuple(
+        Section(title, tuple(charts))
+        for title, charts in (
+            ("Objectives and limits", pairs),
+            (f"{label} by what was tried", _charts_of_parameters(sweep)),
+            (f"{label} by seconds, fold and trial", [*work, _chart("BAR", metricKey=key)]),
+        )
+        if charts
+    )
+
+
+def _charts_of_parameters(sweep: SweepShape) -> list[Chart]:
+    keys = [OBJECTIVES[name].key for name in sweep.objectives]
+    scatters = [_scatter(name, keys[0], "PARAM") for name in sweep.varied[:_MOST_SCATTERS]]
+    shared = [name for name in sweep.varied if sweep.shared is None or name in sweep.shared]
+    if not shared:
+        return scatters
+    # The last axis gives the colours.
+    parallel = _chart(
+        "PARALLEL", selectedParams=shared, selectedMetrics=keys[::-1], showAllRuns=True
+    )
+    return [parallel, *scatters]
 
 
 def _chart(kind: str, n: int = 100, **words: Any) -> Chart:
@@ -388,7 +399,12 @@ def _figures(objective: str) -> list[str]:
     return [_metric(key), *(_metric(f"cv_{objective}_ci95_{end}") for end in ("low", "high"))]
 
 
-def _kinds_but(*kinds: str) -> str:
+def _equals(tag: str, value: str) -> str:
+    quotes = '"' if "'" in value else "'"
+    return f"tags.`{tag}` = {quotes}{value}{quotes}"
+
+
+def _no_kind(*kinds: str) -> str:
     return " AND ".join(f"tags.`{tags.KIND}` != '{kind}'" for kind in kinds)
 
 
@@ -410,7 +426,7 @@ def _attribute(name: str) -> str:
 
 def _width(column: str) -> int:
     """Pixels of a column: enough for its head, within bounds."""
-    return min(max(90, 35 + 7 * (len(column) - column.index("`") - 2)), 190)
+    return min(max(70, 35 + 6 * (len(column) - column.index("`") - 2)), 160)
 
 
 def _logged(key: str, trials: Sequence[RunRecord]) -> str:
