@@ -19,7 +19,8 @@ page in Chromium:
 - For each metric without a chart the page adds one to the section "Model metrics": collapsed, it
   costs nothing; deleted, it comes back.
 - `groupBy` wants its modes in lower case; an unknown mode puts all runs into "Additional runs".
-- An address with an unknown view's id ends in an error and on MLflow's page for generative AI.
+- An address with an unknown view's id, and one of a run or an experiment without `workflowType`,
+  ends on the page for generative AI.
 
     >>> sweep = SweepShape("grades-tree", ("accuracy",), ("model.max_depth",), n_folds=5)
     >>> view_address("http://127.0.0.1:5000", "1", sweep_view(sweep))
@@ -332,7 +333,7 @@ def page_version(store: str) -> str:
 
 
 def experiment_address(page: str, experiment_id: str) -> str:
-    """All runs of an experiment. Without the parameter the page for generative AI opens."""
+    """All runs of an experiment."""
     return f"{page}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
 
 
@@ -345,7 +346,7 @@ def view_address(page: str, experiment_id: str, view: View) -> str:
 
 def run_address(page: str, experiment_id: str, run_id: str) -> str:
     """The page of one run."""
-    return f"{page}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{page}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _sweep_sections(sweep: SweepShape) -> tuple[Section, ...]:
