@@ -45,9 +45,12 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, expression, seconds=_SECONDS):
-        """The first value of an expression that is not empty, false or null."""
+        """The first value of an expression that is not empty, false or null, and no error: what it
+        asks for may not be there yet.
+        """
+        tried = f"(() => {{ try {{ return ({expression}) }} catch {{ return null }} }})()"
         until = time.monotonic() + seconds
-        while not (value := self.ask(expression)):
+        while not (value := self.ask(tried)):
             assert time.monotonic() < until, f"{expression}\n{self.text()[:3000]}"
             time.sleep(0.2)
         return value
@@ -64,9 +67,8 @@ class Page:
     def click(self, expression):
         """Click in the middle of the element that an expression gives, once it is there."""
         box = self.wait(
-            f"(() => {{ const e = {expression}; if (!e) return null; "
-            "e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect(); "
-            "return {x: b.x + b.width / 2, y: b.y + b.height / 2} })()"
+            f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
+            f"return {{x: b.x + b.width / 2, y: b.y + b.height / 2}} }})({expression})"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)

@@ -188,7 +188,7 @@ def test_a_continued_sweep_replaces_its_view(train, workspace, server, page, kee
     check(page, keep, address, view, order, "continued")
 
     page.click("document.querySelector('[data-testid=\"saved-views-trigger\"]')")
-    menu = page.wait("(document.querySelector('[role=\"menu\"]') || {}).innerText")
+    menu = page.wait("document.querySelector('[role=\"menu\"]').innerText")
     assert menu.count("Sweep again") == 1
     assert menu.index("Sweep again") < menu.index("Runs and winners")
     keep("continued_views")
