@@ -52,6 +52,8 @@ SECTIONS = """
 [...document.querySelectorAll('[data-testid="experiment-view-compare-runs-section-header"]')]
 .map(e => e.innerText.replace(/\\s+/g, ' '))
 """
+CARD = "document.querySelector('[data-testid=\"experiment-view-compare-runs-card\"]')"
+LINES_OF_FIRST = f"{CARD}.innerText.split('\\n')"
 PLOTS = "document.querySelectorAll('.js-plotly-plot').length"
 NAME = "document.querySelector('[data-testid=\"saved-views-trigger\"]').innerText.trim()"
 
@@ -143,6 +145,7 @@ def check(page, keep, address, view, order, name):
 
     page.open(f"{address}&compareRunsMode=CHART")
     page.wait(f"{PLOTS} >= 4")
+    page.wait(f"({LINES_OF_FIRST}).length > 6")  # axes of the parallel chart, the last to be drawn
     heads = page.wait(SECTIONS)
     expected = [f"{s.title} ({len(s.charts)}) Add chart" for s in view.sections]
     assert heads[: len(expected)] == expected

@@ -1,13 +1,13 @@
 """Saved views of MLflow's page: which runs, columns, order and charts one address opens.
 
 A view is a tag of the experiment, `mlflow.sharedViewState.<id>`. Its format is internal to MLflow's
-page, so this module alone writes it, and a failure is one line in the log. Read from MLflow's own
-page in Chromium:
+page, so this module alone writes it, and a failure is one line in the log. Seen to work in Chromium
+with MLflow 3.17.2 (tests/test_mlflow_views.py):
 
-- 3.17.2: everything below was seen to work (tests/test_mlflow_views.py).
-- From 3.15.0 the tag holds `{"name", "createdAt", "updatedAt", "state"}`, the page lists such views
-  by name, newest first, and lets nobody save another once there are 40. Earlier versions take the
-  state alone, by its address only. A tag holds 5,000 characters, from 3.16 on 20,000.
+- The tag holds `{"name", "createdAt", "updatedAt", "state"}`. The page lists such views by name,
+  the newest first, and lets nobody save another once there are 40. By its scripts so does every
+  version from 3.15.0 to 3.18.0; 3.10 to 3.14 take the state alone and list nothing, so only the
+  address opens a view. A tag holds 5,000 characters, from 3.16 on 20,000.
 - The state is JSON, here compressed by zlib. Keys that are missing get the page's defaults.
 - `columnOrder` is kept, also between metrics, tags and params; a column that no run fills is empty.
 - Only an order by "Created" nests runs below their parents and shows parents that the filter
