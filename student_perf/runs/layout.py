@@ -30,6 +30,7 @@ DRIFT_REPORT_FILE = "drift.json"
 DRIFT_PAGE_FILE = "drift.html"
 ERROR_FILE = "tracking_error.txt"  # why something is not in the store
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
+ADDRESS_FILE = "mlflow_address"  # what a server shows of a run or a sweep
 WINNER = "winner"  # in the folder of a sweep
 
 RUNS = "outputs/*/*"

@@ -18,6 +18,7 @@ VERSION = "student_perf.version"
 STUDY = "student_perf.study_name"
 TRIAL = "student_perf.trial_number"
 CONFIGURATION = "student_perf.configuration"  # where a trial's values come from
+TIED = "student_perf.tied"  # of a ranked trial: `tied` with the best, or `worse`
 TARGET = "student_perf.target"
 N_MISSING = "student_perf.n_missing"
 COMMAND = "student_perf.command"

@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +42,7 @@ from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs import tags
 from student_perf.runs.layout import (
+    ADDRESS_FILE,
     CONTRACT_FILE,
     ERROR_FILE,
     GOLDEN_FILE,
@@ -50,8 +53,9 @@ from student_perf.runs.layout import (
 from student_perf.runs.model_file import named_types, trusted_types
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
-from student_perf.store.protocol import Store
+from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import EndedRun, MetricRow, open_runs
+from student_perf.store.views import SweepShape, page_of, run_address, view_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,8 +64,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
-_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE)
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
 _ANSWER_SECONDS = 5
+_REQUESTS_AT_ONCE = 8
 _RUNS_PER_PAGE = 1000
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
@@ -128,6 +133,7 @@ class RunStore:
     def __init__(self, tracking: TrackingConfig) -> None:
         self._client, self._experiment_id = _open_client(tracking)
         self._file = sqlite_file(tracking.uri)
+        self._uri = tracking.uri
 
     def open(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the run it has to RUNNING again; returns its id."""
@@ -217,6 +223,57 @@ class RunStore:
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run_id, "KILLED")
 
+    def mark(self, marks: Mapping[str, Marks]) -> None:
+        """Set metrics and tags of runs that have ended, by id, in place of earlier values."""
+        now = int(time.time() * 1000)
+        metrics = {
+            run_id: [(k, v, now, 0) for k, v in some.items() if not isinstance(v, str)]
+            for run_id, some in marks.items()
+        }
+        words = {
+            run_id: [(k, v) for k, v in some.items() if isinstance(v, str)]
+            for run_id, some in marks.items()
+        }
+        rows = open_runs(self._file, self._experiment_id) if self._file else None
+        if rows is not None:
+            there = rows.taken(marks)
+            rows.replace(
+                {run_id: metrics[run_id] for run_id in there},
+                {run_id: words[run_id] for run_id in there},
+            )
+            return
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            list(pool.map(self._mark, marks, metrics.values(), words.values()))
+
+    def _mark(
+        self, run_id: str, metrics: Sequence[MetricRow], words: Sequence[tuple[str, str]]
+    ) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        try:
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(*row) for row in metrics],
+                tags=[RunTag(*pair) for pair in words],
+            )
+        except Exception as error:
+            if not is_refusal(error) and not _is_unknown(error):
+                raise
+
+    def show_sweep(self, run_id: str, shape: SweepShape | None) -> str | None:
+        """Write the saved views of MLflow's page for a sweep; returns its address on a server."""
+        from student_perf.store.page import save_experiment_views
+
+        views = save_experiment_views(self._client, self._experiment_id, self._uri, shape)
+        if shape and views and is_server(self._uri) and (page := page_of(self._uri)):
+            return view_address(page, self._experiment_id, views[-1])
+        return self.address(run_id)
+
+    def address(self, run_id: str) -> str | None:
+        """The address of a run's page on a server."""
+        page = page_of(self._uri) if is_server(self._uri) else None
+        return page and run_address(page, self._experiment_id, run_id)
+
     def _below(self, parent_id: str, condition: str) -> Iterator[Run]:
         below = f"tags.`{tags.PARENT}` = '{parent_id}' and {condition}"
         return iter_pages(self._client, [self._experiment_id], below)
@@ -244,6 +301,10 @@ def is_refusal(error: BaseException) -> bool:
     """Whether the store would take other records, but not the one it was given."""
     refused = getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
     return refused or isinstance(error, sqlite3.IntegrityError)
+
+
+def _is_unknown(error: BaseException) -> bool:
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
 
 
 @contextmanager

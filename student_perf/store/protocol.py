@@ -5,12 +5,15 @@ A store for another tracker is one class with these methods; `client.open_store`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from student_perf.data.dataset import Dataset
 from student_perf.runs.record import RunRecord
+from student_perf.store.views import SweepShape
+
+Marks = Mapping[str, float | str]  # numbers are metrics, words are tags
 
 
 class Store(Protocol):
@@ -57,3 +60,19 @@ class Store(Protocol):
 
         A run that was begun for a replaced one ends.
         """
+
+    def mark(self, marks: Mapping[str, Marks]) -> None:
+        """Set metrics and tags of runs that have ended, by id, in place of earlier values; an id
+        that the store does not have is passed over.
+        """
+
+    def show_sweep(self, run_id: str, shape: SweepShape | None) -> str | None:
+        """Write the saved views of the store's page for a sweep's run, if it has such a page and
+        `shape` is known. A failure is one line in the log.
+
+        Returns:
+            The address that shows the sweep, None if no server of others shows it.
+        """
+
+    def address(self, run_id: str) -> str | None:
+        """The address of a run's page, None if no server of others shows it."""

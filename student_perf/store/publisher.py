@@ -23,7 +23,14 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import MASK, masked
 from student_perf.runs import layout, tags
-from student_perf.runs.layout import CONFIG_FILE, ERROR_FILE, MODEL_FILE, RECORD_FILE, RUN_ID_FILE
+from student_perf.runs.layout import (
+    ADDRESS_FILE,
+    CONFIG_FILE,
+    ERROR_FILE,
+    MODEL_FILE,
+    RECORD_FILE,
+    RUN_ID_FILE,
+)
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.store.client import (
@@ -35,6 +42,7 @@ from student_perf.store.client import (
     open_store,
 )
 from student_perf.store.protocol import Store
+from student_perf.store.standings import load_standings
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +190,7 @@ class _Sending:
         write_atomic(folder / RUN_ID_FILE, self._run_id)
         self._known = store.children(self._run_id)
         self._handled: set[int] = set()
+        self._ids: dict[int, str] = {}
         self._refused: dict[Path, Exception] = {}
 
     def run(self, is_over: Callable[[], bool]) -> int:
@@ -201,9 +210,22 @@ class _Sending:
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
             files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
             self._store.send(record, run_id=self._run_id, files=files)
+        self._show()
         if self._refused:
             raise next(iter(self._refused.values()))
         return len(self._handled)
+
+    def _show(self) -> None:
+        """Trials and kept models get their places, and MLflow's page the views of the sweep."""
+        standings = load_standings(self._folder)
+        marks = standings.marks if standings else {}
+        ids = [(run_id, number) for number, run_id in self._ids.items()]
+        ids += [(r.mlflow_run_id or "", r.trial_number or 0) for r in self._kept()]
+        self._store.mark({run_id: marks[n] for run_id, n in ids if run_id and n in marks})
+        shape = standings.shape if standings else None
+        address = self._store.show_sweep(self._run_id, shape)
+        if address is not None:
+            write_atomic(self._folder / ADDRESS_FILE, address)
 
     def _send(self, with_kept: bool) -> None:
         if with_kept:  # first, since the sweep waits for its winner's id
@@ -253,6 +275,7 @@ class _Sending:
             trial.mlflow_run_id = run_id
             trial.save()
         self._handled.add(_number(trial))
+        self._ids[_number(trial)] = run_id
 
     def _for_kept(self, step: Callable[[RunRecord, Store, str], None]) -> None:
         """Take a step with the winner and the other kept models that are not sent."""
@@ -304,6 +327,8 @@ def _send_complete(
         dataset = _dataset_of(record)
     record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()
+    if (address := store.address(record.mlflow_run_id)) is not None:
+        write_atomic(record.folder / ADDRESS_FILE, address)
 
 
 def _dataset_of(record: RunRecord) -> Dataset | None:

@@ -9,7 +9,7 @@ not known here is left to the client, like every other kind of store.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ _INSERT_RUN = (
     " experiment_id, source_type, source_name, entry_point_name, source_version, lifecycle_stage)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'UNKNOWN', '', '', '', 'active')"
 )
+_PAIRS = "(run_uuid, key, value) VALUES (?, ?, ?)"
+_SCORES = "(run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
 _BUSY_SECONDS = 60  # others that write to the file meanwhile, as MLflow's page may
 
 MetricRow = tuple[str, float, int, int]  # key, value, milliseconds since the epoch, step
@@ -68,17 +70,36 @@ class SqliteRuns:
             for run in runs:
                 self._add(connection, run)
 
+    def replace(
+        self,
+        metrics: Mapping[str, Sequence[MetricRow]],
+        run_tags: Mapping[str, Sequence[tuple[str, str]]],
+    ) -> None:
+        """Set metrics and tags of runs, by id, in place of those of the same keys; all or none.
+
+        Raises sqlite3.Error if a run does not exist.
+        """
+        rows = [(run_id, *row) for run_id, some in metrics.items() for row in some]
+        pairs = [(run_id, *pair) for run_id, some in run_tags.items() for pair in some]
+        with closing(_connect(self._file)) as connection, connection:
+            for table in ("metrics", "latest_metrics"):
+                keys = [row[:2] for row in rows]
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE run_uuid = ? AND key = ?",  # noqa: S608
+                    keys,
+                )
+                connection.executemany(f"INSERT INTO {table} {_SCORES}", rows)
+            connection.executemany(f"INSERT OR REPLACE INTO tags {_PAIRS}", pairs)
+
     def _add(self, connection: sqlite3.Connection, run: EndedRun) -> None:
         uri = f"{self._artifacts.rstrip('/')}/{run.run_id}/artifacts"
         row = (run.run_id, run.name, run.user, run.status, run.started, run.ended, uri)
         connection.execute(_INSERT_RUN, (*row, int(self._experiment_id)))
-        pairs = "(run_uuid, key, value) VALUES (?, ?, ?)"
-        scores = "(run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
         for table, columns, values in (
-            ("params", pairs, run.params),
-            ("tags", pairs, run.tags),
-            ("metrics", scores, run.metrics),
-            ("latest_metrics", scores, _latest(run.metrics)),
+            ("params", _PAIRS, run.params),
+            ("tags", _PAIRS, run.tags),
+            ("metrics", _SCORES, run.metrics),
+            ("latest_metrics", _SCORES, _latest(run.metrics)),
         ):
             connection.executemany(
                 f"INSERT INTO {table} {columns}", [(run.run_id, *each) for each in values]

@@ -56,7 +56,6 @@ log = logging.getLogger(__name__)
 
 SEEN_TO_WORK = ("3.17.2",)
 RANK = "rank"  # metric of a ranked trial, 1 the best
-TIED = "student_perf.tied"  # tag of a ranked trial: `tied` with the best, or `worse`
 _NAMED_SINCE = (3, 15)
 _PREFIX = "mlflow.sharedViewState."
 _OURS = f"{_PREFIX}student_perf."
@@ -109,7 +108,7 @@ class SweepShape:
         shared: those of them that every trial has; by default all.
         constraints: names of limited metrics.
         n_folds: validation scores of one trial.
-        is_ranked: whether its trials have the metric `RANK` and the tag `TIED`.
+        is_ranked: whether its trials have the metric `RANK` and the tag `tags.TIED`.
         repeats: params that repeat a configuration, for example `seed`: runs that differ in nothing
             else stand in one group, shown by its mean.
     """
@@ -153,7 +152,7 @@ def sweep_view(sweep: SweepShape) -> View:
     if sweep.is_ranked and not sweep.repeats:
         # As `compare` ranks them: of equals the earlier first.
         order_by, ascending = _metric(RANK), True
-        columns = [order_by, *columns, _tag(TIED)]
+        columns = [order_by, *columns, _tag(tags.TIED)]
     columns += [_metric(OBJECTIVES[name].key) for name in sweep.constraints]
     if decides.name in METRICS and not sweep.repeats:
         columns.append(_metric(f"test_{decides.name}"))
@@ -257,6 +256,13 @@ def save_views(
         log.warning("no saved view for MLflow's page: %s", one_line(error))
         return False
     return True
+
+
+def has_view(known: Mapping[str, str], view: View) -> bool:
+    """Whether an experiment with these tags has a view; an address of one that is missing ends on
+    the page for generative AI.
+    """
+    return _key(view) in known
 
 
 def view_tag(view: View, version: str, now: int) -> str:

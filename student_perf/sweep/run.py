@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from student_perf.sweep.record import (
     typed_command,
 )
 from student_perf.sweep.show import Progress, show_outcome, show_plan, show_trials
+from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
     check_contract,
     counts,
@@ -123,12 +124,15 @@ def _run(
         keep_others(plan, outcome, study, console)
         outcome = replace(outcome, record=record, winner=load_winner(plan.folder))
         show_outcome(outcome, console)
+        write_standings(outcome)
         record.metrics = outcome_metrics(plan, outcome, counts(study))
         record.finish()
         await_winner(plan, winner, publisher)
         _report(replace(outcome, winner=load_winner(plan.folder)), console)
     except BaseException as error:
         record.stop(one_line(error))
+        with suppress(Exception):  # the reason to stop is what counts
+            write_standings(read_outcome(plan.folder, study))
         raise
     finally:
         finish_publishing(plan, publisher)

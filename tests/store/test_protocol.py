@@ -11,6 +11,7 @@ from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
 from student_perf.store import rows
 from student_perf.store.client import open_store
+from student_perf.store.views import SweepShape
 from tests.servers import mlflow_server, postgres
 
 NO_POSTGRES = pytest.mark.skipif(not shutil.which("initdb"), reason="no PostgreSQL here: no initdb")
@@ -155,3 +156,29 @@ def test_a_sweep_knows_its_trials_and_retires_what_was_replaced(store, make, run
         assert kinds == ["final", "replaced", "trial", "trial"]
         assert run_of(gone_id).info.status == "KILLED"
     assert run_of(kept_id).info.status == "FINISHED"
+
+
+def test_marks_replace_earlier_ones(store, make, run_of, uri):
+    run_id = store.send(make("0"))
+    store.mark({run_id: {"rank": 2.0, "to_best": -0.1, tags.TIED: "worse"}})
+    store.mark({run_id: {"rank": 1.0, tags.TIED: "tied"}, "0" * 32: {"rank": 2.0}})
+    run = run_of(run_id)
+    assert (run.data.metrics["rank"], run.data.metrics["to_best"]) == (1.0, -0.1)
+    assert run.data.tags[tags.TIED] == "tied"
+    assert run.info.status == "FINISHED"
+    assert MlflowClient(tracking_uri=uri).get_metric_history(run_id, "rank")[-1].value == 1.0
+
+
+def test_only_a_server_has_a_page_of_its_own(store, make, kind, uri):
+    sweep_id = store.open(make("mine", "sweep"))
+    store.send(make("1", "single"))
+    address, shown = store.address(sweep_id), store.show_sweep(sweep_id, None)
+    assert shown == address
+    shape = SweepShape("mine", ("accuracy",), ("model.C",))
+    shown = store.show_sweep(sweep_id, shape)
+    if kind == "server":
+        assert address.startswith(f"{uri}/#/experiments/")
+        assert f"/runs/{sweep_id}?" in address
+        assert shown.endswith("viewStateShareKey=student_perf.sweep.mine")
+    else:
+        assert (address, shown) == (None, None)

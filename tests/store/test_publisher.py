@@ -7,11 +7,14 @@ from mlflow import MlflowClient
 from student_perf import cli
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
+from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
 from student_perf.store.publisher import follow_sweep, publish_later, publish_sweep
+from student_perf.store.standings import Standings
+from student_perf.store.views import SweepShape
 
 QUICK = ["split.n_splits=2", "report.importance=false"]
 NOWHERE = "tracking.uri=http://127.0.0.1:9"
@@ -84,6 +87,30 @@ def test_states_values_and_files_arrive_below_the_parent(sweep):
         assert sorted((m.step, m.value) for m in history) == [(0, 0.4), (1, 0.6)]
         assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["config.yaml"]
         assert load_record(folder / str(number)).mlflow_run_id == run.info.run_id
+
+
+@pytest.mark.parametrize("way", ["rows", "client"])
+def test_trials_and_the_winner_get_their_places_and_the_page_its_view(
+    sweep, without_rows, monkeypatch, way
+):
+    folder, tracking = sweep
+    if way == "client":
+        by_client(monkeypatch)
+    add_kept(folder)
+    shape = SweepShape("mine", ("accuracy",), ("model.C",))
+    Standings(shape, {0: {"rank": 2.0}, 1: {"rank": 1.0, tags.TIED: "tied"}}).save(folder)
+    publish_sweep(folder, tracking)
+    Standings(shape, {0: {"rank": 1.0}, 1: {"rank": 2.0, tags.TIED: "worse"}}).save(folder)
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    ranks = {run.info.run_name: run.data.metrics.get("rank") for run in runs}
+    assert ranks == {
+        "trial-0": 1, "trial-1": 2, "trial-2": None, "trial-3": None, "winner": 2, "mine": None
+    }  # fmt: skip
+    tied = {r.info.run_name: r.data.tags[tags.TIED] for r in runs if tags.TIED in r.data.tags}
+    assert tied == {"trial-1": "worse", "winner": "worse"}
+    experiment = client.get_experiment_by_name("exam")
+    assert "mlflow.sharedViewState.student_perf.sweep.mine" in experiment.tags
 
 
 def by_client(patch):

@@ -1,0 +1,80 @@
+"""The places of a sweep's trials, for MLflow's page: the figures that `compare` shows of them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+
+from student_perf.compare.leaderboard import Line
+from student_perf.compare.outcome import SweepOutcome, trial_number
+from student_perf.errors import one_line
+from student_perf.runs import tags
+from student_perf.scoring.metric import METRICS
+from student_perf.store.standings import Standings, load_standings
+from student_perf.store.views import RANK, SweepShape, logged_parameters
+
+log = logging.getLogger(__name__)
+
+_MOST_RANKED = 200
+_REPEATS = ("seed", "split.random_state")  # keys that repeat a configuration
+
+
+def write_standings(outcome: SweepOutcome) -> None:
+    """Leave ranks, differences and the shape of the view in the sweep's folder; nothing before a
+    trial has finished. A failure is one line in the log: the sweep itself has not failed.
+    """
+    folder = outcome.record.folder
+    try:
+        if outcome.lines:
+            before = load_standings(folder)
+            make_standings(outcome, set(before.marks) if before else set()).save(folder)
+    except Exception as error:
+        log.warning("no ranks for MLflow: %s", one_line(error))
+
+
+def make_standings(outcome: SweepOutcome, before: set[int]) -> Standings:
+    """The standings of the best trials and, as MLflow forgets no metric, of those that had a place
+    `before`.
+    """
+    numbered = [(trial_number(line.record), line) for line in outcome.lines]
+    marks = {
+        number: dict(_marks(outcome, place, line))
+        for place, (number, line) in enumerate(numbered, start=1)
+        if place <= _MOST_RANKED or number in before
+    }
+    return Standings(shape_of(outcome), marks)
+
+
+def shape_of(outcome: SweepOutcome) -> SweepShape:
+    """What the view of the sweep depends on."""
+    finished = outcome.ranked
+    names, shared = logged_parameters(outcome.parameters, finished)
+    return SweepShape(
+        study=outcome.record.study or outcome.record.name,
+        objectives=tuple(outcome.objectives.metrics),
+        parameters=names,
+        shared=shared,
+        constraints=tuple(outcome.objectives.limits),
+        n_folds=len(outcome.lines[0].scores),
+        repeats=tuple(name for name in names if name in _REPEATS),
+    )
+
+
+def _marks(outcome: SweepOutcome, place: int, line: Line) -> Iterator[tuple[str, float | str]]:
+    """Metrics and the tag of a trial; what is not known of a single fold is left out."""
+    numbers = {
+        RANK: float(place),
+        "to_best": line.to_best,
+        "to_best_low": line.to_best_low,
+        "to_best_high": line.to_best_high,
+        "p_to_best": line.p_value,
+    }
+    for name in outcome.objectives.metrics:
+        if name in METRICS:
+            estimate = line.record.estimate(name)
+            ends = {"low": estimate.low, "high": estimate.high}
+            numbers |= {f"cv_{name}_ci95_{end}": value for end, value in ends.items()}
+    yield from ((name, value) for name, value in numbers.items() if math.isfinite(value))
+    if not math.isnan(line.p_value):
+        yield tags.TIED, "tied" if line.tied else "worse"
