@@ -45,7 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _show_run(record: RunRecord, folder: Path | None) -> None:
-    from student_perf.store.address import ui_command
+    from student_perf.store.address import kept_address, ui_command
 
     terminal = Terminal()
     terminal.heading(record.name)
@@ -57,7 +57,9 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
     places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
-        places["open"] = ui_command(record.tracking_uri)
+        word = record.mlflow_run_id[:8]
+        uri = record.tracking_uri
+        places["open"] = kept_address(record.folder, uri) or ui_command(uri, word)
     terminal.places(places)
 
 

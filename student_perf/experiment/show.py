@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
 from student_perf.runs.record import RunRecord
-from student_perf.store.address import ui_command
+from student_perf.store.address import kept_address, ui_command
 from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
+
+_LENGTH_OF_ID = 8  # enough to name a run
 
 
 def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
@@ -79,13 +82,23 @@ def show_places(
 ) -> None:
     """Where the run is: its folder and its run in MLflow, or why it is not there yet."""
     places = {"folder": str(record.folder)}
-    terminal.places(places | mlflow_places(config.tracking, record.mlflow_run_id))
+    word = (record.mlflow_run_id or "")[:_LENGTH_OF_ID]
+    terminal.places(
+        places | mlflow_places(config.tracking, record.mlflow_run_id, record.folder, word)
+    )
     terminal.pending(pending, record.folder)
 
 
-def mlflow_places(tracking: TrackingConfig, run_id: str | None) -> dict[str, str]:
-    """Where a run is in MLflow, and the command that opens the page; nothing if it is not there."""
+def mlflow_places(
+    tracking: TrackingConfig, run_id: str | None, folder: Path, word: str
+) -> dict[str, str]:
+    """Where a run or sweep is in MLflow, and what opens it there: an address of a server or the
+    command with the word for it; nothing if it is not there.
+    """
     if run_id is None:
         return {}
     where = f"experiment {tracking.experiment}, run {run_id}"
-    return {"mlflow": where, "open": ui_command(tracking.uri)}
+    return {
+        "mlflow": where,
+        "open": kept_address(folder, tracking.uri) or ui_command(tracking.uri, word),
+    }

@@ -11,6 +11,7 @@ True
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from student_perf.config.load import load_node
@@ -18,6 +19,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.config.typed import iter_leaves, typed_node
 from student_perf.masking import learn_secrets
 from student_perf.paths import CONF_DIR
+from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.terminal import python_command
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
@@ -57,9 +59,18 @@ def is_absent(uri: str) -> bool:
     return file is not None and not file.is_file()
 
 
-def ui_command(uri: str) -> str:
-    """The command that opens a store in MLflow's page, as typed in the current folder."""
+def kept_address(folder: Path, uri: str) -> str | None:
+    """Where a server shows what is in a folder, as the publisher noted it; None for no server."""
+    file = folder / ADDRESS_FILE
+    return file.read_text(encoding="utf-8") if is_server(uri) and file.is_file() else None
+
+
+def ui_command(uri: str, word: str = "") -> str:
+    """The command that opens a store in MLflow's page, as typed in the current folder; at the run
+    or sweep that `word` means, if there is one.
+    """
     if is_server(uri):
         return uri
     store = "" if uri == default_tracking().uri else f" --store {uri}"
-    return f"{python_command()} -m student_perf ui{store}"
+    what = f" {shlex.quote(word)}" if word else ""
+    return f"{python_command()} -m student_perf ui{what}{store}"

@@ -224,8 +224,7 @@ class _Sending:
         self._store.mark({run_id: marks[n] for run_id, n in ids if run_id and n in marks})
         shape = standings.shape if standings else None
         address = self._store.show_sweep(self._run_id, shape)
-        if address is not None:
-            write_atomic(self._folder / ADDRESS_FILE, address)
+        _keep_address(self._folder, address)
 
     def _send(self, with_kept: bool) -> None:
         if with_kept:  # first, since the sweep waits for its winner's id
@@ -327,8 +326,12 @@ def _send_complete(
         dataset = _dataset_of(record)
     record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()
-    if (address := store.address(record.mlflow_run_id)) is not None:
-        write_atomic(record.folder / ADDRESS_FILE, address)
+    _keep_address(record.folder, store.address(record.mlflow_run_id))
+
+
+def _keep_address(folder: Path, address: str | None) -> None:
+    if address is not None:
+        write_atomic(folder / ADDRESS_FILE, address)
 
 
 def _dataset_of(record: RunRecord) -> Dataset | None:

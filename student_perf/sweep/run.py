@@ -242,7 +242,9 @@ def _report(outcome: SweepOutcome, console: Console) -> None:
 def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> None:
     """Where everything is, and what to type next."""
     run_id = begun_run_id(plan.folder) if plan.base.tracking.enabled else None
-    places = {"folder": str(plan.folder)} | mlflow_places(plan.base.tracking, run_id)
+    places = {"folder": str(plan.folder)} | mlflow_places(
+        plan.base.tracking, run_id, plan.folder, plan.study_name
+    )
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
     places["compare"] = f"python -m student_perf compare {plan.study_name}"

@@ -4,6 +4,9 @@ import pytest
 
 from student_perf import cli
 from student_perf.commands import ui
+from student_perf.runs.layout import ADDRESS_FILE
+from student_perf.runs.record import load_record
+from tests.made_runs import change_record
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,49 @@ def test_ui_opens_the_default_store_on_loopback(workspace, monkeypatch):
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "5050"
     assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{workspace}/mlflow.db"
+
+
+@pytest.fixture
+def no_server(monkeypatch):
+    monkeypatch.setattr(ui.subprocess, "call", lambda command: 0)
+
+
+def test_ui_opens_the_sweep_or_the_run_that_is_meant(train, workspace, no_server, capsys):
+    words = ("split.n_splits=2", "report.importance=false", "hydra.sweeper.study_name=mine")
+    assert "ui mine\n" in train("-m", "model.C=0.1,1", *words).out
+    folder = workspace / "multirun" / "mine"
+    winner = load_record(folder / "winner").mlflow_run_id
+    shown = {
+        (): "/runs?workflowType=machine_learning&viewStateShareKey=student_perf.runs",
+        ("mine",): "&viewStateShareKey=student_perf.sweep.mine",
+        ("latest",): "&viewStateShareKey=student_perf.sweep.mine",
+        (winner[:8],): f"/runs/{winner}?workflowType=machine_learning",
+    }
+    capsys.readouterr()
+    for arguments, end in shown.items():
+        assert cli.main(["ui", *arguments]) == 0
+        out = capsys.readouterr().out.strip().splitlines()[-1]
+        assert out.startswith(
+            "MLflow's page (Ctrl-C ends it): http://127.0.0.1:5000/#/experiments/"
+        )
+        assert out.endswith(end)
+
+
+def test_ui_of_a_run_that_is_nowhere_says_so(capsys, run):
+    record = run()
+    assert cli.main(["ui", "nothing"]) == 1
+    assert "nothing: no such run" in capsys.readouterr().err
+    assert cli.main(["ui", str(record.folder)]) == 1
+    assert "--store" in capsys.readouterr().err
+
+
+def test_ui_of_a_run_on_a_server_is_the_address_that_was_noted(make_record, monkeypatch, capsys):
+    record = make_record("one", [0.5, 0.6])
+    change_record(record, params={"tracking.uri": "https://me:***@mlflow.example.org"})
+    address = "https://mlflow.example.org/#/experiments/1/runs/ab?workflowType=machine_learning"
+    (record.folder / ADDRESS_FILE).write_text(address)
+    assert cli.main(["ui", str(record.folder)]) == 0
+    assert address in capsys.readouterr().out
 
 
 def test_ui_of_a_server_is_its_address(monkeypatch, capsys):

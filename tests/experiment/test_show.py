@@ -1,5 +1,6 @@
 from student_perf.experiment.prepare import prepare
 from student_perf.experiment.show import mlflow_places, show_composed
+from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.terminal import Terminal
 
 
@@ -13,7 +14,18 @@ def test_the_composed_experiment_is_shown_with_its_rows_and_classes(compose_conf
     assert "rf (RandomForestClassifier), preprocess default" in text
 
 
-def test_a_run_without_an_id_has_no_place_in_mlflow(compose_config):
+def test_a_run_without_an_id_has_no_place_in_mlflow(compose_config, tmp_path):
     tracking = compose_config().tracking
-    assert mlflow_places(tracking, None) == {}
-    assert mlflow_places(tracking, "a" * 32)["mlflow"] == f"experiment student_perf, run {'a' * 32}"
+    assert mlflow_places(tracking, None, tmp_path, "") == {}
+    places = mlflow_places(tracking, "a" * 32, tmp_path, "aaaaaaaa")
+    assert places["mlflow"] == f"experiment student_perf, run {'a' * 32}"
+    assert places["open"].endswith("student_perf ui aaaaaaaa")
+
+
+def test_a_servers_own_address_stands_in_place_of_the_command(compose_config, tmp_path):
+    tracking = compose_config("tracking=server").tracking
+    places = mlflow_places(tracking, "a" * 32, tmp_path, "mine")
+    assert places["open"] == "http://127.0.0.1:5000"
+    (tmp_path / ADDRESS_FILE).write_text("http://127.0.0.1:5000/#/experiments/1")
+    places = mlflow_places(tracking, "a" * 32, tmp_path, "mine")
+    assert places["open"] == "http://127.0.0.1:5000/#/experiments/1"

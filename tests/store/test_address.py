@@ -47,6 +47,9 @@ def test_ui_command_can_be_typed_as_it_is(workspace, monkeypatch, tmp_path):
     default = f"sqlite:///{workspace}/mlflow.db"
     assert ui_command(default) == f"{sys.executable} -m student_perf ui"
     assert ui_command("sqlite:////x/m.db").endswith("ui --store sqlite:////x/m.db")
+    assert ui_command("sqlite:////x/m.db", "my study").endswith(
+        "ui 'my study' --store sqlite:////x/m.db"
+    )
     assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
     monkeypatch.setattr("shutil.which", lambda _: sys.executable)
     assert ui_command(default) == "python -m student_perf ui"
