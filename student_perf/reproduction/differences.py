@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.config.typed import iter_leaves
 from student_perf.data.contract import Contract, contract_from_yaml, find_violations
 from student_perf.data.dataset import Dataset
@@ -30,7 +31,6 @@ from student_perf.runs.record import Recorded
 Part = Literal["config", "data", "code", "environment"]
 
 _SOURCE = f"{PACKAGE_DIR.name}/"
-_WITHOUT_EFFECT = ("tags", "tracking", "report")
 _MOST_LINES = 12
 _NONE = "none"
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -99,7 +99,7 @@ def compare_config(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
 
 
 def _decisive(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    decisive = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
+    decisive = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     return [(path, str(value)) for path, value in iter_leaves(decisive)]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
+from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.runs import tags
 from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE
 from student_perf.scoring.metrics import METRICS
@@ -37,8 +38,8 @@ _GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)
 class RunRecord:
     """What is known of one run; times are seconds since the epoch.
 
-    `params`, `tags` and `metrics` are what MLflow gets; `metrics` maps a name to its value or, for
-    fold scores, to the list of values by step. `space` and `objectives` hold those of a sweep
+    `tags`, `metrics` and `decisive_params` are what MLflow gets; `metrics` maps a name to its
+    value or, for fold scores, to the list of values by step. `space` and `objectives` hold those of a sweep
     as data. The properties below give typed facts; what a record lacks is empty, None or NaN.
     """
 
@@ -60,6 +61,11 @@ class RunRecord:
     def record_id(self) -> str:
         """The id by which the run is found again in a store."""
         return self.tags.get(tags.RECORD_ID, "")
+
+    @property
+    def decisive_params(self) -> dict[str, str]:
+        """The params but for those of config keys that decide no result."""
+        return {k: v for k, v in self.params.items() if k.split(".")[0] not in WITHOUT_EFFECT}
 
     @property
     def model(self) -> str:

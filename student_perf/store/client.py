@@ -488,7 +488,7 @@ def _iter_files(folder: Path, files: Sequence[Path] | None) -> Iterator[tuple[Pa
 
 
 def _iter_params(record: RunRecord) -> Iterator[tuple[str, str]]:
-    for key, value in record.params.items():
+    for key, value in record.decisive_params.items():
         yield _REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM]
 
 

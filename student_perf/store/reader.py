@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from student_perf.errors import StudentPerfError, TrackingError, one_line
+from student_perf.masking import masked
 from student_perf.runs import tags
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
@@ -70,6 +71,8 @@ def read_runs(
     read = _read_client if sqlite_file(uri) is None else _read_sqlite
     with _errors_of(uri):
         records = read(uri, selection, metrics)
+    for record in records:  # what a run has in MLflow does not say where that is
+        record.params["tracking.uri"] = masked(uri)
     return sorted(records, key=lambda record: record.started)
 
 

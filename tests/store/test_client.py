@@ -46,7 +46,13 @@ def test_the_run_is_finished_under_its_name_and_experiment(tracked):
 
 def test_params_metrics_and_tags_equal_the_record(tracked):
     result, client, run = tracked
-    assert run.data.params == result.record.params
+    params = result.record.params
+    noise = {"tracking.uri", "tracking.experiment", "tags.role", "report.importance"}
+    assert noise <= set(params)
+    assert run.data.params == result.record.decisive_params
+    assert {key.split(".")[0] for key in set(params) - set(run.data.params)} == {
+        "tracking", "tags", "report"
+    }  # fmt: skip
     for name, value in result.record.metrics.items():
         history = client.get_metric_history(run.info.run_id, name)
         values = value if isinstance(value, list) else [value]
