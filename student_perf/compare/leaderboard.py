@@ -21,6 +21,7 @@ from student_perf.scoring.paired import (
     equivalence,
     paired_differences,
 )
+from student_perf.store.client import REPLACED
 from student_perf.store.reader import fetch_file
 from student_perf.text import format_change, format_interval, format_number, format_short
 
@@ -34,6 +35,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a network", frozenset({"mlp"})),
     ("a model around models", frozenset({"ordinal", "calibrated", "voting", "stacking"})),
 )
+_REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
 _SAME_TIME = 2.0  # fits that take less than twice the time count as equally fast
 _ROPE = 0.01
 _SURELY = 0.95  # few folds leave the t-test little power; the posterior may still be sure
@@ -175,7 +177,7 @@ def _seconds(line: Line) -> str:
 def _leaderboard(
     group: list[RunRecord], metric: str | None, rope: float | None, store: str, ranked: bool
 ) -> Leaderboard:
-    objectives = Counter(r.objective for r in group if r.kind != "final")
+    objectives = Counter(r.objective for r in group if r.kind not in _REFITTED)
     objectives = objectives or Counter(r.objective for r in group)
     metric = metric or objectives.most_common(1)[0][0]
     _check_metric(metric)
@@ -198,18 +200,18 @@ def _leaderboard(
         n_folds=n_folds,
         dummy=_dummy(group, metric),
         rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
-        n_looked_at=sum(record.kind != "final" for record in group) or len(group),
+        n_looked_at=sum(record.kind not in _REFITTED for record in group) or len(group),
         left_out=left_out,
         recommended=recommend(lines, metric),
     )
 
 
 def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]]:
-    """Finished runs, each configuration once: a sweep's winner repeats one of its trials."""
+    """Finished runs, each configuration once: a kept model of a sweep repeats one of its trials."""
     trials = {(r.study, r.trial_number) for r in group if r.kind == "trial"}
     kept, left_out = [], Counter[str]()
     for record in group:
-        if record.kind == "final" and (record.study, record.trial_number) in trials:
+        if record.kind in _REFITTED and (record.study, record.trial_number) in trials:
             continue
         if record.status == "FINISHED":
             kept.append(record)

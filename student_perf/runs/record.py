@@ -39,8 +39,8 @@ class RunRecord:
     """What is known of one run; times are seconds since the epoch.
 
     `tags`, `metrics` and `decisive_params` are what MLflow gets; `metrics` maps a name to its
-    value or, for fold scores, to the list of values by step. `space` and `objectives` hold those of a sweep
-    as data. The properties below give typed facts; what a record lacks is empty, None or NaN.
+    value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
+    of a sweep as data. The properties below give typed facts; what a record lacks is empty, None or NaN.
     """
 
     folder: Path

@@ -80,11 +80,12 @@ def test_runs_with_other_data_or_folds_are_never_paired(make_record, changed):
     assert [line.record.name for line in second.lines] == ["stranger"]
 
 
-def test_a_winner_is_its_trial_and_gives_the_baseline(make_record):
+@pytest.mark.parametrize("kind", ["final", "kept", "replaced"])
+def test_a_kept_model_is_its_trial_and_gives_the_baseline(make_record, kind):
     dummy = {"dummy_accuracy_mean": 0.3}
     records = [make_record(f"rf-{i}", list(BASE + i / 10), "rf", study="mine") for i in range(2)]
     winner = make_record(
-        "w", list(BASE + 0.1), "rf", study="mine", kind="final", number=1, metrics=dummy
+        "w", list(BASE + 0.1), "rf", study="mine", kind=kind, number=1, metrics=dummy
     )
     pruned = make_record("rf-2", [0.1], "rf", study="mine", status="PRUNED")
     (board,) = make_leaderboards([*records, winner, pruned])
