@@ -3,31 +3,29 @@
 The pictures go to the folder that STUDENT_PERF_SCREENSHOTS names, where somebody may look at them.
 """
 
-import math
 import os
-import time
+import re
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Metric, RunTag
 
 from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.show import rows
+from student_perf.runs import tags
 from student_perf.runs.record import load_record
+from student_perf.store.find import find_group
 from student_perf.store.views import (
-    RANK,
-    TIED,
-    SweepShape,
-    logged_parameters,
     page_of,
     page_version,
     pictures_view,
     run_address,
-    runs_view,
     save_views,
     sweep_view,
     view_address,
 )
+from student_perf.sweep.standings import shape_of
+from student_perf.sweep.study import read_outcome
 from tests.browser import CHROMIUM, browser
 from tests.servers import mlflow_server
 
@@ -89,48 +87,46 @@ def keep(page, tmp_path):
 
 
 def sweep(train, server, *words):
-    assert train("-m", "search=tree", *SMALL, f"tracking.uri={server}", *words).code == 0
+    """Run a sweep; returns the address that its closing lines print."""
+    done = train("-m", "search=tree", *SMALL, f"tracking.uri={server}", *words)
+    assert done.code == 0, done.err
+    (address,) = re.findall(r"  open +(http\S+)", done.out)
+    return address
 
 
-def read_sweep(folder):
-    files = sorted(folder.glob("[0-9]*/record.json"), key=lambda file: int(file.parent.name))
-    return (
-        load_record(folder),
-        [load_record(f.parent) for f in files],
-        load_record(folder / "winner"),
-    )
+def expected(folder, server):
+    """The view that the sweep should have, and its runs in the order of `compare` in the store."""
+    outcome = read_outcome(folder)
+    compared = cli_rows(server, folder.name)
+    agree(server, compared)
+    names = [row["run"] for row in compared]
+    return sweep_view(shape_of(outcome)), [outcome.winner.name, *names]
 
 
-def rank(client, trials, winner):
-    """Log what the leaderboard knows; returns the names of the runs as `compare` has them."""
-    board = make_leaderboards([*trials, winner])[0]
-    now = int(time.time() * 1000)
-    for number, line in enumerate(board.lines, start=1):
-        ends = {f"cv_{board.metric}_ci95_{end}": getattr(line, end) for end in ("low", "high")}
-        values = {RANK: float(number)} | {k: v for k, v in ends.items() if math.isfinite(v)}
-        client.log_batch(
-            line.record.mlflow_run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in values.items()],
-            tags=[RunTag(TIED, "tied" if line.tied else "worse")],
-        )
-        if line.record.trial_number == winner.trial_number:
-            client.log_metric(winner.mlflow_run_id, RANK, number)
-    return [line.record.name for line in board.lines]
+def cli_rows(server, study):
+    """What `compare` says of a sweep, read from the store alone."""
+    board = make_leaderboards(find_group([study], store=server))[0]
+    return rows(board)
 
 
-def publish(folder, server):
-    """Rank a sweep's runs and save its views; returns its address, its view and the runs' order."""
+def agree(server, compared):
+    """`compare` and the page never disagree: every figure of a run is the leaderboard's."""
     client = MlflowClient(tracking_uri=server)
-    record, trials, winner = read_sweep(folder)
-    order = rank(client, trials, winner)
-    keys = list(dict.fromkeys(key for trial in trials for key in trial.swept))
-    names, shared = logged_parameters(keys, trials)
-    shape = SweepShape(record.study, (record.objective,), names, shared, n_folds=3)
-    view = sweep_view(shape)
-    experiment = client.get_run(winner.mlflow_run_id).info.experiment_id
-    views = [runs_view([record.objective], [record.dataset]), view]
-    assert save_views(client, experiment, views, page_version(server))
-    return view_address(page_of(server), experiment, view), view, [winner.name, *order]
+    for row in compared:
+        data = client.get_run(row["mlflow_run_id"]).data
+        metric = row["metric"]
+        for ours, theirs in {
+            "rank": "rank",
+            f"cv_{metric}_mean": "mean",
+            f"cv_{metric}_ci95_low": "ci95_low",
+            f"cv_{metric}_ci95_high": "ci95_high",
+            "to_best": "minus_best",
+            "to_best_low": "minus_best_ci95_low",
+            "to_best_high": "minus_best_ci95_high",
+            "p_to_best": "p_holm",
+        }.items():
+            assert data.metrics[ours] == pytest.approx(row[theirs]), (row["run"], ours)
+        assert data.tags[tags.TIED] == ("tied" if row["tied"] else "worse")
 
 
 def check(page, keep, address, view, order, name):
@@ -156,9 +152,9 @@ def check(page, keep, address, view, order, name):
 def test_a_classification_sweep_opens_ranked_with_its_columns_and_charts(
     train, workspace, server, page, keep
 ):
-    sweep(train, server, "dataset=econmath", "hydra.sweeper.n_trials=6")
+    address = sweep(train, server, "dataset=econmath", "hydra.sweeper.n_trials=6")
     (folder,) = (workspace / "multirun").iterdir()
-    address, view, order = publish(folder, server)
+    view, order = expected(folder, server)
     assert order[0] == "tree-econmath-winner"
     assert "metrics.`cv_accuracy_ci95_low`" in view.columns
     assert "params.`model.max_depth`" in view.columns
@@ -172,20 +168,19 @@ def test_a_classification_sweep_opens_ranked_with_its_columns_and_charts(
 
 
 def test_a_regression_sweep_has_the_least_error_first(train, workspace, server, page, keep):
-    sweep(train, server, "dataset=econmath_score", "hydra.sweeper.n_trials=5")
+    address = sweep(train, server, "dataset=econmath_score", "hydra.sweeper.n_trials=5")
     (folder,) = (workspace / "multirun").iterdir()
-    address, view, order = publish(folder, server)
+    view, order = expected(folder, server)
     assert "metrics.`test_root_mean_squared_error`" in view.columns
     check(page, keep, address, view, order, "regression")
 
 
 def test_a_continued_sweep_replaces_its_view(train, workspace, server, page, keep):
     words = ("dataset=econmath", "hydra.sweeper.study_name=again", "tracking.experiment=again")
-    sweep(train, server, *words, "hydra.sweeper.n_trials=3")
+    first = sweep(train, server, *words, "hydra.sweeper.n_trials=3")
     folder = workspace / "multirun" / "again"
-    first, _, _ = publish(folder, server)
-    sweep(train, server, *words, "hydra.sweeper.n_trials=6")
-    address, view, order = publish(folder, server)
+    address = sweep(train, server, *words, "hydra.sweeper.n_trials=6")
+    view, order = expected(folder, server)
     assert address == first
     assert len(order) == 7
     check(page, keep, address, view, order, "continued")

@@ -40,7 +40,8 @@ class RunRecord:
 
     `tags`, `metrics` and `decisive_params` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
-    of a sweep as data. The properties below give typed facts; what a record lacks is empty, None or NaN.
+    of a sweep as data. The properties below give typed facts; what a record lacks is empty, None
+    or NaN.
     """
 
     folder: Path

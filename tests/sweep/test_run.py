@@ -11,11 +11,13 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.errors import ConfigError
 from student_perf.pages.report import sweep_page
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
 from student_perf.runs.record import load_record
+from student_perf.store.find import find_group
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
 from tests.sweep.conftest import run_trials
 
@@ -69,6 +71,10 @@ def check_agreement(workspace, n_trials):
     assert parent.data.metrics["best_value"] == study.best_value == max(on_disk.values())
     (winner,) = children["final"]
     assert winner.data.metrics["cv_accuracy_mean"] == study.best_value
+    ranks = {r.info.run_name: r.data.metrics["rank"] for r in children["trial"]}
+    (board,) = make_leaderboards(find_group([str(folder)]))
+    assert sorted(ranks, key=ranks.get) == [line.record.name for line in board.lines]
+    assert winner.data.metrics["rank"] == 1
     return folder, study, parent, winner
 
 
@@ -244,6 +250,12 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     assert load_record(folder).status == "STOPPED"
     done = states.count(TrialState.COMPLETE)
     assert 1 <= done < 40
+    parent, children = children_of(workspace, folder)
+    ranks = [run.data.metrics["rank"] for run in children["trial"] if "rank" in run.data.metrics]
+    assert sorted(ranks) == list(range(1, done + 1))
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    views = client.get_experiment(parent.info.experiment_id).tags
+    assert f"mlflow.sharedViewState.student_perf.sweep.{folder.name}" in views
     process = start(workspace, *overrides)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
