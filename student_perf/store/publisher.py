@@ -200,6 +200,8 @@ class _Sending:
             if not settled:  # afterwards nothing new comes
                 settled = (self._folder / SETTLED_FILE).exists()
                 self._send(with_kept=settled)
+                if settled:  # while the report is made
+                    self._show()
                 import_for_models()  # while there is nothing else to do
             time.sleep(_PAUSE / 10 if settled else _PAUSE)
         self._send(with_kept=True)
@@ -210,7 +212,8 @@ class _Sending:
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
             files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
             self._store.send(record, run_id=self._run_id, files=files)
-        self._show()
+        if not settled:
+            self._show()
         if self._refused:
             raise next(iter(self._refused.values()))
         return len(self._handled)
