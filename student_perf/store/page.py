@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from student_perf.errors import ConfigError, one_line
 from student_perf.runs import tags
 from student_perf.runs.record import RunRecord, begun_run_id
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.store.client import prepare_environment
 from student_perf.store.views import (
     SweepShape,

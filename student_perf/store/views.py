@@ -45,7 +45,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from student_perf.errors import one_line
 from student_perf.runs import tags
-from student_perf.scoring.metric import FIT_SECONDS, METRICS, OBJECTIVES
+from student_perf.scoring.metrics import FIT_SECONDS, METRICS, OBJECTIVES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -10,7 +10,7 @@ from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome, trial_number
 from student_perf.errors import one_line
 from student_perf.runs import tags
-from student_perf.scoring.metric import METRICS
+from student_perf.scoring.metrics import METRICS
 from student_perf.store.standings import Standings, load_standings
 from student_perf.store.views import RANK, SweepShape, logged_parameters
 
