@@ -229,7 +229,7 @@ def save_views(
 ) -> bool:
     """Write views, or replace those of the same id, with one request each.
 
-    The oldest of ours go when the page's list fills up; a view of somebody else stays. Nothing is
+    Our oldest go when the page's list fills up; a view of somebody else stays. Nothing is
     raised: a view that cannot be written is one line in the log.
 
     Args:
@@ -316,7 +316,7 @@ def view_state(view: View, n_charts: int | None = None) -> dict[str, Any]:
 
 def page_of(store: str, port: int = 5000) -> str | None:
     """Address of MLflow's page for a tracking URI, without a password: the server itself or, for a
-    database, `python -m student_perf ui` on this machine. None if no page of ours shows it.
+    database, `python -m student_perf ui` on this machine. None if we know no page that shows it.
     """
     parts = urlsplit(store)
     if parts.scheme in ("http", "https"):

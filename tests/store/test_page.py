@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from mlflow import MlflowClient
 
@@ -55,7 +57,8 @@ def experiment(client, store):
 
 
 def test_without_its_view_a_sweep_opens_its_run(tracking, runs, experiment):
-    address = open_address(PAGE, tracking.uri, "exam", runs[0])
+    unseen = replace(runs[0], tags=runs[0].tags | {tags.STUDY: "unseen"})
+    address = open_address(PAGE, tracking.uri, "exam", unseen)
     assert address == (
         f"{PAGE}/#/experiments/{experiment}/runs/{runs[0].mlflow_run_id}?workflowType=machine_learning"
     )
