@@ -62,7 +62,7 @@ class ColumnDrift:
 
     @property
     def psi_excess(self) -> float:
-        """PSI beyond its mean without drift, at least 0; NaN where there is no PSI."""
+        """PSI beyond its mean without drift, at least 0; NaN if there is no PSI."""
         return max(0.0, self.psi - self.psi_by_chance)
 
 

@@ -1,9 +1,7 @@
 """What a word on the command line means: the one place that names runs, sweeps and kept models.
 
-A word is a folder, `latest`, a study's name, four or more characters with which an MLflow run id or
-a record's id begins, `runs:/ID[/model]`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`. The disk
-is asked first, then the default store. If a store is named, only that store is asked; a folder is
-a folder all the same.
+`store.words` lists the words. The disk is asked first, then the default store. If a store is named,
+only that store is asked; a folder is a folder anyway.
 
 >>> is_id("abcd"), is_id("abc"), is_id("outputs/abcd")
 (True, False, False)
@@ -34,16 +32,13 @@ from student_perf.runs.record import (
 from student_perf.store.address import default_tracking, is_absent
 from student_perf.store.reader import Selection, fetch_run, read_runs
 from student_perf.store.registry import run_of_model
+from student_perf.store.words import ANY_WORD
 
 LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _RUN_ADDRESS = re.compile(r"runs:/(\w+)(/model)?/?")
 _RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
-_WAYS = (
-    "name a folder, a study, latest, the beginning of an id (4 characters or more), runs:/ID or "
-    "models:/NAME@ALIAS"
-)
 
 
 def find_run(word: str, store: str | None = None) -> RunRecord:
@@ -53,7 +48,7 @@ def find_run(word: str, store: str | None = None) -> RunRecord:
     or a nested result.
 
     Args:
-        word: see the module's docstring.
+        word: One of `store.words`.
         store: the tracking URI to ask instead of disk and default store.
 
     Raises:
@@ -175,7 +170,9 @@ def _no_such_run(word: str, store: str | None) -> str:
         return f"{word}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
     studies = [folder.name for folder in layout.iter_folders(layout.SWEEPS)]
     there = f"; sweeps here: {', '.join(sorted(studies)[:5])}" if studies else ""
-    return f"{word}: no such run on disk or in {masked(_uri(store))}; {_WAYS}{there}"
+    return (
+        f"{word}: no such run on disk or in {masked(_uri(store))}; name a run by {ANY_WORD}{there}"
+    )
 
 
 # On disk
