@@ -83,7 +83,7 @@ def make_report(
         seed: that of the bootstrap.
 
     Raises:
-        ConfigError, DataError, TrackingError: a side or the model cannot be loaded.
+        ConfigError, DataError, TrackingError: A side or the model cannot be loaded.
     """
     kept = load_kept_model(model, store) if model else None
     left, right, rules = load_sides(

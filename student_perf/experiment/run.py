@@ -49,15 +49,15 @@ def run_experiment(
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
     Args:
-        config: a valid config.
-        folder: gets all files of the run.
-        terminal: shows what is done and what comes out.
-        kind: only a `final` run, the winner of a sweep, opens the test rows.
-        more_tags: tags of the record besides its own.
+        config: A valid config.
+        folder: Gets all files of the run.
+        terminal: Shows what is done and what comes out.
+        kind: Only a `final` run, the winner of a sweep, opens the test rows.
+        more_tags: Tags of the record besides its own.
         send: False leaves the record to the publisher of its sweep.
 
     Raises:
-        StudentPerfError: config, data or store cannot be used; nothing has been fitted.
+        StudentPerfError: Config, data or store cannot be used; nothing has been fitted.
 
     Any later error marks the record, and its run in the store, as FAILED.
     """

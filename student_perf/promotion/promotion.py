@@ -70,15 +70,15 @@ def promote(
     """Register the run's model as challenger and, if the gate opens, make it the champion.
 
     Args:
-        run: the run to promote.
-        registry: the versions and aliases of the registered model.
-        limits: those of the gate.
-        by: who decides.
-        force: the reason to promote although the gate stays closed; None does not force.
-        check_reproducible: whether the run can be made again, a check like the others.
+        run: The run to promote.
+        registry: The versions and aliases of the registered model.
+        limits: Those of the gate.
+        by: Who decides.
+        force: The reason to promote although the gate stays closed; None does not force.
+        check_reproducible: Whether the run can be made again, a check like the others.
 
     Raises:
-        ConfigError: the run is not in the store or has no model; then nothing has moved.
+        ConfigError: The run is not in the store or has no model; then nothing has moved.
     """
     run_id = run.record.mlflow_run_id
     if run_id is None:

@@ -49,11 +49,11 @@ def find_run(word: str, store: str | None = None) -> RunRecord:
 
     Args:
         word: One of `store.words`.
-        store: the tracking URI to ask instead of disk and default store.
+        store: The tracking URI to ask instead of disk and default store.
 
     Raises:
-        ConfigError: the word names nothing, or more than one run.
-        TrackingError: it is not on disk, and the store does not answer.
+        ConfigError: The word names nothing, or more than one run.
+        TrackingError: It is not on disk, and the store does not answer.
     """
     name = _run_named(word, store)
     record = _on_disk(name, store)
@@ -71,8 +71,8 @@ def open_run(word: str, store: str | None = None) -> Iterator[Recorded]:
     Files that are in MLflow only come into a folder that lives as long as the context.
 
     Raises:
-        ConfigError: there is no such run, it did not finish, or it cannot be rebuilt.
-        TrackingError: the store does not answer.
+        ConfigError: There is no such run, it did not finish, or it cannot be rebuilt.
+        TrackingError: The store does not answer.
     """
     record = _finished(word, _winner(word, find_run(word, store), store))
     if is_on_disk(record):
@@ -101,14 +101,14 @@ def find_group(
     data and split with the latest one.
 
     Args:
-        words: those of `find_run`, other folders, names of experiments; by default `latest`.
-        store: the tracking URI to ask instead of disk and default store.
-        experiment: an experiment that is wanted besides; then only MLflow is asked.
-        metrics: whose fold scores MLflow has to give besides those of each run's objective.
+        words: Those of `find_run`, other folders, names of experiments; by default `latest`.
+        store: The tracking URI to ask instead of disk and default store.
+        experiment: An experiment that is wanted besides; then only MLflow is asked.
+        metrics: Whose fold scores MLflow has to give besides those of each run's objective.
 
     Raises:
-        ConfigError: a word names nothing.
-        TrackingError: a store cannot be read.
+        ConfigError: A word names nothing.
+        TrackingError: A store cannot be read.
     """
     chosen = list(words) or ([] if experiment else [LATEST])
     records: list[RunRecord] = []

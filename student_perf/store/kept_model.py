@@ -42,8 +42,8 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     Only types on the reviewed list are restored, never a pickle.
 
     Raises:
-        ConfigError: there is no such run, or it has no model.
-        TrackingError: the store does not answer or has no such model.
+        ConfigError: There is no such run, or it has no model.
+        TrackingError: The store does not answer or has no such model.
     """
     folder = _model_folder(word, store)
     model_file = _found(folder, word, MODEL_FILE)

@@ -58,16 +58,16 @@ def publish(
     """Send what the store lacks of a record from its folder; of a sweep, all that belongs to it.
 
     Args:
-        record: one that came to its end; gets the run's id.
-        tracking: the store.
-        dataset: the rows, if they are at hand; otherwise they are loaded again.
-        model: the fitted model, if it is at hand.
+        record: One that came to its end; gets the run's id.
+        tracking: The store.
+        dataset: The rows, if they are at hand; otherwise they are loaded again.
+        model: The fitted model, if it is at hand.
 
     Returns:
         The number of trials sent, 0 for anything but a sweep.
 
     Raises:
-        TrackingError: the store fails; what is on disk stays complete and can be sent later.
+        TrackingError: The store fails; what is on disk stays complete and can be sent later.
     """
     check_store(tracking)
     if record.kind == "sweep":
@@ -102,7 +102,7 @@ def publish_later(record: RunRecord) -> str | None:
     None if nothing was.
 
     Raises:
-        TrackingError: the store does not answer or fails; then it can be tried again.
+        TrackingError: The store does not answer or fails; then it can be tried again.
     """
     if record.kind != "sweep" and not is_unsent(record):
         return None

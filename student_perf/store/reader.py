@@ -65,7 +65,7 @@ def read_runs(
     which a metric is not defined is NaN.
 
     Raises:
-        TrackingError: the store does not answer or cannot be read.
+        TrackingError: The store does not answer or cannot be read.
     """
     read = _read_client if sqlite_file(uri) is None else _read_sqlite
     with _errors_of(uri):
@@ -109,7 +109,7 @@ def fetch_file(record: RunRecord, uri: str, name: str) -> Path:
     """A file of a run: from its folder, or downloaded from the store `uri`.
 
     Raises:
-        TrackingError: neither has it.
+        TrackingError: Neither has it.
     """
     if (record.folder / name).is_file():
         return record.folder / name
@@ -131,7 +131,7 @@ def fetch_run(record: RunRecord, uri: str, folder: Path) -> RunRecord:
     """Download all files of a run and its model; its record, with every fold score, is saved there.
 
     Raises:
-        TrackingError: the store does not answer or cannot be read.
+        TrackingError: The store does not answer or cannot be read.
     """
     assert record.mlflow_run_id is not None
     with _errors_of(uri):
