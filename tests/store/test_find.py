@@ -68,7 +68,7 @@ def test_a_named_store_is_asked_instead_of_the_disk_but_a_folder_is_a_folder(rec
         assert [record.folder for record in find_group([word], store)] == [run.folder]
     for word in ("abcd1234", "s", "latest"):
         for call in (find_run, find_kept, lambda word, store: find_group([word], store)):
-            with pytest.raises(TrackingError, match="none.db: no such database"):
+            with pytest.raises(TrackingError, match=r"none\.db: no such database"):
                 call(word, store)
 
 
