@@ -193,7 +193,7 @@ def _leaderboard(
         lines=lines,
         dataset=first.dataset,
         data_sha256=first.data_sha256,
-        split=first.params.get("split.kind", ""),
+        split=first.split_kind,
         split_sha256=first.split_sha256,
         n_folds=n_folds,
         dummy=_dummy(group, metric),
@@ -315,8 +315,8 @@ def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
     known = [record for record in records if all(record.rows)]
     if not known:
         return (
-            f"compare: none of the {len(records)} runs says which data and folds it had (tags "
-            "student_perf.data_sha256 and split_sha256), so none can be compared"
+            f"compare: none of the {len(records)} runs says which data and folds it had "
+            "(their SHA-256), so none can be compared"
         )
     n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
     if n_finished == 0:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from student_perf.compare.leaderboard import Line
-from student_perf.compare.outcome import SweepOutcome, sentences, trial_number
+from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.compare.show import closing
 from student_perf.pages.section import (
     MOST_CONFIGS,
@@ -39,7 +39,6 @@ from student_perf.plots.study import (
     slice_figure,
 )
 from student_perf.render import render
-from student_perf.runs import tags
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
@@ -102,7 +101,7 @@ def _shown(sweep: SweepOutcome) -> list[Line]:
 def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
     values = line.record.swept
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
-    label = str(trial_number(line.record)) + (" (defaults)" if line.record.is_default else "")
+    label = str(line.record.trial_number) + (" (defaults)" if line.record.is_default else "")
     drawn = [short_value(values.get(key, "")) for key in columns]
     return Row(rank, label, line, line is sweep.best, drawn)
 
@@ -115,8 +114,8 @@ def _trials(sweep: SweepOutcome) -> str:
 def _facts(sweep: SweepOutcome) -> dict[str, str]:
     """The data card, and where the sweep comes from."""
     facts = data_facts(sweep.record, sweep.board.n_folds if sweep.board else None)
-    sampler = sweep.record.params.get("sweep.sampler", "")
-    return facts | {"sampler": sampler, "trials": _trials(sweep)} | origin_facts(sweep.record)
+    about = {"sampler": sweep.record.sampler, "trials": _trials(sweep)}
+    return facts | about | origin_facts(sweep.record)
 
 
 def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
@@ -131,7 +130,7 @@ def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
         lambda: _parallel(sweep),
         lambda: _slices(sweep),
     ]
-    yield from fold_pictures(best, _names(best), sweep.board, _words(sweep)[1])
+    yield from fold_pictures(best, _names(best), sweep.board, _subtitle(sweep))
     for make in makers:
         figure = make()
         if figure is not None:
@@ -147,13 +146,10 @@ def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
             yield Picture(file.read_bytes(), f"{figure.caption}, winner")
 
 
-def _words(sweep: SweepOutcome, more: str = "") -> tuple[str, str]:
-    board = sweep.board
-    assert board is not None
-    n = len(sweep.lines)
-    folds = plural(board.n_folds, "fold")
-    subtitle = f"{sweep.record.dataset}, n = {n} finished trials, {folds}{more}"
-    return METRICS[sweep.metric].label, subtitle
+def _subtitle(sweep: SweepOutcome, more: str = "") -> str:
+    assert sweep.board is not None
+    folds = plural(sweep.board.n_folds, "fold")
+    return f"{sweep.record.dataset}, n = {len(sweep.lines)} finished trials, {folds}{more}"
 
 
 def _names(lines: Sequence[Line]) -> list[str]:
@@ -161,9 +157,9 @@ def _names(lines: Sequence[Line]) -> list[str]:
     several = len({line.record.model for line in lines}) > 1
     names = []
     for line in lines:
-        name = f"trial {trial_number(line.record)}"
+        name = f"trial {line.record.trial_number}"
         if several:
-            name = f"{line.record.model} ({trial_number(line.record)})"
+            name = f"{line.record.model} ({line.record.trial_number})"
         names.append(f"{name}, defaults" if line.record.is_default else name)
     return names
 
@@ -175,39 +171,43 @@ def _pareto(sweep: SweepOutcome) -> Figure | None:
         return None
     records = [line.record for line in sweep.lines]
     values = np.array([[record.number(o.key) for o in objectives[:2]] for record in records])
-    front = {trial_number(record) for record in sweep.front}
-    is_front = np.array([trial_number(record) in front for record in records])
-    shown = [(o.label, o.maximizes) for o in objectives[:2]]
-    labels = [str(trial_number(record)) for record in records]
-    return pareto_figure(labels, values, is_front, shown, _words(sweep, "; trial numbers")[1])
+    front = {record.trial_number for record in sweep.front}
+    is_front = np.array([record.trial_number in front for record in records])
+    labels = [str(record.trial_number) for record in records]
+    return pareto_figure(
+        labels, values, is_front, objectives[:2], _subtitle(sweep, "; trial numbers")
+    )
 
 
 def _history(sweep: SweepOutcome) -> Figure | None:
     if len(sweep.lines) < 2 or sweep.board is None:
         return None
     numbers, values = _values(sweep)
-    default = trial_number(sweep.defaults.record) if sweep.defaults else None
+    default = sweep.defaults.record.trial_number if sweep.defaults else None
     return history_figure(
-        numbers, values, sweep.maximizes, sweep.board.dummy, default, _words(sweep)
+        numbers, values, METRICS[sweep.metric], sweep.board.dummy, default, _subtitle(sweep)
     )
 
 
 def _importance(sweep: SweepOutcome) -> Figure | None:
     if not sweep.importances:
         return None
-    return parameter_importance_figure(sweep.importances, _words(sweep)[1])
+    return parameter_importance_figure(sweep.importances, _subtitle(sweep))
 
 
 def _values(sweep: SweepOutcome) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.array([trial_number(line.record) for line in sweep.lines])
-    order = np.argsort(numbers)
-    return numbers[order], np.array([line.mean for line in sweep.lines])[order]
+    pairs = [(line.record.trial_number, line.mean) for line in _by_number(sweep)]
+    numbers, values = zip(*pairs, strict=True)
+    return np.array(numbers), np.array(values)
+
+
+def _by_number(sweep: SweepOutcome) -> list[Line]:
+    return sorted(sweep.lines, key=lambda line: line.record.trial_number or 0)
 
 
 def _dimensions(sweep: SweepOutcome) -> list[Any]:
     """Axes of the parameters with at least two values, trials in order of their number."""
-    trials = sorted((line.record for line in sweep.lines), key=trial_number)
-    drawn = [record.swept for record in trials]
+    drawn = [line.record.swept for line in _by_number(sweep)]
     keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
     return [
         make_dimension(key, [values.get(key) for values in drawn], sweep.is_log(key))
@@ -219,14 +219,14 @@ def _parallel(sweep: SweepOutcome) -> Figure | None:
     dimensions = _dimensions(sweep)
     if len(dimensions) < 2 or len(sweep.lines) < 3:
         return None
-    return parallel_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
+    return parallel_figure(dimensions, _values(sweep)[1], METRICS[sweep.metric], _subtitle(sweep))
 
 
 def _slices(sweep: SweepOutcome) -> Figure | None:
     dimensions = _dimensions(sweep)
     if not dimensions or len(sweep.lines) < 3:
         return None
-    return slice_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
+    return slice_figure(dimensions, _values(sweep)[1], METRICS[sweep.metric], _subtitle(sweep))
 
 
 def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
@@ -236,7 +236,7 @@ def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
     for name, line in (pair | {"best": sweep.best}).items():
         file = line.record.folder / PREDICTIONS_FILE if line else None
         if line is not None and file is not None and file.is_file():
-            loaded[f"{name}: trial {trial_number(line.record)}"] = load_predictions(file)
+            loaded[f"{name}: trial {line.record.trial_number}"] = load_predictions(file)
     yield from prediction_pictures(loaded, sweep.record)
 
 
@@ -265,7 +265,7 @@ def _commands(sweep: SweepOutcome) -> dict[str, str]:
     """What to type next, by purpose."""
     module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
     commands = {}
-    if command := sweep.record.tags.get(tags.COMMAND):
+    if command := sweep.record.command:
         commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
     if sweep.winner is not None:
         run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))

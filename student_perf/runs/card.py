@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from student_perf.render import render
-from student_perf.runs import tags
 from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.metrics import METRICS
@@ -28,10 +27,6 @@ def model_card(run: Recorded) -> str:
     return render(
         "model_card.md.j2",
         record=record,
-        params=record.params,
-        config_sha256=record.tags.get(tags.CONFIG_SHA256),
-        python=record.tags.get(tags.PYTHON),
-        platform=record.tags.get(tags.PLATFORM),
         unknown="not recorded",
         dataset={name: dataset.get(name) for name in ("name", "version", "target", "task")},
         classes=(dataset.get("bands") or {}).get("labels") or dataset.get("classes"),

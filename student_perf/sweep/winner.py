@@ -96,7 +96,8 @@ def _refit(
     """Run a trial's configuration once more, with a model; the publisher sends it."""
     for name in (RUN_ID_FILE, ERROR_FILE):  # of an earlier trial in this place
         (folder / name).unlink(missing_ok=True)
-    number = trial.tags[tags.TRIAL]
-    config = plan.composer.compose(swept_values(plan, study, int(number)))
-    more = {tags.STUDY: plan.study_name, tags.TRIAL: number}
+    number = trial.trial_number
+    assert number is not None
+    config = plan.composer.compose(swept_values(plan, study, number))
+    more = {tags.STUDY: plan.study_name, tags.TRIAL: str(number)}
     run_experiment(config, folder, terminal, kind, more, send=False)

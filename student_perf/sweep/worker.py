@@ -49,7 +49,6 @@ log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"
 _SAME_ERRORS = 3  # at the start; the other trials would fail the same way
-_LONGEST_ERROR = 500  # characters of a tag
 
 
 class StopSweep(Exception):  # noqa: N818 (a signal, not an error)
@@ -172,7 +171,6 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         if record is None:
             record = self._bare_record(trial)
-        record.tags[tags.ERROR] = line[:_LONGEST_ERROR]
         record.fail(line)
         study.tell(trial, state=TrialState.FAIL)
         self._errors.append(line)
