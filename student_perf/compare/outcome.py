@@ -17,8 +17,8 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
-from student_perf.runs.layout import RECORD_FILE, WINNER
-from student_perf.runs.record import RunRecord, begun_run_id, load_record
+from student_perf.runs.layout import RECORD_FILE, holds_record
+from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
@@ -93,7 +93,7 @@ class SweepOutcome:
         return next((line for line in self.lines if line.record.is_default), None)
 
     @property
-    def gain(self) -> PairedDifference | None:
+    def gain(self) -> PairedDifference[float] | None:
         """By how much the best is better than the defaults on the same folds, more is better."""
         best, default = self.best, self.defaults
         if best is None or default is None or best is default or len(best.scores) < 2:
@@ -161,26 +161,15 @@ class SweepOutcome:
 
 def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> SweepOutcome:
     """Read a sweep's folder. Raises ConfigError if it is not one."""
-    if not (folder / RECORD_FILE).is_file():
+    if not holds_record(folder):
         raise ConfigError(f"{folder}: holds no {RECORD_FILE}; name the folder of a sweep")
     record = load_record(folder)
     if record.kind != "sweep":
         raise ConfigError(f"{folder}: is a {record.kind} run; name the folder of a sweep")
     numbers = sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
     paths = [folder / str(number) for number in numbers]
-    trials = [load_record(path) for path in paths if (path / RECORD_FILE).is_file()]
+    trials = [load_record(path) for path in paths if holds_record(path)]
     return SweepOutcome(record, trials, load_winner(folder), importances or {})
-
-
-def load_winner(folder: Path) -> RunRecord | None:
-    """The finished winner in a sweep's folder, with the id of its MLflow run if that has begun."""
-    place = folder / WINNER
-    winner = load_record(place) if (place / RECORD_FILE).is_file() else None
-    if winner is None or winner.status != "FINISHED":
-        return None
-    if winner.mlflow_run_id is None:
-        winner.mlflow_run_id = begun_run_id(place)  # on its way
-    return winner
 
 
 def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str]:

@@ -39,6 +39,7 @@ from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.intervals import Estimate, fold_interval
+from student_perf.scoring.metrics import logged_as
 from student_perf.terminal import MetricRow
 
 
@@ -58,8 +59,8 @@ def metrics_on_test_rows(estimates: Mapping[str, Estimate]) -> dict[str, float]:
     """Estimates on the test rows under the names they are logged by."""
     metrics: dict[str, float] = {}
     for name, estimate in estimates.items():
-        words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
-        metrics |= _defined({f"test_{name}{word}": value for word, value in words.items()})
+        figures = {"test": estimate.mean, "test_low": estimate.low, "test_high": estimate.high}
+        metrics |= _defined({logged_as(name, which): v for which, v in figures.items()})
     return metrics
 
 
@@ -204,8 +205,9 @@ def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
         estimate = fold_interval(values, result.test_over_train)
-        logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
-        logged[f"fold_{name}"] = values.tolist()
+        figures = {"mean": estimate.mean, "std": estimate.std}
+        logged |= _defined({logged_as(name, which): v for which, v in figures.items()})
+        logged[logged_as(name, "folds")] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless another is chosen.
     return {**logged, "fit_seconds": result.fit_seconds}
 
@@ -220,10 +222,9 @@ def logged_metrics(
     if prepared.dataset.classes:
         error = reliability(result.y_true, result.output).error
         logged["cv_expected_calibration_error"] = error
-    words = {"low": "cv_{}_ci95_low", "high": "cv_{}_ci95_high"}
-    words |= {key: f"{key}_{{}}_mean" for key in ("train", "dummy")}
+    more = ("low", "high", "train", "dummy")
     for name, row in rows.items():
-        logged |= _defined({word.format(name): row[key] for key, word in words.items()})
+        logged |= _defined({logged_as(name, which): row[which] for which in more})
     return logged
 
 

@@ -268,7 +268,7 @@ def _commands(sweep: SweepOutcome) -> dict[str, str]:
     if command := sweep.record.command:
         commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
     if sweep.winner is not None:
-        run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))
+        run = shlex.quote(sweep.winner.run_id or str(sweep.winner.folder))
         commands["check that the winner comes out again"] = f"{module} reproduce {run}"
     commands["compare its trials on the terminal"] = f"{module} compare {folder}"
     commands["make this page again"] = f"{module} report {folder}"

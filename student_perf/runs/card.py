@@ -13,7 +13,7 @@ from typing import Any
 from student_perf.render import render
 from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
 from student_perf.runs.record import Recorded, RunRecord
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.terminal import verdict
 from student_perf.text import format_interval, format_number, markdown_table
 
@@ -44,11 +44,7 @@ def model_card(run: Recorded) -> str:
 
 def _rows_of_trial(record: RunRecord) -> dict[str, Any]:
     """A trial records means only."""
-    names = [n for n in record.metrics if n.startswith("cv_") and n.endswith("_mean")]
-    return {
-        name.removeprefix("cv_").removesuffix("_mean"): {"mean": record.number(name)}
-        for name in names
-    }
+    return {name: {"mean": record.mean(name)} for name in metrics_logged(record.metrics, "mean")}
 
 
 def _results(rows: Mapping[str, Mapping[str, Any]]) -> str:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.runs import tags as tag
-from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE
-from student_perf.scoring.metrics import METRICS
+from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
+from student_perf.scoring.metrics import METRICS, logged_as
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,6 +123,11 @@ class RunRecord:
         return self.tags.get(tag.DIRTY) == "True"
 
     @property
+    def run_id(self) -> str:
+        """Id of its MLflow run, which may only be begun; empty before."""
+        return self.mlflow_run_id or begun_run_id(self.folder) or ""
+
+    @property
     def study(self) -> str | None:
         """Name of the sweep that the run belongs to."""
         return self.tags.get(tag.STUDY)
@@ -152,16 +157,16 @@ class RunRecord:
         """Scores by fold, shape (J,); empty if the record has none."""
         import numpy as np
 
-        known = self.metrics.get(f"fold_{metric}", [])
+        known = self.metrics.get(logged_as(metric, "folds"), [])
         return np.atleast_1d(np.array(known, dtype=np.float64))
 
     def mean(self, metric: str) -> float:
         """Mean over folds."""
-        return self.number(f"cv_{metric}_mean")
+        return self.number(logged_as(metric, "mean"))
 
     def dummy(self, metric: str) -> float:
         """The dummy baseline's mean on the same folds."""
-        return self.number(f"dummy_{metric}_mean")
+        return self.number(logged_as(metric, "dummy"))
 
     def train(self, metric: str) -> float:
         """Mean over folds on the rows of the fit."""
@@ -177,18 +182,16 @@ class RunRecord:
         if len(scores) > 1:
             return fold_interval(scores, self.test_over_train, METRICS[metric])
         mean = float(scores[0]) if len(scores) else self.mean(metric)
-        ends = [self.number(f"cv_{metric}_ci95_{end}") for end in ("low", "high")]
+        ends = [self.number(logged_as(metric, end)) for end in ("low", "high")]
         return Estimate(mean, math.nan, *ends)
 
     def test_estimate(self, metric: str) -> Estimate | None:
         """The figure on the test rows with its interval; None if the run did not open them."""
         from student_perf.scoring.intervals import Estimate
 
-        mean = self.number(f"test_{metric}")
-        if math.isnan(mean):
-            return None
-        ends = [self.number(f"test_{metric}_ci95_{end}") for end in ("low", "high")]
-        return Estimate(mean, math.nan, *ends)
+        figures = ("test", "test_low", "test_high")
+        mean, low, high = (self.number(logged_as(metric, figure)) for figure in figures)
+        return None if math.isnan(mean) else Estimate(mean, math.nan, low, high)
 
     def save(self) -> None:
         """Replace `record.json` in one step."""
@@ -245,6 +248,12 @@ def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError if there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
+
+
+def load_winner(sweep: Path) -> RunRecord | None:
+    """The finished winner in a sweep's folder; None if there is none."""
+    winner = load_record(sweep / WINNER) if holds_record(sweep / WINNER) else None
+    return winner if winner is not None and winner.status == "FINISHED" else None
 
 
 @dataclass(frozen=True)

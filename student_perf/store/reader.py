@@ -20,6 +20,7 @@ from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.runs import tags
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
+from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
 from student_perf.store.client import check_readable, iter_pages, prepare_environment
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _RUNS_PER_HISTORY = 100  # MLflow's limit for one request
 _HISTORY = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 _WAIT_SECONDS = 30
-_FOLDS = "fold_"
+_FOLDS = logged_as("", "folds")
 _STATUS: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "PRUNED"}
 
 Values = dict[str, Any]
