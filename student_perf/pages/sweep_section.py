@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -120,23 +120,38 @@ def _facts(sweep: SweepOutcome) -> dict[str, str]:
 
 def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
     """The pictures in the order of the page, without those that would show nothing."""
-    if not sweep.lines or sweep.board is None:
+    if sweep.board is None or not sweep.lines:
         return
+    n_folds = plural(sweep.board.n_folds, "fold")
+    subtitle = f"{sweep.record.dataset}, n = {len(sweep.lines)} finished trials, {n_folds}"
     best = list(shown[:_MOST_LINES])
-    makers: list[Callable[[], Figure | None]] = [
-        lambda: _history(sweep),
-        lambda: _pareto(sweep),
-        lambda: _importance(sweep),
-        lambda: _parallel(sweep),
-        lambda: _slices(sweep),
-    ]
-    yield from fold_pictures(best, _names(best), sweep.board, _subtitle(sweep))
-    for make in makers:
-        figure = make()
-        if figure is not None:
-            yield picture(figure)
+    yield from fold_pictures(best, _names(best), sweep.board, subtitle)
+    yield from map(picture, _figures(sweep, sweep.board.dummy, subtitle))
     yield from _predictions(sweep)
     yield from _winner_pictures(sweep)
+
+
+def _figures(sweep: SweepOutcome, dummy: float, subtitle: str) -> Iterator[Figure]:
+    """The history, the front, the importances, and all parameters with at least two values."""
+    trials = sorted(sweep.lines, key=lambda line: line.record.trial_number or 0)
+    values, metric = np.array([line.mean for line in trials]), METRICS[sweep.metric]
+    if len(trials) > 1:
+        numbers = np.array([line.record.trial_number for line in trials])
+        default = sweep.defaults.record.trial_number if sweep.defaults else None
+        yield history_figure(numbers, values, metric, dummy, default, subtitle)
+        if sweep.front:
+            yield _pareto(sweep, f"{subtitle}; trial numbers")
+    if sweep.importances:
+        yield parameter_importance_figure(sweep.importances, subtitle)
+    drawn = [line.record.swept for line in trials]
+    columns = {key: [values.get(key) for values in drawn] for key in sweep.parameters}
+    varied = [key for key, column in columns.items() if len(set(column)) > 1]
+    axes = [make_dimension(key, columns[key], sweep.is_log(key)) for key in varied]
+    axes = axes[:_MOST_DIMENSIONS] if len(trials) > 2 else []
+    if len(axes) > 1:
+        yield parallel_figure(axes, values, metric, subtitle)
+    if axes:
+        yield slice_figure(axes, values, metric, subtitle)
 
 
 def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
@@ -146,87 +161,26 @@ def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
             yield Picture(file.read_bytes(), f"{figure.caption}, winner")
 
 
-def _subtitle(sweep: SweepOutcome, more: str = "") -> str:
-    assert sweep.board is not None
-    folds = plural(sweep.board.n_folds, "fold")
-    return f"{sweep.record.dataset}, n = {len(sweep.lines)} finished trials, {folds}{more}"
-
-
 def _names(lines: Sequence[Line]) -> list[str]:
     """`trial 14`, or `rf (14)` if several models were tried."""
     several = len({line.record.model for line in lines}) > 1
     names = []
-    for line in lines:
-        name = f"trial {line.record.trial_number}"
-        if several:
-            name = f"{line.record.model} ({line.record.trial_number})"
-        names.append(f"{name}, defaults" if line.record.is_default else name)
+    for record in (line.record for line in lines):
+        number = record.trial_number
+        name = f"{record.model} ({number})" if several else f"trial {number}"
+        names.append(f"{name}, defaults" if record.is_default else name)
     return names
 
 
-def _pareto(sweep: SweepOutcome) -> Figure | None:
+def _pareto(sweep: SweepOutcome, subtitle: str) -> Figure:
     """The first two of several objectives; the front is that of all of them."""
-    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics]
-    if len(objectives) < 2 or len(sweep.lines) < 2:
-        return None
+    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics[:2]]
     records = [line.record for line in sweep.lines]
-    values = np.array([[record.number(o.key) for o in objectives[:2]] for record in records])
+    values = np.array([[record.number(o.key) for o in objectives] for record in records])
     front = {record.trial_number for record in sweep.front}
     is_front = np.array([record.trial_number in front for record in records])
     labels = [str(record.trial_number) for record in records]
-    return pareto_figure(
-        labels, values, is_front, objectives[:2], _subtitle(sweep, "; trial numbers")
-    )
-
-
-def _history(sweep: SweepOutcome) -> Figure | None:
-    if len(sweep.lines) < 2 or sweep.board is None:
-        return None
-    numbers, values = _values(sweep)
-    default = sweep.defaults.record.trial_number if sweep.defaults else None
-    return history_figure(
-        numbers, values, METRICS[sweep.metric], sweep.board.dummy, default, _subtitle(sweep)
-    )
-
-
-def _importance(sweep: SweepOutcome) -> Figure | None:
-    if not sweep.importances:
-        return None
-    return parameter_importance_figure(sweep.importances, _subtitle(sweep))
-
-
-def _values(sweep: SweepOutcome) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(line.record.trial_number, line.mean) for line in _by_number(sweep)]
-    numbers, values = zip(*pairs, strict=True)
-    return np.array(numbers), np.array(values)
-
-
-def _by_number(sweep: SweepOutcome) -> list[Line]:
-    return sorted(sweep.lines, key=lambda line: line.record.trial_number or 0)
-
-
-def _dimensions(sweep: SweepOutcome) -> list[Any]:
-    """Axes of the parameters with at least two values, trials in order of their number."""
-    drawn = [line.record.swept for line in _by_number(sweep)]
-    keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
-    return [
-        make_dimension(key, [values.get(key) for values in drawn], sweep.is_log(key))
-        for key in keys[:_MOST_DIMENSIONS]
-    ]
-
-
-def _parallel(sweep: SweepOutcome) -> Figure | None:
-    dimensions = _dimensions(sweep)
-    if len(dimensions) < 2 or len(sweep.lines) < 3:
-        return None
-    return parallel_figure(dimensions, _values(sweep)[1], METRICS[sweep.metric], _subtitle(sweep))
-
-
-def _slices(sweep: SweepOutcome) -> Figure | None:
-    dimensions = _dimensions(sweep)
-    if not dimensions or len(sweep.lines) < 3:
-        return None
-    return slice_figure(dimensions, _values(sweep)[1], METRICS[sweep.metric], _subtitle(sweep))
+    return pareto_figure(labels, values, is_front, objectives, subtitle)
 
 
 def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
