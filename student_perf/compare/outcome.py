@@ -184,7 +184,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         return ["No trial has finished."]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
-        f"{with_interval(best)}, with {described(best.record, code)}."
+        f"{_with_interval(best)}, with {described(best.record, code)}."
     ]
     lines += _gain_lines(sweep)
     if not sweep.keeps_limits(best):
@@ -253,7 +253,7 @@ def _is_on_edge(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> bool:
     return applies and float(drawn[parameter["key"]]) in (parameter["low"], parameter["high"])
 
 
-def with_interval(line: Line) -> str:
+def _with_interval(line: Line) -> str:
     """`0.512 (95 % interval 0.490 to 0.534)`; the mean alone if there is no interval."""
     mean = format_number(line.mean)
     if math.isnan(line.low):

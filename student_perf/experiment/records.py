@@ -60,7 +60,7 @@ def metrics_on_test_rows(estimates: Mapping[str, Estimate]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for name, estimate in estimates.items():
         figures = {"test": estimate.mean, "test_low": estimate.low, "test_high": estimate.high}
-        metrics |= _defined({logged_as(name, which): v for which, v in figures.items()})
+        metrics |= _defined(name, figures)
     return metrics
 
 
@@ -145,7 +145,7 @@ def finish_record(
     write_result(folder, dataset, split, outcome.cv, summary, outcome.model)
     write_findings(folder, dataset, split, outcome.findings)
     _write_golden(folder, config, prepared, outcome.model)
-    record.metrics = logged_metrics(prepared, outcome.cv, outcome.rows)
+    record.metrics = _logged_metrics(prepared, outcome.cv, outcome.rows)
     if outcome.test is not None:
         write_test_predictions(folder, dataset, split.test, outcome.test.output)
         n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
@@ -205,14 +205,13 @@ def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
         estimate = fold_interval(values, result.test_over_train)
-        figures = {"mean": estimate.mean, "std": estimate.std}
-        logged |= _defined({logged_as(name, which): v for which, v in figures.items()})
+        logged |= _defined(name, {"mean": estimate.mean, "std": estimate.std})
         logged[logged_as(name, "folds")] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless another is chosen.
     return {**logged, "fit_seconds": result.fit_seconds}
 
 
-def logged_metrics(
+def _logged_metrics(
     prepared: Prepared, result: CVResult, rows: dict[str, MetricRow]
 ) -> dict[str, float | list[float]]:
     """Those of a single run besides: intervals, scores on training rows, the dummy's, limits."""
@@ -224,9 +223,11 @@ def logged_metrics(
         logged["cv_expected_calibration_error"] = error
     more = ("low", "high", "train", "dummy")
     for name, row in rows.items():
-        logged |= _defined({logged_as(name, which): row[which] for which in more})
+        logged |= _defined(name, {which: row[which] for which in more})
     return logged
 
 
-def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: v for name, v in values.items() if v is not None and np.isfinite(v)}
+def _defined(metric: str, figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Figures of a metric under their logged names, without those that are not defined."""
+    known = {which: v for which, v in figures.items() if v is not None and np.isfinite(v)}
+    return {logged_as(metric, which): v for which, v in known.items()}

@@ -41,11 +41,11 @@ def explain(a: Recorded, b: Recorded, project: Path = PROJECT_DIR) -> Explanatio
             compare_code(recorded_code(a), recorded_code(b), project),
             compare_environment(recorded_environment(a), recorded_environment(b)),
         ],
-        score_difference(a, b),
+        _score_difference(a, b),
     )
 
 
-def score_difference(a: Recorded, b: Recorded) -> str:
+def _score_difference(a: Recorded, b: Recorded) -> str:
     """The first run's objective in both runs; if they share data and folds, with the interval of
     the difference b - a.
     """
