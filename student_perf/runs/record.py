@@ -170,7 +170,7 @@ class RunRecord:
 
     def train(self, metric: str) -> float:
         """Mean over folds on the rows of the fit."""
-        return self.number(f"train_{metric}_mean")
+        return self.number(logged_as(metric, "train"))
 
     def estimate(self, metric: str, scores: np.ndarray | None = None) -> Estimate:
         """Mean over folds with its interval; of a single fold the recorded interval. `scores`,
