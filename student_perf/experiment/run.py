@@ -21,7 +21,6 @@ from student_perf.experiment.records import (
     start_record,
 )
 from student_perf.experiment.show import show_composed, show_outcome, show_places
-from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
 from student_perf.store.publisher import try_publish
 from student_perf.terminal import Terminal
@@ -100,7 +99,6 @@ def _record_failure(
     error: BaseException,
     send: bool,
 ) -> None:
-    record.tags[tags.ERROR] = one_line(error)[:500]
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
     if send and isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait

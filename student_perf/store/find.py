@@ -28,6 +28,7 @@ from student_perf.runs.record import (
     begun_run_id,
     glance,
     load_record,
+    load_winner,
 )
 from student_perf.store.address import default_tracking, is_absent
 from student_perf.store.reader import Selection, fetch_run, read_runs
@@ -317,8 +318,7 @@ def _winner(word: str, record: RunRecord, store: str | None) -> RunRecord:
     if record.kind != "sweep":
         return record
     if is_on_disk(record):
-        place = record.folder / layout.WINNER
-        winners = [load_record(place)] if (place / RECORD_FILE).is_file() else []
+        winners = [winner] if (winner := load_winner(record.folder)) else []
     else:
         winners = _children(record, _uri(store), "final")
     finished = [winner for winner in winners if winner.status == "FINISHED"]
