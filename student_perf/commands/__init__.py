@@ -9,6 +9,6 @@ says so in `CODES`. All are imported to print `--help`, so heavy imports stand i
 >>> from student_perf.commands import check
 >>> parser = argparse.ArgumentParser(parents=check.PARENTS)
 >>> check.add_arguments(parser)
->>> parser.parse_args(["latest", "--store", "sqlite:///mlflow.db"])
-Namespace(workspace=None, store='sqlite:///mlflow.db', run='latest')
+>>> parser.parse_args(["latest", "--store", "sqlite:///runs.db"])
+Namespace(workspace=None, store='sqlite:///runs.db', run='latest')
 """

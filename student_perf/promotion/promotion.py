@@ -31,7 +31,7 @@ from student_perf.runs import tags
 from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import Recorded
-from student_perf.store.find import open_run
+from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 PROMOTION_FILE = "promotion.json"
@@ -80,6 +80,7 @@ def promote(
     Raises:
         ConfigError: The run is not in the store or has no model; then nothing has moved.
     """
+    refuse_nested(run.record)
     run_id = run.record.mlflow_run_id
     if run_id is None:
         raise ConfigError(

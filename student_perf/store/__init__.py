@@ -7,8 +7,8 @@ straight into its sqlite file. `registry` holds versions and aliases, `address` 
 and URIs.
 
 >>> from student_perf.store.address import is_server, sqlite_file
->>> is_server("http://localhost:5000"), sqlite_file("sqlite:///mlflow.db").name
-(True, 'mlflow.db')
+>>> is_server("http://localhost:5000"), sqlite_file("sqlite:///runs.db").name
+(True, 'runs.db')
 >>> from student_perf.store.words import ANY_WORD
 >>> print(f"name a run by {ANY_WORD}")
 name a run by its folder, latest, four or more characters of its id, the name of its sweep, runs:/ID

@@ -135,7 +135,7 @@ def is_id(word: str) -> bool:
 
 def is_on_disk(record: RunRecord) -> bool:
     """Whether the record's folder is the one that the run was made in, not MLflow's copy."""
-    return (record.folder / RECORD_FILE).is_file()
+    return layout.holds_record(record.folder)
 
 
 def refuse_nested(record: RunRecord) -> None:
@@ -202,7 +202,7 @@ def _on_disk(word: str, store: str | None) -> RunRecord | None:
     if word == LATEST:
         return None if store else _latest_on_disk()
     for folder in _places(word, store):
-        if (folder / RECORD_FILE).is_file():
+        if layout.holds_record(folder):
             try:
                 return load_record(folder)
             except (ValueError, TypeError) as error:

@@ -23,7 +23,7 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import MASK, masked
 from student_perf.runs import layout, tags
-from student_perf.runs.layout import CONFIG_FILE, ERROR_FILE, MODEL_FILE, RECORD_FILE, RUN_ID_FILE
+from student_perf.runs.layout import CONFIG_FILE, ERROR_FILE, MODEL_FILE, RUN_ID_FILE
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.store.client import (
@@ -319,7 +319,7 @@ def _dataset_of(record: RunRecord) -> Dataset | None:
 def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
     numbers = sorted(int(e.name) for e in os.scandir(folder) if e.name.isdigit())
     for number in numbers:
-        if number not in handled and (folder / str(number) / RECORD_FILE).is_file():
+        if number not in handled and layout.holds_record(folder / str(number)):
             record = load_record(folder / str(number))
             if record.status != "RUNNING":
                 yield record
