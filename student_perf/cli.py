@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from student_perf import __version__, commands
 from student_perf.commands.arguments import GROUPS, HelpFormatter
 from student_perf.errors import ConfigError, StudentPerfError
-from student_perf.exit_codes import MEANINGS, ExitCode
+from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.terminal import print_error
 
@@ -22,7 +22,7 @@ _SHARED = "arguments"  # the only module of `commands` that is not a command
 
 
 class Command(Protocol):
-    """What a module of `commands` offers."""
+    """What a module of `commands` offers; `CODES` only if it has exit codes of its own."""
 
     HELP: str
     GROUP: str
@@ -72,7 +72,7 @@ def _make_parser(known: dict[str, Command]) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(
             name,
             description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
-            epilog=_exit_codes(),
+            epilog=_exit_codes(_codes_of(module)),
             parents=list(module.PARENTS),
             formatter_class=HelpFormatter,
         )
@@ -86,11 +86,20 @@ def _overview(known: dict[str, Command]) -> str:
     for group in GROUPS:
         lines = [f"  {name:<10} {c.HELP}" for name, c in known.items() if group == c.GROUP]
         parts.append("\n".join([f"{group}:", *lines]))
-    return "\n\n".join([*parts, "python -m student_perf COMMAND --help shows more.", _exit_codes()])
+    return "\n\n".join(
+        [*parts, "python -m student_perf COMMAND --help shows more.", _exit_codes(MEANINGS)]
+    )
 
 
-def _exit_codes() -> str:
-    lines = [f"  {code:<3d} {meaning}" for code, meaning in MEANINGS.items()]
+def _codes_of(module: Command) -> dict[ExitCode, str]:
+    """The exit codes that a command can give, with what they mean there."""
+    own: Mapping[ExitCode, str] = getattr(module, "CODES", {})
+    meanings = {code: MEANINGS[code] for code in OF_EVERY_COMMAND}
+    return dict(sorted({**meanings, **own}.items()))
+
+
+def _exit_codes(meanings: Mapping[ExitCode, str]) -> str:
+    lines = [f"  {code:<3d} {meaning}" for code, meaning in meanings.items()]
     return "\n".join(["exit codes:", *lines])
 
 

@@ -1,4 +1,7 @@
-"""What a command's exit code means; `--help` and the docs show the same table."""
+"""What a command's exit code means; `--help` and the docs list the same codes.
+
+A command that SIGTERM ends has no code of its own: the shell shows 143.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ class ExitCode(IntEnum):
     FINDING = 3
     ROWS_REFUSED = 4
     INTERRUPTED = 130
-    TERMINATED = 143
 
 
 MEANINGS: dict[ExitCode, str] = {
@@ -24,5 +26,5 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.FINDING: "finding: drift alarm, model differs, gate closed, bundle changed",
     ExitCode.ROWS_REFUSED: "rows refused",
     ExitCode.INTERRUPTED: "Ctrl-C",
-    ExitCode.TERMINATED: "SIGTERM",
 }
+OF_EVERY_COMMAND = (ExitCode.DONE, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)

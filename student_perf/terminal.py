@@ -283,7 +283,7 @@ def verdict(row: MetricRow, objective: str) -> str:
     low, high, dummy = row["low"], row["high"], row["dummy"]
     if low is None or high is None or dummy is None:
         return f"{metric.label} is not defined on these folds."
-    if metric.is_better(low if metric.maximizes else high, dummy):
+    if metric.beats(low, high, dummy):
         return f"Better than the dummy baseline by {metric.label} ({metric.aim})."
     return (
         f"Not shown to be better than the dummy baseline by {metric.label} ({metric.aim}): "

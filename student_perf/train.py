@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> float:
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
     learn_secrets(iter_leaves({str(key): value for key, value in plain.items()}))
-    mask_files(folder)  # a config that is not valid stays on disk, too
+    _mask_files(folder)  # a config that is not valid stays on disk, too
     config = validate(cfg)
     terminal = Terminal()
     terminal.title(config)
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float:
         logging.captureWarnings(False)
 
 
-def mask_files(folder: Path) -> None:
+def _mask_files(folder: Path) -> None:
     """Take the secrets out of what Hydra itself has written about the run."""
     for path in (folder / ".hydra").glob("*.yaml"):
         text = path.read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
 
 Run = Callable[..., RunRecord]
+SPACE = {"name": "model.C", "key": "model.C", "values": "0.001 to 100, log scale", "log": True}
 QUICK = ("tracking=off", "report.importance=false", "split.n_splits=2")
 
 
@@ -112,10 +113,11 @@ def sweep_folder(make_record, workspace):
             trial.metrics[f"cv_{changed.get('metric', 'accuracy')}_mean"] = float(np.mean(scores))
             trial.save()
         params = {key: value for key, value in trial.params.items() if key[:6] != "swept."}
-        params |= {"model.C": "1.0", "space.model.C": "0.001 to 100, log scale", "n_rows": "120"}
+        params |= {"model.C": "1.0", "space.model.C": SPACE["values"], "n_rows": "120"}
         tags = {"dataset": "grades", "student_perf.target": "grade: low 40, high 80"}
         folder = workspace / "multirun" / study
         record = RunRecord(folder, study, "sweep", params, tags, started=1_700_000_000.0)
+        record.space = [SPACE]
         record.finish()
         return folder
 

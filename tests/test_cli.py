@@ -1,3 +1,5 @@
+import inspect
+import re
 import subprocess
 import sys
 
@@ -5,7 +7,7 @@ import pytest
 
 from student_perf import __version__, cli
 from student_perf.commands.arguments import GROUPS
-from student_perf.exit_codes import MEANINGS, ExitCode
+from student_perf.exit_codes import OF_EVERY_COMMAND, ExitCode
 
 COMMANDS = cli.load_commands()
 
@@ -50,9 +52,14 @@ def test_every_command_explains_itself_its_defaults_and_exit_codes(capsys, name)
     assert code == 0
     text = " ".join(captured.out.split())
     assert COMMANDS[name].HELP[1:] in text
-    for number, meaning in MEANINGS.items():
-        assert f"{number:d} {meaning}" in text
     assert "(%(default)s)" not in text
+    codes = text.partition("exit codes:")[2]
+    named = set(re.findall(r"ExitCode\.(\w+)", inspect.getsource(COMMANDS[name].run)))
+    can = {ExitCode[word] for word in named} | set(OF_EVERY_COMMAND)
+    for number, meaning in cli._codes_of(COMMANDS[name]).items():
+        assert f"{number:d} {meaning}" in codes
+        can.remove(number)
+    assert not can
 
 
 @pytest.mark.parametrize("name", [n for n in COMMANDS if n not in ("verify", "evidence", "sync")])

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
 
+from student_perf.store.words import ANY_WORD
+
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
 GROUPS = (RESULTS, CHECKS, MODELS, TRACKING)
-RUN = (
-    "a run: its folder, latest, its MLflow id (four characters or more), the name of a sweep, "
-    "runs:/ID, or models:/NAME@ALIAS"
-)
+RUN = f"a run: {ANY_WORD}"
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

@@ -11,6 +11,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "check a kept model on the golden rows it carries"
 GROUP = MODELS
 PARENTS = (reading(),)
+CODES = {ExitCode.FINDING: "finding: a golden row is answered differently"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -102,11 +102,11 @@ def _page(
 ) -> str:
     """The report, with a section for each sweep whose folder is on this disk."""
     from student_perf.pages.report import Comparison, comparison_page
-    from student_perf.runs.layout import RECORD_FILE
+    from student_perf.runs.layout import holds_record
     from student_perf.sweep.study import read_outcome
 
     sweeps = [record for record in records if record.kind == "sweep"]
-    there = [record.folder for record in sweeps if (record.folder / RECORD_FILE).is_file()]
+    there = [record.folder for record in sweeps if holds_record(record.folder)]
     read = [read_outcome(folder) for folder in there]
     return comparison_page(Comparison(boards, read, notes, chosen.top, chosen.store or ""))
 

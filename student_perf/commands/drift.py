@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HELP = "compare two sets of rows, column by column"
 GROUP = MODELS
 PARENTS = (reading(), formats("text", "json"))
+CODES = {ExitCode.FINDING: "finding: drift alarm"}
 _SIDE = f"a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, or {RUN}"
 _STYLES = {"alarm": "bold red", "warn": "yellow", "ok": ""}
 _HEADINGS = (words("column", 21), "PSI", "p (Holm)", "distance", "missing", words("finding"))

@@ -11,6 +11,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "predict the rows of a file, or refuse them with a reason"
 GROUP = MODELS
 PARENTS = (reading(),)
+CODES = {ExitCode.ROWS_REFUSED: "rows refused"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HELP = "make a run's model the champion if the gate holds"
 GROUP = MODELS
 PARENTS = (reading(),)
+CODES = {ExitCode.FINDING: "finding: gate closed, the champion stays"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HELP = "run a recorded run again: the same result, and if not, why?"
 GROUP = CHECKS
 PARENTS = (reading(),)
+CODES = {ExitCode.FINDING: "finding: different, or with --check-only not the same"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,10 @@ from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import (
     ALPHA,
-    PairedDifferences,
+    PairedDifference,
     against_best,
     equivalence,
     paired_differences,
@@ -187,19 +187,24 @@ def _leaderboard(
     usable = [i for i, v in scored.items() if len(v) == n_folds > 0 and np.isfinite(v).all()]
     if len(usable) < len(candidates):
         left_out[f"{metric} is not known on every fold"] = len(candidates) - len(usable)
-    first = group[0]
+    if not ranked:
+        usable.sort(key=lambda i: -METRICS[metric].sign * scored[i].mean())
+    first, dummy = group[0], _dummy(group, metric)
     table = np.array([scored[i] for i in usable])
-    lines = _lines([candidates[i] for i in usable], table, metric, rope, group, ranked)
+    if rope is None:
+        bounded = math.isfinite(METRICS[metric].highest)
+        rope = _ROPE * (1.0 if bounded or not usable else abs(float(table[0].mean())))
+    lines = _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy)
     return Leaderboard(
         metric=metric,
         lines=lines,
         dataset=first.dataset,
         data_sha256=first.data_sha256,
-        split=first.params.get("split.kind", ""),
+        split=first.split_kind,
         split_sha256=first.split_sha256,
         n_folds=n_folds,
-        dummy=_dummy(group, metric),
-        rope=_rope(metric, lines[0].mean if lines else 0.0, rope),
+        dummy=dummy,
+        rope=rope,
         n_looked_at=sum(record.kind not in _REFITTED for record in group) or len(group),
         left_out=left_out,
         recommended=recommend(lines, metric),
@@ -235,35 +240,26 @@ def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
 
 
 def _lines(
-    records: list[RunRecord],
-    table: np.ndarray,
-    metric: str,
-    rope: float | None,
-    group: list[RunRecord],
-    ranked: bool,
+    records: list[RunRecord], table: np.ndarray, metric: Metric, rope: float, dummy: float
 ) -> list[Line]:
     if not records:
         return []
-    sign = METRICS[metric].sign
-    if not ranked:
-        order = np.argsort(-sign * table.mean(axis=1), kind="stable")
-        table, records = table[order], [records[i] for i in order]
-    shares, tests, p_values = _tests(table, metric, records[0].test_over_train, rope)
-    dummy = _dummy(group, metric)
+    shares, tests, p_values = _tests(table, records[0].test_over_train, rope)
+    worse, equivalent, better = shares[:: metric.sign]
     return [
         Line(
             record=record,
             label=label,
             scores=table[i],
-            **vars(record.estimate(metric, table[i])),
+            **vars(record.estimate(metric.name, table[i])),
             to_dummy=float(table[i].mean()) - dummy,
             to_best=float(tests.mean[i]),
             to_best_low=float(tests.low[i]),
             to_best_high=float(tests.high[i]),
             p_value=float(p_values[i]),
-            worse=float(shares[::sign][0][i]),
-            equivalent=float(shares[1][i]),
-            better=float(shares[::sign][2][i]),
+            worse=float(worse[i]),
+            equivalent=float(equivalent[i]),
+            better=float(better[i]),
             seconds=record.number("fit_seconds"),
         )
         for i, (record, label) in enumerate(zip(records, _labels(records), strict=True))
@@ -271,24 +267,17 @@ def _lines(
 
 
 def _tests(
-    table: np.ndarray, metric: str, ratio: float, rope: float | None
-) -> tuple[list[np.ndarray], PairedDifferences, np.ndarray]:
+    table: np.ndarray, ratio: float, rope: float
+) -> tuple[list[np.ndarray], PairedDifference[np.ndarray], np.ndarray]:
     """Each candidate against the first, (M, J): shares of the posterior, differences, p-values."""
     n_candidates, n_folds = table.shape
     unknown = np.full(n_candidates, np.nan)
     if n_folds < 2:
         mean = (table - table[0]).mean(axis=1)
-        return [unknown] * 3, PairedDifferences(mean, unknown, unknown, unknown), unknown
-    width = _rope(metric, float(table[0].mean()), rope)
-    posterior = equivalence(table, table[0], ratio, width)
+        return [unknown] * 3, PairedDifference(mean, unknown, unknown, unknown), unknown
+    posterior = equivalence(table, table[0], ratio, rope)
     shares = [posterior.below, posterior.inside, posterior.above]
     return shares, paired_differences(table, table[0], ratio), against_best(table, 0, ratio)
-
-
-def _rope(metric: str, best: float, rope: float | None) -> float:
-    if rope is not None:
-        return rope
-    return _ROPE if math.isfinite(METRICS[metric].highest) else _ROPE * abs(best)
 
 
 def _dummy(group: list[RunRecord], metric: str) -> float:
@@ -317,8 +306,8 @@ def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
     known = [record for record in records if all(record.rows)]
     if not known:
         return (
-            f"compare: none of the {len(records)} runs says which data and folds it had (tags "
-            "student_perf.data_sha256 and split_sha256), so none can be compared"
+            f"compare: none of the {len(records)} runs says which data and folds it had "
+            "(their SHA-256), so none can be compared"
         )
     n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
     if n_finished == 0:

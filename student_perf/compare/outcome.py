@@ -17,14 +17,13 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
-from student_perf.runs.layout import RECORD_FILE, WINNER
-from student_perf.runs.record import RunRecord, begun_run_id, load_record
+from student_perf.runs.layout import RECORD_FILE, holds_record
+from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
 from student_perf.text import format_change, format_interval, format_number, short_value
 
-_SPACE = "space."
 _MOST_ON_FRONT = 10
 _MOST_IMPORTANT = 6
 _LEAST_SHARE = 0.01  # of an importance worth a word
@@ -45,31 +44,21 @@ class SweepOutcome:
 
     @cached_property
     def objectives(self) -> Objectives:
-        """What the sweep optimises under which limits. Records of earlier versions hold none."""
-        if self.record.objectives:
-            return Objectives.from_dict(self.record.objectives)
-        names = self.record.params.get("sweep.objectives", self.record.objective)
-        return Objectives(tuple(names.split(",")))
+        """What the sweep optimises under which limits."""
+        known = self.record.objectives
+        return Objectives.from_dict(known) if known else Objectives((self.record.objective,))
 
     @property
     def metric(self) -> str:
         """Name of the metric that decides."""
         return self.objectives.metrics[0]
 
-    @property
-    def maximizes(self) -> bool:
-        """Whether more of it is better."""
-        return METRICS[self.metric].maximizes
-
     @cached_property
     def ranked(self) -> list[RunRecord]:
         """The finished trials, best first: those that keep the limits before the others."""
-        finished = {trial_number(t): t for t in self.trials if t.status == "FINISHED"}
-        order = self.objectives.ranked({n: trial.metrics for n, trial in finished.items()})
-        if not self.record.objectives and self.winner is not None:  # it knew the limits
-            chosen = trial_number(self.winner)
-            order.sort(key=lambda number: number != chosen)
-        return [finished[number] for number in order]
+        finished = [trial for trial in self.trials if trial.status == "FINISHED"]
+        logged = dict(enumerate(trial.metrics for trial in finished))
+        return [finished[i] for i in self.objectives.ranked(logged)]
 
     @cached_property
     def board(self) -> Leaderboard | None:
@@ -104,7 +93,7 @@ class SweepOutcome:
         return next((line for line in self.lines if line.record.is_default), None)
 
     @property
-    def gain(self) -> PairedDifference | None:
+    def gain(self) -> PairedDifference[float] | None:
         """By how much the best is better than the defaults on the same folds, more is better."""
         best, default = self.best, self.defaults
         if best is None or default is None or best is default or len(best.scores) < 2:
@@ -117,9 +106,8 @@ class SweepOutcome:
         """The Pareto front of several objectives, ranked; empty with one objective."""
         if len(self.objectives.metrics) < 2:
             return []
-        by_number = {trial_number(trial): trial for trial in self.ranked}
-        front = self.objectives.front({n: trial.metrics for n, trial in by_number.items()})
-        return [by_number[number] for number in front]
+        logged = dict(enumerate(trial.metrics for trial in self.ranked))
+        return [self.ranked[i] for i in self.objectives.front(logged)]
 
     @property
     def states(self) -> dict[str, int]:
@@ -131,30 +119,15 @@ class SweepOutcome:
         """Number of trials that have ended."""
         return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in self.trials)
 
-    @cached_property
-    def _space(self) -> list[dict[str, Any]]:
-        """Each parameter of the space as data; of records of earlier versions its text only."""
-        params = self.record.params.items()
-        return self.record.space or [
-            {
-                "name": key.removeprefix(_SPACE),
-                "key": key.removeprefix(_SPACE).split(" (")[0],
-                "values": text,
-                "log": text.endswith("log scale"),
-            }
-            for key, text in params
-            if key.startswith(_SPACE)
-        ]
-
     @property
     def space(self) -> dict[str, str]:
         """The values of each parameter, described, by its name in the study."""
-        return {parameter["name"]: parameter["values"] for parameter in self._space}
+        return {parameter["name"]: parameter["values"] for parameter in self.record.space}
 
     @property
     def parameters(self) -> list[str]:
         """Every key that a trial drew, the most important first, else as the space has them."""
-        key_of = {parameter["name"]: parameter["key"] for parameter in self._space}
+        key_of = {parameter["name"]: parameter["key"] for parameter in self.record.space}
         keys = dict.fromkeys(key_of.values())
         keys |= dict.fromkeys(key for line in self.lines for key in line.record.swept)
         share = Counter[str]()
@@ -164,7 +137,7 @@ class SweepOutcome:
 
     def is_log(self, key: str) -> bool:
         """Whether a parameter was drawn on a logarithmic scale."""
-        return any(p.get("log", False) for p in self._space if p["key"] == key)
+        return any(p.get("log", False) for p in self.record.space if p["key"] == key)
 
     def keeps_limits(self, line: Line) -> bool:
         """Whether a trial keeps the constraints."""
@@ -173,10 +146,10 @@ class SweepOutcome:
     @property
     def on_edge(self) -> list[str]:
         """Keys for which the best has the lowest or highest number of the range; none of a grid."""
-        if self.best is None or self.record.params.get("sweep.sampler") == "grid":
+        if self.best is None or self.record.sampler == "grid":
             return []
         drawn = self.best.record.swept
-        return [p["key"] for p in self._space if _is_on_edge(p, drawn)]
+        return [p["key"] for p in self.record.space if _is_on_edge(p, drawn)]
 
     @property
     def is_flat(self) -> bool:
@@ -188,26 +161,15 @@ class SweepOutcome:
 
 def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> SweepOutcome:
     """Read a sweep's folder. Raises ConfigError if it is not one."""
-    if not (folder / RECORD_FILE).is_file():
+    if not holds_record(folder):
         raise ConfigError(f"{folder}: holds no {RECORD_FILE}; name the folder of a sweep")
     record = load_record(folder)
     if record.kind != "sweep":
         raise ConfigError(f"{folder}: is a {record.kind} run; name the folder of a sweep")
     numbers = sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
     paths = [folder / str(number) for number in numbers]
-    trials = [load_record(path) for path in paths if (path / RECORD_FILE).is_file()]
+    trials = [load_record(path) for path in paths if holds_record(path)]
     return SweepOutcome(record, trials, load_winner(folder), importances or {})
-
-
-def load_winner(folder: Path) -> RunRecord | None:
-    """The finished winner in a sweep's folder, with the id of its MLflow run if that has begun."""
-    place = folder / WINNER
-    winner = load_record(place) if (place / RECORD_FILE).is_file() else None
-    if winner is None or winner.status != "FINISHED":
-        return None
-    if winner.mlflow_run_id is None:
-        winner.mlflow_run_id = begun_run_id(place)  # on its way
-    return winner
 
 
 def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str]:
@@ -221,8 +183,8 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     if best is None:
         return ["No trial has finished."]
     lines = [
-        f"Best: trial {trial_number(best.record)}, {METRICS[sweep.metric].label} "
-        f"{with_interval(best)}, with {described(best.record, code)}."
+        f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
+        f"{_with_interval(best)}, with {described(best.record, code)}."
     ]
     lines += _gain_lines(sweep)
     if not sweep.keeps_limits(best):
@@ -278,7 +240,7 @@ def _front_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
     for trial in front[:_MOST_ON_FRONT]:
         values = zip(objectives, sweep.objectives.values(trial.metrics), strict=True)
         shown = ", ".join(f"{one.label} {format_number(value)}" for one, value in values)
-        lines.append(f"  trial {trial_number(trial)}: {shown}; {described(trial, code)}")
+        lines.append(f"  trial {trial.trial_number}: {shown}; {described(trial, code)}")
     if len(front) > _MOST_ON_FRONT:
         lines.append(f"  and {len(front) - _MOST_ON_FRONT} more")
     return lines
@@ -291,19 +253,12 @@ def _is_on_edge(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> bool:
     return applies and float(drawn[parameter["key"]]) in (parameter["low"], parameter["high"])
 
 
-def with_interval(line: Line) -> str:
+def _with_interval(line: Line) -> str:
     """`0.512 (95 % interval 0.490 to 0.534)`; the mean alone if there is no interval."""
     mean = format_number(line.mean)
     if math.isnan(line.low):
         return mean
     return f"{mean} (95 % interval {format_interval(line.low, line.high)})"
-
-
-def trial_number(record: RunRecord) -> int:
-    """Number of a trial in its sweep; of a winner, that of the trial it repeats."""
-    number = record.trial_number
-    assert number is not None
-    return number
 
 
 def described(record: RunRecord, code: Callable[[str], str] = str) -> str:

@@ -70,12 +70,12 @@ def permuted_control(
     """
     config = load_config(fetch_file(record, store, CONFIG_FILE))
     data = prepare_data(config)
-    now = {"data_sha256": data.dataset.sha256, "split_sha256": data.split.sha256}
-    for name, sha256 in now.items():
-        if record.tags.get(f"student_perf.{name}") != sha256:
+    now = {"data": data.dataset.sha256, "split": data.split.sha256}
+    for (what, sha256), was in zip(now.items(), record.rows, strict=True):
+        if sha256 != was:
             raise DataError(
-                f"{record.name}: {name} is {sha256[:12]} now and was "
-                f"{record.tags.get(f'student_perf.{name}', '?')[:12]}; bring back the data it had"
+                f"{record.name}: the SHA-256 of its {what} is {sha256[:12]} now and was "
+                f"{was[:12] or 'not recorded'}; bring back the data it had"
             )
     pipeline = build_pipeline(config, data.dataset)
     means = []

@@ -62,9 +62,8 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
         )
     lines.append(recommendation(board))
     best = board.lines[0]
-    metric = METRICS[board.metric]
-    worst = best.low if metric.maximizes else best.high
-    if metric.sign * worst <= metric.sign * board.dummy:
+    known = not math.isnan(best.low + board.dummy)
+    if known and not METRICS[board.metric].beats(best.low, best.high, board.dummy):
         lines.append("The best is not shown to be better than the dummy baseline.")
     if board.n_looked_at > 1:
         lines.append(

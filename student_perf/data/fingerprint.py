@@ -34,7 +34,7 @@ def fingerprint_columns(
     chosen = list(table.columns if names is None else names)
     columns = (table[name] for name in chosen)
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(map(str, chosen), pool.map(fingerprint_column, columns), strict=True))
+        return dict(zip(map(str, chosen), pool.map(_fingerprint_column, columns), strict=True))
 
 
 def combine_columns(hashes: Mapping[str, str]) -> str:
@@ -46,7 +46,7 @@ def combine_columns(hashes: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_column(column: pd.Series) -> str:
+def _fingerprint_column(column: pd.Series) -> str:
     """Hex SHA-256 of a column's kind, values and row order.
 
     Numbers and booleans enter as little-endian float64 with one NaN pattern, everything else as the

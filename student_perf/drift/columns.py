@@ -62,7 +62,7 @@ class ColumnDrift:
 
     @property
     def psi_excess(self) -> float:
-        """PSI beyond its mean without drift, at least 0; NaN where there is no PSI."""
+        """PSI beyond its mean without drift, at least 0; NaN if there is no PSI."""
         return max(0.0, self.psi - self.psi_by_chance)
 
 
@@ -85,11 +85,11 @@ def compare_tables(
     """Drift of every column of either table, not judged yet: `judge` needs all columns.
 
     Args:
-        reference: the rows to compare with.
-        current: the rows to judge.
-        thresholds: the limits.
-        known: by column, declared categories that the reference may lack.
-        roles: by column, for columns that are not features.
+        reference: The rows to compare with.
+        current: The rows to judge.
+        thresholds: The limits.
+        known: By column, declared categories that the reference may lack.
+        roles: By column, for columns that are not features.
     """
     compared = []
     for name in map(str, reference.columns):

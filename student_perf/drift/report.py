@@ -14,7 +14,7 @@ from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compa
 from student_perf.drift.limits import Thresholds
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
-from student_perf.runs.layout import PREDICTIONS_FILE, RECORD_FILE
+from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import load_record
 from student_perf.scoring.answers import Answers, once_each
@@ -83,7 +83,7 @@ def make_report(
         seed: that of the bootstrap.
 
     Raises:
-        ConfigError, DataError, TrackingError: a side or the model cannot be loaded.
+        ConfigError, DataError, TrackingError: A side or the model cannot be loaded.
     """
     kept = load_kept_model(model, store) if model else None
     left, right, rules = load_sides(
@@ -162,7 +162,7 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
     None if the side is not the data of the model's run, or if the run's folder is not on this disk.
     """
     predictions = folder / PREDICTIONS_FILE
-    if side.dataset is None or not predictions.is_file() or not (folder / RECORD_FILE).is_file():
+    if side.dataset is None or not predictions.is_file() or not holds_record(folder):
         return None
     if load_record(folder).data_sha256 != side.dataset.sha256:
         return None

@@ -63,17 +63,17 @@ def load_sides(
     With a `contract`, that of `model`, every file is. Two files alone are compared as they are.
 
     Args:
-        reference: a CSV or parquet file, `DATASET [overrides]` of `conf/dataset`, or a run.
-        current: the other side, named in the same way.
-        separator: that of CSV files.
-        target: the target's column, if both sides are files.
-        contract: that of `model`.
-        model: the run that the model comes from.
-        store: the tracking store of runs that are not on disk; by default the default one.
+        reference: A CSV or parquet file, `DATASET [overrides]` of `conf/dataset`, or a run.
+        current: The other side, named in the same way.
+        separator: That of CSV files.
+        target: The target's column, if both sides are files.
+        contract: That of `model`.
+        model: The run that the model comes from.
+        store: The tracking store of runs that are not on disk; by default the default one.
 
     Raises:
-        ConfigError: a side has no such name.
-        DataError: a side cannot be read.
+        ConfigError: A side has no such name.
+        DataError: A side cannot be read.
     """
     configs = [_config(text, store) for text in (reference, current)]
     datasets = [load_dataset(config) if config else None for config in configs]

@@ -39,6 +39,7 @@ from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.intervals import Estimate, fold_interval
+from student_perf.scoring.metrics import logged_as
 from student_perf.terminal import MetricRow
 
 
@@ -58,8 +59,8 @@ def metrics_on_test_rows(estimates: Mapping[str, Estimate]) -> dict[str, float]:
     """Estimates on the test rows under the names they are logged by."""
     metrics: dict[str, float] = {}
     for name, estimate in estimates.items():
-        words = {"": estimate.mean, "_ci95_low": estimate.low, "_ci95_high": estimate.high}
-        metrics |= _defined({f"test_{name}{word}": value for word, value in words.items()})
+        figures = {"test": estimate.mean, "test_low": estimate.low, "test_high": estimate.high}
+        metrics |= _defined(name, figures)
     return metrics
 
 
@@ -144,7 +145,7 @@ def finish_record(
     write_result(folder, dataset, split, outcome.cv, summary, outcome.model)
     write_findings(folder, dataset, split, outcome.findings)
     _write_golden(folder, config, prepared, outcome.model)
-    record.metrics = logged_metrics(prepared, outcome.cv, outcome.rows)
+    record.metrics = _logged_metrics(prepared, outcome.cv, outcome.rows)
     if outcome.test is not None:
         write_test_predictions(folder, dataset, split.test, outcome.test.output)
         n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
@@ -204,13 +205,13 @@ def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
         estimate = fold_interval(values, result.test_over_train)
-        logged |= _defined({f"cv_{name}_mean": estimate.mean, f"cv_{name}_std": estimate.std})
-        logged[f"fold_{name}"] = values.tolist()
+        logged |= _defined(name, {"mean": estimate.mean, "std": estimate.std})
+        logged[logged_as(name, "folds")] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless another is chosen.
     return {**logged, "fit_seconds": result.fit_seconds}
 
 
-def logged_metrics(
+def _logged_metrics(
     prepared: Prepared, result: CVResult, rows: dict[str, MetricRow]
 ) -> dict[str, float | list[float]]:
     """Those of a single run besides: intervals, scores on training rows, the dummy's, limits."""
@@ -220,12 +221,13 @@ def logged_metrics(
     if prepared.dataset.classes:
         error = reliability(result.y_true, result.output).error
         logged["cv_expected_calibration_error"] = error
-    words = {"low": "cv_{}_ci95_low", "high": "cv_{}_ci95_high"}
-    words |= {key: f"{key}_{{}}_mean" for key in ("train", "dummy")}
+    more = ("low", "high", "train", "dummy")
     for name, row in rows.items():
-        logged |= _defined({word.format(name): row[key] for key, word in words.items()})
+        logged |= _defined(name, {which: row[which] for which in more})
     return logged
 
 
-def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: v for name, v in values.items() if v is not None and np.isfinite(v)}
+def _defined(metric: str, figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Figures of a metric under their logged names, without those that are not defined."""
+    known = {which: v for which, v in figures.items() if v is not None and np.isfinite(v)}
+    return {logged_as(metric, which): v for which, v in known.items()}

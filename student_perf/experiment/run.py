@@ -21,7 +21,6 @@ from student_perf.experiment.records import (
     start_record,
 )
 from student_perf.experiment.show import show_composed, show_outcome, show_places
-from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
 from student_perf.store.publisher import try_publish
 from student_perf.terminal import Terminal
@@ -49,15 +48,15 @@ def run_experiment(
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
     Args:
-        config: a valid config.
-        folder: gets all files of the run.
-        terminal: shows what is done and what comes out.
-        kind: only a `final` run, the winner of a sweep, opens the test rows.
-        more_tags: tags of the record besides its own.
+        config: A valid config.
+        folder: Gets all files of the run.
+        terminal: Shows what is done and what comes out.
+        kind: Only a `final` run, the winner of a sweep, opens the test rows.
+        more_tags: Tags of the record besides its own.
         send: False leaves the record to the publisher of its sweep.
 
     Raises:
-        StudentPerfError: config, data or store cannot be used; nothing has been fitted.
+        StudentPerfError: Config, data or store cannot be used; nothing has been fitted.
 
     Any later error marks the record, and its run in the store, as FAILED.
     """
@@ -100,7 +99,6 @@ def _record_failure(
     error: BaseException,
     send: bool,
 ) -> None:
-    record.tags[tags.ERROR] = one_line(error)[:500]
     record.fail(one_line(error))
     log.error("run failed", exc_info=error)
     if send and isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait

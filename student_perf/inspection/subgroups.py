@@ -35,7 +35,7 @@ _SIDE_METRICS = {
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 
 
-def subgroup_metrics(task: str, objective: str) -> tuple[Metric, ...]:
+def _subgroup_metrics(task: str, objective: str) -> tuple[Metric, ...]:
     """What a group is measured by: the objective, then macro F1 and accuracy, or for numbers the
     bias (mean of prediction minus truth) and RMSE.
     """
@@ -58,7 +58,7 @@ def subgroup_table(
     once, with their mean. Intervals are those of `scoring.bootstrap`; a group of fewer than
     `min_size` rows is named, but not scored.
     """
-    metrics = subgroup_metrics(dataset.task, objective)
+    metrics = _subgroup_metrics(dataset.task, objective)
     number, answers = once_each(result.row, result.y_true, result.output)
     table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[number]
     groups = {ALL: (np.zeros(len(number), dtype=np.int64), [""])}

@@ -24,7 +24,6 @@ from student_perf.plots.study import (
     prediction_pair_figure,
 )
 from student_perf.plots.style import png
-from student_perf.runs import tags
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import METRICS, Metric
@@ -136,7 +135,7 @@ def prediction_pictures(
     if not loaded:
         return
     first = next(iter(loaded.values()))
-    target = record.params.get("dataset.target", "target")
+    target = record.target_name or "target"
     about = f"{record.dataset}, n = {len(first.y_true)} predictions"
     if first.task == "regression":
         pairs = {name: (one.y_true, one.output) for name, one in loaded.items()}
@@ -186,17 +185,15 @@ def _changed(base: dict[str, str], config: dict[str, str]) -> dict[str, str | No
 
 def data_facts(record: RunRecord, n_folds: int | None) -> dict[str, str]:
     """The data card: which rows, which split; empty texts for what is unknown."""
-    params = record.params
     folds = f", {plural(n_folds, 'fold')}" if n_folds else ""
-    test_share = params.get("split.test_size", "0")
     return {
         "dataset": f"{record.dataset} {record.dataset_version}".strip(),
         "rows": str(record.n_rows or ""),
-        "columns": params.get("n_features", ""),
-        "missing cells": record.tags.get(tags.N_MISSING, ""),
-        "target": record.tags.get(tags.TARGET, ""),
+        "columns": record.n_features,
+        "missing cells": record.n_missing,
+        "target": record.target,
         "data SHA-256": record.data_sha256,
-        "split": f"{params.get('split.kind', '')}{folds}, test share {test_share}",
+        "split": f"{record.split_kind}{folds}, test share {record.test_size or 0}",
         "split SHA-256": record.split_sha256,
     }
 
@@ -205,7 +202,7 @@ def origin_facts(record: RunRecord) -> dict[str, str]:
     """Where a run comes from; empty texts for what is unknown."""
     dirty = " with uncommitted changes" if record.is_dirty else ""
     return {
-        "seed": record.params.get("seed", ""),
+        "seed": record.seed,
         "commit": record.commit and f"{record.commit}{dirty}",
         "started": datetime.fromtimestamp(record.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "MLflow": f"experiment {record.experiment}",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from student_perf.compare.leaderboard import Line
-from student_perf.compare.outcome import SweepOutcome, sentences, trial_number
+from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.compare.show import closing
 from student_perf.pages.section import (
     MOST_CONFIGS,
@@ -39,7 +39,6 @@ from student_perf.plots.study import (
     slice_figure,
 )
 from student_perf.render import render
-from student_perf.runs import tags
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
@@ -102,7 +101,7 @@ def _shown(sweep: SweepOutcome) -> list[Line]:
 def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
     values = line.record.swept
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
-    label = str(trial_number(line.record)) + (" (defaults)" if line.record.is_default else "")
+    label = str(line.record.trial_number) + (" (defaults)" if line.record.is_default else "")
     drawn = [short_value(values.get(key, "")) for key in columns]
     return Row(rank, label, line, line is sweep.best, drawn)
 
@@ -115,29 +114,44 @@ def _trials(sweep: SweepOutcome) -> str:
 def _facts(sweep: SweepOutcome) -> dict[str, str]:
     """The data card, and where the sweep comes from."""
     facts = data_facts(sweep.record, sweep.board.n_folds if sweep.board else None)
-    sampler = sweep.record.params.get("sweep.sampler", "")
-    return facts | {"sampler": sampler, "trials": _trials(sweep)} | origin_facts(sweep.record)
+    about = {"sampler": sweep.record.sampler, "trials": _trials(sweep)}
+    return facts | about | origin_facts(sweep.record)
 
 
 def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
     """The pictures in the order of the page, without those that would show nothing."""
-    if not sweep.lines or sweep.board is None:
+    if sweep.board is None or not sweep.lines:
         return
+    n_folds = plural(sweep.board.n_folds, "fold")
+    subtitle = f"{sweep.record.dataset}, n = {len(sweep.lines)} finished trials, {n_folds}"
     best = list(shown[:_MOST_LINES])
-    makers: list[Callable[[], Figure | None]] = [
-        lambda: _history(sweep),
-        lambda: _pareto(sweep),
-        lambda: _importance(sweep),
-        lambda: _parallel(sweep),
-        lambda: _slices(sweep),
-    ]
-    yield from fold_pictures(best, _names(best), sweep.board, _words(sweep)[1])
-    for make in makers:
-        figure = make()
-        if figure is not None:
-            yield picture(figure)
+    yield from fold_pictures(best, _names(best), sweep.board, subtitle)
+    yield from map(picture, _figures(sweep, sweep.board.dummy, subtitle))
     yield from _predictions(sweep)
     yield from _winner_pictures(sweep)
+
+
+def _figures(sweep: SweepOutcome, dummy: float, subtitle: str) -> Iterator[Figure]:
+    """The history, the front, the importances, and all parameters with at least two values."""
+    trials = sorted(sweep.lines, key=lambda line: line.record.trial_number or 0)
+    values, metric = np.array([line.mean for line in trials]), METRICS[sweep.metric]
+    if len(trials) > 1:
+        numbers = np.array([line.record.trial_number for line in trials])
+        default = sweep.defaults.record.trial_number if sweep.defaults else None
+        yield history_figure(numbers, values, metric, dummy, default, subtitle)
+        if sweep.front:
+            yield _pareto(sweep, f"{subtitle}; trial numbers")
+    if sweep.importances:
+        yield parameter_importance_figure(sweep.importances, subtitle)
+    drawn = [line.record.swept for line in trials]
+    columns = {key: [values.get(key) for values in drawn] for key in sweep.parameters}
+    varied = [key for key, column in columns.items() if len(set(column)) > 1]
+    axes = [make_dimension(key, columns[key], sweep.is_log(key)) for key in varied]
+    axes = axes[:_MOST_DIMENSIONS] if len(trials) > 2 else []
+    if len(axes) > 1:
+        yield parallel_figure(axes, values, metric, subtitle)
+    if axes:
+        yield slice_figure(axes, values, metric, subtitle)
 
 
 def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
@@ -147,86 +161,26 @@ def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
             yield Picture(file.read_bytes(), f"{figure.caption}, winner")
 
 
-def _words(sweep: SweepOutcome, more: str = "") -> tuple[str, str]:
-    board = sweep.board
-    assert board is not None
-    n = len(sweep.lines)
-    folds = plural(board.n_folds, "fold")
-    subtitle = f"{sweep.record.dataset}, n = {n} finished trials, {folds}{more}"
-    return METRICS[sweep.metric].label, subtitle
-
-
 def _names(lines: Sequence[Line]) -> list[str]:
     """`trial 14`, or `rf (14)` if several models were tried."""
     several = len({line.record.model for line in lines}) > 1
     names = []
-    for line in lines:
-        name = f"trial {trial_number(line.record)}"
-        if several:
-            name = f"{line.record.model} ({trial_number(line.record)})"
-        names.append(f"{name}, defaults" if line.record.is_default else name)
+    for record in (line.record for line in lines):
+        number = record.trial_number
+        name = f"{record.model} ({number})" if several else f"trial {number}"
+        names.append(f"{name}, defaults" if record.is_default else name)
     return names
 
 
-def _pareto(sweep: SweepOutcome) -> Figure | None:
+def _pareto(sweep: SweepOutcome, subtitle: str) -> Figure:
     """The first two of several objectives; the front is that of all of them."""
-    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics]
-    if len(objectives) < 2 or len(sweep.lines) < 2:
-        return None
+    objectives = [OBJECTIVES[name] for name in sweep.objectives.metrics[:2]]
     records = [line.record for line in sweep.lines]
-    values = np.array([[record.number(o.key) for o in objectives[:2]] for record in records])
-    front = {trial_number(record) for record in sweep.front}
-    is_front = np.array([trial_number(record) in front for record in records])
-    shown = [(o.label, o.maximizes) for o in objectives[:2]]
-    labels = [str(trial_number(record)) for record in records]
-    return pareto_figure(labels, values, is_front, shown, _words(sweep, "; trial numbers")[1])
-
-
-def _history(sweep: SweepOutcome) -> Figure | None:
-    if len(sweep.lines) < 2 or sweep.board is None:
-        return None
-    numbers, values = _values(sweep)
-    default = trial_number(sweep.defaults.record) if sweep.defaults else None
-    return history_figure(
-        numbers, values, sweep.maximizes, sweep.board.dummy, default, _words(sweep)
-    )
-
-
-def _importance(sweep: SweepOutcome) -> Figure | None:
-    if not sweep.importances:
-        return None
-    return parameter_importance_figure(sweep.importances, _words(sweep)[1])
-
-
-def _values(sweep: SweepOutcome) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.array([trial_number(line.record) for line in sweep.lines])
-    order = np.argsort(numbers)
-    return numbers[order], np.array([line.mean for line in sweep.lines])[order]
-
-
-def _dimensions(sweep: SweepOutcome) -> list[Any]:
-    """Axes of the parameters with at least two values, trials in order of their number."""
-    trials = sorted((line.record for line in sweep.lines), key=trial_number)
-    drawn = [record.swept for record in trials]
-    keys = [key for key in sweep.parameters if len({values.get(key) for values in drawn}) > 1]
-    return [
-        make_dimension(key, [values.get(key) for values in drawn], sweep.is_log(key))
-        for key in keys[:_MOST_DIMENSIONS]
-    ]
-
-
-def _parallel(sweep: SweepOutcome) -> Figure | None:
-    dimensions = _dimensions(sweep)
-    if len(dimensions) < 2 or len(sweep.lines) < 3:
-        return None
-    return parallel_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
-
-
-def _slices(sweep: SweepOutcome) -> Figure | None:
-    dimensions = _dimensions(sweep)
-    if not dimensions or len(sweep.lines) < 3:
-        return None
-    return slice_figure(dimensions, _values(sweep)[1], sweep.maximizes, _words(sweep))
+    values = np.array([[record.number(o.key) for o in objectives] for record in records])
+    front = {record.trial_number for record in sweep.front}
+    is_front = np.array([record.trial_number in front for record in records])
+    labels = [str(record.trial_number) for record in records]
+    return pareto_figure(labels, values, is_front, objectives, subtitle)
 
 
 def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
@@ -236,7 +190,7 @@ def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
     for name, line in (pair | {"best": sweep.best}).items():
         file = line.record.folder / PREDICTIONS_FILE if line else None
         if line is not None and file is not None and file.is_file():
-            loaded[f"{name}: trial {trial_number(line.record)}"] = load_predictions(file)
+            loaded[f"{name}: trial {line.record.trial_number}"] = load_predictions(file)
     yield from prediction_pictures(loaded, sweep.record)
 
 
@@ -265,10 +219,10 @@ def _commands(sweep: SweepOutcome) -> dict[str, str]:
     """What to type next, by purpose."""
     module, folder = "python -m student_perf", shlex.quote(str(sweep.record.folder))
     commands = {}
-    if command := sweep.record.tags.get(tags.COMMAND):
+    if command := sweep.record.command:
         commands["continue the sweep; a larger hydra.sweeper.n_trials adds trials"] = command
     if sweep.winner is not None:
-        run = shlex.quote(sweep.winner.mlflow_run_id or str(sweep.winner.folder))
+        run = shlex.quote(sweep.winner.run_id or str(sweep.winner.folder))
         commands["check that the winner comes out again"] = f"{module} reproduce {run}"
     commands["compare its trials on the terminal"] = f"{module} compare {folder}"
     commands["make this page again"] = f"{module} report {folder}"

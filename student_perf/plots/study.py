@@ -23,6 +23,7 @@ from student_perf.plots.style import (
     set_title,
     short,
 )
+from student_perf.scoring.metrics import Metric, Objective
 
 _WIDTH = 5.2  # inches; still readable when a telephone shrinks it to a third of that
 _MOST_LINES = 300  # of parallel coordinates; more of them hide each other
@@ -74,22 +75,20 @@ def make_dimension(name: str, values: Sequence[str | None], log: bool = False) -
 def history_figure(
     numbers: np.ndarray,
     values: np.ndarray,
-    maximize: bool,
+    metric: Metric,
     dummy: float,
     default: int | None,
-    words: tuple[str, str],
+    subtitle: str,
 ) -> Figure:
     """Value of each complete trial, shape (M,), by its number, and the best so far.
 
-    `dummy` is the baseline's value or NaN, `default` the number of the trial with the defaults,
-    `words` the metric's name and a subtitle.
+    `dummy` is the baseline's value or NaN, `default` the number of the trial with the defaults.
     """
-    metric, subtitle = words
     figure = new_figure(_WIDTH, 3.8)
     axes = figure.add_subplot()
     order = np.argsort(numbers)
-    shown, more = _hidden(values, _worst_shown(values, maximize), maximize)
-    best = (np.maximum if maximize else np.minimum).accumulate(values[order])
+    near, more = _near(values, metric)
+    best = metric.sign * np.maximum.accumulate(metric.sign * values[order])
     axes.scatter(
         numbers, values, s=14, color=BLUE, alpha=_alpha(len(values)), linewidths=0, label="trial"
     )
@@ -100,13 +99,13 @@ def history_figure(
             numbers[at], values[at], s=60, marker="D", facecolor="none", edgecolor=INK,
             label="defaults",
         )  # fmt: skip
-    _draw_dummy(axes.axhline, dummy, shown)
+    _draw_dummy(axes.axhline, dummy, values[near])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if more:
-        _limit(axes, shown)
-    finish(axes, "trial number", f"{metric}, mean over folds")
+        _limit(axes, values[near])
+    finish(axes, "trial number", f"{metric.label}, mean over folds")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    set_title(figure, f"History of {metric}", subtitle + more)
+    set_title(figure, f"History of {metric.label}", subtitle + more)
     return figure
 
 
@@ -169,19 +168,14 @@ def pareto_figure(
     labels: Sequence[str],
     values: np.ndarray,
     front: np.ndarray,
-    objectives: Sequence[tuple[str, bool]],
+    objectives: Sequence[Objective],
     subtitle: str,
 ) -> Figure:
-    """Trials by two objectives, `values` of shape (M, 2), each given as name and whether more is
-    better. The front, marked in `front` (M,), is joined and named: no trial beats one of it in
-    everything.
+    """Trials by two objectives, `values` of shape (M, 2). The front, marked in `front` (M,), is
+    joined and named: no trial beats one of it in everything.
     """
-    names = [f"{name}, {'more' if maximize else 'less'} is better" for name, maximize in objectives]
-    near = np.ones(len(values), dtype=bool)
-    for column, (_, maximize) in zip(values.T, objectives, strict=True):
-        worst = _worst_shown(column, maximize)
-        near &= column >= worst if maximize else column <= worst
-    near |= front
+    pairs = zip(values.T, objectives, strict=True)
+    near = np.all([_near(column, objective)[0] for column, objective in pairs], axis=0) | front
     figure = new_figure(_WIDTH, 4.0)
     axes = figure.add_subplot()
     x, y = values.T
@@ -195,7 +189,7 @@ def pareto_figure(
             short(labels[place]), values[place], fontsize=7, xytext=(4, 4),
             textcoords="offset points",
         )  # fmt: skip
-    finish(axes, *names)
+    finish(axes, *(f"{one.label}, {one.aim}" for one in objectives))
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     more = f"; {(~near).sum()} far worse, not shown" if not near.all() else ""
     title = f"Pareto front: none of these {front.sum()} trials is beaten in everything"
@@ -220,24 +214,22 @@ def parameter_importance_figure(shares: Mapping[str, float], subtitle: str) -> F
 
 
 def parallel_figure(
-    dimensions: Sequence[Dimension], values: np.ndarray, maximize: bool, words: tuple[str, str]
+    dimensions: Sequence[Dimension], values: np.ndarray, metric: Metric, subtitle: str
 ) -> Figure:
     """Parallel coordinates: a horizontal axis for each parameter, and each trial a line through
     them, coloured by its value, the best on top.
 
     Of many trials, the best and an even choice of the others are drawn.
     """
-    metric, subtitle = words
-    chosen = _spread_choice(values, maximize)
+    chosen = _spread_choice(metric.sign * values)
     across = np.array([_unit(dimension)[chosen] for dimension in dimensions])
     down = np.arange(len(dimensions))
     lines = [np.column_stack([across[:, i], down]) for i in range(len(chosen))]
     figure = new_figure(_WIDTH, 1.6 + 0.62 * len(dimensions))
     axes = figure.add_subplot()
     scale = Normalize(*np.percentile(values[chosen], [5, 95] if len(chosen) > 20 else [0, 100]))
-    collection = LineCollection(
-        lines, cmap=_COLOURS if maximize else f"{_COLOURS}_r", norm=scale, linewidths=1, alpha=0.7
-    )
+    colours = _COLOURS if metric.maximizes else f"{_COLOURS}_r"
+    collection = LineCollection(lines, cmap=colours, norm=scale, linewidths=1, alpha=0.7)
     collection.set_array(values[chosen])
     axes.add_collection(collection)
     for place, dimension in enumerate(dimensions):
@@ -259,17 +251,16 @@ def parallel_figure(
     bar = figure.colorbar(
         collection, ax=axes, orientation="horizontal", extend="both", shrink=0.7, aspect=35
     )
-    bar.set_label(metric, fontsize=9)
+    bar.set_label(metric.label, fontsize=9)
     shown = f"; {len(chosen)} of them drawn" if len(chosen) < len(values) else ""
     set_title(figure, "All parameters of the trials, a line each", subtitle + shown)
     return figure
 
 
 def slice_figure(
-    dimensions: Sequence[Dimension], values: np.ndarray, maximize: bool, words: tuple[str, str]
+    dimensions: Sequence[Dimension], values: np.ndarray, metric: Metric, subtitle: str
 ) -> Figure:
     """The value over each parameter in its own small picture, later trials darker."""
-    metric, subtitle = words
     n_rows = -(-len(dimensions) // _COLUMNS)
     columns = min(_COLUMNS, len(dimensions))
     figure = new_figure(_WIDTH, 1.0 + 2.1 * n_rows)
@@ -293,13 +284,13 @@ def slice_figure(
         axes.tick_params(axis="y", labelsize=7)
         finish(axes, "", "")
         axes.set_title(short(dimension.name.removeprefix("model.")), fontsize=9)
-    shown, more = _hidden(values, _worst_shown(values, maximize), maximize)
+    near, more = _near(values, metric)
     if more:
-        _limit(grid.flat[0], shown)
+        _limit(grid.flat[0], values[near])
     for axes in list(grid.flat)[len(dimensions) :]:
         axes.remove()
-    figure.supylabel(f"{metric}, mean over folds", fontsize=9)
-    set_title(figure, f"{metric} over each parameter, later trials darker", subtitle + more)
+    figure.supylabel(f"{metric.label}, mean over folds", fontsize=9)
+    set_title(figure, f"{metric.label} over each parameter, later trials darker", subtitle + more)
     return figure
 
 
@@ -374,9 +365,9 @@ def _jitter(dimension: Dimension, rng: np.random.Generator, n: int) -> np.ndarra
     return rng.uniform(-0.12, 0.12, n) * gap
 
 
-def _spread_choice(values: np.ndarray, maximize: bool) -> np.ndarray:
+def _spread_choice(worth: np.ndarray) -> np.ndarray:
     """Trials to draw, the worst first, so that the best lie on top."""
-    order = np.argsort(values if maximize else -values, kind="stable")
+    order = np.argsort(worth, kind="stable")
     if len(order) <= _MOST_LINES:
         return order
     half = _MOST_LINES // 2
@@ -384,20 +375,15 @@ def _spread_choice(values: np.ndarray, maximize: bool) -> np.ndarray:
     return np.concatenate([others, order[-half:]])
 
 
-def _worst_shown(values: np.ndarray, maximize: bool) -> float:
-    """The worst value to show: a few very bad trials must not squeeze all others into one line."""
-    low, high = np.percentile(values, [10, 90])
-    inner = high - low
-    inside = values >= low - 3 * inner if maximize else values <= high + 3 * inner
-    kept = values[inside] if inner > 0 else values
-    return float(kept.min() if maximize else kept.max())
-
-
-def _hidden(values: np.ndarray, worst: float, maximize: bool) -> tuple[np.ndarray, str]:
-    """The values at least as good as `worst`, and what the subtitle says about the others."""
-    inside = values >= worst if maximize else values <= worst
-    n_out = int((~inside).sum())
-    return values[inside], f"; {n_out} far worse, not shown" if n_out else ""
+def _near(values: np.ndarray, metric: Objective) -> tuple[np.ndarray, str]:
+    """Which values, shape (M,), to show, and what the subtitle says about the others: a few very
+    bad trials must not squeeze all others into one line.
+    """
+    worth = metric.sign * values
+    low, high = np.percentile(worth, [10, 90])
+    near = (worth >= low - 3 * (high - low)) | (low == high)
+    n_out = int((~near).sum())
+    return near, f"; {n_out} far worse, not shown" if n_out else ""
 
 
 def _limit(axes: Axes, shown: np.ndarray) -> None:

@@ -31,7 +31,7 @@ from student_perf.runs import tags
 from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import Recorded
-from student_perf.store.find import open_run
+from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 PROMOTION_FILE = "promotion.json"
@@ -70,16 +70,17 @@ def promote(
     """Register the run's model as challenger and, if the gate opens, make it the champion.
 
     Args:
-        run: the run to promote.
-        registry: the versions and aliases of the registered model.
-        limits: those of the gate.
-        by: who decides.
-        force: the reason to promote although the gate stays closed; None does not force.
-        check_reproducible: whether the run can be made again, a check like the others.
+        run: The run to promote.
+        registry: The versions and aliases of the registered model.
+        limits: Those of the gate.
+        by: Who decides.
+        force: The reason to promote although the gate stays closed; None does not force.
+        check_reproducible: Whether the run can be made again, a check like the others.
 
     Raises:
-        ConfigError: the run is not in the store or has no model; then nothing has moved.
+        ConfigError: The run is not in the store or has no model; then nothing has moved.
     """
+    refuse_nested(run.record)
     run_id = run.record.mlflow_run_id
     if run_id is None:
         raise ConfigError(

@@ -106,7 +106,7 @@ def _decisive(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def compare_with_params(composed: Mapping[str, Any], config_hash: str, run: Recorded) -> Difference:
     """Compare config.yaml with the record: its hash with the tag, its leaves with the params."""
     recorded = run.record.config_sha256
-    if recorded is None:
+    if not recorded:
         return Difference("config", None, [], ["the record has no hash of the config"])
     if recorded == config_hash:
         return Difference("config", True)
@@ -125,7 +125,7 @@ def recorded_data(run: Recorded) -> DataFacts:
     lineage, text = run.json(LINEAGE_FILE), run.text(CONTRACT_FILE)
     return DataFacts(
         sha256=run.record.data_sha256,
-        raw_sha256=run.record.raw_sha256,
+        raw_sha256=run.record.raw_sha256 or None,
         n_rows=run.record.n_rows,
         columns=lineage.get("column_sha256") or {},
         contract=contract_from_yaml(text) if text is not None else None,

@@ -20,7 +20,7 @@ from student_perf.runs.layout import (
     iter_folders,
 )
 from student_perf.runs.provenance import collect_provenance, installed_packages
-from student_perf.runs.record import RunRecord, begun_run_id, load_record
+from student_perf.runs.record import RunRecord, load_record
 
 # A run's figures depend on these first; the whole list is longer.
 MAIN_PACKAGES = (
@@ -103,10 +103,7 @@ def _line(record: RunRecord) -> RunLine:
         status=record.status,
         commit=f"{record.commit[:8] or 'unknown'}{'+changes' if record.is_dirty else ''}",
         experiment=record.experiment or "unknown",
-        # The publisher keeps the id of a sweep's run.
-        mlflow=record.mlflow_run_id
-        or begun_run_id(record.folder)
-        or ("not sent" if record.is_tracked else "off"),
+        mlflow=record.run_id or ("not sent" if record.is_tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
         missing=tuple(name for name in wanted if not (record.folder / name).is_file()),
     )

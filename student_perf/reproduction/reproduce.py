@@ -113,15 +113,15 @@ def reproduce(
     """Check a run against its record and, unless `check_only`, run it again.
 
     Args:
-        run: the recorded run.
-        folder: where the new run leaves its files.
-        check_only: compare without running.
-        data: the data file, if it is elsewhere on this machine.
-        project: the git checkout that holds the code.
+        run: The recorded run.
+        folder: Where the new run leaves its files.
+        check_only: Compare without running.
+        data: The data file, if it is elsewhere on this machine.
+        project: The git checkout that holds the code.
 
     Raises:
-        ConfigError: the record is refused.
-        DataError: the data cannot be read.
+        ConfigError: The record is refused.
+        DataError: The data cannot be read.
     """
     refuse_nested(run.record)
     config = rebuild_config(run.composed, data)

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from student_perf.reproduction.model_contents import model_contents, same_leaf
+from student_perf.scoring.metrics import LOGGED_PREFIXES, logged_as, metrics_logged
 
 TOLERANCE = 1e-6
 # Figures that follow from rows, split and seed; times, memory and counts of looks do not.
-_RESULTS = ("cv_", "fold_", "train_", "dummy_", "test_", "label_noise_")
+_RESULTS = (*LOGGED_PREFIXES, "label_noise_")
 _NO_RESULT = "test_looks"
 
 Figures = Mapping[str, float | list[float]]
@@ -86,8 +87,8 @@ def compare_figures(a: Figures, b: Figures) -> list[Comparison]:
     """
     chosen = [{k: v for k, v in figures.items() if _is_result(k)} for figures in (a, b)]
     names = list(dict.fromkeys([*chosen[0], *chosen[1]]))
-    folds = [name for name in names if name.startswith("fold_")]
-    others = [name for name in names if not name.startswith("fold_")]
+    folds = [logged_as(metric, "folds") for metric in metrics_logged(names, "folds")]
+    others = [name for name in names if name not in folds]
     parts = {"scores of folds": folds, "metrics": others}
     return [_compare_named(what, which, *chosen) for what, which in parts.items() if which]
 

@@ -20,7 +20,7 @@ from student_perf.reproduction.differences import (
     recorded_environment,
 )
 from student_perf.runs.record import Recorded
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.scoring.paired import paired_difference
 
 
@@ -41,11 +41,11 @@ def explain(a: Recorded, b: Recorded, project: Path = PROJECT_DIR) -> Explanatio
             compare_code(recorded_code(a), recorded_code(b), project),
             compare_environment(recorded_environment(a), recorded_environment(b)),
         ],
-        score_difference(a, b),
+        _score_difference(a, b),
     )
 
 
-def score_difference(a: Recorded, b: Recorded) -> str:
+def _score_difference(a: Recorded, b: Recorded) -> str:
     """The first run's objective in both runs; if they share data and folds, with the interval of
     the difference b - a.
     """
@@ -66,11 +66,8 @@ def score_difference(a: Recorded, b: Recorded) -> str:
 
 def _shared_metric(a: Recorded, b: Recorded) -> str:
     wanted = str((a.composed.get("objective") or {}).get("metric", ""))
-    shared = [
-        name.removeprefix("fold_")
-        for name in a.record.metrics
-        if name.startswith("fold_") and name in b.record.metrics
-    ]
+    first, second = (metrics_logged(run.record.metrics, "folds") for run in (a, b))
+    shared = [name for name in first if name in second]
     if not shared:
         raise ConfigError(
             f"{a.record.name} and {b.record.name}: have no metric in common, one predicts classes "

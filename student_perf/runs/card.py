@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from student_perf.render import render
-from student_perf.runs import tags
 from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
 from student_perf.runs.record import Recorded, RunRecord
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.terminal import verdict
 from student_perf.text import format_interval, format_number, markdown_table
 
@@ -28,10 +27,6 @@ def model_card(run: Recorded) -> str:
     return render(
         "model_card.md.j2",
         record=record,
-        params=record.params,
-        config_sha256=record.tags.get(tags.CONFIG_SHA256),
-        python=record.tags.get(tags.PYTHON),
-        platform=record.tags.get(tags.PLATFORM),
         unknown="not recorded",
         dataset={name: dataset.get(name) for name in ("name", "version", "target", "task")},
         classes=(dataset.get("bands") or {}).get("labels") or dataset.get("classes"),
@@ -49,11 +44,7 @@ def model_card(run: Recorded) -> str:
 
 def _rows_of_trial(record: RunRecord) -> dict[str, Any]:
     """A trial records means only."""
-    names = [n for n in record.metrics if n.startswith("cv_") and n.endswith("_mean")]
-    return {
-        name.removeprefix("cv_").removesuffix("_mean"): {"mean": record.number(name)}
-        for name in names
-    }
+    return {name: {"mean": record.mean(name)} for name in metrics_logged(record.metrics, "mean")}
 
 
 def _results(rows: Mapping[str, Mapping[str, Any]]) -> str:

@@ -56,6 +56,11 @@ def drift_folder(name: str) -> Path:
     return workspace() / "drift" / name
 
 
+def holds_record(folder: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (folder / RECORD_FILE).is_file()
+
+
 def iter_below(folder: Path, *places: str) -> Iterator[Path]:
     """Folders with a record at `places`; by default a folder itself and two levels below it."""
     for place in places or (".", "*", "*/*"):

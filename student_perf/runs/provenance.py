@@ -84,7 +84,7 @@ def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool
     content: dict[str, Any] = asdict(current_provenance()) | {
         "untracked": untracked_sources(),
         "packages_differ": differ,
-        "cpu": cpu_model(),
+        "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "threads": {name: os.environ.get(name) for name in _THREAD_VARIABLES},
         "thread_limits": {
@@ -149,7 +149,7 @@ def _locked(line: str) -> tuple[str, str] | None:
     return (canonicalize_name(pin.name), versions[0]) if versions else None
 
 
-def cpu_model() -> str:
+def _cpu_model() -> str:
     """Name of the processor, empty if it is unknown."""
     info = Path("/proc/cpuinfo")
     if info.is_file():

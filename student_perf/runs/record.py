@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
-from student_perf.runs import tags
-from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE
-from student_perf.scoring.metrics import METRICS
+from student_perf.runs import tags as tag
+from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
+from student_perf.scoring.metrics import METRICS, logged_as
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +29,20 @@ if TYPE_CHECKING:
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
+LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
 _GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)
+
+
+class _Text:
+    """A fact that a record holds as text, by its key; empty if the record lacks it."""
+
+    def __init__(self, key: str, held_in: Literal["tags", "params"] = "tags") -> None:
+        self._key, self._held_in = key, held_in
+
+    def __get__(self, record: RunRecord, owner: type | None = None) -> str:
+        return str(getattr(record, self._held_in).get(self._key, ""))
 
 
 @dataclass
@@ -40,8 +51,7 @@ class RunRecord:
 
     `tags`, `metrics` and `decisive_params` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
-    of a sweep as data. The properties below give typed facts; what a record lacks is empty, None
-    or NaN.
+    of a sweep as data. The facts below are typed; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -58,80 +68,40 @@ class RunRecord:
     space: list[dict[str, Any]] = field(default_factory=list)
     objectives: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def record_id(self) -> str:
-        """The id by which the run is found again in a store."""
-        return self.tags.get(tags.RECORD_ID, "")
+    record_id = _Text(tag.RECORD_ID)  # by which the run is found again in a store
+    dataset = _Text(tag.DATASET)
+    dataset_version = _Text(tag.DATASET_VERSION)
+    data_sha256 = _Text(tag.DATA_SHA256)  # of the rows
+    raw_sha256 = _Text(tag.RAW_SHA256)  # of the file's bytes
+    split_sha256 = _Text(tag.SPLIT_SHA256)  # of test rows and folds
+    config_sha256 = _Text(tag.CONFIG_SHA256)
+    lock_sha256 = _Text(tag.LOCK_SHA256)
+    python = _Text(tag.PYTHON)
+    platform = _Text(tag.PLATFORM)
+    version = _Text(tag.VERSION)  # of this package
+    commit = _Text(tag.COMMIT)
+    target = _Text(tag.TARGET)  # of a sweep: how its target is distributed
+    n_missing = _Text(tag.N_MISSING)  # of a sweep: cells without a value
+    command = _Text(tag.COMMAND)  # of a sweep: what was typed
+    model = _Text("model.name", "params")
+    algorithm = _Text("algorithm", "params")  # class of the estimator
+    preprocess = _Text("preprocess.name", "params")
+    task = _Text("dataset.task", "params")  # `classification` or `regression`
+    target_name = _Text("dataset.target", "params")
+    features = _Text("features", "params")  # joined by commas
+    n_features = _Text("n_features", "params")
+    split_kind = _Text("split.kind", "params")
+    test_size = _Text("test_size", "params")  # share of the test rows
+    seed = _Text("seed", "params")
+    sampler = _Text("sweep.sampler", "params")
+    objective = _Text("objective.metric", "params")  # name of the metric that decides
+    tracking_uri = _Text("tracking.uri", "params")  # the store that the run was made for
+    experiment = _Text("tracking.experiment", "params")  # in MLflow
 
     @property
     def decisive_params(self) -> dict[str, str]:
         """The params but for those of config keys that decide no result."""
         return {k: v for k, v in self.params.items() if k.split(".")[0] not in WITHOUT_EFFECT}
-
-    @property
-    def model(self) -> str:
-        """Name of the model option."""
-        return self.params.get("model.name", "")
-
-    @property
-    def algorithm(self) -> str:
-        """Class of the estimator."""
-        return self.params.get("algorithm", "")
-
-    @property
-    def task(self) -> str:
-        """`classification` or `regression`."""
-        return self.params.get("dataset.task", "")
-
-    @property
-    def dataset(self) -> str:
-        """Name of the dataset."""
-        return self.tags.get(tags.DATASET, "")
-
-    @property
-    def dataset_version(self) -> str:
-        """Version of the dataset."""
-        return self.tags.get(tags.DATASET_VERSION, "")
-
-    @property
-    def data_sha256(self) -> str:
-        """SHA-256 of the rows."""
-        return self.tags.get(tags.DATA_SHA256, "")
-
-    @property
-    def split_sha256(self) -> str:
-        """SHA-256 of test rows and folds."""
-        return self.tags.get(tags.SPLIT_SHA256, "")
-
-    @property
-    def raw_sha256(self) -> str | None:
-        """SHA-256 of the file's bytes."""
-        return self.tags.get(tags.RAW_SHA256)
-
-    @property
-    def config_sha256(self) -> str | None:
-        """SHA-256 of the composed config."""
-        return self.tags.get(tags.CONFIG_SHA256)
-
-    @property
-    def lock_sha256(self) -> str:
-        """SHA-256 of the lock file."""
-        return self.tags.get(tags.LOCK_SHA256, "")
-
-    @property
-    def python(self) -> str:
-        """Version of the interpreter."""
-        return self.tags.get(tags.PYTHON, "")
-
-    @property
-    def platform(self) -> str:
-        """Operating system and machine."""
-        return self.tags.get(tags.PLATFORM, "")
-
-    @property
-    def version(self) -> str:
-        """Version of this package."""
-        return self.tags.get(tags.VERSION, "")
 
     @property
     def rows(self) -> tuple[str, str]:
@@ -149,49 +119,34 @@ class RunRecord:
         return float(self.params.get("test_over_train", "nan"))
 
     @property
-    def objective(self) -> str:
-        """Name of the metric that decides."""
-        return self.params.get("objective.metric", "")
-
-    @property
-    def tracking_uri(self) -> str:
-        """The store that the run was made for."""
-        return self.params.get("tracking.uri", "")
-
-    @property
-    def experiment(self) -> str:
-        """Name of its MLflow experiment."""
-        return self.params.get("tracking.experiment", "")
-
-    @property
     def is_tracked(self) -> bool:
         """Whether the run is to be sent to a store."""
         return self.params.get("tracking.enabled") == "True"
 
     @property
-    def commit(self) -> str:
-        """The commit of the code."""
-        return self.tags.get(tags.COMMIT, "")
-
-    @property
     def is_dirty(self) -> bool:
         """Whether the code had uncommitted changes."""
-        return self.tags.get(tags.DIRTY) == "True"
+        return self.tags.get(tag.DIRTY) == "True"
+
+    @property
+    def run_id(self) -> str:
+        """Id of its MLflow run, which may only be begun; empty before."""
+        return self.mlflow_run_id or begun_run_id(self.folder) or ""
 
     @property
     def study(self) -> str | None:
         """Name of the sweep that the run belongs to."""
-        return self.tags.get(tags.STUDY)
+        return self.tags.get(tag.STUDY)
 
     @property
     def trial_number(self) -> int | None:
         """Number of the trial in its sweep; of a winner, that of the trial it repeats."""
-        return int(self.tags[tags.TRIAL]) if tags.TRIAL in self.tags else None
+        return int(self.tags[tag.TRIAL]) if tag.TRIAL in self.tags else None
 
     @property
     def is_default(self) -> bool:
         """Whether a trial ran the model's defaults."""
-        return self.tags.get(tags.CONFIGURATION) == "defaults"
+        return self.tags.get(tag.CONFIGURATION) == "defaults"
 
     @property
     def swept(self) -> dict[str, str]:
@@ -208,20 +163,20 @@ class RunRecord:
         """Scores by fold, shape (J,); empty if the record has none."""
         import numpy as np
 
-        known = self.metrics.get(f"fold_{metric}", [])
+        known = self.metrics.get(logged_as(metric, "folds"), [])
         return np.atleast_1d(np.array(known, dtype=np.float64))
 
     def mean(self, metric: str) -> float:
         """Mean over folds."""
-        return self.number(f"cv_{metric}_mean")
+        return self.number(logged_as(metric, "mean"))
 
     def dummy(self, metric: str) -> float:
         """The dummy baseline's mean on the same folds."""
-        return self.number(f"dummy_{metric}_mean")
+        return self.number(logged_as(metric, "dummy"))
 
     def train(self, metric: str) -> float:
         """Mean over folds on the rows of the fit."""
-        return self.number(f"train_{metric}_mean")
+        return self.number(logged_as(metric, "train"))
 
     def estimate(self, metric: str, scores: np.ndarray | None = None) -> Estimate:
         """Mean over folds with its interval; of a single fold the recorded interval. `scores`,
@@ -233,18 +188,16 @@ class RunRecord:
         if len(scores) > 1:
             return fold_interval(scores, self.test_over_train, METRICS[metric])
         mean = float(scores[0]) if len(scores) else self.mean(metric)
-        ends = [self.number(f"cv_{metric}_ci95_{end}") for end in ("low", "high")]
+        ends = [self.number(logged_as(metric, end)) for end in ("low", "high")]
         return Estimate(mean, math.nan, *ends)
 
     def test_estimate(self, metric: str) -> Estimate | None:
         """The figure on the test rows with its interval; None if the run did not open them."""
         from student_perf.scoring.intervals import Estimate
 
-        mean = self.number(f"test_{metric}")
-        if math.isnan(mean):
-            return None
-        ends = [self.number(f"test_{metric}_ci95_{end}") for end in ("low", "high")]
-        return Estimate(mean, math.nan, *ends)
+        figures = ("test", "test_low", "test_high")
+        mean, low, high = (self.number(logged_as(metric, figure)) for figure in figures)
+        return None if math.isnan(mean) else Estimate(mean, math.nan, low, high)
 
     def save(self) -> None:
         """Replace `record.json` in one step."""
@@ -253,22 +206,23 @@ class RunRecord:
 
     def finish(self) -> None:
         """Mark the run as finished: everything it produces is in its folder."""
-        self.status, self.ended = "FINISHED", time.time()
-        self.save()
+        self._end("FINISHED")
 
     def prune(self) -> None:
         """Mark a trial as stopped early; it keeps the metrics of the folds it did."""
-        self.status, self.ended = "PRUNED", time.time()
-        self.save()
+        self._end("PRUNED")
 
     def stop(self, reason: str) -> None:
         """Mark a sweep as ended before all its trials were done."""
-        self.status, self.ended, self.error = "STOPPED", time.time(), reason
-        self.save()
+        self._end("STOPPED", reason)
 
     def fail(self, error: str) -> None:
-        """Mark the run as failed with the error's one line."""
-        self.status, self.ended, self.error = "FAILED", time.time(), error
+        """Mark the run as failed with the error's one line, which MLflow shows as a tag."""
+        self.tags[tag.ERROR] = error[:LONGEST_ERROR]
+        self._end("FAILED", error)
+
+    def _end(self, status: Status, error: str | None = None) -> None:
+        self.status, self.ended, self.error = status, time.time(), error
         self.save()
 
 
@@ -300,6 +254,12 @@ def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError if there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     return RunRecord(**(content | {"folder": folder}))
+
+
+def load_winner(sweep: Path) -> RunRecord | None:
+    """The finished winner in a sweep's folder; None if there is none."""
+    winner = load_record(sweep / WINNER) if holds_record(sweep / WINNER) else None
+    return winner if winner is not None and winner.status == "FINISHED" else None
 
 
 @dataclass(frozen=True)

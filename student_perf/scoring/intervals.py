@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -38,7 +39,7 @@ class Estimate:
 def fold_interval(
     values: np.ndarray, test_over_train: float, metric: Metric | None = None
 ) -> Estimate:
-    """Mean of fold scores with its corrected interval, see `corrected_half_width`.
+    """Mean of fold scores with its corrected interval, see `corrected_error`.
 
     Args:
         values: A figure of each fold, shape (J,).
@@ -51,16 +52,20 @@ def fold_interval(
     if len(values) < 2:
         return Estimate(float(values.mean()), math.nan, math.nan, math.nan)
     mean, std = float(values.mean()), float(values.std(ddof=1))
-    width = corrected_half_width(std, len(values), test_over_train)
+    width = float(half_width(corrected_error(std, len(values), test_over_train), len(values)))
     return Estimate(mean, std, mean - width, mean + width).within(metric)
 
 
-def corrected_half_width(std: float, n_folds: int, test_over_train: float) -> float:
-    """Half of the 95 % interval of a mean over J >= 2 folds whose scores have this deviation.
+def corrected_error(std: Any, n_folds: int, test_over_train: float) -> Any:
+    """Standard error of a mean over folds whose scores have this deviation, a number or an array.
 
     Folds share training rows, so their scores are not independent and the usual standard error is
     too small. The variance of the mean is taken as (1/J + n_test/n_train) * s^2 with J-1 degrees of
     freedom (Nadeau and Bengio 2003, "Inference for the Generalization Error", Machine Learning 52).
     """
-    quantile = float(stdtrit(n_folds - 1, (1 + CONFIDENCE) / 2))
-    return quantile * std * float(np.sqrt(1 / n_folds + test_over_train))
+    return std * np.sqrt(1 / n_folds + test_over_train)
+
+
+def half_width(error: Any, n_folds: int) -> Any:
+    """Half of the 95 % interval of a mean over J >= 2 folds with this standard error."""
+    return error * stdtrit(n_folds - 1, (1 + CONFIDENCE) / 2)

@@ -13,7 +13,7 @@ True
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +29,41 @@ Task = Literal["classification", "regression"]
 Direction = Literal["maximize", "minimize"]
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
+
+# The names under which runs log the figures of a metric; `folds` are its scores by step.
+_LOGGED_AS = {
+    "mean": "cv_{}_mean",
+    "std": "cv_{}_std",
+    "low": "cv_{}_ci95_low",
+    "high": "cv_{}_ci95_high",
+    "folds": "fold_{}",
+    "train": "train_{}_mean",
+    "dummy": "dummy_{}_mean",
+    "test": "test_{}",
+    "test_low": "test_{}_ci95_low",
+    "test_high": "test_{}_ci95_high",
+}
+LOGGED_PREFIXES = tuple({name.partition("{")[0] for name in _LOGGED_AS.values()})
+
+
+def logged_as(metric: str, figure: str) -> str:
+    """The name under which a run logs a figure of a metric.
+
+    >>> logged_as("accuracy", "low")
+    'cv_accuracy_ci95_low'
+    """
+    return _LOGGED_AS[figure].format(metric)
+
+
+def metrics_logged(names: Iterable[str], figure: str) -> list[str]:
+    """The metrics whose `figure` is among logged names.
+
+    >>> metrics_logged(["fit_seconds", "cv_accuracy_mean"], "mean")
+    ['accuracy']
+    """
+    begin, end = _LOGGED_AS[figure].split("{}")
+    fitting = (name for name in names if name.startswith(begin) and name.endswith(end))
+    return [name.removeprefix(begin).removesuffix(end) for name in fitting]
 
 
 @dataclass(frozen=True)
@@ -69,6 +104,10 @@ class Objective:
         """Whether value `a` is better than value `b`; never if one of them is NaN."""
         return self.sign * a > self.sign * b
 
+    def beats(self, low: float, high: float, value: float) -> bool:
+        """Whether a whole interval is better than a value; never if an end of it is NaN."""
+        return self.is_better(low if self.maximizes else high, value)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Objective):
@@ -97,7 +136,7 @@ class Metric(Objective):
     @property
     def key(self) -> str:
         """The name under which a run logs its mean over folds."""
-        return f"cv_{self.name}_mean"
+        return logged_as(self.name, "mean")
 
     def of(self, answers: Answers) -> float:
         """Its value for a set of rows; NaN if it is not defined there."""

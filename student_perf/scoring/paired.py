@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
-from student_perf.scoring.intervals import CONFIDENCE
+from student_perf.scoring.intervals import corrected_error, half_width
 
 ALPHA = 0.05
 _NO_SPREAD = 1e-15
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """Mean difference of paired fold scores with its 95 % interval and two-sided p-value."""
-
-    mean: float
-    low: float
-    high: float
-    p_value: float
+Figure = TypeVar("Figure", float, np.ndarray)
 
 
 @dataclass(frozen=True)
-class PairedDifferences:
-    """The same for M candidates at once: every array has shape (M,)."""
+class PairedDifference(Generic[Figure]):
+    """Mean difference of paired fold scores with its 95 % interval and two-sided p-value: numbers,
+    or for M candidates at once arrays of shape (M,).
+    """
 
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p_value: np.ndarray
+    mean: Figure
+    low: Figure
+    high: Figure
+    p_value: Figure
 
 
 @dataclass(frozen=True)
@@ -45,18 +41,21 @@ class Posterior:
     above: np.ndarray
 
 
-def paired_difference(a: np.ndarray, b: np.ndarray, test_over_train: float) -> PairedDifference:
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, test_over_train: float
+) -> PairedDifference[float]:
     """`paired_differences` of a single pair, a - b, both of shape (J,)."""
     result = paired_differences(np.asarray(a, dtype=np.float64)[None], b, test_over_train)
     return PairedDifference(*(float(v[0]) for v in vars(result).values()))
 
 
-def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> PairedDifferences:
+def paired_differences(
+    a: np.ndarray, b: np.ndarray, test_over_train: float
+) -> PairedDifference[np.ndarray]:
     """Corrected resampled t-test of each row of `a`, shape (M, J), against `b`, (J,) or (M, J).
 
-    The variance of the mean difference is (1/J + n_test/n_train) * s^2 with J-1 degrees of freedom,
-    since training sets overlap (Nadeau and Bengio 2003, Machine Learning 52). With no spread at all
-    the p-value is 1 if the difference is 0, else 0.
+    The error of the mean is that of `corrected_error`. With no spread at all the p-value is 1 if
+    the difference is 0, else 0.
 
     Raises:
         ValueError: There are fewer than two folds.
@@ -66,8 +65,8 @@ def paired_differences(a: np.ndarray, b: np.ndarray, test_over_train: float) -> 
     statistic = np.divide(-np.abs(mean), error, out=np.zeros_like(mean), where=~sure)
     p_value = 2 * stdtr(n - 1, statistic)
     p_value = np.where(sure & (np.abs(mean) >= _NO_SPREAD), 0.0, p_value)
-    width = np.where(sure, 0.0, error) * stdtrit(n - 1, (1 + CONFIDENCE) / 2)
-    return PairedDifferences(mean, mean - width, mean + width, p_value)
+    width = half_width(np.where(sure, 0.0, error), n)
+    return PairedDifference(mean, mean - width, mean + width, p_value)
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
@@ -122,5 +121,5 @@ def _mean_and_error(
     n = differences.shape[-1]
     if n < 2:
         raise ValueError(f"{n} fold: a paired test needs two or more")
-    error = differences.std(axis=-1, ddof=1) * np.sqrt(1 / n + test_over_train)
+    error = corrected_error(differences.std(axis=-1, ddof=1), n, test_over_train)
     return differences.mean(axis=-1), error, n

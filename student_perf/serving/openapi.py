@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from student_perf import __version__
 from student_perf.data.contract import Contract
 
 JSON = "application/json"
@@ -41,7 +42,7 @@ def make_openapi(
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"student_perf: {contract.target}", "version": "0.1.0"},
+        "info": {"title": f"student_perf: {contract.target}", "version": __version__},
         "paths": {"/predict": {"post": predict}, **pages},
     }
 

@@ -72,16 +72,16 @@ def predict_file(
     refused row, which has no prediction.
 
     Args:
-        kept: the model, checked by its golden rows first.
-        source: the file to read.
-        target: the file to write.
-        separator: that of a CSV source.
-        flag_unknown: predict a row whose first problem is an unknown category, and still give the
+        kept: The model, checked by its golden rows first.
+        source: The file to read.
+        target: The file to write.
+        separator: That of a CSV source.
+        flag_unknown: Predict a row whose first problem is an unknown category, and still give the
             reason; the category counts as one that the training has not seen.
-        rows_at_once: the most rows in memory.
+        rows_at_once: The most rows in memory.
 
     Raises:
-        StudentPerfError: the model fails its golden rows, a column is missing, or a file cannot be
+        StudentPerfError: The model fails its golden rows, a column is missing, or a file cannot be
             read or written.
     """
     _check_target(source, target)

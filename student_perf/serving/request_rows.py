@@ -65,7 +65,7 @@ class RequestReader:
         self._max_rows = max_rows
         self._row = _row_type(contract)
         rows = Annotated[list[self._row], Field(min_length=1, max_length=max_rows)]  # type: ignore[name-defined]
-        batch = with_strict_keys("Batch", {"rows": rows})
+        batch = _with_strict_keys("Batch", {"rows": rows})
         self._batch: TypeAdapter[Any] = TypeAdapter(batch)
         # Otherwise a cleaning step changes an allowed value, so every row must be cleaned.
         self._allowed_as_is = _is_kept_by_cleaning(contract)
@@ -127,7 +127,7 @@ def example_row(contract: Contract) -> dict[str, Any]:
     return row
 
 
-def with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
+def _with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
     """A dictionary type with exactly these keys; unlike those of a class, any text can be a key."""
     make: Any = TypedDict  # mypy and ruff only know keys that are written out
     return with_config(ConfigDict(extra="forbid"))(make(name, dict(fields)))
@@ -138,7 +138,7 @@ def _row_type(contract: Contract) -> Any:
     for name, rules in contract.columns.items():
         cell = _cell_type(rules, name in contract.declared)
         fields[name] = cell | None if rules.may_be_missing else cell
-    return with_strict_keys("Row", fields)
+    return _with_strict_keys("Row", fields)
 
 
 def _cell_type(rules: ColumnContract, is_declared: bool) -> Any:

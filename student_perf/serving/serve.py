@@ -30,7 +30,7 @@ from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
-from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE, RECORD_FILE
+from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE, holds_record
 from student_perf.runs.record import load_record
 from student_perf.serving.array_model import make_array_model
 from student_perf.serving.openapi import JSON, make_openapi
@@ -122,7 +122,7 @@ class Predictor:
 def describe(kept: KeptModel) -> dict[str, Any]:
     """Contract, run and hashes of a model, as far as its files hold them."""
     facts: dict[str, Any] = {"source": kept.source}
-    if (kept.folder / RECORD_FILE).is_file():
+    if holds_record(kept.folder):
         record = load_record(kept.folder)
         facts |= {"run": record.name, "run_id": record.mlflow_run_id}
         hashes = {

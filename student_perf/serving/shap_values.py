@@ -97,17 +97,17 @@ def explain_run(
     the background is development rows.
 
     Args:
-        recorded: the run.
-        n_rows: the most rows to explain.
-        n_background: the most rows of the background.
-        data: the data file, if it is elsewhere on this machine.
+        recorded: The run.
+        n_rows: The most rows to explain.
+        n_background: The most rows of the background.
+        data: The data file, if it is elsewhere on this machine.
 
     Returns:
         The table of `ShapValues.table`, and the files.
 
     Raises:
-        ConfigError: a number of rows is below 1.
-        DataError: the data is not that of the run.
+        ConfigError: A number of rows is below 1.
+        DataError: The data is not that of the run.
     """
     if min(n_rows, n_background) < 1:
         raise ConfigError(f"--rows {n_rows} --background {n_background}: must be at least 1")

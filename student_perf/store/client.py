@@ -51,7 +51,7 @@ from student_perf.runs.layout import (
     RUN_ID_FILE,
 )
 from student_perf.runs.model_file import named_types, trusted_types
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import LONGEST_ERROR, RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import EndedRun, MetricRow, open_runs
@@ -175,7 +175,7 @@ class RunStore:
             if _gave_no_answer(error):
                 raise  # each further question would wait as long
             with suppress(Exception):  # the store may be gone
-                self._client.set_tag(run_id, tags.ERROR, one_line(error)[:500])
+                self._client.set_tag(run_id, tags.ERROR, one_line(error)[:LONGEST_ERROR])
                 self._client.set_terminated(run_id, "FAILED")
             raise
         self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))

@@ -1,9 +1,7 @@
 """What a word on the command line means: the one place that names runs, sweeps and kept models.
 
-A word is a folder, `latest`, a study's name, four or more characters with which an MLflow run id or
-a record's id begins, `runs:/ID[/model]`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`. The disk
-is asked first, then the default store. If a store is named, only that store is asked; a folder is
-a folder all the same.
+`store.words` lists the words. The disk is asked first, then the default store. If a store is named,
+only that store is asked; a folder is a folder anyway.
 
 >>> is_id("abcd"), is_id("abc"), is_id("outputs/abcd")
 (True, False, False)
@@ -30,20 +28,18 @@ from student_perf.runs.record import (
     begun_run_id,
     glance,
     load_record,
+    load_winner,
 )
 from student_perf.store.address import default_tracking, is_absent
 from student_perf.store.reader import Selection, fetch_run, read_runs
 from student_perf.store.registry import run_of_model
+from student_perf.store.words import ANY_WORD
 
 LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _RUN_ADDRESS = re.compile(r"runs:/(\w+)(/model)?/?")
 _RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
-_WAYS = (
-    "name a folder, a study, latest, the beginning of an id (4 characters or more), runs:/ID or "
-    "models:/NAME@ALIAS"
-)
 
 
 def find_run(word: str, store: str | None = None) -> RunRecord:
@@ -53,12 +49,12 @@ def find_run(word: str, store: str | None = None) -> RunRecord:
     or a nested result.
 
     Args:
-        word: see the module's docstring.
-        store: the tracking URI to ask instead of disk and default store.
+        word: One of `store.words`.
+        store: The tracking URI to ask instead of disk and default store.
 
     Raises:
-        ConfigError: the word names nothing, or more than one run.
-        TrackingError: it is not on disk, and the store does not answer.
+        ConfigError: The word names nothing, or more than one run.
+        TrackingError: It is not on disk, and the store does not answer.
     """
     name = _run_named(word, store)
     record = _on_disk(name, store)
@@ -76,8 +72,8 @@ def open_run(word: str, store: str | None = None) -> Iterator[Recorded]:
     Files that are in MLflow only come into a folder that lives as long as the context.
 
     Raises:
-        ConfigError: there is no such run, it did not finish, or it cannot be rebuilt.
-        TrackingError: the store does not answer.
+        ConfigError: There is no such run, it did not finish, or it cannot be rebuilt.
+        TrackingError: The store does not answer.
     """
     record = _finished(word, _winner(word, find_run(word, store), store))
     if is_on_disk(record):
@@ -106,14 +102,14 @@ def find_group(
     data and split with the latest one.
 
     Args:
-        words: those of `find_run`, other folders, names of experiments; by default `latest`.
-        store: the tracking URI to ask instead of disk and default store.
-        experiment: an experiment that is wanted besides; then only MLflow is asked.
-        metrics: whose fold scores MLflow has to give besides those of each run's objective.
+        words: Those of `find_run`, other folders, names of experiments; by default `latest`.
+        store: The tracking URI to ask instead of disk and default store.
+        experiment: An experiment that is wanted besides; then only MLflow is asked.
+        metrics: Whose fold scores MLflow has to give besides those of each run's objective.
 
     Raises:
-        ConfigError: a word names nothing.
-        TrackingError: a store cannot be read.
+        ConfigError: A word names nothing.
+        TrackingError: A store cannot be read.
     """
     chosen = list(words) or ([] if experiment else [LATEST])
     records: list[RunRecord] = []
@@ -139,7 +135,7 @@ def is_id(word: str) -> bool:
 
 def is_on_disk(record: RunRecord) -> bool:
     """Whether the record's folder is the one that the run was made in, not MLflow's copy."""
-    return (record.folder / RECORD_FILE).is_file()
+    return layout.holds_record(record.folder)
 
 
 def refuse_nested(record: RunRecord) -> None:
@@ -175,7 +171,9 @@ def _no_such_run(word: str, store: str | None) -> str:
         return f"{word}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
     studies = [folder.name for folder in layout.iter_folders(layout.SWEEPS)]
     there = f"; sweeps here: {', '.join(sorted(studies)[:5])}" if studies else ""
-    return f"{word}: no such run on disk or in {masked(_uri(store))}; {_WAYS}{there}"
+    return (
+        f"{word}: no such run on disk or in {masked(_uri(store))}; name a run by {ANY_WORD}{there}"
+    )
 
 
 # On disk
@@ -204,7 +202,7 @@ def _on_disk(word: str, store: str | None) -> RunRecord | None:
     if word == LATEST:
         return None if store else _latest_on_disk()
     for folder in _places(word, store):
-        if (folder / RECORD_FILE).is_file():
+        if layout.holds_record(folder):
             try:
                 return load_record(folder)
             except (ValueError, TypeError) as error:
@@ -320,8 +318,7 @@ def _winner(word: str, record: RunRecord, store: str | None) -> RunRecord:
     if record.kind != "sweep":
         return record
     if is_on_disk(record):
-        place = record.folder / layout.WINNER
-        winners = [load_record(place)] if (place / RECORD_FILE).is_file() else []
+        winners = [winner] if (winner := load_winner(record.folder)) else []
     else:
         winners = _children(record, _uri(store), "final")
     finished = [winner for winner in winners if winner.status == "FINISHED"]

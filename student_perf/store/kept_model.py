@@ -12,7 +12,7 @@ import pandas as pd
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
 from student_perf.runs.golden import GoldenRows, golden_from_json
-from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, RECORD_FILE
+from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download
@@ -42,8 +42,8 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     Only types on the reviewed list are restored, never a pickle.
 
     Raises:
-        ConfigError: there is no such run, or it has no model.
-        TrackingError: the store does not answer or has no such model.
+        ConfigError: There is no such run, or it has no model.
+        TrackingError: The store does not answer or has no such model.
     """
     folder = _model_folder(word, store)
     model_file = _found(folder, word, MODEL_FILE)
@@ -60,7 +60,7 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
 
 def _model_folder(word: str, store: str | None) -> Path:
     """The folder that holds a model's files, downloaded if it is in MLflow only."""
-    if Path(word).is_dir() and not (Path(word) / RECORD_FILE).is_file():
+    if Path(word).is_dir() and not holds_record(Path(word)):
         return Path(word)  # an exported or downloaded model
     if word.startswith("models:/"):
         return download(word, store or default_tracking().uri)

@@ -36,11 +36,11 @@ class Store(Protocol):
         param keeps its first value.
 
         Args:
-            record: its folder holds the files.
-            run_id: the run that was begun for it.
-            dataset: the rows, to attach to the run.
-            model: the fitted model, to attach with them.
-            files: the files to keep as artifacts; by default all in the record's folder.
+            record: Its folder holds the files.
+            run_id: The run that was begun for it.
+            dataset: The rows, to attach to the run.
+            model: The fitted model, to attach with them.
+            files: The files to keep as artifacts; by default all in the record's folder.
         """
 
     def add_rows(self, records: Sequence[RunRecord]) -> list[str]:

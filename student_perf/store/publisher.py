@@ -28,7 +28,6 @@ from student_perf.runs.layout import (
     CONFIG_FILE,
     ERROR_FILE,
     MODEL_FILE,
-    RECORD_FILE,
     RUN_ID_FILE,
 )
 from student_perf.runs.model_file import load_model
@@ -66,16 +65,16 @@ def publish(
     """Send what the store lacks of a record from its folder; of a sweep, all that belongs to it.
 
     Args:
-        record: one that came to its end; gets the run's id.
-        tracking: the store.
-        dataset: the rows, if they are at hand; otherwise they are loaded again.
-        model: the fitted model, if it is at hand.
+        record: One that came to its end; gets the run's id.
+        tracking: The store.
+        dataset: The rows, if they are at hand; otherwise they are loaded again.
+        model: The fitted model, if it is at hand.
 
     Returns:
         The number of trials sent, 0 for anything but a sweep.
 
     Raises:
-        TrackingError: the store fails; what is on disk stays complete and can be sent later.
+        TrackingError: The store fails; what is on disk stays complete and can be sent later.
     """
     check_store(tracking)
     if record.kind == "sweep":
@@ -110,7 +109,7 @@ def publish_later(record: RunRecord) -> str | None:
     None if nothing was.
 
     Raises:
-        TrackingError: the store does not answer or fails; then it can be tried again.
+        TrackingError: The store does not answer or fails; then it can be tried again.
     """
     if record.kind != "sweep" and not is_unsent(record):
         return None
@@ -350,7 +349,7 @@ def _dataset_of(record: RunRecord) -> Dataset | None:
 def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
     numbers = sorted(int(e.name) for e in os.scandir(folder) if e.name.isdigit())
     for number in numbers:
-        if number not in handled and (folder / str(number) / RECORD_FILE).is_file():
+        if number not in handled and layout.holds_record(folder / str(number)):
             record = load_record(folder / str(number))
             if record.status != "RUNNING":
                 yield record

@@ -21,6 +21,7 @@ from student_perf.masking import masked
 from student_perf.runs import tags
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
+from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
 from student_perf.store.client import check_readable, iter_pages, prepare_environment
 
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 _RUNS_PER_HISTORY = 100  # MLflow's limit for one request
 _HISTORY = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 _WAIT_SECONDS = 30
-_FOLDS = "fold_"
+_FOLDS = logged_as("", "folds")
 _STATUS: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "PRUNED"}
 
 Values = dict[str, Any]
+RunRow = tuple[str, str, str, int, int | None, str]  # id, name, status, start, end in ms, artifacts
 FoldRow = tuple[str, str, int, float]  # run, metric, fold, score
 
 
@@ -66,7 +68,7 @@ def read_runs(
     which a metric is not defined is NaN.
 
     Raises:
-        TrackingError: the store does not answer or cannot be read.
+        TrackingError: The store does not answer or cannot be read.
     """
     read = _read_client if sqlite_file(uri) is None else _read_sqlite
     with _errors_of(uri):
@@ -76,19 +78,11 @@ def read_runs(
     return sorted(records, key=lambda record: record.started)
 
 
-def record_from_run(
-    run_id: str,
-    name: str,
-    status: str,
-    start: int,
-    end: int | None,
-    artifact_uri: str,
-    *,
-    params: dict[str, str],
-    run_tags: dict[str, str],
-    metrics: dict[str, float],
+def _make_record(
+    row: RunRow, params: dict[str, str], run_tags: dict[str, str], metrics: dict[str, float]
 ) -> RunRecord:
-    """The record that a run in MLflow was made from, without fold scores; times in milliseconds."""
+    """The record that a run in MLflow was made from, without fold scores."""
+    run_id, name, status, start, end, artifact_uri = row
     parts = urlsplit(artifact_uri)
     folder = url2pathname(parts.path) if parts.scheme in ("file", "") else artifact_uri
     kind = run_tags.get(tags.KIND, "")
@@ -112,7 +106,7 @@ def fetch_file(record: RunRecord, uri: str, name: str) -> Path:
     """A file of a run: from its folder, or downloaded from the store `uri`.
 
     Raises:
-        TrackingError: neither has it.
+        TrackingError: Neither has it.
     """
     if (record.folder / name).is_file():
         return record.folder / name
@@ -134,7 +128,7 @@ def fetch_run(record: RunRecord, uri: str, folder: Path) -> RunRecord:
     """Download all files of a run and its model; its record, with every fold score, is saved there.
 
     Raises:
-        TrackingError: the store does not answer or cannot be read.
+        TrackingError: The store does not answer or cannot be read.
     """
     assert record.mlflow_run_id is not None
     with _errors_of(uri):
@@ -190,18 +184,8 @@ def _read_sqlite(uri: str, selection: Selection, metrics: Sequence[str] | None) 
             "SELECT run_uuid, name, status, start_time, end_time, artifact_uri FROM runs "
             "JOIN temp.chosen USING (run_uuid)"
         ).fetchall()
-        params, run_tags, figures = (
-            _values_by_run(db, table) for table in ("params", "tags", "latest_metrics")
-        )
-        records = [
-            record_from_run(
-                *run,
-                params=params.get(run[0], {}),
-                run_tags=run_tags.get(run[0], {}),
-                metrics=figures.get(run[0], {}),
-            )
-            for run in runs
-        ]
+        tables = [_values_by_run(db, table) for table in ("params", "tags", "latest_metrics")]
+        records = [_make_record(run, *(table.get(run[0], {}) for table in tables)) for run in runs]
         _set_folds(records, _fold_rows(db, _wanted(records, metrics)))
     return records
 
@@ -284,18 +268,9 @@ def _read_client(uri: str, selection: Selection, metrics: Sequence[str] | None) 
 
 
 def _record(run: Run) -> RunRecord:
-    info, data = run.info, run.data
-    return record_from_run(
-        info.run_id,
-        info.run_name,
-        info.status,
-        info.start_time,
-        info.end_time,
-        info.artifact_uri,
-        params=dict(data.params),
-        run_tags=dict(data.tags),
-        metrics=dict(data.metrics),
-    )
+    i, data = run.info, run.data
+    row = (i.run_id, i.run_name, i.status, i.start_time, i.end_time, i.artifact_uri)
+    return _make_record(row, dict(data.params), dict(data.tags), dict(data.metrics))
 
 
 def _iter_runs(client: MlflowClient, selection: Selection) -> Iterator[Run]:

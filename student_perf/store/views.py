@@ -45,7 +45,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from student_perf.errors import one_line
 from student_perf.runs import tags
-from student_perf.scoring.metrics import FIT_SECONDS, METRICS, OBJECTIVES
+from student_perf.scoring.metrics import FIT_SECONDS, METRICS, OBJECTIVES, logged_as
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -403,7 +403,7 @@ def _figures(objective: str) -> list[str]:
     key = OBJECTIVES[objective].key
     if objective not in METRICS:
         return [_metric(key)]
-    return [_metric(key), *(_metric(f"cv_{objective}_ci95_{end}") for end in ("low", "high"))]
+    return [_metric(key), *(_metric(logged_as(objective, end)) for end in ("low", "high"))]
 
 
 def _equals(tag: str, value: str) -> str:

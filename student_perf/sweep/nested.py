@@ -31,7 +31,7 @@ from student_perf.runs.artifacts import finish_trial, write_inputs
 from student_perf.runs.layout import METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import RunRecord, load_record, to_json
-from student_perf.scoring.metrics import FIT_SECONDS, METRICS
+from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name
@@ -138,8 +138,8 @@ def _record(
     estimate = result.estimates[metric]
     record.metrics = cv_metrics(result)
     record.metrics |= {
-        f"cv_{metric}_ci95_low": estimate.low,
-        f"cv_{metric}_ci95_high": estimate.high,
+        logged_as(metric, "low"): estimate.low,
+        logged_as(metric, "high"): estimate.high,
         f"inner_{metric}": inner.tolist(),
         f"inner_{metric}_mean": float(inner.mean()),
     }

@@ -90,7 +90,7 @@ def make_plan(
     _check_words(options, arguments, base, space, known)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator, composer = TrialEvaluator(), composer.varying(groups)
-    data = check_corners(space, composer, evaluator)
+    data = _check_corners(space, composer, evaluator)
     objectives = _objectives(options, base, data.dataset.ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
@@ -129,13 +129,13 @@ def _check_words(
     known: Mapping[str, Any],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
-    check_direction(options, base)
-    check_search(arguments, base)
+    _check_direction(options, base)
+    _check_search(arguments, base)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
 
-def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
+def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
     """Raise ConfigError for a direction that is not the objective's."""
     if options.direction not in (None, base.objective.direction):
         raise ConfigError(
@@ -144,7 +144,7 @@ def check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
         )
 
 
-def check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
+def _check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
     """Raise ConfigError if a file in `conf/search` has the space of another model than the one that
     is chosen, unless the space varies the model itself.
     """
@@ -177,7 +177,9 @@ def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str,
             )
 
 
-def check_corners(space: Space, composer: TrialComposer, evaluator: TrialEvaluator) -> PreparedData:
+def _check_corners(
+    space: Space, composer: TrialComposer, evaluator: TrialEvaluator
+) -> PreparedData:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
@@ -291,7 +293,7 @@ def _fingerprints(
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
-        "code": code_sha256(),
+        "code": _code_sha256(),
     }
 
 
@@ -300,7 +302,7 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def code_sha256() -> str:
+def _code_sha256() -> str:
     """Hash of the package's version and source files."""
     digest = hashlib.sha256(__version__.encode())
     for path in sorted(PACKAGE_DIR.rglob("*.py")):

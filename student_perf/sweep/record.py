@@ -17,7 +17,6 @@ from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
-from student_perf.runs.layout import RECORD_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
 from student_perf.text import format_interval, format_number
@@ -29,7 +28,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     """Write the sweep's record, with the config that its trials vary and Hydra's own."""
     record = make_record(plan.base, plan.folder, data, kind="sweep")
     record.name = plan.study_name
-    if (plan.folder / RECORD_FILE).is_file():  # its run in MLflow is found by this id
+    if layout.holds_record(plan.folder):  # its run in MLflow is found by this id
         record.tags[tags.RECORD_ID] = load_record(plan.folder).record_id
     record.tags |= {
         tags.STUDY: plan.study_name,

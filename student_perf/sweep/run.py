@@ -15,13 +15,13 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
-from student_perf.compare.outcome import SweepOutcome, load_winner
+from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.record import begun_run_id, load_record
+from student_perf.runs.record import begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local

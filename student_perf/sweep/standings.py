@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator
 
 from student_perf.compare.leaderboard import Line
-from student_perf.compare.outcome import SweepOutcome, trial_number
+from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import one_line
 from student_perf.runs import tags
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.store.standings import Standings, load_standings
 from student_perf.store.views import RANK, SweepShape, logged_parameters
 
@@ -37,7 +37,7 @@ def make_standings(outcome: SweepOutcome, before: set[int]) -> Standings:
     """The standings of the best trials and, as MLflow forgets no metric, of those that had a place
     `before`.
     """
-    numbered = [(trial_number(line.record), line) for line in outcome.lines]
+    numbered = [(line.record.trial_number or 0, line) for line in outcome.lines]
     marks = {
         number: dict(_marks(outcome, place, line))
         for place, (number, line) in enumerate(numbered, start=1)
@@ -74,7 +74,7 @@ def _marks(outcome: SweepOutcome, place: int, line: Line) -> Iterator[tuple[str,
         if name in METRICS:
             estimate = line.record.estimate(name)
             ends = {"low": estimate.low, "high": estimate.high}
-            numbers |= {f"cv_{name}_ci95_{end}": value for end, value in ends.items()}
+            numbers |= {logged_as(name, end): value for end, value in ends.items()}
     yield from ((name, value) for name, value in numbers.items() if math.isfinite(value))
     if not math.isnan(line.p_value):
         yield tags.TIED, "tied" if line.tied else "worse"

@@ -14,7 +14,7 @@ from filelock import FileLock
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
-from student_perf.runs.layout import RECORD_FILE
+from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
@@ -179,7 +179,7 @@ def recover(study: optuna.Study, plan: SweepPlan) -> int:
     running = (optuna.trial.TrialState.RUNNING,)
     for trial in study.get_trials(deepcopy=False, states=running):
         folder = plan.folder / str(trial.number)
-        record = load_record(folder) if (folder / RECORD_FILE).is_file() else None
+        record = load_record(folder) if holds_record(folder) else None
         status = record.status if record is not None else "RUNNING"
         if record is not None and status == "FINISHED":
             tell_complete(study, plan, trial, record.metrics)

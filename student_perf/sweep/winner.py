@@ -13,7 +13,7 @@ from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import TrackingError, one_line
 from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, RECORD_FILE, RUN_ID_FILE, WINNER
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, WINNER, holds_record
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store.registry import CHALLENGER, Registry
 from student_perf.sweep.plan import SweepPlan
@@ -79,10 +79,10 @@ def register_winner(plan: SweepPlan, winner: Path | None, console: Console) -> N
 
 def _holds_run_of(trial: RunRecord, folder: Path) -> bool:
     """Whether a folder has the finished run of this trial."""
-    if not (folder / RECORD_FILE).is_file():
+    known = load_record(folder) if holds_record(folder) else None
+    if known is None or known.status != "FINISHED":
         return False
-    known = load_record(folder)
-    return known.status == "FINISHED" and known.trial_number == trial.trial_number
+    return known.trial_number == trial.trial_number
 
 
 def _refit(
@@ -96,7 +96,8 @@ def _refit(
     """Run a trial's configuration once more, with a model; the publisher sends it."""
     for name in (RUN_ID_FILE, ERROR_FILE):  # of an earlier trial in this place
         (folder / name).unlink(missing_ok=True)
-    number = trial.tags[tags.TRIAL]
-    config = plan.composer.compose(swept_values(plan, study, int(number)))
-    more = {tags.STUDY: plan.study_name, tags.TRIAL: number}
+    number = trial.trial_number
+    assert number is not None
+    config = plan.composer.compose(swept_values(plan, study, number))
+    more = {tags.STUDY: plan.study_name, tags.TRIAL: str(number)}
     run_experiment(config, folder, terminal, kind, more, send=False)

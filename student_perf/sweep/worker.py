@@ -28,6 +28,7 @@ from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.plan import SweepPlan
@@ -49,7 +50,6 @@ log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"
 _SAME_ERRORS = 3  # at the start; the other trials would fail the same way
-_LONGEST_ERROR = 500  # characters of a tag
 
 
 class StopSweep(Exception):  # noqa: N818 (a signal, not an error)
@@ -116,7 +116,9 @@ class Worker:
             raise
         except _Pruned:
             assert record is not None
-            record.metrics = _fold_metrics(scored)
+            record.metrics = {
+                logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
+            }
             record.prune()
             study.tell(trial, state=TrialState.PRUNED)
         except Exception as error:
@@ -172,7 +174,6 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         if record is None:
             record = self._bare_record(trial)
-        record.tags[tags.ERROR] = line[:_LONGEST_ERROR]
         record.fail(line)
         study.tell(trial, state=TrialState.FAIL)
         self._errors.append(line)
@@ -229,7 +230,3 @@ def raise_if_stopped(folder: Path) -> None:
     file = folder / STOP_FILE
     if file.is_file():
         raise ConfigError(f"sweep stopped: {file.read_text(encoding='utf-8')}")
-
-
-def _fold_metrics(scored: list[dict[str, float]]) -> dict[str, float | list[float]]:
-    return {f"fold_{name}": [s[name] for s in scored] for name in scored[0]}

@@ -128,15 +128,6 @@ def test_several_objectives_have_a_front(sweep_folder):
     lines = sentences(sweep)
     assert "Pareto front: 3 trials, none of which another beats in everything." in lines
     assert "  trial 1: accuracy 0.667, seconds of fitting 2.000; model.C=0.1" in lines
-    change(folder, objectives={}, params={"sweep.objectives": "accuracy,fit_seconds"})
-    assert load_sweep(folder).objectives == sweep.objectives  # of an earlier version
-
-
-def test_the_winner_decides_who_is_best_in_records_without_limits(sweep_folder, make_record):
-    """Earlier versions did not record the constraints, which the winner kept."""
-    folder = sweep_folder(FOLDS)
-    make_record("final", FOLDS[0], study="mine", kind="final", number=0)
-    assert load_sweep(folder).best.record.folder.name == "0"
 
 
 def test_a_sweep_without_a_finished_trial_has_no_best(sweep_folder):
@@ -149,7 +140,10 @@ def test_a_sweep_without_a_finished_trial_has_no_best(sweep_folder):
 def test_more_important_parameters_come_first(sweep_folder):
     folder = sweep_folder(FOLDS)
     record = load_record(folder)
-    record.params |= {"space.model.tol (model=logreg)": "0 to 1", "space.split": "a, b"}
+    record.space += [
+        {"name": "model.tol (model=logreg)", "key": "model.tol", "values": "0 to 1"},
+        {"name": "split", "key": "split", "values": "a, b"},
+    ]
     record.save()
     found = load_sweep(folder, {"model.tol (model=logreg)": 0.7, "model.C": 0.3}).parameters
     assert found == ["model.tol", "model.C", "split"]

@@ -42,5 +42,5 @@ def test_without_labels_to_learn_from_a_model_scores_like_the_baseline(record):
 def test_other_data_than_the_record_had_is_refused(record, grades):
     text = grades.read_text().splitlines()
     grades.write_text("\n".join(text[:-1]))
-    with pytest.raises(DataError, match=r"data_sha256 is .* now and was"):
+    with pytest.raises(DataError, match=r"SHA-256 of its data is .* now and was"):
         permuted_control(record, "accuracy", 0.5, 1)

@@ -123,7 +123,7 @@ def test_several_objectives_are_drawn_against_each_other(sweep_folder):
     found = sweep_folder(FOLDS)
     without = sweep_section(load_sweep(found)).pictures
     record = load_record(found)
-    record.params["sweep.objectives"] = "accuracy,fit_seconds"
+    record.objectives = {"metrics": ["accuracy", "fit_seconds"], "limits": {}}
     record.save()
     drawn = sweep_section(load_sweep(found)).pictures
     (front,) = {picture.alt for picture in drawn} - {picture.alt for picture in without}

@@ -13,7 +13,9 @@ from student_perf.plots.study import (
     prediction_pair_figure,
     slice_figure,
 )
+from student_perf.scoring.metrics import FIT_SECONDS, METRICS
 
+ACCURACY, LOSS = METRICS["accuracy"], METRICS["log_loss"]
 WORDS = ("accuracy", "grades, n = 40 finished trials, 5 folds")
 RNG = np.random.default_rng(5)
 VALUES = RNG.uniform(0.4, 0.6, 40)
@@ -51,25 +53,25 @@ def test_words_that_python_reads_as_numbers_are_choices():
     assert len(make_dimension("x", [None, None]).labels) == 0
 
 
-@pytest.mark.parametrize("maximize", [True, False])
-def test_history_shows_the_best_so_far(maximize):
-    figure = history_figure(np.arange(40), VALUES, maximize, 0.3, 0, WORDS)
+@pytest.mark.parametrize("metric", [ACCURACY, LOSS])
+def test_history_shows_the_best_so_far(metric):
+    figure = history_figure(np.arange(40), VALUES, metric, 0.3, 0, WORDS[1])
     (line,) = lines_of(figure.axes[0], "best so far")
-    expected = [(max if maximize else min)(VALUES[: i + 1]) for i in range(40)]
+    expected = [(max if metric is ACCURACY else min)(VALUES[: i + 1]) for i in range(40)]
     np.testing.assert_allclose(line.get_ydata(), expected)
 
 
 def test_a_hopeless_trial_is_counted_instead_of_drawn():
     values = np.append(VALUES, -1.0)
-    figure = history_figure(np.arange(41), values, True, np.nan, None, WORDS)
+    figure = history_figure(np.arange(41), values, ACCURACY, np.nan, None, WORDS[1])
     assert "1 far worse, not shown" in " ".join(figure.get_suptitle().split())
     assert figure.axes[0].get_ylim()[0] > 0.3
-    as_loss = history_figure(np.arange(41), values, False, np.nan, None, WORDS)
+    as_loss = history_figure(np.arange(41), values, LOSS, np.nan, None, WORDS[1])
     assert "far worse" not in as_loss.get_suptitle()
 
 
 def test_a_far_baseline_is_named_and_leaves_room():
-    figure = history_figure(np.arange(40), VALUES, True, -5.0, None, WORDS)
+    figure = history_figure(np.arange(40), VALUES, ACCURACY, -5.0, None, WORDS[1])
     assert figure.axes[0].get_ylim()[0] > 0.3
     assert lines_of(figure.axes[0], "dummy -5, not shown")
 
@@ -101,7 +103,7 @@ def test_importances_are_ranked_and_carry_their_share():
 def test_parallel_coordinates_draw_a_bounded_number_with_the_best_on_top():
     n = 1000
     values = RNG.uniform(0, 1, n)
-    figure = parallel_figure(dimensions(n), values, True, WORDS)
+    figure = parallel_figure(dimensions(n), values, ACCURACY, WORDS[1])
     (collection,) = figure.axes[0].collections
     drawn = collection.get_array()
     assert len(drawn) == 300
@@ -111,7 +113,7 @@ def test_parallel_coordinates_draw_a_bounded_number_with_the_best_on_top():
 
 
 def test_slices_have_a_picture_for_each_parameter():
-    figure = slice_figure(dimensions(), VALUES, True, WORDS)
+    figure = slice_figure(dimensions(), VALUES, ACCURACY, WORDS[1])
     assert [axes.get_title() for axes in figure.axes] == ["C", "model"]
     np.testing.assert_allclose(figure.axes[0].collections[0].get_offsets()[:, 1], VALUES)
 
@@ -128,12 +130,12 @@ def test_every_picture_says_what_it_shows_and_n():
     scores = RNG.uniform(0.4, 0.6, (2, 5))
     zero, tied = np.zeros(2), np.array([True, True])
     figures: list[Figure] = [
-        history_figure(np.arange(40), VALUES, True, 0.3, 0, WORDS),
+        history_figure(np.arange(40), VALUES, ACCURACY, 0.3, 0, WORDS[1]),
         fold_scores_figure(["a", "b"], scores, 0.3, WORDS),
         difference_figure(["a", "b"], zero, zero - 1, zero + 1, tied, WORDS),
         parameter_importance_figure({"a": 1.0}, WORDS[1]),
-        parallel_figure(dimensions(), VALUES, False, WORDS),
-        slice_figure(dimensions(), VALUES, False, WORDS),
+        parallel_figure(dimensions(), VALUES, LOSS, WORDS[1]),
+        slice_figure(dimensions(), VALUES, LOSS, WORDS[1]),
     ]
     for figure in figures:
         assert "n = 40" in " ".join(figure.get_suptitle().split())
@@ -145,7 +147,7 @@ def test_a_front_is_joined_and_named_and_the_far_worse_are_counted():
     front = np.zeros(len(values), dtype=bool)
     front[[0, 1]] = True
     labels = [str(i) for i in range(len(values))]
-    objectives = [("accuracy", True), ("seconds", False)]
+    objectives = [ACCURACY, FIT_SECONDS]
     figure = pareto_figure(labels, values, front, objectives, "grades")
     (axes,) = figure.axes
     (line,) = axes.lines
@@ -153,4 +155,4 @@ def test_a_front_is_joined_and_named_and_the_far_worse_are_counted():
     assert [text.get_text() for text in axes.texts] == ["0", "1"]
     assert len(axes.collections[0].get_offsets()) == len(values) - 3
     assert "1 far worse, not shown" in figure.get_suptitle()
-    assert axes.get_ylabel() == "seconds, less is better"
+    assert axes.get_ylabel() == "seconds of fitting, less is better"

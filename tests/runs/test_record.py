@@ -24,9 +24,10 @@ def test_states_are_on_disk_when_they_are_reached(record):
 
 
 def test_a_failure_keeps_its_line(record):
-    record.fail("DataError: no rows")
+    line = f"DataError: {'no rows ' * 100}"
+    record.fail(line)
     back = load_record(record.folder)
-    assert (back.status, back.error) == ("FAILED", "DataError: no rows")
+    assert (back.status, back.error, back.tags[tags.ERROR]) == ("FAILED", line, line[:500])
 
 
 def test_json_has_no_nan():

@@ -110,7 +110,7 @@ def test_the_latest_of_thousands_is_found_by_parsing_one(make_record, monkeypatc
 def test_a_word_that_names_no_run_is_refused(word):
     for call in (find_run, lambda word: find_group([word])):
         with pytest.raises(
-            ConfigError, match=r"no such run on disk or in sqlite:.*; name a folder"
+            ConfigError, match=r"no such run on disk or in sqlite:.*; name a run by its"
         ):
             call(word)
 

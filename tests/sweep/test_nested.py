@@ -49,6 +49,7 @@ def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     assert f"accuracy {trial.mean('accuracy'):.3f}" in " ".join(capsys.readouterr().out.split())
     for command in (
         ["reproduce", "two"],
+        ["promote", "two"],
         ["check", "two"],
         ["predict", "two", "in.csv", "out.csv"],
     ):

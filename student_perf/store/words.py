@@ -1,0 +1,13 @@
+"""The words that name a run: what `--help` and errors list, and the table in the documentation."""
+
+from __future__ import annotations
+
+WORDS = {
+    "its folder": "the run or sweep in this folder",
+    "latest": "the single run, sweep or nested result that started last and has a result",
+    "four or more characters of its id": "the one whose MLflow id, or id of its record, begins so",
+    "the name of its sweep": "the sweep, or nested result, of this name",
+    "runs:/ID": "the run with this MLflow id",
+    "models:/NAME@ALIAS": "the run of this registered model; also `models:/NAME/VERSION`",
+}
+ANY_WORD = f"{', '.join(list(WORDS)[:-1])} or {list(WORDS)[-1]}"
