@@ -187,12 +187,15 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Where the record of a run is published, and whether it names host and user."""
+    """Where the record of a run is published, whether it names host and user, and whether all its
+    metrics go there or only those that many look for.
+    """
 
     enabled: bool
     uri: str
     experiment: str
     host_and_user: bool = True
+    all_metrics: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,14 @@ from student_perf.runs.artifacts import (
     write_result,
     write_test_predictions,
 )
-from student_perf.runs.card import model_card
+from student_perf.runs.card import model_card, run_note
 from student_perf.runs.golden import make_golden_rows
 from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
 from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.intervals import Estimate, fold_interval
-from student_perf.scoring.metrics import logged_as
+from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.terminal import MetricRow
 
 
@@ -152,6 +152,7 @@ def finish_record(
         record.metrics["test_looks"] = float(n_looks)
         record.metrics |= metrics_on_test_rows(outcome.test.estimates)
     record.metrics |= clock.costs()
+    record.tags[tags.NOTE] = run_note(record, outcome.rows)
     write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
     record.finish()
 
@@ -200,12 +201,19 @@ def make_summary(
     }
 
 
-def cv_metrics(result: CVResult) -> dict[str, float | list[float]]:
-    """What every cross-validation logs, under its fixed names; what is not defined is left out."""
+def cv_metrics(
+    result: CVResult, objectives: Collection[str] = ()
+) -> dict[str, float | list[float]]:
+    """What every cross-validation logs, under its fixed names; what is not defined is left out.
+    Of `objectives` it logs the interval too.
+    """
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
-        estimate = fold_interval(values, result.test_over_train)
-        logged |= _defined(name, {"mean": estimate.mean, "std": estimate.std})
+        estimate = fold_interval(values, result.test_over_train, METRICS[name])
+        figures = {"mean": estimate.mean, "std": estimate.std}
+        if name in objectives:
+            figures |= {"low": estimate.low, "high": estimate.high}
+        logged |= _defined(name, figures)
         logged[logged_as(name, "folds")] = values.tolist()
     # Last, since MLflow's comparison shows the first metric unless another is chosen.
     return {**logged, "fit_seconds": result.fit_seconds}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -29,6 +30,7 @@ from student_perf.runs.layout import (
     PACKAGES_FILE,
     PREDICTIONS_FILE,
     REPORT_FILE,
+    REPORT_TABLE_FILE,
     TEST_PREDICTIONS_FILE,
 )
 from student_perf.runs.model_file import save_model
@@ -71,6 +73,7 @@ def write_result(
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
         write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
+        write_atomic(folder / REPORT_TABLE_FILE, report_table(dataset, result).to_csv(index=False))
     # Here and below: matplotlib takes half a second to import, and trials draw nothing.
     from student_perf.plots.figures import HeldOut, figures_of
 
@@ -150,15 +153,26 @@ def write_config(folder: Path, config: ExperimentConfig) -> None:
 
 def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:
     """scikit-learn's classification report over all held-out predictions."""
-    report = classification_report(
+    report = _report(dataset, result, digits=3)
+    return f"Held-out predictions of '{dataset.target_name}', {subtitle}\n\n{report}"
+
+
+def report_table(dataset: Dataset, result: CVResult) -> pd.DataFrame:
+    """The same by class, one line each: `class`, `precision`, `recall`, `f1-score`, `support`."""
+    by_class = pd.DataFrame(_report(dataset, result, output_dict=True)).T
+    labels = [str(label) for label in dataset.classes]
+    return by_class.loc[labels].rename_axis("class").reset_index()
+
+
+def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
+    return classification_report(
         result.y_true,
         result.y_pred,
         labels=range(len(dataset.classes)),
         target_names=[str(label) for label in dataset.classes],
-        digits=3,
         zero_division=0,
+        **words,
     )
-    return f"Held-out predictions of '{dataset.target_name}', {subtitle}\n\n{report}"
 
 
 def _subtitle(dataset: Dataset, split: Split) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from student_perf.render import render
-from student_perf.runs.layout import LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
+from student_perf.runs.layout import CARD_FILE, LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.metrics import METRICS, metrics_logged
-from student_perf.terminal import verdict
-from student_perf.text import format_interval, format_number, markdown_table
+from student_perf.terminal import MetricRow, verdict
+from student_perf.text import format_interval, format_number, markdown_table, plural
 
 
 def model_card(run: Recorded) -> str:
@@ -39,6 +39,28 @@ def model_card(run: Recorded) -> str:
         ceiling=record.number("label_noise_ceiling"),
         floor=record.number("label_noise_rmse_floor"),
         looks=record.number("test_looks"),
+    )
+
+
+def run_note(record: RunRecord, rows: Mapping[str, MetricRow]) -> str:
+    """What MLflow's page says of a single run or a winner: its result, its data, how to repeat it.
+
+    `rows` are its metrics by name.
+    """
+    objective, n_folds = record.objective, len(record.fold_scores(record.objective))
+    return render(
+        "run_note.md.j2",
+        record=record,
+        metric=METRICS[objective],
+        row=rows[objective],
+        split=plural(n_folds, "fold"),
+        verdict=verdict(rows[objective], objective),
+        test=record.test_estimate(objective),
+        looks=plural(int(record.number("test_looks")), "time")
+        if "test_looks" in record.metrics
+        else "",
+        card=CARD_FILE,
+        metrics=METRICS_FILE,
     )
 
 

@@ -20,7 +20,7 @@ from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.runs import tags as tag
 from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
-from student_perf.scoring.metrics import METRICS, logged_as
+from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class _Text:
 class RunRecord:
     """What is known of one run; times are seconds since the epoch.
 
-    `tags`, `metrics` and `decisive_params` are what MLflow gets; `metrics` maps a name to its
+    `tags`, `decisive_params` and `shown_metrics` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
     of a sweep as data. The facts below are typed; what a record lacks is empty, None or NaN.
     """
@@ -102,6 +102,15 @@ class RunRecord:
     def decisive_params(self) -> dict[str, str]:
         """The params but for those of config keys that decide no result."""
         return {k: v for k, v in self.params.items() if k.split(".")[0] not in WITHOUT_EFFECT}
+
+    @property
+    def shown_metrics(self) -> dict[str, float | list[float]]:
+        """The metrics but for those that few people look for, unless all are wanted."""
+        if self.params.get("tracking.all_metrics") == "True":
+            return self.metrics
+        objectives = self.tags.get(tag.OBJECTIVES, "").split(",")
+        unwanted = seldom_wanted((self.objective, *objectives))
+        return {name: value for name, value in self.metrics.items() if name not in unwanted}
 
     @property
     def rows(self) -> tuple[str, str]:

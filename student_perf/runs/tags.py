@@ -19,6 +19,7 @@ STUDY = "student_perf.study_name"
 TRIAL = "student_perf.trial_number"
 CONFIGURATION = "student_perf.configuration"  # where a trial's values come from
 TIED = "student_perf.tied"  # of a ranked trial: `tied` with the best, or `worse`
+OBJECTIVES = "student_perf.objectives"  # of a sweep and its runs: what it seeks and limits
 TARGET = "student_perf.target"
 N_MISSING = "student_perf.n_missing"
 COMMAND = "student_perf.command"
@@ -32,6 +33,7 @@ DATASET_VERSION = "dataset_version"
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"  # Markdown that MLflow shows on the run's page
+LOGGED_TABLES = "mlflow.loggedArtifacts"  # JSON: which artifacts are tables
 RUN_NAME = "mlflow.runName"
 USER = "mlflow.user"
 SOURCE_NAME = "mlflow.source.name"

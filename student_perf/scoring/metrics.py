@@ -13,9 +13,9 @@ True
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.errors import ConfigError, suggest
@@ -43,6 +43,7 @@ _LOGGED_AS = {
     "test_low": "test_{}_ci95_low",
     "test_high": "test_{}_ci95_high",
 }
+_USUAL_FIGURES = ("mean", "low", "high", "folds", "test")
 LOGGED_PREFIXES = tuple({name.partition("{")[0] for name in _LOGGED_AS.values()})
 
 
@@ -117,6 +118,7 @@ class Metric(Objective):
         task: What kind of model it scores.
         lowest: The lowest value that it can have, which bounds its intervals.
         highest: The highest.
+        usual: Whether people look for it, whatever decides.
         ordered: Whether it needs three or more classes with an order.
         of_counts: The formula of a metric that needs the confusion matrix only.
         of_rows: A figure of each row, shape (n,), if the metric is their mean.
@@ -127,6 +129,7 @@ class Metric(Objective):
     task: Task
     lowest: float = 0.0
     highest: float = 1.0
+    usual: bool = False
     ordered: bool = False
     of_counts: Callable[[Counts], Any] | None = None
     of_rows: Callable[[Answers], np.ndarray] | None = None
@@ -160,17 +163,22 @@ _error = partial(Metric, direction="minimize", task="regression", highest=_INF)
 _fit = partial(Metric, direction="maximize", task="regression")
 
 _METRICS: tuple[Metric, ...] = (
-    _score("accuracy", "accuracy", of_counts=lambda c: c.hits.sum(axis=-1) / c.n),
+    _score("accuracy", "accuracy", usual=True, of_counts=lambda c: c.hits.sum(axis=-1) / c.n),
     _score("balanced_accuracy", "balanced accuracy", of_counts=lambda c: c.macro_true(c.recall)),
-    _score("precision_macro", "precision (macro)", of_counts=lambda c: c.macro(c.precision)),
-    _score("recall_macro", "recall (macro)", of_counts=lambda c: c.macro(c.recall)),
-    _score("f1_macro", "F1 (macro)", of_counts=lambda c: c.macro(c.f1)),
+    _score(
+        "precision_macro",
+        "precision (macro)",
+        usual=True,
+        of_counts=lambda c: c.macro(c.precision),
+    ),
+    _score("recall_macro", "recall (macro)", usual=True, of_counts=lambda c: c.macro(c.recall)),
+    _score("f1_macro", "F1 (macro)", usual=True, of_counts=lambda c: c.macro(c.f1)),
     _score(
         "precision_weighted", "precision (weighted)", of_counts=lambda c: c.weighted(c.precision)
     ),
     _score("recall_weighted", "recall (weighted)", of_counts=lambda c: c.weighted(c.recall)),
     _score("f1_weighted", "F1 (weighted)", of_counts=lambda c: c.weighted(c.f1)),
-    _score("roc_auc_ovr", "ROC AUC (one vs rest)", of_answers=lambda a: a.roc_auc_ovr),
+    _score("roc_auc_ovr", "ROC AUC (one vs rest)", usual=True, of_answers=lambda a: a.roc_auc_ovr),
     _loss("log_loss", "log loss", of_rows=lambda a: a.log_losses),
     _loss("brier_score", "Brier score", highest=2.0, of_rows=lambda a: a.brier_losses),
     _grade_score(  # Cohen 1968; NaN if truth and prediction are one and the same class
@@ -195,11 +203,12 @@ _METRICS: tuple[Metric, ...] = (
         highest=1.0,
         of_rows=lambda a: a.ranked_losses,
     ),
-    _error("root_mean_squared_error", "RMSE", of_rows=lambda a: a.errors**2, root=True),
-    _error("mean_absolute_error", "MAE", of_rows=lambda a: abs(a.errors)),
+    _error("root_mean_squared_error", "RMSE", usual=True, of_rows=lambda a: a.errors**2, root=True),
+    _error("mean_absolute_error", "MAE", usual=True, of_rows=lambda a: abs(a.errors)),
     _fit(  # NaN if the truth is constant
         "r2",
         "R2",
+        usual=True,
         lowest=-_INF,
         of_answers=lambda a: 1 - (a.errors**2).sum() / (a.spread or _NAN),
     ),
@@ -212,6 +221,26 @@ DEFAULT_METRIC: dict[str, str] = {
     "classification": "accuracy",
     "regression": "root_mean_squared_error",
 }
+
+
+@cache
+def seldom_wanted(deciding: Collection[str]) -> frozenset[str]:
+    """The logged names that crowd a page of many runs: all figures of metrics that are neither
+    usual nor `deciding`, a hashable collection, and the rarer figures of the usual ones.
+
+    >>> names = seldom_wanted(("log_loss",))
+    >>> [name in names for name in ("cv_log_loss_std", "cv_accuracy_mean", "cv_accuracy_std")]
+    [False, False, True]
+    """
+    every = {logged_as(name, figure) for name in METRICS for figure in _LOGGED_AS}
+    usual = {
+        logged_as(name, figure)
+        for name, metric in METRICS.items()
+        if metric.usual
+        for figure in _USUAL_FIGURES
+    }
+    wanted = {logged_as(name, figure) for name in deciding for figure in _LOGGED_AS}
+    return frozenset(every - usual - wanted)
 
 
 def metrics_of(task: str, ordered: bool = False) -> list[str]:

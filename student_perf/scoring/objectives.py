@@ -32,6 +32,11 @@ class Objectives:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What is optimised and what is limited, each once."""
+        return tuple(dict.fromkeys((*self.metrics, *self.limits)))
+
+    @property
     def directions(self) -> list[Direction]:
         """`maximize` or `minimize` for each objective."""
         return [OBJECTIVES[name].direction for name in self.metrics]

@@ -20,12 +20,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from filelock import FileLock
 
 from student_perf.config.schema import TrackingConfig
@@ -38,28 +36,31 @@ from student_perf.errors import (
     suggest,
 )
 from student_perf.masking import masked
-from student_perf.models.libraries import packages_of
-from student_perf.paths import PACKAGE_DIR, workspace
+from student_perf.paths import workspace
 from student_perf.runs import tags
 from student_perf.runs.layout import (
     ADDRESS_FILE,
-    CONTRACT_FILE,
     ERROR_FILE,
-    GOLDEN_FILE,
     MODEL_FILE,
     RECORD_FILE,
     RUN_ID_FILE,
 )
-from student_perf.runs.model_file import named_types, trusted_types
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
+from student_perf.store.attachments import (
+    LENGTH_OF_DIGEST,
+    describe_dataset,
+    send_model,
+    send_pictures,
+    send_tables,
+)
 from student_perf.store.protocol import Marks, Store
-from student_perf.store.rows import EndedRun, MetricRow, open_runs
+from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Metric, Run
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class RunStore:
         self._client, self._experiment_id = _open_client(tracking)
         self._file = sqlite_file(tracking.uri)
         self._uri = tracking.uri
+        self._described: dict[str, DatasetInput] = {}  # by the SHA-256 of the rows
 
     def open(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the run it has to RUNNING again; returns its id."""
@@ -161,16 +163,21 @@ class RunStore:
         """Send a record that came to its end; returns the run's id."""
         import mlflow
 
-        known = self._client.get_run(run_id).data.params if run_id else {}
+        known = self._client.get_run(run_id) if run_id else None
         run_id = self.open(record, run_id)
         try:
-            _send_values(self._client, run_id, record, known.keys())
-            _send_files(self._client, run_id, record.folder, files)
             if dataset is not None:
+                self._client.log_inputs(run_id, [self._describe(dataset, record)])
+            # Before the values, which can be tied to a model only when they are sent.
+            model_id = logged_model_id(known) if known else None
+            if dataset is not None and model is not None and model_id is None:
                 with mlflow.start_run(run_id=run_id):
-                    _send_dataset(dataset)
-                    if model is not None:
-                        _send_model(model, dataset, record.folder)
+                    model_id = send_model(model, dataset, record)
+            _send_values(self._client, run_id, record, known, model_id)
+            _send_files(self._client, run_id, record.folder, files)
+            if record.kind != "trial":
+                send_tables(self._client, run_id, record.folder)
+                send_pictures(self._client, run_id, record)
         except Exception as error:
             if _gave_no_answer(error):
                 raise  # each further question would wait as long
@@ -181,13 +188,18 @@ class RunStore:
         self._client.set_terminated(run_id, mlflow_status(record), end_time=_ended(record))
         return run_id
 
-    def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
+    def add_rows(
+        self, records: Sequence[RunRecord], datasets: Mapping[str, Dataset] | None = None
+    ) -> list[str]:
         """Write new records as rows, all of them or none; returns their ids, if rows are taken."""
         rows = open_runs(self._file, self._experiment_id) if self._file else None
         if rows is None:
             return []
         taken = rows.taken(record.record_id for record in records)
-        runs = [_ended_run(record, taken) for record in records]
+        runs = [
+            _ended_run(record, taken, self._dataset_row(record, datasets or {}))
+            for record in records
+        ]
         # Files first, since nobody looks for those of a run that is not there yet.
         for record, run in zip(records, runs, strict=True):
             for path, inner in _iter_files(record.folder, None):
@@ -196,6 +208,18 @@ class RunStore:
                 shutil.copy2(path, place)
         rows.add(runs)
         return [run.run_id for run in runs]
+
+    def _describe(self, dataset: Dataset, record: RunRecord) -> DatasetInput:
+        if dataset.sha256 not in self._described:
+            self._described[dataset.sha256] = describe_dataset(dataset, record)
+        return self._described[dataset.sha256]
+
+    def _dataset_row(self, record: RunRecord, datasets: Mapping[str, Dataset]) -> DatasetRow | None:
+        if (dataset := datasets.get(record.data_sha256)) is None:
+            return None
+        described = self._describe(dataset, record)
+        context = [(tag.key, tag.value) for tag in described.tags]
+        return DatasetRow(**dict(described.dataset), context=context)
 
     def find(self, record: RunRecord) -> str | None:
         """Id of the run that was begun for a record, None if there is none."""
@@ -267,10 +291,16 @@ class RunStore:
         views = save_experiment_views(self._client, self._experiment_id, self._uri, shape)
         if shape and views and is_server(self._uri) and (page := page_of(self._uri)):
             return view_address(page, self._experiment_id, views[-1])
-        return self.address(run_id)
+        return self._address(run_id)
 
-    def address(self, run_id: str) -> str | None:
-        """The address of a run's page on a server."""
+    def show_run(self, run_id: str) -> str | None:
+        """Write the saved views of a fresh experiment; returns the run's address on a server."""
+        from student_perf.store.page import ensure_views
+
+        ensure_views(self._client, self._experiment_id, self._uri)
+        return self._address(run_id)
+
+    def _address(self, run_id: str) -> str | None:
         page = page_of(self._uri) if is_server(self._uri) else None
         return page and run_address(page, self._experiment_id, run_id)
 
@@ -357,6 +387,29 @@ def download(artifact_uri: str, store: str) -> Path:
         ) from error
 
 
+def model_address(record: RunRecord, store: str) -> str:
+    """The `models:/` address of the model that a record's run has logged.
+
+    Raises TrackingError if it has none, or the store does not answer.
+    """
+    prepare_environment()
+    import mlflow
+
+    try:
+        run = mlflow.MlflowClient(tracking_uri=store).get_run(str(record.mlflow_run_id))
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        raise TrackingError(f"{record.name}: not read from {store} ({one_line(error)})") from error
+    if (model_id := logged_model_id(run)) is None:
+        raise TrackingError(f"{record.name}: has logged no model to {store}; train it again")
+    return f"models:/{model_id}"
+
+
+def logged_model_id(run: Run) -> str | None:
+    """Id of the model that a run has logged, None if it has none."""
+    models = run.outputs.model_outputs if run.outputs is not None else []
+    return str(models[0].model_id) if models else None
+
+
 def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     """Client of the store and the id of the experiment, both made if they do not exist.
 
@@ -431,7 +484,7 @@ def _folder_name(experiment: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
-def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
+def _ended_run(record: RunRecord, taken: Collection[str], dataset: DatasetRow | None) -> EndedRun:
     """The record for `SqliteRuns`. Its own id becomes the run's, so that a sending begun anew
     after a kill goes to the same place; unless a run deleted in MLflow has it.
     """
@@ -446,17 +499,21 @@ def _ended_run(record: RunRecord, taken: Collection[str]) -> EndedRun:
         params=list(_iter_params(record)),
         tags=list(({tags.RUN_NAME: record.name} | record.tags).items()),
         metrics=list(_iter_metrics(record)),
+        dataset=dataset,
     )
 
 
 def _send_values(
-    client: MlflowClient, run_id: str, record: RunRecord, known: Collection[str]
+    client: MlflowClient, run_id: str, record: RunRecord, known: Run | None, model_id: str | None
 ) -> None:
-    """Metrics, and the params but for the keys that are known."""
-    from mlflow.entities import Metric, Param, RunTag
+    """Metrics, those of the model tied to it, and the params that the run does not have yet."""
+    from mlflow.entities import Param, RunTag
 
-    metrics = [Metric(*row) for row in _iter_metrics(record)]
-    params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in known]
+    # MLflow takes a model's metrics once.
+    is_first = known is None or not known.data.metrics
+    metrics = list(_iter_entities(record, model_id if is_first else None))
+    there = known.data.params if known else {}
+    params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in there]
     # The run got its other tags when it was made; what there is to say is known at its end.
     notes = [RunTag(tags.NOTE, record.tags[tags.NOTE])] if tags.NOTE in record.tags else []
     # Nearly always one batch: it takes 1000 metrics and 100 params.
@@ -468,6 +525,20 @@ def _send_values(
             params=params[i * _PARAMS_PER_BATCH : (i + 1) * _PARAMS_PER_BATCH],
             tags=notes,
         )
+
+
+def _iter_entities(record: RunRecord, model_id: str | None) -> Iterator[Metric]:
+    """The metrics as MLflow's client takes them, single figures tied to model and dataset, for the
+    page of models.
+    """
+    from mlflow.entities import Metric
+
+    name, digest = record.dataset, record.data_sha256[:LENGTH_OF_DIGEST]
+    for row in _iter_metrics(record):
+        if model_id is None or isinstance(record.metrics.get(row[0]), list):
+            yield Metric(*row)
+        else:
+            yield Metric(*row, model_id=model_id, dataset_name=name, dataset_digest=digest)
 
 
 def _send_files(
@@ -493,7 +564,7 @@ def _iter_params(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _iter_metrics(record: RunRecord) -> Iterator[MetricRow]:
-    for name, value in record.metrics.items():
+    for name, value in record.shown_metrics.items():
         key = _REFUSED_IN_KEYS.sub("_", name)
         for step, number in enumerate(value if isinstance(value, list) else [value]):
             # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
@@ -504,57 +575,6 @@ def _iter_metrics(record: RunRecord) -> Iterator[MetricRow]:
 def _ended(record: RunRecord) -> int:
     """Milliseconds since the epoch."""
     return int((record.ended or record.started) * 1000)
-
-
-def _send_dataset(dataset: Dataset) -> None:
-    """Attach the rows to the active run, identified by our own digest."""
-    import mlflow
-    from mlflow.data.pandas_dataset import from_pandas
-
-    table = dataset.features.assign(**{dataset.target_name: dataset.target_labels(dataset.target)})
-    described = from_pandas(
-        table, targets=dataset.target_name, name=dataset.name, digest=dataset.sha256[:32]
-    )
-    mlflow.log_input(described, context="training")
-
-
-def _send_model(model: Any, dataset: Dataset, folder: Path) -> None:
-    """Attach the fitted model of a run folder to the active run, ready to be served as it is."""
-    import mlflow
-    from mlflow.models import infer_signature
-
-    example = dataset.features.head(3)
-    trusted = trusted_types(folder / MODEL_FILE)
-    mlflow.sklearn.log_model(
-        model,
-        name="model",
-        serialization_format="skops",
-        skops_trusted_types=trusted,
-        signature=infer_signature(_with_every_kind(dataset), model.predict(example)),
-        input_example=example,
-        pip_requirements=_model_requirements(folder / MODEL_FILE),
-        code_paths=[str(PACKAGE_DIR)],
-        extra_files=[
-            str(folder / name) for name in (CONTRACT_FILE, GOLDEN_FILE) if (folder / name).is_file()
-        ],
-    )
-
-
-def _with_every_kind(dataset: Dataset) -> pd.DataFrame:
-    """Rows from which MLflow learns that a column may be missing."""
-    incomplete = dataset.features[dataset.features.isna().any(axis=1)]
-    return pd.concat([dataset.features.head(100), incomplete.head(100)])
-
-
-def _model_requirements(model: Path) -> list[str]:
-    """The installed versions of what a model file needs to load and predict."""
-    pinned = []
-    for name in (*packages_of(named_types(model)), "skops", "pyarrow"):
-        try:
-            pinned.append(f"{name}=={version(name)}")
-        except PackageNotFoundError:
-            continue
-    return pinned
 
 
 def _gave_no_answer(error: BaseException) -> bool:

@@ -38,7 +38,7 @@ from student_perf.store.words import ANY_WORD
 LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
-_RUN_ADDRESS = re.compile(r"runs:/(\w+)(/model)?/?")
+_RUN_ADDRESS = re.compile(r"runs:/(\w+)(/[^/]+)?/?")
 _RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
 
 

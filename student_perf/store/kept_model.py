@@ -15,7 +15,7 @@ from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model
 from student_perf.store.address import default_tracking
-from student_perf.store.client import download
+from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
 
 
@@ -68,7 +68,8 @@ def _model_folder(word: str, store: str | None) -> Path:
     refuse_nested(record)
     if is_on_disk(record):
         return record.folder
-    return download(f"runs:/{record.mlflow_run_id}/model", store or default_tracking().uri)
+    uri = store or default_tracking().uri
+    return download(model_address(record, uri), uri)
 
 
 def _found(folder: Path, source: str, name: str) -> Path:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from student_perf.errors import ConfigError, one_line
 from student_perf.runs import tags
 from student_perf.runs.record import RunRecord, begun_run_id
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import DEFAULT_METRIC, METRICS
+from student_perf.store.attachments import PICTURES
 from student_perf.store.client import prepare_environment
 from student_perf.store.views import (
     SweepShape,
@@ -23,6 +24,7 @@ from student_perf.store.views import (
     experiment_address,
     has_view,
     page_version,
+    pictures_view,
     run_address,
     runs_view,
     save_views,
@@ -36,33 +38,65 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Written where an experiment has no description yet.
+_DESCRIPTION = """\
+Runs of student_perf. Choose a view from the list **Views** above the table:
+
+- **Runs and winners**: single runs and the winners of sweeps, best first.
+- **Pictures**: their confusion matrices or residuals side by side.
+- **Sweep NAME**: the trials of one sweep, ranked, with its charts.
+
+`cv_<metric>_mean` is a mean over folds of rows the model did not see, `cv_<metric>_ci95_low` and
+`_high` are its 95 % interval, and `test_<metric>` is the figure on rows that only winners open.
+`rank` and `to_best` compare the trials of one sweep; those whose tag `student_perf.tied` is `tied`
+are not shown to be worse than its best. The report of a sweep is the artifact `report.html` of its
+run. On a terminal: `python -m student_perf compare NAME`.
+"""
 _MOST_RUNS = 100  # that say which objectives and datasets an experiment has
 
 
 def save_experiment_views(
     client: MlflowClient, experiment_id: str, uri: str, shape: SweepShape | None = None
 ) -> list[View]:
-    """Write the view of an experiment's runs and that of a sweep; returns those written, none if
-    the page cannot have them.
+    """Write the views of an experiment's runs, that of a sweep, and what the experiment is; returns
+    the views, the one to open last; none if the page cannot have them.
     """
     try:
-        views = [runs] if (runs := _runs_view(client, experiment_id)) else []
+        views = _views_of_runs(client, experiment_id)
         views += [sweep_view(shape)] if shape else []
         version = page_version(uri)
+        known = client.get_experiment(experiment_id).tags
+        if not known.get(tags.NOTE, ""):
+            client.set_experiment_tag(experiment_id, tags.NOTE, _DESCRIPTION)
     except Exception as error:  # MLflow passes on whatever its stores raise
         log.warning("no saved view for MLflow's page: %s", one_line(error))
         return []
-    return views if save_views(client, experiment_id, views, version) else []
+    return views if save_views(client, experiment_id, views, version, known) else []
 
 
-def _runs_view(client: MlflowClient, experiment_id: str) -> View | None:
-    """The view of single runs and winners; None if there are none."""
-    condition = runs_view(["accuracy"], []).condition
+def ensure_views(client: MlflowClient, experiment_id: str, uri: str) -> None:
+    """Write the views of an experiment's runs if it has none. A failure is one line in the log."""
+    try:
+        known = client.get_experiment(experiment_id).tags
+    except Exception as error:  # MLflow passes on whatever its stores raise
+        log.warning("no saved view for MLflow's page: %s", one_line(error))
+        return
+    if not has_view(known, runs_view([DEFAULT_METRIC["classification"]], [])):
+        save_experiment_views(client, experiment_id, uri)
+
+
+def _views_of_runs(client: MlflowClient, experiment_id: str) -> list[View]:
+    """The pictures of single runs and winners, and their table; none if there are none."""
+    condition = runs_view([DEFAULT_METRIC["classification"]], []).condition
     runs: Sequence[Run] = client.search_runs([experiment_id], condition, max_results=_MOST_RUNS)
     named = Counter(run.data.params.get("objective.metric", "") for run in runs)
     objectives = [name for name, _ in named.most_common() if name in METRICS]
     datasets = {run.data.tags[tags.DATASET] for run in runs if tags.DATASET in run.data.tags}
-    return runs_view(objectives, sorted(datasets)) if objectives else None
+    if not objectives:
+        return []
+    tasks = dict.fromkeys(METRICS[name].task for name in objectives)
+    pictures = dict.fromkeys(key for task in tasks for key in PICTURES[task])
+    return [pictures_view(list(pictures), objectives[0]), runs_view(objectives, sorted(datasets))]
 
 
 def open_address(page: str, uri: str, experiment: str, record: RunRecord | None = None) -> str:
@@ -114,5 +148,5 @@ def _address_of_experiment(client: MlflowClient, page: str, uri: str, name: str)
         return f"{page}/#/experiments?workflowType=machine_learning"
     views = save_experiment_views(client, experiment.experiment_id, uri)
     if views:
-        return view_address(page, experiment.experiment_id, views[0])
+        return view_address(page, experiment.experiment_id, views[-1])
     return experiment_address(page, experiment.experiment_id)

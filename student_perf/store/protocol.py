@@ -43,10 +43,13 @@ class Store(Protocol):
             files: The files to keep as artifacts; by default all in the record's folder.
         """
 
-    def add_rows(self, records: Sequence[RunRecord]) -> list[str]:
-        """Send new records all at once or not at all, without dataset or model; returns the ids.
+    def add_rows(
+        self, records: Sequence[RunRecord], datasets: Mapping[str, Dataset] | None = None
+    ) -> list[str]:
+        """Send new records all at once or not at all, without models; returns the ids.
 
-        Empty if the store cannot do that; then each record has to be sent.
+        Empty if the store cannot do that; then each record has to be sent. `datasets` are the rows
+        by their SHA-256, as far as they are at hand.
         """
 
     def find(self, record: RunRecord) -> str | None:
@@ -74,5 +77,10 @@ class Store(Protocol):
             The address that shows the sweep, None if no server of others shows it.
         """
 
-    def address(self, run_id: str) -> str | None:
-        """The address of a run's page, None if no server of others shows it."""
+    def show_run(self, run_id: str) -> str | None:
+        """Write the saved views of the store's page, if it has such a page and no views yet; see
+        `show_sweep`.
+
+        Returns:
+            The address of the run's page, None if no server of others shows it.
+        """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -50,7 +50,6 @@ SETTLED_FILE = "settled"  # there once the winner and the other kept models stay
 OVER_FILE = "over"  # there once nothing more comes
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
-_WITH_ROWS = ("single", "nested", *_KEPT)  # kinds of the records that were made from a dataset
 _BATCH = 100  # trials that go in one transaction
 _PAUSE = 0.2  # seconds between two looks at the folder
 _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and ends
@@ -80,6 +79,8 @@ def publish(
     if record.kind == "sweep":
         return publish_sweep(record.folder, tracking)
     with errors_of_store(tracking, record.folder):
+        if dataset is None and record.kind != "drift":
+            dataset = _dataset_of(record)
         is_part = record.kind in ("trial", *_KEPT)
         sweep_id = begun_run_id(record.folder.parent) if is_part else None
         _send_complete(record, open_store(tracking), sweep_id, dataset, model)
@@ -191,6 +192,7 @@ class _Sending:
         self._handled: set[int] = set()
         self._ids: dict[int, str] = {}
         self._refused: dict[Path, Exception] = {}
+        self._datasets: dict[str, Dataset | None] = {}
 
     def run(self, is_over: Callable[[], bool]) -> int:
         """Send what comes until `is_over`, then the sweep's own record; returns how many trials."""
@@ -210,7 +212,8 @@ class _Sending:
         if record.status != "RUNNING":
             files = [*sorted(self._folder.iterdir()), *sorted(self._folder.glob(".hydra/*"))]
             files = [path for path in files if path.is_file() and path.suffix in _EVIDENCE]
-            self._store.send(record, run_id=self._run_id, files=files)
+            dataset = self._dataset_of(record)
+            self._store.send(record, self._run_id, dataset, files=files)
         if not settled:
             self._show()
         if self._refused:
@@ -233,7 +236,7 @@ class _Sending:
             self._for_kept(_begin)
         self._send_trials()
         if with_kept:
-            self._for_kept(_send_complete)
+            self._for_kept(self._send_kept)
 
     def _send_trials(self) -> None:
         ended = _iter_finished(self._folder, self._handled)
@@ -249,7 +252,7 @@ class _Sending:
     def _add(self, new: list[RunRecord]) -> None:
         """Send new trials together, if the store can do that and refuses none of them."""
         try:
-            ids = self._store.add_rows(new)
+            ids = self._store.add_rows(new, self._datasets_of(new))
         except Exception as error:
             if not is_refusal(error):
                 raise
@@ -261,7 +264,8 @@ class _Sending:
         run_id, status = self._known.get(_number(record), (None, None))
         try:
             if run_id is None or status != mlflow_status(record):  # not there, or half of it
-                run_id = self._store.send(record, run_id)
+                dataset = self._dataset_of(record)
+                run_id = self._store.send(record, run_id, dataset)
         except Exception as error:
             if not is_refusal(error):
                 raise
@@ -270,6 +274,17 @@ class _Sending:
         else:
             (record.folder / ERROR_FILE).unlink(missing_ok=True)
             self._note(record, run_id)
+
+    def _dataset_of(self, record: RunRecord) -> Dataset | None:
+        """The rows of a record, which most runs of a sweep share."""
+        key = record.data_sha256
+        if key not in self._datasets:
+            self._datasets[key] = _dataset_of(record)
+        return self._datasets[key]
+
+    def _datasets_of(self, records: Sequence[RunRecord]) -> dict[str, Dataset]:
+        found = ((record.data_sha256, self._dataset_of(record)) for record in records)
+        return {key: dataset for key, dataset in found if dataset is not None}
 
     def _note(self, trial: RunRecord, run_id: str) -> None:
         if trial.mlflow_run_id != run_id:
@@ -286,6 +301,9 @@ class _Sending:
                     step(record, self._store, self._run_id)
                 except Exception as error:  # the rest of the sweep goes anyway
                     self._refuse(record, error)
+
+    def _send_kept(self, record: RunRecord, store: Store, sweep_id: str) -> None:
+        _send_complete(record, store, sweep_id, self._dataset_of(record))
 
     def _refuse(self, record: RunRecord, error: Exception) -> None:
         self._refused[record.folder] = error
@@ -324,11 +342,10 @@ def _send_complete(
     file = record.folder / MODEL_FILE
     if model is None and record.status == "FINISHED" and file.is_file():
         model = load_model(file)
-    if dataset is None and record.kind in _WITH_ROWS:
-        dataset = _dataset_of(record)
     record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
     record.save()
-    _keep_address(record.folder, store.address(record.mlflow_run_id))
+    if sweep_id is None:  # a sweep shows its own
+        _keep_address(record.folder, store.show_run(record.mlflow_run_id))
 
 
 def _keep_address(folder: Path, address: str | None) -> None:

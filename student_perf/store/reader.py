@@ -23,7 +23,12 @@ from student_perf.runs.layout import MODEL_FILE
 from student_perf.runs.record import RunRecord, Status
 from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
-from student_perf.store.client import check_readable, iter_pages, prepare_environment
+from student_perf.store.client import (
+    check_readable,
+    iter_pages,
+    logged_model_id,
+    prepare_environment,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -149,9 +154,8 @@ def _fetch_model(client: MlflowClient, run_id: str, uri: str, folder: Path) -> N
     """The model's own file, which MLflow keeps apart from the run's other files."""
     import mlflow
 
-    outputs = client.get_run(run_id).outputs
-    for output in (outputs.model_outputs if outputs is not None else [])[:1]:
-        place = client.get_logged_model(output.model_id).artifact_location
+    if (model_id := logged_model_id(client.get_run(run_id))) is not None:
+        place = client.get_logged_model(model_id).artifact_location
         mlflow.artifacts.download_artifacts(
             artifact_uri=f"{place}/{MODEL_FILE}", dst_path=str(folder), tracking_uri=uri
         )

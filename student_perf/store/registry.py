@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from student_perf.atomic import write_atomic
 from student_perf.errors import TrackingError, one_line
 from student_perf.runs.record import to_json
-from student_perf.store.client import check_readable, prepare_environment
+from student_perf.store.client import check_readable, logged_model_id, prepare_environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,9 +76,8 @@ class Registry:
             return Version(str(known.version), run_id)
         try:
             run = self._client.get_run(run_id)
-            models = run.outputs.model_outputs if run.outputs is not None else []
-            if models:
-                return Version(self._new_version(run_id, models[0].model_id), run_id)
+            if (model_id := logged_model_id(run)) is not None:
+                return Version(self._new_version(run_id, model_id), run_id)
         except Exception as error:  # MLflow passes on whatever its stores raise
             raise self._refused(f"run {run_id} cannot be registered", error) from error
         raise TrackingError(f"run {run_id}: has logged no model to {self.store}; train it again")

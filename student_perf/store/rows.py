@@ -9,6 +9,7 @@ not known here is left to the client, like every other kind of store.
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,11 +24,36 @@ _INSERT_RUN = (
     " experiment_id, source_type, source_name, entry_point_name, source_version, lifecycle_stage)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'UNKNOWN', '', '', '', 'active')"
 )
+_FIND_DATASET = (
+    "SELECT dataset_uuid FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"
+)
+_INSERT_DATASET = (
+    "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,"
+    " dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_INPUT = (
+    "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id,"
+    " step) VALUES (?, 'DATASET', ?, 'RUN', ?, 0)"
+)
+_INSERT_CONTEXT = "INSERT INTO input_tags (input_uuid, name, value) VALUES (?, ?, ?)"
 _PAIRS = "(run_uuid, key, value) VALUES (?, ?, ?)"
 _SCORES = "(run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)"
 _BUSY_SECONDS = 60  # others that write to the file meanwhile, as MLflow's page may
 
 MetricRow = tuple[str, float, int, int]  # key, value, milliseconds since the epoch, step
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset as MLflow lists it, and the tags of its use by a run."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str | None
+    context: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +71,7 @@ class EndedRun:
     params: Sequence[tuple[str, str]]
     tags: Sequence[tuple[str, str]]
     metrics: Sequence[MetricRow]
+    dataset: DatasetRow | None = None
 
 
 class SqliteRuns:
@@ -104,6 +131,19 @@ class SqliteRuns:
             connection.executemany(
                 f"INSERT INTO {table} {columns}", [(run.run_id, *each) for each in values]
             )
+        if run.dataset is not None:
+            self._add_input(connection, run.run_id, run.dataset)
+
+    def _add_input(self, connection: sqlite3.Connection, run_id: str, dataset: DatasetRow) -> None:
+        key = (int(self._experiment_id), dataset.name, dataset.digest)
+        known = connection.execute(_FIND_DATASET, key).fetchone()
+        dataset_id, input_id = known[0] if known else uuid.uuid4().hex, uuid.uuid4().hex
+        if known is None:
+            facts = (dataset.source_type, dataset.source, dataset.schema, dataset.profile)
+            connection.execute(_INSERT_DATASET, (dataset_id, *key, *facts))
+        connection.execute(_INSERT_INPUT, (input_id, dataset_id, run_id))
+        pairs = [(input_id, *pair) for pair in dataset.context]
+        connection.executemany(_INSERT_CONTEXT, pairs)
 
 
 def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:

@@ -32,6 +32,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
         record.tags[tags.RECORD_ID] = load_record(plan.folder).record_id
     record.tags |= {
         tags.STUDY: plan.study_name,
+        tags.OBJECTIVES: ",".join(plan.objectives.names),
         tags.N_MISSING: str(data.dataset.n_missing),
         tags.TARGET: describe_target(data.dataset),
         tags.COMMAND: typed_command(),

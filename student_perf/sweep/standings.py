@@ -1,4 +1,4 @@
-"""The places of a sweep's trials, for MLflow's page: the figures that `compare` shows of them."""
+"""The places of a sweep's trials, for MLflow's page and as a table: the figures of `compare`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import logging
 import math
 from collections.abc import Iterator
 
+import pandas as pd
+
+from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome
+from student_perf.compare.show import rows
 from student_perf.errors import one_line
 from student_perf.runs import tags
-from student_perf.scoring.metrics import METRICS, logged_as
+from student_perf.runs.layout import LEADERBOARD_FILE
 from student_perf.store.standings import Standings, load_standings
 from student_perf.store.views import RANK, SweepShape, logged_parameters
 
 log = logging.getLogger(__name__)
 
 _MOST_RANKED = 200
+_COLUMNS = (
+    *("run", "rank", "metric", "mean", "ci95_low", "ci95_high", "minus_best", "p_holm", "tied"),
+    "fit_seconds",
+)
 _REPEATS = ("seed", "split.random_state")  # keys that repeat a configuration
 
 
@@ -29,8 +37,19 @@ def write_standings(outcome: SweepOutcome) -> None:
         if outcome.lines:
             before = load_standings(folder)
             make_standings(outcome, set(before.marks) if before else set()).save(folder)
+            write_atomic(folder / LEADERBOARD_FILE, leaderboard(outcome).to_csv(index=False))
     except Exception as error:
         log.warning("no ranks for MLflow: %s", one_line(error))
+
+
+def leaderboard(outcome: SweepOutcome) -> pd.DataFrame:
+    """One line for each finished trial, best first, with what it drew."""
+    assert outcome.board is not None
+    known = {row["run"]: row for row in rows(outcome.board)}
+    return pd.DataFrame(
+        {name: known[line.label][name] for name in _COLUMNS} | {"rank": rank} | line.record.swept
+        for rank, line in enumerate(outcome.lines, start=1)
+    )
 
 
 def make_standings(outcome: SweepOutcome, before: set[int]) -> Standings:
@@ -70,11 +89,6 @@ def _marks(outcome: SweepOutcome, place: int, line: Line) -> Iterator[tuple[str,
         "to_best_high": line.to_best_high,
         "p_to_best": line.p_value,
     }
-    for name in outcome.objectives.metrics:
-        if name in METRICS:
-            estimate = line.record.estimate(name)
-            ends = {"low": estimate.low, "high": estimate.high}
-            numbers |= {logged_as(name, end): value for end, value in ends.items()}
     yield from ((name, value) for name, value in numbers.items() if math.isfinite(value))
     if not math.isnan(line.p_value):
         yield tags.TIED, "tied" if line.tied else "worse"

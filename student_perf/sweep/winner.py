@@ -99,5 +99,9 @@ def _refit(
     number = trial.trial_number
     assert number is not None
     config = plan.composer.compose(swept_values(plan, study, number))
-    more = {tags.STUDY: plan.study_name, tags.TRIAL: str(number)}
+    more = {
+        tags.STUDY: plan.study_name,
+        tags.TRIAL: str(number),
+        tags.OBJECTIVES: ",".join(plan.objectives.names),
+    }
     run_experiment(config, folder, terminal, kind, more, send=False)

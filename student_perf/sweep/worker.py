@@ -109,7 +109,7 @@ class Worker:
             self._describe(record, trial, values)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
-            metrics = cv_metrics(result)
+            metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except (StopSweep, KeyboardInterrupt):
             requeue(study, trial._trial_id)
@@ -133,6 +133,7 @@ class Worker:
         record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
         record.tags |= {
             tags.STUDY: self.plan.study_name,
+            tags.OBJECTIVES: ",".join(self.plan.objectives.names),
             tags.TRIAL: str(trial.number),
             tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
         }

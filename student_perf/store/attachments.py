@@ -1,0 +1,166 @@
+"""What goes to MLflow with a run besides its values: rows, model, tables and pictures.
+
+MLflow takes seconds to import, so this module imports it inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from student_perf.data.dataset import Dataset
+from student_perf.models.libraries import packages_of
+from student_perf.paths import PACKAGE_DIR
+from student_perf.runs import tags
+from student_perf.runs.layout import (
+    CONTRACT_FILE,
+    GOLDEN_FILE,
+    LEADERBOARD_FILE,
+    MODEL_FILE,
+    REPORT_TABLE_FILE,
+    SUBGROUPS_FILE,
+)
+from student_perf.runs.model_file import named_types, trusted_types
+from student_perf.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
+
+TABLES = (SUBGROUPS_FILE, REPORT_TABLE_FILE, LEADERBOARD_FILE)
+# Keys under which MLflow's page shows pictures of several runs side by side, by task.
+PICTURES: Mapping[str, tuple[str, ...]] = {
+    "classification": ("confusion_matrix", "reliability", "importance"),
+    "regression": ("predicted_actual", "residuals", "importance"),
+}
+_ORIGIN = (tags.USER, tags.SOURCE_NAME, tags.SOURCE_TYPE, tags.COMMIT)
+LENGTH_OF_DIGEST = 32  # MLflow keeps 36 characters at most
+_REFUSED_IN_NAMES = re.compile(r"[/:.%\"']")
+_SAMPLE = 100  # rows from which MLflow learns the columns, and as many incomplete ones
+_MOST_ROWS = 200  # of a table on MLflow's page
+
+
+def describe_dataset(dataset: Dataset, record: RunRecord) -> DatasetInput:
+    """The rows of a run as MLflow lists them, identified by our own digest: its own leaves out
+    columns and reads 10,000 rows.
+    """
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.pandas_dataset import from_pandas
+    from mlflow.entities import Dataset as Described
+    from mlflow.entities import DatasetInput, InputTag
+
+    rows = _rows_of_every_kind(dataset)
+    labels = dataset.target_labels(dataset.target[rows])
+    facts = from_pandas(
+        dataset.features.iloc[rows].assign(**{dataset.target_name: labels}),
+        source=CodeDatasetSource(origin(record)),
+        targets=dataset.target_name,
+        name=dataset.name,
+        digest=dataset.sha256[:LENGTH_OF_DIGEST],
+    ).to_dict()
+    n_columns = dataset.features.shape[1] + 1
+    profile = {"num_rows": dataset.n_rows, "num_elements": dataset.n_rows * n_columns}
+    described = Described(**(facts | {"profile": json.dumps(profile)}))
+    return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
+
+
+def origin(record: RunRecord) -> dict[str, str]:
+    """Tags that say where a record comes from, for what belongs to its run."""
+    return {name: record.tags[name] for name in _ORIGIN if name in record.tags}
+
+
+def model_name(record: RunRecord) -> str:
+    """What a logged model is called, for example `xgb-econmath`; MLflow refuses some characters."""
+    return _REFUSED_IN_NAMES.sub("_", f"{record.model}-{record.dataset}")
+
+
+def send_model(model: Any, dataset: Dataset, record: RunRecord) -> str:
+    """Attach the fitted model of a record to the active run, ready to be served as it is; returns
+    the model's id.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    example, file = dataset.features.head(3), record.folder / MODEL_FILE
+    sample = dataset.features.iloc[_rows_of_every_kind(dataset)]
+    extra = [record.folder / name for name in (CONTRACT_FILE, GOLDEN_FILE)]
+    logged = mlflow.sklearn.log_model(
+        model,
+        name=model_name(record),
+        tags=origin(record),
+        serialization_format="skops",
+        skops_trusted_types=trusted_types(file),
+        signature=infer_signature(sample, model.predict(example)),
+        input_example=example,
+        pip_requirements=_model_requirements(file),
+        code_paths=[str(PACKAGE_DIR)],
+        extra_files=[str(path) for path in extra if path.is_file()],
+    )
+    return str(logged.model_id)
+
+
+def send_tables(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Log the tables of a run that MLflow's page can lay side by side.
+
+    The file is the one of MLflow's `log_table`, which would append the rows if sent again.
+    """
+    logged = []
+    for name in TABLES:
+        if (folder / name).is_file():
+            logged.append({"path": f"tables/{Path(name).stem}.json", "type": "table"})
+            table = with_key(pd.read_csv(folder / name, keep_default_na=False))
+            content = table.head(_MOST_ROWS).to_dict("split", index=False)
+            client.log_dict(run_id, content, logged[-1]["path"])
+    if logged:
+        client.set_tag(run_id, tags.LOGGED_TABLES, json.dumps(logged))
+
+
+def send_pictures(client: MlflowClient, run_id: str, record: RunRecord) -> None:
+    """Log the pictures of a run that MLflow's page can show beside those of others."""
+    from PIL import Image
+
+    for name in PICTURES.get(record.task, ()):
+        if (file := record.folder / f"{name}.png").is_file():
+            with Image.open(file) as picture:
+                client.log_image(run_id, picture, key=name, step=0)
+
+
+def with_key(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a first column whose values are unique, which MLflow's page joins runs by.
+
+    >>> table = pd.DataFrame({"column": ["age", "age"], "group": ["20", "30"], "n": [7, 8]})
+    >>> list(with_key(table).iloc[:, 0])
+    ['age 20', 'age 30']
+    """
+    n_joined = 1
+    while table.iloc[:, :n_joined].duplicated().any() and n_joined < table.shape[1]:
+        n_joined += 1
+    if n_joined == 1:
+        return table
+    key = table.iloc[:, :n_joined].astype(str).agg(" ".join, axis=1)
+    return pd.concat([key.rename("key"), table], axis=1)
+
+
+def _rows_of_every_kind(dataset: Dataset) -> np.ndarray:
+    """Positions of rows from which MLflow learns the columns, and which of them may be missing."""
+    incomplete = np.flatnonzero(dataset.features.isna().any(axis=1))
+    first = np.arange(min(_SAMPLE, dataset.n_rows))
+    return np.union1d(first, incomplete[:_SAMPLE])
+
+
+def _model_requirements(model: Path) -> list[str]:
+    """The installed versions of what a model file needs to load and predict."""
+    pinned = []
+    for name in (*packages_of(named_types(model)), "skops", "pyarrow"):
+        try:
+            pinned.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return pinned
