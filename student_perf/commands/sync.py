@@ -38,7 +38,7 @@ def run(chosen: argparse.Namespace) -> int:
     n_sent = n_failed = 0
     for record in records:
         try:
-            line = publish_later(record)
+            line = publish_later(record, is_named=chosen.run is not None)
         except TrackingError as error:  # the others may go
             if chosen.run is not None:
                 raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
 
-TABLES = (SUBGROUPS_FILE, REPORT_TABLE_FILE, LEADERBOARD_FILE)
+# The tables that MLflow's page lays side by side, and the columns that name a line of them.
+TABLES: Mapping[str, list[str]] = {
+    SUBGROUPS_FILE: ["column", "group", "metric"],
+    REPORT_TABLE_FILE: ["class"],
+    LEADERBOARD_FILE: ["run"],
+}
 # Keys under which MLflow's page shows pictures of several runs side by side, by task.
 PICTURES: Mapping[str, tuple[str, ...]] = {
     "classification": ("confusion_matrix", "reliability", "importance"),
@@ -112,12 +117,11 @@ def send_tables(client: MlflowClient, run_id: str, folder: Path) -> None:
     The file is the one of MLflow's `log_table`, which would append the rows if sent again.
     """
     logged = []
-    for name in TABLES:
+    for name, keys in TABLES.items():
         if (folder / name).is_file():
             logged.append({"path": f"tables/{Path(name).stem}.json", "type": "table"})
-            table = with_key(pd.read_csv(folder / name, keep_default_na=False))
-            content = table.head(_MOST_ROWS).to_dict("split", index=False)
-            client.log_dict(run_id, content, logged[-1]["path"])
+            table = pd.read_csv(folder / name, dtype=dict.fromkeys(keys, str), nrows=_MOST_ROWS)
+            client.log_dict(run_id, one_key(table, keys), logged[-1]["path"])
     if logged:
         client.set_tag(run_id, tags.LOGGED_TABLES, json.dumps(logged))
 
@@ -132,20 +136,19 @@ def send_pictures(client: MlflowClient, run_id: str, record: RunRecord) -> None:
                 client.log_image(run_id, picture, key=name, step=0)
 
 
-def with_key(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a first column whose values are unique, which MLflow's page joins runs by.
+def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
+    """Columns and lines of a table whose first column stands for all `keys`, since MLflow's page
+    joins the lines of several runs by one column.
 
     >>> table = pd.DataFrame({"column": ["age", "age"], "group": ["20", "30"], "n": [7, 8]})
-    >>> list(with_key(table).iloc[:, 0])
-    ['age 20', 'age 30']
+    >>> one_key(table, ["column", "group"])
+    {'columns': ['column, group', 'n'], 'data': [['age, 20', 7], ['age, 30', 8]]}
     """
-    n_joined = 1
-    while table.iloc[:, :n_joined].duplicated().any() and n_joined < table.shape[1]:
-        n_joined += 1
-    if n_joined == 1:
-        return table
-    key = table.iloc[:, :n_joined].astype(str).agg(" ".join, axis=1)
-    return pd.concat([key.rename("key"), table], axis=1)
+    joined = table[list(keys)].apply(lambda line: ", ".join(line.dropna()), axis=1)
+    rest = table.drop(columns=list(keys))
+    rest.insert(0, ", ".join(keys), joined)
+    known = rest.astype(object).where(rest.notna(), None)  # JSON has no NaN
+    return {"columns": list(rest.columns), "data": known.to_numpy().tolist()}
 
 
 def _rows_of_every_kind(dataset: Dataset) -> np.ndarray:

@@ -56,6 +56,7 @@ from student_perf.store.attachments import (
 )
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
+from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
+_ANY_KIND = f"tags.`{tags.KIND}` != ''"
 _ANSWER_SECONDS = 5
 _REQUESTS_AT_ONCE = 8
 _RUNS_PER_PAGE = 1000
@@ -79,6 +81,24 @@ _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a 
 
 def check_store(tracking: TrackingConfig) -> None:
     """Find out before any work whether the store can take a run. Raises TrackingError."""
+    _check_place(tracking)
+    if tracking.experiment and _is_deleted(tracking):
+        raise _experiment_deleted(tracking)
+
+
+def _is_deleted(tracking: TrackingConfig) -> bool:
+    return experiment_stage(tracking.uri, tracking.experiment) is Stage.DELETED
+
+
+def _experiment_deleted(tracking: TrackingConfig) -> TrackingError:
+    return TrackingError(
+        f"tracking.experiment={tracking.experiment}: was deleted in MLflow, which keeps its name; "
+        "use another name, or bring it back: `mlflow experiments search --view all` shows its id, "
+        f"MLFLOW_TRACKING_URI={masked(tracking.uri)} mlflow experiments restore -x ID"
+    )
+
+
+def _check_place(tracking: TrackingConfig) -> None:
     kind = scheme(tracking.uri)
     if kind not in SCHEMES:
         raise TrackingError(
@@ -151,6 +171,34 @@ class RunStore:
             run_name=record.name,
         )
         return str(run.info.run_id)
+
+    def resume(self, run_id: str) -> Stage:
+        """Whether a run is in the experiment; out of the bin it comes back with those below it."""
+        from mlflow.entities import ViewType
+
+        try:
+            run = self._client.get_run(run_id)
+        except Exception as error:
+            if _is_unknown(error):
+                return Stage.ABSENT
+            raise
+        if run.info.experiment_id != self._experiment_id:
+            return Stage.ABSENT
+        if run.info.lifecycle_stage == "active":
+            return Stage.ACTIVE
+        self._client.restore_run(run_id)
+        for child in self._below(run_id, _ANY_KIND, ViewType.DELETED_ONLY):
+            self._client.restore_run(child.info.run_id)
+        return Stage.DELETED
+
+    def adopt(self, gone: str, parent_id: str) -> None:
+        """Tie the runs below a sweep's run that is gone to another one."""
+        from mlflow.entities import ViewType
+
+        for child in list(self._below(gone, _ANY_KIND, ViewType.ALL)):
+            if child.info.lifecycle_stage != "active":
+                self._client.restore_run(child.info.run_id)
+            self._client.set_tag(child.info.run_id, tags.PARENT, parent_id)
 
     def send(
         self,
@@ -304,17 +352,22 @@ class RunStore:
         page = page_of(self._uri) if is_server(self._uri) else None
         return page and run_address(page, self._experiment_id, run_id)
 
-    def _below(self, parent_id: str, condition: str) -> Iterator[Run]:
+    def _below(self, parent_id: str, condition: str, view: int | None = None) -> Iterator[Run]:
         below = f"tags.`{tags.PARENT}` = '{parent_id}' and {condition}"
-        return iter_pages(self._client, [self._experiment_id], below)
+        return iter_pages(self._client, [self._experiment_id], below, view)
 
 
-def iter_pages(client: MlflowClient, experiments: Sequence[str], condition: str) -> Iterator[Run]:
-    """Every run that fulfils a condition in MLflow's search language."""
+def iter_pages(
+    client: MlflowClient, experiments: Sequence[str], condition: str, view: int | None = None
+) -> Iterator[Run]:
+    """Every run that fulfils a condition in MLflow's search language; `view` is a value of MLflow's
+    `ViewType`, by default runs that are not deleted.
+    """
+    words: dict[str, Any] = {} if view is None else {"run_view_type": view}
     token = None
     while experiments:
         page = client.search_runs(
-            list(experiments), condition, max_results=_RUNS_PER_PAGE, page_token=token
+            list(experiments), condition, max_results=_RUNS_PER_PAGE, page_token=token, **words
         )
         yield from page
         token = page.token
@@ -428,7 +481,7 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
         artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
     with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
-        return client, _find_or_create(client, tracking.experiment, artifacts)
+        return client, _find_or_create(client, tracking, artifacts)
 
 
 @contextmanager
@@ -468,15 +521,12 @@ def prepare_environment() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 
-def _find_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
-    experiment = client.get_experiment_by_name(name)
+def _find_or_create(client: MlflowClient, tracking: TrackingConfig, artifacts: str | None) -> str:
+    experiment = client.get_experiment_by_name(tracking.experiment)
     if experiment is None:
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        return str(client.create_experiment(tracking.experiment, artifact_location=artifacts))
     if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"tracking.experiment={name}: was deleted in MLflow; restore it there, "
-            "or give this iteration another name"
-        )
+        raise _experiment_deleted(tracking)
     return str(experiment.experiment_id)
 
 
@@ -514,8 +564,9 @@ def _send_values(
     metrics = list(_iter_entities(record, model_id if is_first else None))
     there = known.data.params if known else {}
     params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in there]
-    # The run got its other tags when it was made; what there is to say is known at its end.
-    notes = [RunTag(tags.NOTE, record.tags[tags.NOTE])] if tags.NOTE in record.tags else []
+    # A run gets its tags when it is made; what there is to say is known at its end.
+    kept = known.data.tags if known else record.tags
+    changed = [RunTag(*pair) for pair in record.tags.items() if kept.get(pair[0]) != pair[1]]
     # Nearly always one batch: it takes 1000 metrics and 100 params.
     n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
     for i in range(n_batches):
@@ -523,7 +574,7 @@ def _send_values(
             run_id,
             metrics=metrics[i * _METRICS_PER_BATCH : (i + 1) * _METRICS_PER_BATCH],
             params=params[i * _PARAMS_PER_BATCH : (i + 1) * _PARAMS_PER_BATCH],
-            tags=notes,
+            tags=changed,
         )
 
 

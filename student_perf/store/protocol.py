@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from student_perf.data.dataset import Dataset
 from student_perf.runs.record import RunRecord
+from student_perf.store.stage import Stage
 from student_perf.store.views import SweepShape
 
 Marks = Mapping[str, float | str]  # numbers are metrics, words are tags
@@ -21,6 +22,14 @@ class Store(Protocol):
 
     def open(self, record: RunRecord, run_id: str | None = None) -> str:
         """Create the run of a record, or set the run it has to RUNNING again; returns its id."""
+
+    def resume(self, run_id: str) -> Stage:
+        """Whether a run is in the experiment: ACTIVE, ABSENT or, if it was in the bin and has now
+        come back with the runs below it, DELETED.
+        """
+
+    def adopt(self, gone: str, parent_id: str) -> None:
+        """Tie the runs below a sweep's run that is gone to another one."""
 
     def send(
         self,

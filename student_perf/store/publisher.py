@@ -41,6 +41,7 @@ from student_perf.store.client import (
     open_store,
 )
 from student_perf.store.protocol import Store
+from student_perf.store.stage import Stage
 from student_perf.store.standings import load_standings
 
 log = logging.getLogger(__name__)
@@ -105,19 +106,38 @@ def try_publish(
     return None
 
 
-def publish_later(record: RunRecord) -> str | None:
-    """Send what the store that a record was made for lacks of it; one line about what was sent,
-    None if nothing was.
+def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
+    """Send what the store that a record was made for lacks of it.
+
+    Args:
+        record: Of a run or a sweep.
+        is_named: Whether somebody wants this one; then a run that was deleted comes back too.
+
+    Returns:
+        One line about what was sent, None if nothing was.
 
     Raises:
         TrackingError: The store does not answer or fails; then it can be tried again.
     """
+    tracking = _tracking_of(record)
     if record.kind != "sweep" and not is_unsent(record):
-        return None
-    n_trials = publish(record, _tracking_of(record))
+        stage = _resume(record, tracking) if is_named else Stage.ACTIVE
+        if stage is Stage.DELETED:
+            return f"{record.name}: run {record.mlflow_run_id} is back from MLflow's bin"
+        if stage is not Stage.ABSENT:
+            return None
+    n_trials = publish(record, tracking)
     if record.kind == "sweep":
         return f"{record.folder.name}: {n_trials} trials"
     return f"{record.name}: run {record.mlflow_run_id}"
+
+
+def _resume(record: RunRecord, tracking: TrackingConfig) -> Stage:
+    if record.mlflow_run_id is None:
+        return Stage.UNKNOWN  # it has not come to its end
+    check_store(tracking)
+    with errors_of_store(tracking, record.folder):
+        return open_store(tracking).resume(record.mlflow_run_id)
 
 
 def iter_tracked() -> Iterator[RunRecord]:
@@ -185,14 +205,33 @@ class _Sending:
 
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder, self._store = folder, store
-        record = load_record(folder)
-        self._run_id = store.open(record, begun_run_id(folder) or store.find(record))
+        self._run_id = self._open()
         write_atomic(folder / RUN_ID_FILE, self._run_id)
+        for kept in self._kept():
+            self._forget_lost(kept)
         self._known = store.children(self._run_id)
         self._handled: set[int] = set()
         self._ids: dict[int, str] = {}
         self._refused: dict[Path, Exception] = {}
         self._datasets: dict[str, Dataset | None] = {}
+
+    def _open(self) -> str:
+        """The sweep's run: a new one, the one it has, or a new one in place of one that is gone."""
+        record = load_record(self._folder)
+        known = begun_run_id(self._folder) or self._store.find(record)
+        if known is None or self._store.resume(known) is not Stage.ABSENT:
+            return self._store.open(record, known)
+        run_id = self._store.open(record)
+        self._store.adopt(known, run_id)
+        return run_id
+
+    def _forget_lost(self, kept: RunRecord) -> None:
+        """Have a kept record sent again if its run is gone."""
+        run_id = kept.run_id
+        if run_id and self._store.resume(run_id) is Stage.ABSENT:
+            (kept.folder / RUN_ID_FILE).unlink(missing_ok=True)
+            kept.mlflow_run_id = None
+            kept.save()
 
     def run(self, is_over: Callable[[], bool]) -> int:
         """Send what comes until `is_over`, then the sweep's own record; returns how many trials."""

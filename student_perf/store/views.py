@@ -66,17 +66,20 @@ _MOST_SCATTERS = 3
 _ANSWER_SECONDS = 5
 _SAFE_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _NO_RUNS = ("trial", "sweep", "replaced", "drift")  # kinds that are not results of their own
-_METRICS_SECTION = "Model metrics"  # the page's own
-
 Chart = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled row of charts."""
+    """A titled row of charts, so many beside each other and so many pixels high."""
 
     title: str
     charts: tuple[Chart, ...]
+    columns: int = 3
+    height: int = 360
+
+
+_METRICS_SECTION = Section("Model metrics", ())  # the page's own
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,8 @@ def pictures_view(images: Sequence[str], objective: str) -> View:
         Section(
             key.replace("_", " ").capitalize(),
             (_chart("IMAGE", n=20, imageKeys=[key], step=0, showRunParams=False),),
+            columns=1,
+            height=480,
         )
         for key in images
     ]
@@ -287,11 +292,11 @@ def view_state(view: View, n_charts: int | None = None) -> dict[str, Any]:
         {**chart, "uuid": f"chart-{number}", "metricSectionId": f"section-{i}"}
         for number, (i, chart) in enumerate(numbered[:n_charts])
     ]
-    titles = [section.title for section in view.sections]
     sections = [
-        {"uuid": f"section-{i}", "name": title, "display": title != _METRICS_SECTION}
+        {"uuid": f"section-{i}", "name": section.title, "display": bool(section.charts)}
         | {"isReordered": True, "deleted": False, "isGenerated": False}
-        for i, title in enumerate([*titles, _METRICS_SECTION])
+        | {"columns": section.columns, "cardHeight": section.height}
+        for i, section in enumerate([*view.sections, _METRICS_SECTION])
     ]
     keys = [{"mode": mode, "groupByData": name} for mode, name in view.group_by]
     return {

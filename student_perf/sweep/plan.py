@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
-from student_perf.config.schema import ExperimentConfig
+from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
 from student_perf.experiment.prepare import PreparedData, build_pipeline
@@ -255,10 +255,17 @@ def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
 
 
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
-    """A name that the same command gives again; `space` is the fingerprint of what it searches."""
+    """A name that the same command gives again, whatever it says of tags, tracking, report and how
+    many trials run how; `space` is the fingerprint of what it searches.
+    """
     words = [str(base.dataset.name), str(base.model.get("name"))]
     skipped = tuple(f"hydra.sweeper.{name}" for name in _NO_PART_OF_THE_STUDY)
-    said = sorted(_as_text(o) for o in arguments if o.get_key_element() not in skipped)
+    said = sorted(
+        _as_text(override)
+        for override in arguments
+        if (key := override.get_key_element()) not in skipped
+        and key.lstrip("+~").split(".")[0] not in WITHOUT_EFFECT
+    )
     text = json.dumps([said, space])
     return f"{'-'.join(words)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -282,7 +289,7 @@ def _fingerprints(
     rest = {
         path: str(value)
         for path, value in iter_leaves(base.composed)
-        if path.split(".")[0] not in ("tags", "tracking", "report") and path not in swept
+        if path.split(".")[0] not in WITHOUT_EFFECT and path not in swept
     }
     seed = "" if options.seed is None else f" seed {options.seed}"
     return {

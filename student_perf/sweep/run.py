@@ -21,6 +21,7 @@ from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places
 from student_perf.masking import logging_to
 from student_perf.runs import tags
+from student_perf.runs.layout import ERROR_FILE
 from student_perf.runs.record import begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -35,7 +36,7 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
-from student_perf.sweep.show import Progress, show_outcome, show_plan, show_trials
+from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
     check_contract,
@@ -95,6 +96,7 @@ def run_sweep(
         return None
     if plan.base.tracking.enabled:
         check_usable(plan.base.tracking)
+        show_lost_run(plan, console)
     with _exclusive(plan), logging_to(plan.folder / "train.log"):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)
@@ -241,7 +243,9 @@ def _report(outcome: SweepOutcome, console: Console) -> None:
 
 def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> None:
     """Where everything is, and what to type next."""
-    run_id = begun_run_id(plan.folder) if plan.base.tracking.enabled else None
+    # Of a sweep that could not be sent there may be an older run, which lacks what is new.
+    is_sent = plan.base.tracking.enabled and not (plan.folder / ERROR_FILE).is_file()
+    run_id = begun_run_id(plan.folder) if is_sent else None
     places = {"folder": str(plan.folder)} | mlflow_places(
         plan.base.tracking, run_id, plan.folder, plan.study_name
     )

@@ -15,8 +15,9 @@ from rich.status import Status
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, described, sentences
-from student_perf.runs.record import RunRecord, load_record
+from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.metrics import METRICS
+from student_perf.store.stage import Stage, run_stage
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.study import complete_numbers, counts, n_done
 from student_perf.terminal import make_table, words
@@ -43,6 +44,17 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
     if seconds is None and not plan.folder.exists():
         took = ", how long is not known before the first of them"
     _print(f"{plan.n_trials} trials, {how}; {plan.objectives.describe()}; {jobs}{took}", console)
+
+
+def show_lost_run(plan: SweepPlan, console: Console) -> None:
+    """Say what becomes of a sweep whose run is not in MLflow any more, before trials are run."""
+    run_id = begun_run_id(plan.folder)
+    lines = {
+        Stage.DELETED: "Its run in MLflow was deleted: it comes back from the bin with its trials.",
+        Stage.ABSENT: "Its run is not in this MLflow store: a new one gets all its trials.",
+    }
+    if run_id and (line := lines.get(run_stage(plan.base.tracking.uri, run_id))):
+        _print(line, console)
 
 
 class Progress:

@@ -172,7 +172,7 @@ def test_marks_replace_earlier_ones(store, make, run_of, uri):
 def test_only_a_server_has_a_page_of_its_own(store, make, kind, uri):
     sweep_id = store.open(make("mine", "sweep"))
     store.send(make("1", "single"))
-    address, shown = store.address(sweep_id), store.show_sweep(sweep_id, None)
+    address, shown = store.show_run(sweep_id), store.show_sweep(sweep_id, None)
     assert shown == address
     shape = SweepShape("mine", ("accuracy",), ("model.C",))
     shown = store.show_sweep(sweep_id, shape)
