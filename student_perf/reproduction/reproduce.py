@@ -168,7 +168,7 @@ def _run_trial(config: ExperimentConfig, folder: Path) -> Figures:
         result = evaluator.evaluate(config)
     table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE)
-    return cv_metrics(result)
+    return cv_metrics(result, result.fold_scores)
 
 
 def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:

@@ -80,13 +80,14 @@ def _relative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def compare_figures(a: Figures, b: Figures) -> list[Comparison]:
-    """Compare scores of folds, and all other metrics, by name.
+    """Compare recorded scores of folds, and all other recorded metrics `a`, to those that came out
+    again; MLflow keeps fewer figures of a run than its folder.
 
     >>> compare_figures({"cv_accuracy_mean": 0.5}, {"cv_accuracy_mean": 0.6})[0].words
     'cv_accuracy_mean (0.5 against 0.6)'
     """
     chosen = [{k: v for k, v in figures.items() if _is_result(k)} for figures in (a, b)]
-    names = list(dict.fromkeys([*chosen[0], *chosen[1]]))
+    names = list(chosen[0])
     folds = [logged_as(metric, "folds") for metric in metrics_logged(names, "folds")]
     others = [name for name in names if name not in folds]
     parts = {"scores of folds": folds, "metrics": others}
@@ -100,8 +101,8 @@ def _is_result(name: str) -> bool:
 def _compare_named(what: str, names: list[str], a: Figures, b: Figures) -> Comparison:
     largest, wrong = 0.0, list[str]()
     for name in names:
-        if name not in a or name not in b:
-            wrong.append(f"{name} ({'not recorded' if name not in a else 'recorded only'})")
+        if name not in b:
+            wrong.append(f"{name} (recorded only)")
             continue
         first, second = _numbers(a[name]), _numbers(b[name])
         if first.shape != second.shape:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Written where an experiment has no description yet.
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Runs of student_perf. Choose a view from the list **Views** above the table:
 
 - **Runs and winners**: single runs and the winners of sweeps, best first.
@@ -48,7 +48,7 @@ Runs of student_perf. Choose a view from the list **Views** above the table:
 
 `cv_<metric>_mean` is a mean over folds of rows the model did not see, `cv_<metric>_ci95_low` and
 `_high` are its 95 % interval, and `test_<metric>` is the figure on rows that only winners open.
-`rank` and `to_best` compare the trials of one sweep; those whose tag `student_perf.tied` is `tied`
+`rank` and `to_best` compare the trials of one sweep; those whose tag `{tags.TIED}` is `tied`
 are not shown to be worse than its best. The report of a sweep is the artifact `report.html` of its
 run. On a terminal: `python -m student_perf compare NAME`.
 """

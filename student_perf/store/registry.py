@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from student_perf.atomic import write_atomic
 from student_perf.errors import TrackingError, one_line
+from student_perf.runs import tags
 from student_perf.runs.record import to_json
 from student_perf.store.client import check_readable, logged_model_id, prepare_environment
 
@@ -77,7 +78,8 @@ class Registry:
         try:
             run = self._client.get_run(run_id)
             if (model_id := logged_model_id(run)) is not None:
-                return Version(self._new_version(run_id, model_id), run_id)
+                note = run.data.tags.get(tags.NOTE)
+                return Version(self._new_version(run_id, model_id, note), run_id)
         except Exception as error:  # MLflow passes on whatever its stores raise
             raise self._refused(f"run {run_id} cannot be registered", error) from error
         raise TrackingError(f"run {run_id}: has logged no model to {self.store}; train it again")
@@ -131,12 +133,13 @@ class Registry:
         except Exception as error:
             raise self._refused(f"{name} cannot be logged", error) from error
 
-    def _new_version(self, run_id: str, model_id: str) -> str:
+    def _new_version(self, run_id: str, model_id: str, note: str | None) -> str:
+        """Make a version that says what its run says of its result."""
         if not self._client.search_registered_models(f"name = '{self.name}'"):
             self._client.create_registered_model(self.name)
         source = f"models:/{model_id}"
         version = self._client.create_model_version(
-            self.name, source, run_id=run_id, model_id=model_id
+            self.name, source, run_id=run_id, model_id=model_id, description=note
         )
         return str(version.version)
 

@@ -59,7 +59,7 @@ RANK = "rank"  # metric of a ranked trial, 1 the best
 _NAMED_SINCE = (3, 15)
 _PREFIX = "mlflow.sharedViewState."
 _OURS = f"{_PREFIX}student_perf."
-_LONGEST_TAG = 5_000
+_MOST_CHARACTERS = 5_000
 _MOST_VIEWS = 40  # in the page's list, of all people
 _LEFT_FREE = 5  # of them, for views that users save
 _MOST_SCATTERS = 3
@@ -280,9 +280,11 @@ def view_tag(view: View, version: str, now: int) -> str:
         text = f"deflate;{_compressed(view_state(view, n_charts))}"
         if _numbers(version) >= _NAMED_SINCE:
             text = _json({"name": view.name, "createdAt": now, "updatedAt": now, "state": text})
-        if len(text) <= _LONGEST_TAG:
+        if len(text) <= _MOST_CHARACTERS:
             return text
-    raise ValueError(f"{view.name}: {len(text)} characters, more than a tag holds ({_LONGEST_TAG})")
+    raise ValueError(
+        f"{view.name}: {len(text)} characters, more than a tag holds ({_MOST_CHARACTERS})"
+    )
 
 
 def view_state(view: View, n_charts: int | None = None) -> dict[str, Any]:

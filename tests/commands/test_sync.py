@@ -1,5 +1,6 @@
 from student_perf import cli
 from student_perf.errors import TrackingError
+from student_perf.runs.record import load_record
 
 
 def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
@@ -28,6 +29,29 @@ def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, 
     assert len(runs()) == 5
 
 
+def test_a_deleted_run_comes_back_if_it_is_named(train, workspace, capsys):
+    from mlflow import MlflowClient
+
+    assert train("model=tree", "split.n_splits=2", "report.importance=false").code == 0
+    (folder,) = (workspace / "outputs").glob("*/*")
+    run_id = load_record(folder).mlflow_run_id
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    client.delete_run(run_id)
+    assert cli.main(["sync"]) == 0
+    assert "Nothing is pending." in capsys.readouterr().out
+    assert client.get_run(run_id).info.lifecycle_stage == "deleted"
+    assert cli.main(["sync", str(folder)]) == 0
+    assert f"run {run_id} is back from MLflow's bin" in capsys.readouterr().out
+    assert client.get_run(run_id).info.lifecycle_stage == "active"
+    assert cli.main(["sync", str(folder)]) == 0
+    assert "Nothing is pending." in capsys.readouterr().out
+    client.delete_run(run_id)
+    client._tracking_client.store._hard_delete_run(run_id)
+    assert cli.main(["sync", str(folder)]) == 0
+    again = load_record(folder).mlflow_run_id
+    assert client.get_run(again).info.status == "FINISHED"
+
+
 def test_sync_of_no_sweep_says_so(tmp_path, capsys):
     assert cli.main(["sync", str(tmp_path)]) == 1
     assert "name the folder of a run or a sweep" in capsys.readouterr().err
@@ -36,7 +60,7 @@ def test_sync_of_no_sweep_says_so(tmp_path, capsys):
 def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
     from student_perf.store import publisher
 
-    def send(name):
+    def send(name, is_named):
         if name == "away":
             raise TrackingError("the store is away")
         return f"{name}: sent"

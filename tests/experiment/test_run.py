@@ -35,6 +35,7 @@ def test_folder_holds_the_whole_record(result):
     folder = result.record.folder
     names = {path.name for path in folder.iterdir()}
     assert names - {"uncommitted.diff"} == {  # only where the checkout has changes
+        "classification_report.csv",
         "classification_report.txt",
         "config.yaml",
         "confusion_matrix.png",

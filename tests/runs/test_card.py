@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from student_perf.experiment.run import run_experiment
-from student_perf.runs.card import model_card
+from student_perf.runs import tags
+from student_perf.runs.card import model_card, run_note
 from student_perf.runs.record import Recorded
 from student_perf.terminal import Terminal
 
@@ -53,6 +54,28 @@ def test_names_from_data_are_no_markup(run, grades):
     card = model_card(run("model=ridge", *words))
     assert "<script>" not in card
     assert "a\\|b&lt;script>" in card
+
+
+def test_the_note_says_result_verdict_data_and_how_to_repeat_it(run):
+    record = run("model=logreg").record
+    note = record.tags[tags.NOTE]
+    interval = record.estimate("accuracy")
+    assert f"accuracy {interval.mean:.3f} (95 % interval {interval.low:.3f}" in note
+    assert "2 folds; the dummy baseline has 0.3" in note
+    assert "- **Verdict**: " in note
+    assert f"econmath (version {record.dataset_version}), {record.n_rows} rows" in note
+    assert f"`python -m student_perf reproduce {record.record_id[:8]}`" in note
+    assert "Test rows" not in note
+
+
+def test_the_note_of_a_winner_has_its_test_rows(run):
+    record = run("model=logreg").record
+    record.metrics |= {"test_accuracy": 0.5, "test_looks": 2.0}
+    record.metrics |= {"test_accuracy_ci95_low": 0.4, "test_accuracy_ci95_high": 0.6}
+    row = {"mean": 0.55, "low": None, "high": None, "dummy": None}
+    note = run_note(record, {"accuracy": row})
+    assert "- **Test rows**: accuracy 0.500 (95 % interval 0.400 to 0.600); opened 2 times." in note
+    assert "- **Result**: accuracy 0.550 on rows the model did not see, 2 folds." in note
 
 
 def test_a_trial_has_means_only(run):

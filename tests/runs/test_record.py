@@ -35,6 +35,17 @@ def test_json_has_no_nan():
     assert json.loads(text) == {"a": None, "b": [1.0, None], "c": {"d": 2}}
 
 
+def test_mlflow_gets_what_decides_and_what_many_look_for(tmp_path):
+    params = {"objective.metric": "log_loss"}
+    record = RunRecord(tmp_path, "one", "trial", params, {tags.OBJECTIVES: "log_loss,f1_weighted"})
+    shown = ["cv_log_loss_std", "train_f1_weighted_mean", "cv_accuracy_mean", "fit_seconds"]
+    left = ["cv_accuracy_std", "dummy_accuracy_mean", "cv_brier_score_mean", "fold_brier_score"]
+    record.metrics = dict.fromkeys([*shown, *left], 1.0)
+    assert list(record.shown_metrics) == shown
+    record.params["tracking.all_metrics"] = "True"
+    assert record.shown_metrics == record.metrics
+
+
 def test_facts_are_typed_and_what_is_lacking_is_empty(tmp_path):
     record = RunRecord(tmp_path, "one", "trial", {}, {})
     assert (record.model, record.study, record.trial_number, record.n_rows) == (

@@ -14,6 +14,8 @@ from student_perf.store.views import SweepShape
 PAGE = "http://127.0.0.1:5000"
 SHAPE = SweepShape("mine", ("accuracy",), ("model.C",), n_folds=2)
 VIEWS = [
+    "mlflow.note.content",
+    "mlflow.sharedViewState.student_perf.pictures",
     "mlflow.sharedViewState.student_perf.runs",
     "mlflow.sharedViewState.student_perf.sweep.mine",
 ]
@@ -66,7 +68,7 @@ def test_without_its_view_a_sweep_opens_its_run(tracking, runs, experiment):
 
 def test_views_are_written_and_opened(tracking, client, runs, experiment):
     written = save_experiment_views(client, experiment, tracking.uri, SHAPE)
-    assert [view.name for view in written] == ["Runs and winners", "Sweep mine"]
+    assert [view.name for view in written] == ["Pictures", "Runs and winners", "Sweep mine"]
     assert sorted(client.get_experiment(experiment).tags) == VIEWS
     start = f"{PAGE}/#/experiments/{experiment}/runs?workflowType=machine_learning"
     assert open_address(PAGE, tracking.uri, "exam", runs[0]) == (
@@ -77,6 +79,22 @@ def test_views_are_written_and_opened(tracking, client, runs, experiment):
     )
     single = runs[1].mlflow_run_id
     assert f"/runs/{single}?" in open_address(PAGE, tracking.uri, "exam", runs[1])
+
+
+def test_views_are_made_once_and_a_users_own_description_stays(tracking, tmp_path):
+    ours = replace(tracking, experiment="described")
+    store = open_store(ours)
+    run_id = store.send(record_of(tmp_path, "single"), files=[])
+    client = MlflowClient(tracking_uri=tracking.uri)
+    experiment = client.get_run(run_id).info.experiment_id
+    client.set_experiment_tag(experiment, tags.NOTE, "the second team's runs")
+    for _ in range(2):
+        assert store.show_run(run_id) is None
+        known = client.get_experiment(experiment).tags
+        assert sorted(known) == VIEWS[:3]
+        assert known[tags.NOTE] == "the second team's runs"
+        again = known.setdefault("before", known[VIEWS[2]])
+        assert known[VIEWS[2]] == again
 
 
 def test_what_is_not_there_is_said_or_opens_the_list(tracking, runs, tmp_path):

@@ -7,10 +7,12 @@ import pytest
 from mlflow import MlflowClient
 
 from student_perf.config.schema import TrackingConfig
+from student_perf.data import load_dataset
 from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
 from student_perf.store import rows
 from student_perf.store.client import open_store
+from student_perf.store.stage import Stage
 from student_perf.store.views import SweepShape
 from tests.servers import mlflow_server, postgres
 
@@ -72,6 +74,12 @@ def make(tmp_path):
         return record
 
     return make
+
+
+@pytest.fixture
+def rows_of_grades(compose_config, grades):
+    words = ("dataset=csv", f"dataset.path={grades}", "dataset.target=grade")
+    return load_dataset(compose_config(*words).dataset)
 
 
 def check_sent(uri, run, record):
@@ -156,6 +164,61 @@ def test_a_sweep_knows_its_trials_and_retires_what_was_replaced(store, make, run
         assert kinds == ["final", "replaced", "trial", "trial"]
         assert run_of(gone_id).info.status == "KILLED"
     assert run_of(kept_id).info.status == "FINISHED"
+
+
+def test_a_run_comes_back_from_the_bin_with_those_below_it(store, make, run_of, uri):
+    client = MlflowClient(tracking_uri=uri)
+    sweep_id = store.open(make("mine", "sweep"))
+    trial_id = store.send(make("0", parent=sweep_id))
+    assert store.resume(sweep_id) is Stage.ACTIVE
+    for run_id in (sweep_id, trial_id):
+        client.delete_run(run_id)
+    assert store.children(sweep_id) == {}
+    assert store.resume(sweep_id) is Stage.DELETED
+    assert store.children(sweep_id) == {0: (trial_id, "FINISHED")}
+    assert run_of(sweep_id).info.lifecycle_stage == "active"
+    assert store.resume("0" * 32) is Stage.ABSENT
+    other = open_store(TrackingConfig(True, uri, uuid.uuid4().hex[:8]))
+    assert other.resume(sweep_id) is Stage.ABSENT
+
+
+def test_trials_of_a_run_that_is_gone_get_another(store, make, run_of, uri):
+    client = MlflowClient(tracking_uri=uri)
+    ids = [store.send(make(str(n), parent="f" * 32)) for n in range(2)]
+    client.delete_run(ids[1])
+    store.adopt("f" * 32, parent := store.open(make("mine", "sweep")))
+    assert store.children(parent) == {n: (ids[n], "FINISHED") for n in range(2)}
+
+
+def test_tags_that_changed_reach_a_run_that_goes_on(store, make, run_of):
+    record = make("mine", "sweep", "STOPPED")
+    run_id = store.send(record)
+    record.tags |= {"team": "b", tags.NOTE: "more"}
+    store.send(record, run_id)
+    known = run_of(run_id).data.tags
+    assert (known["team"], known[tags.NOTE]) == ("b", "more")
+
+
+@pytest.mark.parametrize("way", ["rows", "send"])
+def test_runs_name_their_dataset(store, make, run_of, uri, kind, way, rows_of_grades):
+    record = make("0")
+    record.tags[tags.DATA_SHA256] = rows_of_grades.sha256
+    if way == "send":
+        ids = [store.send(record, dataset=rows_of_grades) for _ in range(1)]
+    else:
+        ids = store.add_rows([record, make("1")], {rows_of_grades.sha256: rows_of_grades})
+        assert len(ids) == (2 if kind == "rows" else 0)
+    inputs = [run_of(run_id).inputs.dataset_inputs for run_id in ids]
+    for (described,) in inputs[:1]:
+        assert described.dataset.name == "csv"
+        assert described.dataset.digest == rows_of_grades.sha256[:32]
+        assert [(tag.key, tag.value) for tag in described.tags] == [
+            ("mlflow.data.context", "training")
+        ]
+        experiment = run_of(ids[0]).info.experiment_id
+        found = MlflowClient(tracking_uri=uri).search_runs([experiment], "dataset.name = 'csv'")
+        assert [run.info.run_id for run in found] == ids[:1]
+    assert inputs[1:] in ([], [[]])
 
 
 def test_marks_replace_earlier_ones(store, make, run_of, uri):

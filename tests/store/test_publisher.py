@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,12 +170,12 @@ def test_killed_anywhere_and_started_again_nothing_is_doubled(
 def test_a_metric_that_is_not_defined_on_a_fold_is_left_out(sweep):
     folder, tracking = sweep
     record = load_record(folder / "0")
-    record.metrics["fold_spearman"] = [0.5, float("nan"), 0.7]
+    record.metrics["fold_accuracy"] = [0.5, float("nan"), 0.7]
     record.save()
     publish_sweep(folder, tracking)
     client, runs = runs_of(tracking)
     (run,) = [r for r in runs if r.info.run_name == "trial-0"]
-    history = client.get_metric_history(run.info.run_id, "fold_spearman")
+    history = client.get_metric_history(run.info.run_id, "fold_accuracy")
     assert sorted((m.step, m.value) for m in history) == [(0, 0.5), (2, 0.7)]
 
 
@@ -329,6 +330,45 @@ def test_a_winner_goes_below_the_sweep_once(sweep):
 
 
 @pytest.mark.usefixtures("without_rows")
+@pytest.mark.parametrize("purged", [False, True])
+@pytest.mark.parametrize("deleted", [["mine"], ["mine", "trial-1", "winner"]])
+def test_a_sweep_whose_runs_were_deleted_is_whole_again(sweep, purged, deleted):
+    folder, tracking = sweep
+    add_kept(folder)
+    publish_sweep(folder, tracking)
+    client, runs = runs_of(tracking)
+    for run in runs:
+        if run.info.run_name in deleted:
+            client.delete_run(run.info.run_id)
+            if purged:
+                client._tracking_client.store._hard_delete_run(run.info.run_id)
+    for _ in range(2):
+        assert publish_sweep(folder, tracking) == 4
+        _, runs = runs_of(tracking)
+        names = [f"trial-{n}" for n in range(4)]
+        assert sorted(run.info.run_name for run in runs) == ["mine", *names, "winner"]
+        (parent,) = [run.info.run_id for run in runs if run.info.run_name == "mine"]
+        assert parent == (folder / RUN_ID_FILE).read_text()
+        below = {run.data.tags.get("mlflow.parentRunId") for run in runs} - {None}
+        assert below == {parent}
+        (winner,) = [run.info.run_id for run in runs if run.info.run_name == "winner"]
+        assert load_record(folder / "winner").mlflow_run_id == winner
+    assert not (folder / ERROR_FILE).exists()
+
+
+@pytest.mark.usefixtures("without_rows")
+def test_another_experiment_gets_the_whole_sweep(sweep):
+    folder, tracking = sweep
+    add_kept(folder)
+    publish_sweep(folder, tracking)
+    publish_sweep(folder, replace(tracking, experiment="another"))
+    client, runs = runs_of(tracking)
+    assert len(runs) == 6
+    other = client.get_experiment_by_name("another").experiment_id
+    assert len(client.search_runs([other])) == 6
+
+
+@pytest.mark.usefixtures("without_rows")
 def test_a_winner_that_may_be_replaced_waits_until_it_is_settled(sweep):
     folder, tracking = sweep
     add_kept(folder)
@@ -449,7 +489,7 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
     assert len(sent_runs(workspace)[1]) == 1
 
 
-@pytest.mark.parametrize("step", ["_send_values", "_send_files", "_send_model"])
+@pytest.mark.parametrize("step", ["send_model", "_send_values", "_send_files"])
 def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, monkeypatch, step):
     train(NOWHERE, *QUICK)
     record = reachable(only_run(workspace), workspace)

@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 
 from student_perf.compare.leaderboard import make_leaderboards
@@ -28,11 +29,22 @@ def test_places_are_those_of_the_leaderboard(sweep_folder):
             "to_best_low": line.to_best_low,
             "to_best_high": line.to_best_high,
             "p_to_best": line.p_value,
-            "cv_accuracy_ci95_low": pytest.approx(line.low),
-            "cv_accuracy_ci95_high": pytest.approx(line.high),
             "student_perf.tied": "tied" if line.tied else "worse",
         }
     assert {mark["student_perf.tied"] for mark in marks.values()} == {"tied", "worse"}
+
+
+def test_the_leaderboard_is_a_table_with_what_was_drawn(sweep_folder):
+    folder = sweep_folder(FOLDS)
+    written(folder)
+    table = pd.read_csv(folder / "leaderboard.csv", dtype={"run": str})
+    board = make_leaderboards([load_record(folder / str(n)) for n in range(4)])[0]
+    assert list(table["run"]) == [line.label for line in board.lines]
+    assert list(table["rank"]) == [1, 2, 3, 4]
+    assert list(table["mean"]) == pytest.approx([line.mean for line in board.lines])
+    assert list(table["ci95_low"]) == pytest.approx([line.low for line in board.lines])
+    drawn = [line.record.swept["model.C"] for line in board.lines]
+    assert [str(value) for value in table["model.C"]] == drawn
 
 
 def test_the_view_is_that_of_the_sweep(sweep_folder):

@@ -1,0 +1,37 @@
+import pytest
+from mlflow import MlflowClient
+
+from student_perf.store.stage import Stage, experiment_stage, run_stage
+from tests.servers import mlflow_server
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.slow)])
+def uri(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "server":
+        with mlflow_server(folder) as address:
+            yield address
+    else:
+        yield f"sqlite:///{folder}/mlflow.db"
+
+
+def test_what_is_in_use_deleted_or_not_there_is_said(uri):
+    client = MlflowClient(tracking_uri=uri)
+    exam, other = client.create_experiment("exam & more"), client.create_experiment("other")
+    used, binned = (client.create_run(exam).info.run_id for _ in range(2))
+    client.delete_run(binned)
+    client.delete_experiment(other)
+    assert experiment_stage(uri, "exam & more") is Stage.ACTIVE
+    assert experiment_stage(uri, "other") is Stage.DELETED
+    assert experiment_stage(uri, "no such") is Stage.ABSENT
+    assert run_stage(uri, used) is Stage.ACTIVE
+    assert run_stage(uri, binned) is Stage.DELETED
+    assert run_stage(uri, "0" * 32) is Stage.ABSENT
+
+
+def test_what_cannot_be_asked_is_unknown_and_nothing_is_made(tmp_path):
+    (tmp_path / "other.db").write_text("no database")
+    assert experiment_stage(f"sqlite:///{tmp_path}/other.db", "exam") is Stage.UNKNOWN
+    assert experiment_stage("http://127.0.0.1:9", "exam") is Stage.UNKNOWN
+    assert experiment_stage(f"sqlite:///{tmp_path}/none.db", "exam") is Stage.ABSENT
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["other.db"]
