@@ -12,21 +12,24 @@ from mlflow import MlflowClient
 
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.compare.show import rows
+from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.store.find import find_group
 from student_perf.store.views import (
+    experiment_address,
     page_of,
-    page_version,
     pictures_view,
     run_address,
-    save_views,
+    runs_view,
     sweep_view,
     view_address,
 )
 from student_perf.sweep.standings import shape_of
 from student_perf.sweep.study import read_outcome
+from student_perf.terminal import Terminal
 from tests.browser import CHROMIUM, browser
+from tests.conftest import compose_config
 from tests.servers import mlflow_server
 
 pytestmark = [
@@ -193,21 +196,59 @@ def test_a_continued_sweep_replaces_its_view(train, workspace, server, page, kee
     page.press("Escape")
 
 
-def test_pictures_of_runs_stand_side_by_side(train, workspace, server, page, keep):
-    from PIL import Image
-
-    client = MlflowClient(tracking_uri=server)
+@pytest.fixture(scope="module")
+def experiment(server, tmp_path_factory):
+    """Two single runs in an experiment of their own: its id, and their records."""
+    folder, records = tmp_path_factory.mktemp("pictures"), []
     for depth in (2, 5):
         words = ("model=tree", f"model.max_depth={depth}", "dataset=econmath", *SMALL[:2])
-        assert train(*words, f"tracking.uri={server}", "tracking.experiment=pictures").code == 0
-    records = [load_record(f.parent) for f in (workspace / "outputs").glob("*/*/record.json")]
-    for record in records:
-        picture = Image.open(record.folder / "confusion_matrix.png")
-        client.log_image(record.mlflow_run_id, picture, key="confusion_matrix", step=0)
-    experiment = client.get_run(records[0].mlflow_run_id).info.experiment_id
-    view = pictures_view(["confusion_matrix"], "accuracy")
-    assert save_views(client, experiment, [view], page_version(server))
-    page.open(view_address(page_of(server), experiment, view))
+        config = compose_config(*words, f"tracking.uri={server}", "tracking.experiment=pictures")
+        run = run_experiment(config, folder / str(depth), Terminal(quiet=True))
+        records.append(run.record)
+    client = MlflowClient(tracking_uri=server)
+    return client.get_run(records[0].mlflow_run_id).info.experiment_id, records
+
+
+def test_pictures_of_runs_stand_side_by_side(server, experiment, page, keep):
+    view = pictures_view(["confusion_matrix", "reliability", "importance"], "accuracy")
+    page.open(view_address(page_of(server), experiment[0], view))
     shown = "[...document.querySelectorAll('img')].filter(e => e.naturalWidth > 100).length"
-    page.wait(f"{shown} == 2")
+    page.wait(f"{shown} == 2 * 2")  # without the importance, which these runs leave out
+    assert page.ask(NAME) == "Pictures"
     keep("pictures")
+
+
+def test_tables_of_runs_are_laid_side_by_side(server, experiment, page, keep):
+    view = runs_view(["accuracy"], ["econmath"])
+    address = view_address(page_of(server), experiment[0], view)
+    page.open(f"{address}&compareRunsMode=ARTIFACT")
+    page.wait("document.body.innerText.includes('tables/')")
+    page.wait("document.body.innerText.includes('all rows, accuracy')")
+    keep("tables")
+
+
+def test_the_page_of_models_shows_names_and_scores_under_the_dataset(
+    server, experiment, page, keep
+):
+    start = experiment_address(page_of(server), experiment[0])
+    page.open(start.replace("/runs?", "/models?"))
+    page.wait("document.body.innerText.includes('tree-econmath')")
+    page.wait("document.body.innerText.includes('cv_accuracy_mean')")
+    text = page.text()
+    assert text.count("tree-econmath\n") >= 2
+    assert "student_perf.train" in text
+    assert "econmath (#" in text
+    keep("models")
+
+
+def test_the_page_of_a_run_says_its_result_and_has_few_charts(server, experiment, page, keep):
+    record = experiment[1][0]
+    address = run_address(page_of(server), experiment[0], record.mlflow_run_id)
+    page.open(address)
+    page.wait("document.body.innerText.includes('Verdict')")
+    assert f"accuracy {record.mean('accuracy'):.3f} (95 % interval" in page.text()
+    keep("run")
+    page.open(address.replace("?", "/model-metrics?"))
+    count = r"document.body.innerText.match(/Model metrics\s*\((\d+)\)/)[1]"
+    assert int(page.wait(count)) < 40
+    keep("run_charts")

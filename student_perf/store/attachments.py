@@ -146,6 +146,8 @@ def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
     """
     joined = table[list(keys)].apply(lambda line: ", ".join(line.dropna()), axis=1)
     rest = table.drop(columns=list(keys))
+    # The page opens with the first of the other columns, and a number of rows says the least.
+    rest = rest[sorted(rest.columns, key=lambda name: name == "n")]
     rest.insert(0, ", ".join(keys), joined)
     known = rest.astype(object).where(rest.notna(), None)  # JSON has no NaN
     return {"columns": list(rest.columns), "data": known.to_numpy().tolist()}
