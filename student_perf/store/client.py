@@ -187,7 +187,7 @@ class RunStore:
         if run.info.lifecycle_stage == "active":
             return Stage.ACTIVE
         self._client.restore_run(run_id)
-        for child in self._below(run_id, _ANY_KIND, ViewType.DELETED_ONLY):
+        for child in list(self._below(run_id, _ANY_KIND, ViewType.DELETED_ONLY)):
             self._client.restore_run(child.info.run_id)
         return Stage.DELETED
 
@@ -217,7 +217,7 @@ class RunStore:
             if dataset is not None:
                 self._client.log_inputs(run_id, [self._describe(dataset, record)])
             # Before the values, which can be tied to a model only when they are sent.
-            model_id = logged_model_id(known) if known else None
+            model_id = logged_model_id(self._client, known) if known else None
             if dataset is not None and model is not None and model_id is None:
                 with mlflow.start_run(run_id=run_id):
                     model_id = send_model(model, dataset, record)
@@ -449,18 +449,23 @@ def model_address(record: RunRecord, store: str) -> str:
     import mlflow
 
     try:
-        run = mlflow.MlflowClient(tracking_uri=store).get_run(str(record.mlflow_run_id))
+        client = mlflow.MlflowClient(tracking_uri=store)
+        model_id = logged_model_id(client, client.get_run(str(record.mlflow_run_id)))
     except Exception as error:  # MLflow passes on whatever its stores raise
         raise TrackingError(f"{record.name}: not read from {store} ({one_line(error)})") from error
-    if (model_id := logged_model_id(run)) is None:
+    if model_id is None:
         raise TrackingError(f"{record.name}: has logged no model to {store}; train it again")
     return f"models:/{model_id}"
 
 
-def logged_model_id(run: Run) -> str | None:
-    """Id of the model that a run has logged, None if it has none."""
-    models = run.outputs.model_outputs if run.outputs is not None else []
-    return str(models[0].model_id) if models else None
+def logged_model_id(client: MlflowClient, run: Run) -> str | None:
+    """Id of the model that a run has logged, None if it has none; one whose sending was cut off
+    does not count.
+    """
+    for output in run.outputs.model_outputs if run.outputs is not None else []:
+        if client.get_logged_model(output.model_id).status == "READY":
+            return str(output.model_id)
+    return None
 
 
 def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:

@@ -154,7 +154,7 @@ def _fetch_model(client: MlflowClient, run_id: str, uri: str, folder: Path) -> N
     """The model's own file, which MLflow keeps apart from the run's other files."""
     import mlflow
 
-    if (model_id := logged_model_id(client.get_run(run_id))) is not None:
+    if (model_id := logged_model_id(client, client.get_run(run_id))) is not None:
         place = client.get_logged_model(model_id).artifact_location
         mlflow.artifacts.download_artifacts(
             artifact_uri=f"{place}/{MODEL_FILE}", dst_path=str(folder), tracking_uri=uri

@@ -77,7 +77,7 @@ class Registry:
             return Version(str(known.version), run_id)
         try:
             run = self._client.get_run(run_id)
-            if (model_id := logged_model_id(run)) is not None:
+            if (model_id := logged_model_id(self._client, run)) is not None:
                 note = run.data.tags.get(tags.NOTE)
                 return Version(self._new_version(run_id, model_id, note), run_id)
         except Exception as error:  # MLflow passes on whatever its stores raise

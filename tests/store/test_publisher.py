@@ -489,7 +489,15 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
     assert len(sent_runs(workspace)[1]) == 1
 
 
-@pytest.mark.parametrize("step", ["send_model", "_send_values", "_send_files"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "mlflow.sklearn.save_model",
+        "student_perf.store.client.send_model",
+        "student_perf.store.client._send_values",
+        "student_perf.store.client._send_files",
+    ],
+)
 def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, monkeypatch, step):
     train(NOWHERE, *QUICK)
     record = reachable(only_run(workspace), workspace)
@@ -498,18 +506,23 @@ def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, mon
         raise SystemExit  # as a kill would: no handler runs
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"student_perf.store.client.{step}", cut)
+        patch.setattr(step, cut)
         with pytest.raises(SystemExit):
             publish_later(record)
     assert load_record(record.folder).mlflow_run_id is None
     assert publish_later(load_record(record.folder)) is not None
-    client, (sent,) = sent_runs(workspace)
+    store, (sent,) = sent_runs(workspace)
     assert sent.info.status == "FINISHED"
-    history = client.get_metric_history(sent.info.run_id, "fold_accuracy")
+    history = store.get_metric_history(sent.info.run_id, "fold_accuracy")
     assert [m.value for m in sorted(history, key=lambda m: m.step)] == record.metrics[
         "fold_accuracy"
     ]
     assert len(sent.inputs.dataset_inputs) == 1
+    models = [store.get_logged_model(one.model_id) for one in sent.outputs.model_outputs]
+    (model,) = [model for model in models if model.status == "READY"]
+    assert client.logged_model_id(store, sent) == model.model_id
+    scores = {metric.key: metric.dataset_name for metric in model.metrics}
+    assert scores["cv_accuracy_mean"] == "econmath"
 
 
 def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, capsys):
