@@ -32,6 +32,8 @@ import numpy as np
 from student_perf.config.load import compose_config, register_resolvers, validate
 from student_perf.data.dataset import load_dataset
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
+from student_perf.runs.record import load_record
+from student_perf.store.attachments import model_name
 
 SIZES = (1, 100)
 # The same server, but every request becomes a pandas table.
@@ -67,7 +69,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environment = _environment(Path(folder))
-        run_id = _train(chosen.overrides, environment, Path(folder))
+        model = _train(chosen.overrides, environment, Path(folder))
         rows = _rows(chosen.overrides)
         ours, tables, theirs = _free_port(), _free_port(), _free_port()
         servers = [
@@ -75,7 +77,6 @@ def main() -> None:
             Server("ours, from tables", tables, "/predict", "rows"),
             Server("student_perf serve", ours, "/predict", "rows"),
         ]
-        model = f"runs:/{run_id}/model"
         words = ["serve", "-m", model, "--env-manager", "local", "--port", str(theirs)]
         mlflow = ["-m", "mlflow", "models", *words]
         mine = ["-m", "student_perf", "serve", model, "--port", str(ours)]
@@ -106,12 +107,12 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _train(overrides: list[str], environment: dict[str, str], folder: Path) -> str:
-    """MLflow id of a run trained through the command line."""
+    """MLflow's address of the model of a run trained through the command line."""
     words = ["split=holdout", "report.importance=false", f"hydra.run.dir={folder}/run", *overrides]
     command = [sys.executable, "-m", "student_perf.train", *words]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    record = json.loads((folder / "run/record.json").read_text(encoding="utf-8"))
-    return str(record["mlflow_run_id"])
+    record = load_record(folder / "run")
+    return f"runs:/{record.mlflow_run_id}/{model_name(record)}"
 
 
 def _rows(overrides: list[str]) -> list[dict[str, Any]]:

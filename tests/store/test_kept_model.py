@@ -8,6 +8,7 @@ from student_perf.errors import ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.store.address import default_tracking
+from student_perf.store.attachments import model_name
 from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
 
@@ -26,7 +27,7 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
     record = run_experiment(config, workspace / "run", Terminal(quiet=True)).record
     import mlflow
 
-    uri = f"runs:/{record.mlflow_run_id}/model"
+    uri = f"runs:/{record.mlflow_run_id}/{model_name(record)}"
     mlflow.register_model(uri, "grades")
     mlflow.MlflowClient().set_registered_model_alias("grades", "champion", 1)
     local = load_kept_model(str(workspace / "run"))

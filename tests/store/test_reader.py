@@ -152,7 +152,7 @@ def test_a_run_of_another_machine_comes_back_whole_and_is_reproduced(workspace, 
     shutil.rmtree(folder)  # what is left is what another machine would see
     fetched = fetch_run(find_run(run_id[:12], store), store, tmp_path / "fetched")
     assert fetched.mlflow_run_id == run_id
-    assert fetched.metrics == {k: v for k, v in sent.metrics.items() if v is not None}
+    assert fetched.metrics == sent.shown_metrics
     assert fetched.decisive_params == sent.decisive_params
     assert fetched.tags.items() >= sent.tags.items()
     for name, content in there.items():
