@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from student_perf.errors import ConfigError
@@ -14,7 +15,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
     Secrets in a text are masked.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         data = masked(content).encode("utf-8") if isinstance(content, str) else content
         draft.write_bytes(data)

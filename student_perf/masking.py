@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,19 +58,54 @@ class MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class _LogFiles:
+    """The log files that are open now, each of the thread that opened it; while there is only one,
+    it gets the lines of all threads. Handlers that were there before wait until the last is closed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[logging.Handler, int] = {}
+        self._before: tuple[int, list[logging.Handler]] = (logging.WARNING, [])
+
+    def add(self, handler: logging.Handler) -> None:
+        """Open one for this thread."""
+        thread = threading.get_ident()
+        root = logging.getLogger()
+        handler.addFilter(lambda record: len(self._open) == 1 or record.thread == thread)
+        with self._lock:
+            if not self._open:
+                self._before = root.level, root.handlers[:]
+                root.handlers = []
+                root.setLevel(logging.INFO)
+                logging.captureWarnings(True)  # a library's warnings go to the log too
+            self._open[handler] = thread
+            root.addHandler(handler)
+
+    def remove(self, handler: logging.Handler) -> None:
+        """Close one."""
+        root = logging.getLogger()
+        with self._lock:
+            root.removeHandler(handler)
+            del self._open[handler]
+            if not self._open:
+                logging.captureWarnings(False)
+                root.level, root.handlers = self._before[0], self._before[1]
+        handler.close()
+
+
+_log_files = _LogFiles()
+
+
 @contextmanager
 def logging_to(file: Path) -> Iterator[None]:
-    """Send all log lines, masked, to a file, and to it only."""
+    """Send all log lines, masked, to a file, and to it only; with several such files at a time,
+    those of this thread.
+    """
     handler = logging.FileHandler(file)
     handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
-    root = logging.getLogger()
-    before = root.level, root.handlers[:]
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(True)  # a library's warnings go to the log too
+    _log_files.add(handler)
     try:
         yield
     finally:
-        logging.captureWarnings(False)
-        root.level, root.handlers = before[0], before[1]
-        handler.close()
+        _log_files.remove(handler)

@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
+_is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,28 @@ def print_error(error: BaseException) -> None:
     print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
 
 
+@contextmanager
+def silent(is_silent: bool = True) -> Iterator[None]:
+    """Have nothing printed by what is called within; holds for this thread."""
+    token = _is_silent.set(is_silent)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
+
+
+def make_console(quiet: bool = False, soft_wrap: bool = False) -> Console:
+    """A console on standard output; in a notebook it draws there."""
+    # Names and values come from data and configs: [brackets] in them are not markup.
+    quiet = quiet or _is_silent.get()
+    return Console(quiet=quiet, highlight=False, markup=False, soft_wrap=soft_wrap)
+
+
 class Terminal:
     """Prints one run. `quiet` prints nothing, for trials and tests."""
 
     def __init__(self, quiet: bool = False) -> None:
-        # Names and values come from data and configs: [brackets] in them are not markup.
-        self.console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self.console = make_console(quiet, soft_wrap=True)
 
     def title(self, config: ExperimentConfig) -> None:
         """First line, printed before the slow imports."""
@@ -167,7 +185,8 @@ class Terminal:
     @contextmanager
     def folds(self, total: int) -> Iterator[Callable[[int, object], None] | None]:
         """Progress bar over folds; yields the callback that moves it, None if there is no bar."""
-        if not self.console.is_terminal or self.console.quiet:
+        is_drawn = self.console.is_terminal or self.console.is_jupyter
+        if self.console.quiet or not is_drawn:
             yield None
             return
         columns = (

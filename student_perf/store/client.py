@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
+_current_lock = threading.RLock()
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"
 _ANSWER_SECONDS = 5
 _REQUESTS_AT_ONCE = 8
@@ -219,7 +221,7 @@ class RunStore:
             # Before the values, which can be tied to a model only when they are sent.
             model_id = logged_model_id(self._client, known) if known else None
             if dataset is not None and model is not None and model_id is None:
-                with mlflow.start_run(run_id=run_id):
+                with as_current(self._uri), mlflow.start_run(run_id=run_id):
                     model_id = send_model(model, dataset, record)
             _send_values(self._client, run_id, record, known, model_id)
             _send_files(self._client, run_id, record.folder, files)
@@ -430,9 +432,9 @@ def download(artifact_uri: str, store: str) -> Path:
     prepare_environment()
     import mlflow
 
-    mlflow.set_tracking_uri(store)
     try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
+        with as_current(store):
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri))
     except Exception as error:  # MLflow passes on whatever its stores raise
         raise TrackingError(
             f"{artifact_uri}: cannot be downloaded from {store} ({one_line(error)[:200]}); check "
@@ -474,11 +476,8 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     Artifacts of a database go to an absolute place: beside a sqlite file, else in the workspace.
     """
     prepare_environment()
-    # A run id left in the environment would make MLflow write into that run.
-    os.environ.pop("MLFLOW_RUN_ID", None)
     import mlflow
 
-    mlflow.set_tracking_uri(tracking.uri)
     artifacts = None
     if not is_server(tracking.uri):
         file = sqlite_file(tracking.uri)
@@ -487,6 +486,27 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking, artifacts)
+
+
+@contextmanager
+def as_current(uri: str) -> Iterator[None]:
+    """Make a store the one that MLflow's fluent functions use, for one thread at a time; afterwards
+    the user's own is back.
+    """
+    import mlflow
+
+    with _current_lock:
+        is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+        before = mlflow.get_tracking_uri() if is_set else None
+        # A run id left in the environment would make MLflow write into that run.
+        run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: none is set
+            if run_id is not None:
+                os.environ["MLFLOW_RUN_ID"] = run_id
 
 
 @contextmanager

@@ -16,7 +16,12 @@ from student_perf.atomic import write_atomic
 from student_perf.errors import TrackingError, one_line
 from student_perf.runs import tags
 from student_perf.runs.record import to_json
-from student_perf.store.client import check_readable, logged_model_id, prepare_environment
+from student_perf.store.client import (
+    as_current,
+    check_readable,
+    logged_model_id,
+    prepare_environment,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,9 +47,9 @@ def run_of_model(address: str, store: str) -> str | None:
     prepare_environment()
     import mlflow
 
-    mlflow.set_tracking_uri(store)
     try:
-        return mlflow.models.get_model_info(address).run_id or None
+        with as_current(store):
+            return mlflow.models.get_model_info(address).run_id or None
     except Exception as error:  # MLflow passes on whatever its stores raise
         raise TrackingError(
             f"{address}: no such model in {store} ({one_line(error)[:200]}); check the name, or "
@@ -67,7 +72,6 @@ class Registry:
         prepare_environment()
         import mlflow
 
-        mlflow.set_tracking_uri(self.store)
         return mlflow.MlflowClient(tracking_uri=self.store, registry_uri=self.store)
 
     def register(self, run_id: str) -> Version:

@@ -28,14 +28,14 @@ from student_perf.experiment.records import cv_metrics, make_record, make_summar
 from student_perf.masking import logging_to
 from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, write_inputs
-from student_perf.runs.layout import METRICS_FILE, TEST_PREDICTIONS_FILE
+from student_perf.runs.layout import LOG_FILE, METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import RunRecord, load_record, to_json
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import fixed_composer, make_study_name
-from student_perf.terminal import Terminal, make_table, words
+from student_perf.terminal import Terminal, make_console, make_table, words
 from student_perf.text import format_interval, format_number
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
@@ -54,7 +54,7 @@ def run_nested(
     base = fixed_composer(arguments).compose({})
     assert isinstance(base.split, NestedSplit)
     name = options.study_name or make_study_name(base, arguments, "nested")
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     winners = []
     for number in range(base.split.n_splits):
         heading = f"\nOuter fold {number + 1} of {base.split.n_splits}"
@@ -97,7 +97,7 @@ def _conclude(
     write_atomic(folder / METRICS_FILE, to_json(summary))
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
-    with logging_to(folder / "train.log"):
+    with logging_to(folder / LOG_FILE):
         pending = try_publish(record, base.tracking, data.dataset)
     Terminal().pending(pending, folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)

@@ -21,7 +21,7 @@ from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE
+from student_perf.runs.layout import ERROR_FILE, LOG_FILE
 from student_perf.runs.record import begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -50,7 +50,7 @@ from student_perf.sweep.study import (
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
-from student_perf.terminal import Terminal
+from student_perf.terminal import Terminal, make_console
 
 if TYPE_CHECKING:
     import optuna
@@ -89,7 +89,7 @@ def run_sweep(
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
     """
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
     _show(plan, evaluator, console)
     if options.preview:
@@ -97,7 +97,7 @@ def run_sweep(
     if plan.base.tracking.enabled:
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
-    with _exclusive(plan), logging_to(plan.folder / "train.log"):
+    with _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)
         return winner
@@ -201,7 +201,7 @@ def _run_trials(
     if by_state["fail"] and by_state["fail"] == n_done(by_state):
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: all {by_state['fail']} trials have "
-            f"failed; see {plan.folder / 'train.log'} for the reason and correct it"
+            f"failed; see {plan.folder / LOG_FILE} for the reason and correct it"
         )
 
 

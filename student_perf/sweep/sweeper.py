@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -38,34 +33,13 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> str | None:
         """Run the sweep that the overrides describe; returns the folder of its result."""
-        from student_perf.sweep.nested import run_nested
-        from student_perf.sweep.options import make_options
-        from student_perf.sweep.run import run_sweep
+        from student_perf.sweep.start import start_sweep
 
         node: Any = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
-        options = make_options(node)
-        overrides = OverridesParser.create(self._context.config_loader).parse_overrides(arguments)
-        own = [override for override in overrides if not override.is_hydra_override()]
-        run = partial(
-            run_sweep,
-            is_group=self._is_group,
-            load_search=self._load_search,
-            root=Path(self._config.hydra.sweep.dir),
-            hydra_config=OmegaConf.to_yaml(self._config.hydra),
-            launch=None if _is_basic(self._config) else self._launch,
-        )
-        folder = run_nested(options, own, run) if _is_nested(self._config) else run(options, own)
-        return None if folder is None else str(folder)
-
-    def _is_group(self, key: str) -> bool:
+        launch = None if _is_basic(self._config) else self._launch
         loader = self._context.config_loader
-        return bool(loader.get_group_options(key, results_filter=ObjectType.CONFIG))
-
-    def _load_search(self, name: str) -> Mapping[str, Any]:
-        from student_perf.paths import CONF_DIR
-        from student_perf.sweep.plan import load_search
-
-        return load_search(CONF_DIR / "search" / f"{name}.yaml")
+        folder = start_sweep(self._config, node, arguments, loader, launch)
+        return None if folder is None else str(folder)
 
     def _launch(self, plan: SweepPlan) -> None:
         """Start the workers as jobs of the configured launcher and wait for them."""
@@ -82,11 +56,6 @@ class OptunaSweeper(Sweeper):
                 _ = done.return_value  # raises what the job raised
         finally:  # launchers restore Hydra's logging
             root.level, root.handlers = level, handlers
-
-
-def _is_nested(config: DictConfig) -> bool:
-    """Whether there are outer folds to go through."""
-    return bool(config.split.kind == "nested" and config.split.outer_fold is None)
 
 
 def _is_basic(config: DictConfig) -> bool:
