@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
@@ -35,10 +34,11 @@ from student_perf.config.schema import (
     ReportConfig,
     TrackingConfig,
 )
+from student_perf.config.search_path import hydra_ready
 from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.masking import learn_secrets
-from student_perf.paths import CONF_DIR, workspace
+from student_perf.paths import workspace
 from student_perf.scoring.metrics import default_metric, metric_direction
 
 _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
@@ -95,11 +95,8 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The config that Hydra composes from these overrides, without Hydra's own node."""
-    if GlobalHydra.instance().is_initialized():
+    with hydra_ready():
         cfg = compose("config", list(overrides))
-    else:
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = compose("config", list(overrides))
     with open_dict(cfg):
         cfg.pop("hydra", None)
     return cfg

@@ -62,10 +62,9 @@ class OptunaSweeper(Sweeper):
         return bool(loader.get_group_options(key, results_filter=ObjectType.CONFIG))
 
     def _load_search(self, name: str) -> Mapping[str, Any]:
-        from student_perf.paths import CONF_DIR
         from student_perf.sweep.plan import load_search
 
-        return load_search(CONF_DIR / "search" / f"{name}.yaml")
+        return load_search(name)
 
     def _launch(self, plan: SweepPlan) -> None:
         """Start the workers as jobs of the configured launcher and wait for them."""
