@@ -14,9 +14,9 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 
-COPY conf ./conf
 COPY hydra_plugins ./hydra_plugins
 COPY student_perf ./student_perf
+COPY conf ./student_perf/conf
 
 USER 10001
 EXPOSE 8000

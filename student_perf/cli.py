@@ -1,10 +1,11 @@
-"""`python -m student_perf <command>`: what is done around runs; training is `train.py`."""
+"""`python -m student_perf <command>`, or `student-perf <command>`; training is `train.py`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,6 +19,11 @@ from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.terminal import print_error
 
+# What starts `student_perf.train`: its first words, and a line for the help.
+_TRAINING: dict[str, tuple[list[str], str]] = {
+    "train": ([], "run one experiment: train model=xgb seed=7"),
+    "sweep": (["--multirun"], "run several, or search: sweep search=xgb"),
+}
 _SHARED = "arguments"  # the only module of `commands` that is not a command
 
 
@@ -46,8 +52,11 @@ def load_commands() -> dict[str, Command]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on standard error."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] in _TRAINING:
+        return _train(words[0], words[1:])
     known = load_commands()
-    chosen = _make_parser(known).parse_args(arguments)
+    chosen = _make_parser(known).parse_args(words)
     try:
         with _in_workspace(getattr(chosen, "workspace", None)):
             return known[chosen.command].run(chosen)
@@ -58,16 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.ERROR
 
 
+def _train(command: str, words: Sequence[str]) -> int:
+    """Hand the words on to Hydra untouched, which reads them from `sys.argv`."""
+    from student_perf import train
+
+    sys.argv = [train.__file__, *_TRAINING[command][0], *words]
+    return train.run_process()
+
+
 def _make_parser(known: dict[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m student_perf",
-        description="Around the runs. To train: python -m student_perf.train --help",
+        description="Train models, and work with what came of it.",
         epilog=_overview(known),
         formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"student_perf {__version__}")
     # Without a help of their own, the commands are listed by groups in the epilog only.
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name in _TRAINING:  # for the list of choices only: `main` never lets argparse see them
+        subparsers.add_parser(name, add_help=False)
     for name, module in known.items():
         subparser = subparsers.add_parser(
             name,
@@ -82,7 +101,8 @@ def _make_parser(known: dict[str, Command]) -> argparse.ArgumentParser:
 
 def _overview(known: dict[str, Command]) -> str:
     """Commands by group, then the exit codes."""
-    parts = []
+    training = [f"  {name:<10} {line}" for name, (_, line) in _TRAINING.items()]
+    parts = ["\n".join(["Training (python -m student_perf.train):", *training])]
     for group in GROUPS:
         lines = [f"  {name:<10} {c.HELP}" for name, c in known.items() if group == c.GROUP]
         parts.append("\n".join([f"{group}:", *lines]))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -86,8 +87,8 @@ def main() -> int:
         except Exception as error:
             if wants_traceback:
                 raise
-            overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
-            print_error(explain_composition_error(error, overrides))
+            given = get_args_parser().parse_args()
+            print_error(explain_composition_error(error, given.overrides, given.config_dir))
             return ExitCode.ERROR
     return ExitCode.DONE
 
@@ -106,10 +107,15 @@ def _hydra_raises() -> Iterator[None]:
             os.environ[FULL_ERROR] = before
 
 
-if __name__ == "__main__":
+def run_process() -> int:
+    """`main` in a process that ends with it; returns the exit code."""
     # The imports make millions of objects that live to the end. Looking for garbage among them,
     # while they are made and once more at exit, takes two of a short run's seven seconds.
     gc.set_threshold(200_000, 10, 10)
     exit_code = main()
     gc.freeze()
-    sys.exit(exit_code)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(run_process())

@@ -39,7 +39,8 @@ from student_perf.api.words import as_overrides, keep_table
 from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import composing, register_resolvers, validate
+from student_perf.config.load import register_resolvers, validate
+from student_perf.config.search_path import hydra_ready
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.masking import logging_to, masked
@@ -116,7 +117,7 @@ def sweep(
     parsed = OverridesParser.create().parse_overrides(words)
     fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
     own = [override for override in parsed if not override.is_hydra_override()]
-    with composing() as loader:
+    with hydra_ready() as loader:
         config = _composed(fixed)
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     node = {name: value for name, value in options.items() if name not in _NOT_FOR_HYDRA}
@@ -177,7 +178,7 @@ def load_sweep(word: str) -> Sweep:
 def _composed(words: Sequence[str]) -> DictConfig:
     """What the words compose to, with Hydra's own node. Raises ConfigError in one line."""
     register_resolvers()
-    with composing():
+    with hydra_ready():
         try:
             return compose("config", list(words), return_hydra_config=True)
         except Exception as error:  # Hydra's, of many kinds

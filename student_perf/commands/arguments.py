@@ -36,7 +36,7 @@ def in_workspace() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="folder that holds outputs/ and multirun/ "
-        "(default: STUDENT_PERF_WORKSPACE or the project)",
+        "(default: STUDENT_PERF_WORKSPACE, the checkout, or the current folder)",
     )
     return parent
 
@@ -92,10 +92,10 @@ def add_separator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--separator", default=",", help="separator of CSV files")
 
 
-def add_limits(parser: argparse.ArgumentParser, schema: type, file: Path) -> None:
-    """An option for each limit of a dataclass, whose values are those of a file in `conf/`."""
+def add_limits(parser: argparse.ArgumentParser, schema: type, config: str) -> None:
+    """An option for each limit of a dataclass, whose values stand in a config of `conf/`."""
     for one in fields(schema):
-        words = f"{one.metadata['help']} (default: conf/{file.name})"
+        words = f"{one.metadata['help']} (default: conf/{config}.yaml)"
         parser.add_argument(f"--{one.name}", type=type(one.default), help=words)
 
 

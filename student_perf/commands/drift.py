@@ -17,8 +17,9 @@ from student_perf.commands.arguments import (
     reading,
     store_of,
 )
+from student_perf.config.search_path import find_config
 from student_perf.config.typed import load_limits
-from student_perf.drift.limits import DRIFT_FILE, Thresholds
+from student_perf.drift.limits import DRIFT_CONFIG, Thresholds
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.record import to_json
 from student_perf.terminal import Terminal, words
@@ -48,12 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_separator(parser)
     add_html(parser)
     parser.add_argument("--no-tracking", action="store_true", help="record nothing")
-    add_limits(parser, Thresholds, DRIFT_FILE)
+    add_limits(parser, Thresholds, DRIFT_CONFIG)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Compare, show, record; FINDING on an alarm. Raises StudentPerfError."""
-    limits = load_limits(Thresholds, DRIFT_FILE, vars(chosen))
+    limits = load_limits(Thresholds, find_config(DRIFT_CONFIG), vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
     from student_perf.drift.report import make_report

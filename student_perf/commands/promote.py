@@ -13,10 +13,11 @@ from student_perf.commands.arguments import (
     reading,
     store_of,
 )
+from student_perf.config.search_path import find_config
 from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
-from student_perf.promotion.limits import GATE_FILE, GateLimits
+from student_perf.promotion.limits import GATE_CONFIG, GateLimits
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_registry(parser)
     parser.add_argument("--force", action="store_true", help="promote although the gate fails")
-    add_limits(parser, GateLimits, GATE_FILE)
+    add_limits(parser, GateLimits, GATE_CONFIG)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -44,7 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
-    limits = load_limits(GateLimits, GATE_FILE, vars(chosen))
+    limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
     from student_perf.promotion.promotion import promote
     from student_perf.runs.provenance import user_name
     from student_perf.store.find import open_run

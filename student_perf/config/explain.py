@@ -6,24 +6,26 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from student_perf.config.schema import GROUPS
+from student_perf.config.search_path import config_options, find_config, hydra_ready
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, one_line, suggest
-from student_perf.paths import CONF_DIR
 
 _SWEEPER = "hydra.sweeper."
-_SWEEPER_FILE = CONF_DIR / "hydra" / "sweeper" / "student_perf.yaml"
 
 
-def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exception:
+def explain_composition_error(
+    error: Exception, overrides: Sequence[str], config_dir: str | None = None
+) -> Exception:
     """One-line ConfigError for an error of Hydra or OmegaConf about overrides.
 
+    `config_dir` is the folder of `--config-dir`, which Hydra forgets when its command has failed.
     An error from elsewhere comes back unchanged.
     """
     text = str(error)
@@ -44,7 +46,7 @@ def explain_composition_error(error: Exception, overrides: Sequence[str]) -> Exc
     if text.startswith("Could not append"):
         return ConfigError(f"+{key}: the config already has this key; leave out the +")
     if text.startswith(("Could not override", "Could not delete", "Error merging override")):
-        return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides)
+        return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides, config_dir)
     return ConfigError(one_line(ConfigError(text)))
 
 
@@ -60,7 +62,7 @@ def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
     for text in overrides:
         override = OverridesParser.create().parse_override(text)
         if override.key_or_group in GROUPS and not isinstance(override.value(), (str, list)):
-            options = [file.stem for file in (CONF_DIR / override.key_or_group).glob("*.yaml")]
+            options = config_options(override.key_or_group)
             given = override.get_value_element_as_str() or "null"
             return ConfigError(
                 f"{override.key_or_group}={given}: a group takes the name of an option; "
@@ -69,16 +71,19 @@ def _explain_group_value(overrides: Sequence[str]) -> ConfigError:
     return ConfigError("a group takes the name of an option, as in model=xgb")
 
 
-def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
+def _explain_key(
+    key: str, text: str, overrides: Sequence[str], config_dir: str | None
+) -> ConfigError:
     """Error for an override of an unknown key, or with a value that the key does not take."""
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
     if key.startswith(_SWEEPER):
-        options = [str(name) for name in OmegaConf.load(_SWEEPER_FILE) if str(name)[0] != "_"]
+        file = find_config("student_perf", "hydra/sweeper")
+        options = [str(name) for name in OmegaConf.load(file) if str(name)[0] != "_"]
         name = key.removeprefix(_SWEEPER).split(".")[0]
         if name not in options:
             return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
         return ConfigError(f"{given}: {one_line(ConfigError(text))}")
-    known = _known_keys(overrides)
+    known = _known_keys(overrides, config_dir)
     if key in known:
         return ConfigError(f"{given}: {one_line(ConfigError(text))}")
     parent, _, last = key.rpartition(".")
@@ -90,12 +95,14 @@ def _explain_key(key: str, text: str, overrides: Sequence[str]) -> ConfigError:
     return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
 
 
-def _known_keys(overrides: Sequence[str]) -> list[str]:
+def _known_keys(overrides: Sequence[str], config_dir: str | None) -> list[str]:
     """Groups and leaf keys of the config that the group choices in `overrides` compose to."""
     parser = OverridesParser.create()
     parsed = {text: parser.parse_override(text) for text in overrides}
     chosen = [text for text, override in parsed.items() if override.key_or_group in GROUPS]
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+    if config_dir is not None:
+        chosen.append(f"hydra.searchpath=['file://{Path(config_dir).absolute()}']")
+    with hydra_ready():
         try:
             plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
         except (HydraException, OmegaConfBaseException):

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
@@ -38,13 +34,13 @@ from student_perf.config.schema import (
     ReportConfig,
     TrackingConfig,
 )
+from student_perf.config.search_path import hydra_ready
 from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.masking import learn_secrets
-from student_perf.paths import CONF_DIR, workspace
+from student_perf.paths import workspace
 from student_perf.scoring.metrics import default_metric, metric_direction
 
-_composing = threading.RLock()
 _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
@@ -99,34 +95,11 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The config that Hydra composes from these overrides, without Hydra's own node."""
-    with composing():
+    with hydra_ready():
         cfg = compose("config", list(overrides))
     with open_dict(cfg):
         cfg.pop("hydra", None)
     return cfg
-
-
-@contextmanager
-def composing() -> Iterator[ConfigLoader]:
-    """Hydra with the configs of `conf/`, for one thread at a time; it gives their loader. What
-    another program has initialised in this process is there again afterwards.
-    """
-    with _composing:
-        known = GlobalHydra.instance()
-        if known.is_initialized() and _is_ours(known):
-            yield known.config_loader()
-            return
-        theirs, known.hydra = known.hydra, None
-        try:
-            with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-                yield GlobalHydra.instance().config_loader()
-        finally:
-            GlobalHydra.instance().hydra = theirs
-
-
-def _is_ours(hydra: GlobalHydra) -> bool:
-    places = {entry.path for entry in hydra.config_loader().get_search_path().get_path()}
-    return f"file://{CONF_DIR}" in places
 
 
 def load_config(path: Path) -> ExperimentConfig:

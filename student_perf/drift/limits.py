@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from student_perf.config.typed import limit
 from student_perf.errors import ConfigError
-from student_perf.paths import CONF_DIR
 
-DRIFT_FILE = CONF_DIR / "drift.yaml"
+DRIFT_CONFIG = "drift"  # its name in `conf/`
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import pandas as pd
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, load_config, register_resolvers, validate
 from student_perf.config.schema import DatasetConfig
+from student_perf.config.search_path import config_options
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.features import prepare_features
 from student_perf.data.files import ENDINGS, read_file
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
-from student_perf.paths import CONF_DIR
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import default_tracking
@@ -97,7 +97,7 @@ def _config(text: str, store: str | None) -> DatasetConfig | None:
     if path.is_file():
         return None
     words = shlex.split(text)
-    options = [file.stem for file in (CONF_DIR / "dataset").glob("*.yaml")]
+    options = config_options("dataset")
     if words and words[0] in options:
         return _composed([f"dataset={words[0]}", *words[1:]])
     if path.suffix.lower() in ENDINGS and not path.is_dir():

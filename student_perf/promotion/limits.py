@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from student_perf.config.typed import limit
 from student_perf.errors import ConfigError
-from student_perf.paths import CONF_DIR
 
-GATE_FILE = CONF_DIR / "promote.yaml"
+GATE_CONFIG = "promote"  # its name in `conf/`
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _members(run: Recorded) -> dict[str, bytes]:
     record = asdict(run.record) | {"folder": run.record.folder.name}
     members[RECORD_FILE] = to_json(record).encode()
     members[CARD_FILE] = model_card(run).encode()
-    lock = LOCK_FILE.read_bytes() if LOCK_FILE.is_file() else b""
+    lock = LOCK_FILE.read_bytes() if LOCK_FILE and LOCK_FILE.is_file() else b""
     if lock and hashlib.sha256(lock).hexdigest() == run.record.lock_sha256:
         members[LOCK_MEMBER] = lock
     members[HELP_FILE] = _help(run).encode()

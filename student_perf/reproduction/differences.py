@@ -191,7 +191,7 @@ def recorded_code(run: Recorded) -> CodeFacts:
     )
 
 
-def current_code(since: str | None, project: Path = PROJECT_DIR) -> CodeFacts:
+def current_code(since: str | None, project: Path | None = PROJECT_DIR) -> CodeFacts:
     """The code of this process, as changes since the commit `since` if git has it."""
     now = collect_provenance(project)
     known = since is not None and git(project, "cat-file", "-e", f"{since}^{{commit}}") is not None
@@ -201,7 +201,7 @@ def current_code(since: str | None, project: Path = PROJECT_DIR) -> CodeFacts:
     return CodeFacts(now.version, commit, diff, tuple(names.splitlines()))
 
 
-def compare_code(a: CodeFacts, b: CodeFacts, project: Path = PROJECT_DIR) -> Difference:
+def compare_code(a: CodeFacts, b: CodeFacts, project: Path | None = PROJECT_DIR) -> Difference:
     """Name the files of the package that differ, with the first changed lines; count the others."""
     if a.commit is None or b.commit is None:
         same = None if a.version == b.version else False

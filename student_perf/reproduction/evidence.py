@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from student_perf.models.libraries import PACKAGES
-from student_perf.paths import LOCK_FILE
 from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -77,7 +76,7 @@ def environment_facts() -> Facts:
         "platform": now.platform,
         "student_perf": now.version,
         "commit": f"{now.commit or 'no git checkout'}{state}",
-        "lock": f"{LOCK_FILE.name}, SHA-256 {now.lock_sha256}" if now.lock_sha256 else "none",
+        "lock": f"requirements.txt, SHA-256 {now.lock_sha256}" if now.lock_sha256 else "none",
     }
 
 

@@ -108,7 +108,7 @@ def reproduce(
     folder: Path,
     check_only: bool = False,
     data: str | None = None,
-    project: Path = PROJECT_DIR,
+    project: Path | None = PROJECT_DIR,
 ) -> Verdict:
     """Check a run against its record and, unless `check_only`, run it again.
 

@@ -32,7 +32,7 @@ class Explanation:
     score: str
 
 
-def explain(a: Recorded, b: Recorded, project: Path = PROJECT_DIR) -> Explanation:
+def explain(a: Recorded, b: Recorded, project: Path | None = PROJECT_DIR) -> Explanation:
     """Compare two runs by their records. Raises ConfigError if they share no metric."""
     return Explanation(
         [

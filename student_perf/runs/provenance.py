@@ -33,7 +33,9 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True)
 class Provenance:
-    """Commit, branch and `dirty` are None outside a git checkout; `lock_sha256` without a lock."""
+    """Commit, branch and `dirty` are None outside a git checkout, `lock_sha256` without a lock; an
+    installed package has none of them.
+    """
 
     commit: str | None
     branch: str | None
@@ -44,7 +46,9 @@ class Provenance:
     lock_sha256: str | None
 
 
-def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> Provenance:
+def collect_provenance(
+    project: Path | None = PROJECT_DIR, lock: Path | None = LOCK_FILE
+) -> Provenance:
     """Evidence about the code in `project` and the interpreter that runs it."""
     commit = _git_word(project, "rev-parse", "HEAD")
     status = _git_word(project, "status", "--porcelain") if commit else None
@@ -55,7 +59,7 @@ def collect_provenance(project: Path = PROJECT_DIR, lock: Path = LOCK_FILE) -> P
         python=platform.python_version(),
         platform=platform.platform(),
         version=__version__,
-        lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+        lock_sha256=_sha256(lock),
     )
 
 
@@ -103,7 +107,7 @@ def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool
     return differ
 
 
-def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> str | None:
+def uncommitted_diff(project: Path | None = PROJECT_DIR, longest: int = _MOST_DIFF) -> str | None:
     """What git sees changed since the commit; a longer text is cut, and its end says so."""
     diff = git(project, "diff", "--no-ext-diff", "HEAD")
     if diff is None or len(diff) <= longest:
@@ -113,15 +117,15 @@ def uncommitted_diff(project: Path = PROJECT_DIR, longest: int = _MOST_DIFF) -> 
     )
 
 
-def untracked_sources(project: Path = PROJECT_DIR) -> list[str]:
+def untracked_sources(project: Path | None = PROJECT_DIR) -> list[str]:
     """Source files that git does not know, so that no diff shows them."""
     names = git(project, "ls-files", "--others", "--exclude-standard") or ""
     return [name for name in names.splitlines() if name.endswith((".py", ".yaml"))]
 
 
-def packages_differ(installed: Mapping[str, str], lock: Path) -> list[str]:
+def packages_differ(installed: Mapping[str, str], lock: Path | None) -> list[str]:
     """`name: locked 1.0, installed 1.1` for each package of a lock file that does not agree."""
-    if not lock.is_file():
+    if lock is None or not lock.is_file():
         return []
     versions: dict[str, str] = {
         canonicalize_name(name): version for name, version in installed.items()
@@ -149,6 +153,12 @@ def _locked(line: str) -> tuple[str, str] | None:
     return (canonicalize_name(pin.name), versions[0]) if versions else None
 
 
+def _sha256(lock: Path | None) -> str | None:
+    if lock is None or not lock.is_file():
+        return None
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
 def _cpu_model() -> str:
     """Name of the processor, empty if it is unknown."""
     info = Path("/proc/cpuinfo")
@@ -167,8 +177,10 @@ def user_name() -> str | None:
         return None
 
 
-def git(project: Path, *arguments: str) -> str | None:
-    """Output of a git command in `project`, None if it fails."""
+def git(project: Path | None, *arguments: str) -> str | None:
+    """Output of a git command in `project`; None if it fails, or there is no checkout to ask."""
+    if project is None:
+        return None
     try:
         done = subprocess.run(
             ["git", "-C", str(project), *arguments],
@@ -183,6 +195,6 @@ def git(project: Path, *arguments: str) -> str | None:
     return done.stdout
 
 
-def _git_word(project: Path, *arguments: str) -> str | None:
+def _git_word(project: Path | None, *arguments: str) -> str | None:
     said = git(project, *arguments)
     return None if said is None else said.strip()

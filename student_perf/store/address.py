@@ -16,9 +16,9 @@ from pathlib import Path
 
 from student_perf.config.load import load_node
 from student_perf.config.schema import TrackingConfig
+from student_perf.config.search_path import find_config
 from student_perf.config.typed import iter_leaves, typed_node
 from student_perf.masking import learn_secrets
-from student_perf.paths import CONF_DIR
 from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.terminal import python_command
 
@@ -28,7 +28,7 @@ _SCHEME = re.compile(r"(\w+)(\+\w+)?:")
 
 def default_tracking() -> TrackingConfig:
     """The store of `tracking=default`, for whatever is not part of a composed run."""
-    node = load_node(CONF_DIR / "tracking" / "default.yaml")
+    node = load_node(find_config("default", "tracking"))
     learn_secrets(iter_leaves({"tracking": node}))
     return typed_node(TrackingConfig, node, "tracking")
 

@@ -59,6 +59,7 @@ from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
+from student_perf.terminal import python_command
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,7 +130,8 @@ def check_readable(uri: str) -> None:
     """
     if is_absent(uri):
         raise TrackingError(
-            f"{uri}: no such database; run `make train` first, or name a store with --store"
+            f"{uri}: no such database; run `{python_command()} -m student_perf.train` first, "
+            "or name a store with --store"
         )
     if sqlite_file(uri) is None:
         check_store(TrackingConfig(True, uri, ""))

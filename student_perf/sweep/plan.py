@@ -15,11 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
+from student_perf.config.search_path import config_options, find_config
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
-from student_perf.paths import CONF_DIR, PACKAGE_DIR
+from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -149,13 +150,12 @@ def _check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None
     is chosen, unless the space varies the model itself.
     """
     name = next((o.value() for o in arguments if o.key_or_group == "search"), None)
-    file = CONF_DIR / "search" / f"{name}.yaml"
-    if not isinstance(name, str) or not file.is_file():
+    if not isinstance(name, str) or name not in config_options("search"):
         return
-    content: Any = OmegaConf.to_container(OmegaConf.load(file))
-    chosen = [d["override /model"] for d in content["defaults"] if "override /model" in d]
+    content: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, "search")))
+    chosen = [d["override /model"] for d in content.get("defaults", []) if "override /model" in d]
     model = base.model.get("name")
-    if chosen and "model" not in content["hydra"]["sweeper"]["params"] and model not in chosen:
+    if chosen and "model" not in _space_of(content).get("params", {}) and model not in chosen:
         raise ConfigError(
             f"search={name}: is the space of model={chosen[0]}, not of model={model}; leave out "
             f"model={model}, or choose its own space if there is one: search={model}"
@@ -318,15 +318,19 @@ def _code_sha256() -> str:
     return digest.hexdigest()[:16]
 
 
-def load_search(file: Path) -> dict[str, Any]:
+def load_search(name: str) -> dict[str, Any]:
     """`params` and `conditional` of a file in `conf/search`. Raises ConfigError if missing."""
-    if not file.is_file():
-        options = sorted(path.stem for path in file.parent.glob("*.yaml"))
+    options = config_options("search")
+    if name not in options:
         raise ConfigError(
-            f"hydra.sweeper.conditional.search={file.stem}: there is no conf/search/{file.name}; "
-            f"{suggest(file.stem, options)}"
+            f"hydra.sweeper.conditional.search={name}: there is no conf/search/{name}.yaml; "
+            f"{suggest(name, options)}"
         )
-    node = OmegaConf.to_container(OmegaConf.load(file))
-    assert isinstance(node, dict)
-    sweeper: dict[str, Any] = node["hydra"]["sweeper"]
+    node: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, "search")))
+    return _space_of(node)
+
+
+def _space_of(search: Mapping[str, Any]) -> dict[str, Any]:
+    """What a search file says of the sweep; a user's file may leave all of it out."""
+    sweeper: dict[str, Any] = (search.get("hydra") or {}).get("sweeper") or {}
     return sweeper

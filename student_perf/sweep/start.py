@@ -12,7 +12,6 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from student_perf.paths import CONF_DIR
 from student_perf.sweep.nested import run_nested
 from student_perf.sweep.options import make_options
 from student_perf.sweep.plan import SweepPlan, load_search
@@ -48,7 +47,7 @@ def start_sweep(
     run = partial(
         run_sweep,
         is_group=lambda key: bool(loader.get_group_options(key, results_filter=ObjectType.CONFIG)),
-        load_search=lambda name: load_search(CONF_DIR / "search" / f"{name}.yaml"),
+        load_search=load_search,
         root=Path(config.hydra.sweep.dir),
         hydra_config=OmegaConf.to_yaml(config.hydra),
         launch=launch,

@@ -56,5 +56,5 @@ def test_report_without_a_result_says_why(state, tmp_path, capsys):
         RunRecord(tmp_path, "x", "single", {}, {}).fail("DataError: no rows")
     assert cli.main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    expected = {"none": "run `make train` first", "failed": "no rows", "no record": "record.json"}
+    expected = {"none": "perf.train` first", "failed": "no rows", "no record": "record.json"}
     assert expected[state] in line

@@ -11,7 +11,7 @@ from tests.made_runs import change_record
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [([], "no such database; run `make train`"), (["--store", "/tmp/runs"], "must start with a")],
+    [([], "-m student_perf.train` first"), (["--store", "/tmp/runs"], "must start with a")],
 )
 def test_ui_without_a_store_says_what_to_do(words, says, workspace, capsys):
     assert cli.main(["ui", *words]) == 1

@@ -1,7 +1,8 @@
 import pytest
 
+from student_perf.config.search_path import find_config
 from student_perf.config.typed import load_limits
-from student_perf.drift.limits import DRIFT_FILE, Thresholds
+from student_perf.drift.limits import DRIFT_CONFIG, Thresholds
 from student_perf.errors import ConfigError
 
 
@@ -20,12 +21,13 @@ def test_limits_that_cannot_work_are_refused(wrong, named):
 
 
 def test_the_file_as_shipped_holds_the_documented_defaults():
-    assert load_limits(Thresholds, DRIFT_FILE, {}) == Thresholds()
+    assert load_limits(Thresholds, find_config(DRIFT_CONFIG), {}) == Thresholds()
 
 
 def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path):
     file = tmp_path / "drift.yaml"
-    file.write_text(DRIFT_FILE.read_text().replace("alarm: 0.25", "alarm: 0.4"))
+    shipped = find_config(DRIFT_CONFIG).read_text()
+    file.write_text(shipped.replace("alarm: 0.25", "alarm: 0.4"))
     assert load_limits(Thresholds, file, {"alarm": None}).alarm == 0.4
     assert load_limits(Thresholds, file, {"alarm": 0.3, "model": "x"}).alarm == 0.3
     file.write_text("alarm: 1\n")

@@ -1,12 +1,13 @@
 import pytest
 
+from student_perf.config.search_path import find_config
 from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
-from student_perf.promotion.limits import GATE_FILE, GateLimits
+from student_perf.promotion.limits import GATE_CONFIG, GateLimits
 
 
 def test_the_file_as_shipped_holds_the_documented_defaults():
-    assert load_limits(GateLimits, GATE_FILE, {}) == GateLimits()
+    assert load_limits(GateLimits, find_config(GATE_CONFIG), {}) == GateLimits()
 
 
 @pytest.mark.parametrize("wrong", [{"margin": -0.1}, {"calibration": 2}, {"risk": 0}])

@@ -63,7 +63,7 @@ def test_the_default_store_is_written_in_conf_alone(workspace, tmp_path, monkeyp
         "sqlite:///${workspace:}/mlflow.db", f"sqlite:///{tmp_path}/x.db"
     )
     file.write_text(text)
-    monkeypatch.setattr(address, "CONF_DIR", conf)
+    monkeypatch.chdir(tmp_path)
     store = f"sqlite:///{tmp_path}/x.db"
     assert address.default_tracking().uri == store
     assert ui_command(store).endswith(" ui")

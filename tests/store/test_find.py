@@ -189,7 +189,7 @@ def test_what_names_nothing_says_what_there_is(runs):
 
 def test_nothing_recorded_yet():
     for call in (find_run, lambda word: find_group([word])):
-        with pytest.raises(ConfigError, match=r"latest: no finished run or sweep in .*make train"):
+        with pytest.raises(ConfigError, match=r"latest: no finished run or sweep .*perf.train`"):
             call("latest")
 
 

@@ -63,7 +63,7 @@ def plan_of(workspace):
             options_of(**options),
             OverridesParser.create().parse_overrides([*fixed, *overrides]),
             lambda key: key in GROUPS,
-            lambda name: load_search(CONF_DIR / "search" / f"{name}.yaml"),
+            load_search,
             workspace / "multirun",
         )
 

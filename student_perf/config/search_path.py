@@ -1,0 +1,104 @@
+"""Where configs are found: in `conf` of the current folder first, then in the package's own `conf`.
+
+Hydra composes over this search path (a plugin in `hydra_plugins` calls `add_own_conf`), with the
+folder of `--config-dir` at its end. `find_config` and `config_options` look along the same path
+for a file, without composing a config.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+
+from student_perf.errors import ConfigError, suggest
+from student_perf.paths import CONF_DIR
+
+_MAIN = "main"  # Hydra's name for the folder that an application gives it
+_FILE = "file://"
+_composing = threading.RLock()
+
+
+def own_conf() -> Path | None:
+    """The user's `conf` in the current folder; None if there is none, or it is the package's."""
+    folder = Path.cwd() / "conf"
+    return folder if folder.is_dir() and folder.resolve() != CONF_DIR.resolve() else None
+
+
+def add_own_conf(search_path: ConfigSearchPath) -> None:
+    """Put the user's `conf` before the package's, so that its files win.
+
+    Hydra asks its plugins in every application of the environment; those of others stay alone.
+    """
+    own = own_conf()
+    if own is not None and _is_of_package(search_path):
+        anchor = SearchPathQuery(provider=_MAIN, path=None)
+        search_path.prepend("student_perf", f"{_FILE}{own}", anchor)
+
+
+def config_folders() -> list[Path]:
+    """The folders of the search path; a file of an earlier one wins."""
+    running = _running_search_path()
+    if running is None:
+        return [folder for folder in (own_conf(), CONF_DIR) if folder is not None]
+    places = [(element.path or "").removeprefix(_FILE) for element in running.get_path()]
+    return [Path(place) for place in places if place and "://" not in place]
+
+
+def config_options(group: str) -> list[str]:
+    """The options of a group, in alphabetical order."""
+    folders = [folder / group for folder in config_folders()]
+    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+
+
+def find_config(name: str, group: str = "") -> Path:
+    """The file of an option, or of a config outside the groups.
+
+    Raises:
+        ConfigError: No folder of the search path has it.
+    """
+    for folder in config_folders():
+        file = folder / group / f"{name}.yaml"
+        if file.is_file():
+            return file
+    missing = (Path("conf") / group / f"{name}.yaml").as_posix()
+    raise ConfigError(f"{missing}: no such file; {suggest(name, config_options(group))}")
+
+
+@contextmanager
+def hydra_ready() -> Iterator[ConfigLoader]:
+    """A context in which `hydra.compose` works, for one thread at a time: of the running command,
+    or made for this. Gives the loader of the configs.
+
+    Where another application runs Hydra, it has its own Hydra again afterwards.
+    """
+    with _composing:
+        if _running_search_path() is not None:
+            yield GlobalHydra.instance().config_loader()
+            return
+        other = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+                yield GlobalHydra.instance().config_loader()
+        finally:
+            GlobalHydra.instance().hydra = other
+
+
+def _running_search_path() -> ConfigSearchPath | None:
+    """The search path of the command that Hydra runs now, None if it runs none of this package."""
+    if not GlobalHydra.instance().is_initialized():
+        return None
+    search_path = GlobalHydra.instance().config_loader().get_search_path()
+    return search_path if _is_of_package(search_path) else None
+
+
+def _is_of_package(search_path: ConfigSearchPath) -> bool:
+    mains = [e.path for e in search_path.get_path() if e.provider == _MAIN]
+    return [(path or "").removeprefix(_FILE) for path in mains] == [str(CONF_DIR)]

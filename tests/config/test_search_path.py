@@ -1,0 +1,117 @@
+from contextlib import contextmanager
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from student_perf.config.explain import explain_composition_error
+from student_perf.config.load import compose_config, register_resolvers
+from student_perf.config.search_path import config_folders, config_options, find_config, own_conf
+from student_perf.drift.sides import load_sides
+from student_perf.errors import ConfigError
+from student_perf.paths import CONF_DIR, PROJECT_DIR
+from student_perf.sweep.plan import load_search
+
+MODEL = "name: mine\nclassifier:\n  _target_: sklearn.dummy.DummyClassifier\n"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A `conf` with options of the user's, in the current folder."""
+    register_resolvers()
+    folder = tmp_path / "conf"
+    for group in ("model", "search", "dataset"):
+        (folder / group).mkdir(parents=True)
+    (folder / "model/mine.yaml").write_text(MODEL)
+    (folder / "model/xgb.yaml").write_text(MODEL)  # in the place of the package's own
+    (folder / "search/mine.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: range(0, 3)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_in_the_checkout_the_users_conf_is_the_packages(monkeypatch):
+    monkeypatch.chdir(PROJECT_DIR)
+    assert own_conf() is None
+    assert config_folders() == [CONF_DIR]
+
+
+def test_a_folder_without_conf_adds_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert config_folders() == [CONF_DIR]
+    (tmp_path / "conf").symlink_to(CONF_DIR)
+    assert config_folders() == [CONF_DIR]
+
+
+def test_own_files_add_options_and_win_over_the_packages(own):
+    assert {"mine", "xgb", "rf"} <= set(config_options("model"))
+    assert config_options("model").count("xgb") == 1
+    assert find_config("xgb", "model") == own / "model/xgb.yaml"
+    assert find_config("rf", "model") == CONF_DIR / "model/rf.yaml"
+    assert find_config("drift") == CONF_DIR / "drift.yaml"
+    assert load_search("mine") == {"params": {"seed": "range(0, 3)"}}
+
+
+def test_a_config_that_is_nowhere_is_named_with_one_that_is_near(own):
+    with pytest.raises(ConfigError, match=r"^conf/model/mime.yaml: .*did you mean mine"):
+        find_config("mime", "model")
+
+
+def test_hydra_composes_with_the_own_conf(own):
+    assert compose_config(["model=mine"]).model.name == "mine"
+    assert compose_config(["model=xgb"]).model.name == "mine"
+    assert compose_config(["model=rf"]).model.name == "rf"
+
+
+@contextmanager
+def application_of(folder):
+    """Hydra, as another application in this environment starts it."""
+    (folder / "config.yaml").write_text("color: blue\n")
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        yield
+
+
+def test_another_applications_search_path_stays_as_it_is(own, tmp_path):
+    (own / "config.yaml").write_text("color: red\n")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    with application_of(theirs):
+        assert compose("config").color == "blue"
+
+
+def test_within_another_application_this_package_keeps_its_own_search_path(own, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    with application_of(theirs):
+        assert config_folders() == [own, CONF_DIR]
+        assert compose_config(["model=mine"]).model.name == "mine"
+        assert compose("config").color == "blue"
+
+
+def test_suggestions_know_the_users_options(own):
+    with pytest.raises(Exception, match="mime") as failed:
+        compose_config(["model=mime"])
+    line = str(explain_composition_error(failed.value, ["model=mime"]))
+    assert line == "model=mime: no such option; did you mean mine?"
+
+
+@pytest.mark.parametrize("place", ["beside", "config-dir"])
+def test_a_typo_in_a_key_of_an_own_model_is_explained(own, train, tmp_path, monkeypatch, place):
+    words = []
+    if place == "config-dir":
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.chdir(elsewhere)
+        words = ["--config-dir", str(own)]
+    (own / "model/mine.yaml").write_text(MODEL + "strategy: prior\n")
+    done = train(*words, "model=mine", "model.stratgy=uniform", "tracking=off")
+    assert done.code == 1
+    assert "no key 'stratgy' in 'model'; did you mean strategy?" in done.err
+
+
+def test_a_dataset_of_the_users_is_a_side_of_a_drift_report(own, grades):
+    text = (CONF_DIR / "dataset/csv.yaml").read_text()
+    text = text.replace("path: ???", f"path: {grades}").replace("target: ???", "target: grade")
+    (own / "dataset/mine.yaml").write_text(text)
+    left, right, _ = load_sides("mine", "mine")
+    assert len(left.features) == len(right.features) == 120
