@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 from student_perf import __version__, commands
 from student_perf.commands.arguments import GROUPS, HelpFormatter
+from student_perf.config.trusted import import_trusted
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = load_commands()
     chosen = _make_parser(known).parse_args(words)
     try:
+        import_trusted()  # records may hold metrics of the user's own
         with _in_workspace(getattr(chosen, "workspace", None)):
             return known[chosen.command].run(chosen)
     except KeyboardInterrupt:

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from student_perf.locks import ForkSafeLock
+
 MASK = "***"
 _SECRET_KEY = re.compile(
     r"(passw(or)?d|passphrase|secret|token|api_?key|credential|private_?key|access_?key)", re.I
@@ -64,7 +66,7 @@ class _LogFiles:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._open: dict[logging.Handler, int] = {}
         self._before: tuple[int, list[logging.Handler]] = (logging.WARNING, [])
 

@@ -35,6 +35,7 @@ from student_perf.config.schema import (
     TrackingConfig,
 )
 from student_perf.config.search_path import hydra_ready
+from student_perf.config.trusted import import_trusted
 from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.masking import learn_secrets
@@ -45,7 +46,10 @@ _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
 def register_resolvers() -> None:
-    """Register `${workspace:}`, `${unique:}`, `${default_metric:}` and `${metric_direction:}`."""
+    """Register `${workspace:}`, `${unique:}`, `${default_metric:}` and `${metric_direction:}`; the
+    last two know the metrics of the user's own modules too.
+    """
+    import_trusted()
     OmegaConf.register_new_resolver("workspace", lambda: str(workspace()), replace=True)
     # Cached, so it is the same name everywhere in one composed config.
     OmegaConf.register_new_resolver(

@@ -7,7 +7,6 @@ for a file, without composing a config.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +17,12 @@ from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 
 from student_perf.errors import ConfigError, suggest
+from student_perf.locks import ForkSafeLock
 from student_perf.paths import CONF_DIR
 
 _MAIN = "main"  # Hydra's name for the folder that an application gives it
 _FILE = "file://"
-_composing = threading.RLock()
+_composing = ForkSafeLock()
 
 
 def own_conf() -> Path | None:

@@ -11,7 +11,7 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError
 from student_perf.models.build import build_estimator
-from student_perf.models.libraries import ALLOWED_PREFIXES
+from student_perf.models.libraries import allowed_prefixes
 from student_perf.models.preprocess import build_steps
 from student_perf.paths import workspace
 
@@ -57,8 +57,8 @@ def _check_leaf(path: str, value: Any) -> None:
             f"{path}={value}: a record holds resolved values only; this one is refused"
         )
     is_target = path.rpartition(".")[2] == "_target_"
-    if is_target and not (isinstance(value, str) and value.startswith(ALLOWED_PREFIXES)):
+    if is_target and not (isinstance(value, str) and value.startswith(allowed_prefixes())):
         raise ConfigError(
-            f"{path}={value}: only classes below {', '.join(ALLOWED_PREFIXES)} "
+            f"{path}={value}: only classes below {', '.join(allowed_prefixes())} "
             "may be named; this record is refused"
         )

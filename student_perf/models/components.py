@@ -1,7 +1,7 @@
 """Estimators and transformers from config nodes: allow-listed, checked, built unfitted.
 
 Only this module turns a name from a config into a class. A recorded config may come from a
-stranger, so nothing outside `ALLOWED_PREFIXES` is ever imported.
+stranger, so nothing outside `allowed_prefixes()` is ever imported.
 
 >>> build_component({"_target_": "sklearn.preprocessing.StandardScaler", "with_mean": False}, "x")
 StandardScaler(with_mean=False)
@@ -24,7 +24,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from student_perf.errors import ConfigError, one_line, suggest
-from student_perf.models.libraries import ALLOWED_PREFIXES, LIBRARIES, library_of
+from student_perf.models.libraries import LIBRARIES, allowed_prefixes, library_of
 
 _PLAIN_WORDS = {
     int: "a whole number",
@@ -77,10 +77,11 @@ def build_component(
 
 
 def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
-    if not target.startswith(ALLOWED_PREFIXES):
+    allowed = allowed_prefixes()
+    if not target.startswith(allowed):
         raise ConfigError(
-            f"{path}._target_={target}: only classes below {', '.join(ALLOWED_PREFIXES)} "
-            "may be named; choose one of those"
+            f"{path}._target_={target}: only classes below {', '.join(allowed)} may be named; "
+            "choose one of those, or name a module of your own in conf/trusted.yaml"
         )
     module_name, _, name = target.rpartition(".")
     try:

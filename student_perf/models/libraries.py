@@ -3,7 +3,7 @@
 To add a library, write its entry here and its files in conf/model and conf/search. Nothing here
 imports a library before a model needs it.
 
->>> ALLOWED_PREFIXES
+>>> allowed_prefixes()
 ('sklearn.', 'xgboost.', 'lightgbm.', 'student_perf.models.', 'student_perf.encoders.')
 >>> packages_of(["lightgbm.basic.Booster"])
 ['scikit-learn', 'numpy', 'scipy', 'pandas', 'lightgbm']
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from student_perf.config.trusted import trusted_modules
 
 OWN_PREFIXES = ("student_perf.models.", "student_perf.encoders.")
 
@@ -136,12 +138,22 @@ LIBRARIES = (
         many_trees=("catboost",),
     ),
 )
-ALLOWED_PREFIXES = (*(f"{one.name}." for one in LIBRARIES if not one.is_wrapped), *OWN_PREFIXES)
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)
 TRUSTED_TYPES = frozenset(name for one in LIBRARIES for name in one.trusted_types) | {
     "student_perf.encoders.plain_name"  # a function that the column transformer keeps
 }
+
+
+def allowed_prefixes() -> tuple[str, ...]:
+    """Beginnings of the dotted names that a config may name."""
+    libraries = (f"{one.name}." for one in LIBRARIES if not one.is_wrapped)
+    return (*libraries, *OWN_PREFIXES, *own_prefixes())
+
+
+def own_prefixes() -> tuple[str, ...]:
+    """Beginnings of the names that modules of the user's own bring; see `config.trusted`."""
+    return tuple(f"{name}." for name in trusted_modules())
 
 
 def library_of(cls: type) -> Library | None:

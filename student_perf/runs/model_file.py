@@ -1,8 +1,8 @@
 """The fitted model as a skops file, which holds data and no code.
 
 skops restores an object of an unknown type only if the caller vouches for that type. Two kinds are
-trusted: the reviewed types in `models.libraries`, and classes below `OWN_PREFIXES`, which are
-installed code that a file can name but not bring.
+trusted: the reviewed types in `models.libraries`, and classes below `OWN_PREFIXES` and in modules
+that the user trusts, which are installed code that a file can name but not bring.
 
 skops imports much of scikit-learn, so this module imports it inside the functions that need it.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from student_perf.errors import StudentPerfError
-from student_perf.models.libraries import OWN_PREFIXES, TRUSTED_TYPES
+from student_perf.models.libraries import OWN_PREFIXES, TRUSTED_TYPES, own_prefixes
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -31,7 +31,8 @@ def save_model(model: Any, path: Path) -> None:
         path.unlink()
         raise StudentPerfError(
             f"{path.name}: the model holds {', '.join(unknown)}, which is not on the reviewed list "
-            "of types that load safely; after a review add it to student_perf/models/libraries.py"
+            "of types that load safely; if it is a class of your own, name its module in "
+            "conf/trusted.yaml"
         )
 
 
@@ -41,13 +42,14 @@ def trusted_types(path: Path) -> list[str]:
 
 
 def is_own_class(name: str) -> bool:
-    """Whether a dotted name is that of a class defined in one of the project's model modules.
+    """Whether a dotted name is that of a class defined in one of the project's model modules, or in
+    a module of the user's own.
 
     skops looks up any attribute of a module, also imported ones and functions, so the module's name
     alone proves nothing.
     """
     module, _, attribute = name.rpartition(".")
-    if not name.startswith(OWN_PREFIXES):
+    if not name.startswith((*OWN_PREFIXES, *own_prefixes())):
         return False
     try:
         cls = getattr(import_module(module), attribute, None)

@@ -223,6 +223,22 @@ DEFAULT_METRIC: dict[str, str] = {
 }
 
 
+def add_metric(metric: Metric) -> None:
+    """Make a metric of your own known, from a module that `conf/trusted.yaml` names; every run
+    computes it, and `objective.metric` may name it.
+
+    Raises:
+        ConfigError: The name belongs to another metric, or is not an identifier.
+    """
+    known = METRICS.get(metric.name)
+    if not metric.name.isidentifier() or (known is not None and known.label != metric.label):
+        raise ConfigError(
+            f"{metric.name}: names another metric, or is not a name; use letters, digits and _"
+        )
+    METRICS[metric.name] = OBJECTIVES[metric.name] = metric
+    seldom_wanted.cache_clear()
+
+
 @cache
 def seldom_wanted(deciding: Collection[str]) -> frozenset[str]:
     """The logged names that crowd a page of many runs: all figures of metrics that are neither

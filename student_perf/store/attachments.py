@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from student_perf.config.trusted import trusted_places
 from student_perf.data.dataset import Dataset
 from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR
@@ -105,7 +106,7 @@ def send_model(model: Any, dataset: Dataset, record: RunRecord) -> str:
         signature=infer_signature(sample, model.predict(example)),
         input_example=example,
         pip_requirements=_model_requirements(file),
-        code_paths=[str(PACKAGE_DIR)],
+        code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
         extra_files=[str(path) for path in extra if path.is_file()],
     )
     return str(logged.model_id)

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sqlite3
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -36,6 +35,7 @@ from student_perf.errors import (
     one_line,
     suggest,
 )
+from student_perf.locks import ForkSafeLock
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs import tags
@@ -69,7 +69,7 @@ log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
-_current_lock = threading.RLock()
+_current_lock = ForkSafeLock()
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"
 _ANSWER_SECONDS = 5
 _REQUESTS_AT_ONCE = 8

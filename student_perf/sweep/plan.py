@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from student_perf import __version__
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import config_options, find_config
+from student_perf.config.trusted import trusted_sources
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
 from student_perf.experiment.prepare import PreparedData, build_pipeline
@@ -310,11 +311,13 @@ def _hash(content: Any) -> str:
 
 
 def _code_sha256() -> str:
-    """Hash of the package's version and source files."""
+    """Hash of the package's version and source files, and those of the user's own modules."""
     digest = hashlib.sha256(__version__.encode())
     for path in sorted(PACKAGE_DIR.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + b"\0")
         digest.update(path.read_bytes())
+    for path in trusted_sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
