@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from student_perf import __version__, cli
+from student_perf import __version__, cli, train
 from student_perf.commands.arguments import GROUPS
 from student_perf.exit_codes import OF_EVERY_COMMAND, ExitCode
 
@@ -88,3 +88,37 @@ def test_another_workspace_holds_for_one_command_only(kept_run, workspace, tmp_p
     assert cli.main(["report"]) == ExitCode.DONE
     assert cli.main(["report", "--workspace", str(tmp_path / "absent")]) == ExitCode.ERROR
     assert "absent: is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "handed_on"),
+    [
+        (["train", "model=xgb", "--cfg", "job"], ["model=xgb", "--cfg", "job"]),
+        (["train", "-m", "model=rf,xgb"], ["-m", "model=rf,xgb"]),
+        (["train", "--help"], ["--help"]),
+        (["sweep", "search=tree"], ["--multirun", "search=tree"]),
+    ],
+)
+def test_train_and_sweep_hand_their_words_on_to_hydra(monkeypatch, words, handed_on):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["student-perf"])  # puts back what `train` changes
+    monkeypatch.setattr(train, "run_process", lambda: seen.append(sys.argv[1:]) or ExitCode.ERROR)
+    assert cli.main(words) == ExitCode.ERROR
+    assert seen == [handed_on]
+
+
+def test_help_lists_training_first_and_a_typo_names_it(capsys):
+    _, captured = printed(capsys, "--help")
+    training = captured.out.partition("Training (python -m student_perf.train):")[2]
+    assert re.match(r"\n  train +\w.*\n  sweep +\w", training)
+    code, captured = printed(capsys, "trian")
+    assert code == ExitCode.USAGE
+    assert re.search(r"'?train'?, '?sweep'?,", captured.err)  # quoted until Python 3.13
+
+
+def test_a_mistake_in_training_is_one_line_and_code_1(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["student-perf"])
+    assert cli.main(["train", "model=xbg"]) == ExitCode.ERROR
+    assert capsys.readouterr().err == (
+        "student_perf: model=xbg: no such option; did you mean xgb?\n"
+    )
