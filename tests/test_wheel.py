@@ -43,7 +43,8 @@ quick = {"objective": "top_2", "split.n_splits": 3, "report.importance": False}
 one = run("model=nearest", quick, data=table, target="grade")
 some = sweep("model=nearest", "model.shrink=0.0,0.5", quick, data=table, target="grade")
 best = compare(some).leaderboard["mean"].max()
-print(one.metric, best == some.leaderboard["mean"][0], len(some.leaderboard), some.winner.record.model)
+is_first = best == some.leaderboard["mean"][0]
+print(one.metric, is_first, len(some.leaderboard), some.winner.record.model)
 """
 
 
