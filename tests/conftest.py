@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.schema import DatasetConfig, ExperimentConfig
@@ -18,6 +21,7 @@ from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
+from tests.shortcuts import fresh_stores, no_pictures, pictures, ready_stores  # noqa: F401
 
 Compose = Callable[..., ExperimentConfig]
 
@@ -35,9 +39,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compose_config(*overrides: str) -> ExperimentConfig:
     """The valid config that these overrides give, as `student_perf.train` would compose it."""
+    # A copy, since resolving values of this test's environment leaves them in it.
+    return validate(copy.deepcopy(_composed(*overrides)))
+
+
+@functools.cache
+def _composed(*overrides: str) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return validate(compose("config", list(overrides)))
+        return compose("config", list(overrides))
 
 
 @pytest.fixture(name="compose_config")
