@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
-from tests.shortcuts import fresh_stores, no_pictures, pictures, ready_stores  # noqa: F401
+from tests.shortcuts import (  # noqa: F401 (fixtures)
+    fresh_stores,
+    no_pictures,
+    pictures,
+    ready_stores,
+    same_priority,
+)
 
 Compose = Callable[..., ExperimentConfig]
 
@@ -86,6 +93,10 @@ def train(
 @pytest.fixture
 def grades(tmp_path: Path) -> Path:
     """A small CSV of mixed kinds with missing cells and three ordered grades."""
+    return write_grades(tmp_path / "grades.csv")
+
+
+def write_grades(path: Path) -> Path:
     rng = np.random.default_rng(7)
     n = 120
     grade = rng.choice(["low", "mid", "high"], n, p=[0.3, 0.4, 0.3])
@@ -100,7 +111,6 @@ def grades(tmp_path: Path) -> Path:
         }
     )
     table.loc[[3, 5], "school"] = None
-    path = tmp_path / "grades.csv"
     table.to_csv(path, index=False)
     return path
 
@@ -140,21 +150,29 @@ def small_dataset() -> Dataset:
     )
 
 
-@pytest.fixture
-def kept_run(workspace: Path, grades: Path) -> Path:
+@pytest.fixture(scope="session")
+def kept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished run on the grades file; numbers, text and missing cells."""
     from student_perf.experiment.run import run_experiment
     from student_perf.terminal import Terminal
 
+    folder = tmp_path_factory.mktemp("kept")
     config = compose_config(
         "dataset=csv",
-        f"dataset.path={grades}",
+        f"dataset.path={write_grades(folder / 'grades.csv')}",
         "dataset.target=grade",
         "dataset.classes=[low,mid,high]",
         "tracking=off",
         "report.importance=false",
         "split=holdout",
     )
+    run_experiment(config, folder / "run", Terminal(quiet=True))
+    return folder / "run"
+
+
+@pytest.fixture
+def kept_run(workspace: Path, kept_once: Path) -> Path:
+    """The test's own copy of `kept_once`."""
     folder = workspace / "outputs/2026-01-02/03-04-05_abcdef01"
-    run_experiment(config, folder, Terminal(quiet=True))
+    shutil.copytree(kept_once, folder)
     return folder

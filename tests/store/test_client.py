@@ -20,6 +20,8 @@ from student_perf.store.publisher import publish
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 
+QUICK = ["split.n_splits=2", "report.importance=false"]
+
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory):
@@ -107,6 +109,7 @@ def test_column_names_in_param_keys_are_made_acceptable(tracked, tmp_path, grade
         "dataset=csv",
         f"dataset.path={path}",
         "dataset.target=grade",
+        *QUICK,
     )
     config.composed["dataset"]["categories"] = {"school (%)": ["north", "south"]}
     record = run_experiment(config, tmp_path / "run", Terminal(quiet=True)).record
@@ -121,7 +124,9 @@ def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):
     _, client, first = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]
     monkeypatch.setattr("student_perf.experiment.records.write_result", broken)
-    config = compose_config("model=logreg", f"tracking.uri={uri}", "tracking.experiment=failing")
+    config = compose_config(
+        "model=logreg", f"tracking.uri={uri}", "tracking.experiment=failing", *QUICK
+    )
     with pytest.raises(RuntimeError):
         run_experiment(config, tmp_path, Terminal(quiet=True))
     record = load_record(tmp_path)
@@ -139,7 +144,9 @@ def test_a_broken_sending_ends_the_run_as_failed(tracked, monkeypatch, tmp_path,
         raise OSError("connection lost")
 
     monkeypatch.setattr("student_perf.store.client._send_files", broken)
-    config = compose_config("model=logreg", f"tracking.uri={uri}", "tracking.experiment=broken")
+    config = compose_config(
+        "model=logreg", f"tracking.uri={uri}", "tracking.experiment=broken", *QUICK
+    )
     with caplog.at_level("ERROR"):
         run_experiment(config, tmp_path, Terminal(quiet=True))
     assert re.search("connection lost.*the whole record is in", caplog.text)

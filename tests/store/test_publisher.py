@@ -298,7 +298,6 @@ def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monke
         raise OSError("disk full")
 
     monkeypatch.setattr(RunStore, "send", gone)
-    monkeypatch.setattr("os.nice", lambda n: 0)
     with pytest.raises(TrackingError, match="disk full"):
         publish_sweep(folder, tracking)
     over = Path(folder) / "over"
@@ -433,7 +432,6 @@ def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
 
 def test_a_password_does_not_stay_in_the_file_with_the_error(sweep, monkeypatch):
     folder, _ = sweep
-    monkeypatch.setattr("os.nice", lambda n: 0)
     (folder / "over").touch()
     follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"))
     assert "secret" not in (folder / ERROR_FILE).read_text()
