@@ -24,6 +24,7 @@ from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
 from tests.shortcuts import (  # noqa: F401 (fixtures)
     fresh_stores,
+    mlflow_loaded,
     no_pictures,
     pictures,
     ready_stores,

@@ -58,6 +58,13 @@ def ready_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def mlflow_loaded() -> None:
+    """MLflow with what sending a model needs, which the publisher of a sweep has from its fork."""
+    client.prepare_environment()
+    client.import_for_models()
+
+
 @pytest.fixture
 def fresh_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow makes the stores of a test that asks for this."""

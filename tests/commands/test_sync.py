@@ -1,8 +1,11 @@
+import pytest
+
 from student_perf import cli
 from student_perf.errors import TrackingError
 from student_perf.runs.record import load_record
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
     from mlflow import MlflowClient
 

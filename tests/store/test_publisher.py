@@ -523,6 +523,7 @@ def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, mon
     assert scores["cv_accuracy_mean"] == "econmath"
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, capsys):
     done = train("-m", "model.C=0.1,1", NOWHERE, *QUICK)
     assert done.code == 0
@@ -544,6 +545,7 @@ def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, caps
         assert model.source_run_id == winner.info.run_id
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_the_same_sweep_again_sends_what_the_first_could_not(train, workspace):
     words = ["-m", "model.C=0.1,1", "hydra.sweeper.study_name=mine", *QUICK]
     train(*words, NOWHERE)

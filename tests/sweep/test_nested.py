@@ -60,6 +60,7 @@ def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     assert cli.main(["reproduce", "two-fold0"]) == 0
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_each_outer_fold_has_its_own_choice_and_is_answered_once(train, workspace):
     from mlflow import MlflowClient
 

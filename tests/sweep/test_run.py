@@ -19,7 +19,7 @@ from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.store.find import find_group
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
-from tests.sweep.conftest import run_trials
+from tests.sweep.conftest import run_trials, wait_until
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"
@@ -79,6 +79,7 @@ def check_agreement(workspace, n_trials):
     return folder, study, parent, winner
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert (outcome.code, outcome.err) == (0, "")
@@ -243,7 +244,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     process = start(workspace, *overrides)
     wait_for_trials(workspace, 5)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130, out
     folder = sweep_folder(workspace)
     states = [t.state for t in study_of(folder).trials]
@@ -258,19 +259,15 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     views = client.get_experiment(parent.info.experiment_id).tags
     assert f"mlflow.sharedViewState.student_perf.sweep.{folder.name}" in views
     process = start(workspace, *overrides)
-    out, _ = process.communicate(timeout=300)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     assert f"{done} done" in out
     check_agreement(workspace, 40)
 
 
-def wait_for_trials(workspace, n, seconds=120):
-    give_up = time.time() + seconds
-    while time.time() < give_up:
-        if len(list((workspace / "multirun").glob("*/[0-9]*/record.json"))) >= n:
-            return
-        time.sleep(0.05)
-    raise AssertionError("no trials")
+def wait_for_trials(workspace, n):
+    records = "*/[0-9]*/record.json"
+    wait_until(lambda: len(list((workspace / "multirun").glob(records))) >= n)
 
 
 @pytest.mark.slow
@@ -294,9 +291,9 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
         if target != "command":
             time.sleep(rng.uniform(0, 1))
             process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     process = start(workspace, *overrides)
-    out, _ = process.communicate(timeout=400)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     check_agreement(workspace, 200)
     numbers = [json.loads(f.read_text())["tags"]["student_perf.trial_number"]
@@ -325,7 +322,7 @@ def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
         process = start(workspace / str(n_jobs), "tracking=off", "model=xgb",
                         "model.max_depth=2,3,4", "model.learning_rate=0.05,0.1",
                         f"hydra.sweeper.n_jobs={n_jobs}")  # fmt: skip
-        out, _ = process.communicate(timeout=200)
+        out, _ = process.communicate(timeout=600)
         assert process.returncode == 0, out
     values = [
         {t.number: t.value for t in study_of(sweep_folder(workspace / str(n))).trials}
@@ -364,6 +361,7 @@ def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace
     assert "Which parameters mattered" not in sweep_page(outcome)
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_mlflow_has_the_page_and_the_note(train, workspace):
     assert train("-m", "model.C=0.1,1", *QUICK).code == 0
     folder = sweep_folder(workspace)
