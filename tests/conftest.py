@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.schema import DatasetConfig, ExperimentConfig
@@ -18,6 +22,14 @@ from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
+from tests.shortcuts import (  # noqa: F401 (fixtures)
+    fresh_stores,
+    mlflow_loaded,
+    no_pictures,
+    pictures,
+    ready_stores,
+    same_priority,
+)
 
 Compose = Callable[..., ExperimentConfig]
 
@@ -35,9 +47,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compose_config(*overrides: str) -> ExperimentConfig:
     """The valid config that these overrides give, as `student_perf.train` would compose it."""
+    # A copy, since resolving values of this test's environment leaves them in it.
+    return validate(copy.deepcopy(_composed(*overrides)))
+
+
+@functools.cache
+def _composed(*overrides: str) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return validate(compose("config", list(overrides)))
+        return compose("config", list(overrides))
 
 
 @pytest.fixture(name="compose_config")
@@ -76,6 +94,10 @@ def train(
 @pytest.fixture
 def grades(tmp_path: Path) -> Path:
     """A small CSV of mixed kinds with missing cells and three ordered grades."""
+    return write_grades(tmp_path / "grades.csv")
+
+
+def write_grades(path: Path) -> Path:
     rng = np.random.default_rng(7)
     n = 120
     grade = rng.choice(["low", "mid", "high"], n, p=[0.3, 0.4, 0.3])
@@ -90,7 +112,6 @@ def grades(tmp_path: Path) -> Path:
         }
     )
     table.loc[[3, 5], "school"] = None
-    path = tmp_path / "grades.csv"
     table.to_csv(path, index=False)
     return path
 
@@ -130,21 +151,29 @@ def small_dataset() -> Dataset:
     )
 
 
-@pytest.fixture
-def kept_run(workspace: Path, grades: Path) -> Path:
+@pytest.fixture(scope="session")
+def kept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished run on the grades file; numbers, text and missing cells."""
     from student_perf.experiment.run import run_experiment
     from student_perf.terminal import Terminal
 
+    folder = tmp_path_factory.mktemp("kept")
     config = compose_config(
         "dataset=csv",
-        f"dataset.path={grades}",
+        f"dataset.path={write_grades(folder / 'grades.csv')}",
         "dataset.target=grade",
         "dataset.classes=[low,mid,high]",
         "tracking=off",
         "report.importance=false",
         "split=holdout",
     )
+    run_experiment(config, folder / "run", Terminal(quiet=True))
+    return folder / "run"
+
+
+@pytest.fixture
+def kept_run(workspace: Path, kept_once: Path) -> Path:
+    """The test's own copy of `kept_once`."""
     folder = workspace / "outputs/2026-01-02/03-04-05_abcdef01"
-    run_experiment(config, folder, Terminal(quiet=True))
+    shutil.copytree(kept_once, folder)
     return folder

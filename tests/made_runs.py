@@ -23,13 +23,8 @@ QUICK = ("tracking=off", "report.importance=false", "split.n_splits=2")
 
 
 @pytest.fixture(name="run")
-def run_fixture(
-    workspace: Path,
-    compose_config: Callable[..., ExperimentConfig],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Run:
-    """Makes a finished run in outputs/; pictures, which no test here looks at, are left out."""
-    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
+def run_fixture(workspace: Path, compose_config: Callable[..., ExperimentConfig]) -> Run:
+    """Makes a finished run in outputs/."""
     made = []
 
     def make(*overrides: str, kind: str = "single", quick: tuple[str, ...] = QUICK) -> RunRecord:

@@ -8,8 +8,7 @@ from tests.conftest import compose_config
 
 
 @pytest.fixture
-def dummy_run(workspace, monkeypatch):
-    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
+def dummy_run(workspace):
     config = compose_config(
         "tracking=off", "model=dummy", "report.importance=false", "split.n_splits=2"
     )

@@ -10,13 +10,15 @@ from student_perf.experiment.run import run_experiment
 from student_perf.store.find import find_group
 from student_perf.terminal import Terminal
 
+QUICK = ["split.n_splits=3", "report.importance=false"]
+
 
 @pytest.fixture
 def runs(compose_config, workspace, grades):
     """Two tiny tracked-off runs on the same rows."""
     data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
     for number, model in enumerate(["logreg", "dummy"]):
-        config = compose_config(*data, f"model={model}", "split.n_splits=3")
+        config = compose_config(*data, f"model={model}", *QUICK)
         folder = workspace / f"outputs/2026-01-02/03-04-05_abcdef0{number}"
         run_experiment(config, folder, Terminal(quiet=True))
 

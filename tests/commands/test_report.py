@@ -5,10 +5,12 @@ from student_perf.experiment.run import run_experiment
 from student_perf.runs.record import RunRecord
 from student_perf.terminal import Terminal
 
+QUICK = ["split.n_splits=2", "report.importance=false"]
+
 
 @pytest.fixture
 def finished(compose_config, workspace):
-    config = compose_config("tracking=off", "model=logreg")
+    config = compose_config("tracking=off", "model=logreg", *QUICK)
     folder = workspace / "outputs/2026-01-02/03-04-05_abcdef01"
     return run_experiment(config, folder, Terminal(quiet=True)).record
 
@@ -33,7 +35,7 @@ def test_report_takes_a_folder(finished, capsys):
 def test_report_shows_the_latest_sweep_and_writes_its_page_again(
     finished, train, workspace, capsys
 ):
-    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false", "tracking=off"]
+    words = ["model.C=0.1,1", *QUICK, "tracking=off"]
     assert train("-m", *words).code == 0
     (folder,) = (workspace / "multirun").iterdir()
     page = folder / "report.html"

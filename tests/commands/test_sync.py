@@ -1,12 +1,16 @@
+import pytest
+
 from student_perf import cli
 from student_perf.errors import TrackingError
 from student_perf.runs.record import load_record
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
     from mlflow import MlflowClient
 
-    space = ["model.C=tag(log,interval(0.1,1))", "hydra.sweeper.n_trials=3", "split.n_splits=2"]
+    space = ["model.C=tag(log,interval(0.1,1))", "hydra.sweeper.n_trials=3"]
+    space += ["split.n_splits=2", "report.importance=false"]
     assert train("-m", *space).code == 0
     uri = f"sqlite:///{workspace}/mlflow.db"
     client = MlflowClient(tracking_uri=uri)

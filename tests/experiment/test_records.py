@@ -5,17 +5,19 @@ import pytest
 
 from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
+from tests.conftest import compose_config
 
-QUICK = ("tracking=off", "model=logreg")
+QUICK = ("tracking=off", "model=logreg", "report.importance=false")
 
 
 def run(config, folder):
     return run_experiment(config, folder, Terminal(quiet=True))
 
 
-@pytest.fixture
-def result(compose_config, tmp_path):
-    return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    config = compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2")
+    return run(config, tmp_path_factory.mktemp("run") / "r")
 
 
 def test_the_same_figures_stand_everywhere(result):
@@ -46,7 +48,7 @@ def test_params_and_tags_name_what_determined_the_result(result):
     assert len(tags["student_perf.lock_sha256"]) == len(tags["student_perf.data_sha256"]) == 64
 
 
-def test_another_seed_gives_other_folds(compose_config, tmp_path):
+def test_another_seed_gives_other_folds(tmp_path):
     one = run(compose_config(*QUICK, "seed=1"), tmp_path / "1")
     two = run(compose_config(*QUICK, "seed=2"), tmp_path / "2")
     hashes = {r.record.tags["student_perf.split_sha256"] for r in (one, two)}

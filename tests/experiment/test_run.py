@@ -10,6 +10,7 @@ from student_perf.paths import PROJECT_DIR
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import load_record
 from student_perf.terminal import Terminal
+from tests.conftest import compose_config
 
 QUICK = ("tracking=off", "model=logreg")
 COSTS = {"fit_seconds", "wall_seconds", "cpu_seconds", "peak_memory_mb"}
@@ -19,9 +20,11 @@ def run(config, folder):
     return run_experiment(config, folder, Terminal(quiet=True))
 
 
-@pytest.fixture
-def result(compose_config, tmp_path):
-    return run(compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2"), tmp_path / "r")
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """A run with its pictures."""
+    config = compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2")
+    return run(config, tmp_path_factory.mktemp("run") / "r")
 
 
 def test_every_file_of_a_run_is_documented(result):
@@ -75,7 +78,8 @@ def test_calibration_and_groups_agree_with_the_predictions(result):
         assert groups[groups["metric"] == "accuracy"].loc[column, "n"].sum() == 684
 
 
-def test_the_report_does_not_change_the_result(compose_config, tmp_path):
+@pytest.mark.usefixtures("pictures")
+def test_the_report_does_not_change_the_result(tmp_path):
     words = ("report.learning_curve=true", "report.importance=false", "dataset.subgroups=[]")
     one, two = (
         run(compose_config(*QUICK, *words), tmp_path / "1"),
@@ -90,9 +94,7 @@ def test_the_report_does_not_change_the_result(compose_config, tmp_path):
     }
 
 
-def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(
-    result, compose_config, tmp_path
-):
+def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(result, tmp_path):
     model = load_model(result.record.folder / "model.skops")
     data = load_dataset(compose_config(*QUICK).dataset)
     answers = model.predict(data.features.head(20))
@@ -101,9 +103,11 @@ def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(
     assert scaler.n_samples_seen_ == 684
 
 
-def test_same_seed_same_numbers_to_the_last_digit(compose_config, tmp_path):
-    for model in ("logreg", "rf", "xgb"):
-        config = compose_config("tracking=off", f"model={model}", "split=holdout", "seed=5")
+def test_same_seed_same_numbers_to_the_last_digit(tmp_path):
+    few = ["model.n_estimators=20"]
+    for model, words in (("logreg", []), ("rf", few), ("xgb", few)):
+        words = ["tracking=off", f"model={model}", *words, "split=holdout", "seed=5"]
+        config = compose_config(*words)
         one, two = (run(config, tmp_path / f"{model}{i}") for i in range(2))
         assert one.record.metrics.keys() == two.record.metrics.keys()
         for name, value in one.record.metrics.items():
@@ -115,7 +119,8 @@ def test_same_seed_same_numbers_to_the_last_digit(compose_config, tmp_path):
                 assert content[0] == content[1]
 
 
-def test_numbers_get_their_own_picture_and_no_class_report(compose_config, tmp_path):
+@pytest.mark.usefixtures("pictures")
+def test_numbers_get_their_own_picture_and_no_class_report(tmp_path):
     config = compose_config(
         "dataset=econmath_score", "model=rf", "model.n_estimators=20", *QUICK[:1]
     )
@@ -127,10 +132,11 @@ def test_numbers_get_their_own_picture_and_no_class_report(compose_config, tmp_p
     assert result.objective == result.record.metrics["cv_root_mean_squared_error_mean"]
 
 
-def test_a_csv_of_mixed_kinds_runs_through(compose_config, grades, tmp_path):
+def test_a_csv_of_mixed_kinds_runs_through(grades, tmp_path):
     config = compose_config(
         "tracking=off",
         "model=rf",
+        "model.n_estimators=10",
         "dataset=csv",
         f"dataset.path={grades}",
         "dataset.target=grade",
@@ -141,7 +147,7 @@ def test_a_csv_of_mixed_kinds_runs_through(compose_config, grades, tmp_path):
     assert report.index("low") < report.index("mid") < report.index("high")
 
 
-def test_a_failure_in_training_marks_the_record(compose_config, tmp_path, monkeypatch, caplog):
+def test_a_failure_in_training_marks_the_record(tmp_path, monkeypatch, caplog):
     def broken(*_args, **_kwargs):
         raise RuntimeError("the disk is full\n\nlong story")
 
@@ -154,7 +160,7 @@ def test_a_failure_in_training_marks_the_record(compose_config, tmp_path, monkey
     assert "Traceback" in caplog.text
 
 
-def test_ctrl_c_marks_the_record_and_sends_nothing(compose_config, tmp_path, monkeypatch):
+def test_ctrl_c_marks_the_record_and_sends_nothing(tmp_path, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
@@ -168,9 +174,7 @@ def test_ctrl_c_marks_the_record_and_sends_nothing(compose_config, tmp_path, mon
     assert load_record(tmp_path).status == "FAILED"
 
 
-def test_a_store_that_fails_at_the_end_leaves_a_finished_record(
-    compose_config, tmp_path, monkeypatch
-):
+def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkeypatch):
     def refused(*_args, **_kwargs):
         raise TrackingError("tracking.uri=x: gone")
 

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
@@ -95,11 +93,14 @@ def test_too_few_rounds_say_so():
         OrdinalLogit(max_iter=1).fit(features, codes)
 
 
-def test_it_is_fast():
+def test_it_needs_few_looks_at_the_loss(monkeypatch):
+    looks = []
+
+    def counted(*arguments):
+        looks.append(1)
+        return penalised_loss(*arguments)
+
+    monkeypatch.setattr("student_perf.models.ordinal_logit.penalised_loss", counted)
     features, codes, _ = sample(666, 50)
-    seconds = []
-    for _ in range(3):
-        started = time.process_time()
-        OrdinalLogit().fit(features, codes)
-        seconds.append(time.process_time() - started)
-    assert min(seconds) < 0.2  # 10 ms alone on a core; the bound leaves room for a busy machine
+    OrdinalLogit().fit(features, codes)
+    assert len(looks) < 50  # differences in place of the gradient take 50 for each round

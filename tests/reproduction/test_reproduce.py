@@ -148,7 +148,6 @@ def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monk
 
     from student_perf.sweep.study import open_study
 
-    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
     words = ["model=logreg", "report.importance=false", "model.C=0.1,10"]
     plan, evaluator = plan_of(*words)
     run_trials(plan, evaluator)

@@ -16,6 +16,8 @@ from student_perf.runs.artifacts import (
     write_result,
 )
 
+pytestmark = pytest.mark.usefixtures("pictures")
+
 
 @pytest.fixture
 def evaluated(small_dataset):

@@ -11,9 +11,8 @@ from student_perf.terminal import Terminal
 
 
 @pytest.fixture
-def run(workspace, monkeypatch, compose_config):
+def run(workspace, compose_config):
     """Makes a quick finished run without pictures."""
-    monkeypatch.setattr("student_perf.runs.artifacts._save_figures", lambda folder, figures: None)
 
     def make(*overrides):
         quick = ("tracking=off", "report.importance=false", "split.n_splits=2")

@@ -237,22 +237,23 @@ def test_a_real_server_answers_and_ends_cleanly_on_ctrl_c(kept_run):
         assert f"http://127.0.0.1:{port}" in line, line + process.stderr.read()
         kept = load_kept_model(str(kept_run))
         body = json.dumps({"rows": kept.golden.rows})
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         headers = {"Content-Type": "application/json"}
+        seconds = []
         for _ in range(20):
             started = time.perf_counter()
             connection.request("POST", "/predict", body, headers)
             answer = connection.getresponse()
             found = json.loads(answer.read())["predictions"]
-            seconds = time.perf_counter() - started
-        assert seconds < 0.04  # that of Nagle's delay, were it not switched off
+            seconds.append(time.perf_counter() - started)
+        assert min(seconds) < 0.04  # Nagle's delay, which would hold up each of them
         np.testing.assert_allclose(
             [list(one["probabilities"].values()) for one in found], kept.golden.expected
         )
         connection.request("POST", "/predict", iter([b" " * 600_000] * 2), headers)
         assert connection.getresponse().status == 413
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0

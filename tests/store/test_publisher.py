@@ -298,7 +298,6 @@ def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monke
         raise OSError("disk full")
 
     monkeypatch.setattr(RunStore, "send", gone)
-    monkeypatch.setattr("os.nice", lambda n: 0)
     with pytest.raises(TrackingError, match="disk full"):
         publish_sweep(folder, tracking)
     over = Path(folder) / "over"
@@ -433,7 +432,6 @@ def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
 
 def test_a_password_does_not_stay_in_the_file_with_the_error(sweep, monkeypatch):
     folder, _ = sweep
-    monkeypatch.setattr("os.nice", lambda n: 0)
     (folder / "over").touch()
     follow_sweep(folder, TrackingConfig(True, "mysql://me:secret@nowhere/db", "e"))
     assert "secret" not in (folder / ERROR_FILE).read_text()
@@ -525,6 +523,7 @@ def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, mon
     assert scores["cv_accuracy_mean"] == "econmath"
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, capsys):
     done = train("-m", "model.C=0.1,1", NOWHERE, *QUICK)
     assert done.code == 0
@@ -546,6 +545,7 @@ def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, caps
         assert model.source_run_id == winner.info.run_id
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_the_same_sweep_again_sends_what_the_first_could_not(train, workspace):
     words = ["-m", "model.C=0.1,1", "hydra.sweeper.study_name=mine", *QUICK]
     train(*words, NOWHERE)

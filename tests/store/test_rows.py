@@ -123,6 +123,7 @@ def test_an_experiment_deleted_meanwhile_takes_no_rows(tmp_path):
     assert store.add_rows([make_record(tmp_path / "0", "trial-0")]) == []
 
 
+@pytest.mark.usefixtures("fresh_stores")
 def test_a_path_is_taken_as_sqlalchemy_takes_it(tmp_path):
     folder = tmp_path / "C# and 100%"
     folder.mkdir()

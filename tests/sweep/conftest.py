@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -28,6 +30,14 @@ def options_of(**changed: Any) -> SweepOptions:
     known = {field.name for field in fields(SweepOptions)}
     node = {key: value for key, value in node.items() if key in known}
     return make_options(node | changed)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for a state, however slow the machine; ten minutes only end a hang."""
+    give_up = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def opened(plan: SweepPlan) -> optuna.Study:

@@ -22,7 +22,7 @@ def the_nested(workspace):
 def test_without_a_choice_the_outer_scores_are_those_of_plain_folds(train, workspace):
     assert train("-m", *NESTED, "tracking=off", "model.C=choice(0.3)").code == 0
     nested = json.loads((the_nested(workspace) / "metrics.json").read_text())
-    done = train("split=kfold", "split.n_splits=3", "model.C=0.3", "tracking=off")
+    done = train("split=kfold", *NESTED[1:2], NESTED[3], "model.C=0.3", "tracking=off")
     assert done.code == 0
     (single,) = (workspace / "outputs").glob("*/*/metrics.json")
     plain = json.loads(single.read_text())
@@ -60,6 +60,7 @@ def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     assert cli.main(["reproduce", "two-fold0"]) == 0
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_each_outer_fold_has_its_own_choice_and_is_answered_once(train, workspace):
     from mlflow import MlflowClient
 

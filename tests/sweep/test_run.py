@@ -19,10 +19,11 @@ from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.store.find import find_group
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
-from tests.sweep.conftest import run_trials
+from tests.sweep.conftest import run_trials, wait_until
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"
+QUICK = ["split.n_splits=2", "report.importance=false"]
 
 
 def sweep_folder(workspace):
@@ -78,8 +79,9 @@ def check_agreement(workspace, n_trials):
     return folder, study, parent, winner
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
-    outcome = train("-m", SPACE, TRIALS.format(6))
+    outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert (outcome.code, outcome.err) == (0, "")
     folder, study, parent, winner = check_agreement(workspace, 6)
     assert study.trials[0].params == {"model.C": 1.0}  # the defaults
@@ -90,12 +92,12 @@ def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     assert "Test rows (n = 172)" in outcome.out
     assert max(len(line.rstrip()) for line in outcome.out.splitlines() if "/" not in line) <= 80
 
-    again = train("-m", SPACE, TRIALS.format(6))
+    again = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert again.code == 0
     assert "6 done, 0 to go" in again.out
     check_agreement(workspace, 6)
 
-    more = train("-m", SPACE, TRIALS.format(8))
+    more = train("-m", *QUICK, SPACE, TRIALS.format(8))
     assert "6 done, 2 to go" in more.out
     assert "Not in MLflow yet" not in more.out
     parent, children = children_of(workspace, folder)
@@ -106,7 +108,7 @@ def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
 
 
 def test_a_grid_runs_each_option_once(train, workspace):
-    outcome = train("-m", "tracking=off", "model=dummy,logreg")
+    outcome = train("-m", "tracking=off", *QUICK, "model=dummy,logreg")
     assert outcome.code == 0, outcome.err
     folder = sweep_folder(workspace)
     records = [load_record(path.parent) for path in folder.glob("[0-9]*/record.json")]
@@ -117,7 +119,7 @@ def test_a_grid_runs_each_option_once(train, workspace):
 
 
 def test_a_second_look_at_the_test_rows_warns(train, workspace):
-    few = [SPACE, TRIALS.format(2), "tracking=off"]
+    few = [*QUICK, SPACE, TRIALS.format(2), "tracking=off"]
     assert "look number" not in train("-m", *few).out
     other = train("-m", *few, "model.max_iter=500")
     assert "look number 2 at these rows" in other.out
@@ -179,18 +181,18 @@ def test_a_sweep_of_failures_only_is_a_failure(train, workspace, monkeypatch):
 
 
 def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
-    words = ["-m", "tracking=off", "split.n_splits=2", SPACE, "hydra.sweeper.timeout=0.001"]
-    first = train(*words, TRIALS.format(3))
+    words = ["-m", "tracking=off", *QUICK]
+    first = train(*words, SPACE, "hydra.sweeper.timeout=0.001", TRIALS.format(3))
     assert "how long is not known" in " ".join(first.out.split())
     assert "continue" in first.out
-    assert train("-m", "tracking=off", "split.n_splits=2", SPACE, TRIALS.format(1)).code == 0
-    other = ["-m", "tracking=off", "split.n_splits=2", "model.C=1,2", "hydra.sweeper.preview=true"]
+    assert train(*words, SPACE, TRIALS.format(1)).code == 0
+    other = [*words, "model.C=1,2", "hydra.sweeper.preview=true"]
     assert "by earlier trials" in " ".join(train(*other).out.split())
 
 
 def test_changed_data_refuses_to_continue(train, workspace, grades):
     few = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
-    command = ["-m", *few, SPACE, "hydra.sweeper.study_name=mine"]
+    command = ["-m", *few, *QUICK, SPACE, "hydra.sweeper.study_name=mine"]
     assert train(*command, TRIALS.format(2)).code == 0
     grades.write_text(grades.read_text().replace("north", "south", 1))
     outcome = train(*command, TRIALS.format(4))
@@ -205,10 +207,10 @@ def test_changed_data_refuses_to_continue(train, workspace, grades):
 BIG = """
 import os, sys
 os.cpu_count = lambda: 4
-from student_perf import experiment
+from student_perf.experiment import prepare
 from student_perf.train import main
 if __name__ == "__main__":
-    experiment._MANY_ROWS = 0
+    prepare._MANY_ROWS = 0
     sys.exit(main())
 """
 
@@ -242,7 +244,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     process = start(workspace, *overrides)
     wait_for_trials(workspace, 5)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130, out
     folder = sweep_folder(workspace)
     states = [t.state for t in study_of(folder).trials]
@@ -257,19 +259,15 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     views = client.get_experiment(parent.info.experiment_id).tags
     assert f"mlflow.sharedViewState.student_perf.sweep.{folder.name}" in views
     process = start(workspace, *overrides)
-    out, _ = process.communicate(timeout=300)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     assert f"{done} done" in out
     check_agreement(workspace, 40)
 
 
-def wait_for_trials(workspace, n, seconds=120):
-    give_up = time.time() + seconds
-    while time.time() < give_up:
-        if len(list((workspace / "multirun").glob("*/[0-9]*/record.json"))) >= n:
-            return
-        time.sleep(0.05)
-    raise AssertionError("no trials")
+def wait_for_trials(workspace, n):
+    records = "*/[0-9]*/record.json"
+    wait_until(lambda: len(list((workspace / "multirun").glob(records))) >= n)
 
 
 @pytest.mark.slow
@@ -293,9 +291,9 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
         if target != "command":
             time.sleep(rng.uniform(0, 1))
             process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     process = start(workspace, *overrides)
-    out, _ = process.communicate(timeout=400)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     check_agreement(workspace, 200)
     numbers = [json.loads(f.read_text())["tags"]["student_perf.trial_number"]
@@ -307,10 +305,10 @@ def test_forked_processes_may_train_and_load_in_several_threads(workspace, tmp_p
     """A pool of threads begun before a fork would let both workers and publisher wait for ever."""
     script = tmp_path / "big.py"
     script.write_text(BIG)
-    words = ["model=xgb", "model.max_depth=2,3", "split.n_splits=2", "report.importance=false"]
+    words = ["model=xgb", "model.n_estimators=10", "model.max_depth=2,3", *QUICK]
     process = start(workspace, *words, "hydra.sweeper.n_jobs=2", script=[script])
     try:
-        out, _ = process.communicate(timeout=90)
+        out, _ = process.communicate(timeout=600)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
@@ -324,7 +322,7 @@ def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
         process = start(workspace / str(n_jobs), "tracking=off", "model=xgb",
                         "model.max_depth=2,3,4", "model.learning_rate=0.05,0.1",
                         f"hydra.sweeper.n_jobs={n_jobs}")  # fmt: skip
-        out, _ = process.communicate(timeout=200)
+        out, _ = process.communicate(timeout=600)
         assert process.returncode == 0, out
     values = [
         {t.number: t.value for t in study_of(sweep_folder(workspace / str(n))).trials}
@@ -335,13 +333,13 @@ def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
 
 
 def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
-    train("-m", "tracking=off", "split.n_splits=3", SPACE, TRIALS.format(2))
+    train("-m", "tracking=off", "split.n_splits=3", QUICK[1], SPACE, TRIALS.format(2))
     plan, _ = plan_of(SPACE, n_trials=2)
     assert len(open_study(plan).trials) == 2
 
 
 SEARCH = ["-m", "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,balanced",
-          "hydra.sweeper.n_trials=11", "split.n_splits=2", "report.importance=false"]  # fmt: skip
+          "hydra.sweeper.n_trials=11", *QUICK]  # fmt: skip
 
 
 def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace):
@@ -363,8 +361,9 @@ def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace
     assert "Which parameters mattered" not in sweep_page(outcome)
 
 
+@pytest.mark.usefixtures("mlflow_loaded")
 def test_mlflow_has_the_page_and_the_note(train, workspace):
-    assert train("-m", "model.C=0.1,1", "split.n_splits=2", "report.importance=false").code == 0
+    assert train("-m", "model.C=0.1,1", *QUICK).code == 0
     folder = sweep_folder(workspace)
     client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
     parent = client.get_run((folder / "mlflow_run_id").read_text())
@@ -383,8 +382,7 @@ def test_a_page_that_fails_does_not_fail_the_sweep(train, workspace, monkeypatch
         raise ValueError("out of ink")
 
     monkeypatch.setattr("student_perf.pages.report.write_report", broken)
-    words = ["model.C=0.1,1", "split.n_splits=2", "report.importance=false", "tracking=off"]
-    outcome = train("-m", *words)
+    outcome = train("-m", "model.C=0.1,1", *QUICK, "tracking=off")
     assert outcome.code == 0
     assert "No report was written: ValueError: out of ink" in outcome.out
     assert load_record(sweep_folder(workspace)).status == "FINISHED"

@@ -1,0 +1,82 @@
+"""What most tests do without, since it takes most of the time of a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from student_perf.store import client
+from student_perf.store.address import sqlite_file
+
+_alone = client._alone
+
+
+@pytest.fixture
+def pictures() -> None:
+    """The runs of a test that asks for this draw their pictures."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw no pictures unless the test asks for them."""
+    if "pictures" not in request.fixturenames:
+        patched = "student_perf.runs.artifacts._save_figures"
+        monkeypatch.setattr(patched, lambda folder, figures: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_priority() -> Iterator[None]:
+    """Publishers get their share of a busy machine, or the sweeps of tests would wait for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda increment: 0, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A store that does not exist yet begins as a copy of an empty one, since MLflow takes more
+    than a second to make its tables. Programs that a test starts make their own.
+    """
+    empty = tmp_path_factory.mktemp("store") / "mlflow.db"
+
+    @contextmanager
+    def alone(uri: str) -> Iterator[None]:
+        file = sqlite_file(uri)
+        with _alone(uri):
+            if file is not None and not file.exists():
+                _make_once(empty)
+                shutil.copy(empty, file)
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_alone", alone)
+        yield
+
+
+@pytest.fixture(scope="session")
+def mlflow_loaded() -> None:
+    """MLflow with what sending a model needs, which the publisher of a sweep has from its fork."""
+    client.prepare_environment()
+    client.import_for_models()
+
+
+@pytest.fixture
+def fresh_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow makes the stores of a test that asks for this."""
+    monkeypatch.setattr(client, "_alone", _alone)
+
+
+def _make_once(file: Path) -> None:
+    """Make an empty store in a file, in this process or in a fork of it that comes first."""
+    from mlflow import MlflowClient
+
+    with _alone(f"sqlite:///{file}"):
+        if not file.exists():
+            draft = file.with_name("draft.db")
+            MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
+            draft.rename(file)
