@@ -38,9 +38,14 @@ test-slow: $(stamp)  ## the tests that start processes and servers
 
 test-all: test test-slow  ## all tests
 
-lint: $(stamp)  ## ruff: rules and formatting
+lint: $(stamp)  ## ruff, spelling, and the form of every file
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
+	$(bin)/typos
+	git grep -Ilz . | xargs -0 $(bin)/end-of-file-fixer
+	git grep -Ilz . | xargs -0 $(bin)/trailing-whitespace-fixer
+	git ls-files -z '*.yaml' '*.yml' | xargs -0 $(bin)/check-yaml
+	git ls-files -z '*.toml' | xargs -0 $(bin)/check-toml
 
 format: $(stamp)  ## mend what ruff can mend
 	$(bin)/ruff check --fix .
