@@ -91,8 +91,8 @@ def test_a_tables_key_is_made_of_its_columns_and_missing_figures_are_null():
         {"column": ["all", "age"], "group": [np.nan, "20"], "n": [9, 4], "low": [0.5, np.nan]}
     )
     assert one_key(table, ["column", "group"]) == {
-        "columns": ["column, group", "n", "low"],
-        "data": [["all", 9, 0.5], ["age, 20", 4, None]],
+        "columns": ["column, group", "low", "n"],
+        "data": [["all", 0.5, 9], ["age, 20", None, 4]],
     }
 
 
