@@ -11,7 +11,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep report test test-slow test-all lint format type lock ui clean all
+.PHONY: help setup train sweep report test coverage test-slow test-all lint format type lock ui clean all
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -30,14 +30,22 @@ report: $(stamp)  ## show the latest finished run again
 test: $(stamp)  ## the fast tests, for every commit
 	$(bin)/python -m pytest -m "not slow" -n 2
 
+coverage: $(stamp)  ## the fast tests, and which lines they run (least: see pyproject.toml)
+	$(bin)/python -m pytest -m "not slow" -n 2 --cov
+
 test-slow: $(stamp)  ## the tests that start processes and servers
 	$(bin)/python -m pytest -m slow -n 2
 
 test-all: test test-slow  ## all tests
 
-lint: $(stamp)  ## ruff: rules and formatting
+lint: $(stamp)  ## ruff, spelling, and the form of every file
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
+	$(bin)/typos
+	git grep -Ilz . | xargs -0 $(bin)/end-of-file-fixer
+	git grep -Ilz . | xargs -0 $(bin)/trailing-whitespace-fixer
+	git ls-files -z '*.yaml' '*.yml' | xargs -0 $(bin)/check-yaml
+	git ls-files -z '*.toml' | xargs -0 $(bin)/check-toml
 
 format: $(stamp)  ## mend what ruff can mend
 	$(bin)/ruff check --fix .
@@ -59,7 +67,7 @@ ui: $(stamp)  ## open MLflow's page on this machine (PORT=5000)
 
 clean:  ## remove the environment and caches; runs and mlflow.db stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
-	find student_perf tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find student_perf tests benchmarks studies -name __pycache__ -type d -prune -exec rm -rf {} +
 
 all: lint type test train  ## check everything, then run the default experiment
 

@@ -55,14 +55,14 @@ def copy_run(db: sqlite3.Connection, origin: str, run_id: str, rng: np.random.Ge
         )
     better = float(rng.normal(0, 0.02))
     for table in ("metrics", "latest_metrics"):
-        columns = "key, value, timestamp, step, is_nan"
-        rows = db.execute(f"SELECT {columns} FROM {table} WHERE run_uuid = ?", (origin,)).fetchall()
+        kept = "key, value, timestamp, step, is_nan"
+        rows = db.execute(f"SELECT {kept} FROM {table} WHERE run_uuid = ?", (origin,)).fetchall()
         changed = [
             (key, value + better + rng.normal(0, 0.01) * key.startswith("fold_"), *rest, run_id)
             for key, value, *rest in rows
         ]
         db.executemany(
-            f"INSERT INTO {table} ({columns}, run_uuid) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO {table} ({kept}, run_uuid) VALUES (?, ?, ?, ?, ?, ?)",
             changed,
         )
 

@@ -23,9 +23,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from student_perf.config.schema import ExperimentConfig
 
 from student_perf.config.schema import ExperimentConfig
 
@@ -44,7 +47,7 @@ def make_file(path: Path, rows: int) -> None:
         table.to_parquet(path)
 
 
-def composed(*overrides: str):
+def composed(*overrides: str) -> ExperimentConfig:
     """The valid config of these overrides."""
     from hydra import compose, initialize_config_dir
 

@@ -14,11 +14,15 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import cohen_kappa_score, make_scorer
 from sklearn.model_selection import cross_validate as sklearn_cross_validate
+
+if TYPE_CHECKING:
+    from student_perf.experiment.prepare import Prepared
 
 MODELS = ("logreg", "rf", "xgb")
 # Our metric -> scikit-learn's scorer, if it has one under another name.
@@ -39,7 +43,7 @@ CLASS_SCORERS = {
 }
 
 
-def prepared(model: str, overrides: list[str]):
+def prepared(model: str, overrides: list[str]) -> Prepared:
     """What `student_perf.train` would settle before the first fit."""
     from hydra import compose, initialize_config_dir
 
@@ -53,7 +57,7 @@ def prepared(model: str, overrides: list[str]):
     return prepare(validate(cfg))
 
 
-def ours(pipeline: BaseEstimator, case, train_scores: bool) -> dict[str, np.ndarray]:
+def ours(pipeline: BaseEstimator, case: Prepared, train_scores: bool) -> dict[str, np.ndarray]:
     """Fold scores by metric."""
     from student_perf.evaluation.cross_validation import cross_validate
 
@@ -61,7 +65,7 @@ def ours(pipeline: BaseEstimator, case, train_scores: bool) -> dict[str, np.ndar
     return result.fold_scores
 
 
-def theirs(pipeline: BaseEstimator, case, train_scores: bool) -> dict[str, np.ndarray]:
+def theirs(pipeline: BaseEstimator, case: Prepared, train_scores: bool) -> dict[str, np.ndarray]:
     """The same by scikit-learn's scorers, losses without their sign."""
     scored = sklearn_cross_validate(
         pipeline,
@@ -110,7 +114,7 @@ def main() -> None:
                 compare(name, model, case, train_scores, chosen.repeats)
 
 
-def compare(name: str, model: str, case, train_scores: bool, repeats: int) -> None:
+def compare(name: str, model: str, case: Prepared, train_scores: bool, repeats: int) -> None:
     """One line of the table; raises AssertionError if the two sides differ."""
     mine = ours(case.pipeline, case, train_scores)
     reference = theirs(case.pipeline, case, train_scores)

@@ -1,11 +1,10 @@
-"""How long MLflow's page takes to draw the charts of a run, and pictures of our saved views.
+"""How long MLflow's page takes to draw the charts of a run.
 
-    .venv/bin/python benchmarks/mlflow_page.py [--repeats 3] [--pictures docs/images]
+    .venv/bin/python benchmarks/mlflow_page.py [--repeats 3]
 
 A run of econmath is opened in headless Chromium (Debian's `chromium`), once as it is sent by
 default and once with `tracking.all_metrics=true`; medians of the seconds until every chart of its
-page is drawn, in a window that is high enough for all. `--pictures` writes the table and the charts
-of a sweep's view, and the views of runs and of their pictures, in light and dark.
+page is drawn, in a window that is high enough for all.
 """
 
 from __future__ import annotations
@@ -20,29 +19,16 @@ import time
 from pathlib import Path
 
 from mlflow import MlflowClient
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from student_perf.store.views import experiment_address, run_address
+from student_perf.store.views import run_address
 from tests.browser import Page, browser
 from tests.servers import mlflow_server
 
 EXPERIMENT = "exam"
-RUNS = (
-    ["model=tree"],
-    ["model=rf"],
-    ["-m", "search=tree", "hydra.sweeper.n_trials=24", "hydra.sweeper.study_name=exam-tree"],
-)
-VIEWS = {
-    "mlflow_sweep": ("sweep.exam-tree", ""),
-    "mlflow_charts": ("sweep.exam-tree", "CHART"),
-    "mlflow_runs": ("runs", ""),
-    "mlflow_pictures": ("pictures", "CHART"),
-}
 HEAD = r"document.body.innerText.match(/Model metrics\s*\((\d+)\)/)[1]"
 DRAWN = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0 && "
 DRAWN += "document.querySelectorAll('.js-plotly-plot').length"
-COLOURS = 128  # of a picture, which is then a third as large
 SETTINGS = {
     # Else MLflow's assistant takes a fifth of each first page.
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
@@ -78,38 +64,18 @@ def prepare(page: Page, server: str, dark: bool = False) -> None:
         page.ask(f"localStorage.setItem('{key}', '{value}')")
 
 
-def save_pictures(server: str, experiment: str, folder: Path) -> None:
-    """Each view in light and dark."""
-    for theme in ("light", "dark"):
-        with browser(1700, 1000) as page:
-            prepare(page, server, theme == "dark")
-            for name, (view, mode) in VIEWS.items():
-                words = f"viewStateShareKey=student_perf.{view}"
-                words += f"&compareRunsMode={mode}" if mode else ""
-                page.open(f"{experiment_address(server, experiment)}&{words}")
-                page.wait("document.body.innerText.includes('tree')")
-                time.sleep(8)  # for animations, of whose end the page says nothing
-                file = folder / f"{name}_{theme}.png"
-                page.save(file)
-                with Image.open(file) as picture:
-                    smaller = picture.convert("RGB").quantize(COLOURS)
-                smaller.save(file, optimize=True)
-
-
 def main() -> None:
     """Run, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--pictures", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, mlflow_server(Path(place)) as server:
         workspace = Path(place) / "workspace"
-        for words in RUNS:
-            train(workspace, server, *words)
+        train(workspace, server, "model=tree")
         client = MlflowClient(tracking_uri=server)
-        experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-        if chosen.pictures:
-            save_pictures(server, experiment, chosen.pictures)
+        found = client.get_experiment_by_name(EXPERIMENT)
+        assert found is not None
+        experiment = found.experiment_id
         train(workspace, server, "model=tree", "tracking.all_metrics=true")
         newest_first = client.search_runs([experiment], "tags.`student_perf.kind` = 'single'")
         runs = {"all metrics": newest_first[0], "default": newest_first[-1]}

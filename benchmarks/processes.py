@@ -43,7 +43,8 @@ def run_measured(commands: Sequence[Sequence[str]], environment: dict[str, str])
     # Compiled modules are kept, as wherever people work: imports take twice as long without.
     environment = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, started = _cpu_of_children(), time.time()
-    over, samples = threading.Event(), []
+    over = threading.Event()
+    samples: list[tuple[float, float]] = []
     watcher = threading.Thread(target=_watch, args=(over, samples))
     with tempfile.TemporaryFile("w+") as output:
         processes = [

@@ -30,6 +30,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from evaluate import CLASS_SCORERS
@@ -57,6 +58,7 @@ def bare(model: str, n_trials: int, journal: str | None) -> None:
     import optuna
     from evaluate import prepared
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from optuna.storages.journal import JournalFileBackend
     from sklearn.base import clone
     from sklearn.model_selection import cross_validate
 
@@ -79,7 +81,7 @@ def bare(model: str, n_trials: int, journal: str | None) -> None:
 
     storage = None
     if journal:
-        backend = optuna.storages.journal.JournalFileBackend(journal)
+        backend = JournalFileBackend(journal)
         storage = optuna.storages.JournalStorage(backend)
     study = optuna.create_study(
         study_name="bare",
@@ -93,7 +95,11 @@ def bare(model: str, n_trials: int, journal: str | None) -> None:
     trials = [study.trials[number] for number in mine]
     print(
         json.dumps(
-            [(t.datetime_start.timestamp(), t.datetime_complete.timestamp()) for t in trials]
+            [
+                (t.datetime_start.timestamp(), t.datetime_complete.timestamp())
+                for t in trials
+                if t.datetime_start and t.datetime_complete
+            ]
         )
     )
 
@@ -149,7 +155,7 @@ def write_data(folder: Path) -> None:
 
     case = prepared("logreg", [])
     case.dataset.features.to_parquet(folder / "features.parquet")
-    arrays = {"target": case.dataset.target, "n_folds": len(case.split.folds)}
+    arrays: dict[str, Any] = {"target": case.dataset.target, "n_folds": len(case.split.folds)}
     for number, fold in enumerate(case.split.folds):
         arrays |= {f"train_{number}": fold.train, f"validation_{number}": fold.validation}
     np.savez(folder / "rows.npz", **arrays)

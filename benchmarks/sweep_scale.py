@@ -78,7 +78,7 @@ def run_timed(file: Path, arguments: list[str]) -> None:
     for sampler in (RandomSampler, TPESampler):
         for name in _SAMPLING:
             setattr(sampler, name, watch.timed(getattr(sampler, name)))
-        sampler.after_trial = watch.noting(sampler.after_trial)
+        setattr(sampler, "after_trial", watch.noting(sampler.after_trial))  # noqa: B010
     sys.argv = ["train.py", *arguments]
     train.main()
     file.write_text(json.dumps(watch.trials))

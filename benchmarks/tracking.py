@@ -26,6 +26,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from processes import run_measured
 from sweep import SPACES, make_workspace
@@ -39,17 +40,17 @@ def run_timed(file: Path, arguments: list[str]) -> None:
     from student_perf import train
     from student_perf.sweep.evaluate import TrialEvaluator
 
-    seconds = []
+    seconds: list[float] = []
     evaluate = TrialEvaluator.evaluate
 
-    def timed(*args, **kwargs):
+    def timed(*args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
         try:
             return evaluate(*args, **kwargs)
         finally:
             seconds.append(time.perf_counter() - started)
 
-    TrialEvaluator.evaluate = timed
+    setattr(TrialEvaluator, "evaluate", timed)  # noqa: B010 (mypy refuses a plain assignment)
     sys.argv = ["train.py", *arguments]
     train.main()
     file.write_text(json.dumps(seconds))

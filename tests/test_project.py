@@ -177,7 +177,9 @@ _UNIDIOMATIC = re.compile(
 )
 
 
-@pytest.mark.parametrize("folder", ["student_perf", "conf", "docs", "hydra_plugins", "benchmarks"])
+@pytest.mark.parametrize(
+    "folder", ["student_perf", "conf", "docs", "hydra_plugins", "benchmarks", "studies"]
+)
 def test_the_english_is_idiomatic(folder):
     files = [*(PROJECT_DIR / folder).rglob("*.*"), *PROJECT_DIR.glob("*.md")]
     for file in files:

@@ -28,11 +28,13 @@ from sklearn.preprocessing import StandardScaler
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Mean accuracy of the composed model."""
+    plain = OmegaConf.to_container(cfg)
+    assert isinstance(plain, dict)
     mlflow.set_tracking_uri(cfg.tracking_uri)
     mlflow.set_experiment(cfg.experiment_path)
     with mlflow.start_run(parent_run_id=cfg.get("mlflow_parent_run_id")):
         mlflow.log_params({f"model.{key}": value for key, value in cfg.model.items()})
-        mlflow.log_dict(OmegaConf.to_container(cfg), "config.yaml")
+        mlflow.log_dict({str(k): v for k, v in plain.items()}, "config.yaml")
         scores = fold_scores(cfg)
         for fold in range(len(scores["accuracy"])):
             mlflow.log_metrics({name: float(v[fold]) for name, v in scores.items()}, step=fold)

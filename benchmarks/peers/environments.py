@@ -50,7 +50,7 @@ def python_of(peer: str, root: Path) -> Path:
         return python
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
-    install = [uv, "pip", "install", "-q", "--compile-bytecode", "-p", python]
+    install: list[str | Path] = [uv, "pip", "install", "-q", "--compile-bytecode", "-p", python]
     subprocess.run([*install, *PACKAGES[peer]], check=True)
     stamp.write_text(wanted)
     return python

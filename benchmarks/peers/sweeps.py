@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from processes import Measured, run_measured
 
@@ -77,7 +78,7 @@ class Peer:
         return run_measured([["env", "-C", str(folder), *command]], os.environ | modules)
 
 
-def _query(database: Path, statement: str, *values: float) -> list[tuple]:
+def _query(database: Path, statement: str, *values: float) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(database)
     try:
         return connection.execute(statement, values).fetchall()

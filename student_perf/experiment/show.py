@@ -15,6 +15,7 @@ from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import kept_address, ui_command
+from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,17 @@ def show_places(
         places | mlflow_places(config.tracking, record.mlflow_run_id, record.folder, word)
     )
     terminal.pending(pending, record.folder)
+    if record.mlflow_run_id is not None:
+        show_unknown_schema(terminal, config.tracking)
+
+
+def show_unknown_schema(terminal: Terminal, tracking: TrackingConfig) -> None:
+    """Say, also in the log, if the store takes runs only the slow way. After they are sent, since a
+    new store has no schema before.
+    """
+    if (line := unknown_schema(tracking.uri)) is not None:
+        log.warning("%s", line)
+        terminal.warnings([line])
 
 
 def mlflow_places(

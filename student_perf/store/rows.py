@@ -17,7 +17,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-KNOWN_REVISIONS = ("dc11669786a5",)  # MLflow 3.17
+from student_perf.store.address import sqlite_file
+
+# MLflow 3.16, 3.17 and 3.18: they differ in tables that nothing here writes.
+KNOWN_REVISIONS = ("b7e2c1a4d9f3", "dc11669786a5", "f4a9b2c7d1e6")
 # What the source was, the tags `mlflow.source.*` say; the client leaves these columns as here.
 _INSERT_RUN = (
     "INSERT INTO runs (run_uuid, name, user_id, status, start_time, end_time, artifact_uri,"
@@ -152,7 +155,7 @@ def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:
     """
     try:
         with closing(_connect(file)) as connection:
-            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            revision = _revision(connection)
             experiment = connection.execute(
                 "SELECT artifact_location FROM experiments"
                 " WHERE experiment_id = ? AND lifecycle_stage = 'active'",
@@ -160,10 +163,35 @@ def open_runs(file: Path, experiment_id: str) -> SqliteRuns | None:
             ).fetchone()
     except sqlite3.Error:
         return None
-    if revision is None or revision[0] not in KNOWN_REVISIONS or experiment is None:
+    if revision not in KNOWN_REVISIONS or experiment is None:
         return None
     is_local = str(experiment[0]).startswith("file:")
     return SqliteRuns(file, experiment_id, experiment[0]) if is_local else None
+
+
+def unknown_schema(uri: str) -> str | None:
+    """One line for whoever waits, if the store at `uri` is a sqlite file whose schema is not known
+    here; None for every other store, and for a file that is not there or cannot be read.
+    """
+    file = sqlite_file(uri)
+    if file is None:
+        return None
+    try:
+        with closing(_connect(file)) as connection:
+            revision = _revision(connection)
+    except sqlite3.Error:
+        return None
+    if revision is None or revision in KNOWN_REVISIONS:
+        return None
+    return (
+        f"{file.name} has a schema that this version does not know ({revision}): runs are sent the "
+        "slow way, through MLflow's client"
+    )
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from rich.text import Text
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
-from student_perf.experiment.show import mlflow_places
+from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, LOG_FILE
@@ -255,6 +255,8 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
     if n_done(counts(study)) < plan.n_trials:
         places["continue"] = typed_command()
     Terminal().places(places)
+    if run_id is not None:
+        show_unknown_schema(Terminal(), plan.base.tracking)
 
 
 @contextmanager

@@ -1,6 +1,11 @@
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
 from student_perf.experiment.prepare import prepare
-from student_perf.experiment.show import mlflow_places, show_composed
+from student_perf.experiment.show import mlflow_places, show_composed, show_places
 from student_perf.runs.layout import ADDRESS_FILE
+from student_perf.runs.record import RunRecord
 from student_perf.terminal import Terminal
 
 
@@ -29,3 +34,22 @@ def test_a_servers_own_address_stands_in_place_of_the_command(compose_config, tm
     (tmp_path / ADDRESS_FILE).write_text("http://127.0.0.1:5000/#/experiments/1")
     places = mlflow_places(tracking, "a" * 32, tmp_path, "mine")
     assert places["open"] == "http://127.0.0.1:5000/#/experiments/1"
+
+
+def test_a_store_of_an_unknown_schema_is_said_once_a_sent_run(
+    compose_config, tmp_path, capsys, caplog
+):
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0000')")
+    config = compose_config()
+    tracking = replace(config.tracking, uri=f"sqlite:///{tmp_path}/mlflow.db")
+    config = replace(config, tracking=tracking)
+    record = RunRecord(tmp_path, "mine", "single", {}, {}, {})
+    line = "mlflow.db has a schema that this version does not know (0000): runs are sent the slow"
+    show_places(Terminal(), config, record, None)
+    assert line not in " ".join(capsys.readouterr().out.split())
+    record.mlflow_run_id = "a" * 32
+    show_places(Terminal(), config, record, None)
+    assert " ".join(capsys.readouterr().out.split()).count(f"warning: {line}") == 1
+    assert caplog.text.count(line) == 1

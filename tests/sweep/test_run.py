@@ -17,6 +17,7 @@ from student_perf.pages.report import sweep_page
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
 from student_perf.runs.record import load_record
+from student_perf.store import rows
 from student_perf.store.find import find_group
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
 from tests.sweep.conftest import run_trials, wait_until
@@ -375,6 +376,15 @@ def test_mlflow_has_the_page_and_the_note(train, workspace):
     winner = load_record(folder / "winner").mlflow_run_id
     assert f"run `{winner}`" in parent.data.tags["mlflow.note.content"]
     assert parent.data.tags["student_perf.target"].startswith("score: ")
+
+
+def test_a_sweep_into_a_store_of_an_unknown_schema_says_so_once(train, workspace, monkeypatch):
+    monkeypatch.setattr(rows, "KNOWN_REVISIONS", ())
+    outcome = train("-m", SPACE, TRIALS.format(2))
+    words = "a schema that this version does not know"
+    assert (outcome.code, " ".join(outcome.out.split()).count(words)) == (0, 1)
+    assert (sweep_folder(workspace) / "train.log").read_text().count(words) == 1
+    check_agreement(workspace, 2)
 
 
 def test_a_page_that_fails_does_not_fail_the_sweep(train, workspace, monkeypatch):

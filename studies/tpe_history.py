@@ -1,6 +1,6 @@
 """TPE with all trials for its history beside TPE with a bounded one: quality and time.
 
-    .venv/bin/python benchmarks/tpe_history.py [--trials 1000] [--history 500] [--seeds 5]
+    .venv/bin/python studies/tpe_history.py [--trials 1000] [--history 500] [--seeds 5]
 
 Optuna's in-memory studies on three functions of known minimum, the same seeds for both. `gap` is
 the best value's distance from the minimum (median over seeds); `ms` the sampler's time for each of
@@ -38,7 +38,8 @@ def mixed(trial: optuna.Trial) -> float:
     rate = trial.suggest_float("rate", 1e-4, 1, log=True)
     depth = trial.suggest_int("depth", 1, 12)
     kind = trial.suggest_categorical("kind", ["a", "b", "c"])
-    return (np.log10(rate) + 2) ** 2 + 0.1 * abs(depth - 5) + {"a": 0.3, "b": 0.0, "c": 0.5}[kind]
+    far = {"a": 0.3, "b": 0.0, "c": 0.5}[kind]
+    return float((np.log10(rate) + 2) ** 2 + 0.1 * abs(depth - 5) + far)
 
 
 def measure(
@@ -53,7 +54,7 @@ def measure(
         value = function(trial)
         times.append(time.perf_counter() - started)
         study.tell(trial, value)
-    late = [t.value for t in study.trials[-n // 4 :]]
+    late = [t.value for t in study.trials[-n // 4 :] if t.value is not None]
     return study.best_value, statistics.median(late), 1000 * statistics.median(times[-100:])
 
 

@@ -1,6 +1,6 @@
 """What pruners save, and what it costs in the best score: the same sweeps with each of them.
 
-    .venv/bin/python benchmarks/pruning.py [--entrance-exam FILE] [--trials 50] [--seeds 0 1 2]
+    .venv/bin/python studies/pruning.py [--entrance-exam FILE] [--trials 50] [--seeds 0 1 2]
         [--model xgb] [--sampler random] [--split kfold] [overrides]
 
 FILE is the published table of the entrance examination (CEE_DATA.arff or its CSV form); without it
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 Row = dict[str, float]
@@ -46,7 +47,7 @@ def sweep(pruner: str, seed: int, options: list[str]) -> Row:
     return figures(records)
 
 
-def figures(records: list[dict]) -> Row:
+def figures(records: list[dict[str, Any]]) -> Row:
     """Counts, seconds and the best score over the records of a sweep's trials."""
     metric = records[0]["params"]["objective.metric"]
     sign = 1 if records[0]["params"]["objective.direction"] == "maximize" else -1

@@ -1,7 +1,7 @@
 """Reproduce many runs of different models, datasets and splits, and count the verdicts.
 
-python benchmarks/reproduce.py           # every model and a choice of datasets and splits: 31 runs
-python benchmarks/reproduce.py --last 5  # only the last five of them
+python studies/reproduce.py           # every model and a choice of datasets and splits: 31 runs
+python studies/reproduce.py --last 5  # only the last five of them
 
 The runs are made by one process and reproduced by another, in a fresh workspace.
 """
