@@ -31,7 +31,7 @@ import numpy as np
 
 from student_perf.config.load import compose_config, register_resolvers, validate
 from student_perf.data.dataset import load_dataset
-from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
+from student_perf.paths import PACKAGE_DIR, WORKSPACE_VARIABLE
 from student_perf.runs.record import load_record
 from student_perf.store.attachments import model_name
 
@@ -102,7 +102,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # MLflow calls `uvicorn` by its bare name.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(PROJECT_DIR),
+        "PYTHONPATH": str(PACKAGE_DIR.parent),
     }
 
 

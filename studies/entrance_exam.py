@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import RunRecord, load_record
@@ -27,7 +27,7 @@ from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import ALPHA, against_best, paired_differences
 from student_perf.text import format_number, markdown_table
 
-PAGE = PROJECT_DIR / "docs" / "entrance_exam.md"
+PAGE = PACKAGE_DIR.parent / "docs" / "entrance_exam.md"
 REFERENCE = "ordinal"
 MEMBERS = [
     "model@model.members.linear=ordinal_logit",

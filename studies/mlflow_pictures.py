@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from mlflow_page import EXPERIMENT, prepare, train
 
-from student_perf.paths import PROJECT_DIR
+from student_perf.paths import PACKAGE_DIR
 from student_perf.store.views import experiment_address
 from tests.browser import browser
 from tests.servers import mlflow_server
@@ -62,7 +62,7 @@ def save_pictures(server: str, experiment: str, folder: Path) -> None:
 def main() -> None:
     """Run, open, save."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", type=Path, default=PROJECT_DIR / "docs" / "images")
+    parser.add_argument("--folder", type=Path, default=PACKAGE_DIR.parent / "docs" / "images")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, mlflow_server(Path(place)) as server:
         for words in RUNS:

@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 import numpy as np
 import pandas as pd
 
-from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.scoring import intervals
 from student_perf.scoring.paired import (
@@ -34,7 +34,7 @@ from student_perf.scoring.paired import (
 )
 
 EXPERIMENT = "cortez_silva_2008"
-RESULTS = PROJECT_DIR / "docs" / "results.md"
+RESULTS = PACKAGE_DIR.parent / "docs" / "results.md"
 PAPER_MODELS = ["NV", "NN", "SVM", "DT", "RF"]
 DATASETS = {"Mathematics": "student_mat", "Portuguese": "student_por"}
 # The methods of the paper by our names, then what came after it.

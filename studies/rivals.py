@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from student_perf.paths import PROJECT_DIR, workspace
+from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.scoring.intervals import corrected_error, half_width
 from student_perf.scoring.metrics import METRICS
 
 EXPERIMENT = "automl_rivals"
-PAGE = PROJECT_DIR / "docs" / "rivals.md"
+PAGE = PACKAGE_DIR.parent / "docs" / "rivals.md"
 # Between the quartiles of the score (64.06, 74.22, 82.79), which belong to the lower class, and the
 # next score that occurs.
 QUARTILES = [
