@@ -455,6 +455,7 @@ def sent_runs(workspace):
     return client, client.search_runs([experiment.experiment_id])
 
 
+@pytest.mark.usefixtures("pictures")
 def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspace, capsys):
     done = train(NOWHERE, *QUICK)
     assert done.code == 0
