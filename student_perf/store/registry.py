@@ -142,9 +142,10 @@ class Registry:
         if not self._client.search_registered_models(f"name = '{self.name}'"):
             self._client.create_registered_model(self.name)
         source = f"models:/{model_id}"
-        version = self._client.create_model_version(
-            self.name, source, run_id=run_id, model_id=model_id, description=note
-        )
+        with as_current(self.store):  # MLflow looks up the model there
+            version = self._client.create_model_version(
+                self.name, source, run_id=run_id, model_id=model_id, description=note
+            )
         return str(version.version)
 
     def _versions(self) -> dict[str, ModelVersion]:
