@@ -98,6 +98,8 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch, capsys):
     assert done.record.mlflow_run_id is not None
     assert mlflow.get_tracking_uri() == elsewhere
     assert os.environ["MLFLOW_TRACKING_URI"] == elsewhere
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert not mlflow.is_tracking_uri_set()
     assert os.environ["MLFLOW_RUN_ID"] == "0" * 32
     assert not (tmp_path / "theirs.db").exists()
     assert (root.level, root.handlers) == before

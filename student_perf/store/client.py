@@ -70,6 +70,7 @@ log = logging.getLogger(__name__)
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
 _NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
 _current_lock = ForkSafeLock()
+_MLFLOW_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"
 _ANSWER_SECONDS = 5
 _REQUESTS_AT_ONCE = 8
@@ -493,22 +494,25 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
 @contextmanager
 def as_current(uri: str) -> Iterator[None]:
     """Make a store the one that MLflow's fluent functions use, for one thread at a time; afterwards
-    the user's own is back.
+    all is as it was.
     """
     import mlflow
 
     with _current_lock:
+        # Without these MLflow knows only what was set in this process. (A run id left in the
+        # environment would make it write into that run.)
+        theirs = {name: os.environ.pop(name, None) for name in _MLFLOW_VARIABLES}
         is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
         before = mlflow.get_tracking_uri() if is_set else None
-        # A run id left in the environment would make MLflow write into that run.
-        run_id = os.environ.pop("MLFLOW_RUN_ID", None)
         mlflow.set_tracking_uri(uri)
         try:
             yield
         finally:
             mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: none is set
-            if run_id is not None:
-                os.environ["MLFLOW_RUN_ID"] = run_id
+            for name, value in theirs.items():  # MLflow has written the first of them
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 @contextmanager

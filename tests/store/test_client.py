@@ -14,7 +14,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.store.client import check_store
+from student_perf.store.client import as_current, check_store
 from student_perf.store.publisher import publish
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
@@ -164,6 +164,24 @@ def test_a_deleted_experiment_is_said_before_the_first_fit(tracked, tmp_path):
     with pytest.raises(TrackingError, match=r"experiment=gone: was deleted.*experiments restore"):
         run_experiment(config, tmp_path / "run", Terminal(quiet=True))
     assert not (tmp_path / "run").exists()  # nothing was fitted
+
+
+@pytest.mark.parametrize("in_environment", [None, "sqlite:///theirs.db"])
+@pytest.mark.parametrize("in_process", [None, "sqlite:///mine.db"])
+def test_a_store_is_the_current_one_for_a_while_only(monkeypatch, in_environment, in_process):
+    import mlflow
+
+    mlflow.set_tracking_uri(in_process)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # which MLflow has set
+    if in_environment:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", in_environment)
+    with as_current("sqlite:///ours.db"):
+        assert mlflow.get_tracking_uri() == "sqlite:///ours.db"
+    assert os.environ.pop("MLFLOW_TRACKING_URI", None) == in_environment
+    assert mlflow.is_tracking_uri_set() == (in_process is not None)
+    if in_process:
+        assert mlflow.get_tracking_uri() == in_process
+    mlflow.set_tracking_uri(None)
 
 
 def store(uri):
