@@ -9,6 +9,7 @@ from student_perf.experiment.run import run_experiment
 from student_perf.runs.layout import MODEL_FILE
 from student_perf.store.address import default_tracking
 from student_perf.store.attachments import model_name
+from student_perf.store.client import as_current
 from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
 
@@ -28,8 +29,9 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
     import mlflow
 
     uri = f"runs:/{record.mlflow_run_id}/{model_name(record)}"
-    mlflow.register_model(uri, "grades")
-    mlflow.MlflowClient().set_registered_model_alias("grades", "champion", 1)
+    with as_current(config.tracking.uri):
+        mlflow.register_model(uri, "grades")
+        mlflow.MlflowClient().set_registered_model_alias("grades", "champion", 1)
     local = load_kept_model(str(workspace / "run"))
     for source in (record.mlflow_run_id, uri, "models:/grades@champion", "models:/grades/1"):
         kept = load_kept_model(source)
