@@ -137,6 +137,10 @@ def test_errors_are_those_of_the_command_line(workspace):
         run("model=xbg")
     with pytest.raises(ConfigError, match="no such key to sweep"):
         sweep(QUICK, "model.depth=1,2")
+    for function in (run, sweep):
+        with pytest.raises(ConfigError) as caught:
+            function("model.max_depth=[1,")
+        assert "model.max_depth=[1," in str(caught.value)
     with pytest.raises(ConfigError, match="no such run"):
         load_run("nothing")
     done = run(QUICK)

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from student_perf.api.results import Comparison, Run, Sweep
@@ -114,15 +115,15 @@ def sweep(
         StudentPerfError: The plan does not hold, or no trial has finished.
     """
     words = as_overrides(overrides) + keep_table(data, target)
-    parsed = OverridesParser.create().parse_overrides(words)
+    parsed = _parsed(words)
     fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
-    own = [override for override in parsed if not override.is_hydra_override()]
+    own = [str(override.input_line) for override in parsed if not override.is_hydra_override()]
     with hydra_ready() as loader:
         config = _composed(fixed)
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     node = {name: value for name, value in options.items() if name not in _NOT_FOR_HYDRA}
     with silent(not _is_shown(show)):
-        folder = start_sweep(config, node, _lines(own), loader)
+        folder = start_sweep(config, node, own, loader)
     if folder is None:
         raise ConfigError(f"{' '.join(words)}: no trial has finished, or only a preview was asked")
     record = load_run(str(folder))
@@ -175,6 +176,14 @@ def load_sweep(word: str) -> Sweep:
     return Sweep(record)
 
 
+def _parsed(words: list[str]) -> list[Override]:
+    """The words in Hydra's grammar. Raises ConfigError in one line."""
+    try:
+        return OverridesParser.create().parse_overrides(words)
+    except HydraException as error:
+        raise explain_composition_error(error, words) from error
+
+
 def _composed(words: Sequence[str]) -> DictConfig:
     """What the words compose to, with Hydra's own node. Raises ConfigError in one line."""
     register_resolvers()
@@ -195,10 +204,6 @@ def _write_words(folder: Path, words: Sequence[str]) -> None:
     """The overrides where Hydra leaves them on the command line."""
     (folder / ".hydra").mkdir(exist_ok=True)
     write_atomic(folder / ".hydra" / "overrides.yaml", masked(OmegaConf.to_yaml(list(words))))
-
-
-def _lines(overrides: Sequence[Override]) -> list[str]:
-    return [str(override.input_line) for override in overrides]
 
 
 def _is_shown(show: bool | None) -> bool:

@@ -119,22 +119,22 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
     Raises:
         TrackingError: The store does not answer or fails; then it can be tried again.
     """
-    tracking = _tracking_of(record)
     if record.kind != "sweep" and not is_unsent(record):
-        stage = _resume(record, tracking) if is_named else Stage.ACTIVE
+        stage = _resume(record) if is_named else Stage.ACTIVE
         if stage is Stage.DELETED:
             return f"{record.name}: run {record.mlflow_run_id} is back from MLflow's bin"
         if stage is not Stage.ABSENT:
             return None
-    n_trials = publish(record, tracking)
+    n_trials = publish(record, _tracking_of(record))
     if record.kind == "sweep":
         return f"{record.folder.name}: {n_trials} trials"
     return f"{record.name}: run {record.mlflow_run_id}"
 
 
-def _resume(record: RunRecord, tracking: TrackingConfig) -> Stage:
+def _resume(record: RunRecord) -> Stage:
     if record.mlflow_run_id is None:
         return Stage.UNKNOWN  # it has not come to its end
+    tracking = _tracking_of(record)
     check_store(tracking)
     with errors_of_store(tracking, record.folder):
         return open_store(tracking).resume(record.mlflow_run_id)

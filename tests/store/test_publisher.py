@@ -568,6 +568,8 @@ def test_a_masked_password_has_to_be_given_again(train, workspace, monkeypatch):
         publish_later(record)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/mlflow.db")
     assert publish_later(record) is not None
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert publish_later(record) is None  # sent already, so that nobody needs the password
 
 
 def test_a_run_is_found_by_its_record(train, workspace):
