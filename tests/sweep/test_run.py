@@ -84,7 +84,7 @@ def check_agreement(workspace, n_trials):
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert (outcome.code, outcome.err) == (0, "")
-    folder, study, parent, winner = check_agreement(workspace, 6)
+    _, study, parent, winner = check_agreement(workspace, 6)
     assert study.trials[0].params == {"model.C": 1.0}  # the defaults
     assert parent.data.tags["student_perf.kind"] == "sweep"
     assert parent.data.params["space.model.C"] == "0.01 to 10, log scale"
