@@ -27,7 +27,7 @@ from student_perf.config.typed import iter_leaves
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
-from student_perf.terminal import Terminal, print_error
+from student_perf.terminal import Terminal, print_error, say_unused_conf
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -64,6 +64,7 @@ def main() -> int:
 
     HYDRA_FULL_ERROR=1 gives the traceback instead of the line.
     """
+    say_unused_conf()
     register_resolvers()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 

@@ -11,9 +11,11 @@ import pandas as pd
 
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
+from student_perf.models.libraries import PACKAGES, packages_of
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
-from student_perf.runs.model_file import load_model
+from student_perf.runs.model_file import load_model, trusted_types
+from student_perf.runs.versions import Change, changes
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
@@ -28,6 +30,16 @@ class KeptModel:
     model: Any
     contract: Contract
     golden: GoldenRows | None
+
+    def version_changes(self) -> tuple[list[Change], int]:
+        """Packages of the model whose versions have changed since its golden rows were answered,
+        and the number of other packages of models that have.
+        """
+        if self.golden is None:
+            return [], 0
+        used = packages_of(trusted_types(_found(self.folder, self.source, MODEL_FILE)))
+        others = set(PACKAGES) - set(used)
+        return changes(self.golden.packages, used), len(changes(self.golden.packages, others))
 
     def output(self, features: pd.DataFrame) -> np.ndarray:
         """Probabilities (n, K) in the order of the contract's classes, or numbers (n,)."""
@@ -48,13 +60,14 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     folder = _model_folder(word, store)
     model_file = _found(folder, word, MODEL_FILE)
     contract = _found(folder, word, CONTRACT_FILE).read_text(encoding="utf-8")
-    golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    files = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    golden = golden_from_json(files[0].read_text(encoding="utf-8")) if files else None
     return KeptModel(
         source=word,
         folder=folder,
-        model=load_model(model_file),
+        model=load_model(model_file, golden.packages if golden else None),
         contract=contract_from_yaml(contract),
-        golden=golden_from_json(golden[0].read_text(encoding="utf-8")) if golden else None,
+        golden=golden,
     )
 
 

@@ -9,7 +9,7 @@ from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.models.ordinal_logit import OrdinalLogit
 from student_perf.models.preprocess import build_preprocessor, build_steps
-from student_perf.runs.model_file import is_own_class, load_model, save_model, trusted_types
+from student_perf.runs.model_file import load_model, save_model, trusted_types
 from tests.models.zoo import MODELS, PREPROCESSINGS, QUICK, TAKES_CATEGORIES, served
 
 
@@ -59,21 +59,6 @@ def test_own_classes_are_trusted_and_functions_elsewhere_in_the_package_are_not(
     assert "student_perf.models.ordinal_logit.OrdinalLogit" in trusted_types(path)
     with pytest.raises(StudentPerfError, match=r"student_perf\.runs\.model_file\.save_model"):
         save_model(FunctionTransformer(func=save_model), path)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "student_perf.models.components.import_module",
-        "student_perf.models.labels.pd.eval",
-        "student_perf.models.labels.BaseEstimator",
-        "student_perf.models.build.build_estimator",
-        "student_perf.models.absent.Model",
-    ],
-)
-def test_only_a_class_defined_where_its_name_says_counts_as_our_own(name):
-    assert not is_own_class(name)
-    assert is_own_class("student_perf.models.labels.LabelledClassifier")
 
 
 def test_a_type_off_the_list_is_not_kept(tmp_path):
