@@ -105,12 +105,14 @@ def _check_forest(forest: BaseForest) -> None:
 
 
 def _check_isolation(forest: IsolationForest) -> None:
-    columns = vars(forest).get("estimators_features_", [])
-    trees = vars(forest).get("estimators_", [])
+    """Its trees see some columns each, which NumPy chooses, unless each sees all of them."""
+    own = vars(forest)
+    columns, trees = own.get("estimators_features_", []), own.get("estimators_", [])
     _require(len(columns) == len(trees), forest)
-    for tree, chosen in zip(trees, columns, strict=True):
-        _require(_columns(tree) in (len(chosen), _columns(forest)), forest)
-        _require(len(chosen) == _columns(tree), forest)
+    if trees and own["_max_features"] == _columns(forest):
+        _require(all(_columns(tree) == _columns(forest) for tree in trees), forest)
+    pairs = zip(trees, columns, strict=True)
+    _require(all(_columns(tree) == len(chosen) for tree, chosen in pairs), forest)
 
 
 def _check_boosting(boosting: BaseGradientBoosting) -> None:

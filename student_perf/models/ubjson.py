@@ -99,9 +99,10 @@ class _Reader:
     def _length(self) -> int:
         kind = self._content[self.place]
         self.place += 1
-        if kind not in _LENGTHS:
-            raise ValueError("the booster has a length that is no whole number")
-        return self._whole(kind)
+        length = self._whole(kind) if kind in _LENGTHS else -1
+        if length < 0:
+            raise ValueError("the booster has a length that is not a whole number")
+        return length
 
     def _text(self) -> str:
         content, start = self._content, self.place
