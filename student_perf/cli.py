@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from student_perf import __version__, commands
 from student_perf.commands.arguments import GROUPS, HelpFormatter
-from student_perf.config.trusted import import_trusted
+from student_perf.config.trusted import import_trusted, refuse_pickles
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _train(words[0], words[1:])
     known = load_commands()
     chosen = _make_parser(known).parse_args(words)
+    refuse_pickles()
     say_unused_conf()
     try:
         if getattr(known[chosen.command], "USES_METRICS", True):

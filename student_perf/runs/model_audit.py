@@ -121,7 +121,7 @@ def audit_model(content: bytes) -> ModelContents:
         Exception: Whatever zipfile and json raise, for a file that is broken.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        _check_members(archive, len(content))
+        check_members(archive, len(content))
         schema = json.loads(archive.read(_SCHEMA))
         if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
             raise ValueError("its skops format is not one of those that are known here")
@@ -130,10 +130,13 @@ def audit_model(content: bytes) -> ModelContents:
     return ModelContents(frozenset(audit.names), frozenset(audit.refused), audit.sklearn)
 
 
-def _check_members(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse what could unpack to more than the file itself, and names that stand twice.
+def check_members(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse what unpacks to more than the `size` of the file, and names that stand twice.
 
     skops packs nothing, so a file of it never has a compressed part.
+
+    Raises:
+        ValueError: A part is none of a model file.
     """
     members = archive.infolist()
     if len({member.filename for member in members}) < len(members):

@@ -18,7 +18,7 @@ from typing import Any
 from student_perf.errors import StudentPerfError, one_line
 from student_perf.models.libraries import packages_of
 from student_perf.runs.model_audit import ModelContents, audit_model
-from student_perf.runs.versions import ABSENT, changes, environment
+from student_perf.runs.versions import changes, trained_elsewhere
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -113,12 +113,4 @@ def _other_versions(found: ModelContents, made_with: Mapping[str, str]) -> str:
     """What to install if the model was trained with other versions; empty if it was not."""
     was = {**made_with, **({"scikit-learn": found.sklearn} if found.sklearn else {})}
     used = packages_of(found.names | found.refused)
-    differ = [change for change in changes(was, used) if change.was != ABSENT]
-    if not differ:
-        return ""
-    trained = ", ".join(f"{change.package} {change.was}" for change in differ)
-    here = ", ".join(f"{change.now}" for change in differ)
-    return (
-        f"trained with {trained}, this is {here}: it cannot be loaded here; environment: "
-        f"{environment(differ)}"
-    )
+    return trained_elsewhere(changes(was, used), "be loaded")

@@ -40,7 +40,19 @@ def changes(was: Mapping[str, str], packages: Iterable[str]) -> list[Change]:
     return [Change(name, before, after) for name, before, after in pairs if before != after]
 
 
-def environment(was: Iterable[Change]) -> str:
-    """The command that brings back the versions of then."""
-    pins = [f"{change.package}=={change.was}" for change in was if change.was != ABSENT]
-    return f"pip install {' '.join(pins)}"
+def trained_elsewhere(differ: Iterable[Change], cannot: str) -> str:
+    """What a user reads whose packages a model cannot work with; empty if none differs.
+
+    >>> trained_elsewhere([Change("numpy", "2.4.6", "2.1.0")], "be loaded")  # doctest: +ELLIPSIS
+    'trained with numpy 2.4.6, this is 2.1.0: it cannot be loaded here; ...'
+    """
+    known = [change for change in differ if change.was != ABSENT]
+    if not known:
+        return ""
+    trained = ", ".join(f"{change.package} {change.was}" for change in known)
+    here = ", ".join(change.now for change in known)
+    pins = " ".join(f"{change.package}=={change.was}" for change in known)
+    return (
+        f"trained with {trained}, this is {here}: it cannot {cannot} here; environment: "
+        f"pip install {pins}"
+    )

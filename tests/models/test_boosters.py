@@ -48,7 +48,13 @@ def boosters():
 @pytest.fixture(scope="module")
 def texts():
     rows, target = table()
-    quick = {"n_estimators": 3, "num_leaves": 8, "n_jobs": 1, "verbosity": -1, "min_child_samples": 5}
+    quick = {
+        "n_estimators": 3,
+        "num_leaves": 8,
+        "n_jobs": 1,
+        "verbosity": -1,
+        "min_child_samples": 5,
+    }
     return {
         "classes": lightgbm.LGBMClassifier(**quick).fit(rows, target).booster_.model_to_string(),
         "numbers": lightgbm.LGBMRegressor(**quick).fit(rows, target).booster_.model_to_string(),
@@ -105,7 +111,10 @@ def renamed(content, old, new):
         (b"num_treesSL\0\0\0\0\0\0\0\x019", b"num_treesSL\0\0\0\0\0\0\0\x018"),
         (b"tree_info[#L\0\0\0\0\0\0\0\x09i\0", b"tree_info[#L\0\0\0\0\0\0\0\x09i\x09"),
         (b"size_leaf_vectorSL\0\0\0\0\0\0\0\x011", b"size_leaf_vectorSL\0\0\0\0\0\0\0\x013"),
-        (b"iteration_indptr[#L\0\0\0\0\0\0\0\x04i\0", b"iteration_indptr[#L\0\0\0\0\0\0\0\x04i\x05"),
+        (
+            b"iteration_indptr[#L\0\0\0\0\0\0\0\x04i\0",
+            b"iteration_indptr[#L\0\0\0\0\0\0\0\x04i\x05",
+        ),
     ],
 )
 def test_numbers_that_do_not_fit_together_are_refused(boosters, old, new):
@@ -149,10 +158,11 @@ def test_one_changed_figure_of_a_text_is_refused(texts, name, value):
 
 
 @pytest.mark.parametrize(
-    "name", ["left_child", "right_child", "split_feature", "threshold", "decision_type", "leaf_value"]
+    "name",
+    ["left_child", "right_child", "split_feature", "threshold", "decision_type", "leaf_value"],
 )
 def test_a_list_that_is_too_short_is_refused(texts, name):
-    with pytest.raises(ValueError, match="as many as|one entry a node"):
+    with pytest.raises(ValueError, match=r"as many as|one entry a node"):
         check_booster(LIGHTGBM, line(texts["numbers"], name, lambda values: values[1:]))
 
 

@@ -52,7 +52,7 @@ def test_a_column_that_is_not_there_is_refused(feature):
 
 @pytest.mark.parametrize("sizes", [(3, 0, 6), (3, 1, 4), (10,), (-1, 10)])
 def test_sizes_that_do_not_add_up_are_refused(sizes):
-    with pytest.raises(ValueError, match="no nodes|outside"):
+    with pytest.raises(ValueError, match=r"no nodes|outside"):
         check_trees(trees(sizes=sizes), 2)
 
 

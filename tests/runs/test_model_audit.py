@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 import sklearn
-from skops.io._audit import NODE_TYPE_MAPPING
 from sklearn.linear_model import LogisticRegression
+from skops.io._audit import NODE_TYPE_MAPPING
 
 from student_perf.runs.model_audit import audit_model
 from tests.tampering import (
@@ -45,7 +45,9 @@ REFUSED = {
     "a mapping of an estimator": mapping("sklearn.linear_model._ridge:Ridge"),
     "a mapping with called keys": mapping(key="builtins:eval", run=plain(1)),
     "a mapping with keys of an estimator": mapping(key="sklearn.linear_model:Ridge", a=plain(1)),
-    "a mapping without key types": node("DictNode", "builtins:dict", content={}, key_types=plain(1)),
+    "a mapping without key types": node(
+        "DictNode", "builtins:dict", content={}, key_types=plain(1)
+    ),
     "a list of a class": listed(plain("true"), name="os:system"),
     "a set of a class": listed(plain("true"), kind="SetNode", name="builtins:exec"),
     "a tuple of a class": listed(plain("true"), kind="TupleNode", name="subprocess:Popen"),
@@ -95,7 +97,8 @@ REFUSED = {
     "a loss of a class": node(
         "LossNode",
         "subprocess:Popen",
-        **{"__reduce__": {"args": listed(plain("true"))}, "content": mapping()},
+        __reduce__={"args": listed(plain("true"))},
+        content=mapping(),
     ),
     "a tree of a class": node("TreeNode", "os:system", content=mapping(), __reduce__={}),
     "a forest of quantiles": node("QuantileForestNode", "os:system", content=mapping()),

@@ -1,4 +1,10 @@
-from student_perf.runs.versions import ABSENT, Change, changes, environment, installed_versions
+from student_perf.runs.versions import (
+    ABSENT,
+    Change,
+    changes,
+    installed_versions,
+    trained_elsewhere,
+)
 
 
 def test_versions_that_changed_are_named():
@@ -16,6 +22,10 @@ def test_a_package_that_came_or_went_is_absent_on_one_side():
     assert changes({}, ["numpy"])[0].was == ABSENT
 
 
-def test_the_environment_names_what_was_there():
-    gone = [Change("numpy", "2.1", "2.4"), Change("xgboost", ABSENT, "3.2")]
-    assert environment(gone) == "pip install numpy==2.1"
+def test_the_line_names_the_versions_and_how_to_get_them():
+    differ = [Change("numpy", "2.1", "2.4"), Change("xgboost", ABSENT, "3.2")]
+    assert trained_elsewhere(differ, "answer") == (
+        "trained with numpy 2.1, this is 2.4: it cannot answer here; "
+        "environment: pip install numpy==2.1"
+    )
+    assert trained_elsewhere(differ[1:], "answer") == ""
