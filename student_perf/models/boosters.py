@@ -1,13 +1,17 @@
 """What is in the boosters of xgboost and LightGBM, looked at before the library loads them.
 
 Both libraries follow the figures of a booster unchecked, so one changed figure ends the process.
-CatBoost keeps its models in a form that it verifies itself.
+CatBoost keeps its models in a form that only it reads, and verifies most of it. So a model of it is
+tried out in a process of its own first, which takes about a second.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,6 +234,30 @@ BOOSTERS: Mapping[str, tuple[tuple[str, ...], type, Callable[[Any], None]]] = {
     "xgboost.core.Booster": (("handle",), bytes, _check_xgboost),
     "lightgbm.basic.Booster": (("_handle", "handle"), str, _check_lightgbm),
 }
+
+# By the class: what its state calls a model that only its own library can read.
+UNREAD: Mapping[str, str] = {
+    "catboost.core.CatBoostClassifier": "__model",
+    "catboost.core.CatBoostRegressor": "__model",
+}
+_TRIAL = Path(__file__).with_name("catboost_trial.py")
+_PATIENCE = 120  # seconds
+
+
+def try_out(content: bytes) -> None:
+    """Load a CatBoost model in a child process, which answers some rows.
+
+    Raises ValueError if the child does not come to its end.
+    """
+    command = [sys.executable, "-I", str(_TRIAL)]
+    try:
+        done = subprocess.run(command, input=content, capture_output=True, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"its CatBoost model did not answer within {_PATIENCE} s") from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [""]
+        why = f"signal {-done.returncode}" if done.returncode < 0 else said[-1][:200]
+        raise ValueError(f"its CatBoost model ends the process that tries it out ({why})")
 
 
 def check_booster(name: str, content: bytes | str | None) -> None:

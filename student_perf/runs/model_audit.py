@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from student_perf.models.boosters import BOOSTERS, check_booster
+from student_perf.models.boosters import BOOSTERS, UNREAD, check_booster
 from student_perf.models.trusted_classes import is_trusted_class, is_trusted_function
 
 _SCHEMA = "schema.json"
@@ -106,11 +106,13 @@ class ModelContents:
         names: Those on the reviewed lists.
         refused: All others; a file that has any is not to be loaded.
         sklearn: The version of scikit-learn that made the model, empty if it says none.
+        untried: Models within it that only their own library can read; see `boosters.try_out`.
     """
 
     names: frozenset[str]
     refused: frozenset[str]
     sklearn: str
+    untried: tuple[bytes, ...] = ()
 
 
 def audit_model(content: bytes) -> ModelContents:
@@ -127,7 +129,9 @@ def audit_model(content: bytes) -> ModelContents:
             raise ValueError("its skops format is not one of those that are known here")
         audit = _Audit(archive)
         audit.walk(schema)
-    return ModelContents(frozenset(audit.names), frozenset(audit.refused), audit.sklearn)
+    return ModelContents(
+        frozenset(audit.names), frozenset(audit.refused), audit.sklearn, tuple(audit.untried)
+    )
 
 
 def check_members(archive: zipfile.ZipFile, size: int) -> None:
@@ -157,6 +161,7 @@ class _Audit:
         self.names: set[str] = set()
         self.refused: set[str] = set()
         self.sklearn = ""
+        self.untried: set[bytes] = set()
         self._archive = archive
         self._of_id: dict[int, Any] = {}
         self._known: set[tuple[str, str]] = set()
@@ -211,7 +216,7 @@ class _Audit:
         if number is None:
             return
         if type(number) is not int:
-            raise ValueError("a node has an id that is no number")
+            raise ValueError("a node has an id that is not a number")
         first = self._of_id.setdefault(number, node)
         if first is not node and not self._alike(first, node):
             raise ValueError("two different nodes have one id")
@@ -248,8 +253,13 @@ class _Audit:
 
     def _object(self, node: dict[str, Any]) -> None:
         name = f"{node['__module__']}.{node['__class__']}"
-        if name in BOOSTERS:
-            state = (node.get("content") or {}).get("content") or {}
+        if name not in BOOSTERS and name not in UNREAD:
+            return
+        state = (node.get("content") or {}).get("content") or {}
+        if name in UNREAD:
+            if UNREAD[name] in state:
+                self.untried.add(self._bytes(state[UNREAD[name]]) or b"")
+        else:
             names = BOOSTERS[name][0]
             handle: Mapping[str, Any] = next((state[key] for key in names if key in state), {})
             kind = handle.get("__loader__")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from student_perf.errors import StudentPerfError, one_line
+from student_perf.models.boosters import try_out
 from student_perf.models.libraries import packages_of
 from student_perf.runs.model_audit import ModelContents, audit_model
 from student_perf.runs.versions import changes, trained_elsewhere
@@ -86,6 +87,8 @@ def _restored(path: Path, content: bytes, found: ModelContents) -> Any:
     from student_perf.models.native_arrays import check_native_arrays
 
     try:
+        for booster in found.untried:
+            try_out(booster)
         model = skops.io.loads(content, trusted=sorted(found.names))
         check_native_arrays(model)
     except Exception as error:  # whatever the classes raise for a state that is none of theirs

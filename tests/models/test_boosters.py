@@ -1,13 +1,17 @@
 import re
 
+import catboost
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
 
-from student_perf.models.boosters import BOOSTERS, check_booster
+from student_perf.models import boosters as boosters_module
+from student_perf.models.boosters import BOOSTERS, check_booster, try_out
 from student_perf.models.ubjson import read_ubjson
+from student_perf.runs.model_audit import audit_model
+from tests.tampering import saved
 
 XGBOOST, LIGHTGBM = "xgboost.core.Booster", "lightgbm.basic.Booster"
 
@@ -192,3 +196,44 @@ def test_a_text_that_says_two_things_is_refused(texts, old, new):
 def test_something_else_is_refused(name, content):
     with pytest.raises(ValueError, match=f"{name} (without a booster|that is broken)"):
         check_booster(name, content)
+
+
+@pytest.fixture(scope="module")
+def cat():
+    rows, target = table()
+    quick = {"iterations": 3, "depth": 3, "verbose": False, "allow_writing_files": False}
+    model = catboost.CatBoostClassifier(**quick, cat_features=["word"])
+    return bytes(model.fit(rows.assign(word=rows["word"].astype(str)), target)._serialize_model())
+
+
+def test_a_model_of_catboost_is_tried_out(cat):
+    try_out(cat)
+
+
+@pytest.mark.parametrize("content", [b"", b"CBM1", b"CBM1" + b"\xff" * 200])
+def test_what_is_not_a_model_of_catboost_is_refused(content):
+    with pytest.raises(ValueError, match="ends the process that tries it out"):
+        try_out(content)
+
+
+def test_a_model_that_crashes_its_process_does_not_crash_this_one(tmp_path, monkeypatch):
+    script = tmp_path / "crash.py"
+    script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setattr(boosters_module, "_TRIAL", script)
+    with pytest.raises(ValueError, match=r"\(signal 11\)"):
+        try_out(b"")
+    script.write_text("import sys\nsys.stdin.read()\nwhile True: pass\n")
+    monkeypatch.setattr(boosters_module, "_PATIENCE", 0.5)
+    with pytest.raises(ValueError, match=r"did not answer within"):
+        try_out(b"")
+
+
+def test_a_model_file_names_the_catboost_models_in_it(cat, tmp_path):
+    model = catboost.CatBoost()
+    model._load_from_string(cat)
+    holder = catboost.CatBoostClassifier()
+    holder.__setstate__(model.__getstate__())
+    found = audit_model(saved(holder, tmp_path / "model.skops").read_bytes())
+    assert [content[:4] for content in found.untried] == [b"CBM1"]
+    empty = audit_model(saved(catboost.CatBoostClassifier(), tmp_path / "b.skops").read_bytes())
+    assert not empty.untried
