@@ -14,11 +14,11 @@ from typing import Any, Protocol, cast
 
 from student_perf import __version__, commands
 from student_perf.commands.arguments import GROUPS, HelpFormatter
-from student_perf.config.trusted import import_trusted
+from student_perf.config.trusted import import_trusted, refuse_pickles
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.paths import WORKSPACE_VARIABLE
-from student_perf.terminal import print_error
+from student_perf.terminal import print_error, say_unused_conf
 
 # What starts `student_perf.train`: its first words, and a line for the help.
 _TRAINING: dict[str, tuple[list[str], str]] = {
@@ -29,7 +29,9 @@ _SHARED = "arguments"  # the only module of `commands` that is not a command
 
 
 class Command(Protocol):
-    """What a module of `commands` offers; `CODES` only if it has exit codes of its own."""
+    """What a module of `commands` offers; `CODES` only if it has exit codes of its own, and
+    `USES_METRICS = False` if it needs none of the user's modules, unless a model file names them.
+    """
 
     HELP: str
     GROUP: str
@@ -58,8 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _train(words[0], words[1:])
     known = load_commands()
     chosen = _make_parser(known).parse_args(words)
+    refuse_pickles()
+    say_unused_conf()
     try:
-        import_trusted()  # records may hold metrics of the user's own
+        if getattr(known[chosen.command], "USES_METRICS", True):
+            import_trusted()  # records may hold metrics of the user's own
         with _in_workspace(getattr(chosen, "workspace", None)):
             return known[chosen.command].run(chosen)
     except KeyboardInterrupt:

@@ -28,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from student_perf.config.schema import ExperimentConfig
+from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metrics import METRICS
@@ -98,6 +99,12 @@ def make_table(
 def print_error(error: BaseException) -> None:
     """One line on standard error."""
     print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
+
+
+def say_unused_conf() -> None:
+    """One line on standard error if the `conf` of the current folder is not used."""
+    if (why := unused_conf()) is not None:
+        print(f"student_perf: {why}", file=sys.stderr)
 
 
 @contextmanager

@@ -23,11 +23,12 @@ from omegaconf import DictConfig, OmegaConf
 from student_perf.atomic import write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
+from student_perf.config.trusted import refuse_pickles
 from student_perf.config.typed import iter_leaves
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
-from student_perf.terminal import Terminal, print_error
+from student_perf.terminal import Terminal, print_error, say_unused_conf
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -64,6 +65,8 @@ def main() -> int:
 
     HYDRA_FULL_ERROR=1 gives the traceback instead of the line.
     """
+    refuse_pickles()
+    say_unused_conf()
     register_resolvers()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HELP = "show environment, packages and last runs, for an audit"
 GROUP = CHECKS
 PARENTS = (in_workspace(), formats("text", "markdown"))
+USES_METRICS = False
 _COLUMNS = ("run", "kind", "status", "commit", "experiment", "mlflow", "artifacts")
 
 

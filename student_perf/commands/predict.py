@@ -11,6 +11,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "predict the rows of a file, or refuse them with a reason"
 GROUP = MODELS
 PARENTS = (reading(),)
+USES_METRICS = False
 CODES = {ExitCode.ROWS_REFUSED: "rows refused"}
 
 

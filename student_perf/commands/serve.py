@@ -12,6 +12,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "serve a kept model over HTTP, checked by its contract"
 GROUP = MODELS
 PARENTS = (reading(),)
+USES_METRICS = False
 _EXTRA = ("pydantic", "pydantic_core", "starlette", "uvicorn")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

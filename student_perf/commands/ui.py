@@ -12,6 +12,7 @@ from student_perf.exit_codes import ExitCode
 HELP = "open MLflow's page on this machine"
 GROUP = TRACKING
 PARENTS = (reading(),)
+USES_METRICS = False
 _ON_SERVER = "The store is a server already; open in a browser: {}"
 
 

@@ -12,6 +12,7 @@ from student_perf.terminal import Terminal
 HELP = "check the checksums of an exported bundle"
 GROUP = CHECKS
 PARENTS: tuple[argparse.ArgumentParser, ...] = ()
+USES_METRICS = False
 CODES = {ExitCode.FINDING: "finding: bundle changed"}
 _MOST_PROBLEMS = 20
 

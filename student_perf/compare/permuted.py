@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from threadpoolctl import threadpool_limits
 
-from student_perf.config.load import load_config
+from student_perf.config.recorded import read_recorded
 from student_perf.errors import DataError
 from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.experiment.prepare import build_pipeline, prepare_data, useful_threads
+from student_perf.experiment.rebuild import rebuild_config
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import METRICS
@@ -68,7 +69,7 @@ def permuted_control(
         DataError: The data or folds are no longer those of the record.
         TrackingError: Its config is not available.
     """
-    config = load_config(fetch_file(record, store, CONFIG_FILE))
+    config = rebuild_config(read_recorded(fetch_file(record, store, CONFIG_FILE)))
     data = prepare_data(config)
     now = {"data": data.dataset.sha256, "split": data.split.sha256}
     for (what, sha256), was in zip(now.items(), record.rows, strict=True):

@@ -106,14 +106,6 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     return cfg
 
 
-def load_config(path: Path) -> ExperimentConfig:
-    """The typed config in a file that a run has written. Raises ConfigError as `validate`."""
-    cfg = OmegaConf.load(path)
-    if not isinstance(cfg, DictConfig):
-        raise ConfigError(f"{path}: is not a config; name the config.yaml of a run")
-    return validate(cfg)
-
-
 def load_node(path: Path) -> dict[str, Any]:
     """The resolved content of one file in `conf/`, without composing a whole config."""
     register_resolvers()
@@ -123,7 +115,7 @@ def load_node(path: Path) -> dict[str, Any]:
 
 
 def validate_plain(composed: Mapping[str, Any]) -> ExperimentConfig:
-    """Typed form of a plain config, for example that of a finished run."""
+    """Typed form of a plain config; one of a record goes through `recorded.resolved_only` first."""
     return validate(OmegaConf.create(dict(composed)))
 
 

@@ -22,13 +22,37 @@ from student_perf.paths import CONF_DIR
 
 _MAIN = "main"  # Hydra's name for the folder that an application gives it
 _FILE = "file://"
+_OF_RECORDS = ("record.json", "MANIFEST.sha256")  # of a run or a sweep, and of a bundle
 _composing = ForkSafeLock()
 
 
 def own_conf() -> Path | None:
-    """The user's `conf` in the current folder; None if there is none, or it is the package's."""
+    """The user's `conf` in the current folder; None if there is none, or it is the package's, or
+    the folder is a record, which may be a stranger's: what is in a record is never trusted.
+    """
     folder = Path.cwd() / "conf"
-    return folder if folder.is_dir() and folder.resolve() != CONF_DIR.resolve() else None
+    is_own = folder.is_dir() and folder.resolve() != CONF_DIR.resolve()
+    return folder if is_own and record_around() is None else None
+
+
+def record_around() -> Path | None:
+    """The file which shows that the current folder is a run's, a sweep's or an unpacked bundle, or
+    lies below one; None if there is none.
+    """
+    here = Path.cwd()
+    files = (folder / name for folder in (here, *here.parents) for name in _OF_RECORDS)
+    return next((file for file in files if file.is_file()), None)
+
+
+def unused_conf() -> str | None:
+    """A sentence for the user whose `conf` is not used; None if there is none to use."""
+    around = record_around() if (Path.cwd() / "conf").is_dir() else None
+    if around is None:
+        return None
+    return (
+        f"{Path.cwd() / 'conf'} is not used, since {around} makes this folder part of a record; "
+        "work in a folder of your own"
+    )
 
 
 def add_own_conf(search_path: ConfigSearchPath) -> None:

@@ -1,11 +1,13 @@
 """Modules of the user's own: configs and model files may name their classes, their metrics count.
 
 `conf/trusted.yaml` names them (`trusted: [mygrades]`), in the `conf` folder of the user or of the
-checkout and nowhere else: neither a record nor a bundle nor a registry can add to it.
+checkout and nowhere else: neither a record nor a bundle nor a registry can add to it. Whoever works
+in a folder trusts its `conf`, but a folder that is a record, or lies in one, has none.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from functools import cache
@@ -54,6 +56,14 @@ def import_trusted() -> None:
                 f"{file}: {name} cannot be imported ({one_line(error)}); install it, or put it "
                 f"into {beside}"
             ) from error
+
+
+def refuse_pickles() -> None:
+    """Let MLflow's own loaders refuse pickles in this process, unless the user has said otherwise.
+
+    For commands only: a notebook may load models of its own.
+    """
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
 
 def trusted_places() -> list[Path]:

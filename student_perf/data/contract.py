@@ -17,7 +17,7 @@ import yaml
 
 from student_perf.config.schema import DatasetConfig
 from student_perf.data.dataset import Dataset
-from student_perf.errors import DataError
+from student_perf.errors import DataError, one_line
 
 _MOST_ROWS = 5
 
@@ -99,10 +99,15 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
 
 
 def contract_from_yaml(text: str) -> Contract:
-    """The contract that `Contract.to_yaml` wrote."""
-    content = yaml.safe_load(text)
-    columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
-    return Contract(**(content | {"columns": columns}))
+    """The contract that `Contract.to_yaml` wrote. Raises DataError for another text."""
+    try:
+        content = yaml.safe_load(text)
+        columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
+        return Contract(**(content | {"columns": columns}))
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"contract.yaml: is not a contract ({one_line(error)[:200]}); get the run again"
+        ) from error
 
 
 def check_contract(features: pd.DataFrame, contract: Contract) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import compose_config, load_config, register_resolvers, validate
+from student_perf.config.load import compose_config, register_resolvers, validate
+from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import DatasetConfig
 from student_perf.config.search_path import config_options
 from student_perf.data import Dataset, load_dataset
@@ -120,8 +121,7 @@ def _composed(overrides: Sequence[str]) -> DatasetConfig:
 
 def _of_run(record: RunRecord, store: str | None) -> DatasetConfig:
     """The dataset config of a run, as it was composed then."""
-    register_resolvers()
-    return load_config(fetch_file(record, store or default_tracking().uri, CONFIG_FILE)).dataset
+    return load_recorded(fetch_file(record, store or default_tracking().uri, CONFIG_FILE)).dataset
 
 
 def _of_model(model: str, store: str | None) -> DatasetConfig | None:

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from student_perf.config.load import validate_plain
+from student_perf.config.recorded import every_leaf, resolved_only
 from student_perf.config.schema import ExperimentConfig
-from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError
 from student_perf.models.build import build_estimator
 from student_perf.models.libraries import allowed_prefixes
 from student_perf.models.preprocess import build_steps
-from student_perf.paths import workspace
 
 
 def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> ExperimentConfig:
@@ -23,12 +22,10 @@ def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> Expe
     interpolated, which could read this machine's environment. Its cache folder is replaced by this
     workspace's, and `data` stands for a file that is elsewhere here. Raises ConfigError.
     """
-    for path, value in iter_leaves(composed):
-        _check_leaf(path, value)
-    dataset = dict(composed.get("dataset") or {})
-    if "cache" in dataset:
-        inner = "data/openml" if dataset.get("source") == "openml" else "data"
-        dataset["cache"] = str(workspace() / inner)
+    for path, value in every_leaf(composed):
+        _check_target(path, value)
+    resolved = resolved_only(composed)
+    dataset = dict(resolved.get("dataset") or {})
     if data is not None:
         if "path" not in dataset:
             raise ConfigError(f"--data {data}: the run's dataset comes from no file; leave it out")
@@ -36,7 +33,7 @@ def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> Expe
     if dataset.get("path") is not None and "content_sha256" in dataset:
         # A changed file is to be read, so that its columns can be compared with the record's.
         dataset["content_sha256"] = None
-    config = validate_plain({**composed, "dataset": dataset})
+    config = validate_plain({**resolved, "dataset": dataset})
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)
     return replace(
@@ -46,16 +43,7 @@ def rebuild_config(composed: Mapping[str, Any], data: str | None = None) -> Expe
     )
 
 
-def _check_leaf(path: str, value: Any) -> None:
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            inner = iter_leaves(item, f"{path}[{number}].") if isinstance(item, dict) else ()
-            for place, leaf in inner or [(f"{path}[{number}]", item)]:
-                _check_leaf(place, leaf)
-    if isinstance(value, str) and "${" in value:
-        raise ConfigError(
-            f"{path}={value}: a record holds resolved values only; this one is refused"
-        )
+def _check_target(path: str, value: Any) -> None:
     is_target = path.rpartition(".")[2] == "_target_"
     if is_target and not (isinstance(value, str) and value.startswith(allowed_prefixes())):
         raise ConfigError(

@@ -34,6 +34,9 @@ _PLAIN_WORDS = {
     NoneType: "null",
 }
 
+# scikit-learn's name for a folder in which joblib keeps what was computed, and reads it from
+_MEMORY = "memory"
+
 
 def build_component(
     node: Mapping[str, Any],
@@ -68,6 +71,11 @@ def build_component(
             raise ConfigError(
                 f"{places[name]}={value}: {cls.__name__} takes {words} for '{name}'; "
                 "write one of those"
+            )
+        if name == _MEMORY and value is not None:
+            raise ConfigError(
+                f"{places[name]}={value}: a folder of cached steps holds pickles, which are code; "
+                "leave it out"
             )
     for name in (parts or {}).keys() - hints.keys():
         raise ConfigError(f"{path}: {cls.__name__} takes no model as '{name}'; leave it out")

@@ -31,9 +31,9 @@ class Library:
         is_wrapped: Whether configs name the classes of `student_perf/models/<name>.py` instead.
         extra: Optional dependency of this project that installs it.
         keywords: Parameters with their types that its classes take without listing them.
-        trusted_types: Types that a model file may hold. Each was reviewed: none runs code from the
-            file when restored. (A `functools.partial`, which hist_gb keeps around its check of
-            arrays, holds a function that has to be listed itself.)
+        trusted_classes: Classes that a model file may restore beside scikit-learn's estimators,
+            by the name of the defining module. Each was reviewed: none runs code from the file.
+        trusted_functions: Functions that a model file may hold.
         train: Fits an estimator to a few rows, for a library that checks ranges only then.
         many_trees: Options of conf/model that `compare` counts as forests and boosting.
 
@@ -44,7 +44,8 @@ class Library:
     is_wrapped: bool = False
     extra: str | None = None
     keywords: Mapping[str, type] = field(default_factory=dict)
-    trusted_types: tuple[str, ...] = ()
+    trusted_classes: tuple[str, ...] = ()
+    trusted_functions: tuple[str, ...] = ()
     train: Callable[[Any], None] | None = None
     many_trees: tuple[str, ...] = ()
 
@@ -81,12 +82,26 @@ LIBRARIES = (
     Library(
         "sklearn",
         packages=("scikit-learn", "numpy", "scipy", "pandas"),
-        trusted_types=(
-            "functools.partial",
-            "numpy.dtype",
+        trusted_classes=(
+            "sklearn._loss.link.HalfLogitLink",
+            "sklearn._loss.link.IdentityLink",
+            "sklearn._loss.link.Interval",
+            "sklearn._loss.link.LogLink",
+            "sklearn._loss.link.LogitLink",
+            "sklearn._loss.link.MultinomialLogit",
+            "sklearn._loss.loss.AbsoluteError",
+            "sklearn._loss.loss.ExponentialLoss",
+            "sklearn._loss.loss.HalfBinomialLoss",
+            "sklearn._loss.loss.HalfGammaLoss",
+            "sklearn._loss.loss.HalfMultinomialLoss",
+            "sklearn._loss.loss.HalfPoissonLoss",
+            "sklearn._loss.loss.HalfSquaredError",
+            "sklearn._loss.loss.HuberLoss",
+            "sklearn._loss.loss.PinballLoss",
             "sklearn.calibration._CalibratedClassifier",
             "sklearn.calibration._SigmoidCalibration",
             "sklearn.calibration._TemperatureScaling",
+            "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
             "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
             "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
             "sklearn.gaussian_process.kernels.ConstantKernel",
@@ -94,19 +109,18 @@ LIBRARIES = (
             "sklearn.gaussian_process.kernels.RBF",
             "sklearn.gaussian_process.kernels.Sum",
             "sklearn.gaussian_process.kernels.WhiteKernel",
+            "sklearn.impute._iterative.IterativeImputer",
             "sklearn.model_selection._split.KFold",
             "sklearn.model_selection._split.StratifiedKFold",
             "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-            "sklearn.tree._tree.Tree",
-            "sklearn.utils._bunch.Bunch",
-            "sklearn.utils.validation.check_array",
         ),
+        trusted_functions=("sklearn.utils.validation.check_array",),  # hist_gb keeps it
         many_trees=("rf", "extra_trees", "hist_gb"),
     ),
     Library(
         "xgboost",
         packages=("xgboost-cpu", "xgboost"),
-        trusted_types=(
+        trusted_classes=(
             "xgboost.core.Booster",
             "xgboost.sklearn.XGBClassifier",
             "xgboost.sklearn.XGBRegressor",
@@ -119,8 +133,7 @@ LIBRARIES = (
         packages=("lightgbm",),
         extra="boosting",
         keywords={"verbosity": int},
-        trusted_types=(
-            "collections.OrderedDict",
+        trusted_classes=(
             "lightgbm.basic.Booster",
             "lightgbm.sklearn.LGBMClassifier",
             "lightgbm.sklearn.LGBMRegressor",
@@ -133,15 +146,16 @@ LIBRARIES = (
         packages=("catboost",),
         is_wrapped=True,  # CatBoost's own classes do not find the categorical columns
         extra="boosting",
-        trusted_types=("catboost.core.CatBoostClassifier", "catboost.core.CatBoostRegressor"),
+        trusted_classes=("catboost.core.CatBoostClassifier", "catboost.core.CatBoostRegressor"),
         train=_train_catboost,
         many_trees=("catboost",),
     ),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)
-TRUSTED_TYPES = frozenset(name for one in LIBRARIES for name in one.trusted_types) | {
-    "student_perf.encoders.plain_name"  # a function that the column transformer keeps
+TRUSTED_CLASSES = frozenset(name for one in LIBRARIES for name in one.trusted_classes)
+TRUSTED_FUNCTIONS = frozenset(name for one in LIBRARIES for name in one.trusted_functions) | {
+    "student_perf.encoders.plain_name"  # the column transformer keeps it
 }
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from student_perf.runs.model_audit import check_members
+
 Leaf = str | bytes | np.ndarray
 
 _SCHEMA = "schema.json"
@@ -26,7 +28,6 @@ _OF_ONE_FIT = re.compile(
     rb"(?s).{4}[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}-[0-9a-f]{1,8}\0+"
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 )
-_LARGEST = 2 << 30  # bytes of one unpacked member
 
 
 def model_contents(path: Path) -> dict[str, Leaf]:
@@ -36,12 +37,10 @@ def model_contents(path: Path) -> dict[str, Leaf]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            large = [info.filename for info in archive.infolist() if info.file_size > _LARGEST]
-            if large:
-                raise ValueError(f"{path.name}: {large[0]} is larger than {_LARGEST} bytes")
+            check_members(archive, path.stat().st_size)
             tree = json.loads(archive.read(_SCHEMA))
             return dict(_iter_leaves(tree, "", archive))
-    except (KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+    except Exception as error:  # whatever zipfile, json and numpy raise for broken files
         raise ValueError(f"{path.name}: is not a skops file ({error})") from error
 
 

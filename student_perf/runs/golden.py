@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from student_perf.data.features import prepare_features
 from student_perf.data.sources import read_table
 from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
+from student_perf.runs.versions import installed_versions
 
 # Far above the rounding of other processors and threads, far below any change of meaning.
 TOLERANCE = 1e-6
@@ -82,7 +82,7 @@ def make_golden_rows(
     return GoldenRows(
         rows=[{name: _plain(value) for name, value in row.items()} for row in _records(rows)],
         expected=expected.tolist(),
-        packages=_versions(),
+        packages=installed_versions(PACKAGES),
     )
 
 
@@ -102,16 +102,6 @@ def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) ->
         elif len(now) != len(before) or not np.allclose(now, before, TOLERANCE, TOLERANCE):
             mismatches.append(Mismatch(row, before, now))
     return mismatches
-
-
-def changed_packages(golden: GoldenRows) -> list[str]:
-    """Libraries whose version has changed since the answers were given."""
-    now = _versions()
-    return [
-        f"{name} was {golden.packages.get(name, 'absent')}, is {now.get(name, 'absent')}"
-        for name in sorted({*now, *golden.packages})
-        if now.get(name) != golden.packages.get(name)
-    ]
 
 
 def _chosen(dataset: Dataset, development: np.ndarray) -> np.ndarray:
@@ -156,13 +146,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (int, float, str)) else str(value)
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions

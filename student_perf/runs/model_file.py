@@ -1,20 +1,25 @@
 """The fitted model as a skops file, which holds data and no code.
 
-skops restores an object of an unknown type only if the caller vouches for that type. Two kinds are
-trusted: the reviewed types in `models.libraries`, and classes below `OWN_PREFIXES` and in modules
-that the user trusts, which are installed code that a file can name but not bring.
+Whoever loads such a file restores what a reviewed list allows, and nothing else: `model_audit`
+reads the whole file before skops makes any object, and `models.native_arrays` looks at the figures
+that native code follows. Classes below `OWN_PREFIXES` and in modules that the user trusts are code
+that is installed: a file can name it but not bring it.
 
 skops imports much of scikit-learn, so this module imports it inside the functions that need it.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from student_perf.errors import StudentPerfError
-from student_perf.models.libraries import OWN_PREFIXES, TRUSTED_TYPES, own_prefixes
+from student_perf.errors import StudentPerfError, one_line
+from student_perf.models.boosters import try_out
+from student_perf.models.libraries import packages_of
+from student_perf.runs.model_audit import ModelContents, audit_model
+from student_perf.runs.versions import changes, trained_elsewhere
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -26,47 +31,89 @@ def save_model(model: Any, path: Path) -> None:
     import skops.io
 
     skops.io.dump(model, path)
-    unknown = sorted(set(named_types(path)) - set(trusted_types(path)))
-    if unknown:
+    try:
+        refused = _audited(path, path.read_bytes()).refused
+        if refused:
+            raise StudentPerfError(_not_trusted(path, refused))
+    except StudentPerfError:
         path.unlink()
-        raise StudentPerfError(
-            f"{path.name}: the model holds {', '.join(unknown)}, which is not on the reviewed list "
-            "of types that load safely; if it is a class of your own, name its module in "
-            "conf/trusted.yaml"
-        )
+        raise
 
 
 def trusted_types(path: Path) -> list[str]:
-    """The reviewed types, and the project's own classes that the model file names."""
-    return sorted({*TRUSTED_TYPES, *filter(is_own_class, named_types(path))})
+    """The reviewed types that the model file names, beyond those that skops itself trusts."""
+    return sorted(_audited(path, path.read_bytes()).names)
 
 
-def is_own_class(name: str) -> bool:
-    """Whether a dotted name is that of a class defined in one of the project's model modules, or in
-    a module of the user's own.
+def load_model(path: Path, made_with: Mapping[str, str] | None = None) -> Any:
+    """Read a fitted model that `save_model` wrote.
 
-    skops looks up any attribute of a module, also imported ones and functions, so the module's name
-    alone proves nothing.
+    Args:
+        path: The file.
+        made_with: Versions of the packages that the model was trained with, for the message if it
+            cannot be loaded with those that are installed.
+
+    Raises:
+        StudentPerfError: The file is broken, names what is not trusted, or needs other packages.
     """
-    module, _, attribute = name.rpartition(".")
-    if not name.startswith((*OWN_PREFIXES, *own_prefixes())):
-        return False
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    content = path.read_bytes()
+    found = _audited(path, content)
     try:
-        cls = getattr(import_module(module), attribute, None)
-    except ImportError:
-        return False
-    return isinstance(cls, type) and cls.__module__ == module
+        if found.refused:
+            raise StudentPerfError(_not_trusted(path, found.refused))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InconsistentVersionWarning)  # said in one line instead
+            return _restored(path, content, found)
+    except StudentPerfError as error:
+        if versions := _other_versions(found, made_with or {}):
+            raise StudentPerfError(f"{path}: {versions}") from error
+        raise
 
 
-def named_types(path: Path) -> list[str]:
-    """Types in a model file beyond those that skops itself trusts."""
+def _audited(path: Path, content: bytes) -> ModelContents:
+    try:
+        return audit_model(content)
+    except StudentPerfError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib, json and numpy raise for broken files
+        raise StudentPerfError(_broken(path, error)) from error
+
+
+def _restored(path: Path, content: bytes, found: ModelContents) -> Any:
     import skops.io
 
-    return list(skops.io.get_untrusted_types(file=path))
+    from student_perf.models.native_arrays import check_native_arrays
+
+    try:
+        for booster in found.untried:
+            try_out(booster)
+        model = skops.io.loads(content, trusted=sorted(found.names))
+        check_native_arrays(model)
+    except Exception as error:  # whatever the classes raise for a state that is none of theirs
+        raise StudentPerfError(_broken(path, error)) from error
+    return model
 
 
-def load_model(path: Path) -> Any:
-    """Read a fitted model that `save_model` wrote; types that are not trusted are refused."""
-    import skops.io
+def _broken(path: Path, error: Exception) -> str:
+    reason = str(error) if type(error) is ValueError else one_line(error)
+    return (
+        f"{path}: cannot be loaded: {' '.join(reason.split())[:300]}; the file was changed or is "
+        "damaged, get it again or train the model again"
+    )
 
-    return skops.io.load(path, trusted=trusted_types(path))
+
+def _not_trusted(path: Path, refused: frozenset[str]) -> str:
+    return (
+        f"{path}: the model holds {', '.join(sorted(refused))[:300]}, which is not on the reviewed "
+        "list of types that load safely; if it is a class of your own, name its module in "
+        "conf/trusted.yaml"
+    )
+
+
+def _other_versions(found: ModelContents, made_with: Mapping[str, str]) -> str:
+    """What to install if the model was trained with other versions; empty if it was not."""
+    was = {**made_with, **({"scikit-learn": found.sklearn} if found.sklearn else {})}
+    used = packages_of(found.names | found.refused)
+    return trained_elsewhere(changes(was, used), "be loaded")

@@ -20,7 +20,7 @@ from student_perf.atomic import check_place
 from student_perf.data.features import Refusal, prepare_features
 from student_perf.data.files import CHUNKED_ENDINGS, iter_tables
 from student_perf.errors import ConfigError, StudentPerfError
-from student_perf.runs.golden import changed_packages, check_golden_rows
+from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
 
 _ROWS_AT_ONCE = 20_000
@@ -48,14 +48,21 @@ class Summary:
 
 
 def check_model(kept: KeptModel) -> list[str]:
-    """The golden rows that a model answers differently, and the libraries that changed.
+    """The golden rows that a model answers differently, and those of its packages that changed.
 
     Empty if all answers agree. Raises ConfigError if the model has no golden rows.
     """
     if kept.golden is None:
         raise ConfigError(f"{kept.source}: has no golden rows to check; train the model again")
     wrong = [str(one) for one in check_golden_rows(kept.golden, kept.contract, kept.output)]
-    return wrong + changed_packages(kept.golden) if wrong else []
+    if not wrong:
+        return []
+    changes, others = kept.version_changes()
+    return [
+        *wrong,
+        *map(str, changes),
+        *([f"{others} packages of other models changed"] if others else []),
+    ]
 
 
 def predict_file(

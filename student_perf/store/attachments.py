@@ -28,7 +28,7 @@ from student_perf.runs.layout import (
     REPORT_TABLE_FILE,
     SUBGROUPS_FILE,
 )
-from student_perf.runs.model_file import named_types, trusted_types
+from student_perf.runs.model_file import trusted_types
 from student_perf.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _rows_of_every_kind(dataset: Dataset) -> np.ndarray:
 def _model_requirements(model: Path) -> list[str]:
     """The installed versions of what a model file needs to load and predict."""
     pinned = []
-    for name in (*packages_of(named_types(model)), "skops", "pyarrow"):
+    for name in (*packages_of(trusted_types(model)), "skops", "pyarrow"):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

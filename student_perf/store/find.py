@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
+from student_perf.config.recorded import read_recorded
 from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
 from student_perf.paths import workspace
@@ -344,10 +343,4 @@ def _recorded(record: RunRecord) -> Recorded:
     file = record.folder / CONFIG_FILE
     if not file.is_file():
         raise ConfigError(f"{record.folder}: holds no {CONFIG_FILE}; the run cannot be rebuilt")
-    try:
-        composed = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
-    if not isinstance(composed, dict):
-        raise ConfigError(f"{file}: is not a config; it must hold the keys of a composed one")
-    return Recorded(record, composed)
+    return Recorded(record, read_recorded(file))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from student_perf.data.contract import Contract, contract_from_yaml
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.models.libraries import PACKAGES, packages_of
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
-from student_perf.runs.model_file import load_model
+from student_perf.runs.model_file import load_model, trusted_types
+from student_perf.runs.versions import Change, changes, trained_elsewhere
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,30 @@ class KeptModel:
     contract: Contract
     golden: GoldenRows | None
 
+    def version_changes(self) -> tuple[list[Change], int]:
+        """Packages of the model whose versions have changed since its golden rows were answered,
+        and the number of other packages of models that have.
+        """
+        if self.golden is None:
+            return [], 0
+        used = packages_of(trusted_types(_found(self.folder, self.source, MODEL_FILE)))
+        others = set(PACKAGES) - set(used)
+        return changes(self.golden.packages, used), len(changes(self.golden.packages, others))
+
     def output(self, features: pd.DataFrame) -> np.ndarray:
-        """Probabilities (n, K) in the order of the contract's classes, or numbers (n,)."""
-        answer = self.model.predict_proba if self.contract.classes else self.model.predict
-        return np.asarray(answer(features), dtype=np.float64)
+        """Probabilities (n, K) in the order of the contract's classes, or numbers (n,).
+
+        Raises StudentPerfError if the model cannot answer.
+        """
+        try:
+            answer = self.model.predict_proba if self.contract.classes else self.model.predict
+            return np.asarray(answer(features), dtype=np.float64)
+        except StudentPerfError:
+            raise
+        except Exception as error:  # whatever the model raises in other versions, or if changed
+            versions = trained_elsewhere(self.version_changes()[0], "answer")
+            reason = versions or f"does not answer ({one_line(error)}); train the model again"
+            raise StudentPerfError(f"{self.source}: {reason}") from error
 
 
 def load_kept_model(word: str, store: str | None = None) -> KeptModel:
@@ -47,15 +72,25 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     """
     folder = _model_folder(word, store)
     model_file = _found(folder, word, MODEL_FILE)
-    contract = _found(folder, word, CONTRACT_FILE).read_text(encoding="utf-8")
-    golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    contract = _parsed(_found(folder, word, CONTRACT_FILE), contract_from_yaml)
+    files = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    golden = _parsed(files[0], golden_from_json) if files else None
     return KeptModel(
         source=word,
         folder=folder,
-        model=load_model(model_file),
-        contract=contract_from_yaml(contract),
-        golden=golden_from_json(golden[0].read_text(encoding="utf-8")) if golden else None,
+        model=load_model(model_file, golden.packages if golden else None),
+        contract=contract,
+        golden=golden,
     )
+
+
+def _parsed(file: Path, parse: Callable[[str], _T]) -> _T:
+    try:
+        return parse(file.read_text(encoding="utf-8"))
+    except Exception as error:  # whatever a parser raises for a file that it did not write
+        raise ConfigError(
+            f"{file}: cannot be read ({one_line(error)[:200]}); get it again"
+        ) from error
 
 
 def _model_folder(word: str, store: str | None) -> Path:

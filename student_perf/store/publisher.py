@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
-from student_perf.config.load import load_config
+from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import TrackingConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.errors import StudentPerfError, TrackingError, one_line
@@ -395,7 +395,7 @@ def _keep_address(folder: Path, address: str | None) -> None:
 def _dataset_of(record: RunRecord) -> Dataset | None:
     """The rows of a run, None if they are gone or have changed."""
     try:
-        dataset = load_dataset(load_config(record.folder / CONFIG_FILE).dataset)
+        dataset = load_dataset(load_recorded(record.folder / CONFIG_FILE).dataset)
     except (StudentPerfError, OSError) as error:
         log.warning("%s: sent without its dataset (%s)", record.folder, error)
         return None

@@ -1,7 +1,5 @@
 import pytest
-import yaml
 
-from student_perf.config.load import load_config
 from student_perf.paths import CONF_DIR
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
@@ -38,10 +36,3 @@ def test_tracking_precedence(compose_config, monkeypatch, workspace):
     assert compose_config("tracking=sqlite").tracking.uri.startswith("sqlite:///")
     explicit = compose_config("tracking.uri=http://127.0.0.1:8000", "tracking.experiment=x")
     assert (explicit.tracking.uri, explicit.tracking.experiment) == ("http://127.0.0.1:8000", "x")
-
-
-def test_a_runs_config_file_gives_its_config_again(compose_config, tmp_path):
-    config = compose_config("model=rf", "model.n_estimators=7", "tags.role=sre")
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config.composed))
-    assert load_config(path) == config

@@ -3,12 +3,21 @@ from contextlib import contextmanager
 import pytest
 from hydra import compose, initialize_config_dir
 
+from student_perf.config import search_path
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, register_resolvers
-from student_perf.config.search_path import config_folders, config_options, find_config, own_conf
+from student_perf.config.search_path import (
+    config_folders,
+    config_options,
+    find_config,
+    own_conf,
+    unused_conf,
+)
 from student_perf.drift.sides import load_sides
 from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR, PROJECT_DIR
+from student_perf.reproduction.bundle import MANIFEST_FILE
+from student_perf.runs.layout import RECORD_FILE
 from student_perf.sweep.plan import load_search
 
 MODEL = "name: mine\nclassifier:\n  _target_: sklearn.dummy.DummyClassifier\n"
@@ -115,3 +124,22 @@ def test_a_dataset_of_the_users_is_a_side_of_a_drift_report(own, grades):
     (own / "dataset/mine.yaml").write_text(text)
     left, right, _ = load_sides("mine", "mine")
     assert len(left.features) == len(right.features) == 120
+
+
+@pytest.mark.parametrize("name", ["record.json", "MANIFEST.sha256"])
+def test_a_folder_that_is_a_record_has_no_conf(own, monkeypatch, name):
+    below = own.parent / "deeper"
+    (below / "conf").mkdir(parents=True)
+    assert own_conf() == own
+    assert unused_conf() is None
+    (own.parent / name).touch()
+    assert own_conf() is None
+    assert f"{own} is not used, since {own.parent / name} makes" in str(unused_conf())
+    monkeypatch.chdir(below)
+    assert own_conf() is None
+    (own.parent / name).unlink()
+    assert own_conf() == below / "conf"
+
+
+def test_the_files_that_mark_a_record_are_those_of_runs_and_bundles():
+    assert search_path._OF_RECORDS == (RECORD_FILE, MANIFEST_FILE)

@@ -1,9 +1,11 @@
+import os
 import sys
 
 import pytest
 
 from student_perf.config.trusted import (
     import_trusted,
+    refuse_pickles,
     trusted_modules,
     trusted_places,
     trusted_sources,
@@ -57,3 +59,16 @@ def test_a_module_that_cannot_be_imported_is_one_line(conf):
     (conf.parent / "own_part.py").write_text("1 / 0\n")
     with pytest.raises(ConfigError, match=r"own_part cannot be imported .ZeroDivisionError"):
         import_trusted()
+
+
+def test_commands_let_mlflow_refuse_pickles_unless_the_user_says_otherwise(monkeypatch):
+    name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+    monkeypatch.setenv(name, "true")
+    refuse_pickles()
+    assert os.environ[name] == "true"
+    monkeypatch.delenv(name)
+    refuse_pickles()
+    assert os.environ[name] == "false"
+    from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION
+
+    assert not MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()

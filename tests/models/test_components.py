@@ -60,6 +60,13 @@ def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch, target)
         build_component({"_target_": target}, "model.classifier")
 
 
+def test_no_folder_of_pickles_is_read():
+    node = {"_target_": "sklearn.cluster.FeatureAgglomeration", "memory": None}
+    assert build_component(node, "m").memory is None
+    with pytest.raises(ConfigError, match=r"m\.memory=cache: .* holds pickles"):
+        build_component(node | {"memory": "cache"}, "m")
+
+
 def test_estimators_made_elsewhere_are_handed_over():
     base = LogisticRegression(C=3.0)
     node = {"_target_": "sklearn.calibration.CalibratedClassifierCV", "cv": 3}

@@ -6,9 +6,7 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.data.contract import make_contract
-from student_perf.runs import golden
 from student_perf.runs.golden import (
-    changed_packages,
     check_golden_rows,
     golden_from_json,
     make_golden_rows,
@@ -82,13 +80,6 @@ def test_a_difference_names_row_expected_and_got(made):
     assert str(found[0]).startswith(f"golden row 0: expected {low:.6g}, ")
     assert f"got {low * 1.001:.6g}" in str(found[0])
     assert check_golden_rows(rows, contract, lambda table: answer(table) + 1e-9) == []
-
-
-def test_versions_that_changed_are_named(made, monkeypatch):
-    rows, _, _, _ = made
-    assert changed_packages(rows) == []
-    monkeypatch.setattr(golden, "_versions", lambda: rows.packages | {"numpy": "0.1"})
-    assert changed_packages(rows) == [f"numpy was {rows.packages['numpy']}, is 0.1"]
 
 
 def test_numbers_are_covered_from_the_least_to_the_largest(compose_config):

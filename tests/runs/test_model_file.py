@@ -1,16 +1,20 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+import sklearn
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from student_perf.errors import StudentPerfError
 from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.models.ordinal_logit import OrdinalLogit
 from student_perf.models.preprocess import build_preprocessor, build_steps
-from student_perf.runs.model_file import is_own_class, load_model, save_model, trusted_types
+from student_perf.runs.model_file import load_model, save_model, trusted_types
 from tests.models.zoo import MODELS, PREPROCESSINGS, QUICK, TAKES_CATEGORIES, served
+from tests.tampering import change_array, node, nodes, plant, rewrite
 
 
 @pytest.mark.parametrize("preprocess", [None, "native"])
@@ -61,24 +65,68 @@ def test_own_classes_are_trusted_and_functions_elsewhere_in_the_package_are_not(
         save_model(FunctionTransformer(func=save_model), path)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "student_perf.models.components.import_module",
-        "student_perf.models.labels.pd.eval",
-        "student_perf.models.labels.BaseEstimator",
-        "student_perf.models.build.build_estimator",
-        "student_perf.models.absent.Model",
-    ],
-)
-def test_only_a_class_defined_where_its_name_says_counts_as_our_own(name):
-    assert not is_own_class(name)
-    assert is_own_class("student_perf.models.labels.LabelledClassifier")
-
-
 def test_a_type_off_the_list_is_not_kept(tmp_path):
     harmful = FunctionTransformer(func=__import__("os").system)
     path = tmp_path / "model.skops"
     with pytest.raises(StudentPerfError, match=r"posix\.system|nt\.system|os\.system"):
         save_model(harmful, path)
     assert not path.exists()
+
+
+def test_a_changed_byte_is_one_line_or_changes_nothing_that_runs(tmp_path, small_dataset):
+    target = small_dataset.target
+    path = tmp_path / "model.skops"
+    save_model(
+        DecisionTreeClassifier(max_depth=2).fit(small_dataset.features[["points"]], target), path
+    )
+    content = path.read_bytes()
+    lines = []
+    for place in range(0, len(content), 61):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 8]) + content[place + 1 :])
+        try:
+            load_model(path)
+        except StudentPerfError as error:
+            lines.append(str(error))
+    assert len(lines) > 0.5 * len(content) / 61  # the rest are names of parts and dates
+    assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x04.", b"{}", b"\0" * 100])
+def test_what_is_no_model_file_is_one_line(tmp_path, content):
+    path = tmp_path / "model.skops"
+    path.write_bytes(content)
+    with pytest.raises(StudentPerfError, match=r"cannot be loaded: .*get it again or train"):
+        load_model(path)
+
+
+def test_a_model_of_other_versions_says_which_and_how_to_get_them(tmp_path):
+    path = tmp_path / "model.skops"
+    save_model(make_pipeline(StandardScaler(), Ridge()).fit([[0.0], [1.0]], [0, 1]), path)
+
+    def older(schema, _):
+        for one in nodes(schema):
+            if one["__loader__"] == "DictNode" and "_sklearn_version" in one["content"]:
+                one["content"]["_sklearn_version"]["content"] = '"1.0.2"'
+
+    rewrite(path, older)
+    assert load_model(path).predict([[0.5]]).shape == (1,)  # without a warning of many lines
+    plant(path, node("ObjectNode", "sklearn.linear_model._ridge:OfAnotherVersion"))
+    here = sklearn.__version__
+    with pytest.raises(StudentPerfError, match="cannot be loaded here; environment") as caught:
+        load_model(path, {"numpy": "0.1", "xgboost-cpu": "0.1"})
+    line = str(caught.value)
+    assert f"trained with numpy 0.1, scikit-learn 1.0.2, this is {np.__version__}, {here}" in line
+    assert "pip install numpy==0.1 scikit-learn==1.0.2" in line
+    assert "xgboost" not in line  # the model does not use it
+
+
+def test_a_tree_that_was_changed_ends_in_a_line(tmp_path):
+    model = DecisionTreeClassifier().fit([[0.0], [1.0], [2.0]], [0, 1, 0])
+    path = tmp_path / "model.skops"
+    save_model(model, path)
+
+    def far(nodes_of_tree):
+        nodes_of_tree["left_child"][0] = 2**40
+
+    with pytest.raises(StudentPerfError, match="has a child outside of the tree"):
+        load_model(change_array(path, "nodes", far))
