@@ -100,6 +100,11 @@ def print_error(error: BaseException) -> None:
     print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
 
 
+def print_warning(text: str) -> None:
+    """One line on standard error about what does not stop the command."""
+    print(f"student_perf: warning: {masked(text)}", file=sys.stderr)
+
+
 @contextmanager
 def silent(is_silent: bool = True) -> Iterator[None]:
     """Have nothing printed by what is called within; holds for this thread."""

@@ -24,6 +24,7 @@ from student_perf.atomic import write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.typed import iter_leaves
+from student_perf.errors import ChangedError
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
@@ -89,7 +90,7 @@ def main() -> int:
                 raise
             given = get_args_parser().parse_args()
             print_error(explain_composition_error(error, given.overrides, given.config_dir))
-            return ExitCode.ERROR
+            return ExitCode.FINDING if isinstance(error, ChangedError) else ExitCode.ERROR
     return ExitCode.DONE
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from student_perf.commands.arguments import MODELS, add_run, reading
 from student_perf.exit_codes import ExitCode
@@ -12,6 +14,7 @@ HELP = "check a kept model on the golden rows it carries"
 GROUP = MODELS
 PARENTS = (reading(),)
 CODES = {ExitCode.FINDING: "finding: a golden row is answered differently"}
+_MOST_ADDED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print one line for each answer that differs; FINDING if there is one."""
+    """Print one line for each answer that differs; FINDING if there is one.
+
+    Raises ChangedError if any file of the run was changed.
+    """
     from student_perf.serving.predict import check_model
     from student_perf.store.kept_model import load_kept_model
 
     kept = load_kept_model(chosen.run, chosen.store)
+    said_of_files = list(_check_files(kept.folder))
     wrong = check_model(kept)
     for line in wrong:
         print(f"{chosen.run}: {line}", file=sys.stderr)
@@ -32,4 +39,24 @@ def run(chosen: argparse.Namespace) -> int:
         return ExitCode.FINDING
     assert kept.golden is not None
     print(f"{chosen.run}: {len(kept.golden.rows)} golden rows answered as when it was trained")
+    for line in said_of_files:
+        print(f"{chosen.run}: {line}")
     return ExitCode.DONE
+
+
+def _check_files(folder: Path) -> Iterator[str]:
+    """What there is to say of files that are not changed, if the folder is that of a run."""
+    from student_perf.reproduction.unchanged import check_records
+    from student_perf.runs.layout import holds_record
+    from student_perf.runs.record import load_record
+
+    if not holds_record(folder):
+        return
+    record = load_record(folder)
+    record.check_files()
+    state = check_records([record])
+    if state.unsealed:
+        yield "its version kept no checksums, so a change of its files would not be noticed"
+    if state.added:
+        more = f" and {len(state.added) - _MOST_ADDED} more" if state.added[_MOST_ADDED:] else ""
+        yield f"added after the run: {', '.join(state.added[:_MOST_ADDED])}{more}"

@@ -14,6 +14,7 @@ from student_perf.errors import ConfigError
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
@@ -42,13 +43,15 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     Only types on the reviewed list are restored, never a pickle.
 
     Raises:
+        ChangedError: A file is not as the run left it.
         ConfigError: There is no such run, or it has no model.
         TrackingError: The store does not answer or has no such model.
     """
     folder = _model_folder(word, store)
-    model_file = _found(folder, word, MODEL_FILE)
-    contract = _found(folder, word, CONTRACT_FILE).read_text(encoding="utf-8")
-    golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    record = load_record(folder) if holds_record(folder) else None
+    model_file = _found(folder, word, MODEL_FILE, record)
+    contract = _found(folder, word, CONTRACT_FILE, record).read_text(encoding="utf-8")
+    golden = [path for path in _places(folder, GOLDEN_FILE, record) if path.is_file()]
     return KeptModel(
         source=word,
         folder=folder,
@@ -72,12 +75,14 @@ def _model_folder(word: str, store: str | None) -> Path:
     return download(model_address(record, uri), uri)
 
 
-def _found(folder: Path, source: str, name: str) -> Path:
-    for path in _places(folder, name):
+def _found(folder: Path, source: str, name: str, record: RunRecord | None) -> Path:
+    for path in _places(folder, name, record):
         if path.is_file():
             return path
     raise ConfigError(f"{source}: holds no {name}, so it is not a model that a run here has kept")
 
 
-def _places(folder: Path, name: str) -> list[Path]:
+def _places(folder: Path, name: str, record: RunRecord | None) -> list[Path]:
+    if record is not None:
+        return [record.file(name)]
     return [folder / name, folder / "extra_files" / name]

@@ -106,7 +106,7 @@ def _conclude(
 
 def _outer_output(data: PreparedData, number: int, winner: Path) -> np.ndarray:
     """What a winner answered for its outer fold's validation rows."""
-    answered = load_predictions(winner / TEST_PREDICTIONS_FILE)
+    answered = load_predictions(load_record(winner).file(TEST_PREDICTIONS_FILE))
     if not np.array_equal(answered.row, data.split.folds[number].validation):
         raise ConfigError(
             f"split=nested: the winner of outer fold {number} was scored on other rows; keys of "

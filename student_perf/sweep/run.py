@@ -21,7 +21,7 @@ from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, LOG_FILE
+from student_perf.runs.layout import ERROR_FILE, LOG_FILE, PAGE_FILE
 from student_perf.runs.record import begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -31,6 +31,7 @@ from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import SweepPlan, make_plan
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
 from student_perf.sweep.record import (
+    check_unchanged,
     expected_seconds,
     outcome_metrics,
     start_record,
@@ -135,6 +136,7 @@ def _run(
         record.stop(one_line(error))
         with suppress(Exception):  # the reason to stop is what counts
             write_standings(read_outcome(plan.folder, study))
+            record.seal()
         raise
     finally:
         finish_publishing(plan, publisher)
@@ -156,6 +158,7 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
+    check_unchanged(plan)
     mend_journal(plan.storage)
     study = open_study(plan)
     check_contract(study, plan)
@@ -226,7 +229,6 @@ def _updating(progress: Progress) -> Iterator[None]:
 def _report(outcome: SweepOutcome, console: Console) -> None:
     """Write report.html and the note for MLflow. If that fails, the sweep has not failed."""
     from student_perf.pages.report import write_report
-    from student_perf.pages.section import PAGE_FILE
     from student_perf.pages.sweep_section import markdown_note
 
     record = outcome.record

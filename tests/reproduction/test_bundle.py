@@ -47,7 +47,8 @@ def rewrite(path, change):
 
 
 def test_a_bundle_is_complete_and_verifies(exported, recorded, tmp_path):
-    problems, digest = verify_bundle(exported)
+    found = verify_bundle(exported)
+    problems, digest = found.problems, found.digest
     assert problems == []
     with zipfile.ZipFile(exported) as archive:
         names = set(archive.namelist())
@@ -84,16 +85,16 @@ def test_the_same_run_gives_the_same_bytes(recorded, exported, tmp_path):
 )
 def test_every_change_is_found(change, problem, exported):
     rewrite(exported, change)
-    (found,) = verify_bundle(exported)[0]
+    (found,) = verify_bundle(exported).problems
     assert problem in found
 
 
 def test_links_doubles_and_sizes_are_refused(exported, monkeypatch):
     monkeypatch.setattr(bundle, "MOST_BYTES", 1000)
-    assert "unpacks to" in verify_bundle(exported)[0][0]
+    assert "unpacks to" in verify_bundle(exported).problems[0]
     monkeypatch.undo()
     monkeypatch.setattr(bundle, "MOST_MEMBERS", 2)
-    assert "members" in verify_bundle(exported)[0][0]
+    assert "members" in verify_bundle(exported).problems[0]
     monkeypatch.undo()
     with zipfile.ZipFile(exported, "a") as archive:
         link = zipfile.ZipInfo("link")
@@ -101,7 +102,7 @@ def test_links_doubles_and_sizes_are_refused(exported, monkeypatch):
         archive.writestr(link, "/etc/passwd")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("config.yaml", "seed: 0\n")
-    problems = verify_bundle(exported)[0]
+    problems = verify_bundle(exported).problems
     assert any("link" in problem for problem in problems)
     assert any("occurs twice" in problem for problem in problems)
 
@@ -111,9 +112,9 @@ def test_a_damaged_file_is_a_problem_and_no_crash(place, exported):
     content = bytearray(exported.read_bytes())
     content[place : place + 8] = b"XXXXXXXX"
     exported.write_bytes(content)
-    assert verify_bundle(exported)[0]
+    assert verify_bundle(exported).problems
     exported.write_bytes(b"text")
-    assert "not a readable zip" in verify_bundle(exported)[0][0]
+    assert "not a readable zip" in verify_bundle(exported).problems[0]
 
 
 def test_places_that_are_not_there(recorded, tmp_path):
