@@ -17,6 +17,7 @@ from student_perf.commands.arguments import CHANGED, GROUPS, HelpFormatter
 from student_perf.config.trusted import import_trusted
 from student_perf.errors import ChangedError, ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
+from student_perf.masking import learn_environment
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs.seal import accept_changes
 from student_perf.terminal import print_error
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _train(words[0], words[1:])
     known = load_commands()
     chosen = _make_parser(known).parse_args(words)
+    learn_environment()
     try:
         import_trusted()  # records may hold metrics of the user's own
         with (

@@ -2,7 +2,9 @@
 
 A value is secret if part of its key says so (`api_token`, `credentials.key`); so is the password in
 a URI or after `password=`. The run itself works with the true values. Texts of fewer than four
-characters are not masked, since they are part of too many words.
+characters are not masked, since they are part of too many words; a secret of digits is masked where
+it stands alone, not within figures. What is written as YAML or JSON is masked leaf by leaf, so that
+it stays readable.
 
 >>> masked("postgresql://ada:lovelace@host/db failed, password=lovelace")
 'postgresql://ada:***@host/db failed, password=***'
@@ -12,9 +14,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,13 +33,18 @@ _SECRET_KEY = re.compile(
 _IN_URI = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s'\"]+)@")
 _IN_WORDS = re.compile(r"\b(password|passwd|pwd)=([^\s;&'\"]+)", re.I)
 _SHORTEST = 4
+# Stores take their secrets from the environment, and may repeat them in an error.
+_OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "PG")
 _known: set[str] = set()
 
 
 def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
     """Remember the secret values among a config's leaves, given as dotted path and value."""
     for path, value in leaves:
-        for text in map(str, value if isinstance(value, list) else [value]):
+        for one in value if isinstance(value, list) else [value]:
+            if one is None or isinstance(one, bool):
+                continue  # `true` and `None` stand everywhere
+            text = str(one)
             secrets = [text] if _SECRET_KEY.search(path) else []
             secrets += [password for _, password in _IN_URI.findall(text)]
             for secret in secrets:
@@ -44,12 +54,52 @@ def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
                     _known.update((secret, json.dumps(secret)[1:-1], in_shell))
 
 
+def learn_environment() -> None:
+    """Remember the secrets in environment variables of the stores."""
+    learn_secrets(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith(_OF_STORES) and not Path(value).exists()  # a file that holds one
+    )
+
+
 def masked(text: str) -> str:
     """The text with every known secret, and every password in a URI, replaced by `***`."""
     for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    text = _IN_WORDS.sub(rf"\1={MASK}", text)
+        if secret.isdigit():
+            text = re.sub(rf"(?<![\w.]){secret}(?![\w.])", MASK, text)
+        else:
+            text = text.replace(secret, MASK)
+    if "=" in text:
+        text = _IN_WORDS.sub(rf"\1={MASK}", text)
     return _IN_URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
+
+
+def masked_tree(value: Any, path: str = "") -> Any:
+    """Plain data with its texts masked; a number is a secret only if its dotted path says so."""
+    if isinstance(value, Mapping):
+        return {key: masked_tree(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked_tree(item, path) for item in value]
+    if isinstance(value, str):
+        return masked(value)
+    return MASK if str(value) in _known and _SECRET_KEY.search(path) else value
+
+
+def masked_yaml(text: str) -> str:
+    """The text of a YAML file without its secrets, still YAML."""
+    import yaml  # a tenth of a second that few commands need
+
+    if masked(text) == text:
+        return text
+    return yaml.safe_dump(
+        masked_tree(yaml.safe_load(text)), sort_keys=False, allow_unicode=True, width=1000
+    )
+
+
+def print_masked(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """An exception hook that prints the traceback without the secrets in it."""
+    print(masked("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 class MaskingFormatter(logging.Formatter):

@@ -26,7 +26,7 @@ from student_perf.config.load import register_resolvers, validate
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ChangedError
 from student_perf.exit_codes import ExitCode
-from student_perf.masking import learn_secrets, masked
+from student_perf.masking import learn_environment, learn_secrets, masked_yaml, print_masked
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
 
@@ -56,8 +56,8 @@ def _mask_files(folder: Path) -> None:
     """Take the secrets out of what Hydra itself has written about the run."""
     for path in (folder / ".hydra").glob("*.yaml"):
         text = path.read_text(encoding="utf-8")
-        if masked(text) != text:
-            write_atomic(path, text)
+        if (clean := masked_yaml(text)) != text:
+            write_atomic(path, clean.encode())
 
 
 def main() -> int:
@@ -66,6 +66,7 @@ def main() -> int:
     HYDRA_FULL_ERROR=1 gives the traceback instead of the line.
     """
     register_resolvers()
+    learn_environment()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def task(cfg: DictConfig) -> float:
@@ -113,6 +114,7 @@ def run_process() -> int:
     # The imports make millions of objects that live to the end. Looking for garbage among them,
     # while they are made and once more at exit, takes two of a short run's seven seconds.
     gc.set_threshold(200_000, 10, 10)
+    sys.excepthook = print_masked
     exit_code = main()
     gc.freeze()
     return exit_code

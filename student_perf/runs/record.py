@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.errors import ConfigError, one_line
-from student_perf.masking import masked
+from student_perf.masking import masked_tree
 from student_perf.runs import seal
 from student_perf.runs import tags as tag
 from student_perf.runs.layout import MODEL_FILE, RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
@@ -230,7 +230,7 @@ class RunRecord:
     def to_text(self, folder: str) -> str:
         """Content of `record.json` that names this folder, sealed."""
         known = {k: v for k, v in vars(self).items() if k not in ("files", "is_changed")}
-        text = masked(to_json(known | {"folder": folder}))
+        text = to_json(masked_tree(known | {"folder": folder}))
         return seal.sealed(text, self.files, self.is_changed)
 
     def file(self, name: str) -> Path:
@@ -366,6 +366,11 @@ def begun_run_id(folder: Path) -> str | None:
 def to_json(content: Mapping[str, Any]) -> str:
     """Readable JSON; NaN and infinities, which JSON does not know, become null."""
     return json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step, without the secrets in its texts."""
+    write_atomic(path, to_json(masked_tree(content)).encode())
 
 
 def _finite(value: Any) -> Any:

@@ -44,7 +44,7 @@ class Standings:
 
     def save(self, folder: Path) -> None:
         """Replace the file in a sweep's folder."""
-        write_atomic(folder / STANDINGS_FILE, self.to_json())
+        write_atomic(folder / STANDINGS_FILE, self.to_json().encode())
 
 
 def load_standings(folder: Path) -> Standings | None:

@@ -16,6 +16,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import ChangedError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
+from student_perf.masking import masked_yaml
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
@@ -51,7 +52,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     ]
     record.save()
     (plan.folder / ".hydra").mkdir(exist_ok=True)
-    write_atomic(plan.folder / ".hydra" / "hydra.yaml", hydra_config)
+    write_atomic(plan.folder / ".hydra" / "hydra.yaml", masked_yaml(hydra_config).encode())
     write_config(plan.folder, plan.base)
     return record
 
