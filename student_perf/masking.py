@@ -12,6 +12,7 @@ it stays readable.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from student_perf.locks import ForkSafeLock
 
@@ -52,6 +53,13 @@ def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
                     # As it is, in JSON, and in a quoted word of the shell.
                     in_shell = secret.replace("'", "'\"'\"'")
                     _known.update((secret, json.dumps(secret)[1:-1], in_shell))
+
+
+def learn_words(words: Iterable[str]) -> None:
+    """Remember the secrets among words of the command line, `key=value`, before they are parsed."""
+    for word in words:
+        key, _, value = word.partition("=")
+        learn_secrets([(key, value.strip("'\""))])
 
 
 def learn_environment() -> None:
@@ -100,6 +108,22 @@ def masked_yaml(text: str) -> str:
 def print_masked(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """An exception hook that prints the traceback without the secrets in it."""
     print(masked("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
+class MaskedStream(io.TextIOBase):
+    """A stream that passes on what is written to it, without the secrets."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass the masked text on."""
+        self._stream.write(masked(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream below."""
+        self._stream.flush()
 
 
 class MaskingFormatter(logging.Formatter):

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import hydra
@@ -26,7 +26,14 @@ from student_perf.config.load import register_resolvers, validate
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ChangedError
 from student_perf.exit_codes import ExitCode
-from student_perf.masking import learn_environment, learn_secrets, masked_yaml, print_masked
+from student_perf.masking import (
+    MaskedStream,
+    learn_environment,
+    learn_secrets,
+    learn_words,
+    masked_yaml,
+    print_masked,
+)
 from student_perf.paths import CONF_DIR
 from student_perf.terminal import Terminal, print_error
 
@@ -67,6 +74,7 @@ def main() -> int:
     """
     register_resolvers()
     learn_environment()
+    learn_words(sys.argv[1:])
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def task(cfg: DictConfig) -> float:
@@ -80,7 +88,8 @@ def main() -> int:
             raise SystemExit(ExitCode.ERROR) from error
 
     launch = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(task)
-    with _hydra_raises():
+    # With the traceback Hydra prints the overrides as they were typed.
+    with _hydra_raises(), redirect_stderr(MaskedStream(sys.stderr)):
         try:
             launch()
         except KeyboardInterrupt:

@@ -44,7 +44,7 @@ from student_perf.config.load import register_resolvers, validate
 from student_perf.config.search_path import hydra_ready
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
-from student_perf.masking import learn_environment, logging_to, masked
+from student_perf.masking import learn_environment, learn_words, logging_to, masked
 from student_perf.runs.layout import LOG_FILE
 from student_perf.runs.seal import accept_changes as accepting
 from student_perf.store.find import find_group, find_run
@@ -205,6 +205,7 @@ def _composed(words: Sequence[str]) -> DictConfig:
     """What the words compose to, with Hydra's own node. Raises ConfigError in one line."""
     register_resolvers()
     learn_environment()
+    learn_words(words)
     with hydra_ready():
         try:
             return compose("config", list(words), return_hydra_config=True)
