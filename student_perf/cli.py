@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from student_perf import __version__, commands
+from student_perf.atomic import explain_disk_error
 from student_perf.commands.arguments import CHANGED, GROUPS, HelpFormatter
 from student_perf.config.trusted import import_trusted
 from student_perf.errors import ChangedError, ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.masking import learn_environment
-from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.paths import WORKSPACE_VARIABLE, workspace
 from student_perf.runs.seal import accept_changes
 from student_perf.terminal import print_error
 
@@ -75,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.FINDING
     except StudentPerfError as error:
         print_error(error)
+        return ExitCode.ERROR
+    except OSError as error:
+        if (explained := explain_disk_error(error, workspace())) is None:
+            raise
+        print_error(explained)
         return ExitCode.ERROR
 
 

@@ -134,6 +134,27 @@ class MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class LogFile(logging.FileHandler):
+    """A log file that says once, in one line, that it cannot be written, as on a full disk."""
+
+    _has_failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Instead of a traceback for each line."""
+        if not self._has_failed and sys.stderr is not None:
+            self._has_failed = True
+            error = sys.exc_info()[1]
+            print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close it, though what is left of its lines may not fit."""
+        try:
+            super().close()
+        except OSError as error:
+            if not self._has_failed:
+                print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
+
+
 class _LogFiles:
     """The log files that are open now, each of the thread that opened it; while there is only one,
     it gets the lines of all threads. Handlers that were there before wait until the last is closed.
@@ -178,7 +199,7 @@ def logging_to(file: Path) -> Iterator[None]:
     """Send all log lines, masked, to a file, and to it only; with several such files at a time,
     those of this thread.
     """
-    handler = logging.FileHandler(file)
+    handler = LogFile(file)
     handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     _log_files.add(handler)
     try:

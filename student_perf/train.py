@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from student_perf.atomic import write_atomic
+from student_perf.atomic import disk_errors, explain_disk_error, write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.typed import iter_leaves
@@ -34,7 +34,7 @@ from student_perf.masking import (
     masked_yaml,
     print_masked,
 )
-from student_perf.paths import CONF_DIR
+from student_perf.paths import CONF_DIR, workspace
 from student_perf.terminal import Terminal, print_error
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -54,7 +54,8 @@ def run(cfg: DictConfig) -> float:
 
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
-        return run_experiment(config, folder, terminal).objective
+        with disk_errors(folder):
+            return run_experiment(config, folder, terminal).objective
     finally:
         logging.captureWarnings(False)
 
@@ -99,7 +100,8 @@ def main() -> int:
             if wants_traceback:
                 raise
             given = get_args_parser().parse_args()
-            print_error(explain_composition_error(error, given.overrides, given.config_dir))
+            shown = explain_composition_error(error, given.overrides, given.config_dir)
+            print_error(explain_disk_error(error, workspace()) or shown)
             return ExitCode.FINDING if isinstance(error, ChangedError) else ExitCode.ERROR
     return ExitCode.DONE
 

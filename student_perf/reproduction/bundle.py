@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from student_perf.atomic import check_place, write_atomic
+from student_perf.atomic import check_place, disk_errors, write_atomic
 from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.reproduction.signature import NAMESPACE, is_signed_by, sign
@@ -70,7 +70,8 @@ def export_run(run: Recorded, target: Path, key: Path | None = None) -> str:
     first = {MANIFEST_FILE: manifest.encode()}
     if key is not None:
         first[SIGNATURE_FILE] = sign(manifest.encode(), key)
-    write_atomic(target, _packed({**first, **members}))
+    with disk_errors(target.absolute().parent):
+        write_atomic(target, _packed({**first, **members}))
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 
