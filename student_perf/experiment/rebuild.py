@@ -67,7 +67,7 @@ def hidden_keys(composed: Mapping[str, Any]) -> list[str]:
 def with_secrets(composed: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """A record's config with what it had to hide, given again as `KEY=VALUE`.
 
-    Raises ConfigError for a word that is no such pair or names a key that is not hidden.
+    Raises ConfigError for any other word, and for a key that is not hidden.
     """
     whole, hidden = copy.deepcopy(dict(composed)), hidden_keys(composed)
     for word in words:

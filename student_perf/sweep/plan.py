@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
-from student_perf.config.names import check_no_twin, safe_name
+from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import config_options, find_config
 from student_perf.config.trusted import trusted_sources
@@ -97,7 +97,6 @@ def make_plan(
     objectives = _objectives(options, base, data.dataset.ordered)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
-    check_no_twin("hydra.sweeper.study_name", root / study_name)
     plan = SweepPlan(
         folder=root / study_name,
         study_name=study_name,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome
+from student_perf.config.names import check_no_twin
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
@@ -264,6 +265,7 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
 @contextmanager
 def _exclusive(plan: SweepPlan) -> Iterator[None]:
     """Only one command at a time works on a study; its worker processes share the lock."""
+    check_no_twin("hydra.sweeper.study_name", plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / "sweep.lock")
     try:
