@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from student_perf.atomic import check_place, disk_errors, write_atomic
 from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
-from student_perf.reproduction.signature import NAMESPACE, is_signed_by, sign
+from student_perf.reproduction.signature import NAMESPACE, is_signed_by, public_key, sign
 from student_perf.runs.card import model_card
 from student_perf.runs.layout import CARD_FILE, RECORD_FILE
 from student_perf.runs.record import Recorded
@@ -138,6 +138,8 @@ def verify_bundle(path: Path, key: Path | None = None) -> BundleState:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; name a bundle written by export")
+    if key is not None:
+        public_key(key)  # a key that cannot be used is not the bundle's fault
     try:
         with zipfile.ZipFile(path) as archive:
             problems = _unsafe(archive)

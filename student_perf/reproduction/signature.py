@@ -34,7 +34,7 @@ def is_signed_by(content: bytes, signature: bytes, key: Path) -> bool:
 
     Raises ConfigError if the key cannot be used.
     """
-    public = _public_key(key)
+    public = public_key(key)
     with tempfile.TemporaryDirectory(prefix="student_perf-") as place:
         signers, file = Path(place) / "signers", Path(place) / "signature"
         signers.write_text(f'{_SIGNER} namespaces="{NAMESPACE}" {public}\n', encoding="utf-8")
@@ -43,7 +43,8 @@ def is_signed_by(content: bytes, signature: bytes, key: Path) -> bool:
         return _ssh_keygen("--key", [*words, "-s", str(file)], content).returncode == 0
 
 
-def _public_key(key: Path) -> str:
+def public_key(key: Path) -> str:
+    """Content of a public key file, one line. Raises ConfigError if it is none."""
     if not key.is_file():
         raise ConfigError(f"--key {key}: no such file; name a public ssh key, as id_ed25519.pub")
     done = _ssh_keygen("--key", ["-l", "-f", str(key)])
