@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, DiskError
 from student_perf.masking import masked
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -21,7 +27,37 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         draft.write_bytes(data)
         draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that cannot be written, which the error says
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Raise DiskError, with the place and the way out, where `folder` is full or cannot be written;
+    other errors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if (explained := explain_disk_error(error, folder)) is None:
+            raise
+        raise explained from error
+
+
+def explain_disk_error(error: BaseException, folder: Path) -> DiskError | None:
+    """The one line for an error of a full or protected disk, None for any other error."""
+    if not isinstance(error, OSError):
+        return None
+    # pyarrow's errors have the number in their text only.
+    if error.errno in _FULL or os.strerror(errno.ENOSPC) in str(error):
+        return DiskError(
+            f"{folder}: no space is left on its disk; free some (`du -xh {folder.anchor or '.'} | "
+            "sort -h | tail` shows what takes it) and run the command again"
+        )
+    if error.errno in _REFUSED:
+        place = error.filename or folder
+        return DiskError(f"{place}: {error.strerror}; name a folder that you may write to")
+    return None
 
 
 def check_place(path: Path, option: str) -> None:

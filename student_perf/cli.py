@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from student_perf import __version__, commands
-from student_perf.commands.arguments import GROUPS, HelpFormatter
+from student_perf.atomic import explain_disk_error
+from student_perf.commands.arguments import CHANGED, GROUPS, HelpFormatter
 from student_perf.config.trusted import import_trusted, refuse_pickles
-from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.errors import ChangedError, ConfigError, StudentPerfError
 from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
-from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.masking import learn_environment
+from student_perf.paths import WORKSPACE_VARIABLE, workspace
+from student_perf.runs.seal import accept_changes
 from student_perf.terminal import print_error, say_unused_conf
 
 # What starts `student_perf.train`: its first words, and a line for the help.
@@ -61,16 +64,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = load_commands()
     chosen = _make_parser(known).parse_args(words)
     refuse_pickles()
+    learn_environment()
     say_unused_conf()
     try:
         if getattr(known[chosen.command], "USES_METRICS", True):
             import_trusted()  # records may hold metrics of the user's own
-        with _in_workspace(getattr(chosen, "workspace", None)):
+        with (
+            _in_workspace(getattr(chosen, "workspace", None)),
+            accept_changes(getattr(chosen, "accept_changes", False)),
+        ):
             return known[chosen.command].run(chosen)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except ChangedError as error:
+        print_error(error)
+        return ExitCode.FINDING
     except StudentPerfError as error:
         print_error(error)
+        return ExitCode.ERROR
+    except OSError as error:
+        if (explained := explain_disk_error(error, workspace())) is None:
+            raise
+        print_error(explained)
         return ExitCode.ERROR
 
 
@@ -120,8 +135,11 @@ def _overview(known: dict[str, Command]) -> str:
 
 def _codes_of(module: Command) -> dict[ExitCode, str]:
     """The exit codes that a command can give, with what they mean there."""
-    own: Mapping[ExitCode, str] = getattr(module, "CODES", {})
+    own: dict[ExitCode, str] = dict(getattr(module, "CODES", {}))
     meanings = {code: MEANINGS[code] for code in OF_EVERY_COMMAND}
+    if any(parent.get_default("accept_changes") is not None for parent in module.PARENTS):
+        finding = own.get(ExitCode.FINDING)
+        own[ExitCode.FINDING] = f"{finding}, or {CHANGED}" if finding else f"finding: {CHANGED}"
     return dict(sorted({**meanings, **own}.items()))
 
 

@@ -31,6 +31,14 @@ class StoreUnreachableError(TrackingError):
     """The tracking store does not answer; the run is on disk and can be sent later."""
 
 
+class DiskError(StudentPerfError):
+    """A folder cannot take what is to be written."""
+
+
+class ChangedError(StudentPerfError):
+    """What a run has left is not as it was; a finding, not a fault of the command."""
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Sentence that names the choice nearest to `word`, or all choices if none is near."""
     known = sorted(choices)

@@ -2,7 +2,9 @@
 
 A value is secret if part of its key says so (`api_token`, `credentials.key`); so is the password in
 a URI or after `password=`. The run itself works with the true values. Texts of fewer than four
-characters are not masked, since they are part of too many words.
+characters are not masked, since they are part of too many words; a secret of digits is masked where
+it stands alone, not within figures. What is written as YAML or JSON is masked leaf by leaf, so that
+it stays readable.
 
 >>> masked("postgresql://ada:lovelace@host/db failed, password=lovelace")
 'postgresql://ada:***@host/db failed, password=***'
@@ -10,14 +12,18 @@ characters are not masked, since they are part of too many words.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import re
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from student_perf.locks import ForkSafeLock
 
@@ -28,13 +34,18 @@ _SECRET_KEY = re.compile(
 _IN_URI = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s'\"]+)@")
 _IN_WORDS = re.compile(r"\b(password|passwd|pwd)=([^\s;&'\"]+)", re.I)
 _SHORTEST = 4
+# Stores take their secrets from the environment, and may repeat them in an error.
+_OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "PG")
 _known: set[str] = set()
 
 
 def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
     """Remember the secret values among a config's leaves, given as dotted path and value."""
     for path, value in leaves:
-        for text in map(str, value if isinstance(value, list) else [value]):
+        for one in value if isinstance(value, list) else [value]:
+            if one is None or isinstance(one, bool):
+                continue  # `true` and `None` stand everywhere
+            text = str(one)
             secrets = [text] if _SECRET_KEY.search(path) else []
             secrets += [password for _, password in _IN_URI.findall(text)]
             for secret in secrets:
@@ -44,12 +55,75 @@ def learn_secrets(leaves: Iterable[tuple[str, Any]]) -> None:
                     _known.update((secret, json.dumps(secret)[1:-1], in_shell))
 
 
+def learn_words(words: Iterable[str]) -> None:
+    """Remember the secrets among words of the command line, `key=value`, before they are parsed."""
+    for word in words:
+        key, _, value = word.partition("=")
+        learn_secrets([(key, value.strip("'\""))])
+
+
+def learn_environment() -> None:
+    """Remember the secrets in environment variables of the stores."""
+    learn_secrets(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith(_OF_STORES) and not Path(value).exists()  # a file that holds one
+    )
+
+
 def masked(text: str) -> str:
     """The text with every known secret, and every password in a URI, replaced by `***`."""
     for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    text = _IN_WORDS.sub(rf"\1={MASK}", text)
+        if secret.isdigit():
+            text = re.sub(rf"(?<![\w.]){secret}(?![\w.])", MASK, text)
+        else:
+            text = text.replace(secret, MASK)
+    if "=" in text:
+        text = _IN_WORDS.sub(rf"\1={MASK}", text)
     return _IN_URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
+
+
+def masked_tree(value: Any, path: str = "") -> Any:
+    """Plain data with its texts masked; a number is a secret only if its dotted path says so."""
+    if isinstance(value, Mapping):
+        return {key: masked_tree(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked_tree(item, path) for item in value]
+    if isinstance(value, str):
+        return masked(value)
+    return MASK if str(value) in _known and _SECRET_KEY.search(path) else value
+
+
+def masked_yaml(text: str) -> str:
+    """The text of a YAML file without its secrets, still YAML."""
+    import yaml  # a tenth of a second that few commands need
+
+    if masked(text) == text:
+        return text
+    return yaml.safe_dump(
+        masked_tree(yaml.safe_load(text)), sort_keys=False, allow_unicode=True, width=1000
+    )
+
+
+def print_masked(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """An exception hook that prints the traceback without the secrets in it."""
+    print(masked("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
+class MaskedStream(io.TextIOBase):
+    """A stream that passes on what is written to it, without the secrets."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass the masked text on."""
+        self._stream.write(masked(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream below."""
+        self._stream.flush()
 
 
 class MaskingFormatter(logging.Formatter):
@@ -58,6 +132,27 @@ class MaskingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The masked line."""
         return masked(super().format(record))
+
+
+class LogFile(logging.FileHandler):
+    """A log file that says once, in one line, that it cannot be written, as on a full disk."""
+
+    _has_failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Instead of a traceback for each line."""
+        if not self._has_failed and sys.stderr is not None:
+            self._has_failed = True
+            error = sys.exc_info()[1]
+            print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close it, though what is left of its lines may not fit."""
+        try:
+            super().close()
+        except OSError as error:
+            if not self._has_failed:
+                print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
 
 
 class _LogFiles:
@@ -104,7 +199,7 @@ def logging_to(file: Path) -> Iterator[None]:
     """Send all log lines, masked, to a file, and to it only; with several such files at a time,
     those of this thread.
     """
-    handler = logging.FileHandler(file)
+    handler = LogFile(file)
     handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     _log_files.add(handler)
     try:

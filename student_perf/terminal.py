@@ -107,6 +107,11 @@ def say_unused_conf() -> None:
         print(f"student_perf: {why}", file=sys.stderr)
 
 
+def print_warning(text: str) -> None:
+    """One line on standard error about what does not stop the command."""
+    print(f"student_perf: warning: {masked(text)}", file=sys.stderr)
+
+
 @contextmanager
 def silent(is_silent: bool = True) -> Iterator[None]:
     """Have nothing printed by what is called within; holds for this thread."""

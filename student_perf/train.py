@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import hydra
@@ -20,14 +20,22 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from student_perf.atomic import write_atomic
+from student_perf.atomic import disk_errors, explain_disk_error, write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.trusted import refuse_pickles
 from student_perf.config.typed import iter_leaves
+from student_perf.errors import ChangedError
 from student_perf.exit_codes import ExitCode
-from student_perf.masking import learn_secrets, masked
-from student_perf.paths import CONF_DIR
+from student_perf.masking import (
+    MaskedStream,
+    learn_environment,
+    learn_secrets,
+    learn_words,
+    masked_yaml,
+    print_masked,
+)
+from student_perf.paths import CONF_DIR, workspace
 from student_perf.terminal import Terminal, print_error, say_unused_conf
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -47,7 +55,8 @@ def run(cfg: DictConfig) -> float:
 
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
-        return run_experiment(config, folder, terminal).objective
+        with disk_errors(folder):
+            return run_experiment(config, folder, terminal).objective
     finally:
         logging.captureWarnings(False)
 
@@ -56,8 +65,8 @@ def _mask_files(folder: Path) -> None:
     """Take the secrets out of what Hydra itself has written about the run."""
     for path in (folder / ".hydra").glob("*.yaml"):
         text = path.read_text(encoding="utf-8")
-        if masked(text) != text:
-            write_atomic(path, text)
+        if (clean := masked_yaml(text)) != text:
+            write_atomic(path, clean.encode())
 
 
 def main() -> int:
@@ -68,6 +77,8 @@ def main() -> int:
     refuse_pickles()
     say_unused_conf()
     register_resolvers()
+    learn_environment()
+    learn_words(sys.argv[1:])
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def task(cfg: DictConfig) -> float:
@@ -81,7 +92,8 @@ def main() -> int:
             raise SystemExit(ExitCode.ERROR) from error
 
     launch = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(task)
-    with _hydra_raises():
+    # With the traceback Hydra prints the overrides as they were typed.
+    with _hydra_raises(), redirect_stderr(MaskedStream(sys.stderr)):
         try:
             launch()
         except KeyboardInterrupt:
@@ -91,8 +103,9 @@ def main() -> int:
             if wants_traceback:
                 raise
             given = get_args_parser().parse_args()
-            print_error(explain_composition_error(error, given.overrides, given.config_dir))
-            return ExitCode.ERROR
+            shown = explain_composition_error(error, given.overrides, given.config_dir)
+            print_error(explain_disk_error(error, workspace()) or shown)
+            return ExitCode.FINDING if isinstance(error, ChangedError) else ExitCode.ERROR
     return ExitCode.DONE
 
 
@@ -115,6 +128,7 @@ def run_process() -> int:
     # The imports make millions of objects that live to the end. Looking for garbage among them,
     # while they are made and once more at exit, takes two of a short run's seven seconds.
     gc.set_threshold(200_000, 10, 10)
+    sys.excepthook = print_masked
     exit_code = main()
     gc.freeze()
     return exit_code

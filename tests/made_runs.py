@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.experiment.run import run_experiment
-from student_perf.runs.layout import RECORD_FILE
 from student_perf.runs.record import Recorded, RunRecord, load_record
 from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
@@ -49,12 +47,16 @@ def read(record: RunRecord) -> Recorded:
 
 
 def change_record(record: RunRecord, **changed: object) -> None:
-    """Merge into the dictionaries of a record.json, or replace its other values."""
-    content = json.loads((record.folder / RECORD_FILE).read_text())
+    """Merge into the dictionaries of a record.json, or replace its other values, and seal it."""
+    known = load_record(record.folder)
     for key, value in changed.items():
-        content[key] = content[key] | value if isinstance(value, dict) else value
-    (record.folder / RECORD_FILE).write_text(json.dumps(content))
-    load_record(record.folder)
+        setattr(known, key, getattr(known, key) | value if isinstance(value, dict) else value)
+    known.save()
+
+
+def seal_again(folder: Path) -> None:
+    """Take the files of a run as they are now for what it has left."""
+    load_record(folder).seal()
 
 
 @pytest.fixture

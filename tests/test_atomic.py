@@ -1,7 +1,18 @@
+import errno
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from student_perf.atomic import check_place, write_atomic
-from student_perf.errors import ConfigError
+from student_perf import cli
+from student_perf.atomic import check_place, disk_errors, explain_disk_error, write_atomic
+from student_perf.errors import ConfigError, DiskError
+from student_perf.masking import logging_to
+from student_perf.runs.record import load_record
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -31,3 +42,106 @@ def test_a_place_that_cannot_become_a_file_is_reported(tmp_path):
         check_place(tmp_path, "--html")
     with pytest.raises(ConfigError, match=r"there is no folder .*; create it first"):
         check_place(tmp_path / "no" / "new.html", "--html")
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+QUICK = ("model=dummy", "split=holdout", "report.importance=false", "tracking=off")
+
+
+def refuse(*_, **__):
+    raise FULL
+
+
+def test_a_full_disk_is_named_with_the_way_out(tmp_path):
+    for error in (FULL, OSError(f"Error writing bytes. Detail: [errno 28] {FULL.strerror}")):
+        words = rf"^{tmp_path}: no space is left on its disk; free"
+        with pytest.raises(DiskError, match=words), disk_errors(tmp_path):
+            raise error
+    protected = PermissionError(errno.EACCES, "Permission denied", "/etc/x")
+    assert str(explain_disk_error(protected, tmp_path)) == (
+        "/etc/x: Permission denied; name a folder that you may write to"
+    )
+    assert explain_disk_error(FileNotFoundError(errno.ENOENT, "gone"), tmp_path) is None
+    assert explain_disk_error(ValueError("x"), tmp_path) is None
+
+
+def test_a_draft_that_does_not_fit_is_removed(tmp_path, monkeypatch):
+    path = tmp_path / "f.txt"
+    write_atomic(path, "old")
+
+    def half(self, data):
+        with self.open("wb") as file:
+            file.write(data[:1])
+        raise FULL
+
+    monkeypatch.setattr(type(path), "write_bytes", half)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(path, "new")
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["f.txt"]
+    assert path.read_text() == "old"
+
+
+def test_a_run_on_a_full_disk_ends_failed_in_one_line(train, workspace, monkeypatch):
+    monkeypatch.setattr("student_perf.runs.artifacts.save_model", refuse)
+    done = train(*QUICK)
+    assert done.code == 1
+    (line,) = done.err.splitlines()
+    (folder,) = workspace.glob("outputs/*/*")
+    assert line.startswith(f"student_perf: {folder}: no space is left on its disk; free some")
+    assert load_record(folder).status == "FAILED"
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_an_export_that_does_not_fit_leaves_nothing(train, workspace, monkeypatch, capsys):
+    assert train(*QUICK).code == 0
+    (folder,) = workspace.glob("outputs/*/*")
+    target = workspace / "b.zip"
+    monkeypatch.setattr("student_perf.reproduction.bundle.write_atomic", refuse)
+    assert cli.main(["export", str(folder), str(target)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{workspace}: no space is left on its disk" in line
+    assert not target.exists()
+
+
+def test_a_full_log_file_is_one_line(tmp_path, capsys):
+    with logging_to(tmp_path / "train.log"):
+        (handler,) = logging.getLogger().handlers
+        handler.stream.close()
+        handler.stream = Path("/dev/full").open("w")  # noqa: SIM115 (the handler closes it)
+        for _ in range(30):
+            logging.getLogger("x").info("a line")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"student_perf: warning: {tmp_path}/train.log: ")
+    assert "No space left" in line
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", [20_000, 150_000, 400_000])
+def test_a_run_on_a_small_disk_ends_in_one_line(left, small_disk):
+    (small_disk / "ballast").write_bytes(bytes((1 << 20) - left))
+    done = subprocess.run(
+        [sys.executable, "-m", "student_perf.train", "tracking=off", "model=rf"],
+        env=os.environ | {"STUDENT_PERF_WORKSPACE": str(small_disk)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Logging error" not in done.stderr
+    assert "no space is left on its disk; free some" in done.stderr.splitlines()[-1]
+    assert not [*small_disk.rglob("*.tmp")]
+    for record in small_disk.rglob("record.json"):
+        assert load_record(record.parent).status == "FAILED"

@@ -44,8 +44,9 @@ from student_perf.config.load import register_resolvers, validate
 from student_perf.config.search_path import hydra_ready
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
-from student_perf.masking import logging_to, masked
+from student_perf.masking import learn_environment, learn_words, logging_to, masked
 from student_perf.runs.layout import LOG_FILE
+from student_perf.runs.seal import accept_changes as accepting
 from student_perf.store.find import find_group, find_run
 from student_perf.sweep.start import start_sweep
 from student_perf.terminal import Terminal, make_console, silent
@@ -135,6 +136,7 @@ def compare(
     metric: str | None = None,
     rope: float | None = None,
     store: str | None = None,
+    accept_changes: bool = False,
 ) -> Comparison:
     """Rank runs on the same rows and folds, as `python -m student_perf compare` does.
 
@@ -144,36 +146,51 @@ def compare(
         metric: What to rank by; by default the objective of the runs.
         rope: Differences below it do not matter.
         store: The tracking URI to ask instead of the disk.
+        accept_changes: Whether to go on with files that were changed after their run.
 
     Raises:
+        ChangedError: A file is not as its run left it.
         ConfigError: A word names nothing, or the runs have no such metric.
     """
     words = [one if isinstance(one, str) else str(one.folder) for one in runs]
-    records = find_group(words, store, metrics=[metric] if metric else [])
-    return Comparison(tuple(make_leaderboards(records, metric, rope, store or "")))
+    with accepting(accept_changes):
+        records = find_group(words, store, metrics=[metric] if metric else [])
+        return Comparison(tuple(make_leaderboards(records, metric, rope, store or "")))
 
 
-def load_run(word: str, store: str | None = None) -> Run:
+def load_run(word: str, store: str | None = None, accept_changes: bool = False) -> Run:
     """The finished run that a word means: a folder, `latest`, the beginning of an id, the name of a
     sweep (its winner), `runs:/ID`.
 
     Args:
         word: One of `student_perf.store.words`.
         store: The tracking URI to ask instead of the disk.
+        accept_changes: Whether to go on with files that were changed after the run.
 
     Raises:
+        ChangedError: A file is not as the run left it; also later, when the file is first read.
         ConfigError: There is no such run.
         TrackingError: The store does not answer.
     """
-    return Run.find(word, store)
+    return Run.find(word, store, accept_changes)
 
 
-def load_sweep(word: str) -> Sweep:
-    """The sweep on this disk that a word means. Raises ConfigError if there is none."""
-    record = find_run(word)
+def load_sweep(word: str, accept_changes: bool = False) -> Sweep:
+    """The sweep on this disk that a word means.
+
+    Args:
+        word: One of `student_perf.store.words`.
+        accept_changes: Whether to go on with files that were changed after the sweep.
+
+    Raises:
+        ChangedError: A file is not as the sweep left it.
+        ConfigError: There is no such sweep.
+    """
+    with accepting(accept_changes):
+        record = find_run(word)
     if record.kind != "sweep":
         raise ConfigError(f"{word}: is a run, not a sweep; load it by load_run")
-    return Sweep(record)
+    return Sweep(record, accept_changes)
 
 
 def _parsed(words: list[str]) -> list[Override]:
@@ -187,6 +204,8 @@ def _parsed(words: list[str]) -> list[Override]:
 def _composed(words: Sequence[str]) -> DictConfig:
     """What the words compose to, with Hydra's own node. Raises ConfigError in one line."""
     register_resolvers()
+    learn_environment()
+    learn_words(words)
     with hydra_ready():
         try:
             return compose("config", list(words), return_hydra_config=True)

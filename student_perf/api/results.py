@@ -18,6 +18,7 @@ from student_perf.render import render
 from student_perf.runs.layout import LEADERBOARD_FILE, MODEL_FILE, PREDICTIONS_FILE
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import RunRecord, load_winner
+from student_perf.runs.seal import accept_changes
 from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept, is_on_disk
@@ -37,18 +38,25 @@ class Run:
 
     record: RunRecord
     _place: Any = field(default=None, repr=False)  # keeps a downloaded folder alive
+    _accepts_changes: bool = field(default=False, repr=False)
 
     @classmethod
-    def find(cls, word: str, store: str | None = None) -> Self:
+    def find(cls, word: str, store: str | None = None, accepts_changes: bool = False) -> Self:
         """The run that a word means; see `student_perf.api.load_run`."""
-        record = find_kept(word, store)
+        with accept_changes(accepts_changes):
+            record = find_kept(word, store)
         if record.status != "FINISHED":
             raise ConfigError(f"{word}: is {record.status}; name a finished run")
         if is_on_disk(record):
-            return cls(record)
+            return cls(record, None, accepts_changes)
         place = tempfile.TemporaryDirectory(prefix="student_perf-")
         folder = Path(place.name) / str(record.mlflow_run_id)
-        return cls(fetch_run(record, store or default_tracking().uri, folder), place)
+        whole = fetch_run(record, store or default_tracking().uri, folder)
+        return cls(whole, place, accepts_changes)
+
+    def _file(self, name: str) -> Path:
+        with accept_changes(self._accepts_changes):
+            return self.record.file(name)
 
     @property
     def folder(self) -> Path:
@@ -79,7 +87,7 @@ class Run:
         """One line for each held-out prediction: `row`, `fold`, `y_true`, `y_pred` and the
         probability of each class as `proba_<label>`.
         """
-        return pd.read_parquet(self.folder / PREDICTIONS_FILE)
+        return pd.read_parquet(self._file(PREDICTIONS_FILE))
 
     @cached_property
     def model(self) -> BaseEstimator:
@@ -87,11 +95,13 @@ class Run:
         test part; of classes it answers with their labels.
 
         Raises:
+            ChangedError: It is not as the run left it.
             ConfigError: The run kept none, as a trial or a nested result.
         """
-        if not (self.folder / MODEL_FILE).is_file():
+        file = self._file(MODEL_FILE)
+        if not file.is_file():
             raise ConfigError(f"{self.record.name}: kept no model; load a single run or a winner")
-        return load_model(self.folder / MODEL_FILE)
+        return load_model(file)
 
     def __repr__(self) -> str:
         return f"Run({self.record.name}, {METRICS[self.metric].label} {self.score:.3f})"
@@ -108,6 +118,7 @@ class Sweep:
     """A sweep on this disk, with its trials and its winner."""
 
     record: RunRecord
+    _accepts_changes: bool = field(default=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -124,17 +135,20 @@ class Sweep:
         """One line for each finished trial, best first: `run`, `rank`, mean and interval of the
         metric, difference from the best with its p, whether it is tied, and what it drew.
         """
-        return pd.read_csv(self.folder / LEADERBOARD_FILE)
+        with accept_changes(self._accepts_changes):
+            return pd.read_csv(self.record.file(LEADERBOARD_FILE))
 
     @cached_property
     def winner(self) -> Run | None:
         """The best trial, fitted once more; it alone has opened the test rows."""
-        record = load_winner(self.folder)
-        return None if record is None else Run(record)
+        with accept_changes(self._accepts_changes):
+            record = load_winner(self.folder)
+        return None if record is None else Run(record, None, self._accepts_changes)
 
     @cached_property
     def _outcome(self) -> SweepOutcome:
-        return read_outcome(self.folder)
+        with accept_changes(self._accepts_changes):
+            return read_outcome(self.folder)
 
     @property
     def sentences(self) -> list[str]:

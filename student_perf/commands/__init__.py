@@ -10,5 +10,5 @@ says so in `CODES`. All are imported to print `--help`, so heavy imports stand i
 >>> parser = argparse.ArgumentParser(parents=check.PARENTS)
 >>> check.add_arguments(parser)
 >>> parser.parse_args(["latest", "--store", "sqlite:///runs.db"])
-Namespace(workspace=None, store='sqlite:///runs.db', run='latest')
+Namespace(workspace=None, accept_changes=False, store='sqlite:///runs.db', run='latest')
 """

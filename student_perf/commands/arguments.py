@@ -15,6 +15,7 @@ from student_perf.store.words import ANY_WORD
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
 GROUPS = (RESULTS, CHECKS, MODELS, TRACKING)
 RUN = f"a run: {ANY_WORD}"
+CHANGED = "a file of the run was changed"
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -41,9 +42,20 @@ def in_workspace() -> argparse.ArgumentParser:
     return parent
 
 
+def accepting() -> argparse.ArgumentParser:
+    """Parent with `--accept-changes`, for commands that read what a run has left."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on with files that were changed after the run, each named in a warning",
+    )
+    return parent
+
+
 def reading() -> argparse.ArgumentParser:
-    """Parent of every command that reads runs: `--workspace` and `--store`."""
-    parent = argparse.ArgumentParser(add_help=False, parents=[in_workspace()])
+    """Parent of every command that reads runs: `--workspace`, `--store`, `--accept-changes`."""
+    parent = argparse.ArgumentParser(add_help=False, parents=[in_workspace(), accepting()])
     parent.add_argument(
         "--store",
         metavar="URI",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from student_perf.commands.arguments import CHECKS, formats, in_workspace
+from student_perf.commands.arguments import CHECKS, accepting, formats, in_workspace
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HELP = "show environment, packages and last runs, for an audit"
 GROUP = CHECKS
-PARENTS = (in_workspace(), formats("text", "markdown"))
+PARENTS = (in_workspace(), accepting(), formats("text", "markdown"))
 USES_METRICS = False
 _COLUMNS = ("run", "kind", "status", "commit", "experiment", "mlflow", "artifacts")
 
@@ -30,15 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the evidence. Raises ConfigError for a negative number of runs."""
+    """Print the evidence; FINDING if a file of one of the runs was changed.
+
+    Raises ConfigError for a negative number of runs.
+    """
     from student_perf.reproduction.evidence import environment_facts, last_runs, package_versions
 
     if chosen.last < 0:
         raise ConfigError(f"--last {chosen.last}: must be 0 or more; try --last 10")
     facts, packages = environment_facts(), package_versions(chosen.all_packages)
     show = _markdown if chosen.format == "markdown" else _text
-    show(facts, packages, last_runs(chosen.last))
-    return ExitCode.DONE
+    runs = last_runs(chosen.last)
+    show(facts, packages, runs)
+    is_finding = any(one.changed for one in runs) and not chosen.accept_changes
+    return ExitCode.FINDING if is_finding else ExitCode.DONE
 
 
 def _text(facts: Facts, packages: Facts, runs: list[RunLine]) -> None:

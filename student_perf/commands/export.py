@@ -18,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
     add_run(parser)
     parser.add_argument("file", nargs="?", help="default: the run's name, in this folder")
+    parser.add_argument(
+        "--sign",
+        type=Path,
+        metavar="KEY",
+        help="sign the checksums by your ssh key, such as ~/.ssh/id_ed25519",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -27,7 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     with open_run(chosen.run, chosen.store) as recorded:
         target = Path(chosen.file) if chosen.file else default_target(recorded)
-        digest = export_run(recorded, target)
+        digest = export_run(recorded, target, chosen.sign)
     Terminal().places(
         {
             "bundle": f"{target} ({target.stat().st_size / 1e6:.1f} MB)",

@@ -80,7 +80,7 @@ def _rows(record: RunRecord) -> dict[str, MetricRow]:
 
 def _show_sweep(record: RunRecord) -> None:
     from student_perf.pages.report import write_report
-    from student_perf.pages.section import PAGE_FILE
+    from student_perf.runs.layout import PAGE_FILE
     from student_perf.sweep.show import show_outcome, show_trials
     from student_perf.sweep.study import read_outcome
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,19 @@ CODES = {ExitCode.FINDING: "finding: different, or with --check-only not the sam
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, and how far to go."""
     add_run(parser)
+    parser.add_argument(
+        "secrets",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="what the run needs and its record hides, such as dataset.url=https://me:password@..",
+    )
     parser.add_argument("--check-only", action="store_true", help="compare without running")
     add_data(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print checks, comparison and verdict; FINDING for a different result."""
+    from student_perf.experiment.rebuild import with_secrets
     from student_perf.reproduction.reproduce import reproduce
     from student_perf.store.find import open_run
 
@@ -43,7 +51,8 @@ def run(chosen: argparse.Namespace) -> int:
             tempfile.TemporaryDirectory() as place,
         ):
             terminal.heading(f"{recorded.record.name}, {recorded.record.kind} run")
-            verdict = reproduce(recorded, Path(place) / "again", chosen.check_only, chosen.data)
+            whole = replace(recorded, composed=with_secrets(recorded.composed, chosen.secrets))
+            verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)
     finally:
         logging.captureWarnings(False)
     _show(terminal, verdict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -50,5 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(_ON_SERVER.format(address))
         return ExitCode.DONE
     print(f"MLflow's page (Ctrl-C ends it): {address}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
-    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(chosen.port)])
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    # In the environment: everybody can read the words of a process, and this may hold a password.
+    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store}
+    return subprocess.call([*command, "--port", str(chosen.port)], env=environment)

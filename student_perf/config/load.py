@@ -17,6 +17,7 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
+from student_perf.config.names import LONGEST_NAME, check_label
 from student_perf.config.rules import (
     check_dataset,
     check_objective,
@@ -74,6 +75,10 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     check_keys(composed, _ROOT_KEYS, "")
     check_seed(composed["seed"])
     dataset = variant(composed, "dataset", "source", SOURCES)
+    tracking = typed_node(TrackingConfig, composed["tracking"], "tracking")
+    check_label("dataset.name", dataset.name, LONGEST_NAME)
+    check_label("model.name", str(mapping_at(composed, "model").get("name")), LONGEST_NAME)
+    check_label("tracking.experiment", tracking.experiment)
     split = variant(composed, "split", "kind", SPLITS)
     guards = make_guards(mapping_at(composed, "guards"))
     objective = typed_node(ObjectiveConfig, composed["objective"], "objective")
@@ -90,7 +95,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         guards=guards,
         report=report,
         objective=objective,
-        tracking=typed_node(TrackingConfig, composed["tracking"], "tracking"),
+        tracking=tracking,
         preprocess=mapping_at(composed, "preprocess"),
         model=mapping_at(composed, "model"),
         composed=composed,

@@ -12,7 +12,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.drift.report import DriftReport
 from student_perf.masking import masked
 from student_perf.runs import layout, tags
-from student_perf.runs.record import RunRecord, to_json
+from student_perf.runs.record import RunRecord, write_json
 
 
 def record_report(report: DriftReport, page: str, tracking: TrackingConfig) -> RunRecord:
@@ -28,7 +28,7 @@ def record_report(report: DriftReport, page: str, tracking: TrackingConfig) -> R
     record = RunRecord(
         folder, f"drift-{folder.name}", "drift", _params(report, tracking), facts, _metrics(report)
     )
-    write_atomic(folder / layout.DRIFT_REPORT_FILE, to_json(report.to_dict()))
+    write_json(folder / layout.DRIFT_REPORT_FILE, report.to_dict())
     write_atomic(folder / layout.DRIFT_PAGE_FILE, page)
     record.finish()
     return record

@@ -161,10 +161,11 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
 
     None if the side is not the data of the model's run, or if the run's folder is not on this disk.
     """
-    predictions = folder / PREDICTIONS_FILE
-    if side.dataset is None or not predictions.is_file() or not holds_record(folder):
+    if side.dataset is None or not holds_record(folder):
         return None
-    if load_record(folder).data_sha256 != side.dataset.sha256:
+    record = load_record(folder)
+    predictions = record.file(PREDICTIONS_FILE)
+    if record.data_sha256 != side.dataset.sha256 or not predictions.is_file():
         return None
     stored = load_predictions(predictions)
     rows, answers = once_each(stored.row, stored.y_true, stored.output)

@@ -37,7 +37,7 @@ from student_perf.runs.golden import make_golden_rows
 from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
 from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
-from student_perf.runs.record import Recorded, RunRecord
+from student_perf.runs.record import Recorded, RunRecord, write_json
 from student_perf.scoring.intervals import Estimate, fold_interval
 from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.terminal import MetricRow
@@ -166,7 +166,7 @@ def _write_golden(
         prepared.dataset, config.dataset, prepared.split.development, prepared.contract, answer
     )
     if golden is not None:
-        write_atomic(folder / GOLDEN_FILE, golden.to_json())
+        write_json(folder / GOLDEN_FILE, asdict(golden))
 
 
 class Clock:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from student_perf.atomic import explain_disk_error
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.evaluation.cross_validation import CVResult
@@ -21,6 +23,7 @@ from student_perf.experiment.records import (
     start_record,
 )
 from student_perf.experiment.show import show_composed, show_outcome, show_places
+from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.publisher import try_publish
 from student_perf.terminal import Terminal
@@ -76,9 +79,9 @@ def _run(
 ) -> RunResult:
     show_composed(terminal, config, prepared)
     record = start_record(config, folder, prepared, kind, more_tags)
-    terminal.warnings(describe_provenance(config, folder))
     clock = Clock()
     try:
+        terminal.warnings(describe_provenance(config, folder))
         outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
         finish_record(config, record, prepared, outcome, clock)
     except BaseException as error:
@@ -92,6 +95,15 @@ def _run(
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 
 
+def _make_room(folder: Path) -> None:
+    """Of a run that a full disk has ended, give up what only makes its folder complete, so that
+    the line of its end finds a place.
+    """
+    for name in (PREDICTIONS_FILE, MODEL_FILE):
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
 def _record_failure(
     config: ExperimentConfig,
     record: RunRecord,
@@ -99,7 +111,10 @@ def _record_failure(
     error: BaseException,
     send: bool,
 ) -> None:
-    record.fail(one_line(error))
     log.error("run failed", exc_info=error)
+    if explain_disk_error(error, record.folder) is not None:
+        _make_room(record.folder)
+    with suppress(OSError):  # of a full disk, which the error says already
+        record.fail(one_line(error))
     if send and isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait
         try_publish(record, config.tracking, prepared.dataset)

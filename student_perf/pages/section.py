@@ -32,7 +32,6 @@ from student_perf.text import NO_VALUE, plural
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
 
-PAGE_FILE = "report.html"
 MOST_CONFIGS = 200  # runs whose configs the page can set side by side
 _MOST_CLASSES = 12  # beyond them the cells of a confusion matrix cannot be read
 _NO_CONFIG = ("features", "swept.", "space.", "sweep.", "test_over_train", "tracking.")

@@ -15,7 +15,6 @@ from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.compare.show import closing
 from student_perf.pages.section import (
     MOST_CONFIGS,
-    PAGE_FILE,
     Change,
     Picture,
     Row,
@@ -39,7 +38,7 @@ from student_perf.plots.study import (
     slice_figure,
 )
 from student_perf.render import render
-from student_perf.runs.layout import PREDICTIONS_FILE
+from student_perf.runs.layout import PAGE_FILE, PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.text import format_number, markdown_code, plural, short_value
@@ -156,7 +155,7 @@ def _figures(sweep: SweepOutcome, dummy: float, subtitle: str) -> Iterator[Figur
 
 def _winner_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
     for figure in figures_on("sweep"):
-        file = sweep.winner.folder / figure.file if sweep.winner else None
+        file = sweep.winner.file(figure.file) if sweep.winner else None
         if file is not None and file.is_file():
             yield Picture(file.read_bytes(), f"{figure.caption}, winner")
 
@@ -188,7 +187,7 @@ def _predictions(sweep: SweepOutcome) -> Iterator[Picture]:
     pair = {"defaults": sweep.defaults} if sweep.defaults is not sweep.best else {}
     loaded: dict[str, Predictions] = {}
     for name, line in (pair | {"best": sweep.best}).items():
-        file = line.record.folder / PREDICTIONS_FILE if line else None
+        file = line.record.file(PREDICTIONS_FILE) if line else None
         if line is not None and file is not None and file.is_file():
             loaded[f"{name}: trial {line.record.trial_number}"] = load_predictions(file)
     yield from prediction_pictures(loaded, sweep.record)

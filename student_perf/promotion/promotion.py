@@ -78,16 +78,10 @@ def promote(
         check_reproducible: Whether the run can be made again, a check like the others.
 
     Raises:
-        ConfigError: The run is not in the store or has no model; then nothing has moved.
+        ChangedError: A file is not as the run left it; then nothing has moved.
+        ConfigError: The run is not in the store or has no model; nothing has moved either.
     """
-    refuse_nested(run.record)
-    run_id = run.record.mlflow_run_id
-    if run_id is None:
-        raise ConfigError(
-            f"{run.folder}: the run is not in MLflow; send it with python -m student_perf sync"
-        )
-    if run.record.kind == "trial":
-        raise ConfigError(f"{run.folder}: a trial keeps no model; promote its sweep's winner")
+    run_id = _checked_id(run)
     metric = str(run.composed["objective"]["metric"])
     champion = registry.holder(CHAMPION)
     if champion is not None and champion.run_id == run_id:
@@ -103,6 +97,20 @@ def promote(
     if decision.promoted:
         registry.move({PREVIOUS: champion, CHAMPION: version, CHALLENGER: None})
     return decision
+
+
+def _checked_id(run: Recorded) -> str:
+    """Id in MLflow of a run that has a model and is as it was left."""
+    refuse_nested(run.record)
+    run_id = run.record.mlflow_run_id
+    if run_id is None:
+        raise ConfigError(
+            f"{run.folder}: the run is not in MLflow; send it with python -m student_perf sync"
+        )
+    if run.record.kind == "trial":
+        raise ConfigError(f"{run.folder}: a trial keeps no model; promote its sweep's winner")
+    run.record.check_files()
+    return run_id
 
 
 def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Version, Version]:
@@ -161,7 +169,7 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
         )
     problem = "the two models have no predictions of the same kind of rows"
     for file, what in _ROWS.items():
-        both = (run.folder / file, champion.folder / file)
+        both = (run.record.file(file), champion.record.file(file))
         if not all(path.is_file() for path in both):
             continue
         try:
@@ -172,7 +180,7 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
 
 
 def _check_calibration(run: Recorded, limits: GateLimits) -> Check:
-    file = run.folder / PREDICTIONS_FILE
+    file = run.record.file(PREDICTIONS_FILE)
     if not file.is_file():
         raise ConfigError(f"{run.folder}: holds no {PREDICTIONS_FILE}; train the model again")
     return check_calibration(load_predictions(file), limits)

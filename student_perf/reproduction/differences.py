@@ -6,7 +6,6 @@ of them agree, and names what differs.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from student_perf.runs.layout import (
     PROVENANCE_FILE,
 )
 from student_perf.runs.provenance import collect_provenance, git, installed_packages
-from student_perf.runs.record import Recorded
+from student_perf.runs.record import Recorded, load_record
 
 Part = Literal["config", "data", "code", "environment"]
 
@@ -273,8 +272,7 @@ def _provenance(run: Recorded) -> dict[str, Any]:
     """Content of provenance.json; a trial may share that of its sweep."""
     sweep = run.folder.parent / PROVENANCE_FILE
     if run.record.kind == "trial" and sweep.is_file() and run.text(PROVENANCE_FILE) is None:
-        content = json.loads(sweep.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
+        return Recorded(load_record(sweep.parent), {}).json(PROVENANCE_FILE)
     return run.json(PROVENANCE_FILE)
 
 

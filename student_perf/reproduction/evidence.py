@@ -19,7 +19,8 @@ from student_perf.runs.layout import (
     iter_folders,
 )
 from student_perf.runs.provenance import collect_provenance, installed_packages
-from student_perf.runs.record import RunRecord, load_record
+from student_perf.runs.record import RunRecord, glance, load_record
+from student_perf.runs.seal import accept_changes
 
 # A run's figures depend on these first; the whole list is longer.
 MAIN_PACKAGES = (
@@ -49,7 +50,9 @@ Facts = dict[str, str]
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run of the table; `missing` names the files it should have left and did not."""
+    """One run of the table; `missing` names the files it should have left and did not, `changed`
+    those that are not as it left them.
+    """
 
     name: str
     kind: str
@@ -59,12 +62,14 @@ class RunLine:
     mlflow: str
     n_files: int
     missing: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
     @property
     def artifacts(self) -> str:
-        """How many files the run has, and which are missing."""
+        """How many files the run has, and which are missing or changed."""
         missing = f"missing: {', '.join(self.missing)}" if self.missing else "complete"
-        return f"{self.n_files}, {missing}"
+        changed = f", changed: {', '.join(self.changed)}" if self.changed else ""
+        return f"{self.n_files}, {missing}{changed}"
 
 
 def environment_facts() -> Facts:
@@ -88,14 +93,16 @@ def package_versions(all_of_them: bool = False) -> Facts:
 
 def last_runs(number: int) -> list[RunLine]:
     """The last runs of the workspace, newest first: single runs, sweeps and winners."""
-    folders = iter_folders(RUNS, SWEEPS, WINNERS)
-    records = sorted(map(load_record, folders), key=lambda record: -record.started)
-    return [_line(record) for record in records[:number]]
+    glances = map(glance, iter_folders(RUNS, SWEEPS, WINNERS))
+    newest_first = sorted(glances, key=lambda one: -one.started)
+    with accept_changes(warn=False):  # the table says which
+        return [_line(load_record(one.folder)) for one in newest_first[:number]]
 
 
 def _line(record: RunRecord) -> RunLine:
     # A run that failed or is still running is not blamed for files it has not written.
     wanted = _FILES.get(record.kind, ()) if record.status == "FINISHED" else ()
+    missing = tuple(name for name in wanted if not (record.folder / name).is_file())
     return RunLine(
         name=record.name,
         kind=record.kind,
@@ -104,5 +111,6 @@ def _line(record: RunRecord) -> RunLine:
         experiment=record.experiment or "unknown",
         mlflow=record.run_id or ("not sent" if record.is_tracked else "off"),
         n_files=sum(path.is_file() for path in record.folder.iterdir()),
-        missing=tuple(name for name in wanted if not (record.folder / name).is_file()),
+        missing=missing,
+        changed=tuple(name for name, _ in record.changes if name not in missing),
     )

@@ -120,10 +120,12 @@ def reproduce(
         project: The git checkout that holds the code.
 
     Raises:
+        ChangedError: A file is not as the run left it.
         ConfigError: The record is refused.
         DataError: The data cannot be read.
     """
     refuse_nested(run.record)
+    run.record.check_files()
     config = rebuild_config(run.composed, data)
     dataset = load_dataset(config.dataset)
     code = recorded_code(run)
@@ -182,11 +184,10 @@ def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
 
 def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:
     comparisons = []
-    if (run.folder / PREDICTIONS_FILE).is_file():
-        comparisons.append(
-            compare_predictions(run.folder / PREDICTIONS_FILE, folder / PREDICTIONS_FILE)
-        )
+    predictions, model = (run.record.file(name) for name in (PREDICTIONS_FILE, MODEL_FILE))
+    if predictions.is_file():
+        comparisons.append(compare_predictions(predictions, folder / PREDICTIONS_FILE))
     comparisons += compare_figures(run.record.metrics, figures)
-    if (run.folder / MODEL_FILE).is_file():
-        comparisons.append(compare_models(run.folder / MODEL_FILE, folder / MODEL_FILE))
+    if model.is_file():
+        comparisons.append(compare_models(model, folder / MODEL_FILE))
     return comparisons

@@ -21,6 +21,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
+from student_perf.masking import masked_tree, masked_yaml
 from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -35,7 +36,7 @@ from student_perf.runs.layout import (
 )
 from student_perf.runs.model_file import save_model
 from student_perf.runs.provenance import installed_packages
-from student_perf.runs.record import RunRecord, to_json
+from student_perf.runs.record import RunRecord, write_json
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -53,8 +54,8 @@ def write_inputs(
         "column_sha256": dataset.column_sha256,
         "steps": [asdict(s) for s in dataset.lineage],
     }
-    write_atomic(folder / LINEAGE_FILE, to_json(lineage))
-    write_atomic(folder / CONTRACT_FILE, contract.to_yaml())
+    write_json(folder / LINEAGE_FILE, lineage)
+    write_atomic(folder / CONTRACT_FILE, masked_yaml(contract.to_yaml()).encode())
 
 
 def write_result(
@@ -66,7 +67,7 @@ def write_result(
     model: Any,
 ) -> None:
     """Everything a finished run holds besides its config, log and record."""
-    write_atomic(folder / METRICS_FILE, to_json(summary))
+    write_json(folder / METRICS_FILE, summary)
     _write_predictions(folder, dataset, result)
     packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
     write_atomic(folder / PACKAGES_FILE, packages)
@@ -146,9 +147,9 @@ def write_config(folder: Path, config: ExperimentConfig) -> None:
     # The C emitter takes a tenth of the time of OmegaConf.to_yaml.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(
-        config.composed, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000
+        masked_tree(config.composed), Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000
     )
-    write_atomic(folder / CONFIG_FILE, text)
+    write_atomic(folder / CONFIG_FILE, text.encode())
 
 
 def report_text(dataset: Dataset, result: CVResult, subtitle: str) -> str:

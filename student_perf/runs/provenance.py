@@ -25,7 +25,7 @@ from student_perf import __version__
 from student_perf.atomic import write_atomic
 from student_perf.paths import LOCK_FILE, PROJECT_DIR
 from student_perf.runs.layout import DIFF_FILE, PROVENANCE_FILE
-from student_perf.runs.record import to_json
+from student_perf.runs.record import write_json
 
 _MOST_DIFF = 1_000_000  # characters
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -101,7 +101,7 @@ def write_provenance(folder: Path, seeds: Mapping[str, int], host_and_user: bool
     }
     if host_and_user:
         content |= {"host": socket.gethostname(), "user": user_name()}
-    write_atomic(folder / PROVENANCE_FILE, to_json(content))
+    write_json(folder / PROVENANCE_FILE, content)
     if current_provenance().dirty and (diff := uncommitted_diff()) is not None:
         write_atomic(folder / DIFF_FILE, diff)
     return differ

@@ -2,7 +2,9 @@
 
 `record.json` says whether the run is RUNNING, FINISHED, FAILED, PRUNED (a trial given up early
 because others did better) or STOPPED (a sweep that can be continued). It is replaced as a whole,
-and FINISHED is written last, so a folder without it is never taken for a finished run.
+and FINISHED is written last, so a folder without it is never taken for a finished run. With its end
+a record gets the checksums of the run's files; whoever reads one of them asks for it by
+`RunRecord.file`, which notices a change.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
+from student_perf.errors import ConfigError, one_line
+from student_perf.masking import masked_tree
+from student_perf.runs import seal
 from student_perf.runs import tags as tag
-from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
+from student_perf.runs.layout import MODEL_FILE, RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
 from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
 
 if TYPE_CHECKING:
@@ -51,7 +56,8 @@ class RunRecord:
 
     `tags`, `decisive_params` and `shown_metrics` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
-    of a sweep as data. The facts below are typed; what a record lacks is empty, None or NaN.
+    of a sweep as data, `files` the SHA-256 of each file by its name, once the run has ended. The
+    facts below are typed; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -67,6 +73,8 @@ class RunRecord:
     mlflow_run_id: str | None = None
     space: list[dict[str, Any]] = field(default_factory=list)
     objectives: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    is_changed: bool = field(default=False, repr=False)  # its text is not as it was sealed
 
     record_id = _Text(tag.RECORD_ID)  # by which the run is found again in a store
     dataset = _Text(tag.DATASET)
@@ -111,6 +119,12 @@ class RunRecord:
         objectives = self.tags.get(tag.OBJECTIVES, "").split(",")
         unwanted = seldom_wanted((self.objective, *objectives))
         return {name: value for name, value in self.metrics.items() if name not in unwanted}
+
+    @property
+    def sent_tags(self) -> dict[str, str]:
+        """The tags with the checksums of what a store takes as it is; MLflow writes models anew."""
+        sent = {name: sha256 for name, sha256 in self.files.items() if name != MODEL_FILE}
+        return self.tags | ({tag.FILES: json.dumps(sent)} if sent else {})
 
     @property
     def rows(self) -> tuple[str, str]:
@@ -210,8 +224,40 @@ class RunRecord:
 
     def save(self) -> None:
         """Replace `record.json` in one step."""
-        content = vars(self) | {"folder": str(self.folder)}
-        write_atomic(self.folder / RECORD_FILE, to_json(content))
+        # As bytes: the text is masked already, and the checksums in it are no secrets.
+        write_atomic(self.folder / RECORD_FILE, self.to_text(str(self.folder)).encode())
+
+    def to_text(self, folder: str) -> str:
+        """Content of `record.json` that names this folder, sealed."""
+        known = {k: v for k, v in vars(self).items() if k not in ("files", "is_changed")}
+        text = to_json(masked_tree(known | {"folder": folder}))
+        return seal.sealed(text, self.files, self.is_changed)
+
+    def file(self, name: str) -> Path:
+        """Where one of its files is. Raises ChangedError if the file is not as the run left it."""
+        what = seal.difference(self.folder, self.files, name)
+        if what is not None:
+            seal.report_change(self.folder / name, what)
+        return self.folder / name
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """Names of files that are not as the run left them, `record.json` among them, with what is
+        wrong.
+        """
+        found = {name: seal.difference(self.folder, self.files, name) for name in self.files}
+        own = [(RECORD_FILE, seal.WAS_CHANGED)] if self.is_changed else []
+        return own + [(name, what) for name, what in found.items() if what is not None]
+
+    def check_files(self) -> None:
+        """Raises ChangedError if any of its files is not as the run left it."""
+        for name in self.files:
+            self.file(name)
+
+    def seal(self) -> None:
+        """Save it with the checksums of the files that are there now."""
+        self.files = seal.checksums(self.folder, self.kind)
+        self.save()
 
     def finish(self) -> None:
         """Mark the run as finished: everything it produces is in its folder."""
@@ -232,7 +278,7 @@ class RunRecord:
 
     def _end(self, status: Status, error: str | None = None) -> None:
         self.status, self.ended, self.error = status, time.time(), error
-        self.save()
+        self.seal()
 
 
 @dataclass(frozen=True)
@@ -249,20 +295,39 @@ class Recorded:
 
     def json(self, name: str) -> dict[str, Any]:
         """Content of one of its JSON files, empty if the run has none."""
-        file = self.folder / name
+        file = self.record.file(name)
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return content if isinstance(content, dict) else {}
 
     def text(self, name: str) -> str | None:
         """Content of one of its text files, None if the run has none."""
-        file = self.folder / name
+        file = self.record.file(name)
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def load_record(folder: Path) -> RunRecord:
-    """The record in a run folder. Raises FileNotFoundError if there is none."""
-    content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    return RunRecord(**(content | {"folder": folder}))
+    """The record in a run folder.
+
+    Raises:
+        ChangedError: It is not as it was sealed.
+        ConfigError: It is not a record.
+        FileNotFoundError: There is none.
+    """
+    file = folder / RECORD_FILE
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        content, reason = json.loads(text), ""
+    except ValueError as error:
+        content, reason = {}, one_line(error)
+    is_changed = not seal.is_intact(text) and seal.is_mentioned(text, content)
+    if is_changed:
+        seal.report_change(file, seal.WAS_CHANGED)
+    try:
+        known = {key: value for key, value in content.items() if key != seal.SEAL}
+        return RunRecord(**(known | {"folder": folder, "is_changed": is_changed}))
+    except (TypeError, AttributeError) as error:
+        problem = f"{RECORD_FILE} is not a record ({reason or one_line(error)})"
+        raise ConfigError(f"{folder}: {problem}") from error
 
 
 def load_winner(sweep: Path) -> RunRecord | None:
@@ -283,10 +348,10 @@ class Glance:
 
 def glance(folder: Path) -> Glance:
     """Kind, state and start of the record in a folder; many times faster than `load_record`."""
-    text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+    text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
     facts = dict(_GLANCE.findall(text))
     if len(facts) < 3:  # written by other hands
-        facts = json.loads(text)
+        facts = vars(load_record(folder))
     return Glance(folder, facts["kind"], facts["status"], float(facts["started"]))
 
 
@@ -301,6 +366,11 @@ def begun_run_id(folder: Path) -> str | None:
 def to_json(content: Mapping[str, Any]) -> str:
     """Readable JSON; NaN and infinities, which JSON does not know, become null."""
     return json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step, without the secrets in its texts."""
+    write_atomic(path, to_json(masked_tree(content)).encode())
 
 
 def _finite(value: Any) -> Any:

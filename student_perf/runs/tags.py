@@ -15,6 +15,7 @@ LOCK_SHA256 = "student_perf.lock_sha256"
 PYTHON = "student_perf.python"
 PLATFORM = "student_perf.platform"
 VERSION = "student_perf.version"
+FILES = "student_perf.files"  # checksums by name, as JSON; in a store only
 STUDY = "student_perf.study_name"
 TRIAL = "student_perf.trial_number"
 CONFIGURATION = "student_perf.configuration"  # where a trial's values come from

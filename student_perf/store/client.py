@@ -584,7 +584,7 @@ def _ended_run(record: RunRecord, taken: Collection[str], dataset: DatasetRow | 
         started=int(record.started * 1000),
         ended=_ended(record),
         params=list(_iter_params(record)),
-        tags=list(({tags.RUN_NAME: record.name} | record.tags).items()),
+        tags=list(({tags.RUN_NAME: record.name} | record.sent_tags).items()),
         metrics=list(_iter_metrics(record)),
         dataset=dataset,
     )
@@ -602,8 +602,9 @@ def _send_values(
     there = known.data.params if known else {}
     params = [Param(*pair) for pair in _iter_params(record) if pair[0] not in there]
     # A run gets its tags when it is made; what there is to say is known at its end.
+    sent = record.sent_tags
     kept = known.data.tags if known else record.tags
-    changed = [RunTag(*pair) for pair in record.tags.items() if kept.get(pair[0]) != pair[1]]
+    changed = [RunTag(*pair) for pair in sent.items() if kept.get(pair[0]) != pair[1]]
     # Nearly always one batch: it takes 1000 metrics and 100 params.
     n_batches = max(-(-len(metrics) // _METRICS_PER_BATCH), -(-len(params) // _PARAMS_PER_BATCH))
     for i in range(n_batches):

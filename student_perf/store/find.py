@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from student_perf.config.recorded import read_recorded
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.paths import workspace
 from student_perf.runs import layout, tags
@@ -204,11 +204,7 @@ def _on_disk(word: str, store: str | None) -> RunRecord | None:
         return None if store else _latest_on_disk()
     for folder in _places(word, store):
         if layout.holds_record(folder):
-            try:
-                return load_record(folder)
-            except (ValueError, TypeError) as error:
-                reason = f"{RECORD_FILE} is not a record ({one_line(error)})"
-                raise ConfigError(f"{folder}: {reason}") from error
+            return load_record(folder)
     return _by_id(word) if is_id(word) and not store else None
 
 
@@ -217,7 +213,7 @@ def _by_id(beginning: str) -> RunRecord | None:
     marks = tuple(f'"{key}": "{beginning}' for key in ("mlflow_run_id", tags.RECORD_ID))
     records = []
     for folder in layout.iter_folders():
-        text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
         begun = begun_run_id(folder) or ""
         if any(mark in text for mark in marks) or begun.startswith(beginning):
             records.append(load_record(folder))
@@ -252,7 +248,7 @@ def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
     """The single runs of the workspace that share data and split with one."""
     records = []
     for folder in layout.iter_folders(layout.RUNS):
-        text = (folder / RECORD_FILE).read_text(encoding="utf-8")
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
         if all(sha256 in text for sha256 in newest.rows):
             records.append(load_record(folder))
     return [one for one in records if one.kind == "single" and one.rows == newest.rows]
@@ -340,7 +336,7 @@ def _finished(word: str, record: RunRecord) -> RunRecord:
 
 
 def _recorded(record: RunRecord) -> Recorded:
-    file = record.folder / CONFIG_FILE
+    file = record.file(CONFIG_FILE)
     if not file.is_file():
         raise ConfigError(f"{record.folder}: holds no {CONFIG_FILE}; the run cannot be rebuilt")
     return Recorded(record, read_recorded(file))

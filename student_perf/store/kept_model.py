@@ -16,6 +16,7 @@ from student_perf.models.libraries import PACKAGES, packages_of
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model, trusted_types
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
@@ -40,7 +41,7 @@ class KeptModel:
         """
         if self.golden is None:
             return [], 0
-        used = packages_of(trusted_types(_found(self.folder, self.source, MODEL_FILE)))
+        used = packages_of(trusted_types(_found(self.folder, self.source, MODEL_FILE, None)))
         others = set(PACKAGES) - set(used)
         return changes(self.golden.packages, used), len(changes(self.golden.packages, others))
 
@@ -67,13 +68,15 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
     Only types on the reviewed list are restored, never a pickle.
 
     Raises:
+        ChangedError: A file is not as the run left it.
         ConfigError: There is no such run, or it has no model.
         TrackingError: The store does not answer or has no such model.
     """
     folder = _model_folder(word, store)
-    model_file = _found(folder, word, MODEL_FILE)
-    contract = _parsed(_found(folder, word, CONTRACT_FILE), contract_from_yaml)
-    files = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
+    record = load_record(folder) if holds_record(folder) else None
+    model_file = _found(folder, word, MODEL_FILE, record)
+    contract = _parsed(_found(folder, word, CONTRACT_FILE, record), contract_from_yaml)
+    files = [path for path in _places(folder, GOLDEN_FILE, record) if path.is_file()]
     golden = _parsed(files[0], golden_from_json) if files else None
     return KeptModel(
         source=word,
@@ -107,12 +110,14 @@ def _model_folder(word: str, store: str | None) -> Path:
     return download(model_address(record, uri), uri)
 
 
-def _found(folder: Path, source: str, name: str) -> Path:
-    for path in _places(folder, name):
+def _found(folder: Path, source: str, name: str, record: RunRecord | None) -> Path:
+    for path in _places(folder, name, record):
         if path.is_file():
             return path
     raise ConfigError(f"{source}: holds no {name}, so it is not a model that a run here has kept")
 
 
-def _places(folder: Path, name: str) -> list[Path]:
+def _places(folder: Path, name: str, record: RunRecord | None) -> list[Path]:
+    if record is not None:
+        return [record.file(name)]
     return [folder / name, folder / "extra_files" / name]

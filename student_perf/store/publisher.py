@@ -20,7 +20,7 @@ from student_perf.atomic import write_atomic
 from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import TrackingConfig
 from student_perf.data import Dataset, load_dataset
-from student_perf.errors import StudentPerfError, TrackingError, one_line
+from student_perf.errors import ChangedError, StudentPerfError, TrackingError, one_line
 from student_perf.masking import MASK, masked
 from student_perf.runs import layout, tags
 from student_perf.runs.layout import (
@@ -74,8 +74,10 @@ def publish(
         The number of trials sent, 0 for anything but a sweep.
 
     Raises:
+        ChangedError: A file is not as the run left it; of a sweep the other parts are sent.
         TrackingError: The store fails; what is on disk stays complete and can be sent later.
     """
+    record.check_files()
     check_store(tracking)
     if record.kind == "sweep":
         return publish_sweep(record.folder, tracking)
@@ -140,10 +142,16 @@ def _resume(record: RunRecord) -> Stage:
         return open_store(tracking).resume(record.mlflow_run_id)
 
 
-def iter_tracked() -> Iterator[RunRecord]:
-    """Every record of the workspace that is to be in a store; a sweep stands for all its parts."""
+def iter_tracked(on_change: Callable[[ChangedError], None]) -> Iterator[RunRecord]:
+    """Every record of the workspace that is to be in a store; a sweep stands for all its parts.
+    `on_change` hears of each that is not as it was sealed, and the others come.
+    """
     for folder in layout.iter_folders(layout.SWEEPS, layout.RUNS, layout.DRIFTS):
-        record = load_record(folder)
+        try:
+            record = load_record(folder)
+        except ChangedError as error:
+            on_change(error)
+            continue
         if record.is_tracked:
             yield record
 
@@ -196,7 +204,7 @@ def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
     (folder / ERROR_FILE).unlink(missing_ok=True)
     try:
         publish_sweep(folder, tracking, lambda: over_file.exists() or os.getppid() != sweep)
-    except TrackingError as error:
+    except (ChangedError, TrackingError) as error:
         write_atomic(folder / ERROR_FILE, masked(str(error)))
 
 
@@ -278,7 +286,7 @@ class _Sending:
             self._for_kept(self._send_kept)
 
     def _send_trials(self) -> None:
-        ended = _iter_finished(self._folder, self._handled)
+        ended = self._iter_finished()
         while records := list(islice(ended, _BATCH)):
             for record in records:
                 record.tags[tags.PARENT] = self._run_id
@@ -287,6 +295,22 @@ class _Sending:
             for record in records:
                 if _number(record) not in self._handled:
                     self._send_one(record)
+
+    def _iter_finished(self) -> Iterator[RunRecord]:
+        numbers = sorted(int(e.name) for e in os.scandir(self._folder) if e.name.isdigit())
+        for number in numbers:
+            folder = self._folder / str(number)
+            if number in self._handled or not layout.holds_record(folder):
+                continue
+            try:
+                record = load_record(folder)
+                record.check_files()
+            except ChangedError as error:
+                self._refuse(folder, error)
+                self._handled.add(number)
+                continue
+            if record.status != "RUNNING":
+                yield record
 
     def _add(self, new: list[RunRecord]) -> None:
         """Send new trials together, if the store can do that and refuses none of them."""
@@ -308,7 +332,7 @@ class _Sending:
         except Exception as error:
             if not is_refusal(error):
                 raise
-            self._refuse(record, error)
+            self._refuse(record.folder, error)
             self._handled.add(_number(record))
         else:
             (record.folder / ERROR_FILE).unlink(missing_ok=True)
@@ -339,14 +363,15 @@ class _Sending:
                 try:
                     step(record, self._store, self._run_id)
                 except Exception as error:  # the rest of the sweep goes anyway
-                    self._refuse(record, error)
+                    self._refuse(record.folder, error)
 
     def _send_kept(self, record: RunRecord, store: Store, sweep_id: str) -> None:
+        record.check_files()
         _send_complete(record, store, sweep_id, self._dataset_of(record))
 
-    def _refuse(self, record: RunRecord, error: Exception) -> None:
-        self._refused[record.folder] = error
-        write_atomic(record.folder / ERROR_FILE, masked(one_line(error)))
+    def _refuse(self, folder: Path, error: Exception) -> None:
+        self._refused[folder] = error
+        write_atomic(folder / ERROR_FILE, masked(one_line(error)))
 
     def _kept(self) -> list[RunRecord]:
         """The winner and the other kept models, which nobody replaces any more."""
@@ -400,12 +425,3 @@ def _dataset_of(record: RunRecord) -> Dataset | None:
         log.warning("%s: sent without its dataset (%s)", record.folder, error)
         return None
     return dataset if dataset.sha256 == record.data_sha256 else None
-
-
-def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
-    numbers = sorted(int(e.name) for e in os.scandir(folder) if e.name.isdigit())
-    for number in numbers:
-        if number not in handled and layout.holds_record(folder / str(number)):
-            record = load_record(folder / str(number))
-            if record.status != "RUNNING":
-                yield record

@@ -6,6 +6,7 @@ import alone three. Other stores are asked through the client, one page of runs 
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from urllib.request import url2pathname
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import masked
 from student_perf.runs import tags
-from student_perf.runs.layout import MODEL_FILE
+from student_perf.runs.layout import MODEL_FILE, holds_record
 from student_perf.runs.record import RunRecord, Status
 from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
@@ -91,6 +92,7 @@ def _make_record(
     parts = urlsplit(artifact_uri)
     folder = url2pathname(parts.path) if parts.scheme in ("file", "") else artifact_uri
     kind = run_tags.get(tags.KIND, "")
+    files = run_tags.pop(tags.FILES, None)
     was_stopped = status == "KILLED" and kind == "sweep"
     return RunRecord(
         folder=Path(folder),
@@ -104,6 +106,7 @@ def _make_record(
         ended=None if end is None else end / 1000,
         error=run_tags.get(tags.ERROR),
         mlflow_run_id=run_id,
+        files=json.loads(files) if files else {},
     )
 
 
@@ -111,10 +114,13 @@ def fetch_file(record: RunRecord, uri: str, name: str) -> Path:
     """A file of a run: from its folder, or downloaded from the store `uri`.
 
     Raises:
+        ChangedError: It is not as the run left it.
         TrackingError: Neither has it.
     """
-    if (record.folder / name).is_file():
-        return record.folder / name
+    if (record.folder / name).is_file() or holds_record(record.folder):
+        here = record.file(name)
+        if here.is_file():
+            return here
     if record.mlflow_run_id is None or not is_server(uri):
         raise TrackingError(f"{record.name}: {name} is not in {record.folder}")
     prepare_environment()
@@ -126,7 +132,7 @@ def fetch_file(record: RunRecord, uri: str, name: str) -> Path:
         )
     except Exception as error:
         raise TrackingError(f"{record.name}: no {name} in {uri} ({one_line(error)})") from error
-    return Path(file)
+    return replace(record, folder=Path(file).parent).file(name)
 
 
 def fetch_run(record: RunRecord, uri: str, folder: Path) -> RunRecord:

@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from student_perf.atomic import write_atomic
 from student_perf.errors import TrackingError, one_line
 from student_perf.runs import tags
-from student_perf.runs.record import to_json
+from student_perf.runs.record import write_json
 from student_perf.store.client import (
     as_current,
     check_readable,
@@ -132,7 +131,7 @@ class Registry:
         """Keep `content` as an artifact of a run."""
         try:
             with tempfile.TemporaryDirectory() as place:
-                write_atomic(Path(place) / name, to_json(content))
+                write_json(Path(place) / name, content)
                 self._client.log_artifact(run_id, str(Path(place) / name))
         except Exception as error:
             raise self._refused(f"{name} cannot be logged", error) from error

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from student_perf.atomic import write_atomic
+from student_perf.runs.layout import STANDINGS_FILE
 from student_perf.store.protocol import Marks
 from student_perf.store.views import SweepShape
-
-STANDINGS_FILE = "standings.json"  # in the folder of a sweep
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Standings:
 
     def save(self, folder: Path) -> None:
         """Replace the file in a sweep's folder."""
-        write_atomic(folder / STANDINGS_FILE, self.to_json())
+        write_atomic(folder / STANDINGS_FILE, self.to_json().encode())
 
 
 def load_standings(folder: Path) -> Standings | None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from multiprocessing.process import BaseProcess
 
+from student_perf.atomic import write_atomic
 from student_perf.config.load import register_resolvers
 from student_perf.errors import one_line
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -67,7 +68,7 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
                     workers[i] = start(plan.options.n_jobs + restarts)
     except BaseException as error:  # whatever it is, no worker may outlive it
         reason = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else one_line(error)
-        (plan.folder / STOP_FILE).write_text(reason, encoding="utf-8")
+        write_atomic(plan.folder / STOP_FILE, reason)
         try:
             for worker in workers:
                 worker.join()

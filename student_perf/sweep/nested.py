@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult, result_of
@@ -30,7 +29,7 @@ from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, write_inputs
 from student_perf.runs.layout import LOG_FILE, METRICS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
-from student_perf.runs.record import RunRecord, load_record, to_json
+from student_perf.runs.record import RunRecord, load_record, write_json
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
@@ -94,7 +93,7 @@ def _conclude(
     write_inputs(folder, base, data.dataset, data.contract)
     rows = {name: asdict(estimate) for name, estimate in result.estimates.items()}
     summary = make_summary(base, result, rows) | {"best_inner_scores": inner.tolist()}
-    write_atomic(folder / METRICS_FILE, to_json(summary))
+    write_json(folder / METRICS_FILE, summary)
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / LOG_FILE):
@@ -106,7 +105,7 @@ def _conclude(
 
 def _outer_output(data: PreparedData, number: int, winner: Path) -> np.ndarray:
     """What a winner answered for its outer fold's validation rows."""
-    answered = load_predictions(winner / TEST_PREDICTIONS_FILE)
+    answered = load_predictions(load_record(winner).file(TEST_PREDICTIONS_FILE))
     if not np.array_equal(answered.row, data.split.folds[number].validation):
         raise ConfigError(
             f"split=nested: the winner of outer fold {number} was scored on other rows; keys of "

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from student_perf.config.names import check_folder_name
 from student_perf.config.typed import typed_node
 from student_perf.errors import ConfigError, one_line, suggest
 
@@ -67,6 +68,7 @@ def check_options(options: SweepOptions) -> None:
                 f"hydra.sweeper.{name}={value}: must be one of {', '.join(choices)}; "
                 f"{suggest(str(value), choices)}"
             )
+    _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
@@ -97,6 +99,13 @@ def check_options(options: SweepOptions) -> None:
             f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: must be a share of the "
             "trials from 0 to 1; give 0 to stop at the first failure, 1 never to stop"
         )
+
+
+def _check_names(options: SweepOptions) -> None:
+    for name in ("study_name", "register"):
+        value = getattr(options, name)
+        if value is not None:
+            check_folder_name(f"hydra.sweeper.{name}", str(value))
 
 
 def _check_history(options: SweepOptions) -> None:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import config_options, find_config
 from student_perf.config.trusted import trusted_sources
@@ -259,7 +260,7 @@ def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
     """
-    words = [str(base.dataset.name), str(base.model.get("name"))]
+    words = [safe_name(str(word)) for word in (base.dataset.name, base.model.get("name"))]
     skipped = tuple(f"hydra.sweeper.{name}" for name in _NO_PART_OF_THE_STUDY)
     said = sorted(
         _as_text(override)

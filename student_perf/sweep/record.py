@@ -13,11 +13,14 @@ import numpy as np
 from student_perf.atomic import write_atomic
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.data.dataset import Dataset
+from student_perf.errors import ChangedError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
+from student_perf.masking import masked_yaml
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
+from student_perf.runs.seal import accept_changes
 from student_perf.sweep.plan import SweepPlan
 from student_perf.text import format_interval, format_number
 
@@ -49,9 +52,24 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     ]
     record.save()
     (plan.folder / ".hydra").mkdir(exist_ok=True)
-    write_atomic(plan.folder / ".hydra" / "hydra.yaml", hydra_config)
+    write_atomic(plan.folder / ".hydra" / "hydra.yaml", masked_yaml(hydra_config).encode())
     write_config(plan.folder, plan.base)
     return record
+
+
+def check_unchanged(plan: SweepPlan) -> None:
+    """Raises ChangedError if a sweep that is to go on has trials that are not as it left them."""
+    with accept_changes(warn=False):
+        for folder in layout.iter_below(plan.folder, ".", "*"):
+            record = load_record(folder)
+            changes = record.changes
+            if folder == plan.folder:  # its own files are written anew
+                changes = [one for one in changes if one[0] == layout.RECORD_FILE]
+            for name, what in changes:
+                raise ChangedError(
+                    f"{folder / name}: {what}; put it back as it was, or start another sweep by "
+                    "hydra.sweeper.study_name=NAME"
+                )
 
 
 def outcome_metrics(
@@ -77,7 +95,8 @@ def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
     times = _seconds_of_trials(trials)
     if not trials:
         for folder in layout.iter_below(plan.folder.parent, "*"):
-            record = load_record(folder)
+            with accept_changes(warn=False):  # it only says how long this may take
+                record = load_record(folder)
             same_model = record.model == plan.base.model.get("name")
             if same_model and record.data_sha256 == data.dataset.sha256:
                 times = _seconds_of_trials(layout.iter_below(folder, layout.TRIALS))
@@ -88,7 +107,8 @@ def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
 
 
 def _seconds_of_trials(folders: Iterable[Path]) -> list[float]:
-    records = map(load_record, islice(folders, _MOST_LOOKED_AT))
+    with accept_changes(warn=False):
+        records = [load_record(folder) for folder in islice(folders, _MOST_LOOKED_AT)]
     return [record.ended - record.started for record in records if record.ended is not None]
 
 

@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome
+from student_perf.config.names import check_no_twin
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, LOG_FILE
+from student_perf.runs.layout import ERROR_FILE, LOG_FILE, PAGE_FILE
 from student_perf.runs.record import begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -31,6 +32,7 @@ from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import SweepPlan, make_plan
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
 from student_perf.sweep.record import (
+    check_unchanged,
     expected_seconds,
     outcome_metrics,
     start_record,
@@ -135,6 +137,7 @@ def _run(
         record.stop(one_line(error))
         with suppress(Exception):  # the reason to stop is what counts
             write_standings(read_outcome(plan.folder, study))
+            record.seal()
         raise
     finally:
         finish_publishing(plan, publisher)
@@ -156,6 +159,7 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
+    check_unchanged(plan)
     mend_journal(plan.storage)
     study = open_study(plan)
     check_contract(study, plan)
@@ -226,7 +230,6 @@ def _updating(progress: Progress) -> Iterator[None]:
 def _report(outcome: SweepOutcome, console: Console) -> None:
     """Write report.html and the note for MLflow. If that fails, the sweep has not failed."""
     from student_perf.pages.report import write_report
-    from student_perf.pages.section import PAGE_FILE
     from student_perf.pages.sweep_section import markdown_note
 
     record = outcome.record
@@ -262,6 +265,7 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
 @contextmanager
 def _exclusive(plan: SweepPlan) -> Iterator[None]:
     """Only one command at a time works on a study; its worker processes share the lock."""
+    check_no_twin("hydra.sweeper.study_name", plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / "sweep.lock")
     try:

@@ -12,6 +12,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from student_perf.masking import learn_secrets
 from student_perf.sweep.nested import run_nested
 from student_perf.sweep.options import make_options
 from student_perf.sweep.plan import SweepPlan, load_search
@@ -41,6 +42,7 @@ def start_sweep(
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
     """
+    learn_secrets([("hydra.sweeper.storage", node.get("storage"))])
     options = make_options(node)
     overrides = OverridesParser.create(loader).parse_overrides(list(arguments))
     own = [override for override in overrides if not override.is_hydra_override()]

@@ -21,6 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_limits
 
+from student_perf.atomic import write_atomic
 from student_perf.config.load import register_resolvers
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import useful_threads
@@ -204,7 +205,7 @@ class Worker:
 
     def _stop_all(self, reason: str) -> None:
         """Tell every worker, and the command, why the sweep ends here."""
-        (self.plan.folder / STOP_FILE).write_text(reason, encoding="utf-8")
+        write_atomic(self.plan.folder / STOP_FILE, reason)
 
 
 @dataclass

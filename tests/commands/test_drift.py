@@ -6,6 +6,7 @@ from mlflow import MlflowClient
 
 from student_perf import cli
 from student_perf.runs.record import load_record
+from tests.made_runs import change_record
 from tests.servers import free_port
 
 
@@ -80,9 +81,8 @@ def test_an_alarm_is_an_alarm_without_a_server_and_is_sent_later(
     (folder,) = (workspace / "drift").iterdir()
     assert "rosebud77" not in (folder / "record.json").read_text()
 
-    content = json.loads((folder / "record.json").read_text())
-    content["params"]["tracking.uri"] = f"sqlite:///{workspace}/later.db"
-    (folder / "record.json").write_text(json.dumps(content))
+    uri = {"tracking.uri": f"sqlite:///{workspace}/later.db"}
+    change_record(load_record(folder), params=uri)
     for times in range(2):
         assert cli.main(["sync"]) == 0
         run_id = load_record(folder).mlflow_run_id

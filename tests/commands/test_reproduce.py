@@ -1,5 +1,6 @@
 from student_perf import cli
 from student_perf.exit_codes import ExitCode
+from tests.made_runs import seal_again
 
 
 def test_the_latest_run_is_identical(dummy_run, capsys):
@@ -13,6 +14,7 @@ def test_the_latest_run_is_identical(dummy_run, capsys):
 def test_checks_alone_run_nothing_and_a_change_is_a_finding(dummy_run, capsys):
     file = dummy_run.folder / "config.yaml"
     file.write_text(file.read_text().replace("seed: 0", "seed: 5", 1))
+    seal_again(dummy_run.folder)
     assert cli.main(["reproduce", str(dummy_run.folder), "--check-only"]) == ExitCode.FINDING
     out = capsys.readouterr().out
     assert "seed: 0 in the record -> 5 in config.yaml" in out

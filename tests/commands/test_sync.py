@@ -70,7 +70,7 @@ def test_what_cannot_be_sent_holds_up_no_other(monkeypatch, capsys):
             raise TrackingError("the store is away")
         return f"{name}: sent"
 
-    monkeypatch.setattr(publisher, "iter_tracked", lambda: iter(["away", "here"]))
+    monkeypatch.setattr(publisher, "iter_tracked", lambda _: iter(["away", "here"]))
     monkeypatch.setattr(publisher, "publish_later", send)
     assert cli.main(["sync"]) == 1
     message = capsys.readouterr()

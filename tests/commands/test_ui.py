@@ -22,19 +22,22 @@ def test_ui_without_a_store_says_what_to_do(words, says, workspace, capsys):
 
 def test_ui_opens_the_default_store_on_loopback(workspace, monkeypatch):
     calls = []
-    monkeypatch.setattr(ui.subprocess, "call", lambda command: calls.append(command) or 0)
+    monkeypatch.setattr(
+        ui.subprocess, "call", lambda command, env: calls.append((command, env)) or 0
+    )
     (workspace / "mlflow.db").touch()
     assert cli.main(["ui", "--port", "5050"]) == 0
-    (command,) = calls
+    ((command, env),) = calls
     assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "5050"
-    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{workspace}/mlflow.db"
+    assert env["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{workspace}/mlflow.db"
+    assert not any("sqlite" in word for word in command)
 
 
 @pytest.fixture
 def no_server(monkeypatch):
-    monkeypatch.setattr(ui.subprocess, "call", lambda command: 0)
+    monkeypatch.setattr(ui.subprocess, "call", lambda command, env: 0)
 
 
 @pytest.mark.slow

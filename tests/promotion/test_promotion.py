@@ -116,6 +116,7 @@ def test_a_check_without_its_data_fails_with_the_reason():
 
 def test_without_predictions_calibration_is_not_shown(sent):
     (sent.folder / "predictions.parquet").unlink()
+    sent.record.seal()
     check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
     assert not check.passed
     assert "holds no predictions.parquet" in check.reason
@@ -131,6 +132,7 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
     rows = promotion._pair(one, two)
     assert rows.what == "held-out rows of cross-validation"
     pq.write_table(table.slice(1), two.folder / "predictions.parquet")
+    two.record.seal()
     with pytest.raises(ConfigError, match="did not answer the same held-out rows"):
         promotion._pair(one, two)
 

@@ -15,7 +15,7 @@ from student_perf.runs.record import load_record
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.winner import run_winner
 from student_perf.terminal import Terminal
-from tests.made_runs import QUICK, change_record, read
+from tests.made_runs import QUICK, change_record, read, seal_again
 from tests.sweep.conftest import outcome_of, plan_of, run_trials  # noqa: F401 (a fixture)
 
 CASES = [
@@ -68,6 +68,7 @@ def test_one_changed_value_of_the_config_is_the_reason(graded, tmp_path):
     content = yaml.safe_load(file.read_text())
     content["model"]["C"] = 50.0
     file.write_text(yaml.safe_dump(content, sort_keys=False))
+    seal_again(graded.folder)
     verdict = reproduce(read(graded), tmp_path / "again")
     assert parts(verdict) == ["config"]
     assert verdict.causes[0].lines == ["model.C: 1.0 in the record -> 50.0 in config.yaml"]
@@ -83,6 +84,7 @@ def test_one_changed_package_is_named_and_no_reason_where_results_are_the_same(g
         content = json.loads(provenance.read_text())
         content["packages"]["scikit-learn"] = "0.1"
         provenance.write_text(json.dumps(content))
+    seal_again(graded.folder)
     checked = reproduce(read(graded), tmp_path / "no", check_only=True)
     assert not (tmp_path / "no").exists()
     assert parts(checked) == ["environment"]
@@ -137,6 +139,7 @@ def test_a_strangers_record_runs_nothing(graded, tmp_path, monkeypatch):
     content = yaml.safe_load(file.read_text())
     content["model"]["classifier"] = {"_target_": "os.system", "command": f"touch {tmp_path}/bad"}
     file.write_text(yaml.safe_dump(content))
+    seal_again(graded.folder)
     for check_only in (True, False):
         with pytest.raises(ConfigError, match=r"os\.system"):
             reproduce(read(graded), tmp_path / "again", check_only)
@@ -179,5 +182,6 @@ def test_the_evaluator_of_trials_agrees_with_a_single_run(run, tmp_path, compose
 def test_results_that_are_damaged_are_one_line(name, run, tmp_path):
     record = run("model=dummy")
     (record.folder / name).write_bytes(b"damaged")
+    record.seal()
     with pytest.raises(ConfigError, match="its results cannot be read"):
         reproduce(read(record), tmp_path / "again")

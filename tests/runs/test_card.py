@@ -81,6 +81,7 @@ def test_a_trial_has_means_only(run):
     finished = run("model=ridge")
     (finished.folder / "metrics.json").unlink()
     (finished.folder / "subgroups.csv").unlink()
+    finished.record.seal()
     card = model_card(finished)
     mean = finished.record.metrics["cv_accuracy_mean"]
     assert f"| accuracy | {mean:.3f} | - to - | - |" in card

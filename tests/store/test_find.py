@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -94,12 +95,10 @@ def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
 
 def test_the_latest_of_thousands_is_found_by_parsing_one(make_record, monkeypatch):
     first = make_record("0", [0.5] * 5, started=0.0)
-    text = (first.folder / "record.json").read_text()
     for number in range(1, 2000):
         folder = first.folder.with_name(str(number))
         folder.mkdir()
-        later = text.replace('"started": 0.0', f'"started": {number}.5')
-        (folder / "record.json").write_text(later)
+        replace(first, folder=folder, started=number + 0.5).save()
     parsed = []
     monkeypatch.setattr(find, "load_record", lambda path: parsed.append(path) or load_record(path))
     assert find_run("latest").folder.name == "1999"
@@ -136,6 +135,8 @@ def test_sweeps_without_winner_and_unfinished_runs_have_no_result(recorded):
 def test_files_that_are_damaged_are_one_line(name, content, recorded):
     record = recorded()
     (record.folder / name).write_text(content)
+    if name != "record.json":
+        record.seal()
     with pytest.raises(ConfigError, match=name), open_run(str(record.folder)):
         pass
 

@@ -6,9 +6,10 @@ import pytest
 from mlflow import MlflowClient
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.errors import ConfigError, TrackingError
+from student_perf.errors import ChangedError, ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.reproduction.reproduce import reproduce
+from student_perf.runs import tags
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import reader
 from student_perf.store.client import RunStore
@@ -161,6 +162,17 @@ def test_a_run_of_another_machine_comes_back_whole_and_is_reproduced(workspace, 
     assert json.loads((tmp_path / "fetched" / "record.json").read_text())["kind"] == "single"
     with open_run(run_id, store) as recorded:
         assert reproduce(recorded, tmp_path / "again").sentence == "identical"
+    assert list(fetched.files) == [name for name in sent.files if name != "model.skops"]
+    assert tags.FILES not in fetched.tags
+    artifact = find_run(run_id, store).folder / "predictions.parquet"
+    artifact.write_bytes(artifact.read_bytes() + b"more")
+    with (
+        pytest.raises(ChangedError, match=r"predictions\.parquet: was changed after the run"),
+        open_run(run_id, store) as recorded,
+    ):
+        reproduce(recorded, tmp_path / "changed")
+    with pytest.raises(ChangedError, match=r"predictions\.parquet"):
+        fetch_file(find_run(run_id, store), store, "predictions.parquet")
     for word in ("f" * 32, "x%' OR 1=1"):
         with pytest.raises(ConfigError, match="no such run"):
             find_run(word, store)

@@ -13,8 +13,10 @@ from optuna.trial import TrialState
 
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.errors import ConfigError
+from student_perf.exit_codes import ExitCode
 from student_perf.pages.report import sweep_page
 from student_perf.paths import WORKSPACE_VARIABLE
+from student_perf.reproduction.unchanged import check_folder
 from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.store import rows
@@ -111,6 +113,23 @@ def test_the_same_search_again_and_with_more_trials_doubles_nothing(train, works
     assert (parent.info.status, parent.data.metrics["n_trials"]) == ("FINISHED", 8)
     assert "8 finished" in parent.data.tags["mlflow.note.content"]
     assert len(children["final"]) == 1  # the kind of an earlier winner is another by now
+
+
+@pytest.mark.parametrize("name", ["record.json", "predictions.parquet"])
+def test_a_sweep_goes_on_from_trials_as_it_left_them_only(name, train, workspace):
+    words = ("-m", "tracking=off", *QUICK, "model=dummy,logreg")
+    assert train(*words).code == 0
+    file = sweep_folder(workspace) / "1" / name
+    before = file.read_bytes()
+    file.write_bytes(before + b"\n")
+    done = train(*words)
+    assert done.code == ExitCode.FINDING
+    (line,) = done.err.splitlines()
+    assert f"{file}: was changed after the run; put it back as it was, or start" in line
+    file.write_bytes(before)
+    (sweep_folder(workspace) / "leaderboard.csv").write_text("mine\n")  # is written anew
+    assert train(*words).code == 0
+    assert check_folder(sweep_folder(workspace)).changed == []
 
 
 def test_a_grid_runs_each_option_once(train, workspace):

@@ -1,0 +1,91 @@
+import pytest
+
+from student_perf.config.names import (
+    check_folder_name,
+    check_label,
+    check_no_twin,
+    safe_name,
+)
+from student_perf.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("n" * 300, "n{20}\\.\\.: has 300 characters, 100 are allowed"),
+        ("a/b", "must not hold /"),
+        ("a\\b", r"must not hold \\"),
+        ("a:b", "must not hold :"),
+        ("a.", "nor end with a dot"),
+        ("..", "must not begin with a dot"),
+        ("-m", "must not begin with a dot, a dash"),
+        ("a ", "begin or end with a blank"),
+        ("", "must not be empty"),
+        ("a\nb", r"a\\nb: holds a control character"),
+        ("a\0b", "holds a control character"),
+        ("CON", "is reserved on Windows"),
+        ("nul.txt", "is reserved on Windows"),
+        ("com1", "is reserved on Windows"),
+        ("e\u0301te\u0301", "writes an accent as a character of its own"),
+    ],
+)
+def test_names_that_no_folder_can_have_are_refused_in_one_line(name, reason):
+    with pytest.raises(ConfigError, match=reason) as refused:
+        check_folder_name("hydra.sweeper.study_name", name)
+    assert "\n" not in str(refused.value)
+    assert "; choose another name" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mine", "grades 2.1", "\u00e9t\u00e9", "console", "a-b_c.d"])
+def test_other_names_are_taken(name):
+    check_folder_name("hydra.sweeper.study_name", name)
+
+
+def test_a_store_takes_more_than_a_folder():
+    check_label("tracking.experiment", "/Users/ada: grades")
+    with pytest.raises(ConfigError, match="has 300 characters, 200 are allowed"):
+        check_label("tracking.experiment", "n" * 300)
+
+
+def test_names_that_differ_in_case_only_are_one_folder_elsewhere(tmp_path):
+    (tmp_path / "Mine").mkdir()
+    check_no_twin("study_name", tmp_path / "Mine")
+    check_no_twin("study_name", tmp_path / "other")
+    check_no_twin("study_name", tmp_path / "none" / "mine")
+    with pytest.raises(ConfigError, match=r"study_name=mine: differs only in .* from Mine"):
+        check_no_twin("study_name", tmp_path / "mine")
+
+
+def test_any_word_becomes_a_part_of_a_name():
+    assert safe_name("econmath") == "econmath"
+    assert safe_name("../up") == "_up"
+    assert len(safe_name("n" * 300)) == 50
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        f"hydra.sweeper.study_name={'n' * 300}",
+        "hydra.sweeper.study_name=a/b",
+        "hydra.sweeper.study_name=NUL",
+        "hydra.sweeper.register=a/b",
+        f"tracking.experiment={'n' * 300}",
+        f"dataset.name={'n' * 300}",
+        f"model.name={'n' * 300}",
+        '+tags.x=1 "dataset.name=a\tb"',
+    ],
+)
+def test_nothing_is_trained_under_such_a_name(word, train, workspace):
+    words = [part.strip('"') for part in word.split(" ", 1)]
+    done = train("-m", "model.C=0.1,1", *words)
+    assert done.code == 1
+    (line,) = done.err.splitlines()
+    assert "; choose another name" in line or "is not an override" in line
+    assert not [*workspace.glob("multirun/*/[0-9]*")]
+
+
+def test_a_name_with_slashes_of_a_dataset_leads_nowhere_else(train, workspace):
+    words = ("-m", "tracking=off", "split.n_splits=2", "model.C=0.1", "dataset.name=../../up/x")
+    assert train(*words, "report.importance=false").code == 0
+    (folder,) = (workspace / "multirun").iterdir()
+    assert folder.name.startswith("_.._up_x-logreg-")
