@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from student_perf.data.cleaning import clean_features
 from student_perf.data.contract import ColumnContract, Contract
-from student_perf.data.features import Refusal, prepare_cells
+from student_perf.data.features import Refusal, column_as_read, prepare_cells
 from student_perf.errors import suggest
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
@@ -252,25 +252,13 @@ def _iter_misshapen(rows: list[Any], contract: Contract) -> Iterator[_Misshapen]
 
 
 def _raw_table(rows: list[Any], contract: Contract) -> pd.DataFrame:
-    """The rows as if read from a file: a column of numbers with a word in it is text. A list or
-    object counts as missing.
-    """
+    """The rows as if read from a file; a list or object counts as missing."""
     table = {}
     for name, rules in contract.columns.items():
         values = [row.get(name) if isinstance(row, dict) else None for row in rows]
         cells = [None if isinstance(cell, (list, dict)) else cell for cell in values]
-        if rules.kind == "numeric" and all(map(_is_plain_number, cells)):
-            table[name] = pd.Series(cells, dtype="float64")
-        else:
-            words = [None if cell is None else str(cell) for cell in cells]
-            table[name] = pd.Series(words, dtype="str")
+        table[name] = column_as_read(cells, rules.kind)
     return pd.DataFrame(table)
-
-
-def _is_plain_number(cell: Any) -> bool:
-    if cell is None:
-        return True
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
 
 
 def _told(refused: Sequence[_Misshapen | Refusal], contract: Contract) -> list[RefusedCell]:

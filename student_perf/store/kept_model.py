@@ -12,7 +12,13 @@ import pandas as pd
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
 from student_perf.runs.golden import GoldenRows, golden_from_json
-from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
+from student_perf.runs.layout import (
+    CONTRACT_FILE,
+    GOLDEN_FILE,
+    LOGGED_PLACE,
+    MODEL_FILE,
+    holds_record,
+)
 from student_perf.runs.model_file import load_model
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
@@ -45,12 +51,20 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
         ConfigError: There is no such run, or it has no model.
         TrackingError: The store does not answer or has no such model.
     """
-    folder = _model_folder(word, store)
-    model_file = _found(folder, word, MODEL_FILE)
-    contract = _found(folder, word, CONTRACT_FILE).read_text(encoding="utf-8")
+    return read_kept_model(_model_folder(word, store), word)
+
+
+def read_kept_model(folder: Path, source: str) -> KeptModel:
+    """The model in the folder of a run, or of a model that MLflow has logged.
+
+    Raises:
+        ConfigError: The folder holds no model; `source` is what the message calls it.
+    """
+    model_file = _found(folder, source, MODEL_FILE)
+    contract = _found(folder, source, CONTRACT_FILE).read_text(encoding="utf-8")
     golden = [path for path in _places(folder, GOLDEN_FILE) if path.is_file()]
     return KeptModel(
-        source=word,
+        source=source,
         folder=folder,
         model=load_model(model_file),
         contract=contract_from_yaml(contract),
@@ -80,4 +94,5 @@ def _found(folder: Path, source: str, name: str) -> Path:
 
 
 def _places(folder: Path, name: str) -> list[Path]:
-    return [folder / name, folder / "extra_files" / name]
+    # The last are those of a logged model, now and by earlier versions.
+    return [folder / place / name for place in ("", LOGGED_PLACE, "extra_files")]

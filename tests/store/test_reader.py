@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -9,6 +10,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.reproduction.reproduce import reproduce
+from student_perf.runs.layout import LOGGED_PLACE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import reader
 from student_perf.store.client import RunStore
@@ -156,11 +158,15 @@ def test_a_run_of_another_machine_comes_back_whole_and_is_reproduced(workspace, 
     assert fetched.decisive_params == sent.decisive_params
     assert fetched.tags.items() >= sent.tags.items()
     for name, content in there.items():
-        if name.name not in ("record.json", "model.skops"):  # MLflow writes the model anew
+        if name.name != "record.json":
             assert (tmp_path / "fetched" / name).read_bytes() == content, name
     assert json.loads((tmp_path / "fetched" / "record.json").read_text())["kind"] == "single"
     with open_run(run_id, store) as recorded:
         assert reproduce(recorded, tmp_path / "again").sentence == "identical"
+    (model,) = workspace.rglob(f"artifacts/{LOGGED_PLACE}/model.skops")
+    model.rename(model.parents[2] / model.name)  # where earlier versions logged it
+    again = fetch_run(find_run(run_id[:12], store), store, tmp_path / "earlier").folder
+    assert (again / "model.skops").read_bytes() == there[Path("model.skops")]
     for word in ("f" * 32, "x%' OR 1=1"):
         with pytest.raises(ConfigError, match="no such run"):
             find_run(word, store)
