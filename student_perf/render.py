@@ -1,7 +1,7 @@
 r"""HTML pages and Markdown notes from the templates in `pages/templates`.
 
-Every value is escaped for the template's format, so text of data is never markup; `| safe` lets
-text pass that is escaped already.
+Every value is escaped for the template's format, so text of data is never markup, and marks that
+would reorder the text around them are written out; `| safe` lets text pass that is escaped already.
 
 >>> from types import SimpleNamespace
 >>> decision = SimpleNamespace(outcome="refused", champion=None, metric="accuracy")
@@ -42,7 +42,7 @@ def _environment(is_html: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES_DIR),
         autoescape=select_autoescape(["html.j2"]),
-        finalize=None if is_html else _escaped_markdown,
+        finalize=_visible if is_html else _escaped_markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -65,6 +65,12 @@ def _environment(is_html: bool) -> Environment:
         "version": __version__,
     }
     return environment
+
+
+def _visible(value: object) -> object:
+    return (
+        text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    )
 
 
 def _escaped_markdown(value: object) -> object:

@@ -20,6 +20,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 NO_VALUE = "-"
 # What Markdown would take for a table's bar, for HTML, or for a link or picture.
 _MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "[": "\\["})
+# What reorders or hides the text around it: Unicode's marks of direction, and control characters.
+_UNSEEN = [
+    *range(0x20),
+    0x7F,
+    0x61C,
+    0x200E,
+    0x200F,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+]
+_WRITTEN_OUT = {code: f"\\u{code:04x}" for code in _UNSEEN if chr(code) not in "\t\n\r"}
+_FORMULA = tuple("=+-@\t\r")
 
 
 def format_number(value: float | None) -> str:
@@ -81,14 +93,39 @@ def plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def visible(text: str) -> str:
+    r"""Text in which what reorders or hides text is written out.
+
+    >>> visible(f"a{chr(0x202e)}b")
+    'a\\u202eb'
+    """
+    return text.translate(_WRITTEN_OUT)
+
+
+def spreadsheet_cell(value: object) -> object:
+    """A cell of a CSV file that no spreadsheet runs as a formula: such text gets a `'` before it.
+    Numbers stay, as text too.
+
+    >>> [spreadsheet_cell(cell) for cell in ("=1+1", "-1.5", -1.5, "a=b")]
+    ["'=1+1", '-1.5', -1.5, 'a=b']
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
 def markdown_cell(value: object) -> str:
     """Text of data as one line of Markdown that makes no table cell, HTML, link or picture."""
-    return " ".join(str(value).split()).translate(_MARKDOWN)
+    return " ".join(visible(str(value)).split()).translate(_MARKDOWN)
 
 
 def markdown_code(value: object) -> str:
     """Text of data as Markdown's code, in which only a backtick has a meaning."""
-    return f"`{' '.join(str(value).split()).replace('`', chr(39))}`"
+    return f"`{' '.join(visible(str(value)).split()).replace('`', chr(39))}`"
 
 
 def markdown_table(

@@ -14,6 +14,8 @@ from student_perf.text import (
     markdown_table,
     plural,
     short_value,
+    spreadsheet_cell,
+    visible,
 )
 
 
@@ -66,3 +68,20 @@ def test_a_table_aligns_figures_right():
         "| --- | ---: |",
         "| a\\|b | 3 |",
     ]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", "-1+1", "- 1"])
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell):
+    assert spreadsheet_cell(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-1", "+1.5e3", "-inf", -1, None, "", "a=b", "'=1", " =1"])
+def test_numbers_and_ordinary_text_stay(cell):
+    assert spreadsheet_cell(cell) == cell
+
+
+def test_marks_of_direction_and_control_characters_are_written_out_but_not_whitespace():
+    turned = "".join(map(chr, (0x202E, 0x2066, 0x200F, 0x1B, 0, 0x7F)))
+    assert visible(turned) == r"\u202e\u2066\u200f\u001b\u0000\u007f"
+    assert visible("a\tb\nc\u00e9") == "a\tb\nc\u00e9"
+    assert markdown_cell(turned[:1]) == r"\u202e"

@@ -14,13 +14,17 @@ GROUP = MODELS
 PARENTS = (reading(),)
 USES_METRICS = False
 _EXTRA = ("pydantic", "pydantic_core", "starlette", "uvicorn")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, address and limits."""
     add_run(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="the token that requests must bear; an address that others reach needs one",
+    )
     parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one")
     parser.add_argument(
         "--max-request-bytes", type=int, default=1_048_576, metavar="N", help="of one request"
@@ -31,10 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Serve until Ctrl-C.
 
-    Raises ConfigError if the extra is not installed or an option is out of range, and
-    StudentPerfError if the model fails its golden rows.
+    Raises ConfigError if the extra is not installed, an option is out of range or a token is
+    lacking, and StudentPerfError if the model fails its golden rows.
     """
     try:
+        from student_perf.serving.access import Access, read_token
         from student_perf.serving.serve import Limits, serve
     except ModuleNotFoundError as error:
         library = (error.name or "").split(".")[0]
@@ -46,12 +51,11 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.store.kept_model import load_kept_model
 
     limits = Limits(chosen.max_request_bytes, chosen.max_rows)
+    token = read_token(chosen.token_file) if chosen.token_file else None
+    access = Access(chosen.host, token)
 
     def announce(address: str) -> None:
         print(f"{chosen.run}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
-        if chosen.host not in _LOOPBACK:
-            words = "anyone who reaches this address can ask: nothing here asks who they are"
-            print(f"--host {chosen.host}: {words}", file=sys.stderr)
 
-    serve(load_kept_model(chosen.run, chosen.store), chosen.host, chosen.port, limits, announce)
+    serve(load_kept_model(chosen.run, chosen.store), access, chosen.port, limits, announce)
     return ExitCode.DONE

@@ -6,7 +6,9 @@ since one bad row must not cost the others their prediction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +67,8 @@ def prepare_features(
 def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
     """As `prepare_features`, but with every cell that breaks the contract, in column order."""
     _check_columns(raw, contract)
-    table = raw[list(contract.columns)].reset_index(drop=True)
+    kinds = {name: rules.kind for name, rules in contract.columns.items()}
+    table = pd.DataFrame({name: _as_read(raw[name], kinds[name]) for name in kinds})
     numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
     # As in the training file, a column of numbers has that type before it is cleaned.
     ready = {name: _numbers(table[name], contract.columns[name]) for name in numeric}
@@ -88,6 +91,38 @@ def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, 
     typed = pd.DataFrame(features)
     refused += find_violations(typed, _without_observed_ranges(contract), most_rows=None)
     return typed, _refused_cells(refused, table, contract)
+
+
+def column_as_read(cells: Iterable[Any], kind: str) -> pd.Series:
+    """A column of any objects as if read from a file: a column of numbers with anything else in it
+    is text, true and false too.
+
+    >>> column_as_read([1, None], "numeric").tolist()
+    [1.0, nan]
+    >>> column_as_read([1, True], "numeric").tolist()
+    ['1', 'True']
+    """
+    known = [None if _is_missing(cell) else cell for cell in cells]
+    if kind == "numeric" and all(map(_is_plain_number, known)):
+        return pd.Series(known, dtype="float64")
+    return pd.Series([None if cell is None else str(cell) for cell in known], dtype="str")
+
+
+def _as_read(column: pd.Series, kind: str) -> pd.Series:
+    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if is_number or isinstance(column.dtype, pd.StringDtype):
+        return column.reset_index(drop=True)
+    return column_as_read(column, kind)
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or cell is pd.NaT or cell != cell
+
+
+def _is_plain_number(cell: Any) -> bool:
+    if cell is None:
+        return True
+    return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
 
 
 def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:

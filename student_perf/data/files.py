@@ -15,6 +15,7 @@ from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
 from pyarrow import csv as arrow_csv
 
 from student_perf.errors import DataError, one_line, suggest
+from student_perf.text import spreadsheet_cell
 
 _BLOCK = 2**20  # bytes of a CSV parsed at once; Arrow reads up to 32 blocks ahead
 _HEAD = 2**16  # a header row fits into this many bytes
@@ -206,3 +207,12 @@ def _read_arff(text: str) -> pd.DataFrame:
             decoded = table[column].str.decode("utf-8").astype("str")
             table[column] = decoded.mask(decoded == "?")
     return table
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The table as CSV for people, too: no cell is a formula to a spreadsheet.
+
+    >>> csv_text(pd.DataFrame({"group": ["=1+1", "-2"], "gap": [-0.5, 1.0]})).split()
+    ['group,gap', "'=1+1,-0.5", '-2,1.0']
+    """
+    return str(table.map(spreadsheet_cell).rename(columns=spreadsheet_cell).to_csv(index=False))

@@ -90,7 +90,7 @@ def _run(
     show_outcome(terminal, config, prepared, record, outcome)
     pending = None
     if send:
-        pending = try_publish(record, config.tracking, prepared.dataset, outcome.model)
+        pending = try_publish(record, config.tracking, prepared.dataset)
     show_places(terminal, config, record, pending)
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 

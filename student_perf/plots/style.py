@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Figure  # for the annotations of those who keep one
+from matplotlib.text import Text
 
 INK = "#222222"
 GREY = "#767676"
@@ -32,6 +33,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 def png(figure: Figure) -> bytes:
     """The picture as a PNG file, without matplotlib's version: equal results give equal bytes."""
+    for text in figure.findobj(Text):  # names: mathematics would fail if it is none
+        text.set_parse_math(False)
     buffer = io.BytesIO()
     canvas: Any = FigureCanvasAgg(figure)
     # `savefig` gives the same after going through the figure twice.

@@ -18,6 +18,7 @@ from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
+from student_perf.data.files import csv_text
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
@@ -74,7 +75,7 @@ def write_result(
     subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
         write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
-        write_atomic(folder / REPORT_TABLE_FILE, report_table(dataset, result).to_csv(index=False))
+        write_atomic(folder / REPORT_TABLE_FILE, csv_text(report_table(dataset, result)))
     # Here and below: matplotlib takes half a second to import, and trials draw nothing.
     from student_perf.plots.figures import HeldOut, figures_of
 
@@ -104,7 +105,7 @@ def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findi
     for one in figures_of("findings"):
         table = getattr(findings, one.name)
         if table is not None:
-            write_atomic(folder / f"{one.name}.csv", table.to_csv(index=False))
+            write_atomic(folder / f"{one.name}.csv", csv_text(table))
             _save_figures(folder, [(one.file, one.draw(table, findings.metric, subtitle))])
 
 

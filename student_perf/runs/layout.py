@@ -17,6 +17,7 @@ CONFIG_FILE = "config.yaml"
 PREDICTIONS_FILE = "predictions.parquet"
 TEST_PREDICTIONS_FILE = "test_predictions.parquet"
 CONTRACT_FILE = "contract.yaml"
+LOGGED_PLACE = "data/model"  # in a model that MLflow has logged: model, contract and golden rows
 LOG_FILE = "train.log"
 CARD_FILE = "model_card.md"
 MODEL_FILE = "model.skops"

@@ -7,8 +7,8 @@ from typing import Any
 
 from student_perf import __version__
 from student_perf.data.contract import Contract
+from student_perf.serving.reply import JSON
 
-JSON = "application/json"
 _GET = {
     "/health": "The process is alive.",
     "/ready": "200 while the golden rows get the answers of the training, else 503 and why.",
@@ -31,9 +31,13 @@ def make_openapi(
         "responses": {
             "200": _answer("predictions", _answer_schema(contract.classes)),
             "400": {"description": "not JSON"},
+            "401": {"description": "the service has a token and the request does not"},
+            "408": {"description": "the body did not arrive in time"},
             "413": {"description": f"over {most_bytes} bytes or {most_rows} rows"},
             "415": {"description": f"not sent as {JSON}"},
+            "421": {"description": "the Host header names another server"},
             "422": _answer("cells that break the contract, each with its row and column", {}),
+            "503": {"description": "too many requests at once"},
         },
     }
     pages = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +17,16 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from student_perf.atomic import check_place
-from student_perf.data.features import Refusal, prepare_features
+from student_perf.data.features import prepare_features
 from student_perf.data.files import CHUNKED_ENDINGS, iter_tables
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
+from student_perf.text import spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
 _FLAGGED = "unknown category"
+_AsCell = Callable[[str], object]
 
 
 @dataclass
@@ -76,7 +78,7 @@ def predict_file(
     """Predict every row of a CSV or parquet file into another, which appears only when complete.
 
     The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, and `reason` for a
-    refused row, which has no prediction.
+    refused row, which has no prediction. In a CSV no text is a formula to a spreadsheet.
 
     Args:
         kept: The model, checked by its golden rows first.
@@ -95,19 +97,24 @@ def predict_file(
     if kept.golden is not None and (wrong := check_model(kept)):
         raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
     summary = Summary()
+    as_cell = str if _is_parquet(target) else spreadsheet_cell
     with _open_writer(target, _schema(kept)) as writer:
         for raw in iter_tables(source, separator, rows_at_once):
-            writer.write_table(_answered(kept, raw, flag_unknown, summary))
+            writer.write_table(_answered(kept, raw, flag_unknown, summary, as_cell))
     return summary
 
 
-def _answered(kept: KeptModel, raw: pd.DataFrame, flag_unknown: bool, summary: Summary) -> pa.Table:
+def _answered(
+    kept: KeptModel, raw: pd.DataFrame, flag_unknown: bool, summary: Summary, as_cell: _AsCell
+) -> pa.Table:
     features, broken = prepare_features(raw, kept.contract)
     flagged = [r for r, why in broken.items() if flag_unknown and why.problem == _FLAGGED]
     usable = np.ones(len(raw), dtype=bool)
     usable[list(broken)] = False
     usable[flagged] = True
-    table = _table(kept, features, usable, broken, first=summary.rows)
+    reasons = {row: as_cell(str(why)) for row, why in broken.items()}
+    labels = [as_cell(label) for label in kept.contract.classes]
+    table = _table(kept, features, usable, (labels, reasons), first=summary.rows)
     summary.rows += len(raw)
     summary.refused += int((~usable).sum())
     summary.flagged += len(flagged)
@@ -119,10 +126,11 @@ def _table(
     kept: KeptModel,
     features: pd.DataFrame,
     usable: np.ndarray,
-    broken: dict[int, Refusal],
+    texts: tuple[list[object], dict[int, object]],
     first: int,
 ) -> pa.Table:
     n, classes = len(features), kept.contract.classes
+    labels, reasons = texts
     output = np.full((n, max(1, len(classes))), np.nan)
     if usable.any():
         answers = kept.output(features if usable.all() else features[usable])
@@ -130,13 +138,12 @@ def _table(
     columns: dict[str, Any] = {"row": pa.array(np.arange(first, first + n))}
     if classes:
         best = np.nan_to_num(output).argmax(axis=1)
-        columns["prediction"] = pa.array(np.asarray(classes)[best], pa.string(), mask=~usable)
+        columns["prediction"] = pa.array(np.asarray(labels)[best], pa.string(), mask=~usable)
         for code, label in enumerate(classes):
             columns[f"proba_{label}"] = pa.array(output[:, code], mask=~usable)
     else:
         columns["prediction"] = pa.array(output[:, 0], mask=~usable)
-    reasons = [str(broken[row]) if row in broken else None for row in range(n)]
-    columns["reason"] = pa.array(reasons, pa.string())
+    columns["reason"] = pa.array([reasons.get(row) for row in range(n)], pa.string())
     return pa.table(columns, schema=_schema(kept))
 
 
@@ -145,6 +152,10 @@ def _schema(kept: KeptModel) -> pa.Schema:
     fields = [("row", pa.int64()), ("prediction", pa.string() if classes else pa.float64())]
     fields += [(f"proba_{label}", pa.float64()) for label in classes]
     return pa.schema([*fields, ("reason", pa.string())])
+
+
+def _is_parquet(target: Path) -> bool:
+    return target.suffix.lower() == ".parquet"
 
 
 def _check_target(source: Path, target: Path) -> None:
@@ -162,9 +173,8 @@ def _check_target(source: Path, target: Path) -> None:
 def _open_writer(target: Path, schema: pa.Schema) -> Iterator[Any]:
     """Writer of tables to a draft, which becomes `target` at the end and goes after a failure."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    is_parquet = target.suffix.lower() == ".parquet"
     try:
-        writer = pq.ParquetWriter if is_parquet else arrow_csv.CSVWriter
+        writer = pq.ParquetWriter if _is_parquet(target) else arrow_csv.CSVWriter
         with writer(draft, schema) as opened:
             yield opened
         draft.replace(target)

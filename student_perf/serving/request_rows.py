@@ -1,15 +1,15 @@
 """The rows of a request: what the contract allows in JSON, and what it refuses.
 
-pydantic checks a row that the contract allows as it is, in microseconds. All others go through the
-preparation of training files and of `predict`, which cleans what it can and says what is wrong with
-the rest: there is one set of rules.
+pydantic checks a row that the contract allows as it is, in microseconds. A column in which it finds
+anything else goes through the preparation of training files and of `predict`, which cleans what it
+can and says what is wrong with the rest: there is one set of rules.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,12 +20,14 @@ from typing_extensions import TypedDict
 
 from student_perf.data.cleaning import clean_features
 from student_perf.data.contract import ColumnContract, Contract
-from student_perf.data.features import Refusal, prepare_cells
+from student_perf.data.features import Refusal, column_as_read, prepare_cells
 from student_perf.errors import suggest
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
 _LARGEST = 2**53  # as in data.features
 _LONGEST_ECHO = 100
+_MOST_TOLD = 1000  # refused cells of an answer; the count is always whole
+_MOST_SUGGESTIONS = 20  # of an answer; each costs more than a good row
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ class MalformedError(Exception):
 
 
 class RefusedError(Exception):
-    """Some rows break the contract."""
+    """Some rows break the contract: the first cells, the number of all by problem, and of rows."""
 
-    def __init__(self, cells: list[RefusedCell], n_rows: int) -> None:
-        super().__init__(f"{len(cells)} cells refused")
+    def __init__(self, cells: list[RefusedCell], counts: Counter[str], n_rows: int) -> None:
+        super().__init__(f"{counts.total()} cells refused")
         self.cells = cells
+        self.counts = counts
         self.n_rows = n_rows
 
 
@@ -70,27 +73,47 @@ class RequestReader:
         # Otherwise a cleaning step changes an allowed value, so every row must be cleaned.
         self._allowed_as_is = _is_kept_by_cleaning(contract)
 
+    def read_allowed(self, body: bytes) -> tuple[Columns, int] | None:
+        """As `read`, but None unless the contract allows the body as it is."""
+        try:
+            return self._validated(body) if self._allowed_as_is else None
+        except ValidationError:
+            return None
+
     def read(self, body: bytes) -> tuple[Columns, int]:
         """Values by column, in the contract's order and types, and the number of rows.
 
-        Raises MalformedError if the body is not a batch, and RefusedError with every cell that
-        breaks the contract.
+        Raises MalformedError if the body is not a batch, and RefusedError with the cells that break
+        the contract.
         """
+        columns = set(self._contract.columns)
         if self._allowed_as_is:
             try:
-                rows = self._batch.validate_json(body)["rows"]
-                return {n: [row[n] for row in rows] for n in self._contract.columns}, len(rows)
-            except ValidationError:
-                pass
+                return self._validated(body)
+            except ValidationError as error:
+                columns = _columns_of(error) or columns
         rows = _parsed(body, self._max_rows)
-        refused = _misshapen(rows, self._contract)
-        features, cells = prepare_cells(_raw_table(rows, self._contract), self._contract)
-        known = {(cell.row, cell.column) for cell in refused}
-        others = [_refused(cell, self._contract) for cell in cells if (cell.row, None) not in known]
-        refused += [cell for cell in others if (cell.row, cell.column) not in known]
+        contract = self._part(columns)
+        misshapen = list(_iter_misshapen(rows, self._contract))
+        features, cells = prepare_cells(_raw_table(rows, contract), contract)
+        known = {(one.row, one.column) for one in misshapen}
+        broken = [one for one in cells if not known & {(one.row, None), (one.row, one.column)}]
+        refused: list[_Misshapen | Refusal] = [*misshapen, *broken]
         if refused:
-            raise RefusedError(sorted(refused, key=lambda cell: cell.row), len(rows))
-        return features, len(rows)
+            refused.sort(key=lambda one: one.row)
+            counts = Counter(str(one.problem) for one in refused)
+            raise RefusedError(_told(refused[:_MOST_TOLD], self._contract), counts, len(rows))
+        names = self._contract.columns
+        values = {n: features[n] if n in features else [row[n] for row in rows] for n in names}
+        return values, len(rows)
+
+    def _validated(self, body: bytes) -> tuple[Columns, int]:
+        rows = self._batch.validate_json(body)["rows"]
+        return {n: [row[n] for row in rows] for n in self._contract.columns}, len(rows)
+
+    def _part(self, columns: set[str]) -> Contract:
+        rules = {n: r for n, r in self._contract.columns.items() if n in columns}
+        return replace(self._contract, columns=rules)
 
     def schema(self) -> dict[str, Any]:
         """JSON schema of a request, without references."""
@@ -156,6 +179,14 @@ def _cell_type(rules: ColumnContract, is_declared: bool) -> Any:
     return Annotated[float, limits]
 
 
+def _columns_of(error: ValidationError) -> set[str]:
+    """Columns with a cell that is not allowed as it is; empty if there are too many to list."""
+    if error.error_count() > _MOST_TOLD:
+        return set()
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    return {str(one["loc"][2]) for one in errors if len(one["loc"]) > 2}
+
+
 def _is_kept_by_cleaning(contract: Contract) -> bool:
     """Whether the cleaning steps leave every allowed value as it is."""
     declared = {n: r.categories for n, r in contract.columns.items() if n in contract.declared}
@@ -189,48 +220,63 @@ def _parsed(body: bytes, max_rows: int) -> list[Any]:
     return rows
 
 
-def _misshapen(rows: list[Any], contract: Contract) -> list[RefusedCell]:
-    """Rows that are not objects, lack a column, have an extra one, or hold a list or object."""
+@dataclass(frozen=True)
+class _Misshapen:
+    """A row that is not an object, lacks a column or has an extra one, or a cell that is a list or
+    an object.
+    """
+
+    row: int
+    column: str | None
+    problem: str
+    words: str = ""
+
+
+def _iter_misshapen(rows: list[Any], contract: Contract) -> Iterator[_Misshapen]:
     columns = contract.columns
-    refused = []
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            refused.append(RefusedCell(number, None, None, "no row", "the row is not an object"))
+            yield _Misshapen(number, None, "no row", "the row is not an object")
             continue
         for name in columns:
             if name not in row:
                 words = f"{name}: the row lacks it; write null for a missing value"
-                refused.append(RefusedCell(number, name, None, "column missing", words))
+                yield _Misshapen(number, name, "column missing", words)
             elif isinstance(row[name], (list, dict)):
                 kind = "a list" if isinstance(row[name], list) else "an object"
                 words = f"{name}: {kind} is not a single value"
-                refused.append(RefusedCell(number, name, None, "wrong kind", words))
-        for name in row.keys() - columns.keys():
-            words = f"{_echo(name)}: the model has no such column; {suggest(name, columns)}"
-            refused.append(RefusedCell(number, _echo(name), None, "unknown column", words))
-    return refused
+                yield _Misshapen(number, name, "wrong kind", words)
+        for name in row:
+            if name not in columns:
+                yield _Misshapen(number, name, "unknown column")
 
 
 def _raw_table(rows: list[Any], contract: Contract) -> pd.DataFrame:
-    """The rows as if read from a file: a column of numbers with a word in it is text. A list or
-    object counts as missing.
-    """
+    """The rows as if read from a file; a list or object counts as missing."""
     table = {}
     for name, rules in contract.columns.items():
         values = [row.get(name) if isinstance(row, dict) else None for row in rows]
         cells = [None if isinstance(cell, (list, dict)) else cell for cell in values]
-        if rules.kind == "numeric" and all(map(_is_plain_number, cells)):
-            table[name] = pd.Series(cells, dtype="float64")
-        else:
-            words = [None if cell is None else str(cell) for cell in cells]
-            table[name] = pd.Series(words, dtype="str")
+        table[name] = column_as_read(cells, rules.kind)
     return pd.DataFrame(table)
 
 
-def _is_plain_number(cell: Any) -> bool:
-    if cell is None:
-        return True
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
+def _told(refused: Sequence[_Misshapen | Refusal], contract: Contract) -> list[RefusedCell]:
+    """The cells as an answer tells them."""
+    told = []
+    suggestions = _MOST_SUGGESTIONS
+    for one in refused:
+        if isinstance(one, Refusal):
+            told.append(_refused(one, contract))
+        elif one.problem == "unknown column":
+            name = _echo(str(one.column))
+            hint = f"; {suggest(name, contract.columns)}" if suggestions > 0 else ""
+            suggestions -= 1
+            words = f"{name}: the model has no such column{hint}"
+            told.append(RefusedCell(one.row, name, None, one.problem, words))
+        else:
+            told.append(RefusedCell(one.row, one.column, None, one.problem, one.words))
+    return told
 
 
 def _refused(cell: Refusal, contract: Contract) -> RefusedCell:
@@ -242,11 +288,6 @@ def _refused(cell: Refusal, contract: Contract) -> RefusedCell:
 
 def _echo(value: str) -> str:
     return value if len(value) <= _LONGEST_ECHO else f"{value[:_LONGEST_ECHO]}..."
-
-
-def problem_counts(cells: list[RefusedCell]) -> dict[str, int]:
-    """The number of cells by problem."""
-    return dict(Counter(cell.problem for cell in cells))
 
 
 def to_table(columns: Columns, contract: Contract) -> pd.DataFrame:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import json
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
@@ -32,25 +29,28 @@ from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
 from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE, holds_record
 from student_perf.runs.record import load_record
+from student_perf.serving.access import ALIVE, Access, Door
 from student_perf.serving.array_model import make_array_model
-from student_perf.serving.openapi import JSON, make_openapi
+from student_perf.serving.openapi import make_openapi
 from student_perf.serving.predict import check_model
+from student_perf.serving.protocol import PatientProtocol
+from student_perf.serving.reply import HEADERS, JSON, PAGE_HEADERS, reply
+from student_perf.serving.request_log import RequestLog, WriteLine
 from student_perf.serving.request_rows import (
     Columns,
     MalformedError,
     RefusedError,
     RequestReader,
     example_row,
-    problem_counts,
     to_table,
 )
 from student_perf.store.kept_model import KeptModel
 
-_MOST_REFUSALS = 1000  # of an answer; the count is always whole
 _INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others do not wait
-_MOST_CONNECTIONS = 256
+_MOST_AT_WORK = 64
+_BODY_SECONDS = 30.0
 
-WriteLine = Callable[[str], None]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,19 @@ class Predictor:
         mismatches = check_golden_rows(self.kept.golden, self.kept.contract, self._arrays.output)
         return [str(mismatch) for mismatch in mismatches]
 
+    def answer_at_once(self, body: bytes) -> list[dict[str, Any]] | None:
+        """As `answer`, but None unless that is quick: the contract allows the body as it is, and
+        the arrays answer.
+        """
+        if self._arrays is None or (allowed := self.reader.read_allowed(body)) is None:
+            return None
+        return self._answers(allowed[0])
+
     def answer(self, body: bytes) -> list[dict[str, Any]]:
         """One answer for each row of a request. Raises MalformedError and RefusedError."""
-        columns, _ = self.reader.read(body)
+        return self._answers(self.reader.read(body)[0])
+
+    def _answers(self, columns: Columns) -> list[dict[str, Any]]:
         output = self._output(columns)
         classes = self.kept.contract.classes
         if not classes:
@@ -140,68 +150,88 @@ def describe(kept: KeptModel) -> dict[str, Any]:
     return facts | {"contract": asdict(kept.contract)}
 
 
-def make_app(kept: KeptModel, limits: Limits, write: WriteLine) -> Starlette:
+def make_app(kept: KeptModel, limits: Limits, access: Access, write: WriteLine) -> Starlette:
     """The app of a model; `write` gets one JSON line for each request.
 
     Raises StudentPerfError if the model fails its golden rows.
     """
     predictor = Predictor(kept, limits.rows)
+    threads = _Threads()
     example = {"rows": [example_row(kept.contract)]}
     batch = predictor.reader.schema() | {"examples": [example]}
-    ask = page(kept, example, limits.request_bytes, limits.rows)
-    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    ask = page(kept, example, limits.request_bytes, limits.rows).encode()
     openapi = make_openapi(kept.contract, batch, limits.request_bytes, limits.rows)
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/predict", _predict(predictor, limits), methods=["POST"]),
-            Route("/ready", _ready(predictor)),
-            _fixed("/health", to_json({"status": "alive"})),
+            Route("/predict", _predict(predictor, limits, threads), methods=["POST"]),
+            Route("/ready", _ready(predictor, threads)),
+            _fixed(ALIVE, to_json({"status": "alive"})),
             _fixed("/model", to_json(describe(kept))),
             _fixed("/openapi.json", to_json(openapi)),
-            _fixed("/", ask.encode(), "text/html", policy),
-            _fixed("/docs", ask.encode(), "text/html", policy),
+            _fixed("/", ask, "text/html", PAGE_HEADERS),
+            _fixed("/docs", ask, "text/html", PAGE_HEADERS),
         ],
-        middleware=[Middleware(RequestLog, write=write)],
-        exception_handlers={HTTPException: _no_such_page},
+        middleware=[Middleware(RequestLog, write=write), Middleware(Door, access=access)],
+        exception_handlers={HTTPException: _refused_request},
     )
+    app.router.redirect_slashes = False  # it would lead to wherever the Host header says
+    return app
 
 
-def _predict(predictor: Predictor, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
+class _Threads:
+    """Runs what takes time beside the event loop; more than `_MOST_AT_WORK` at once get 503."""
+
+    def __init__(self) -> None:
+        self._n_at_work = 0
+
+    async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        if self._n_at_work >= _MOST_AT_WORK:
+            raise HTTPException(503, "too many requests at once; ask again", {"Retry-After": "1"})
+        self._n_at_work += 1
+        try:
+            return await run_in_threadpool(function, *arguments)
+        finally:
+            self._n_at_work -= 1
+
+
+def _predict(
+    predictor: Predictor, limits: Limits, threads: _Threads
+) -> Callable[[Request], Awaitable[Response]]:
     async def predict(request: Request) -> Response:
         facts = request.scope["facts"]
         try:
             body = await _body(request, limits.request_bytes)
             facts["bytes"] = len(body)
-            if len(body) > _INLINE_BYTES:
-                answers = await run_in_threadpool(predictor.answer, body)
-            else:
-                answers = predictor.answer(body)
+            answers = predictor.answer_at_once(body) if len(body) <= _INLINE_BYTES else None
+            if answers is None:
+                answers = await threads.run(predictor.answer, body)
         except MalformedError as error:
-            return _reply(error.status, {"detail": str(error)}, close=error.status == 413)
+            ends = {"Connection": "close"} if error.status in (408, 413) else None
+            return reply(error.status, {"detail": str(error)}, ends)
         except RefusedError as error:
-            facts |= {"rows": error.n_rows, "refused": problem_counts(error.cells)}
-            return _reply(422, _refusals(error))
+            facts |= {"rows": error.n_rows, "refused": dict(error.counts)}
+            return reply(422, _refusals(error))
         facts["rows"] = len(answers)
-        return _reply(200, {"predictions": answers})
+        return reply(200, {"predictions": answers})
 
     return predict
 
 
-def _ready(predictor: Predictor) -> Callable[[Request], Response]:
+def _ready(predictor: Predictor, threads: _Threads) -> Callable[[Request], Awaitable[Response]]:
     assert predictor.kept.golden is not None
     n_golden = len(predictor.kept.golden.rows)
 
-    def ready(request: Request) -> Response:  # not async, so Starlette runs it in a thread
-        wrong = predictor.check()
+    async def ready(request: Request) -> Response:
+        wrong = await threads.run(predictor.check)
         if wrong:
-            return _reply(503, {"status": "not ready", "reasons": wrong})
-        return _reply(200, {"status": "ready", "golden_rows": n_golden})
+            return reply(503, {"status": "not ready", "reasons": wrong})
+        return reply(200, {"status": "ready", "golden_rows": n_golden})
 
     return ready
 
 
 def _fixed(
-    path: str, content: bytes, kind: str = JSON, headers: Mapping[str, str] | None = None
+    path: str, content: bytes, kind: str = JSON, headers: Mapping[str, str] = HEADERS
 ) -> Route:
     """A page whose content never changes."""
 
@@ -211,74 +241,42 @@ def _fixed(
     return Route(path, answer)
 
 
-async def _no_such_page(request: Request, error: Exception) -> Response:
+async def _refused_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    content = to_json({"detail": error.detail})
-    return Response(content, error.status_code, error.headers, media_type=JSON)
-
-
-class RequestLog:
-    """Writes a JSON line for each request: when, what, how long, how many rows; never a value.
-
-    An unexpected error becomes a plain 500. Its place goes to the log, but not its text, which may
-    hold values.
-    """
-
-    def __init__(self, app: ASGIApp, write: WriteLine) -> None:
-        self._app = app
-        self._write = write
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        facts: dict[str, Any] = {"method": scope["method"], "path": scope["path"], "status": None}
-        scope["facts"] = facts
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                facts["status"] = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception as error:
-            facts["error"] = _place(error)
-            if facts["status"] is None:
-                await _reply(500, {"detail": "the server failed; see its log"})(
-                    scope, receive, watched
-                )
-        facts["ms"] = round((time.perf_counter() - started) * 1000, 3)
-        time_now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._write(json.dumps({"time": time_now, **facts}))
+    return reply(error.status_code, {"detail": error.detail}, error.headers)
 
 
 def serve(
-    kept: KeptModel, host: str, port: int, limits: Limits, announce: Callable[[str], None]
+    kept: KeptModel, access: Access, port: int, limits: Limits, announce: Callable[[str], None]
 ) -> None:
     """Serve a model until SIGINT or SIGTERM; log lines go to standard output.
 
     `announce` gets the address once the model is checked. Raises ConfigError if the address is not
     available, and StudentPerfError if the model fails its golden rows.
     """
-    app = make_app(kept, limits, _print_line)
-    with _bound(host, port) as listener:
-        announce(f"http://{_in_address(host)}:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            limit_concurrency=_MOST_CONNECTIONS,
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+    app = make_app(kept, limits, access, _print_line)
+    with _bound(access.host, port) as listener:
+        announce(f"http://{_in_address(access.host)}:{listener.getsockname()[1]}")
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(make_config(app)).run(sockets=[listener])
         except KeyboardInterrupt:
             return  # uvicorn raises it again after a clean shutdown
+
+
+def make_config(app: Starlette) -> uvicorn.Config:
+    """How uvicorn runs the app."""
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_config=None,
+        log_level="error",  # what a client sends is for our log alone
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -304,37 +302,39 @@ def _in_address(host: str) -> str:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The whole body. Raises MalformedError as soon as it exceeds `most` bytes."""
+    """The whole body.
+
+    Raises MalformedError if it has more than `most` bytes, is not JSON, or does not come in time.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise MalformedError(415, f"the body must be JSON; send it with Content-Type: {JSON}")
-    too_long = MalformedError(413, f"the body is longer than the limit of {most} bytes")
-    if int(request.headers.get("content-length", 0)) > most:
-        raise too_long
-    body = bytearray()
-    async for chunk in request.stream():  # without a Content-Length, only counting helps
-        body += chunk
-        if len(body) > most:
-            raise too_long
+    body, is_too_long = bytearray(), int(request.headers.get("content-length", 0)) > most
+    if is_too_long and "expect" in request.headers:
+        raise _too_long(most)  # the client waits for this before it sends the body
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            # What is too long is read to its end too: most clients look for the answer only then.
+            async for chunk in request.stream():
+                is_too_long = is_too_long or len(body) + len(chunk) > most
+                if not is_too_long:
+                    body += chunk
+    except TimeoutError:
+        if not is_too_long:
+            words = f"the body did not arrive within {_BODY_SECONDS:g} s"
+            raise MalformedError(408, words) from None
+    if is_too_long:
+        raise _too_long(most)
     return bytes(body)
 
 
+def _too_long(most: int) -> MalformedError:
+    return MalformedError(413, f"the body is longer than the limit of {most} bytes")
+
+
 def _refusals(error: RefusedError) -> dict[str, Any]:
-    cells = [asdict(cell) for cell in error.cells[:_MOST_REFUSALS]]
-    return {"detail": str(error), "count": len(error.cells), "refusals": cells}
-
-
-def _reply(status: int, content: Mapping[str, Any], close: bool = False) -> Response:
-    headers = {"Connection": "close"} if close else None
-    return Response(to_json(content), status, headers, media_type=JSON)
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}"
+    cells = [asdict(cell) for cell in error.cells]
+    return {"detail": str(error), "count": error.counts.total(), "refusals": cells}
 
 
 def _print_line(line: str) -> None:

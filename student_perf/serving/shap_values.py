@@ -11,6 +11,7 @@ import pandas as pd
 
 from student_perf.atomic import write_atomic
 from student_perf.data import load_dataset
+from student_perf.data.files import csv_text
 from student_perf.errors import ConfigError, DataError
 from student_perf.evaluation.splits import make_split
 from student_perf.experiment.rebuild import rebuild_config
@@ -126,7 +127,7 @@ def explain_run(
         config.seed,
     )
     table, picture = recorded.folder / TABLE_FILE, recorded.folder / PICTURE_FILE
-    result.table().to_csv(table, index=False)
+    write_atomic(table, csv_text(result.table()))
     part = "test" if len(split.test) else "development"
     shown = f"{recorded.record.name}, {len(result.features)} {part} rows"
     unit = "probability, mean over classes" if kept.contract.classes else kept.contract.target

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from student_perf.config.trusted import trusted_places
+from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.data.dataset import Dataset
 from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR
@@ -24,6 +27,7 @@ from student_perf.runs.layout import (
     CONTRACT_FILE,
     GOLDEN_FILE,
     LEADERBOARD_FILE,
+    LOGGED_PLACE,
     MODEL_FILE,
     REPORT_TABLE_FILE,
     SUBGROUPS_FILE,
@@ -34,6 +38,7 @@ from student_perf.runs.record import RunRecord
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
+    from mlflow.models import ModelSignature
 
 # The tables that MLflow's page lays side by side, and the columns that name a line of them.
 TABLES: Mapping[str, list[str]] = {
@@ -47,8 +52,12 @@ PICTURES: Mapping[str, tuple[str, ...]] = {
     "regression": ("predicted_actual", "residuals", "importance"),
 }
 _ORIGIN = (tags.USER, tags.SOURCE_NAME, tags.SOURCE_TYPE, tags.COMMIT)
+PROBABILITIES = "probabilities"  # a parameter of a request to a logged model
 LENGTH_OF_DIGEST = 32  # MLflow keeps 36 characters at most
 _REFUSED_IN_NAMES = re.compile(r"[/:.%\"']")
+_LOADER = "student_perf.store.logged_model"  # named, not imported: it is MLflow that imports it
+# What it imports beside the packages of the model.
+_LOADER_PACKAGES = ("filelock", "hydra-core", "omegaconf", "pyarrow", "pyyaml", "rich", "skops")
 _SAMPLE = 100  # rows from which MLflow learns the columns, and as many incomplete ones
 _MOST_ROWS = 200  # of a table on MLflow's page
 
@@ -87,29 +96,52 @@ def model_name(record: RunRecord) -> str:
     return _REFUSED_IN_NAMES.sub("_", f"{record.model}-{record.dataset}")
 
 
-def send_model(model: Any, dataset: Dataset, record: RunRecord) -> str:
+def send_model(dataset: Dataset, record: RunRecord) -> str:
     """Attach the fitted model of a record to the active run, ready to be served as it is; returns
     the model's id.
     """
     import mlflow
-    from mlflow.models import infer_signature
 
-    example, file = dataset.features.head(3), record.folder / MODEL_FILE
-    sample = dataset.features.iloc[_rows_of_every_kind(dataset)]
-    extra = [record.folder / name for name in (CONTRACT_FILE, GOLDEN_FILE)]
-    logged = mlflow.sklearn.log_model(
-        model,
-        name=model_name(record),
-        tags=origin(record),
-        serialization_format="skops",
-        skops_trusted_types=trusted_types(file),
-        signature=infer_signature(sample, model.predict(example)),
-        input_example=example,
-        pip_requirements=_model_requirements(file),
-        code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
-        extra_files=[str(path) for path in extra if path.is_file()],
-    )
+    contract = contract_from_yaml((record.folder / CONTRACT_FILE).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as place:
+        data = Path(place) / Path(LOGGED_PLACE).name
+        data.mkdir()
+        for name in (MODEL_FILE, CONTRACT_FILE, GOLDEN_FILE):
+            if (record.folder / name).is_file():
+                shutil.copy2(record.folder / name, data)
+        logged = mlflow.pyfunc.log_model(
+            name=model_name(record),
+            tags=origin(record),
+            loader_module=_LOADER,
+            data_path=str(data),
+            signature=signature_of(contract),
+            input_example=dataset.features.head(3),
+            pip_requirements=_model_requirements(record.folder / MODEL_FILE),
+            code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
+        )
     return str(logged.model_id)
+
+
+def signature_of(contract: Contract) -> ModelSignature:
+    """The columns as the contract takes them: all of them are required, whether or not a cell may
+    be missing. A number has no type here, since MLflow would refuse a column of integers where it
+    expects fractions, and make a number of `true`; the contract refuses what is none.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    columns = Schema(
+        [
+            ColSpec(any_type if rules.kind == "numeric" else DataType.string, name)
+            for name, rules in contract.columns.items()
+        ]
+    )
+    if not contract.classes:
+        return ModelSignature(columns, Schema([ColSpec(DataType.double)]))
+    shares = ParamSchema([ParamSpec(PROBABILITIES, DataType.boolean, False)])
+    return ModelSignature(columns, Schema([ColSpec(DataType.string)]), shares)
 
 
 def send_tables(client: MlflowClient, run_id: str, folder: Path) -> None:
@@ -164,7 +196,7 @@ def _rows_of_every_kind(dataset: Dataset) -> np.ndarray:
 def _model_requirements(model: Path) -> list[str]:
     """The installed versions of what a model file needs to load and predict."""
     pinned = []
-    for name in (*packages_of(trusted_types(model)), "skops", "pyarrow"):
+    for name in sorted({*packages_of(trusted_types(model)), *_LOADER_PACKAGES}):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

@@ -215,7 +215,7 @@ class RunStore:
         record: RunRecord,
         run_id: str | None = None,
         dataset: Dataset | None = None,
-        model: Any | None = None,
+        with_model: bool = False,
         files: Sequence[Path] | None = None,
     ) -> str:
         """Send a record that came to its end; returns the run's id."""
@@ -228,9 +228,9 @@ class RunStore:
                 self._client.log_inputs(run_id, [self._describe(dataset, record)])
             # Before the values, which can be tied to a model only when they are sent.
             model_id = logged_model_id(self._client, known) if known else None
-            if dataset is not None and model is not None and model_id is None:
+            if with_model and dataset is not None and model_id is None:
                 with as_current(self._uri), mlflow.start_run(run_id=run_id):
-                    model_id = send_model(model, dataset, record)
+                    model_id = send_model(dataset, record)
             _send_values(self._client, run_id, record, known, model_id)
             _send_files(self._client, run_id, record.folder, files)
             if record.kind != "trial":
@@ -543,7 +543,7 @@ def _alone(uri: str) -> Iterator[None]:
 
 def import_for_models() -> None:
     """Import what sending a model needs, which MLflow itself imports late."""
-    for name in ("mlflow.sklearn", "mlflow.data.pandas_dataset", "skops.io"):
+    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset", "skops.io"):
         import_module(name)
 
 

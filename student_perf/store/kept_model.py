@@ -14,7 +14,13 @@ from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.models.libraries import PACKAGES, packages_of
 from student_perf.runs.golden import GoldenRows, golden_from_json
-from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
+from student_perf.runs.layout import (
+    CONTRACT_FILE,
+    GOLDEN_FILE,
+    LOGGED_PLACE,
+    MODEL_FILE,
+    holds_record,
+)
 from student_perf.runs.model_file import load_model, trusted_types
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
@@ -72,14 +78,23 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
         ConfigError: There is no such run, or it has no model.
         TrackingError: The store does not answer or has no such model.
     """
-    folder = _model_folder(word, store)
+    return read_kept_model(_model_folder(word, store), word)
+
+
+def read_kept_model(folder: Path, source: str) -> KeptModel:
+    """The model in the folder of a run, or of a model that MLflow has logged.
+
+    Raises:
+        ChangedError: A file is not as the run left it.
+        ConfigError: The folder holds no model; `source` is what the message calls it.
+    """
     record = load_record(folder) if holds_record(folder) else None
-    model_file = _found(folder, word, MODEL_FILE, record)
-    contract = _parsed(_found(folder, word, CONTRACT_FILE, record), contract_from_yaml)
+    model_file = _found(folder, source, MODEL_FILE, record)
+    contract = _parsed(_found(folder, source, CONTRACT_FILE, record), contract_from_yaml)
     files = [path for path in _places(folder, GOLDEN_FILE, record) if path.is_file()]
     golden = _parsed(files[0], golden_from_json) if files else None
     return KeptModel(
-        source=word,
+        source=source,
         folder=folder,
         model=load_model(model_file, golden.packages if golden else None),
         contract=contract,
@@ -120,4 +135,5 @@ def _found(folder: Path, source: str, name: str, record: RunRecord | None) -> Pa
 def _places(folder: Path, name: str, record: RunRecord | None) -> list[Path]:
     if record is not None:
         return [record.file(name)]
-    return [folder / name, folder / "extra_files" / name]
+    # The last are those of a logged model, now and by earlier versions.
+    return [folder / place / name for place in ("", LOGGED_PLACE, "extra_files")]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from student_perf.data.dataset import Dataset
 from student_perf.runs.record import RunRecord
@@ -36,7 +36,7 @@ class Store(Protocol):
         record: RunRecord,
         run_id: str | None = None,
         dataset: Dataset | None = None,
-        model: Any | None = None,
+        with_model: bool = False,
         files: Sequence[Path] | None = None,
     ) -> str:
         """Send a record that came to its end; returns the run's id.
@@ -48,7 +48,7 @@ class Store(Protocol):
             record: Its folder holds the files.
             run_id: The run that was begun for it.
             dataset: The rows, to attach to the run.
-            model: The fitted model, to attach with them.
+            with_model: Whether to attach the folder's model to the run, with the rows.
             files: The files to keep as artifacts; by default all in the record's folder.
         """
 

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
 from student_perf.config.recorded import load_recorded
@@ -30,7 +29,6 @@ from student_perf.runs.layout import (
     MODEL_FILE,
     RUN_ID_FILE,
 )
-from student_perf.runs.model_file import load_model
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.store.client import (
     check_store,
@@ -60,7 +58,6 @@ def publish(
     record: RunRecord,
     tracking: TrackingConfig,
     dataset: Dataset | None = None,
-    model: BaseEstimator | None = None,
 ) -> int:
     """Send what the store lacks of a record from its folder; of a sweep, all that belongs to it.
 
@@ -68,7 +65,6 @@ def publish(
         record: One that came to its end; gets the run's id.
         tracking: The store.
         dataset: The rows, if they are at hand; otherwise they are loaded again.
-        model: The fitted model, if it is at hand.
 
     Returns:
         The number of trials sent, 0 for anything but a sweep.
@@ -86,7 +82,7 @@ def publish(
             dataset = _dataset_of(record)
         is_part = record.kind in ("trial", *_KEPT)
         sweep_id = begun_run_id(record.folder.parent) if is_part else None
-        _send_complete(record, open_store(tracking), sweep_id, dataset, model)
+        _send_complete(record, open_store(tracking), sweep_id, dataset)
     return 0
 
 
@@ -94,14 +90,13 @@ def try_publish(
     record: RunRecord,
     tracking: TrackingConfig,
     dataset: Dataset | None = None,
-    model: BaseEstimator | None = None,
 ) -> str | None:
     """`publish` if tracking is on; returns why it failed, None if it did not."""
     if not tracking.enabled:
         return None
     log.info("publishing to %s", masked(tracking.uri))
     try:
-        publish(record, tracking, dataset, model)
+        publish(record, tracking, dataset)
     except TrackingError as error:
         log.error("not published: %s", one_line(error))
         return one_line(error)
@@ -395,7 +390,6 @@ def _send_complete(
     store: Store,
     sweep_id: str | None,
     dataset: Dataset | None = None,
-    model: BaseEstimator | None = None,
 ) -> None:
     """Send a record with its dataset and its model, below the sweep's run if there is one; a run
     that was begun for it is completed.
@@ -403,10 +397,9 @@ def _send_complete(
     (record.folder / ERROR_FILE).unlink(missing_ok=True)
     if sweep_id is not None:
         record.tags[tags.PARENT] = sweep_id
-    file = record.folder / MODEL_FILE
-    if model is None and record.status == "FINISHED" and file.is_file():
-        model = load_model(file)
-    record.mlflow_run_id = store.send(record, store.find(record), dataset, model)
+    has_model = record.status == "FINISHED" and (record.folder / MODEL_FILE).is_file()
+    run_id = store.find(record)
+    record.mlflow_run_id = store.send(record, run_id, dataset, with_model=has_model)
     record.save()
     if sweep_id is None:  # a sweep shows its own
         _keep_address(record.folder, store.show_run(record.mlflow_run_id))

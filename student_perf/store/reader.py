@@ -20,7 +20,7 @@ from urllib.request import url2pathname
 from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import masked
 from student_perf.runs import tags
-from student_perf.runs.layout import MODEL_FILE, holds_record
+from student_perf.runs.layout import LOGGED_PLACE, MODEL_FILE, holds_record
 from student_perf.runs.record import RunRecord, Status
 from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
@@ -160,11 +160,15 @@ def _fetch_model(client: MlflowClient, run_id: str, uri: str, folder: Path) -> N
     """The model's own file, which MLflow keeps apart from the run's other files."""
     import mlflow
 
-    if (model_id := logged_model_id(client, client.get_run(run_id))) is not None:
-        place = client.get_logged_model(model_id).artifact_location
-        mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{place}/{MODEL_FILE}", dst_path=str(folder), tracking_uri=uri
-        )
+    if (model_id := logged_model_id(client, client.get_run(run_id))) is None:
+        return
+    place = client.get_logged_model(model_id).artifact_location
+    top = mlflow.artifacts.list_artifacts(artifact_uri=place, tracking_uri=uri)
+    is_of_earlier_version = any(file.path.endswith(MODEL_FILE) for file in top)
+    file = MODEL_FILE if is_of_earlier_version else f"{LOGGED_PLACE}/{MODEL_FILE}"
+    mlflow.artifacts.download_artifacts(
+        artifact_uri=f"{place}/{file}", dst_path=str(folder), tracking_uri=uri
+    )
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -21,7 +20,7 @@ from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3
-_NEEDED_LATER = ("pandera.pandas", "skops.io", "student_perf.pages.report")
+_NEEDED_LATER = ("skops.io", "student_perf.pages.report")
 _INTERRUPTED = "stopped by the user"
 
 
@@ -80,10 +79,8 @@ def run_forked(plan: SweepPlan, evaluator: TrialEvaluator, on_progress: Callable
 
 def _import_ahead() -> None:
     """Import what the winner and the report need while the workers work."""
-    with warnings.catch_warnings():  # pandera's import warns about other libraries
-        warnings.simplefilter("ignore")
-        for name in _NEEDED_LATER:
-            import_module(name)
+    for name in _NEEDED_LATER:
+        import_module(name)
 
 
 def _work(

@@ -12,6 +12,7 @@ from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.compare.show import rows
+from student_perf.data.files import csv_text
 from student_perf.errors import one_line
 from student_perf.runs import tags
 from student_perf.runs.layout import LEADERBOARD_FILE
@@ -37,7 +38,7 @@ def write_standings(outcome: SweepOutcome) -> None:
         if outcome.lines:
             before = load_standings(folder)
             make_standings(outcome, set(before.marks) if before else set()).save(folder)
-            write_atomic(folder / LEADERBOARD_FILE, leaderboard(outcome).to_csv(index=False))
+            write_atomic(folder / LEADERBOARD_FILE, csv_text(leaderboard(outcome)))
     except Exception as error:
         log.warning("no ranks for MLflow: %s", one_line(error))
 

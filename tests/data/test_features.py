@@ -1,10 +1,12 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
-from student_perf.data.contract import contract_from_yaml, make_contract
-from student_perf.data.features import prepare_features
+from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
+from student_perf.data.features import column_as_read, prepare_features
 from student_perf.data.files import iter_tables, read_file
 from student_perf.errors import DataError
 
@@ -106,3 +108,36 @@ def test_one_hot_cannot_be_repeated(messy):
     contract.clean.append({"step": "one_hot", "columns": ["school"]})
     with pytest.raises(DataError, match="one_hot"):
         prepare_features(next(iter_tables(path, ",", 20)), contract)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.Series([1, 2]),
+        pd.Series([1, 2], dtype="Int64"),
+        pd.Series([1, "2"], dtype="object"),
+        pd.Series([np.int64(1), Decimal(2)], dtype="object"),
+        pd.Series([1.0, 2.0], dtype="category"),
+    ],
+)
+def test_numbers_are_numbers_whatever_holds_them(cells):
+    contract = Contract("grade", [], {"age": ColumnContract("numeric", False, None, 0.0, 9.0)})
+    features, refused = prepare_features(pd.DataFrame({"age": cells}), contract)
+    assert refused == {}
+    assert features["age"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "object"])
+def test_true_is_a_number_only_where_the_training_had_nothing_but_zero_and_one(dtype):
+    raw = pd.DataFrame({"age": pd.Series([True, False], dtype=dtype)})
+    for highest, n_refused in ((1.0, 0), (9.0, 2)):
+        rules = ColumnContract("numeric", False, None, 0.0, highest)
+        _, refused = prepare_features(raw, Contract("grade", [], {"age": rules}))
+        assert len(refused) == n_refused
+    assert str(refused[0]) == "age: 'True' is not a number"
+
+
+def test_what_is_missing_in_any_way_is_missing_and_other_objects_are_text():
+    cells = pd.Series([None, np.nan, pd.NA, pd.NaT, [1], {}], dtype="object")
+    assert column_as_read(cells, "numeric").isna().tolist() == [True] * 4 + [False] * 2
+    assert column_as_read(cells, "categorical").tolist()[4:] == ["[1]", "{}"]

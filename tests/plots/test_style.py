@@ -32,3 +32,14 @@ def test_titles_are_wrapped_to_the_figure():
 def test_lines_differ_for_as_many_classes_as_there_are_colours():
     pairs = [(COLOURS[i], str(LINE_STYLES[i % len(LINE_STYLES)])) for i in range(len(COLOURS))]
     assert len(set(pairs)) == len(COLOURS) == 7
+
+
+def test_a_name_is_never_mathematics():
+    nasty = "$\\frac{x$"
+    figure = new_figure(4, 3)
+    axes = figure.add_subplot()
+    axes.barh([nasty, "b"], [1, 1000], label=nasty)
+    axes.set_xlabel(nasty)
+    axes.legend()
+    set_title(figure, nasty, nasty)
+    assert png(figure).startswith(b"\x89PNG")

@@ -12,7 +12,6 @@ from student_perf.serving.request_rows import (
     RefusedError,
     RequestReader,
     example_row,
-    problem_counts,
     to_table,
 )
 
@@ -45,10 +44,13 @@ def refused(*rows, contract=CONTRACT):
     return caught.value.cells
 
 
+def read_allowed(row, contract=CONTRACT):
+    return RequestReader(contract, 10).read_allowed(json.dumps({"rows": [row]}).encode())
+
+
 def test_an_allowed_row_is_taken_as_it_stands_and_as_the_training_prepares_it():
     rows = [GOOD, GOOD | {"hours a week": None, "class": "b", "model_paid?": 0.0}]
     columns = read(*rows)
-    assert not isinstance(columns, pd.DataFrame)
     prepared, wrong = prepare_features(pd.DataFrame(rows), CONTRACT)
     assert wrong == {}
     pd.testing.assert_frame_equal(to_table(columns, CONTRACT), prepared)
@@ -65,9 +67,10 @@ def test_an_allowed_row_is_taken_as_it_stands_and_as_the_training_prepares_it():
     ],
 )
 def test_what_the_cleaning_of_the_training_mends_is_taken(row):
-    columns = read(GOOD, GOOD | row)
-    assert isinstance(columns, pd.DataFrame)
-    assert columns.iloc[0].equals(columns.iloc[1])
+    table = to_table(read(GOOD, GOOD | row), CONTRACT)
+    prepared, wrong = prepare_features(pd.DataFrame([GOOD, GOOD]), CONTRACT)
+    assert wrong == {}
+    pd.testing.assert_frame_equal(table, prepared)
 
 
 def test_every_refused_cell_is_told_with_what_is_allowed():
@@ -87,7 +90,22 @@ def test_every_refused_cell_is_told_with_what_is_allowed():
     assert cells[1].message == "coaching: 'yes' is not one of NO, WA, OA"
     assert cells[1].allowed == ["NO", "WA", "OA"]
     assert cells[0].message == "age: '40' is outside 15 to 22"
-    assert problem_counts(cells)["not a number"] == 2
+
+
+def test_all_cells_count_but_a_thousand_are_told_and_twenty_with_a_suggestion():
+    body = json.dumps({"rows": [GOOD | {f"agee{n}": 1 for n in range(1100)}]}).encode()
+    with pytest.raises(RefusedError, match="1100 cells refused") as caught:
+        RequestReader(CONTRACT, 5).read(body)
+    assert caught.value.counts == {"unknown column": 1100}
+    assert len(caught.value.cells) == 1000
+    suggested = [cell for cell in caught.value.cells if "did you mean age" in cell.message]
+    assert len(suggested) == 20
+
+
+def test_the_good_columns_of_a_row_that_is_mended_are_those_of_the_row():
+    columns = read(GOOD | {"coaching": " oa ", "hours a week": None})
+    assert columns["hours a week"] == [None]
+    assert list(columns["coaching"]) == ["OA"]
 
 
 def test_rows_of_another_shape_are_told_along_with_the_cells_of_the_others():
@@ -145,6 +163,7 @@ def test_a_category_that_cleaning_renames_goes_through_the_cleaning():
     contract = replace(CONTRACT, clean=[swap])
     columns = read(GOOD | {"class": "a"}, GOOD, contract=contract)
     assert columns["class"].fillna("missing").tolist() == ["b", "missing"]
+    assert read_allowed(GOOD, contract) is None  # another allowed value would be changed
 
 
 def test_a_number_that_cleaning_replaces_goes_through_the_cleaning():
@@ -173,4 +192,5 @@ def test_schema_and_example_follow_from_the_contract():
         "coaching": "NO",
         "class": "a",
     }
-    assert not isinstance(read(example), pd.DataFrame)
+    assert read_allowed(example) is not None
+    assert read_allowed(example | {"age": "18"}) is None

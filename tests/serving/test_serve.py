@@ -16,9 +16,11 @@ from starlette.testclient import TestClient
 from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.runs.golden import GoldenRows
+from student_perf.serving.access import Access
 from student_perf.serving.serve import Limits, describe, make_app, serve
 from student_perf.store.kept_model import load_kept_model
 from tests.servers import free_port
+from tests.serving.loopback import LIMIT, connect, received, running, wait_for
 
 
 class Served:
@@ -27,7 +29,8 @@ class Served:
     def __init__(self, kept, **limits):
         self.kept = kept
         self.lines = []
-        self.client = TestClient(make_app(kept, Limits(**limits), self.lines.append))
+        app = make_app(kept, Limits(**limits), Access("127.0.0.1"), self.lines.append)
+        self.client = TestClient(app, base_url="http://localhost:8000")
 
     def predict(self, *rows):
         return self.client.post("/predict", json={"rows": rows})
@@ -207,6 +210,83 @@ def test_an_mlflow_folder_tells_its_run(served, tmp_path, kept_run):
     assert described["model_sha256"] == describe(served.kept)["model_sha256"]
 
 
+def test_no_answer_leads_elsewhere(served):
+    row = served.kept.golden.rows[0]
+    for path in ("/predict/", "/docs/", "/health/"):
+        answer = served.client.post(path, json={"rows": [row]}, follow_redirects=False)
+        assert answer.status_code == 404, path
+    assert served.client.get("/docs/", follow_redirects=False).status_code == 404
+
+
+def test_a_page_from_elsewhere_cannot_ask(served):
+    rows = {"rows": served.kept.golden.rows}
+    answer = served.client.post("/predict", json=rows, headers={"Host": "rebound.example:8000"})
+    assert answer.status_code == 421
+    assert "Access-Control-Allow-Origin" not in served.client.get("/model").headers
+
+
+def test_every_answer_has_its_security_headers(served):
+    for path in ("/docs", "/model", "/nothing", "/predict"):
+        headers = served.client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+    page = served.client.get("/docs")
+    assert page.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "Content-Security-Policy" in page.text
+
+
+def test_what_is_not_quick_is_answered_beside_the_event_loop(served, monkeypatch):
+    asked = []
+
+    async def run(self, function, *arguments):
+        asked.append(function.__name__)
+        return function(*arguments)
+
+    monkeypatch.setattr("student_perf.serving.serve._Threads.run", run)
+    row = served.kept.golden.rows[0]
+    assert served.predict(row).status_code == 200
+    assert asked == []
+    assert served.predict(row | {"school": "yes"}).status_code == 422
+    assert served.predict(row | {"school": " north "}).status_code == 200
+    assert served.predict(*[row] * 51).status_code == 413
+    served.client.get("/ready")
+    assert asked == ["answer", "answer", "answer", "check"]
+
+
+def test_too_many_requests_at_once_are_503_but_quick_ones_and_health_are_answered(
+    served, monkeypatch
+):
+    monkeypatch.setattr("student_perf.serving.serve._MOST_AT_WORK", 0)
+    row = served.kept.golden.rows[0]
+    busy = served.predict(row | {"school": "yes"})
+    assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
+    assert served.client.get("/ready").status_code == 503
+    assert served.client.get("/health").status_code == 200
+    assert served.predict(row).status_code == 200
+
+
+def test_a_large_body_is_413_and_a_slow_one_408_and_one_that_ends_early_499(served, monkeypatch):
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with running(served.client.app) as port:
+        for size in (25_000_000, 50_000_000):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/predict", b" " * size, headers)
+            assert connection.getresponse().status == 413
+            connection.close()
+        with connect(port) as asking:
+            asking.sendall(head + b"Expect: 100-continue\r\nContent-Length: 50000000\r\n\r\n")
+            assert received(asking).startswith(b"HTTP/1.1 413")  # before a byte of it is sent
+        with connect(port) as leaving:
+            leaving.sendall(head + b"Content-Length: 100\r\n\r\nhalf")
+        wait_for(lambda: len(served.lines) == 4)
+        monkeypatch.setattr("student_perf.serving.serve._BODY_SECONDS", 0.1)
+        with connect(port) as slow:
+            slow.sendall(head + b"Content-Length: 100\r\n\r\nhalf")
+            assert received(slow).startswith(b"HTTP/1.1 408")
+    assert [json.loads(line)["status"] for line in served.lines] == [413, 413, 413, 499, 408]
+
+
 def test_what_cannot_be_listened_on_is_reported(kept_run):
     kept = load_kept_model(str(kept_run))
     with socket.socket() as taken:
@@ -214,9 +294,9 @@ def test_what_cannot_be_listened_on_is_reported(kept_run):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"--port {port}: cannot be listened on"):
-            serve(kept, "127.0.0.1", port, Limits(), print)
+            serve(kept, Access("127.0.0.1"), port, Limits(), print)
     with pytest.raises(ConfigError, match="--port 70000: must be 0 to 65535"):
-        serve(kept, "127.0.0.1", 70_000, Limits(), print)
+        serve(kept, Access("127.0.0.1"), 70_000, Limits(), print)
 
 
 @pytest.mark.parametrize("wrong", [{"rows": 0}, {"request_bytes": -1}])

@@ -87,7 +87,7 @@ def test_the_logged_model_loads_safely_and_answers_alike(tracked):
     (output,) = run.outputs.model_outputs
     model_info = client.get_logged_model(output.model_id)
     loaded = mlflow.pyfunc.load_model(model_info.artifact_location)
-    assert loaded.metadata.flavors["sklearn"]["serialization_format"] == "skops"
+    assert list(loaded.metadata.flavors) == ["python_function"]  # no pickle anywhere
     assert loaded.metadata.signature.inputs.input_names()[:2] == ["age", "work"]
     example = loaded.input_example
     kept = load_model(result.record.folder / "model.skops")

@@ -6,7 +6,7 @@ import pytest
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
-from student_perf.runs.layout import MODEL_FILE
+from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE
 from student_perf.store.address import default_tracking
 from student_perf.store.attachments import model_name
 from student_perf.store.client import as_current
@@ -37,6 +37,17 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
         kept = load_kept_model(source)
         assert kept.golden == local.golden
         assert kept.contract == local.contract
+
+
+@pytest.mark.parametrize("places", [("data/model", "data/model"), ("", "extra_files")])
+def test_a_logged_model_is_read_where_mlflow_puts_it_now_and_put_it_before(
+    kept_run, tmp_path, places
+):
+    for name, place in zip((MODEL_FILE, CONTRACT_FILE), places, strict=True):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept_run / name, tmp_path / place)
+    kept = load_kept_model(str(tmp_path))
+    assert kept.contract == load_kept_model(str(kept_run)).contract
 
 
 def test_latest_is_the_run_that_started_last(run):

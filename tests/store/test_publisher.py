@@ -491,7 +491,7 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
 @pytest.mark.parametrize(
     "step",
     [
-        "mlflow.sklearn.save_model",
+        "mlflow.pyfunc.save_model",
         "student_perf.store.client.send_model",
         "student_perf.store.client._send_values",
         "student_perf.store.client._send_files",

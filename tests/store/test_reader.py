@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -10,6 +11,7 @@ from student_perf.errors import ChangedError, ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.reproduction.reproduce import reproduce
 from student_perf.runs import tags
+from student_perf.runs.layout import LOGGED_PLACE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import reader
 from student_perf.store.client import RunStore
@@ -157,13 +159,17 @@ def test_a_run_of_another_machine_comes_back_whole_and_is_reproduced(workspace, 
     assert fetched.decisive_params == sent.decisive_params
     assert fetched.tags.items() >= sent.tags.items()
     for name, content in there.items():
-        if name.name not in ("record.json", "model.skops"):  # MLflow writes the model anew
+        if name.name != "record.json":
             assert (tmp_path / "fetched" / name).read_bytes() == content, name
     assert json.loads((tmp_path / "fetched" / "record.json").read_text())["kind"] == "single"
     with open_run(run_id, store) as recorded:
         assert reproduce(recorded, tmp_path / "again").sentence == "identical"
     assert list(fetched.files) == [name for name in sent.files if name != "model.skops"]
     assert tags.FILES not in fetched.tags
+    (model,) = workspace.rglob(f"artifacts/{LOGGED_PLACE}/model.skops")
+    model.rename(model.parents[2] / model.name)  # where earlier versions logged it
+    again = fetch_run(find_run(run_id[:12], store), store, tmp_path / "earlier").folder
+    assert (again / "model.skops").read_bytes() == there[Path("model.skops")]
     artifact = find_run(run_id, store).folder / "predictions.parquet"
     artifact.write_bytes(artifact.read_bytes() + b"more")
     with (
