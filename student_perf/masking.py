@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from student_perf.errors import encodable
 from student_perf.locks import ForkSafeLock
 
 MASK = "***"
@@ -56,8 +57,8 @@ class MaskingFormatter(logging.Formatter):
     """Formats a log line, tracebacks included, without the secrets in it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The masked line."""
-        return masked(super().format(record))
+        """The masked line, which can be written whatever a message holds."""
+        return encodable(masked(super().format(record)))
 
 
 class _LogFiles:

@@ -94,7 +94,7 @@ def send_model(model: Any, dataset: Dataset, record: RunRecord) -> str:
     import mlflow
     from mlflow.models import infer_signature
 
-    example, file = dataset.features.head(3), record.folder / MODEL_FILE
+    example, file = dataset.rows(np.arange(min(3, dataset.n_rows))), record.folder / MODEL_FILE
     sample = dataset.features.iloc[_rows_of_every_kind(dataset)]
     extra = [record.folder / name for name in (CONTRACT_FILE, GOLDEN_FILE)]
     logged = mlflow.sklearn.log_model(
@@ -103,7 +103,7 @@ def send_model(model: Any, dataset: Dataset, record: RunRecord) -> str:
         tags=origin(record),
         serialization_format="skops",
         skops_trusted_types=trusted_types(file),
-        signature=infer_signature(sample, model.predict(example)),
+        signature=infer_signature(sample, model.predict(example.copy())),
         input_example=example,
         pip_requirements=_model_requirements(file),
         code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],

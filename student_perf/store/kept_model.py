@@ -14,6 +14,7 @@ from student_perf.errors import ConfigError
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model
+from student_perf.scoring.checks import checked_answer
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
@@ -30,9 +31,14 @@ class KeptModel:
     golden: GoldenRows | None
 
     def output(self, features: pd.DataFrame) -> np.ndarray:
-        """Probabilities (n, K) in the order of the contract's classes, or numbers (n,)."""
+        """Probabilities (n, K) in the order of the contract's classes, or numbers (n,).
+
+        Raises:
+            ModelError: The answer breaks a rule of `scoring.checks`.
+        """
         answer = self.model.predict_proba if self.contract.classes else self.model.predict
-        return np.asarray(answer(features), dtype=np.float64)
+        own = features.copy()  # which the model may change
+        return checked_answer(answer(own), len(own), len(self.contract.classes), self.source)
 
 
 def load_kept_model(word: str, store: str | None = None) -> KeptModel:
