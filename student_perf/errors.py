@@ -49,7 +49,7 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 
 def encodable(text: str) -> str:
-    r"""The text with what UTF-8 cannot hold escaped: a lone surrogate, as undecodable bytes give it.
+    r"""The text with what UTF-8 cannot hold escaped: lone surrogates, as undecodable bytes give.
 
     >>> encodable("caf\udce9")
     'caf\\udce9'

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -99,7 +100,7 @@ def test_the_variable_brings_the_traceback_and_stays_as_it_was(train, monkeypatc
 
 def test_ctrl_c_ends_with_130(train, monkeypatch):
     def interrupted(*_args, **_kwargs):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
     assert train("tracking=off").code == 130

@@ -92,14 +92,14 @@ def all_classes(answer: Any, codes: Any, n_classes: int, where: str = "") -> Any
 
 def _numeric(answer: Any, n_classes: int, where: str) -> np.ndarray:
     """As a floating array of any precision and shape."""
-    values = np.empty(0, dtype=object)
+    values = np.empty(1, dtype=object)
     with suppress(TypeError, ValueError):  # the error below says more
         values = np.asarray(answer)
         is_text = values.dtype == object and any(isinstance(one, str) for one in values.flat)
         if values.dtype.kind in "iubO" and not is_text:
-            return values.astype(np.float64)
-    if values.dtype.kind != "f":
-        seen = f"{type(answer).__name__} of {values.dtype}"
+            values = values.astype(np.float64)
+    if values.dtype.kind != "f" or values.ndim == 0:
+        seen = type(answer).__name__ + (f" of {values.dtype}" if values.ndim else "")
         raise _error(seen, "answers are arrays of numbers", n_classes, where)
     return values
 

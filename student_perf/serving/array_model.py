@@ -33,6 +33,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from student_perf.data.contract import Contract
 from student_perf.encoders import CategoryCodes, CrossFittedTargetEncoder
+from student_perf.evaluation.contained import contained
 from student_perf.scoring.checks import checked_answer
 from student_perf.serving.request_rows import Columns
 from student_perf.store.kept_model import KeptModel
@@ -107,7 +108,9 @@ class ArrayModel:
         blocks = [part.transform(values) for part in self.parts]
         array = blocks[0] if len(blocks) == 1 else np.hstack(blocks)
         answer = self.model.predict_proba if self.n_classes else self.model.predict
-        return checked_answer(answer(array), len(array), self.n_classes)
+        with contained("for the rows of a request"):
+            known = answer(array)
+        return checked_answer(known, len(array), self.n_classes, "for the rows of a request")
 
 
 def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None:

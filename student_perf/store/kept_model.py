@@ -11,6 +11,7 @@ import pandas as pd
 
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError
+from student_perf.evaluation.contained import contained
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import CONTRACT_FILE, GOLDEN_FILE, MODEL_FILE, holds_record
 from student_perf.runs.model_file import load_model
@@ -37,8 +38,9 @@ class KeptModel:
             ModelError: The answer breaks a rule of `scoring.checks`.
         """
         answer = self.model.predict_proba if self.contract.classes else self.model.predict
-        own = features.copy()  # which the model may change
-        return checked_answer(answer(own), len(own), len(self.contract.classes), self.source)
+        own, where = features.copy(), f"from {self.source}"  # a copy, which it may change
+        with contained(where):
+            return checked_answer(answer(own), len(own), len(self.contract.classes), where)
 
 
 def load_kept_model(word: str, store: str | None = None) -> KeptModel:
