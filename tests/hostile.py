@@ -75,6 +75,7 @@ CHANGES = {
     "filters": lambda: warnings.simplefilter("error"),
     "float errors": lambda: np.seterr(all="raise"),
     "options": lambda: __import__("sklearn").set_config(transform_output="pandas"),
+    "streams": lambda: (setattr(sys, "stdout", None), setattr(sys, "stderr", None)),
     "thread": lambda: threading.Thread(target=lambda: None).start(),
 }
 

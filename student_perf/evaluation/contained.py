@@ -11,11 +11,11 @@ import logging
 import os
 import random
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -32,12 +32,11 @@ log = logging.getLogger(__name__)
 _GENERATOR = np.random.MT19937(0)
 
 
-@dataclass
-class _Interrupts:
-    """Whether this process is listening for SIGINT, and how many it has got since."""
+class _Interrupts(threading.local):
+    """Whether this thread listens for SIGINT, and how many it has got; only the main one gets any."""
 
-    is_listening: bool = False
-    n_got: int = 0
+    is_listening = False
+    n_got = 0
 
 
 _interrupts = _Interrupts()
@@ -48,12 +47,13 @@ def process_kept() -> Iterator[None]:
     """Have the process afterwards as it was before.
 
     That is numpy's and Python's global random numbers, environment variables, filters of warnings,
-    numpy's handling of floating-point errors, and scikit-learn's options. Threads that were left
-    behind cannot be ended; the log names them.
+    numpy's handling of floating-point errors, scikit-learn's options, and the standard streams.
+    Threads that were left behind cannot be ended; the log names them.
     """
     environment, filters, threads = _environment(), warnings.filters[:], threading.enumerate()
     generator, state = get_bit_generator(), random.getstate()
     on_float_errors, options = np.geterr(), sklearn.get_config()
+    streams = sys.stdout, sys.stderr
     set_bit_generator(_GENERATOR)
     try:
         with _listening():
@@ -63,6 +63,7 @@ def process_kept() -> Iterator[None]:
         random.setstate(state)
         np.seterr(**on_float_errors)
         sklearn.set_config(**options)
+        sys.stdout, sys.stderr = streams
         _restore_environment(environment)
         if warnings.filters != filters:
             warnings.resetwarnings()

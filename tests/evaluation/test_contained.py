@@ -2,6 +2,7 @@ import logging
 import os
 import random
 import signal
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ def state_of_the_process():
         "filters": warnings.filters[:],
         "float errors": np.geterr(),
         "options": sklearn.get_config(),
+        "streams": (sys.stdout, sys.stderr),
         "handler": signal.getsignal(signal.SIGINT),
     }
 
