@@ -26,7 +26,7 @@ class DataError(StudentPerfError):
 
 
 class ModelError(StudentPerfError):
-    """A model answers what is no answer, or does what no model may do."""
+    """A model gives a wrong kind of answer, or does what a model must not do."""
 
 
 class TrackingError(StudentPerfError):
@@ -51,8 +51,8 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 def encodable(text: str) -> str:
     r"""The text with what UTF-8 cannot hold escaped: lone surrogates, as undecodable bytes give.
 
-    >>> encodable("caf\udce9")
-    'caf\\udce9'
+    >>> encodable("menu\udce9")
+    'menu\\udce9'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -36,7 +36,7 @@ RAISED = {
     "KeyboardInterrupt": lambda: _raise(KeyboardInterrupt),
     "GeneratorExit": lambda: _raise(GeneratorExit),
     "_Ending: over": lambda: _raise(_Ending("over")),
-    "ValueError: caf\\udce9": lambda: _raise(ValueError("caf\udce9")),
+    "ValueError: menu\\udce9": lambda: _raise(ValueError("menu\udce9")),
     "ValueError: xxxx": lambda: _raise(ValueError("x" * 1_000_000)),
     "_MuteError": lambda: _raise(_MuteError),
 }
@@ -92,7 +92,7 @@ def change_in_place(table):
                 array._ndarray[:] = 0
             elif table[name].dtype == np.float64:
                 numbers = np.asarray(table[name])
-                numbers.flags.writeable = True  # what scikit-learn does with `copy=False`
+                numbers.setflags(write=True)  # what scikit-learn does with `copy=False`
                 numbers[:] = 0
     else:
         table[:] = 0

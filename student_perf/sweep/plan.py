@@ -115,7 +115,7 @@ def make_plan(
 
 
 def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedData) -> Objectives:
-    """Raises ConfigError for a name that is no metric of the task, DataError for a metric that some
+    """Raises ConfigError for a metric that the task does not have, DataError for one that some
     fold leaves undefined.
     """
     task, metric, dataset = base.dataset.task, base.objective.metric, data.dataset
