@@ -33,7 +33,7 @@ _GENERATOR = np.random.MT19937(0)
 
 
 class _Interrupts(threading.local):
-    """Whether this thread listens for SIGINT, and how many it got; only the main thread gets any."""
+    """Whether this thread listens for SIGINT, and how many it got; only the main one gets any."""
 
     is_listening = False
     n_got = 0
