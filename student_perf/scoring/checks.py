@@ -32,8 +32,8 @@ def checked_answer(answer: Any, n_rows: int, n_classes: int, where: str = "") ->
         Probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows,).
 
     Raises:
-        ModelError: The shape differs, a value is no finite number or no probability, or a row's
-            probabilities do not sum to 1.
+        ModelError: The shape differs, a value is not a finite number or not a probability, or the
+            probabilities of a row do not sum to 1.
     """
     values = _numeric(answer, n_classes, where)
     expected = (n_rows, n_classes) if n_classes else (n_rows,)
