@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from student_perf.errors import ConfigError, DiskError
+from student_perf.errors import ConfigError, DiskError, encodable
 from student_perf.masking import masked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -19,11 +19,11 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace `path` by bytes or UTF-8 text in one step; a failure leaves no draft behind.
 
-    Secrets in a text are masked.
+    Secrets in a text are masked, and what UTF-8 cannot hold is escaped.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        data = masked(content).encode("utf-8") if isinstance(content, str) else content
+        data = encodable(masked(content)).encode() if isinstance(content, str) else content
         draft.write_bytes(data)
         draft.replace(path)
     finally:

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from student_perf.errors import encodable
 from student_perf.locks import ForkSafeLock
 
 MASK = "***"
@@ -130,8 +131,8 @@ class MaskingFormatter(logging.Formatter):
     """Formats a log line, tracebacks included, without the secrets in it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The masked line."""
-        return masked(super().format(record))
+        """The masked line, which can be written whatever a message holds."""
+        return encodable(masked(super().format(record)))
 
 
 class LogFile(logging.FileHandler):

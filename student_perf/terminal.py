@@ -11,6 +11,7 @@ tree   0.391
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -311,15 +312,24 @@ class Terminal:
 def verdict(row: MetricRow, objective: str) -> str:
     """Whether the interval of the objective lies on the better side of the dummy's mean."""
     metric = METRICS[objective]
-    low, high, dummy = row["low"], row["high"], row["dummy"]
-    if low is None or high is None or dummy is None:
+    low, high, dummy = (_number(row[key]) for key in ("low", "high", "dummy"))
+    if math.isnan(low + high):
         return f"{metric.label} is not defined on these folds."
+    if math.isnan(dummy):
+        return (
+            f"The dummy baseline has no {metric.label}, so the model is not shown to be better or "
+            "worse."
+        )
     if metric.beats(low, high, dummy):
         return f"Better than the dummy baseline by {metric.label} ({metric.aim})."
     return (
         f"Not shown to be better than the dummy baseline by {metric.label} ({metric.aim}): "
         "its interval holds the dummy's figure or lies on the worse side."
     )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _label(metric: str) -> str:

@@ -25,7 +25,7 @@ from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.trusted import refuse_pickles
 from student_perf.config.typed import iter_leaves
-from student_perf.errors import ChangedError
+from student_perf.errors import ChangedError, StudentPerfError, one_line
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import (
     MaskedStream,
@@ -61,6 +61,17 @@ def run(cfg: DictConfig) -> float:
         logging.captureWarnings(False)
 
 
+def _kept_alive(cfg: DictConfig) -> float:
+    """`run`, which no module of the user's own can leave as if all had gone well."""
+    try:
+        return run(cfg)
+    except (SystemExit, GeneratorExit) as error:
+        raise StudentPerfError(
+            f"{one_line(error)} was raised where nothing may end the process; see the traceback "
+            f"with {FULL_ERROR}=1"
+        ) from error
+
+
 def _mask_files(folder: Path) -> None:
     """Take the secrets out of what Hydra itself has written about the run."""
     for path in (folder / ".hydra").glob("*.yaml"):
@@ -83,7 +94,7 @@ def main() -> int:
 
     def task(cfg: DictConfig) -> float:
         try:
-            return run(cfg)
+            return _kept_alive(cfg)
         except Exception as error:
             if wants_traceback or HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise

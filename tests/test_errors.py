@@ -1,6 +1,6 @@
 import pytest
 
-from student_perf.errors import ConfigError, one_line, suggest
+from student_perf.errors import ConfigError, encodable, one_line, suggest
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,30 @@ def test_one_line_keeps_our_text_and_names_the_type_of_others():
     assert one_line(ConfigError("seed=x: must be\n a number")) == "seed=x: must be a number"
     assert one_line(ValueError("bad\n\nStack trace: ...")) == "ValueError: bad"
     assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("menu\udce9"), ConfigError("x=\ud800: bad"), OSError("\udfff" * 3)]
+)
+def test_a_text_that_utf_8_cannot_hold_is_escaped(error):
+    line = one_line(error)
+    assert line.encode("utf-8").decode("utf-8") == line
+    assert "\\ud" in line
+
+
+def test_a_line_has_an_end_however_long_the_text():
+    line = one_line(ValueError("x" * 1_000_000))
+    assert len(line) < 3000
+    assert line.endswith("... (1,000,000 characters)")
+
+
+def test_an_error_without_a_text_is_its_type():
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert one_line(MuteError()) == "MuteError"
+
+
+def test_what_can_be_written_stays_as_it_is():
+    assert encodable("Prüfung, 試験, \N{GRINNING FACE}") == "Prüfung, 試験, \N{GRINNING FACE}"

@@ -1,7 +1,10 @@
+import math
+
 import pytest
 
 from student_perf.terminal import GroupLine, Terminal, verdict, words
 
+NAN = math.nan
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
 
 
@@ -100,3 +103,18 @@ def test_brackets_in_names_and_values_are_text(capsys):
     out = capsys.readouterr().out
     for text in ("[/b] [red]grade[/red]", "[bold]: a [/x]", "[relu]", "[/F]", "[blue]", "[on red]"):
         assert text in out
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"low": NAN, "high": NAN, "dummy": 0.3}, "is not defined on these folds"),
+        ({"low": None, "high": None, "dummy": None}, "is not defined on these folds"),
+        ({"low": 0.2, "high": 0.4, "dummy": NAN}, "The dummy baseline has no accuracy"),
+        ({"low": 0.2, "high": 0.4, "dummy": 0.3}, "its interval holds the dummy's figure"),
+        ({"low": 0.4, "high": 0.6, "dummy": 0.3}, "Better than the dummy baseline"),
+    ],
+)
+def test_the_verdict_claims_nothing_about_figures_that_are_not_there(row, words):
+    assert words in verdict(row, "accuracy")
+    assert ("holds" in verdict(row, "accuracy")) is (words.startswith("its interval"))

@@ -1,7 +1,9 @@
 import json
+import logging
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -9,8 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from student_perf.experiment import prepare
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
 from student_perf.runs.record import load_record
+from tests.hostile import RAISED, Shares
 from tests.servers import mlflow_server
 
 HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
@@ -100,10 +104,35 @@ def test_the_variable_brings_the_traceback_and_stays_as_it_was(train, monkeypatc
 
 def test_ctrl_c_ends_with_130(train, monkeypatch):
     def interrupted(*_args, **_kwargs):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
     assert train("tracking=off").code == 130
+
+
+@pytest.mark.parametrize("word", [w for w in RAISED if not w.startswith("_")])
+def test_whatever_a_model_raises_ends_in_one_line_and_code_1(train, workspace, monkeypatch, word):
+    # pytest-xdist cannot send a captured line with a lone surrogate.
+    monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_: Shares(in_fit=RAISED[word]))
+    outcome = train("tracking=off", "split.n_splits=2")
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert word in line
+    assert len(line) < 3000
+    (record,) = workspace.rglob("record.json")
+    assert load_record(record.parent).status == "FAILED"
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit()])
+def test_what_ends_the_process_outside_a_model_is_a_failure_as_well(train, monkeypatch, error):
+    def leaving(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr("student_perf.experiment.run.prepare", leaving)
+    outcome = train("tracking=off", "model=dummy")
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"student_perf: {type(error).__name__}")
 
 
 def call(workspace, *arguments):

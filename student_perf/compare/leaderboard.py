@@ -125,7 +125,7 @@ def make_leaderboards(
     boards = [_leaderboard(group, metric, rope, store, ranked) for group in groups.values()]
     filled = [board for board in boards if board.lines]
     if not filled:
-        raise ConfigError(_why_none(records, metric))
+        raise ConfigError(_why_none(records, metric, store))
     return sorted(filled, key=lambda board: -len(board.lines))
 
 
@@ -185,8 +185,8 @@ def _leaderboard(
     scored = {i: _fold_scores(record, metric, store) for i, record in enumerate(candidates)}
     n_folds = max((len(values) for values in scored.values()), default=0)
     usable = [i for i, v in scored.items() if len(v) == n_folds > 0 and np.isfinite(v).all()]
-    if len(usable) < len(candidates):
-        left_out[f"{metric} is not known on every fold"] = len(candidates) - len(usable)
+    missed = Counter(_why_left_out(metric, scored[i], n_folds) for i in scored.keys() - set(usable))
+    left_out |= missed
     if not ranked:
         usable.sort(key=lambda i: -METRICS[metric].sign * scored[i].mean())
     first, dummy = group[0], _dummy(group, metric)
@@ -302,18 +302,36 @@ def _check_metric(metric: str) -> None:
         raise ConfigError(f"--metric {metric}: no such metric; {suggest(metric, METRICS)}")
 
 
-def _why_none(records: Sequence[RunRecord], metric: str | None) -> str:
+def _why_left_out(metric: str, scores: np.ndarray, n_folds: int) -> str:
+    where = _undefined_folds(scores) if len(scores) == n_folds else ""
+    return f"{metric} is undefined in {where}" if where else f"{metric} is not known on every fold"
+
+
+def _undefined_folds(scores: np.ndarray) -> str:
+    """`fold 3`, or `folds 1, 3`; empty if a score of each is known."""
+    numbers = [str(i + 1) for i in np.flatnonzero(~np.isfinite(scores))]
+    return f"fold{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else ""
+
+
+def _why_none(records: Sequence[RunRecord], metric: str | None, store: str) -> str:
     known = [record for record in records if all(record.rows)]
     if not known:
         return (
             f"compare: none of the {len(records)} runs says which data and folds it had "
             "(their SHA-256), so none can be compared"
         )
-    n_finished = sum(r.status == "FINISHED" and r.kind != "sweep" for r in known)
-    if n_finished == 0:
+    finished = [r for r in known if r.status == "FINISHED" and r.kind != "sweep"]
+    if not finished:
         return f"compare: none of the {len(records)} runs is finished"
+    for record in finished:
+        name = metric or record.objective
+        if where := _undefined_folds(_fold_scores(record, name, store)):
+            return (
+                f"--metric {name}: is undefined in {where} of {record.name}, whose validation rows "
+                "lack a class or are all alike; choose a metric that every fold defines"
+            )
     tasks = sorted({r.task or "?" for r in known})
     return (
-        f"--metric {metric or 'by default'}: none of the {n_finished} finished runs "
+        f"--metric {metric or 'by default'}: none of the {len(finished)} finished runs "
         f"({', '.join(tasks)}) has it, and none has predictions that it could be computed from"
     )

@@ -117,8 +117,8 @@ def bias_corrected(
         mine = chosen == i
         unseen[mine] = of_samples(info, answers[i], (drawn[mine] == 0).astype(np.int64))
     apparent = info.sign * max(info.sign * info.of(one) for one in answers)
-    low, high = percentile_interval(unseen)
-    return Corrected(apparent, float(np.nanmean(unseen)), low, high, n_bootstraps)
+    mean = float(np.nanmean(unseen))
+    return Corrected(apparent, mean, *percentile_interval(unseen, mean), n_bootstraps)
 
 
 def tuning_lines(tuning: Tuning) -> list[str]:

@@ -31,7 +31,7 @@ class Dataset:
         features: Table of n rows, numbered 0..n-1: float64 columns for numbers, `str` columns for
             categories, missing cells as NaN.
         target: Shape (n,): class codes 0..K-1 in the order of `classes` (int64), or the numbers to
-            predict (float64).
+            predict (float64). Read-only, as all trials of a sweep share it.
         classes: Labels, lowest first; empty for numbers.
         sha256: Hash of features and target, made of the hashes in `column_sha256`.
         raw_sha256: Hash of the file's bytes; None without a file.
@@ -54,10 +54,22 @@ class Dataset:
     ordered: bool = False
     column_sha256: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.target.setflags(write=False)
+
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.features)
+
+    def rows(self, numbers: np.ndarray) -> pd.DataFrame:
+        """Features of the rows with these numbers, in memory of their own: a model may change it.
+
+        pandas only shares a table in which all rows are taken in order, but scikit-learn with
+        `copy=False` writes into memory that pandas shares.
+        """
+        taken = self.features.iloc[numbers]
+        return taken.copy() if len(numbers) == self.n_rows else taken
 
     @cached_property
     def duplicate_groups(self) -> np.ndarray:

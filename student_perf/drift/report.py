@@ -201,7 +201,7 @@ def _performance(
     left, right = (metric.of(one) for one in scored)
     draws = [resample(one, [metric], rng, _RESAMPLES)[metric.name] for one in scored]
     changes = draws[1] - draws[0]
-    low, high = percentile_interval(changes)
+    low, high = percentile_interval(changes, right - left)
     spread = float(np.nanstd(changes))
     worse = metric.sign * (right - left)
     p = float(norm.cdf(worse / spread)) if spread > 0 else float(worse >= 0)

@@ -16,9 +16,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.data.dataset import Dataset
+from student_perf.errors import ModelError
+from student_perf.evaluation.contained import contained, process_kept, seed_globals
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap
+from student_perf.scoring.checks import all_classes, checked_answer
 from student_perf.scoring.intervals import Estimate, fold_interval
 from student_perf.scoring.metrics import METRICS
 
@@ -84,7 +87,8 @@ def cross_validate(
     """Fit a clone of `estimator` on each fold's training rows and score its validation rows.
 
     `estimator` is the whole pipeline, or only its last step if `inputs` gives the preprocessed
-    training and validation rows of a fold by number. `train_scores` scores the rows of the fit
+    training and validation rows of a fold by number, each time in memory of their own: a model may
+    change what it gets. `train_scores` scores the rows of the fit
     too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
     interval. `on_fold` is called with the number of folds done and the fold's scores; what it
     raises ends the evaluation. `on_fitted` is called with each fold's number, rows and fitted
@@ -93,20 +97,22 @@ def cross_validate(
     inputs = inputs or _raw_inputs(dataset, split)
     outputs, fold_scores, on_train = [], [], []
     fit_seconds = 0.0
-    for number, fold in enumerate(split.folds):
-        train, validation = inputs(number)
-        started = time.perf_counter()
-        fitted = clone(estimator).fit(train, dataset.target[fold.train])
-        fit_seconds += time.perf_counter() - started
-        output = predict(fitted, validation, dataset)
-        outputs.append(output)
-        fold_scores.append(_scores(dataset, fold.validation, output))
-        if train_scores:
-            on_train.append(_scores(dataset, fold.train, predict(fitted, train, dataset)))
-        if on_fitted is not None:
-            on_fitted(number, fold, fitted)
-        if on_fold is not None:
-            on_fold(number + 1, fold_scores[-1])
+    with process_kept():
+        for number, fold in enumerate(split.folds):
+            where = f"in {split.fold_name(number)}"
+            train, validation = inputs(number)
+            started = time.perf_counter()
+            fitted = fit(estimator, train, dataset.target[fold.train], seed, where)
+            fit_seconds += time.perf_counter() - started
+            outputs.append(predict(fitted, validation, dataset, where))
+            fold_scores.append(_scores(dataset, fold.validation, outputs[-1]))
+            if train_scores:
+                known = predict(fitted, inputs(number)[0], dataset, f"{where} (training rows)")
+                on_train.append(_scores(dataset, fold.train, known))
+            if on_fitted is not None:
+                on_fitted(number, fold, fitted)
+            if on_fold is not None:
+                on_fold(number + 1, fold_scores[-1])
     return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)
 
 
@@ -121,25 +127,55 @@ def result_of(
     return _result(dataset, split, outputs, fold_scores, [], 0, fit_seconds)
 
 
-def predict(fitted: BaseEstimator, features: Any, dataset: Dataset) -> np.ndarray:
+def fit(
+    estimator: BaseEstimator, features: Any, target: np.ndarray, seed: int, where: str
+) -> BaseEstimator:
+    """A fitted clone of an estimator; what it draws from global random numbers follows from `seed`.
+
+    Args:
+        estimator: The unfitted estimator.
+        features: Table or array of n rows, which the fit may change.
+        target: Shape (n,), which the fit may change.
+        seed: That of the run.
+        where: The place, for messages: `in fold 2 of 5`.
+
+    Raises:
+        ModelError: The fit tried to end the process.
+    """
+    fitted = clone(estimator)
+    with contained(where):
+        seed_globals(seed)
+        fitted.fit(features, target)
+    return fitted
+
+
+def predict(fitted: BaseEstimator, features: Any, dataset: Dataset, where: str = "") -> np.ndarray:
     """Probabilities (n, K) with a column for every class of `dataset`, or numbers (n,).
 
-    A class that was absent from the training rows gets probability 0.
+    A class that was absent from the training rows gets probability 0. `features` may be changed,
+    `where` is the place, for messages.
+
+    Raises:
+        ModelError: The answer breaks a rule of `scoring.checks`.
     """
-    if dataset.task == "regression":
-        return np.asarray(fitted.predict(features), dtype=np.float64)
-    known = fitted.predict_proba(features)
-    if known.shape[1] == len(dataset.classes):
-        return np.asarray(known, dtype=np.float64)
-    probabilities = np.zeros((len(known), len(dataset.classes)))
-    probabilities[:, fitted.classes_] = known
-    return probabilities
+    n_rows, n_classes = features.shape[0], len(dataset.classes)
+    with contained(where):
+        if not n_classes:
+            return checked_answer(fitted.predict(features), n_rows, 0, where)
+        if not hasattr(fitted, "predict_proba"):
+            raise ModelError(
+                "the model has no predict_proba, so it answers no probabilities; wrap it: "
+                "model=calibrated model@model.base=NAME"
+            )
+        answer = fitted.predict_proba(features)
+        known = all_classes(answer, getattr(fitted, "classes_", None), n_classes, where)
+        return checked_answer(known, n_rows, n_classes, where)
 
 
 def _raw_inputs(dataset: Dataset, split: Split) -> FoldInputs:
     def rows(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         fold = split.folds[number]
-        return dataset.features.iloc[fold.train], dataset.features.iloc[fold.validation]
+        return dataset.rows(fold.train), dataset.rows(fold.validation)
 
     return rows
 

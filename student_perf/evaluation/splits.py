@@ -37,7 +37,7 @@ _ROWS_PER_BIN = 20
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers (int64, ascending) of one training and one validation part.
+    """Row numbers (int64, ascending, read-only) of one training and one validation part.
 
     `inner` divides the training part again, for tuning that must not see the validation part.
     """
@@ -46,10 +46,14 @@ class Fold:
     validation: np.ndarray
     inner: tuple[Fold, ...] = ()
 
+    def __post_init__(self) -> None:
+        self.train.setflags(write=False)
+        self.validation.setflags(write=False)
+
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the reserved test part and the folds of the rest.
+    """Row numbers (read-only) of the reserved test part and the folds of the rest.
 
     `n_repeats` says how often each development row is validated.
     """
@@ -59,6 +63,14 @@ class Split:
     development: np.ndarray
     folds: tuple[Fold, ...]
     n_repeats: int = 1
+
+    def __post_init__(self) -> None:
+        self.test.setflags(write=False)
+        self.development.setflags(write=False)
+
+    def fold_name(self, number: int) -> str:
+        """What people call a fold: number 1 is `fold 2 of 5`."""
+        return f"fold {number + 1} of {len(self.folds)}"
 
     @cached_property
     def test_over_train(self) -> float:

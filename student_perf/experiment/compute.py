@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset
-from student_perf.evaluation.cross_validation import CVResult, cross_validate, predict
+from student_perf.evaluation.cross_validation import CVResult, cross_validate, fit, predict
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
@@ -77,7 +78,7 @@ def compute(
     inspector = Inspector(config, dataset, split)
     cv, baseline = _evaluate(config, prepared, progress, inspector)
     findings = inspector.findings(prepared.pipeline, cv)
-    model = _fit_final(prepared)
+    model = _fit_final(prepared, config.seed)
     test = None
     if opens_test and len(split.test):
         test = TestScores(*score_test_rows(model, dataset, split.test, config.seed))
@@ -88,11 +89,18 @@ def score_test_rows(
     model: BaseEstimator, dataset: Dataset, rows: np.ndarray, seed: int
 ) -> tuple[np.ndarray, dict[str, Estimate]]:
     """What a kept model answers for rows, and its metrics with bootstrap intervals."""
-    # The labelled model holds the pipeline that answers in codes.
-    fitted = model.estimator_ if dataset.classes else model
-    output = predict(fitted, dataset.features.iloc[rows], dataset)
+    output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
     metrics = [METRICS[name] for name in metrics_of(dataset.task, dataset.ordered)]
     return output, bootstrap(Answers(dataset.target[rows], output), metrics, seed)
+
+
+def answer_of(
+    model: BaseEstimator, features: pd.DataFrame, dataset: Dataset, where: str
+) -> np.ndarray:
+    """What a kept model answers, as `evaluation.cross_validation.predict` says."""
+    # The labelled model holds the pipeline that answers in codes.
+    fitted = model.estimator_ if dataset.classes else model
+    return predict(fitted, features, dataset, where)
 
 
 def _evaluate(
@@ -117,11 +125,10 @@ def _evaluate(
     return result, baseline
 
 
-def _fit_final(prepared: Prepared) -> BaseEstimator:
+def _fit_final(prepared: Prepared, seed: int) -> BaseEstimator:
     """The model to keep: fitted on all rows but the test part, answering in labels."""
-    dataset, rows = prepared.dataset, prepared.split.development
-    features, target = dataset.features.iloc[rows], dataset.target[rows]
-    if dataset.task == "regression":
-        return clone(prepared.pipeline).fit(features, target)
-    model = LabelledClassifier(prepared.pipeline, list(dataset.classes))
-    return model.fit(features, dataset.target_labels(target))
+    dataset, rows, model = prepared.dataset, prepared.split.development, prepared.pipeline
+    if dataset.classes:
+        model = LabelledClassifier(model, list(dataset.classes))
+    target = dataset.target_labels(dataset.target[rows])
+    return fit(model, dataset.rows(rows), target, seed, "in the fit of the model to keep")

@@ -13,6 +13,7 @@ from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.splits import Split, make_split
+from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined, unknown_classes
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
@@ -23,13 +24,15 @@ _MANY_ROWS = 20_000
 @dataclass(frozen=True)
 class PreparedData:
     """What is settled about the rows before the first fit. `warnings` come from guards that
-    let them pass; `noise_limit` is what contradictory rows leave to any model.
+    let them pass and from folds with `gaps`; `noise_limit` is what contradictory rows leave to any
+    model.
     """
 
     dataset: Dataset
     split: Split
     contract: Contract
     warnings: list[str]
+    gaps: list[Gap]
     noise_limit: float
 
 
@@ -57,7 +60,9 @@ def prepare(config: ExperimentConfig) -> Prepared:
 
 
 def prepare_data(config: ExperimentConfig) -> PreparedData:
-    """Load, clean, check and divide the rows. Raises DataError."""
+    """Load, clean, check and divide the rows. Raises DataError, also if a fold leaves the objective
+    undefined.
+    """
     dataset = load_dataset(config.dataset)
     split = make_split(dataset, config.split)
     contract = make_contract(dataset, split.development, config.dataset)
@@ -67,11 +72,18 @@ def prepare_data(config: ExperimentConfig) -> PreparedData:
     check_contract(
         dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
     )
+    gaps = find_gaps(dataset, split, config.split)
+    refuse_undefined(gaps, [config.objective.metric], dataset, "objective.metric")
     return PreparedData(
         dataset=dataset,
         split=split,
         contract=contract,
-        warnings=check_guards(dataset, split, config.dataset, config.guards),
+        warnings=[
+            *check_guards(dataset, split, config.dataset, config.guards),
+            *map(str, gaps),
+            *unknown_classes(dataset, split, config.split),
+        ],
+        gaps=gaps,
         noise_limit=label_noise_limit(dataset),
     )
 

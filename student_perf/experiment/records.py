@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
@@ -20,7 +21,7 @@ from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
-from student_perf.experiment.compute import Outcome
+from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
 from student_perf.inspection.calibration import reliability
 from student_perf.masking import masked
@@ -161,9 +162,13 @@ def _write_golden(
     folder: Path, config: ExperimentConfig, prepared: Prepared, model: BaseEstimator
 ) -> None:
     """A few rows with the kept model's answers, by which whoever loads it checks it."""
-    answer = model.predict_proba if prepared.dataset.classes else model.predict
+    dataset = prepared.dataset
+
+    def answer(features: pd.DataFrame) -> np.ndarray:
+        return answer_of(model, features.copy(), dataset, "for the golden rows")
+
     golden = make_golden_rows(
-        prepared.dataset, config.dataset, prepared.split.development, prepared.contract, answer
+        dataset, config.dataset, prepared.split.development, prepared.contract, answer
     )
     if golden is not None:
         write_json(folder / GOLDEN_FILE, asdict(golden))

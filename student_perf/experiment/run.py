@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from student_perf.atomic import explain_disk_error
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
+from student_perf.evaluation.contained import contained, process_kept
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.experiment.compute import compute
 from student_perf.experiment.prepare import Prepared, prepare, useful_threads
@@ -61,6 +62,8 @@ def run_experiment(
     Raises:
         StudentPerfError: Config, data or store cannot be used; nothing has been fitted.
 
+        ModelError: The model has given no answer, or has tried to end the process.
+
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
@@ -82,8 +85,9 @@ def _run(
     clock = Clock()
     try:
         terminal.warnings(describe_provenance(config, folder))
-        outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
-        finish_record(config, record, prepared, outcome, clock)
+        with process_kept(), contained("while the run was computed"):
+            outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
+            finish_record(config, record, prepared, outcome, clock)
     except BaseException as error:
         _record_failure(config, record, prepared, error, send)
         raise

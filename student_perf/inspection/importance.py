@@ -43,15 +43,15 @@ class PermutationImportance:
         rows = fold.validation
         if len(rows) > _ROWS_PER_FOLD:
             rows = np.sort(rng.choice(rows, _ROWS_PER_FOLD, replace=False))
-        features = self.dataset.features.iloc[rows]
-        intact = self._score(rows, predict(fitted, features, self.dataset))
+        features, where = self.dataset.rows(rows), f"in fold {number + 1}"
+        intact = self._score(rows, predict(fitted, features.copy(), self.dataset, where))
         per_call = max(1, _ROWS_PER_CALL // (len(rows) * self.n_repeats))
         columns = list(features.columns)
         permuted: list[float] = []
         for start in range(0, len(columns), per_call):
             chosen = columns[start : start + per_call]
             stacked = _permuted_copies(features, chosen, self.n_repeats, rng)
-            output = predict(fitted, stacked, self.dataset)
+            output = predict(fitted, stacked, self.dataset, f"{where} (permuted columns)")
             blocks = np.split(output, len(chosen) * self.n_repeats)
             permuted += [self._score(rows, block) for block in blocks]
         worse = intact - np.array(permuted).reshape(len(columns), self.n_repeats)

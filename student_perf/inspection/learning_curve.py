@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult, predict
+from student_perf.evaluation.cross_validation import CVResult, fit, predict
 from student_perf.evaluation.splits import Split
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
@@ -38,7 +38,7 @@ def learning_curve(
         if share == 1:
             held_out, on_train = result.fold_scores[metric], result.train_scores[metric]
         else:
-            held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric)
+            held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric, seed)
         n_train = float(np.mean([len(part) for part in parts]))
         estimate = fold_interval(held_out, n_validation / n_train, METRICS[metric])
         lines.append(
@@ -60,13 +60,15 @@ def _scores_of_parts(
     split: Split,
     parts: list[np.ndarray],
     metric: str,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores on validation and on training rows, each of shape (J,), fitted on a part each."""
     measured = []
-    for fold, part in zip(split.folds, parts, strict=True):
-        fitted = clone(pipeline).fit(dataset.features.iloc[part], dataset.target[part])
+    for number, (fold, part) in enumerate(zip(split.folds, parts, strict=True)):
+        where = f"in {split.fold_name(number)} (learning curve)"
+        fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where)
         for rows in (fold.validation, part):
-            output = predict(fitted, dataset.features.iloc[rows], dataset)
+            output = predict(fitted, dataset.rows(rows), dataset, where)
             measured.append(METRICS[metric].of(Answers(dataset.target[rows], output)))
     return np.array(measured[::2]), np.array(measured[1::2])
 

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
+from student_perf.scoring.checks import all_classes
 
 
 class LabelledClassifier(ProbabilisticClassifier):
@@ -29,3 +30,11 @@ class LabelledClassifier(ProbabilisticClassifier):
         self.classes_ = np.asarray(self.labels)
         self.estimator_ = clone(self.estimator).fit(X, codes)
         return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Probabilities, shape (n, K); a label that no row of the fit has gets 0."""
+        codes = getattr(self.estimator_, "classes_", None)
+        probabilities: np.ndarray = all_classes(
+            super().predict_proba(X), codes, len(self.labels), "for the kept model"
+        )
+        return probabilities

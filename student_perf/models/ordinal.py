@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
+from student_perf.scoring.checks import checked_answer
 
 
 class OrdinalClassifier(ProbabilisticClassifier):
@@ -36,7 +37,10 @@ class OrdinalClassifier(ProbabilisticClassifier):
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probabilities, shape (n, K), columns in the order of `classes_`."""
         check_is_fitted(self)
-        above = [fitted.predict_proba(X)[:, 1] for fitted in self.estimators_]
+        above = [
+            checked_answer(fitted.predict_proba(X), len(X), 2, f"above class {bound}")[:, 1]
+            for bound, fitted in enumerate(self.estimators_)
+        ]
         everything, nothing = np.ones(len(X)), np.zeros(len(X))
         cumulative = np.column_stack([everything, *above, nothing])
         shares = -np.diff(cumulative, axis=1)

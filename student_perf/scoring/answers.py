@@ -160,12 +160,14 @@ class Counts:
         return _ratio(2 * self.hits, self.support + self.predicted)
 
     def macro(self, of_class: np.ndarray) -> np.ndarray:
-        """Mean of `of_class`, shape (..., K), over classes that are true or predicted somewhere."""
-        return _mean(of_class, self._seen)
+        """Mean of `of_class`, shape (..., K), over the classes that are true somewhere.
 
-    def macro_true(self, of_class: np.ndarray) -> np.ndarray:
-        """Mean of `of_class`, shape (..., K), over the classes that are true somewhere."""
-        return _mean(of_class, self.support > 0)
+        scikit-learn also counts classes that are only predicted, each as 0. Then two models are
+        averaged over different classes on the same rows: a dummy that never predicts an absent
+        class has one class less to fail in.
+        """
+        mean: np.ndarray = np.vecdot(of_class, self._present) / self._present.sum(axis=-1)
+        return mean
 
     def weighted(self, of_class: np.ndarray) -> np.ndarray:
         """Mean of `of_class`, shape (..., K), over the rows by their true class."""
@@ -185,14 +187,17 @@ class Counts:
         return total
 
     def total_by_chance(self, of_cell: np.ndarray) -> np.ndarray:
-        """The same if truth and prediction had nothing to do with each other; NaN instead of 0."""
+        """The same if truth and prediction had nothing to do with each other; NaN if there is only
+        one true class, which nothing can agree with better than by chance.
+        """
         total = np.vecdot(self.support, self.predicted @ of_cell.T) / self.n
-        return np.where(total > 0, total, np.nan)
+        return np.where(self._present.sum(axis=-1) > 1, total, np.nan)
 
     @cached_property
-    def _seen(self) -> np.ndarray:
-        seen: np.ndarray = self.support + self.predicted > 0
-        return seen.astype(np.float64)
+    def _present(self) -> np.ndarray:
+        """1 for a class that is true somewhere, else 0; shape (..., K)."""
+        present: np.ndarray = self.support > 0
+        return present.astype(np.float64)
 
     @cached_property
     def _weights(self) -> np.ndarray:
@@ -231,8 +236,3 @@ def once_each(
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     ratio: np.ndarray = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
     return ratio
-
-
-def _mean(of_class: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    mean: np.ndarray = np.vecdot(of_class, counted) / counted.sum(axis=-1)
-    return mean

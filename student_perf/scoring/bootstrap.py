@@ -32,8 +32,9 @@ def bootstrap(
     draws = resample(answers, metrics, seed, n_resamples)
     estimates = {}
     for metric in metrics:
-        ends = percentile_interval(draws[metric.name])
-        estimates[metric.name] = Estimate(metric.of(answers), math.nan, *ends).within(metric)
+        figure = metric.of(answers)
+        ends = percentile_interval(draws[metric.name], figure)
+        estimates[metric.name] = Estimate(figure, math.nan, *ends).within(metric)
     return estimates
 
 
@@ -76,12 +77,14 @@ def of_samples(metric: Metric, answers: Answers, times: np.ndarray) -> np.ndarra
     return np.array([metric.of(answers.take(np.repeat(everything, one))) for one in times])
 
 
-def percentile_interval(draws: np.ndarray) -> tuple[float, float]:
-    """95 % percentile interval of bootstrap draws, shape (B,); NaN ones are left out, and it is NaN
-    if there are no others.
+def percentile_interval(draws: np.ndarray, figure: float) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap draws, shape (B,), of which NaN ones are left out.
+
+    It always holds the `figure` itself, which the draws of few rows may all miss on one side. It is
+    NaN if there are no draws, or if the figure is not defined.
     """
     defined = draws[~np.isnan(draws)]
-    if len(defined) == 0:
+    if len(defined) == 0 or math.isnan(figure):
         return math.nan, math.nan
     low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    return min(float(low), figure), max(float(high), figure)

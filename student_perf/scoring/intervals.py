@@ -29,10 +29,13 @@ class Estimate:
     high: float
 
     def within(self, metric: Metric | None) -> Estimate:
-        """The interval cut off at the lowest and highest value that a metric can have."""
+        """The interval cut off at the lowest and highest value that a metric can have, but never
+        short of the figure itself: a metric of the user's own may leave its bounds.
+        """
         if metric is None:
             return self
-        low, high = max(self.low, metric.lowest), min(self.high, metric.highest)
+        low = max(self.low, min(metric.lowest, self.mean))
+        high = min(self.high, max(metric.highest, self.mean))
         return Estimate(self.mean, self.std, low, high)
 
 

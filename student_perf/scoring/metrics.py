@@ -164,7 +164,7 @@ _fit = partial(Metric, direction="maximize", task="regression")
 
 _METRICS: tuple[Metric, ...] = (
     _score("accuracy", "accuracy", usual=True, of_counts=lambda c: c.hits.sum(axis=-1) / c.n),
-    _score("balanced_accuracy", "balanced accuracy", of_counts=lambda c: c.macro_true(c.recall)),
+    _score("balanced_accuracy", "balanced accuracy", of_counts=lambda c: c.macro(c.recall)),
     _score(
         "precision_macro",
         "precision (macro)",
@@ -181,7 +181,7 @@ _METRICS: tuple[Metric, ...] = (
     _score("roc_auc_ovr", "ROC AUC (one vs rest)", usual=True, of_answers=lambda a: a.roc_auc_ovr),
     _loss("log_loss", "log loss", of_rows=lambda a: a.log_losses),
     _loss("brier_score", "Brier score", highest=2.0, of_rows=lambda a: a.brier_losses),
-    _grade_score(  # Cohen 1968; NaN if truth and prediction are one and the same class
+    _grade_score(  # Cohen 1968; NaN if the truth is a single class
         "quadratic_weighted_kappa",
         "kappa (quadratic)",
         lowest=-1.0,

@@ -33,6 +33,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from student_perf.data.contract import Contract
 from student_perf.encoders import CategoryCodes, CrossFittedTargetEncoder
+from student_perf.evaluation.contained import contained
+from student_perf.scoring.checks import checked_answer
 from student_perf.serving.request_rows import Columns
 from student_perf.store.kept_model import KeptModel
 
@@ -95,14 +97,20 @@ class ArrayModel:
 
     parts: list[_Part]
     model: Any
-    is_classifier: bool
+    n_classes: int
 
     def output(self, values: Columns) -> np.ndarray:
-        """Probabilities (n, K) or numbers (n,) for values that the contract allows."""
+        """Probabilities (n, K) or numbers (n,) for values that the contract allows.
+
+        Raises:
+            ModelError: The answer breaks a rule of `scoring.checks`.
+        """
         blocks = [part.transform(values) for part in self.parts]
         array = blocks[0] if len(blocks) == 1 else np.hstack(blocks)
-        answer = self.model.predict_proba if self.is_classifier else self.model.predict
-        return np.asarray(answer(array), dtype=np.float64)
+        answer = self.model.predict_proba if self.n_classes else self.model.predict
+        with contained("for the rows of a request"):
+            known = answer(array)
+        return checked_answer(known, len(array), self.n_classes, "for the rows of a request")
 
 
 def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None:
@@ -125,7 +133,7 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
         if part is None:
             return None
         parts.append(part)
-    made = ArrayModel(parts, model, bool(kept.contract.classes))
+    made = ArrayModel(parts, model, len(kept.contract.classes))
     return made if np.array_equal(made.output(golden), kept.output(golden)) else None
 
 

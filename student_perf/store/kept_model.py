@@ -12,6 +12,7 @@ import pandas as pd
 
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.evaluation.contained import contained
 from student_perf.models.libraries import PACKAGES, packages_of
 from student_perf.runs.golden import GoldenRows, golden_from_json
 from student_perf.runs.layout import (
@@ -24,6 +25,7 @@ from student_perf.runs.layout import (
 from student_perf.runs.model_file import load_model, trusted_types
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
+from student_perf.scoring.checks import checked_answer
 from student_perf.store.address import default_tracking
 from student_perf.store.client import download, model_address
 from student_perf.store.find import find_kept, is_on_disk, refuse_nested
@@ -54,11 +56,15 @@ class KeptModel:
     def output(self, features: pd.DataFrame) -> np.ndarray:
         """Probabilities (n, K) in the order of the contract's classes, or numbers (n,).
 
-        Raises StudentPerfError if the model cannot answer.
+        Raises:
+            ModelError: The answer breaks a rule of `scoring.checks`.
+            StudentPerfError: The model cannot answer.
         """
+        answer = self.model.predict_proba if self.contract.classes else self.model.predict
+        own, where = features.copy(), f"from {self.source}"  # a copy, which it may change
         try:
-            answer = self.model.predict_proba if self.contract.classes else self.model.predict
-            return np.asarray(answer(features), dtype=np.float64)
+            with contained(where):
+                return checked_answer(answer(own), len(own), len(self.contract.classes), where)
         except StudentPerfError:
             raise
         except Exception as error:  # whatever the model raises in other versions, or if changed

@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.config.schema import ExperimentConfig
+from student_perf.evaluation.contained import contained, seed_globals
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
 from student_perf.experiment.prepare import PreparedData, build_pipeline, prepare_data
 from student_perf.models.build import build_estimator
@@ -68,22 +69,38 @@ class TrialEvaluator:
 
         def inputs(number: int) -> tuple[Any, Any]:
             if number in kept:
-                return kept[number]
-            fold, rows = data.split.folds[number], data.dataset.features
-            fitted = clone(preprocess)
-            train = fitted.fit_transform(rows.iloc[fold.train], data.dataset.target[fold.train])
-            both = train, fitted.transform(rows.iloc[fold.validation])
+                train, validation = kept[number]
+                return _copy(train), _copy(validation)
+            both = self._preprocessed(data, preprocess, number)
             size = sum(map(_bytes, both))
             if self._cached_bytes + size <= _MOST_CACHED_BYTES:
                 self._cached_bytes += size
-                kept[number] = both
+                kept[number] = _copy(both[0]), _copy(both[1])
             return both
 
         return inputs
 
+    def _preprocessed(
+        self, data: PreparedData, preprocess: BaseEstimator, number: int
+    ) -> tuple[Any, Any]:
+        """Training and validation rows of a fold, as the model gets them."""
+        fold, dataset = data.split.folds[number], data.dataset
+        fitted = clone(preprocess)
+        with contained(f"while preprocessing {data.split.fold_name(number)}"):
+            seed_globals(0)  # the preprocessing is that of every trial, whatever its seed
+            train = fitted.fit_transform(dataset.rows(fold.train), dataset.target[fold.train])
+            return train, fitted.transform(dataset.rows(fold.validation))
+
 
 def _key(config: ExperimentConfig, *groups: str) -> str:
     return json.dumps([config.composed[group] for group in groups], sort_keys=True)
+
+
+def _copy(table: Any) -> Any:
+    """In memory of its own and in the same order, as a fit may change what it gets: `copy_X=False`
+    does. Such a copy takes less time than a checksum, and no library refuses it as read-only.
+    """
+    return table.copy(order="K") if isinstance(table, np.ndarray) else table.copy()
 
 
 def _bytes(table: Any) -> int:

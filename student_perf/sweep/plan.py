@@ -20,6 +20,7 @@ from student_perf.config.search_path import config_options, find_config
 from student_perf.config.trusted import trusted_sources
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
+from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
@@ -94,7 +95,7 @@ def make_plan(
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator, composer = TrialEvaluator(), composer.varying(groups)
     data = _check_corners(space, composer, evaluator)
-    objectives = _objectives(options, base, data.dataset.ordered)
+    objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
     plan = SweepPlan(
@@ -114,9 +115,16 @@ def make_plan(
     return plan, evaluator
 
 
-def _objectives(options: SweepOptions, base: ExperimentConfig, ordered: bool) -> Objectives:
-    task, metric = base.dataset.task, base.objective.metric
-    return make_objectives(task, metric, options.objectives, options.constraints, ordered)
+def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedData) -> Objectives:
+    """Raises ConfigError for a metric that the task does not have, DataError for one that some
+    fold leaves undefined.
+    """
+    task, metric, dataset = base.dataset.task, base.objective.metric, data.dataset
+    also, limits = options.objectives, options.constraints
+    objectives = make_objectives(task, metric, also, limits, dataset.ordered)
+    refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
+    refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
+    return objectives
 
 
 def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:

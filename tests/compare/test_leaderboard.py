@@ -115,7 +115,9 @@ def test_a_single_fold_ranks_but_proves_nothing(make_record):
 def test_a_metric_that_is_undefined_on_a_fold_leaves_the_run_out(make_record):
     records = [make_record("a", list(BASE)), make_record("b", [0.5, None, 0.5, 0.5, 0.5])]
     (board,) = make_leaderboards(records)
-    assert board.left_out == {"accuracy is not known on every fold": 1}
+    assert board.left_out == {"accuracy is undefined in fold 2": 1}
+    with pytest.raises(ConfigError, match=r"--metric accuracy: is undefined in folds 2, 4 of c"):
+        make_leaderboards([make_record("c", [0.5, None, 0.5, None, 0.5])], "accuracy")
 
 
 def test_what_cannot_be_ranked_says_why(make_record):

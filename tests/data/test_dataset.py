@@ -3,9 +3,11 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
 
 from student_perf.data import load_dataset
 from student_perf.errors import DataError
+from tests.hostile import change_in_place
 
 
 def test_econmath_becomes_four_ordered_bands_without_the_score(compose_config):
@@ -24,6 +26,21 @@ def test_score_as_a_number_is_the_same_table(compose_config):
     assert score.classes == ()
     assert score.sha256 == bands.sha256
     pd.testing.assert_frame_equal(score.features, bands.features)
+
+
+def test_what_a_model_does_to_its_rows_does_not_reach_the_dataset(small_dataset):
+    before = small_dataset.features.copy()
+    for numbers in (np.arange(small_dataset.n_rows), np.array([3, 5])):
+        rows = small_dataset.rows(numbers)
+        pd.testing.assert_frame_equal(rows, before.iloc[numbers])
+        change_in_place(rows)
+        SimpleImputer(copy=False).fit_transform(small_dataset.rows(numbers)[["points"]])
+        pd.testing.assert_frame_equal(small_dataset.features, before)
+
+
+def test_the_target_is_read_only(small_dataset):
+    with pytest.raises(ValueError, match="read-only"):
+        small_dataset.target[0] = 2
 
 
 def test_kinds_of_a_csv(compose_config, grades):

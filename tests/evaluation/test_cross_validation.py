@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import Pipeline
 
 from student_perf.config.schema import (
@@ -14,9 +14,11 @@ from student_perf.config.schema import (
     NestedSplit,
     RepeatedKFoldSplit,
 )
+from student_perf.errors import ModelError
 from student_perf.evaluation.cross_validation import cross_validate, predict
 from student_perf.evaluation.splits import make_split
 from student_perf.models.preprocess import build_preprocessor, build_steps
+from tests.hostile import ANSWERED, CHANGES, NUMBERS, RAISED, Drawing, Mean, Shares
 
 CONFIGS = [
     HoldoutSplit("holdout", 0.2, 0, True, 0.25),
@@ -206,3 +208,89 @@ def test_numbers_are_predicted_as_numbers(small_dataset):
     assert result.output.shape == (48,)
     np.testing.assert_array_equal(result.y_pred, result.output)
     assert result.estimates["r2"].mean <= 0
+
+
+@pytest.mark.parametrize("word", ANSWERED)
+def test_an_answer_that_is_none_ends_the_evaluation(small_dataset, word):
+    split = make_split(small_dataset, CONFIGS[1])
+    with pytest.raises(ModelError, match=r"^the model answered .* in fold 1 of 4; ") as raised:
+        cross_validate(Shares(answer=ANSWERED[word]), small_dataset, split)
+    assert word in str(raised.value)
+
+
+@pytest.mark.parametrize("word", NUMBERS)
+def test_numbers_that_are_none_end_the_evaluation(small_dataset, word):
+    numbers = replace(small_dataset, task="regression", target=np.linspace(0, 1, 60), classes=())
+    split = make_split(numbers, CONFIGS[1])
+    assert cross_validate(Mean(), numbers, split).output.shape == (48,)
+    with pytest.raises(ModelError, match=r"^the model answered .* in fold 1 of 4; ") as raised:
+        cross_validate(Mean(NUMBERS[word]), numbers, split)
+    assert word in str(raised.value)
+
+
+@pytest.mark.parametrize("place", ["in_fit", "in_predict"])
+@pytest.mark.parametrize("word", RAISED)
+def test_whatever_a_model_raises_is_an_ordinary_error(small_dataset, word, place):
+    split = make_split(small_dataset, CONFIGS[1])
+    with pytest.raises(Exception) as raised:  # noqa: PT011 (an exception, that is the point)
+        cross_validate(Shares(**{place: RAISED[word]}), small_dataset, split)
+    is_own = word.startswith(("ValueError", "_MuteError"))
+    assert isinstance(raised.value, ModelError) is not is_own
+
+
+def test_a_model_without_probabilities_is_refused_with_what_to_do(small_dataset):
+    split = make_split(small_dataset, CONFIGS[1])
+    numbers = replace(small_dataset, features=small_dataset.features[["points"]])
+    with pytest.raises(ModelError, match=r"has no predict_proba.*model=calibrated"):
+        cross_validate(RidgeClassifier(), numbers, split)
+
+
+def test_a_fit_that_returns_nothing_is_one_all_the_same(small_dataset):
+    class Silent(Shares):
+        def fit(self, X, y):
+            super().fit(X, y)
+
+    split = make_split(small_dataset, CONFIGS[1])
+    one, two = (cross_validate(m, small_dataset, split) for m in (Silent(), Shares()))
+    np.testing.assert_array_equal(one.output, two.output)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_model_does_to_the_process_changes_no_figure_of_another(small_dataset, name):
+    split = make_split(small_dataset, CONFIGS[1])
+    alone = cross_validate(Drawing(), small_dataset, split, seed=3)
+    cross_validate(Shares(in_fit=CHANGES[name]), small_dataset, split)
+    after = cross_validate(Drawing(), small_dataset, split, seed=3)
+    np.testing.assert_array_equal(after.output, alone.output)
+    other = cross_validate(Drawing(), small_dataset, split, seed=4)
+    assert (other.output != alone.output).all()
+
+
+def test_what_a_model_does_to_its_data_stays_its_own(small_dataset):
+    split = make_split(small_dataset, CONFIGS[1])
+    features, target = small_dataset.features.copy(), small_dataset.target.copy()
+    changing, honest = (
+        cross_validate(Shares(changes_data=c), small_dataset, split) for c in (True, False)
+    )
+    for name, scores in honest.fold_scores.items():
+        np.testing.assert_array_equal(changing.fold_scores[name], scores)
+    assert small_dataset.features.equals(features)
+    np.testing.assert_array_equal(small_dataset.target, target)
+
+
+class ChangedByItsFit(Shares):
+    """Predicts from the rows, so that rows changed by the fit would show in the train scores."""
+
+    def predict_proba(self, X):
+        first = np.asarray(X["points"] > 1, dtype=float)
+        return np.column_stack([first, 1 - first, np.zeros(len(X))])
+
+
+def test_train_scores_are_those_of_rows_that_the_fit_has_not_changed(small_dataset):
+    split = make_split(small_dataset, CONFIGS[1])
+    changing, honest = (
+        cross_validate(ChangedByItsFit(changes_data=c), small_dataset, split, train_scores=True)
+        for c in (True, False)
+    )
+    for name, scores in honest.train_scores.items():
+        np.testing.assert_array_equal(changing.train_scores[name], scores)

@@ -1,8 +1,9 @@
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, DataError
 from student_perf.experiment.prepare import build_pipeline, prepare, prepare_data, useful_threads
 
 
@@ -35,6 +36,33 @@ def test_the_pipeline_takes_the_columns_of_the_dataset(compose_config):
     steps = build_pipeline(config, data.dataset).named_steps
     ((kind, _, columns),) = steps["preprocess"].transformers
     assert (kind, columns) == ("numeric", data.dataset.numeric)
+
+
+def test_folds_of_groups_that_hold_one_class_are_said_and_do_not_decide(compose_config, tmp_path):
+    n = 90
+    school = ["east", "north", "west"] * (n // 3)
+    passed = ["yes" if s == "east" or i % 2 else "no" for i, s in enumerate(school)]
+    table = pd.DataFrame({"school": school, "hours": range(n), "passed": passed})
+    table.to_csv(tmp_path / "schools.csv", index=False)
+    words = (
+        "tracking=off",
+        "dataset=csv",
+        f"dataset.path={tmp_path / 'schools.csv'}",
+        "dataset.target=passed",
+        "guards.id_like=off",
+        "split=group_kfold",
+        "split.group=school",
+        "split.n_splits=3",
+        "split.test_size=0",
+    )
+    data = prepare_data(compose_config(*words))
+    (line,) = [line for line in data.warnings if "fold" in line]
+    assert line.partition(" of 3 ")[2] == (
+        "(school 'east'): no validation row has the class 'no'; undefined there, and so without a "
+        "mean: ROC AUC (one vs rest)"
+    )
+    with pytest.raises(DataError, match=r"objective\.metric=roc_auc_ovr: is undefined in fold \d"):
+        prepare_data(compose_config(*words, "objective=roc_auc_ovr"))
 
 
 def test_few_rows_get_one_thread():

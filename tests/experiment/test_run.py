@@ -1,16 +1,20 @@
 import logging
+import signal
 
 import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
-from student_perf.errors import TrackingError
+from student_perf.errors import ModelError, TrackingError
+from student_perf.experiment import prepare
 from student_perf.experiment.run import run_experiment
 from student_perf.paths import PROJECT_DIR
+from student_perf.runs import artifacts
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import load_record
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
+from tests.hostile import ANSWERED, RAISED, Shares
 
 QUICK = ("tracking=off", "model=logreg")
 COSTS = {"fit_seconds", "wall_seconds", "cpu_seconds", "peak_memory_mb"}
@@ -162,7 +166,7 @@ def test_a_failure_in_training_marks_the_record(tmp_path, monkeypatch, caplog):
 
 def test_ctrl_c_marks_the_record_and_sends_nothing(tmp_path, monkeypatch):
     def interrupted(*_args, **_kwargs):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     def unreachable(*_args, **_kwargs):
         raise AssertionError("nothing may be sent after Ctrl-C")
@@ -182,3 +186,62 @@ def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkey
     run(compose_config("model=logreg"), tmp_path)
     record = load_record(tmp_path)
     assert (record.status, record.mlflow_run_id) == ("FINISHED", None)
+
+
+def hostile_run(monkeypatch, folder, estimator):
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_: estimator)
+    monkeypatch.setattr(artifacts, "save_model", lambda *_: None)  # its class is not trusted
+    words = ("report.importance=false", "split.n_splits=3")
+    return run(compose_config(*QUICK, *words), folder)
+
+
+@pytest.mark.parametrize("word", RAISED)
+def test_whatever_a_model_raises_the_record_says_failed_and_why(monkeypatch, tmp_path, word):
+    # pytest-xdist cannot send a captured line with a lone surrogate.
+    monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
+    with pytest.raises(Exception):  # noqa: B017, PT011 (and nothing that ends a process)
+        hostile_run(monkeypatch, tmp_path, Shares(in_fit=RAISED[word]))
+    record = load_record(tmp_path)
+    assert record.status == "FAILED"
+    assert word in record.error
+    assert len(record.error) < 3000
+
+
+@pytest.mark.parametrize("word", ["that sum to 3", "nan"])
+def test_an_answer_that_is_none_is_a_failure_with_its_place(monkeypatch, tmp_path, word):
+    with pytest.raises(ModelError):
+        hostile_run(monkeypatch, tmp_path, Shares(answer=ANSWERED[word]))
+    error = load_record(tmp_path).error
+    assert error.startswith("the model answered ")
+    assert "in fold 1 of 3" in error
+
+
+class ChangedWhenKept(Shares):
+    """Answers wrongly once it is fitted on all rows."""
+
+    def predict_proba(self, X):
+        probabilities = super().predict_proba(X)
+        return probabilities * (3 if self.n_ > 600 else 1)
+
+    def fit(self, X, y):
+        self.n_ = len(y)
+        return super().fit(X, y)
+
+
+def test_the_kept_models_answers_to_its_golden_rows_are_checked_too(monkeypatch, tmp_path):
+    with pytest.raises(ModelError, match="for the golden rows"):
+        hostile_run(monkeypatch, tmp_path, ChangedWhenKept())
+    assert load_record(tmp_path).status == "FAILED"
+
+
+def test_what_a_model_does_to_its_data_reaches_neither_report_nor_record(monkeypatch, tmp_path):
+    honest = hostile_run(monkeypatch, tmp_path / "1", Shares())
+    changing = hostile_run(monkeypatch, tmp_path / "2", Shares(changes_data=True))
+    costs = COSTS | {"test_looks"}
+    one, two = (
+        {k: v for k, v in r.record.metrics.items() if k not in costs} for r in (honest, changing)
+    )
+    assert one == two
+    for name in ("subgroups.csv", "golden_rows.json", "contract.yaml", "lineage.json"):
+        texts = [(tmp_path / number / name).read_text() for number in "12"]
+        assert texts[0] == texts[1], name

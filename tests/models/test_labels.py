@@ -24,6 +24,16 @@ def test_labels_and_columns_keep_the_declared_order():
     assert model.predict(features).tolist() == [ORDER[c] for c in inner.predict(features)]
 
 
+def test_a_label_that_no_row_of_the_fit_has_gets_probability_zero():
+    features, labels, _ = data()
+    rows = labels != "Good"
+    model = LabelledClassifier(LogisticRegression(), ORDER).fit(features[rows], labels[rows])
+    answered = model.predict_proba(features)
+    assert answered.shape == (60, 3)
+    np.testing.assert_array_equal(answered[:, 1], 0)
+    assert set(model.predict(features)) == {"Average", "Excellent"}
+
+
 def test_unfitted_says_so():
     features, _, _ = data()
     with pytest.raises(NotFittedError):

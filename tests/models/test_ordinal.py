@@ -3,7 +3,9 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from student_perf.errors import ModelError
 from student_perf.models.ordinal import OrdinalClassifier
+from tests.hostile import ANSWERED, Shares
 
 
 @pytest.fixture
@@ -43,6 +45,13 @@ def test_crossing_answers_are_clipped_and_made_to_sum_to_one():
     # P(above) = 0.6, 0.8, 0.3: shares 0.4, -0.2 -> 1/4 rows, 0.5, 0.3 over their sum of 1.45
     expected = np.array([0.4, 0.25, 0.5, 0.3]) / 1.45
     np.testing.assert_allclose(model.predict_proba(np.zeros((2, 1))), [expected, expected])
+
+
+def test_a_base_that_answers_no_probabilities_is_named():
+    model = OrdinalClassifier(Shares(answer=ANSWERED["nan"]))
+    model.fit(np.zeros((6, 1)), np.arange(6) % 3)
+    with pytest.raises(ModelError, match=r"nan, nan \(row 1 of 2, .*\) above class 0"):
+        model.predict_proba(np.zeros((2, 1)))
 
 
 def test_two_classes_are_the_base_itself_and_codes_may_have_gaps(ordered):

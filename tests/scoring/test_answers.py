@@ -68,21 +68,40 @@ def test_scores_of_grades_are_those_of_independent_computations(n_classes, seed)
     assert got["ranked_probability_score"] == pytest.approx(np.mean(questions), abs=1e-13)
 
 
-def test_kappa_of_a_single_class_is_not_defined():
-    p = np.eye(3)[[1, 1, 1]]
-    got = Answers(np.array([1, 1, 1]), p).scores(ordered=True)
+@pytest.mark.parametrize("answered", [[1, 1, 1], [0, 1, 2]])
+def test_kappa_of_a_single_true_class_is_not_defined_whatever_is_answered(answered):
+    got = Answers(np.array([1, 1, 1]), np.eye(3)[answered]).scores(ordered=True)
     assert np.isnan(got["quadratic_weighted_kappa"])
 
 
-def test_classes_never_seen_or_never_predicted_count_as_scikit_learn_does():
-    y = np.array([0, 0, 1, 1])
-    p = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
-    got = Answers(y, p).scores()
-    assert got["precision_macro"] == reference.precision_score(
-        y, p.argmax(1), average="macro", zero_division=0
-    )
-    assert got["f1_macro"] == reference.f1_score(y, p.argmax(1), average="macro")
+# The second answers class 2, which no row has: scikit-learn counts it as one more class, of which
+# nothing is right, for this model, and not for the dummy, which never says 2.
+@pytest.mark.parametrize("answered", [[0, 0, 0, 0], [0, 0, 1, 2], [2, 2, 2, 2]])
+def test_macro_figures_are_means_over_the_classes_that_are_true_in_some_row(answered):
+    y, hard = np.array([0, 0, 1, 1]), np.array(answered)
+    got = Answers(y, np.eye(3)[hard]).scores()
+    for name in ("precision", "recall", "f1"):
+        function = getattr(reference, f"{name}_score")
+        expected = function(y, hard, labels=[0, 1], average="macro", zero_division=0)
+        assert got[f"{name}_macro"] == pytest.approx(expected, abs=1e-15)
+    assert got["recall_macro"] == got["balanced_accuracy"]
     assert np.isnan(got["roc_auc_ovr"])
+
+
+def test_a_model_that_is_right_more_often_in_each_class_never_has_less_macro_recall_than_a_dummy():
+    y = np.array([0, 0, 0, 1, 1])
+    dummy, model = np.zeros(5, dtype=int), np.array([0, 0, 0, 1, 2])  # 2 occurs in other folds
+    figures = [Answers(y, np.eye(3)[hard]).scores()["recall_macro"] for hard in (dummy, model)]
+    assert figures == [0.5, 0.75]  # with scikit-learn's classes the model would have 0.5 as well
+
+
+def test_weighted_and_ordinal_figures_do_not_depend_on_classes_that_no_row_has():
+    y = np.array([0, 0, 1, 1])
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
+    two, four = Answers(y, p).scores(), Answers(y, np.pad(p, ((0, 0), (0, 2)))).scores()
+    for name in two.keys() - {"brier_score", "roc_auc_ovr"}:  # see Answers for both
+        assert two[name] == pytest.approx(four[name], abs=1e-15), name
+    assert four["brier_score"] == pytest.approx(2 * two["brier_score"])
 
 
 def test_confusion_matrix_has_true_classes_in_rows():

@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 
 from student_perf.scoring import bootstrap as module
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap, of_samples, percentile_interval, resample
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS, Metric, metrics_of
 
 CLASSES, NUMBERS = "classification", "regression"
 ALL = [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)]
@@ -47,8 +49,22 @@ def test_equal_seeds_draw_pairs_and_a_generator_goes_on():
 
 
 def test_undefined_draws_are_left_out():
-    assert percentile_interval(np.array([1.0, np.nan, 1.0])) == (1, 1)
-    assert np.isnan(percentile_interval(np.array([np.nan]))).all()
+    assert percentile_interval(np.array([1.0, np.nan, 1.0]), 1.0) == (1, 1)
+    assert np.isnan(percentile_interval(np.array([np.nan]), 1.0)).all()
+
+
+@pytest.mark.parametrize(("figure", "ends"), [(0.2, (0.2, 0.6)), (0.5, (0.4, 0.6)), (2, (0.4, 2))])
+def test_an_interval_of_draws_holds_its_figure(figure, ends):
+    draws = np.repeat([0.4, 0.6], 50)
+    assert percentile_interval(draws, figure) == pytest.approx(ends)
+    assert np.isnan(percentile_interval(draws, math.nan)).all()
+
+
+def test_a_figure_beyond_the_bounds_of_its_metric_keeps_an_interval_around_it():
+    cost = Metric("cost", "cost", "minimize", task="regression", of_rows=lambda a: a.y_true)
+    estimate = bootstrap(Answers(np.arange(5.0), np.zeros(5)), [cost], seed=0)["cost"]
+    assert estimate.mean == 2.0  # beyond 1, the highest value that was declared
+    assert estimate.low <= estimate.mean <= estimate.high
 
 
 def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():

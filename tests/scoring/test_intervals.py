@@ -36,3 +36,14 @@ def test_intervals_stay_within_what_the_metric_can_be():
     got = fold_interval(np.array([1.0, 0.9, 1.0]), 0.5, METRICS["accuracy"])
     assert got.high == 1.0
     assert fold_interval(np.array([-3.0, 0.9]), 0.5, METRICS["r2"]).low < -3
+
+
+@pytest.mark.parametrize("values", [[2.682, 2.5], [-1.0, -0.5], [5.0, 5.0], [0.9, 1.3]])
+def test_no_interval_is_upside_down_or_without_its_figure(values):
+    got = fold_interval(np.array(values), 0.5, METRICS["brier_score"])
+    assert got.low <= got.mean <= got.high
+
+
+def test_an_undefined_fold_leaves_no_interval():
+    got = fold_interval(np.array([0.5, np.nan, 0.6]), 0.5, METRICS["accuracy"])
+    assert np.isnan([got.mean, got.low, got.high]).all()

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,10 +8,12 @@ from sklearn.preprocessing import StandardScaler
 
 from student_perf.data import load_dataset
 from student_perf.data.features import prepare_features
+from student_perf.errors import ModelError
 from student_perf.experiment.run import run_experiment
 from student_perf.serving.array_model import make_array_model
 from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
+from tests.hostile import ANSWERED, Shares
 
 QUICK = ["tracking=off", "split=holdout", "report.importance=false"]
 
@@ -36,6 +39,15 @@ def test_arrays_get_the_answers_of_tables_to_the_last_bit(kept_run, grades, comp
     for row in (0, 3, 5):  # alone, with a missing school, without
         one = {name: values[row : row + 1] for name, values in columns.items()}
         np.testing.assert_array_equal(arrays.output(one), kept.output(dataset.features[row:][:1]))
+
+
+@pytest.mark.parametrize("word", ["that sum to 3", "nan", "rows", "shape"])
+def test_an_answer_that_breaks_a_rule_is_an_error_here_too(kept_run, word):
+    kept, golden = kept_and_golden(kept_run)
+    arrays = make_array_model(kept, golden)
+    wrong = Shares(answer=ANSWERED[word]).fit(np.zeros((6, 1)), np.arange(6) % 3)
+    with pytest.raises(ModelError, match=r"^the model answered .* for the rows of a request; "):
+        replace(arrays, model=wrong).output(golden)
 
 
 @pytest.mark.parametrize("preprocess", ["ordinal", "target_encode"])

@@ -1,10 +1,13 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.errors import ConfigError, TrackingError
+from student_perf.data.features import prepare_features
+from student_perf.errors import ConfigError, ModelError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE
 from student_perf.store.address import default_tracking
@@ -12,6 +15,7 @@ from student_perf.store.attachments import model_name
 from student_perf.store.client import as_current
 from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
+from tests.hostile import ANSWERED, RAISED, Shares
 
 
 def test_a_run_folder_gives_model_contract_and_golden_rows(kept_run):
@@ -20,6 +24,29 @@ def test_a_run_folder_gives_model_contract_and_golden_rows(kept_run):
     assert kept.contract.clean == ["normalise_text"]
     assert len(kept.golden.rows) >= 3
     np.testing.assert_allclose(np.sum(kept.golden.expected, axis=1), 1)
+
+
+@pytest.mark.parametrize("word", ["that sum to 3", "nan", "rows", "shape"])
+def test_an_answer_that_breaks_a_rule_is_an_error_wherever_it_is_asked(kept_run, word):
+    kept = load_kept_model(str(kept_run))
+    rows, _ = prepare_features(pd.DataFrame(kept.golden.rows), kept.contract)
+    before = rows.copy()
+    codes = np.arange(3).repeat(4)
+    wrong = Shares(answer=ANSWERED[word]).fit(np.zeros((12, 1)), codes)
+    with pytest.raises(ModelError, match=f"^the model answered .* from {kept_run}; ") as raised:
+        replace(kept, model=wrong).output(rows)
+    assert word in str(raised.value)
+    changing = Shares(changes_data=True).fit(np.zeros((12, 1)), codes)
+    assert replace(kept, model=changing).output(rows).shape == (len(rows), 3)
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_a_kept_model_cannot_end_the_process(kept_run):
+    kept = load_kept_model(str(kept_run))
+    leaving = Shares(in_predict=RAISED["SystemExit: 0"]).fit(np.zeros((3, 1)), np.arange(3))
+    rows, _ = prepare_features(pd.DataFrame(kept.golden.rows), kept.contract)
+    with pytest.raises(ModelError, match="the model raised SystemExit: 0 from "):
+        replace(kept, model=leaving).output(rows)
 
 
 @pytest.mark.slow
