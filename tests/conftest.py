@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from student_perf.config.load import register_resolvers, validate
 from student_perf.config.schema import DatasetConfig, ExperimentConfig
+from student_perf.config.trusted import ALLOW_PICKLES
 from student_perf.data import Dataset
 from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
@@ -43,6 +44,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(ALLOW_PICKLES, "")  # so that what a command sets is gone after the test
+    monkeypatch.delenv(ALLOW_PICKLES)
     return folder
 
 

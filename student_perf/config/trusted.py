@@ -23,6 +23,7 @@ from student_perf.errors import ConfigError, one_line
 from student_perf.paths import CONF_DIR
 
 TRUSTED_FILE = "trusted.yaml"
+ALLOW_PICKLES = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"  # MLflow's name; true by default
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -59,11 +60,12 @@ def import_trusted() -> None:
 
 
 def refuse_pickles() -> None:
-    """Let MLflow's own loaders refuse pickles in this process, unless the user has said otherwise.
+    """Let MLflow's own loaders refuse models in this process, unless the user has said otherwise:
+    pickles, and skops files whose own list says what to trust.
 
-    For commands only: a notebook may load models of its own.
+    For commands only, which never load by MLflow: a notebook may load models of its own.
     """
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault(ALLOW_PICKLES, "false")
 
 
 def trusted_places() -> list[Path]:

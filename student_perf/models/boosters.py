@@ -19,6 +19,12 @@ import numpy as np
 from student_perf.models.tree_arrays import TreeArrays, check_trees
 from student_perf.models.ubjson import read_ubjson
 
+_NO_PARENT = 2**31 - 1  # what xgboost writes for the root
+# What LightGBM writes of each leaf, and of each other node, beside what is read below.
+_OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
+_OF_NODES = ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count")
+_NUMBER = r"-?(?:\d++(?:\.\d++)?(?:e[-+]?\d++)?|inf|nan)"
+_LIST = re.compile(rf"{_NUMBER}(?: {_NUMBER})*+", re.ASCII)
 _LENGTHS = (
     "left_children",
     "right_children",
@@ -98,6 +104,20 @@ def _check_xgboost_trees(trees: list[dict[str, Any]], n_features: int) -> None:
         for name in ("left_children", "right_children", "split_indices")
     )
     check_trees(TreeArrays(sizes, left, right, feature, left == -1), n_features)
+    for tree in trees:
+        _check_parents(tree)
+
+
+def _check_parents(tree: dict[str, Any]) -> None:
+    """Xgboost goes up from each node, too: a node that was pruned has any parent in the tree."""
+    parents = tree["parents"].astype(np.int64)
+    inner = np.flatnonzero(tree["left_children"] != -1)
+    children = np.stack([tree["left_children"][inner], tree["right_children"][inner]])
+    if parents[0] != _NO_PARENT or (parents[children] != inner).any():
+        raise ValueError("a node of a tree has another parent than the one whose child it is")
+    others = parents[1:][parents[1:] != _NO_PARENT] if len(inner) == 0 else parents[1:]
+    if ((others < 0) | (others >= len(parents))).any():
+        raise ValueError("a node of a tree has a parent outside of the tree")
 
 
 def _check_splits(tree: dict[str, Any]) -> None:
@@ -197,18 +217,22 @@ def _lightgbm_tree(tree: Mapping[str, str]) -> np.ndarray | None:
     n, n_cat = int(tree["num_leaves"]), int(tree["num_cat"])
     if int(tree.get("is_linear", 0)):
         raise ValueError("its leaves hold linear models, which are not checked here")
-    if n < 1 or n_cat < 0 or len(tree["leaf_value"].split()) != n:
-        raise ValueError("the leaves of a tree are not as many as it says")
+    if n < 1 or n_cat < 0:
+        raise ValueError("a tree has no leaves")
     if n == 1:
+        _check_list(tree["leaf_value"], 1)
         return None
+    for name in _OF_LEAVES:
+        _check_list(tree[name], n)
+    for name in _OF_NODES:
+        _check_list(tree[name], n - 1)
     numbers = ("left_child", "right_child", "split_feature", "decision_type")
     columns = [np.array(tree[name].split(), np.int64) for name in numbers]
-    threshold = tree["threshold"].split()
-    if {*map(len, columns), len(threshold)} != {n - 1}:
+    if {*map(len, columns)} != {n - 1}:
         raise ValueError("the arrays of a tree are not one entry a node")
     kind = columns[3]
     if n_cat or (kind & 1).any():
-        by_category = np.array(threshold, np.float64)[(kind & 1) == 1]
+        by_category = np.array(tree["threshold"].split(), np.float64)[(kind & 1) == 1]
         _check_lightgbm_categories(tree, n_cat, by_category)
     nodes = np.ones((2 * n - 1, 4), np.int64)
     # LightGBM counts leaves apart, as -1, -2, ...; here they stand behind the nodes.
@@ -221,9 +245,16 @@ def _lightgbm_tree(tree: Mapping[str, str]) -> np.ndarray | None:
     return nodes
 
 
+def _check_list(text: str, n: int) -> None:
+    """LightGBM ends the process where it reads something else than a number."""
+    if text.count(" ") != n - 1 or not _LIST.fullmatch(text):
+        raise ValueError("a list of a tree does not hold a number for each of its nodes or leaves")
+
+
 def _check_lightgbm_categories(tree: Mapping[str, str], n: int, used: np.ndarray) -> None:
     bounds = np.array(tree["cat_boundaries"].split(), np.int64)
-    words = tree["cat_threshold"].split()
+    words = tree["cat_threshold"].split(" ")
+    _check_list(tree["cat_threshold"], len(words))
     if len(bounds) != n + 1 or bounds[0] or (np.diff(bounds) < 0).any() or bounds[-1] != len(words):
         raise ValueError("the categories of a tree lie outside of their array")
     _check_within(used, n, len(used), "node splits by categories")

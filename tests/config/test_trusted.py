@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from student_perf.config.trusted import (
+    ALLOW_PICKLES,
     import_trusted,
     refuse_pickles,
     trusted_modules,
@@ -62,13 +63,12 @@ def test_a_module_that_cannot_be_imported_is_one_line(conf):
 
 
 def test_commands_let_mlflow_refuse_pickles_unless_the_user_says_otherwise(monkeypatch):
-    name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
-    monkeypatch.setenv(name, "true")
+    monkeypatch.setenv(ALLOW_PICKLES, "true")
     refuse_pickles()
-    assert os.environ[name] == "true"
-    monkeypatch.delenv(name)
+    assert os.environ[ALLOW_PICKLES] == "true"
+    monkeypatch.delenv(ALLOW_PICKLES)
     refuse_pickles()
-    assert os.environ[name] == "false"
+    assert os.environ[ALLOW_PICKLES] == "false"
     from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION
 
     assert not MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()

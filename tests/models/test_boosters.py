@@ -91,10 +91,13 @@ def patched(content, name, position, value, *, size=4, number=0):
 
 
 @pytest.mark.parametrize("value", [2**31 - 1, -2, 5_000])
-@pytest.mark.parametrize("name", [b"left_children", b"right_children", b"split_indices"])
+@pytest.mark.parametrize(
+    "name", [b"left_children", b"right_children", b"split_indices", b"parents"]
+)
 def test_one_changed_figure_of_a_tree_is_refused(boosters, name, value):
     for booster in ("classes", "numbers", "dart"):
-        changed = patched(boosters[booster], name, 0, value)
+        # The first parent is the root's, which says that it has none.
+        changed = patched(boosters[booster], name, int(name == b"parents"), value)
         assert read_ubjson(changed)  # it still reads as a booster
         with pytest.raises(ValueError, match=r"xgboost.core.Booster that is broken: a"):
             check_booster(XGBOOST, changed)
@@ -166,8 +169,16 @@ def test_one_changed_figure_of_a_text_is_refused(texts, name, value):
     ["left_child", "right_child", "split_feature", "threshold", "decision_type", "leaf_value"],
 )
 def test_a_list_that_is_too_short_is_refused(texts, name):
-    with pytest.raises(ValueError, match=r"as many as|one entry a node"):
+    with pytest.raises(ValueError, match=r"one entry a node|a number for each"):
         check_booster(LIGHTGBM, line(texts["numbers"], name, lambda values: values[1:]))
+
+
+@pytest.mark.parametrize("value", ["1.3x2", "", "1.2.3", "--1", "1e", "0x10", "1_000"])
+@pytest.mark.parametrize("name", ["leaf_value", "leaf_weight", "split_gain", "internal_count"])
+def test_what_is_not_a_number_in_a_text_is_refused(texts, name, value):
+    changed = line(texts["numbers"], name, lambda values: [value, *values[1:]])
+    with pytest.raises(ValueError, match="a number for each"):
+        check_booster(LIGHTGBM, changed)
 
 
 @pytest.mark.parametrize(
