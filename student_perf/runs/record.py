@@ -158,8 +158,13 @@ class RunRecord:
         return self.tags.get(tag.CONFIGURATION) == "defaults"
 
     @property
+    def outside(self) -> str:
+        """The values of a reference that its sweep's space lacks; empty for any other run."""
+        return self.tags.get(tag.OUTSIDE, "")
+
+    @property
     def swept(self) -> dict[str, str]:
-        """What a trial drew, by config key, as text."""
+        """The values of a trial for what its sweep varies, by config key, as text."""
         names = (name for name in self.params if name.startswith(_SWEPT))
         return {name.removeprefix(_SWEPT): self.params[name] for name in names}
 

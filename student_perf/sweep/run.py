@@ -22,7 +22,7 @@ from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, LOG_FILE
-from student_perf.runs.record import begun_run_id, load_record, load_winner
+from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local
@@ -121,6 +121,7 @@ def _run(
     try:
         _run_trials(plan, evaluator, study, console, launch)
         outcome = read_outcome(plan.folder, study)
+        _check_failures(plan, outcome)
         show_trials(outcome, console)
         winner = run_winner(plan, outcome, study, console)
         keep_others(plan, outcome, study, console)
@@ -132,14 +133,46 @@ def _run(
         await_winner(plan, winner, publisher)
         _report(replace(outcome, winner=load_winner(plan.folder)), console)
     except BaseException as error:
-        record.stop(one_line(error))
-        with suppress(Exception):  # the reason to stop is what counts
-            write_standings(read_outcome(plan.folder, study))
+        _stop(plan, study, record, error, console)
         raise
     finally:
         finish_publishing(plan, publisher)
         _show_places(plan, study, winner)
     return winner
+
+
+def _check_failures(plan: SweepPlan, outcome: SweepOutcome) -> None:
+    """Raise ConfigError if more trials failed than the sweep allows, now or when it ran before."""
+    failed = [trial for trial in outcome.trials if trial.status == "FAILED"]
+    share = plan.options.max_failure_rate
+    if len(failed) > share * plan.n_trials:
+        raise ConfigError(
+            f"hydra.sweeper.max_failure_rate={share}: {len(failed)} of {plan.n_trials} trials have "
+            f"failed (last: {failed[-1].error}); allow more failures, or take what fails out of "
+            "the space"
+        )
+
+
+def _stop(
+    plan: SweepPlan,
+    study: optuna.Study,
+    record: RunRecord,
+    error: BaseException,
+    console: Console,
+) -> None:
+    """Show and keep what ran before the sweep stopped. There is no winner, so nobody opens the test
+    rows; the report is for a sweep that stopped by itself, since Ctrl-C asks for a quick end.
+    """
+    record.stop(one_line(error))
+    with suppress(Exception):  # the reason to stop is what counts
+        outcome = replace(read_outcome(plan.folder, study), record=record)
+        show_trials(outcome, console)
+        show_outcome(outcome, console)
+        write_standings(outcome)
+        record.metrics = outcome_metrics(plan, outcome, counts(study))
+        record.save()
+        if isinstance(error, Exception):
+            _report(outcome, console)
 
 
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:

@@ -129,16 +129,17 @@ class Progress:
 
 
 def show_trials(outcome: SweepOutcome, console: Console) -> None:
-    """The best trials with their intervals, best first."""
+    """The best trials with their intervals, best first, then the references."""
     ranked = outcome.ranked
-    if len(ranked) < 2:
+    if len(ranked) + len(outcome.references) < 2:
         return
     rows = []
-    for trial in ranked[:_MOST_TRIALS]:
+    for trial in [*ranked[:_MOST_TRIALS], *outcome.references]:
         estimate = trial.estimate(outcome.metric)
         interval = format_interval(estimate.low, estimate.high)
         mean = format_number(estimate.mean)
-        rows.append((str(trial.trial_number), described(trial), mean, interval))
+        number = f"{trial.trial_number}{' (reference)' if trial.outside else ''}"
+        rows.append((number, described(trial), mean, interval))
     label = METRICS[outcome.metric].label
     table = make_table(["trial", words(), label, "95 % interval"], rows)
     console.print(Padding(table, (0, 2)), soft_wrap=False)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
+OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
+_REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 _CONTRACT = "fingerprints"
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
@@ -119,7 +121,8 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
 def enqueue(
     study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str, queued: str
 ) -> None:
-    """Queue a configuration. Values outside the space stay as the config has them.
+    """Queue a configuration. Values outside the space stay as the config has them, which makes the
+    trial a reference: it is run and shown, but no sampler learns from it and it cannot win.
 
     Args:
         study: The study.
@@ -135,17 +138,16 @@ def enqueue(
         for key, value in drawable.items()
         if any(p.key == key and p.contains(value) for p in space.parameters)
     }
-    outside = sorted(drawable.keys() - inside.keys())
-    attributes = {CONFIGURATION: origin, _QUEUED: queued, "outside": outside}
+    outside = {key: drawable[key] for key in sorted(drawable.keys() - inside.keys())}
+    attributes = {CONFIGURATION: origin, _QUEUED: queued, OUTSIDE: outside}
     study.enqueue_trial(space.names(inside), user_attrs=attributes)
 
 
 def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
-    """Config values by key of a trial, drawn or queued."""
-    outside = trial.user_attrs.get("outside")
-    if trial.user_attrs.get(CONFIGURATION) != DEFAULTS or not outside:
-        return plan.space.suggest(trial)
-    return plan.space.suggest(trial, without=frozenset(outside))
+    """Config values by key of a trial, drawn or queued; a reference leaves out those that the space
+    lacks, which the config has.
+    """
+    return plan.space.suggest(trial, without=frozenset(trial.user_attrs.get(OUTSIDE, ())))
 
 
 def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str, Any]:
@@ -199,11 +201,19 @@ def tell_complete(
     trial: optuna.Trial | optuna.trial.FrozenTrial,
     logged: Mapping[str, Any],
 ) -> None:
-    """Tell the study what a finished trial logged, and by how much it breaks the constraints."""
+    """Tell the study what a finished trial logged, and by how much it breaks the constraints.
+
+    A reference is told as failed, with its values in an attribute: that is the one state of Optuna's
+    which neither its samplers nor its best trials take up.
+    """
     import optuna
 
     values = plan.objectives.values(logged)
     running = optuna.trial.Trial(study, trial._trial_id)
+    if trial.user_attrs.get(OUTSIDE):
+        running.set_user_attr(_REFERENCE, list(values))
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        return
     for name, excess in plan.objectives.violations(logged).items():
         running.set_constraint(name, excess)
     study.tell(trial.number, values)
@@ -217,11 +227,16 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 
 
 def counts(study: optuna.Study) -> dict[str, int]:
-    """Number of trials by state, in lower case."""
+    """Number of trials by state, in lower case; a reference that came to its end is complete."""
     result = dict.fromkeys(("complete", "pruned", "fail", "running", "waiting"), 0)
     for trial in study.get_trials(deepcopy=False):
-        result[trial.state.name.lower()] += 1
+        result[state_of(trial)] += 1
     return result
+
+
+def state_of(trial: optuna.trial.FrozenTrial) -> str:
+    """State of a trial in lower case; that of a reference which came to its end is `complete`."""
+    return "complete" if _REFERENCE in trial.user_attrs else trial.state.name.lower()
 
 
 def n_done(by_state: Mapping[str, int]) -> int:

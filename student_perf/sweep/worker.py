@@ -32,8 +32,9 @@ from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.record import describe_trial
 from student_perf.sweep.study import (
-    CONFIGURATION,
+    OUTSIDE,
     counts,
     n_done,
     next_trial,
@@ -106,7 +107,7 @@ class Worker:
             config = self.plan.composer.compose(values)
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
-            self._describe(record, trial, values)
+            describe_trial(record, self.plan, trial, values)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
@@ -128,22 +129,13 @@ class Worker:
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
 
-    def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
-        record.name = f"{record.model}-{trial.number}"
-        record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
-        record.tags |= {
-            tags.STUDY: self.plan.study_name,
-            tags.OBJECTIVES: ",".join(self.plan.objectives.names),
-            tags.TRIAL: str(trial.number),
-            tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
-        }
-
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
     ) -> Callable[[int, dict[str, float]], None]:
         """Reports folds, and ends the trial if the pruner or the sweep says so."""
         metric = self.plan.base.objective.metric
-        pruner = self.plan.options.pruner
+        # A reference is there to be compared, so nothing gives it up.
+        pruner = "none" if trial.user_attrs.get(OUTSIDE) else self.plan.options.pruner
 
         def watch(done: int, scores: dict[str, float]) -> None:
             scored.append(scores)
@@ -199,7 +191,7 @@ class Worker:
         values = {str(key): str(value) for key, value in trial.params.items()}
         known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
         record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
-        self._describe(record, trial, values)
+        describe_trial(record, self.plan, trial, values)
         return record
 
     def _stop_all(self, reason: str) -> None:

@@ -181,6 +181,25 @@ def test_a_sweep_of_failures_only_is_a_failure(train, workspace, monkeypatch):
     assert "all 2 trials have failed" in outcome.err
 
 
+def test_more_failures_than_allowed_show_what_ran_and_open_no_test_rows(train, workspace):
+    words = ["-m", "tracking=off", *QUICK, "model=knn", "model.n_neighbors=5,9,5000"]
+    for _ in range(2):  # the same command does not forget
+        outcome = train(*words)
+        assert outcome.code == 1
+        assert "max_failure_rate=0.2: 1 of 3 trials have failed (last: ValueError" in outcome.err
+        assert "Best: trial 0, accuracy" in outcome.out
+        assert "trial 2: ValueError: Expected n_neighbors" in " ".join(outcome.out.split())
+        folder = sweep_folder(workspace)
+        assert "Test rows" not in outcome.out
+        assert not (folder / "winner").exists()
+        record = load_record(folder)
+        assert (record.status, record.metrics["trials_fail"]) == ("STOPPED", 1)
+        assert "trial 2" in (folder / "report.html").read_text(encoding="utf-8")
+        assert len((folder / "leaderboard.csv").read_text().splitlines()) == 3
+    assert train(*words, "hydra.sweeper.max_failure_rate=0.5").code == 0
+    assert load_record(folder / "winner").trial_number == 0
+
+
 def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
     words = ["-m", "tracking=off", *QUICK]
     first = train(*words, SPACE, "hydra.sweeper.timeout=0.001", TRIALS.format(3))

@@ -4,7 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from student_perf.errors import ConfigError
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.study import (
     check_contract,
     counts,
@@ -16,7 +16,7 @@ from student_perf.sweep.study import (
     requeue,
     trial_values,
 )
-from tests.sweep.conftest import opened
+from tests.sweep.conftest import opened, outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -208,3 +208,39 @@ def test_options_that_optuna_refuses_are_named(plan_of, options):
     plan.folder.mkdir(parents=True)
     with pytest.raises(ConfigError, match="refuses them"):
         open_study(plan)
+
+
+OUTSIDE = ("model=tree", "model.max_depth=range(2,4)", "model.min_samples_leaf=range(2,60)")
+
+
+def test_defaults_outside_the_space_are_a_reference_that_cannot_win(plan_of):
+    plan, evaluator = plan_of(*OUTSIDE, n_trials=4, sampler="random")
+    study = run_trials(plan, evaluator)
+    reference, *drawn = study.trials
+    record = load_record(plan.folder / "0")
+    assert reference.state == TrialState.FAIL  # so that neither samplers nor best trials take it
+    assert reference.user_attrs["reference"] == [record.metrics["cv_accuracy_mean"]]
+    assert reference.params == {"model.min_samples_leaf": 5}
+    assert record.outside == "model.max_depth=5"
+    assert record.swept == {"model.max_depth": "5", "model.min_samples_leaf": "5"}
+    assert {trial.state for trial in drawn} == {TrialState.COMPLETE}
+    assert study.best_trial.number > 0
+    assert counts(study) == dict(complete=4, pruned=0, fail=0, running=0, waiting=0)
+    outcome = outcome_of(plan, evaluator)
+    assert sorted(trial.trial_number for trial in outcome.ranked) == [1, 2, 3]
+    assert [trial.trial_number for trial in outcome.references] == [0]
+    assert outcome.defaults.record.trial_number == 0
+    assert outcome.lines[-1] is outcome.defaults
+
+
+def test_a_reference_is_not_pruned_and_is_settled_after_a_kill(plan_of):
+    plan, evaluator = plan_of(*OUTSIDE, n_trials=2, sampler="random", pruner="median",
+                              pruner_options={"n_startup_trials": 0})  # fmt: skip
+    study = opened(plan)
+    trial = next_trial(study, plan)
+    record = RunRecord(plan.folder / "0", "t", "trial", {}, {}, {"cv_accuracy_mean": 0.9})
+    record.folder.mkdir()
+    record.finish()
+    assert recover(study, plan) == 0
+    assert study.trials[trial.number].user_attrs["reference"] == [0.9]
+    assert counts(study)["complete"] == 1
