@@ -7,7 +7,6 @@ the note in MLflow all show these.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
-from student_perf.runs.layout import RECORD_FILE, holds_record
+from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
@@ -179,8 +178,7 @@ def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> 
     record = load_record(folder)
     if record.kind != "sweep":
         raise ConfigError(f"{folder}: is a {record.kind} run; name the folder of a sweep")
-    numbers = sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
-    paths = [folder / str(number) for number in numbers]
+    paths = [folder / str(number) for number in trial_numbers(folder)]
     trials = [load_record(path) for path in paths if holds_record(path)]
     return SweepOutcome(record, trials, load_winner(folder), importances or {})
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def drift_folder(name: str) -> Path:
 def holds_record(folder: Path) -> bool:
     """Whether a folder is that of a run."""
     return (folder / RECORD_FILE).is_file()
+
+
+def trial_numbers(folder: Path) -> list[int]:
+    """Numbers of the trials that have a folder below a sweep's, in order."""
+    return sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
 
 
 def iter_below(folder: Path, *places: str) -> Iterator[Path]:

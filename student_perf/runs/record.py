@@ -51,7 +51,8 @@ class RunRecord:
 
     `tags`, `decisive_params` and `shown_metrics` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
-    of a sweep as data. The facts below are typed; what a record lacks is empty, None or NaN.
+    of a sweep as data, `optuna` what it takes to make its study anew: of a trial what it drew, of
+    the sweep its fingerprints. The facts below are typed; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class RunRecord:
     mlflow_run_id: str | None = None
     space: list[dict[str, Any]] = field(default_factory=list)
     objectives: dict[str, Any] = field(default_factory=dict)
+    optuna: dict[str, Any] = field(default_factory=dict)
 
     record_id = _Text(tag.RECORD_ID)  # by which the run is found again in a store
     dataset = _Text(tag.DATASET)

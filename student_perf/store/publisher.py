@@ -403,8 +403,7 @@ def _dataset_of(record: RunRecord) -> Dataset | None:
 
 
 def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
-    numbers = sorted(int(e.name) for e in os.scandir(folder) if e.name.isdigit())
-    for number in numbers:
+    for number in layout.trial_numbers(folder):
         if number not in handled and layout.holds_record(folder / str(number)):
             record = load_record(folder / str(number))
             if record.status != "RUNNING":

@@ -17,7 +17,7 @@ _NEEDED_BY = {  # package of a sampler, and how to install it
     "gp": ("torch", "pip install torch"),
 }
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
-RESUME = ("auto", "force", "never")
+RESUME = ("auto", "force", "never", "records")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")

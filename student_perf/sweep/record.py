@@ -20,7 +20,7 @@ from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.study import CONFIGURATION, OUTSIDE
+from student_perf.sweep.study import CONFIGURATION, CONTRACT, OUTSIDE
 from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.objectives = plan.objectives.to_dict()
+    record.optuna = {CONTRACT: plan.fingerprints}
     record.space = [
         {"name": p.name, "values": p.describe(), **p.data()} for p in plan.space.parameters
     ]

@@ -30,6 +30,7 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import SweepPlan, make_plan
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
+from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.record import (
     expected_seconds,
     outcome_metrics,
@@ -39,12 +40,9 @@ from student_perf.sweep.record import (
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
-    check_contract,
     counts,
     fill_queue,
-    mend_journal,
     n_done,
-    open_study,
     read_outcome,
     recover,
 )
@@ -189,9 +187,7 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
-    mend_journal(plan.storage)
-    study = open_study(plan)
-    check_contract(study, plan)
+    study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
     for name in (STOP_FILE, SETTLED_FILE, OVER_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from filelock import FileLock
 
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
-from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
+from student_perf.sweep.storage import DamagedJournalError, open_storage
 
 if TYPE_CHECKING:
     import optuna
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
-_REFERENCE = "reference"  # user attribute: what a finished reference is worth
+REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
-_CONTRACT = "fingerprints"
+CONTRACT = "fingerprints"
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
@@ -41,7 +42,7 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         study_name=plan.study_name,
-        storage=_opened_storage(plan.storage),
+        storage=open_storage(plan.storage),
         directions=plan.objectives.directions,
         load_if_exists=True,
         pruner=_pruner(plan),
@@ -53,13 +54,13 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
 
 
 def load_journal(file: Path, study_name: str) -> optuna.Study | None:
-    """The study in a journal, to read only; None if the journal holds no such study."""
+    """The study in a journal, to read only; None if the journal holds no such study or is damaged."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return optuna.load_study(study_name=study_name, storage=_storage(str(file)))
-    except KeyError:
+        return optuna.load_study(study_name=study_name, storage=open_storage(str(file)))
+    except (KeyError, DamagedJournalError):
         return None
 
 
@@ -68,9 +69,9 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
 
     A new study takes over the plan's fingerprints.
     """
-    known = study.user_attrs.get(_CONTRACT)
+    known = study.user_attrs.get(CONTRACT)
     if known is None:
-        study.set_user_attr(_CONTRACT, plan.fingerprints)
+        study.set_user_attr(CONTRACT, plan.fingerprints)
         return
     if plan.options.resume == "never":
         raise ConfigError(
@@ -105,31 +106,33 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
     trials are asked for: the grid, or the defaults and known good values.
     """
     has = {t.user_attrs.get(_QUEUED) for t in study.get_trials(deepcopy=False)}
+    for params, attributes in queue_of(plan):
+        if attributes[_QUEUED] not in has:
+            study.enqueue_trial(params, user_attrs=attributes)
+
+
+def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What a study starts with, in order: params by their names in the study, and user attributes.
+
+    One of these, `queued`, is text that tells the configurations apart.
+    """
     if plan.is_grid:
-        for _, values in zip(range(plan.n_trials), plan.space.grid(), strict=False):
-            if (text := json.dumps(values, sort_keys=True)) not in has:
-                attributes = {CONFIGURATION: "grid", _QUEUED: text}
-                study.enqueue_trial(plan.space.names(values), user_attrs=attributes)
+        for values in islice(plan.space.grid(), plan.n_trials):
+            text = json.dumps(values, sort_keys=True)
+            yield plan.space.names(values), {CONFIGURATION: "grid", _QUEUED: text}
         return
-    if DEFAULTS not in has:
-        enqueue(study, plan, default_values(plan), DEFAULTS, DEFAULTS)
+    yield _queued(plan, default_values(plan), DEFAULTS, DEFAULTS)
     for number, values in enumerate(plan.options.enqueue):
-        if (text := json.dumps(values, sort_keys=True)) not in has:
-            enqueue(study, plan, values, f"enqueue[{number}]", text)
+        text = json.dumps(values, sort_keys=True)
+        yield _queued(plan, values, f"enqueue[{number}]", text)
 
 
-def enqueue(
-    study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str, queued: str
-) -> None:
-    """Queue a configuration. Values outside the space stay as the config has them, which makes the
-    trial a reference: it is run and shown, but no sampler learns from it and it cannot win.
-
-    Args:
-        study: The study.
-        plan: The sweep's plan.
-        values: Config values by key.
-        origin: Where the values come from, for the record of the trial.
-        queued: Text that identifies the configuration in the queue.
+def _queued(
+    plan: SweepPlan, values: Mapping[str, Any], origin: str, text: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A configuration from elsewhere. Values outside the space stay as the config has them, which
+    makes the trial a reference: it is run and shown, but no sampler learns from it and it cannot
+    win.
     """
     space = plan.space
     drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
@@ -139,8 +142,8 @@ def enqueue(
         if any(p.key == key and p.contains(value) for p in space.parameters)
     }
     outside = {key: drawable[key] for key in sorted(drawable.keys() - inside.keys())}
-    attributes = {CONFIGURATION: origin, _QUEUED: queued, OUTSIDE: outside}
-    study.enqueue_trial(space.names(inside), user_attrs=attributes)
+    attributes = {CONFIGURATION: origin, _QUEUED: text, OUTSIDE: outside}
+    return space.names(inside), attributes
 
 
 def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
@@ -211,7 +214,7 @@ def tell_complete(
     values = plan.objectives.values(logged)
     running = optuna.trial.Trial(study, trial._trial_id)
     if trial.user_attrs.get(OUTSIDE):
-        running.set_user_attr(_REFERENCE, list(values))
+        running.set_user_attr(REFERENCE, list(values))
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return
     for name, excess in plan.objectives.violations(logged).items():
@@ -236,7 +239,7 @@ def counts(study: optuna.Study) -> dict[str, int]:
 
 def state_of(trial: optuna.trial.FrozenTrial) -> str:
     """State of a trial in lower case; that of a reference which came to its end is `complete`."""
-    return "complete" if _REFERENCE in trial.user_attrs else trial.state.name.lower()
+    return "complete" if REFERENCE in trial.user_attrs else trial.state.name.lower()
 
 
 def n_done(by_state: Mapping[str, int]) -> int:
@@ -292,56 +295,6 @@ def importances(study: optuna.Study) -> dict[str, float]:
             return get_param_importances(study, target=target)
         except (RuntimeError, ValueError):  # no parameter is shared by enough trials
             return {}
-
-
-def mend_journal(storage: str) -> None:
-    """Drop a last line that was cut off while it was written, as by a full disk; nothing could be
-    read after it. Call it while no worker runs.
-    """
-    path = Path(storage)
-    if "://" in storage or not path.is_file():
-        return
-    with path.open("r+b") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
-
-
-def _opened_storage(storage: str) -> Any:
-    from optuna.storages import get_storage
-
-    try:
-        return get_storage(_storage(storage))
-    except Exception as error:  # whatever the database driver raises
-        raise ConfigError(
-            f"hydra.sweeper.storage={masked(storage)}: cannot be opened ({one_line(error)[:200]}); "
-            "check the address and that its driver is installed, or leave it out"
-        ) from error
-
-
-def _storage(storage: str) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if "://" in storage:
-        return storage
-    path = Path(storage)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend)
-
-
-class _JournalLock:
-    """A lock that the system releases when its holder is killed, unlike Optuna's own two."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = FileLock(f"{path}.lock")
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
 
 
 def _sampler(plan: SweepPlan, seed: int) -> Any:

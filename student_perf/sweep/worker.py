@@ -32,6 +32,7 @@ from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.study import (
     OUTSIDE,
@@ -108,6 +109,7 @@ class Worker:
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
             describe_trial(record, self.plan, trial, values)
+            record.optuna = trial_facts(trial)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
@@ -117,6 +119,7 @@ class Worker:
             raise
         except _Pruned:
             assert record is not None
+            record.optuna = trial_facts(trial)  # with the folds' values
             record.metrics = {
                 logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
             }
@@ -126,6 +129,8 @@ class Worker:
             self._fail(study, trial, record, error)
         else:
             record.metrics = metrics
+            if self.plan.options.pruner != "none":
+                record.optuna = trial_facts(trial)  # with the folds' values
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
 
@@ -192,6 +197,7 @@ class Worker:
         known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
         record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
         describe_trial(record, self.plan, trial, values)
+        record.optuna = trial_facts(trial)
         return record
 
     def _stop_all(self, reason: str) -> None:

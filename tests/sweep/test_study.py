@@ -9,7 +9,6 @@ from student_perf.sweep.study import (
     check_contract,
     counts,
     fill_queue,
-    mend_journal,
     next_trial,
     open_study,
     recover,
@@ -112,27 +111,6 @@ def test_a_grid_that_grows_or_was_cut_off_has_each_point_once(plan_of, monkeypat
     for _ in range(2):
         fill_queue(study, whole)
     assert sorted(fixed["model.C"] for fixed in queued(study)) == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_journal_cut_off_in_its_last_line_is_read_on(opened):
-    plan, study = opened
-    next_trial(study, plan)
-    journal = plan.folder / "study.journal"
-    whole = journal.read_bytes()
-    journal.write_bytes(whole[:-20])
-    mend_journal(plan.storage)
-    assert whole.startswith(journal.read_bytes())
-    assert len(open_study(plan).trials) == 1
-    next_trial(open_study(plan), plan)
-    assert [t.state for t in open_study(plan).trials] == [TrialState.RUNNING]
-    mend_journal("sqlite:///not/there.db")
-
-
-def test_a_storage_that_cannot_be_opened_is_named_without_its_password(plan_of):
-    plan, _ = plan_of(C, storage="nodb://me:secret@nowhere/x")
-    with pytest.raises(ConfigError, match=r"storage=nodb://.*cannot be opened") as caught:
-        open_study(plan)
-    assert "secret" not in str(caught.value)
 
 
 def test_trials_without_a_worker_go_back_under_their_number(opened):
