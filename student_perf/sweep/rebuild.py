@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 _OF_STUDY = "study_attrs"  # what a sampler counts for the whole study
 
 
-def trial_facts(trial: optuna.Trial) -> dict[str, Any]:
-    """What the study knows of a running trial and its record does not say elsewhere, as data by
-    which `open_whole_study` makes the trial anew.
+def trial_facts(study: optuna.Study, trial_id: int) -> dict[str, Any]:
+    """What the study knows of a trial and its record does not say elsewhere, as data by which
+    `open_whole_study` makes the trial anew.
     """
     from optuna.distributions import distribution_to_json
 
-    study = trial.study
-    frozen = study._storage.get_trial(trial._trial_id)
+    frozen = study._storage.get_trial(trial_id)
     counted = study._storage.get_study_system_attrs(study._study_id).items()
     return {
         # As Optuna stores them: a choice as its place, which JSON can hold whatever it is.

@@ -16,10 +16,11 @@ from student_perf.compare.outcome import SweepOutcome
 from student_perf.data.dataset import Dataset
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
+from student_perf.masking import masked
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
 from student_perf.sweep.study import CONFIGURATION, CONTRACT, OUTSIDE
 from student_perf.text import format_interval, format_number
 
@@ -46,6 +47,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     record.params |= {
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
+        "sweep.storage": masked(plan.options.storage or JOURNAL_FILE),
         "sweep.objectives": ",".join(plan.objectives.metrics),
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }

@@ -15,17 +15,18 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
-from student_perf.compare.outcome import SweepOutcome
+from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, LOG_FILE
+from student_perf.runs.layout import ERROR_FILE, LOG_FILE, holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local
+from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import SweepPlan, make_plan
@@ -37,6 +38,7 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
+from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
@@ -47,8 +49,8 @@ from student_perf.sweep.study import (
     recover,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
-from student_perf.terminal import Terminal, make_console
+from student_perf.sweep.worker import STOP_FILE, is_removed, raise_if_stopped
+from student_perf.terminal import Terminal, make_console, python_command
 
 if TYPE_CHECKING:
     import optuna
@@ -118,6 +120,8 @@ def _run(
     winner = None
     try:
         _run_trials(plan, evaluator, study, console, launch)
+        _check_folder(plan)
+        restore_trials(plan, study, evaluator, lambda line: console.print(f"  {line}"))
         outcome = read_outcome(plan.folder, study)
         _check_failures(plan, outcome)
         show_trials(outcome, console)
@@ -131,12 +135,36 @@ def _run(
         await_winner(plan, winner, publisher)
         _report(replace(outcome, winner=load_winner(plan.folder)), console)
     except BaseException as error:
+        if isinstance(error, Exception) and is_removed(plan.folder, error):
+            _check_folder(plan)
         _stop(plan, study, record, error, console)
         raise
     finally:
         finish_publishing(plan, publisher)
-        _show_places(plan, study, winner)
+        if holds_record(plan.folder):
+            _show_places(plan, study, winner)
+    _check_account(plan, study)
     return winner
+
+
+def _check_folder(plan: SweepPlan) -> None:
+    """Raise ConfigError if somebody has removed the sweep's folder, whatever else fails by then."""
+    if not holds_record(plan.folder):
+        raise ConfigError(
+            f"{plan.folder}: was removed while the sweep ran; run the command again to start over"
+        ) from None
+
+
+def _check_account(plan: SweepPlan, study: optuna.Study) -> None:
+    """Raise ConfigError if what the sweep says is not what ran."""
+    outcome = load_sweep(plan.folder)
+    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ConfigError(
+            f"{plan.study_name}: does not add up ({wrong[0]}{more}); to see all: "
+            f"{python_command()} -m student_perf check {plan.study_name}"
+        )
 
 
 def _check_failures(plan: SweepPlan, outcome: SweepOutcome) -> None:

@@ -15,6 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, described, sentences
+from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
@@ -115,7 +116,8 @@ class Progress:
         """Rank the trials that are new and the best so far; each record is read once."""
         new = complete_numbers(self._study) - self._seen
         self._seen |= new
-        rivals = {number: load_record(self._plan.folder / str(number)) for number in new}
+        folders = {number: self._plan.folder / str(number) for number in new}
+        rivals = {n: load_record(path) for n, path in folders.items() if holds_record(path)}
         if self._best is not None and self._best.trial_number is not None:
             rivals[self._best.trial_number] = self._best
         ranked = self._plan.objectives.ranked({n: r.metrics for n, r in rivals.items()})

@@ -27,6 +27,7 @@ from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
+from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"
+_SECONDS_OF_REMOVAL = 1.0
 _SAME_ERRORS = 3  # at the start; the other trials would fail the same way
 
 
@@ -80,6 +82,15 @@ class Worker:
 
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
+        self._had_record = holds_record(self.plan.folder)
+        try:
+            self._loop()
+        except Exception as error:
+            if self._had_record and is_removed(self.plan.folder, error):
+                raise StopSweep from error  # the command says why, once
+            raise
+
+    def _loop(self) -> None:
         study = open_study(self.plan, self.number)
         self._errors: list[str] = []
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
@@ -91,9 +102,15 @@ class Worker:
                 self._run_trial(study, trial)
                 self.on_trial()
 
+    def _is_gone(self) -> bool:
+        """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
+        return self._had_record and not holds_record(self.plan.folder)
+
     def _must_stop(self) -> bool:
         stop_file = self.plan.folder / STOP_FILE
-        return stop_file.exists() or time.time() > self.deadline or self.should_stop()
+        if stop_file.exists() or self._is_gone():
+            return True
+        return time.time() > self.deadline or self.should_stop()
 
     def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
         from optuna.trial import TrialState
@@ -109,28 +126,31 @@ class Worker:
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
             describe_trial(record, self.plan, trial, values)
-            record.optuna = trial_facts(trial)
+            record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except (StopSweep, KeyboardInterrupt):
-            requeue(study, trial._trial_id)
+            if not self._is_gone():
+                requeue(study, trial._trial_id)
             raise
         except _Pruned:
             assert record is not None
-            record.optuna = trial_facts(trial)  # with the folds' values
+            record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             record.metrics = {
                 logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
             }
             record.prune()
             study.tell(trial, state=TrialState.PRUNED)
         except Exception as error:
+            if self._is_gone():
+                raise
             self._fail(study, trial, record, error)
         else:
             record.metrics = metrics
             if self.plan.options.pruner != "none":
-                record.optuna = trial_facts(trial)  # with the folds' values
+                record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
 
@@ -197,7 +217,7 @@ class Worker:
         known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
         record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
         describe_trial(record, self.plan, trial, values)
-        record.optuna = trial_facts(trial)
+        record.optuna = trial_facts(trial.study, trial._trial_id)
         return record
 
     def _stop_all(self, reason: str) -> None:
@@ -217,6 +237,13 @@ class RemoteWorker:
         number = int(HydraConfig.get().job.num)
         with suppress(StopSweep):
             Worker(self.plan, number, deadline=deadline(self.plan)).run()
+
+
+def is_removed(folder: Path, error: Exception) -> bool:
+    """Whether a sweep's folder is gone, after an error that this may have caused."""
+    if isinstance(error, FileNotFoundError):
+        time.sleep(_SECONDS_OF_REMOVAL)  # its record may be the last file to go
+    return not holds_record(folder)
 
 
 def deadline(plan: SweepPlan) -> float:

@@ -113,7 +113,7 @@ def test_a_reference_a_failure_and_a_trial_in_flight_keep_their_states(plan_of, 
     record.folder.mkdir()
     from student_perf.sweep.rebuild import trial_facts
 
-    record.optuna, record.status = trial_facts(flying), "RUNNING"
+    record.optuna, record.status = trial_facts(study, flying._trial_id), "RUNNING"
     record.save()
     spoiled(plan.folder / "study.journal", "lost")
     again, _ = settled(plan)
