@@ -35,6 +35,8 @@ DRIFT_PAGE_FILE = "drift.html"
 ERROR_FILE = "tracking_error.txt"  # why something is not in the store
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 ADDRESS_FILE = "mlflow_address"  # what a server shows of a run or a sweep
+RUN_LOCK_FILE = "run.lock"  # held, and there, while a run is computed
+SWEEP_LOCK_FILE = "sweep.lock"  # held while a sweep or a worker of it is at work
 WINNER = "winner"  # in the folder of a sweep
 
 RUNS = "outputs/*/*"

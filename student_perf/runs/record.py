@@ -2,7 +2,8 @@
 
 `record.json` says whether the run is RUNNING, FINISHED, FAILED, PRUNED (a trial given up early
 because others did better) or STOPPED (a sweep that can be continued). It is replaced as a whole,
-and FINISHED is written last, so a folder without it is never taken for a finished run.
+and FINISHED is written last, so a folder without it is never taken for a finished run. Whoever
+writes RUNNING holds a lock, so that a run whose process was killed is known to have ended.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
+from student_perf.locks import is_held
 from student_perf.runs import tags as tag
-from student_perf.runs.layout import RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
+from student_perf.runs.layout import (
+    RECORD_FILE,
+    RUN_ID_FILE,
+    RUN_LOCK_FILE,
+    SWEEP_LOCK_FILE,
+    WINNER,
+    holds_record,
+)
 from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
 
 if TYPE_CHECKING:
@@ -52,7 +61,8 @@ class RunRecord:
     `tags`, `decisive_params` and `shown_metrics` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
     of a sweep as data, `optuna` what it takes to make its study anew: of a trial what it drew, of
-    the sweep its fingerprints. The facts below are typed; what a record lacks is empty, None or NaN.
+    the sweep its fingerprints. The facts below are typed; what a record lacks is empty, None or
+    NaN.
     """
 
     folder: Path
@@ -267,9 +277,30 @@ class Recorded:
 
 
 def load_record(folder: Path) -> RunRecord:
-    """The record in a run folder. Raises FileNotFoundError if there is none."""
+    """The record in a run folder; one that says RUNNING while nobody is at work came to its end.
+
+    Raises FileNotFoundError if there is none.
+    """
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    return RunRecord(**(content | {"folder": folder}))
+    record = RunRecord(**(content | {"folder": folder}))
+    if record.status == "RUNNING" and not _is_at_work(folder):
+        _end_without_a_word(record)
+    return record
+
+
+def _is_at_work(folder: Path) -> bool:
+    """Whether a process holds the lock of a run, of a sweep, or of the sweep that a trial is of."""
+    locks = (folder / RUN_LOCK_FILE, folder / SWEEP_LOCK_FILE, folder.parent / SWEEP_LOCK_FILE)
+    return any(map(is_held, locks))
+
+
+def _end_without_a_word(record: RunRecord) -> None:
+    """What became of a run whose process was killed; a sweep and its trials can be continued."""
+    seen = max(file.stat().st_mtime for file in record.folder.iterdir() if file.is_file())
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seen))
+    record.status = "STOPPED" if record.kind in ("sweep", "trial") else "FAILED"
+    record.ended, record.error = seen, f"ended without a word, last seen {when}"
+    record.tags[tag.ERROR] = record.error
 
 
 def load_winner(sweep: Path) -> RunRecord | None:

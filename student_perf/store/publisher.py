@@ -433,5 +433,5 @@ def _iter_finished(folder: Path, handled: set[int]) -> Iterator[RunRecord]:
     for number in layout.trial_numbers(folder):
         if number not in handled and layout.holds_record(folder / str(number)):
             record = load_record(folder / str(number))
-            if record.status != "RUNNING":
+            if record.status not in ("RUNNING", "STOPPED"):  # those are run again
                 yield record

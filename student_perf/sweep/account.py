@@ -1,4 +1,4 @@
-"""Does a sweep add up? Study, records, board, MLflow and the winner's figure have to tell one story.
+"""Does a sweep add up? Study, records, board, MLflow and the winner have to tell one story.
 
 `take_account` reads what is on disk and costs little, so every sweep ends with it; `audit` asks
 MLflow too. What is counted is said in any case, what differs in words that name the trial.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +41,9 @@ def trial_facts(study: optuna.Study, trial_id: int) -> dict[str, Any]:
     counted = study._storage.get_study_system_attrs(study._study_id).items()
     return {
         # As Optuna stores them: a choice as its place, which JSON can hold whatever it is.
-        "params": {k: d.to_internal_repr(frozen.params[k]) for k, d in frozen.distributions.items()},
+        "params": {
+            k: d.to_internal_repr(frozen.params[k]) for k, d in frozen.distributions.items()
+        },
         "distributions": {k: distribution_to_json(d) for k, d in frozen.distributions.items()},
         "user_attrs": frozen.user_attrs,
         "system_attrs": dict(frozen.system_attrs),

@@ -21,7 +21,7 @@ from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, LOG_FILE, holds_record
+from student_perf.runs.layout import ERROR_FILE, LOG_FILE, SWEEP_LOCK_FILE, holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -320,7 +320,7 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
 def _exclusive(plan: SweepPlan) -> Iterator[None]:
     """Only one command at a time works on a study; its worker processes share the lock."""
     plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / "sweep.lock")
+    lock = FileLock(plan.folder / SWEEP_LOCK_FILE)
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout as error:

@@ -54,7 +54,7 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
 
 
 def load_journal(file: Path, study_name: str) -> optuna.Study | None:
-    """The study in a journal, to read only; None if the journal holds no such study or is damaged."""
+    """The study in a journal, to read only; None if the journal is damaged or holds no such one."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -206,8 +206,8 @@ def tell_complete(
 ) -> None:
     """Tell the study what a finished trial logged, and by how much it breaks the constraints.
 
-    A reference is told as failed, with its values in an attribute: that is the one state of Optuna's
-    which neither its samplers nor its best trials take up.
+    A reference is told as failed, with its values in an attribute: that is the one state of
+    Optuna's which neither its samplers nor its best trials take up.
     """
     import optuna
 

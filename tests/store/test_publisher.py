@@ -8,8 +8,9 @@ from mlflow import MlflowClient
 from student_perf import cli
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
+from student_perf.locks import holding
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
@@ -184,7 +185,9 @@ def test_trials_that_still_run_wait_for_the_next_look(sweep):
     record = load_record(folder / "1")
     record.status = "RUNNING"
     record.save()
-    assert publish_sweep(folder, tracking) == 3
+    with holding(folder / SWEEP_LOCK_FILE):
+        assert publish_sweep(folder, tracking) == 3
+    assert publish_sweep(folder, tracking) == 3  # ended without a word, so it is run again
     record.finish()
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 5

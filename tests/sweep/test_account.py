@@ -92,9 +92,8 @@ def test_a_sweep_that_does_not_add_up_exits_with_1_and_says_why(train, workspace
     monkeypatch.setattr(run, "restore_trials", sabotaged)
     outcome = train("-m", *TREE, *QUICK, "tracking=off", "hydra.sweeper.register=x")
     assert outcome.code == 1
-    assert "mine: does not add up (trial 1: complete in the study, but its folder has no record)" in (
-        outcome.err
-    )
+    reason = "trial 1: complete in the study, but its folder has no record"
+    assert f"mine: does not add up ({reason})" in outcome.err
     assert "student_perf check mine" in outcome.err
     assert "challenger" not in outcome.out
 

@@ -203,7 +203,7 @@ def test_defaults_outside_the_space_are_a_reference_that_cannot_win(plan_of):
     assert record.swept == {"model.max_depth": "5", "model.min_samples_leaf": "5"}
     assert {trial.state for trial in drawn} == {TrialState.COMPLETE}
     assert study.best_trial.number > 0
-    assert counts(study) == dict(complete=4, pruned=0, fail=0, running=0, waiting=0)
+    assert counts(study) == {"complete": 4, "pruned": 0, "fail": 0, "running": 0, "waiting": 0}
     outcome = outcome_of(plan, evaluator)
     assert sorted(trial.trial_number for trial in outcome.ranked) == [1, 2, 3]
     assert [trial.trial_number for trial in outcome.references] == [0]
@@ -212,8 +212,8 @@ def test_defaults_outside_the_space_are_a_reference_that_cannot_win(plan_of):
 
 
 def test_a_reference_is_not_pruned_and_is_settled_after_a_kill(plan_of):
-    plan, evaluator = plan_of(*OUTSIDE, n_trials=2, sampler="random", pruner="median",
-                              pruner_options={"n_startup_trials": 0})  # fmt: skip
+    plan, _ = plan_of(*OUTSIDE, n_trials=2, sampler="random", pruner="median",
+                      pruner_options={"n_startup_trials": 0})  # fmt: skip
     study = opened(plan)
     trial = next_trial(study, plan)
     record = RunRecord(plan.folder / "0", "t", "trial", {}, {}, {"cv_accuracy_mean": 0.9})
