@@ -47,6 +47,30 @@ def mlflow_server(folder, port=None, store=None):
 @contextmanager
 def postgres():
     """URI of a fresh database of a throw-away PostgreSQL on loopback, with a password."""
+    with postgres_server() as server:
+        yield server.uri
+
+
+class PostgresServer:
+    """A throw-away PostgreSQL that can go and come back."""
+
+    def __init__(self, folder, user):
+        self._data, port = ["-D", str(folder / "data")], free_port()
+        self._quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        self._words = ["-w", "-l", str(folder / "log"), "-o", options]
+        self.uri = f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
+
+    def start(self):
+        subprocess.run(["pg_ctl", *self._data, *self._words, "start"], **self._quiet)
+
+    def stop(self, mode="immediate"):
+        subprocess.run(["pg_ctl", *self._data, "-m", mode, "stop"], **self._quiet)
+
+
+@contextmanager
+def postgres_server():
+    """A running `PostgresServer` with an empty database."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as place:
         folder, user = Path(place), {}
         if os.getuid() == 0:  # which PostgreSQL refuses to run as
@@ -54,14 +78,10 @@ def postgres():
             user = {"user": "postgres"}
         (folder / "password").write_text("rosebud77")
         words = ["-U", "tracker", "--pwfile", str(folder / "password"), "--auth", "scram-sha-256"]
-        data = ["-D", str(folder / "data")]
-        quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
-        subprocess.run(["initdb", *data, *words], **quiet)
-        port = free_port()
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        log = str(folder / "log")
-        subprocess.run(["pg_ctl", *data, "-w", "-l", log, "-o", options, "start"], **quiet)
+        server = PostgresServer(folder, user)
+        subprocess.run(["initdb", *server._data, *words], **server._quiet)
+        server.start()
         try:
-            yield f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            subprocess.run(["pg_ctl", *data, "-m", "immediate", "stop"], **quiet)
+            server.stop()

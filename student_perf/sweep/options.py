@@ -49,6 +49,7 @@ class SweepOptions:
     custom_search_space: str | None = None
     keep_models: int = 1
     register: str | None = None
+    storage_wait: float = 120.0
 
 
 def make_options(node: Mapping[str, Any]) -> SweepOptions:
@@ -68,6 +69,7 @@ def check_options(options: SweepOptions) -> None:
                 f"{suggest(str(value), choices)}"
             )
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
+    lowest_of |= {"storage_wait": 0}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:

@@ -29,6 +29,7 @@ from student_perf.sweep import local
 from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions
+from student_perf.sweep.patience import LOST_FILE
 from student_perf.sweep.plan import SweepPlan, make_plan
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
 from student_perf.sweep.rebuild import open_whole_study
@@ -42,6 +43,7 @@ from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
+    STOP_FILE,
     counts,
     fill_queue,
     n_done,
@@ -49,7 +51,7 @@ from student_perf.sweep.study import (
     recover,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import STOP_FILE, is_removed, raise_if_stopped
+from student_perf.sweep.worker import is_removed, raise_if_stopped
 from student_perf.terminal import Terminal, make_console, python_command
 
 if TYPE_CHECKING:
@@ -191,14 +193,23 @@ def _stop(
     """
     record.stop(one_line(error))
     with suppress(Exception):  # the reason to stop is what counts
-        outcome = replace(read_outcome(plan.folder, study), record=record)
+        outcome = replace(_outcome_so_far(plan, study), record=record)
         show_trials(outcome, console)
         show_outcome(outcome, console)
         write_standings(outcome)
-        record.metrics = outcome_metrics(plan, outcome, counts(study))
-        record.save()
+        with suppress(Exception):  # the study may be in a database that is gone
+            record.metrics = outcome_metrics(plan, outcome, counts(study))
+            record.save()
         if isinstance(error, Exception):
             _report(outcome, console)
+
+
+def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:
+    """What the records say, without importances if the study is in a database that is gone."""
+    try:
+        return read_outcome(plan.folder, study)
+    except Exception:
+        return load_sweep(plan.folder)
 
 
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
@@ -216,7 +227,7 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
-    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE):
+    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
@@ -309,11 +320,19 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
     places["compare"] = f"python -m student_perf compare {plan.study_name}"
-    if n_done(counts(study)) < plan.n_trials:
+    if not _is_complete(plan, study):
         places["continue"] = typed_command()
     Terminal().places(places)
     if run_id is not None:
         show_unknown_schema(Terminal(), plan.base.tracking)
+
+
+def _is_complete(plan: SweepPlan, study: optuna.Study) -> bool:
+    """Whether all trials ended; not of a study in a database that is gone."""
+    try:
+        return n_done(counts(study)) >= plan.n_trials
+    except Exception:
+        return False
 
 
 @contextmanager

@@ -5,30 +5,41 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.masking import masked
+
+if TYPE_CHECKING:
+    from student_perf.sweep.patience import Patience
 
 
 class DamagedJournalError(ConfigError):
     """A journal that cannot be read; the records of the trials hold what it held."""
 
 
-def open_storage(storage: str) -> Any:
+def open_storage(
+    storage: str, patience: Patience | None = None, *, waits_to_open: bool = False
+) -> Any:
     """Optuna's storage at a path or URL.
 
+    Args:
+        storage: The path of a journal or the URL of a database.
+        patience: How long to wait for a database that goes while it is used; by default not at all.
+        waits_to_open: Whether to wait for one that is not there yet.
+
     Raises:
+        StorageLostError: A database that was waited for has not come.
         DamagedJournalError: The journal at the path cannot be read.
         ConfigError: The database at the URL cannot be opened.
     """
-    from optuna.storages import get_storage
-
     if not is_file(storage):
         try:
-            return get_storage(storage)
+            return _database(storage, patience, waits_to_open)
+        except StudentPerfError:
+            raise
         except Exception as error:  # whatever the database driver raises
             raise ConfigError(
                 f"hydra.sweeper.storage={masked(storage)}: cannot be opened "
@@ -44,6 +55,21 @@ def open_storage(storage: str) -> Any:
             f"{storage}: cannot be read ({one_line(error)[:200]}); run the sweep's command again, "
             "which rebuilds it from the records of the trials"
         ) from error
+
+
+def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
+    from optuna.storages import RDBStorage, get_storage
+
+    def connect() -> Any:
+        # A server that was restarted has closed the connections that the pool holds.
+        return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}))
+
+    if patience is None:
+        return connect()
+    from student_perf.sweep.patience import PatientStorage
+
+    found = patience.keep_trying(connect) if waits_to_open else connect()
+    return PatientStorage(found, patience)
 
 
 def is_file(storage: str) -> bool:

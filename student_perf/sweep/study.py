@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError, one_line
+from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.options import HISTORY
@@ -23,6 +24,7 @@ from student_perf.sweep.storage import DamagedJournalError, open_storage
 if TYPE_CHECKING:
     import optuna
 
+STOP_FILE = "stop"  # says in the sweep's folder why its workers are to end
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
@@ -32,17 +34,27 @@ CONTRACT = "fingerprints"
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
-def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
+def open_study(plan: SweepPlan, stream: int = 0, *, waits: bool = False) -> optuna.Study:
     """The sweep's study, made if it does not exist.
 
-    `stream` numbers the worker: samplers with equal seeds would all draw the same trials.
+    Args:
+        plan: The sweep's plan.
+        stream: Numbers the worker: samplers with equal seeds would all draw the same trials.
+        waits: Whether to wait for a database that does not answer yet. One that goes later is
+            waited for in any case.
     """
     import optuna
+
+    from student_perf.sweep.patience import Patience
+
+    stop_file = plan.folder / STOP_FILE
+    name, seconds = masked(plan.storage), plan.options.storage_wait
+    patience = Patience(seconds, plan.folder, name, stop_file.exists)
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         study_name=plan.study_name,
-        storage=open_storage(plan.storage),
+        storage=open_storage(plan.storage, patience, waits_to_open=waits),
         directions=plan.objectives.directions,
         load_if_exists=True,
         pruner=_pruner(plan),

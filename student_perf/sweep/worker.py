@@ -32,11 +32,13 @@ from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
+from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.study import (
     OUTSIDE,
+    STOP_FILE,
     counts,
     n_done,
     next_trial,
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STOP_FILE = "stop"
 _SECONDS_OF_REMOVAL = 1.0
 _SAME_ERRORS = 3  # at the start; the other trials would fail the same way
 
@@ -85,13 +86,16 @@ class Worker:
         self._had_record = holds_record(self.plan.folder)
         try:
             self._loop()
+        except StorageLostError as error:
+            self._stop_all(str(error))
+            raise StopSweep from error
         except Exception as error:
             if self._had_record and is_removed(self.plan.folder, error):
                 raise StopSweep from error  # the command says why, once
             raise
 
     def _loop(self) -> None:
-        study = open_study(self.plan, self.number)
+        study = open_study(self.plan, self.number, waits=True)
         self._errors: list[str] = []
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
@@ -143,6 +147,8 @@ class Worker:
             }
             record.prune()
             study.tell(trial, state=TrialState.PRUNED)
+        except StorageLostError:
+            raise
         except Exception as error:
             if self._is_gone():
                 raise
@@ -221,8 +227,12 @@ class Worker:
         return record
 
     def _stop_all(self, reason: str) -> None:
-        """Tell every worker, and the command, why the sweep ends here."""
-        (self.plan.folder / STOP_FILE).write_text(reason, encoding="utf-8")
+        """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
+        with (
+            suppress(FileExistsError),
+            (self.plan.folder / STOP_FILE).open("x", encoding="utf-8") as file,
+        ):
+            file.write(reason)
 
 
 @dataclass
