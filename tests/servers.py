@@ -8,18 +8,21 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextmanager
-def mlflow_server(folder, port=None, store=None):
+def mlflow_server(folder: Path, port: int | None = None, store: str | None = None) -> Iterator[str]:
     """Address of a server that keeps its runs in `folder`, or in an existing store; ended with all
     its processes.
     """
@@ -45,7 +48,7 @@ def mlflow_server(folder, port=None, store=None):
 
 
 @contextmanager
-def postgres():
+def postgres() -> Iterator[str]:
     """URI of a fresh database of a throw-away PostgreSQL on loopback, with a password."""
     with postgres_server() as server:
         yield server.uri
@@ -54,32 +57,37 @@ def postgres():
 class PostgresServer:
     """A throw-away PostgreSQL that can go and come back."""
 
-    def __init__(self, folder, user):
-        self._data, port = ["-D", str(folder / "data")], free_port()
-        self._quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
+    def __init__(self, folder: Path, user: dict[str, Any]) -> None:
+        self.data, port = ["-D", str(folder / "data")], free_port()
+        self.quiet: dict[str, Any] = {
+            "check": True,
+            "stdout": subprocess.DEVNULL,
+            "cwd": folder,
+            **user,
+        }
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
         self._words = ["-w", "-l", str(folder / "log"), "-o", options]
         self.uri = f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
 
-    def start(self):
-        subprocess.run(["pg_ctl", *self._data, *self._words, "start"], **self._quiet)
+    def start(self) -> None:
+        subprocess.run(["pg_ctl", *self.data, *self._words, "start"], **self.quiet)
 
-    def stop(self, mode="immediate"):
-        subprocess.run(["pg_ctl", *self._data, "-m", mode, "stop"], **self._quiet)
+    def stop(self, mode: str = "immediate") -> None:
+        subprocess.run(["pg_ctl", *self.data, "-m", mode, "stop"], **self.quiet)
 
 
 @contextmanager
-def postgres_server():
+def postgres_server() -> Iterator[PostgresServer]:
     """A running `PostgresServer` with an empty database."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as place:
-        folder, user = Path(place), {}
+        folder, user = Path(place), dict[str, Any]()
         if os.getuid() == 0:  # which PostgreSQL refuses to run as
             shutil.chown(folder, "postgres")
             user = {"user": "postgres"}
         (folder / "password").write_text("rosebud77")
         words = ["-U", "tracker", "--pwfile", str(folder / "password"), "--auth", "scram-sha-256"]
         server = PostgresServer(folder, user)
-        subprocess.run(["initdb", *server._data, *words], **server._quiet)
+        subprocess.run(["initdb", *server.data, *words], **server.quiet)
         server.start()
         try:
             yield server
