@@ -105,7 +105,7 @@ def mend_journal(path: Path) -> None:
     read after it. Call it while no worker runs.
 
     Raises:
-        DamagedJournalError: The last whole line is no JSON, which Optuna would notice only after
+        DamagedJournalError: The last whole line is not JSON, which Optuna would notice only after
             the next line.
     """
     if not path.is_file():
@@ -117,7 +117,7 @@ def mend_journal(path: Path) -> None:
     try:
         json.loads(content[:end].splitlines()[-1] if end else b"{}")
     except ValueError as error:
-        raise DamagedJournalError(f"{path}: its last line is no JSON") from error
+        raise DamagedJournalError(f"{path}: its last line is not JSON") from error
 
 
 def set_aside(path: Path) -> Path | None:

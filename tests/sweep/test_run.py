@@ -2,6 +2,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,6 +297,66 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
 def wait_for_trials(workspace, n):
     records = "*/[0-9]*/record.json"
     wait_until(lambda: len(list((workspace / "multirun").glob(records))) >= n)
+
+
+REMOVED = ["model=xgb", "model.max_depth=range(2,9)", TRIALS.format(60), "split.n_splits=2",
+           "hydra.sweeper.sampler=random", "report.importance=false"]  # fmt: skip
+
+
+def wait_for_predictions(workspace, number):
+    wait_until(lambda: list((workspace / "multirun").glob(f"*/{number}/predictions.parquet")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
+    process = start(workspace, *REMOVED, f"hydra.sweeper.n_jobs={n_jobs}")
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 1, out
+    assert "Traceback" not in out
+    said = [line for line in out.splitlines() if "student_perf: " in line]
+    assert said == [f"student_perf: {folder}: was removed while the sweep ran; run the command "
+                    "again to start over"]  # fmt: skip
+    assert not list(folder.glob("[0-9]*"))
+
+
+@pytest.mark.slow
+def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
+    process = start(workspace, *REMOVED, "hydra.sweeper.n_jobs=2")
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    wait_until(lambda: load_record(folder / "3").status == "FINISHED")
+    value = load_record(folder / "3").metrics["cv_accuracy_mean"]
+    shutil.rmtree(folder / "3")
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert "Trial 3: its folder was removed; it was run again." in out
+    assert load_record(folder / "3").metrics["cv_accuracy_mean"] == value
+    check_agreement(workspace, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [b"", b"{oops\n"])
+def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, damage):
+    words = [*QUICK, SPACE, "tracking=off"]
+    out, _ = start(workspace, *words, TRIALS.format(5)).communicate(timeout=600)
+    folder = sweep_folder(workspace)
+    before = {f: f.read_bytes() for f in folder.glob("[0-9]*/*")}
+    journal = folder / "study.journal"
+    content = journal.read_bytes()
+    journal.write_bytes(content + damage if damage else b"")
+    process = start(workspace, *words, TRIALS.format(8))
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert "rebuilt from the records of 5 trials." in out
+    assert "5 done, 3 to go" in out
+    assert {f: f.read_bytes() for f in before} == before
+    assert len(study_of(folder).trials) == 8
+    (kept,) = folder.glob("study.journal.damaged-*")
+    assert kept.read_bytes() == (content + damage if damage else b"") or not damage
 
 
 @pytest.mark.slow

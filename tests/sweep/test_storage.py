@@ -32,7 +32,7 @@ def test_a_journal_cut_off_in_its_last_line_is_read_on(plan_of):
 
 def test_a_last_line_that_is_no_json_is_damage(journal):
     journal.write_bytes(journal.read_bytes() + b"\0\0{\n")
-    with pytest.raises(DamagedJournalError, match="last line is no JSON"):
+    with pytest.raises(DamagedJournalError, match="last line is not JSON"):
         mend_journal(journal)
 
 
