@@ -126,7 +126,7 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
             return f"{record.name}: run {record.mlflow_run_id} is back from MLflow's bin"
         if stage is not Stage.ABSENT:
             return None
-    n_trials = publish(record, _tracking_of(record))
+    n_trials = publish(record, tracking_of(record))
     if record.kind == "sweep":
         return f"{record.folder.name}: {n_trials} trials"
     return f"{record.name}: run {record.mlflow_run_id}"
@@ -135,7 +135,7 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
 def _resume(record: RunRecord) -> Stage:
     if record.mlflow_run_id is None:
         return Stage.UNKNOWN  # it has not come to its end
-    tracking = _tracking_of(record)
+    tracking = tracking_of(record)
     check_store(tracking)
     with errors_of_store(tracking, record.folder):
         return open_store(tracking).resume(record.mlflow_run_id)
@@ -154,7 +154,8 @@ def is_unsent(record: RunRecord) -> bool:
     return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
 
 
-def _tracking_of(record: RunRecord) -> TrackingConfig:
+def tracking_of(record: RunRecord) -> TrackingConfig:
+    """The store that a record was made for. Raises TrackingError if its password is not known."""
     uri = record.tracking_uri
     if MASK in uri:
         known = os.environ.get("MLFLOW_TRACKING_URI")

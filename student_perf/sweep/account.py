@@ -20,10 +20,11 @@ from student_perf.runs.layout import ERROR_FILE, PREDICTIONS_FILE
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import RunRecord
 from student_perf.store.client import mlflow_status
+from student_perf.store.publisher import tracking_of
 from student_perf.store.reader import Selection, read_runs
 from student_perf.sweep.plan import JOURNAL_FILE
 from student_perf.sweep.storage import is_file, open_storage
-from student_perf.sweep.study import REFERENCE, state_of
+from student_perf.sweep.study import MIXED, OUTSIDE, REFERENCE, state_of
 from student_perf.text import format_number, plural
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def take_account(outcome: SweepOutcome, study: optuna.Study | None) -> Account:
         account.counted.append("study: in a database whose address is not on record; not counted")
     else:
         _count_study(account, study.get_trials(deepcopy=False), outcome)
+        _count_space(account, study, outcome.record.space)
     _count_records(account, outcome.trials)
     _count_board(account, outcome)
     _check_winner(account, outcome)
@@ -109,11 +111,20 @@ def _count_study(account: Account, trials: Sequence[FrozenTrial], outcome: Sweep
     records = {record.trial_number: record for record in outcome.trials}
     for trial in trials:
         account.wrong += _against_record(trial, records.get(trial.number), outcome)
-        account.wrong += _outside_space(trial, outcome.record.space)
     known = {trial.number for trial in trials}
     if more := sorted(set(_numbers(outcome.trials)) - known):
         account.wrong.append(f"study: lacks {_named(more)}, which are on disk")
-    references = [t for t in trials if t.user_attrs.get("outside")]
+
+
+def _count_space(account: Account, study: optuna.Study, space: Sequence[Mapping[str, Any]]) -> None:
+    """Every trial lies in the space or is a reference."""
+    if mixed := study.user_attrs.get(MIXED):
+        account.counted.append(f"space: not checked; resume=force went on though {mixed[0]}")
+        return
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        account.wrong += _outside_space(trial, space)
+    references = [trial for trial in trials if trial.user_attrs.get(OUTSIDE)]
     inside = len(trials) - len(references)
     named = f", besides {plural(len(references), 'reference')}" if references else ""
     account.counted.append(f"space: {plural(inside, 'trial')} in it{named}")
@@ -141,7 +152,7 @@ def _against_record(
 
 def _outside_space(trial: FrozenTrial, space: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Values that the space could not give, and those that a trial lacks; none of a reference."""
-    if state_of(trial) in _UNFINISHED or not trial.params or trial.user_attrs.get("outside"):
+    if state_of(trial) in _UNFINISHED or not trial.params or trial.user_attrs.get(OUTSIDE):
         return
     drawn = {p["key"]: trial.params[p["name"]] for p in space if p["name"] in trial.params}
     for parameter in space:
@@ -219,12 +230,12 @@ def _count_mlflow(account: Account, outcome: SweepOutcome) -> None:
     if not record.is_tracked:
         account.counted.append("MLflow: the sweep was not tracked")
         return
-    if not record.run_id or MASK in record.tracking_uri:
+    if not record.run_id:
         account.wrong.append(f"MLflow: has nothing of it; run: student_perf sync {record.folder}")
         return
     try:
         selection = Selection(parents=(record.run_id,), kinds=("trial",))
-        runs = read_runs(record.tracking_uri, selection)
+        runs = read_runs(tracking_of(record).uri, selection)
     except StudentPerfError as error:
         account.wrong.append(f"MLflow: cannot be asked ({one_line(error)})")
         return

@@ -15,7 +15,6 @@ from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.storage import DamagedJournalError, is_file, mend_journal, set_aside
 from student_perf.sweep.study import (
-    CONTRACT,
     OUTSIDE,
     REFERENCE,
     check_contract,
@@ -115,9 +114,8 @@ def _rebuilt_study(plan: SweepPlan, why: str, say: Callable[[str], None]) -> opt
     kept = set_aside(Path(plan.storage)) if is_file(plan.storage) else None
     study = open_study(plan)
     if holds_record(plan.folder):
-        fingerprints = load_record(plan.folder).optuna.get(CONTRACT)
-        if fingerprints:
-            study.set_user_attr(CONTRACT, fingerprints)
+        for name, value in load_record(plan.folder).optuna.items():
+            study.set_user_attr(name, value)
     check_contract(study, plan)
     _add_trials(study, plan, known)
     name = Path(plan.storage).name if is_file(plan.storage) else f"The study {plan.study_name}"

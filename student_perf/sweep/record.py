@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
-from student_perf.sweep.study import CONFIGURATION, CONTRACT, OUTSIDE
+from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED, OUTSIDE
 from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 _MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
 
 
-def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunRecord:
-    """Write the sweep's record, with the config that its trials vary and Hydra's own."""
+def start_record(
+    plan: SweepPlan, data: PreparedData, hydra_config: str, mixed: Sequence[str] = ()
+) -> RunRecord:
+    """Write the sweep's record, with the config that its trials vary and Hydra's own; `mixed` says
+    what had changed when somebody forced the sweep to go on.
+    """
     record = make_record(plan.base, plan.folder, data, kind="sweep")
     record.name = plan.study_name
     if layout.holds_record(plan.folder):  # its run in MLflow is found by this id
@@ -52,7 +56,7 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.objectives = plan.objectives.to_dict()
-    record.optuna = {CONTRACT: plan.fingerprints}
+    record.optuna = {CONTRACT: plan.fingerprints, MIXED: list(mixed)}
     record.space = [
         {"name": p.name, "values": p.describe(), **p.data()} for p in plan.space.parameters
     ]

@@ -43,6 +43,7 @@ from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
+    MIXED,
     STOP_FILE,
     counts,
     fill_queue,
@@ -116,7 +117,8 @@ def _run(
     sends what there is.
     """
     study = _settled_study(plan, console)
-    record = start_record(plan, evaluator.data(plan.base), hydra_config)
+    mixed = study.user_attrs.get(MIXED, ())
+    record = start_record(plan, evaluator.data(plan.base), hydra_config, mixed)
     _warn(describe_provenance(plan.base, plan.folder), console)
     publisher = start_publisher(plan)
     winner = None

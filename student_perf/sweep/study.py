@@ -31,6 +31,7 @@ OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes
 REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 CONTRACT = "fingerprints"
+MIXED = "mixed"  # user attribute: what changed when `resume=force` went on
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
@@ -97,6 +98,8 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
             f"not be comparable ({'; '.join(changed)}); use another hydra.sweeper.study_name, or "
             "hydra.sweeper.resume=force to mix them anyway"
         )
+    if changed:
+        study.set_user_attr(MIXED, changed)
 
 
 def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -8,8 +8,10 @@ from mlflow import MlflowClient
 from student_perf.compare.outcome import load_sweep
 from student_perf.runs.record import load_record
 from student_perf.sweep.account import audit, missing_in_mlflow, take_account
+from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.study import load_journal
 from tests.made_runs import change_record
+from tests.sweep.conftest import outcome_of, run_trials
 
 QUICK = ["split.n_splits=2", "report.importance=false"]
 TREE = ["model=tree", "model.max_depth=range(2,4)", "hydra.sweeper.n_trials=4",
@@ -127,3 +129,27 @@ def test_trials_of_a_tracked_sweep_that_were_not_sent_are_named_once(sweep_folde
     assert missing_in_mlflow(load_sweep(folder)) == ["MLflow: lacks trial 0"]
     (folder / "tracking_error.txt").write_text("no answer")  # which was said already
     assert missing_in_mlflow(load_sweep(folder)) == []
+
+
+def test_the_space_of_a_sweep_that_was_forced_to_go_on_is_not_checked(plan_of):
+    plan, evaluator = plan_of("model.C=interval(0.1,1)", n_trials=2, study_name="mine")
+    run_trials(plan, evaluator)
+    other, _ = plan_of("model.C=interval(2,3)", n_trials=2, study_name="mine", resume="force")
+    study = open_whole_study(other, print)
+    outcome = outcome_of(other, evaluator)
+    account = take_account(outcome, study)
+    assert account.wrong == []
+    assert (
+        "space: not checked; resume=force went on though model.C was 0.1 to 1"
+        in (account.counted[1])
+    )
+
+
+def test_a_store_whose_password_is_not_on_record_is_named(sweep_folder):
+    folder = sweep_folder([[0.5, 0.6], [0.7, 0.8]])
+    uri = "postgresql://me:***@host/x"
+    change_record(load_record(folder), params={"tracking.enabled": "True", "tracking.uri": uri},
+                  mlflow_run_id="a" * 32)  # fmt: skip
+    (wrong,) = audit(folder).wrong
+    assert wrong.startswith("MLflow: cannot be asked (")
+    assert "MLFLOW_TRACKING_URI" in wrong
