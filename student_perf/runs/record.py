@@ -41,7 +41,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
-_GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)
+_GLANCE = re.compile(r'^  "(kind|status|started|mlflow_run_id)": "?([^",\n]+)', re.MULTILINE)
 
 
 class _Text:
@@ -317,15 +317,19 @@ class Glance:
     kind: str
     status: str
     started: float
+    is_sent: bool
 
 
 def glance(folder: Path) -> Glance:
-    """Kind, state and start of the record in a folder; many times faster than `load_record`."""
+    """Kind, state and start of the record in a folder, and whether it is in MLflow; many times
+    faster than `load_record`.
+    """
     text = (folder / RECORD_FILE).read_text(encoding="utf-8")
     facts = dict(_GLANCE.findall(text))
-    if len(facts) < 3:  # written by other hands
+    if len(facts) < 4:  # written by other hands
         facts = json.loads(text)
-    return Glance(folder, facts["kind"], facts["status"], float(facts["started"]))
+    is_sent = facts.get("mlflow_run_id") not in (None, "null")
+    return Glance(folder, facts["kind"], facts["status"], float(facts["started"]), is_sent)
 
 
 def begun_run_id(folder: Path) -> str | None:

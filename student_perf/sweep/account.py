@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import StudentPerfError, one_line
 from student_perf.masking import MASK
-from student_perf.runs.layout import ERROR_FILE, PREDICTIONS_FILE
+from student_perf.runs.layout import ERROR_FILE, PREDICTIONS_FILE, TRIALS, iter_below
 from student_perf.runs.predictions import fold_scores, load_predictions
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import RunRecord, glance
 from student_perf.store.client import mlflow_status
 from student_perf.store.publisher import tracking_of
 from student_perf.store.reader import Selection, read_runs
@@ -77,13 +77,13 @@ def audit(folder: Path) -> Account:
     return account
 
 
-def missing_in_mlflow(outcome: SweepOutcome) -> list[str]:
+def missing_in_mlflow(record: RunRecord) -> list[str]:
     """What a tracked sweep did not send, by its records alone; nothing if it has said why."""
-    sent = (outcome.record.folder / ERROR_FILE).is_file()
-    if sent or not outcome.record.is_tracked:
+    if (record.folder / ERROR_FILE).is_file() or not record.is_tracked:
         return []
-    lost = [t for t in _ended(outcome.trials) if t.mlflow_run_id is None]
-    return [f"MLflow: lacks {_named(_numbers(lost))}"] if lost else []
+    trials = map(glance, iter_below(record.folder, TRIALS))
+    lost = [int(t.folder.name) for t in trials if t.status in _STATES and not t.is_sent]
+    return [f"MLflow: lacks {_named(sorted(lost))}"] if lost else []
 
 
 def _study_of(record: RunRecord) -> optuna.Study | None:

@@ -147,7 +147,7 @@ def _run(
         finish_publishing(plan, publisher)
         if holds_record(plan.folder):
             _show_places(plan, study, winner)
-    _check_account(plan, study)
+    _check_account(plan, study, outcome)
     return winner
 
 
@@ -159,10 +159,9 @@ def _check_folder(plan: SweepPlan) -> None:
         ) from None
 
 
-def _check_account(plan: SweepPlan, study: optuna.Study) -> None:
+def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
     """Raise ConfigError if what the sweep says is not what ran."""
-    outcome = load_sweep(plan.folder)
-    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome)]
+    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome.record)]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ConfigError(
