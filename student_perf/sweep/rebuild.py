@@ -65,7 +65,7 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
         ConfigError: The study was made for another plan, its database lacks trials, or the records
             cannot replace it.
     """
-    was_there = is_file(plan.storage) and Path(plan.storage).is_file()
+    was_there = not is_file(plan.storage) or Path(plan.storage).is_file()
     try:
         if is_file(plan.storage):
             mend_journal(Path(plan.storage))
@@ -77,7 +77,7 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
             _prepare_database(study, plan)
         elif not was_there:
             Path(plan.storage).unlink()  # the new one, which is empty
-        return _rebuilt_study(plan, "lacked trials", say)
+        return _rebuilt_study(plan, "lacked trials" if was_there else "was lost", say)
     check_contract(study, plan)
     return study
 

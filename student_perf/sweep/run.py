@@ -52,7 +52,7 @@ from student_perf.sweep.study import (
     recover,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import is_removed, raise_if_stopped
+from student_perf.sweep.worker import raise_if_stopped, what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def _run(
     winner = None
     try:
         _run_trials(plan, evaluator, study, console, launch)
-        _check_folder(plan)
+        if (gone := what_is_removed(plan)) is not None:
+            raise _removed(plan, gone)
         restore_trials(plan, study, evaluator, lambda line: console.print(f"  {line}"))
         outcome = read_outcome(plan.folder, study)
         _check_failures(plan, outcome)
@@ -139,8 +140,6 @@ def _run(
         await_winner(plan, winner, publisher)
         _report(replace(outcome, winner=load_winner(plan.folder)), console)
     except BaseException as error:
-        if isinstance(error, Exception) and is_removed(plan.folder, error):
-            _check_folder(plan)
         _stop(plan, study, record, error, console)
         raise
     finally:
@@ -151,12 +150,10 @@ def _run(
     return winner
 
 
-def _check_folder(plan: SweepPlan) -> None:
-    """Raise ConfigError if somebody has removed the sweep's folder, whatever else fails by then."""
-    if not holds_record(plan.folder):
-        raise ConfigError(
-            f"{plan.folder}: was removed while the sweep ran; run the command again to start over"
-        ) from None
+def _removed(plan: SweepPlan, path: Path) -> ConfigError:
+    """That the sweep's folder or journal is gone, whatever else failed by then."""
+    again = "to start over" if path == plan.folder else "to go on"
+    return ConfigError(f"{path}: was removed while the sweep ran; run the command again {again}")
 
 
 def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
@@ -191,7 +188,12 @@ def _stop(
 ) -> None:
     """Show and keep what ran before the sweep stopped. There is no winner, so nobody opens the test
     rows; the report is for a sweep that stopped by itself, since Ctrl-C asks for a quick end.
+
+    Raises ConfigError in place of the error if somebody has removed the folder or the journal.
     """
+    gone = what_is_removed(plan, error) if isinstance(error, Exception) else None
+    if gone == plan.folder:  # there is nothing left to show
+        raise _removed(plan, gone) from None
     record.stop(one_line(error))
     with suppress(Exception):  # the reason to stop is what counts
         outcome = replace(_outcome_so_far(plan, study), record=record)
@@ -203,6 +205,8 @@ def _stop(
             record.save()
         if isinstance(error, Exception):
             _report(outcome, console)
+    if gone is not None:
+        raise _removed(plan, gone) from None
 
 
 def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:

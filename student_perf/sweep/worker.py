@@ -36,6 +36,7 @@ from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
+from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
     OUTSIDE,
     STOP_FILE,
@@ -90,7 +91,7 @@ class Worker:
             self._stop_all(str(error))
             raise StopSweep from error
         except Exception as error:
-            if self._had_record and is_removed(self.plan.folder, error):
+            if self._had_record and what_is_removed(self.plan, error):
                 raise StopSweep from error  # the command says why, once
             raise
 
@@ -249,11 +250,14 @@ class RemoteWorker:
             Worker(self.plan, number, deadline=deadline(self.plan)).run()
 
 
-def is_removed(folder: Path, error: Exception) -> bool:
-    """Whether a sweep's folder is gone, after an error that this may have caused."""
+def what_is_removed(plan: SweepPlan, error: Exception | None = None) -> Path | None:
+    """The sweep's folder or its journal, if somebody has removed it, maybe with this error."""
     if isinstance(error, FileNotFoundError):
         time.sleep(_SECONDS_OF_REMOVAL)  # its record may be the last file to go
-    return not holds_record(folder)
+    if not holds_record(plan.folder):
+        return plan.folder
+    journal = Path(plan.storage)
+    return journal if is_file(plan.storage) and not journal.is_file() else None
 
 
 def deadline(plan: SweepPlan) -> float:

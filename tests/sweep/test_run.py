@@ -326,6 +326,26 @@ def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, n_jobs):
+    words = [*REMOVED, "tracking=off", f"hydra.sweeper.n_jobs={n_jobs}"]
+    process = start(workspace, *words)
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    (folder / "study.journal").unlink()
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 1, out
+    assert "Traceback" not in out
+    assert "Best: trial" in out
+    assert out.splitlines()[-1] == (f"student_perf: {folder}/study.journal: was removed while the "
+                                    "sweep ran; run the command again to go on")  # fmt: skip
+    out, _ = start(workspace, *words).communicate(timeout=600)
+    assert "study.journal was lost: rebuilt from the records of" in out
+    assert audit(folder).wrong == []
+    assert len(study_of(folder).trials) == 60
+
+
+@pytest.mark.slow
 def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
     process = start(workspace, *REMOVED, "hydra.sweeper.n_jobs=2")
     wait_for_predictions(workspace, 5)
