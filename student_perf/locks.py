@@ -1,4 +1,5 @@
-"""A lock between threads that a forked process finds open, whoever held it at the fork.
+"""Locks: one between threads that a forked process finds open, and files by which other processes
+see that somebody is at work. The system releases those of a process that is killed.
 
 >>> lock = ForkSafeLock()
 >>> with lock, lock:
@@ -10,6 +11,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 class ForkSafeLock:
@@ -30,3 +36,28 @@ class ForkSafeLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+@contextmanager
+def holding(file: Path) -> Iterator[None]:
+    """Hold the lock in a file, which is there only as long."""
+    lock = FileLock(file)
+    with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps a file that is open
+                file.unlink()
+
+
+def is_held(file: Path) -> bool:
+    """Whether a process holds the lock in a file; also said of a file that may not be opened."""
+    if not file.is_file():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False

@@ -50,6 +50,35 @@ def mlflow_server(folder: Path, port: int | None = None, store: str | None = Non
 @contextmanager
 def postgres() -> Iterator[str]:
     """URI of a fresh database of a throw-away PostgreSQL on loopback, with a password."""
+    with postgres_server() as server:
+        yield server.uri
+
+
+class PostgresServer:
+    """A throw-away PostgreSQL that can go and come back."""
+
+    def __init__(self, folder: Path, user: dict[str, Any]) -> None:
+        self.data, port = ["-D", str(folder / "data")], free_port()
+        self.quiet: dict[str, Any] = {
+            "check": True,
+            "stdout": subprocess.DEVNULL,
+            "cwd": folder,
+            **user,
+        }
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        self._words = ["-w", "-l", str(folder / "log"), "-o", options]
+        self.uri = f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
+
+    def start(self) -> None:
+        subprocess.run(["pg_ctl", *self.data, *self._words, "start"], **self.quiet)
+
+    def stop(self, mode: str = "immediate") -> None:
+        subprocess.run(["pg_ctl", *self.data, "-m", mode, "stop"], **self.quiet)
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running `PostgresServer` with an empty database."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as place:
         folder, user = Path(place), dict[str, Any]()
         if os.getuid() == 0:  # which PostgreSQL refuses to run as
@@ -57,14 +86,10 @@ def postgres() -> Iterator[str]:
             user = {"user": "postgres"}
         (folder / "password").write_text("rosebud77")
         words = ["-U", "tracker", "--pwfile", str(folder / "password"), "--auth", "scram-sha-256"]
-        data = ["-D", str(folder / "data")]
-        quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder} | user
-        subprocess.run(["initdb", *data, *words], **quiet)
-        port = free_port()
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        log = str(folder / "log")
-        subprocess.run(["pg_ctl", *data, "-w", "-l", log, "-o", options, "start"], **quiet)
+        server = PostgresServer(folder, user)
+        subprocess.run(["initdb", *server.data, *words], **server.quiet)
+        server.start()
         try:
-            yield f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            subprocess.run(["pg_ctl", *data, "-m", "immediate", "stop"], **quiet)
+            server.stop()

@@ -1,4 +1,4 @@
-"""`python -m student_perf check`: does a kept model still answer its golden rows as it did?"""
+"""`python -m student_perf check`: does a sweep add up, does a kept model answer as it did?"""
 
 from __future__ import annotations
 
@@ -12,26 +12,62 @@ from student_perf.commands.arguments import MODELS, add_run, reading
 from student_perf.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from student_perf.runs.record import RunRecord
     from student_perf.store.kept_model import KeptModel
 
-HELP = "check a kept model on the golden rows it carries"
+HELP = "check that a sweep adds up, a kept model on its golden rows, no file changed"
 GROUP = MODELS
 PARENTS = (reading(),)
 USES_METRICS = False
-CODES = {ExitCode.FINDING: "finding: a golden row is answered differently"}
+CODES = {ExitCode.FINDING: "finding: a sweep does not add up, a golden row differs"}
 _MOST_ADDED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run's model."""
+    """Which sweep or which run's model."""
     add_run(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print one line for each answer that differs; FINDING if there is one.
+    """Print what was counted and each difference; FINDING if there is one.
 
     Raises ChangedError if any file of the run was changed.
     """
+    from student_perf.store.find import find_run, is_on_disk
+    from student_perf.store.kept_model import is_without_run
+
+    if is_without_run(chosen.run):
+        return ExitCode.DONE if _answers_as_before(chosen) else ExitCode.FINDING
+    record = find_run(chosen.run, chosen.store)
+    is_sweep = record.kind == "sweep" and is_on_disk(record)
+    agrees = _sweep_adds_up(record) if is_sweep else True
+    if not is_sweep or _has_model(record):
+        agrees = _answers_as_before(chosen) and agrees
+    return ExitCode.DONE if agrees else ExitCode.FINDING
+
+
+def _has_model(sweep: RunRecord) -> bool:
+    from student_perf.runs.layout import GOLDEN_FILE
+    from student_perf.runs.record import load_winner
+
+    winner = load_winner(sweep.folder)
+    return winner is not None and (winner.folder / GOLDEN_FILE).is_file()
+
+
+def _sweep_adds_up(record: RunRecord) -> bool:
+    """Study, records, board, MLflow and winner against each other."""
+    from student_perf.sweep.account import audit
+
+    account = audit(record.folder)
+    for line in account.counted:
+        print(f"{record.name}: {line}")
+    for line in account.wrong:
+        print(f"{record.name}: {line}", file=sys.stderr)
+    return not account.wrong
+
+
+def _answers_as_before(chosen: argparse.Namespace) -> bool:
+    """The kept model's answers against those it gave when it was trained."""
     from student_perf.serving.predict import check_model
     from student_perf.store.kept_model import load_kept_model
 
@@ -41,13 +77,13 @@ def run(chosen: argparse.Namespace) -> int:
     for line in wrong:
         print(f"{chosen.run}: {line}", file=sys.stderr)
     if wrong:
-        return ExitCode.FINDING
+        return False
     assert kept.golden is not None
     rows = f"{len(kept.golden.rows)} golden rows answered as when it was trained"
     print(f"{chosen.run}: {rows}{_though(kept)}")
     for line in said_of_files:
         print(f"{chosen.run}: {line}")
-    return ExitCode.DONE
+    return True
 
 
 def _though(kept: KeptModel) -> str:

@@ -113,7 +113,8 @@ def make_leaderboards(
     `metric` is by default the objective of most of a set's runs. Fold scores that a record lacks
     are computed from its predictions, which may lie in `store`. `rope` is half the width of the
     region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
-    an upper bound. `ranked` keeps the order of `records`; by default the mean decides.
+    an upper bound. `ranked` keeps the order of `records`; by default the mean decides, and
+    references, which lie outside the space of their sweep, come after the others.
 
     Raises:
         ConfigError: No run can be scored by the metric.
@@ -132,9 +133,11 @@ def make_leaderboards(
 def recommend(lines: Sequence[Line], metric: str) -> Line | None:
     """The simplest of those tied with the best and not worse by more than the region of practical
     equivalence with probability 0.95: of the first family among them those that take less than
-    twice the time of its fastest, and of these the one with the best mean.
+    twice the time of its fastest, and of these the one with the best mean. A reference, which lies
+    outside its sweep's space, is not recommended.
     """
     tied = [line for line in lines if line.tied and line.worse < _SURELY]
+    tied = [line for line in tied if not line.record.outside]
     if not tied:
         return None
     simplest = min(line.family for line in tied)
@@ -188,7 +191,8 @@ def _leaderboard(
     missed = Counter(_why_left_out(metric, scored[i], n_folds) for i in scored.keys() - set(usable))
     left_out |= missed
     if not ranked:
-        usable.sort(key=lambda i: -METRICS[metric].sign * scored[i].mean())
+        sign = METRICS[metric].sign
+        usable.sort(key=lambda i: (bool(candidates[i].outside), -sign * scored[i].mean()))
     first, dummy = group[0], _dummy(group, metric)
     table = np.array([scored[i] for i in usable])
     if rope is None:
@@ -288,13 +292,17 @@ def _dummy(group: list[RunRecord], metric: str) -> float:
 
 def _labels(records: list[RunRecord]) -> list[str]:
     """Short names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
-    short = [r.name if r.kind == "trial" else f"{r.model} {r.name[-8:]}" for r in records]
+    short = [_trial_label(r) if r.kind == "trial" else f"{r.model} {r.name[-8:]}" for r in records]
     times = Counter(short)
     more = [(r.study or r.mlflow_run_id or r.folder.name)[-8:] for r in records]
     return [
         name if times[name] == 1 else f"{name} {other}"
         for name, other in zip(short, more, strict=True)
     ]
+
+
+def _trial_label(record: RunRecord) -> str:
+    return f"{record.name} reference" if record.outside else record.name
 
 
 def _check_metric(metric: str) -> None:

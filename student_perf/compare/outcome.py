@@ -7,7 +7,6 @@ the note in MLflow all show these.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,17 +16,20 @@ from typing import Any
 
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
-from student_perf.runs.layout import RECORD_FILE, holds_record
+from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
-from student_perf.text import format_change, format_interval, format_number, short_value
+from student_perf.text import format_change, format_interval, format_number, plural, short_value
 
 _MOST_ON_FRONT = 10
 _MOST_IMPORTANT = 6
 _LEAST_SHARE = 0.01  # of an importance worth a word
 _FEW_TRIED = 2  # so few configurations may agree by chance
+_MOST_REASONS = 3  # why trials failed
+_MOST_NUMBERS = 5  # of trials that failed for one of them
+_LONGEST_REASON = 200  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +57,25 @@ class SweepOutcome:
 
     @cached_property
     def ranked(self) -> list[RunRecord]:
-        """The finished trials, best first: those that keep the limits before the others."""
-        finished = [trial for trial in self.trials if trial.status == "FINISHED"]
+        """The finished trials of the space, best first: those that keep the limits before the
+        others. A reference is none of them.
+        """
+        finished = [t for t in self.trials if t.status == "FINISHED" and not t.outside]
         logged = dict(enumerate(trial.metrics for trial in finished))
         return [finished[i] for i in self.objectives.ranked(logged)]
 
+    @property
+    def references(self) -> list[RunRecord]:
+        """The finished trials outside the space, which the others are compared with."""
+        return [t for t in self.trials if t.status == "FINISHED" and t.outside]
+
     @cached_property
     def board(self) -> Leaderboard | None:
-        """The leaderboard of the trials on the rows and folds of the best; None without one."""
+        """The leaderboard of the trials on the rows and folds of the best, references last; None
+        without one.
+        """
         others = [trial for trial in self.trials if trial.status != "FINISHED"]
-        others += [self.winner] if self.winner else []
+        others = self.references + others + ([self.winner] if self.winner else [])
         try:
             boards = make_leaderboards([*self.ranked, *others], self.metric, ranked=True)
         except ConfigError:
@@ -85,7 +96,7 @@ class SweepOutcome:
     @property
     def best(self) -> Line | None:
         """The best trial; the first of `ranked`."""
-        return self.lines[0] if self.lines else None
+        return next((line for line in self.lines if not line.record.outside), None)
 
     @property
     def defaults(self) -> Line | None:
@@ -116,8 +127,9 @@ class SweepOutcome:
 
     @property
     def n_tried(self) -> int:
-        """Number of trials that have ended."""
-        return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in self.trials)
+        """Number of trials that have ended, without those that could not win."""
+        rivals = [trial for trial in self.trials if not trial.outside]
+        return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in rivals)
 
     @property
     def space(self) -> dict[str, str]:
@@ -166,8 +178,7 @@ def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> 
     record = load_record(folder)
     if record.kind != "sweep":
         raise ConfigError(f"{folder}: is a {record.kind} run; name the folder of a sweep")
-    numbers = sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
-    paths = [folder / str(number) for number in numbers]
+    paths = [folder / str(number) for number in trial_numbers(folder)]
     trials = [load_record(path) for path in paths if holds_record(path)]
     return SweepOutcome(record, trials, load_winner(folder), importances or {})
 
@@ -181,12 +192,13 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     """
     best = sweep.best
     if best is None:
-        return ["No trial has finished."]
+        whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."
+        return [whole, *_failure_lines(sweep, code)]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
         f"{_with_interval(best)}, with {described(best.record, code)}."
     ]
-    lines += _gain_lines(sweep)
+    lines += _gain_lines(sweep, code)
     if not sweep.keeps_limits(best):
         lines.append("Constraints: no trial keeps them; this one is the best anyway.")
     lines += _test_lines(sweep)
@@ -199,10 +211,10 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         lines.append(f"On the edge of its range: {', '.join(edges)}; consider a wider one.")
     if sweep.is_flat:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
-    return lines
+    return lines + _failure_lines(sweep, code)
 
 
-def _gain_lines(sweep: SweepOutcome) -> list[str]:
+def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
     """The best against the model's defaults, on the same folds."""
     default, gain = sweep.defaults, sweep.gain
     if default is not None and default is sweep.best:
@@ -210,15 +222,40 @@ def _gain_lines(sweep: SweepOutcome) -> list[str]:
     if default is None or gain is None:
         return []
     theirs = format_number(default.mean)
-    against = f"{format_change(gain.mean)} better than the defaults ({theirs})"
-    if not sweep.keeps_limits(default):
-        against = against.replace("better than", "against") + ", which break the constraints"
+    is_rival = sweep.keeps_limits(default) and not default.record.outside
+    verb = "better than" if is_rival else "against"
+    against = f"{format_change(gain.mean)} {verb} the defaults ({theirs})"
+    if default.record.outside:
+        against += f", which lie outside the space ({code(default.record.outside)}) and cannot win"
+    elif not sweep.keeps_limits(default):
+        against += ", which break the constraints"
     verdict = "more than the folds' noise" if gain.p_value < ALPHA else "within the folds' noise"
     return [
         f"Gain: {against}, 95 % interval {format_interval(gain.low, gain.high, format_change)}, "
         f"p = {gain.p_value:.2f}: {verdict}. It is the best of {sweep.n_tried} tries, so the gain "
         "is likely too high."
     ]
+
+
+def _failure_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
+    """Which trials failed, by reason; those of the most frequent ones."""
+    by_reason: dict[str, list[int]] = {}
+    failed = [trial for trial in sweep.trials if trial.status == "FAILED"]
+    for trial in failed:
+        by_reason.setdefault(trial.error or "unknown", []).append(trial.trial_number or 0)
+    if not failed:
+        return []
+    lines = [f"Failed: {len(failed)} of {len(sweep.trials)} trials."]
+    most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    for reason, numbers in most_first[:_MOST_REASONS]:
+        named = ", ".join(map(str, numbers[:_MOST_NUMBERS]))
+        if len(numbers) > _MOST_NUMBERS:
+            named += f" and {len(numbers) - _MOST_NUMBERS} more"
+        noun = "trial" if len(numbers) == 1 else "trials"
+        lines.append(f"  {noun} {named}: {code(reason[:_LONGEST_REASON])}")
+    if len(by_reason) > _MOST_REASONS:
+        lines.append(f"  and {plural(len(by_reason) - _MOST_REASONS, 'other reason')}")
+    return lines
 
 
 def _test_lines(sweep: SweepOutcome) -> list[str]:

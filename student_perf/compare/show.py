@@ -61,6 +61,8 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
             "training rows (Nadeau and Bengio) and for the number of tests (Holm), is above 0.05."
         )
     lines.append(recommendation(board))
+    if any(line.record.outside for line in board.lines):
+        lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     best = board.lines[0]
     known = not math.isnan(best.low + board.dummy)
     if known and not METRICS[board.metric].beats(best.low, best.high, board.dummy):

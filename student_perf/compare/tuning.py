@@ -61,15 +61,15 @@ class Tuning:
 def tuning_of(
     study: str, records: Sequence[RunRecord], metric: str, store: str = "", seed: int = 0
 ) -> Tuning | None:
-    """Optimism of a sweep from the stored predictions of its finished trials; None with fewer than
-    two.
+    """Optimism of a sweep from the stored predictions of its finished trials, without those that
+    could not win; None with fewer than two.
 
     Raises:
         TrackingError: Predictions are missing.
         DataError: The trials were scored on different rows.
     """
     mine = [record for record in records if record.study == study]
-    trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED"]
+    trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED" and not r.outside]
     if len(trials) < 2:
         return None
     if len({record.rows for record in trials}) > 1:

@@ -24,7 +24,8 @@ from student_perf.experiment.records import (
     start_record,
 )
 from student_perf.experiment.show import show_composed, show_outcome, show_places
-from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE
+from student_perf.locks import holding
+from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE, RUN_LOCK_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.publisher import try_publish
 from student_perf.terminal import Terminal
@@ -81,16 +82,18 @@ def _run(
     send: bool,
 ) -> RunResult:
     show_composed(terminal, config, prepared)
-    record = start_record(config, folder, prepared, kind, more_tags)
-    clock = Clock()
-    try:
-        terminal.warnings(describe_provenance(config, folder))
-        with process_kept(), contained("while the run was computed"):
-            outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
-            finish_record(config, record, prepared, outcome, clock)
-    except BaseException as error:
-        _record_failure(config, record, prepared, error, send)
-        raise
+    folder.mkdir(parents=True, exist_ok=True)
+    with holding(folder / RUN_LOCK_FILE):
+        record = start_record(config, folder, prepared, kind, more_tags)
+        clock = Clock()
+        try:
+            terminal.warnings(describe_provenance(config, folder))
+            with process_kept(), contained("while the run was computed"):
+                outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
+                finish_record(config, record, prepared, outcome, clock)
+        except BaseException as error:
+            _record_failure(config, record, prepared, error, send)
+            raise
     show_outcome(terminal, config, prepared, record, outcome)
     pending = None
     if send:

@@ -100,7 +100,9 @@ def _shown(sweep: SweepOutcome) -> list[Line]:
 def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
     values = line.record.swept
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
-    label = str(line.record.trial_number) + (" (defaults)" if line.record.is_default else "")
+    marks = ["defaults"] if line.record.is_default else []
+    marks += ["reference"] if line.record.outside else []
+    label = str(line.record.trial_number) + (f" ({', '.join(marks)})" if marks else "")
     drawn = [short_value(values.get(key, "")) for key in columns]
     return Row(rank, label, line, line is sweep.best, drawn)
 

@@ -86,7 +86,7 @@ def write_result(
 
 def start_trial(record: RunRecord, config: ExperimentConfig) -> None:
     """What a trial leaves before its first fit: its config, and its record as RUNNING."""
-    record.folder.mkdir(parents=True, exist_ok=True)
+    record.folder.mkdir(exist_ok=True)  # not its parent, which somebody may have removed
     write_config(record.folder, config)
     record.save()
 

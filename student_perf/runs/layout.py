@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,8 @@ ERROR_FILE = "tracking_error.txt"  # why something is not in the store
 HYDRA_FOLDER = ".hydra"  # in the folder of a run: what Hydra was given
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 ADDRESS_FILE = "mlflow_address"  # what a server shows of a run or a sweep
+RUN_LOCK_FILE = "run.lock"  # held, and there, while a run is computed
+SWEEP_LOCK_FILE = "sweep.lock"  # held while a sweep or a worker of it is at work
 WINNER = "winner"  # in the folder of a sweep
 
 RUNS = "outputs/*/*"
@@ -66,6 +69,11 @@ def drift_folder(name: str) -> Path:
 def holds_record(folder: Path) -> bool:
     """Whether a folder is that of a run."""
     return (folder / RECORD_FILE).is_file()
+
+
+def trial_numbers(folder: Path) -> list[int]:
+    """Numbers of the trials that have a folder below a sweep's, in order."""
+    return sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
 
 
 def iter_below(folder: Path, *places: str) -> Iterator[Path]:

@@ -2,8 +2,9 @@
 
 `record.json` says whether the run is RUNNING, FINISHED, FAILED, PRUNED (a trial given up early
 because others did better) or STOPPED (a sweep that can be continued). It is replaced as a whole,
-and FINISHED is written last, so a folder without it is never taken for a finished run. With its end
-a record gets the checksums of the run's files; whoever reads one of them asks for it by
+and FINISHED is written last, so a folder without it is never taken for a finished run. Whoever
+writes RUNNING holds a lock, so that a run whose process was killed is known to have ended. With its
+end a record gets the checksums of the run's files; whoever reads one of them asks for it by
 `RunRecord.file`, which notices a change.
 """
 
@@ -21,10 +22,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.errors import ConfigError, one_line
+from student_perf.locks import is_held
 from student_perf.masking import masked_tree
 from student_perf.runs import seal
 from student_perf.runs import tags as tag
-from student_perf.runs.layout import MODEL_FILE, RECORD_FILE, RUN_ID_FILE, WINNER, holds_record
+from student_perf.runs.layout import (
+    MODEL_FILE,
+    RECORD_FILE,
+    RUN_ID_FILE,
+    RUN_LOCK_FILE,
+    SWEEP_LOCK_FILE,
+    WINNER,
+    holds_record,
+)
 from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
 
 if TYPE_CHECKING:
@@ -37,7 +47,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
-_GLANCE = re.compile(r'^  "(kind|status|started)": "?([^",\n]+)', re.MULTILINE)
+_GLANCE = re.compile(r'^  "(kind|status|started|mlflow_run_id)": "?([^",\n]+)', re.MULTILINE)
 
 
 class _Text:
@@ -56,8 +66,9 @@ class RunRecord:
 
     `tags`, `decisive_params` and `shown_metrics` are what MLflow gets; `metrics` maps a name to its
     value or, for fold scores, to the list of values by step. `space` and `objectives` hold those
-    of a sweep as data, `files` the SHA-256 of each file by its name, once the run has ended. The
-    facts below are typed; what a record lacks is empty, None or NaN.
+    of a sweep as data, `optuna` what it takes to make its study anew: of a trial what it drew, of
+    the sweep its fingerprints. `files` are the SHA-256 of each file by its name, once the run has
+    ended. The facts below are typed; what a record lacks is empty, None or NaN.
     """
 
     folder: Path
@@ -73,6 +84,7 @@ class RunRecord:
     mlflow_run_id: str | None = None
     space: list[dict[str, Any]] = field(default_factory=list)
     objectives: dict[str, Any] = field(default_factory=dict)
+    optuna: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     is_changed: bool = field(default=False, repr=False)  # its text is not as it was sealed
 
@@ -172,8 +184,13 @@ class RunRecord:
         return self.tags.get(tag.CONFIGURATION) == "defaults"
 
     @property
+    def outside(self) -> str:
+        """The values of a reference that its sweep's space lacks; empty for any other run."""
+        return self.tags.get(tag.OUTSIDE, "")
+
+    @property
     def swept(self) -> dict[str, str]:
-        """What a trial drew, by config key, as text."""
+        """The values of a trial for what its sweep varies, by config key, as text."""
         names = (name for name in self.params if name.startswith(_SWEPT))
         return {name.removeprefix(_SWEPT): self.params[name] for name in names}
 
@@ -306,7 +323,7 @@ class Recorded:
 
 
 def load_record(folder: Path) -> RunRecord:
-    """The record in a run folder.
+    """The record in a run folder; one that says RUNNING while nobody is at work came to its end.
 
     Raises:
         ChangedError: It is not as it was sealed.
@@ -324,10 +341,28 @@ def load_record(folder: Path) -> RunRecord:
         seal.report_change(file, seal.WAS_CHANGED)
     try:
         known = {key: value for key, value in content.items() if key != seal.SEAL}
-        return RunRecord(**(known | {"folder": folder, "is_changed": is_changed}))
+        record = RunRecord(**(known | {"folder": folder, "is_changed": is_changed}))
     except (TypeError, AttributeError) as error:
         problem = f"{RECORD_FILE} is not a record ({reason or one_line(error)})"
         raise ConfigError(f"{folder}: {problem}") from error
+    if record.status == "RUNNING" and not _is_at_work(folder):
+        _end_without_a_word(record)
+    return record
+
+
+def _is_at_work(folder: Path) -> bool:
+    """Whether a process holds the lock of a run, of a sweep, or of the sweep that a trial is of."""
+    locks = (folder / RUN_LOCK_FILE, folder / SWEEP_LOCK_FILE, folder.parent / SWEEP_LOCK_FILE)
+    return any(map(is_held, locks))
+
+
+def _end_without_a_word(record: RunRecord) -> None:
+    """What became of a run whose process was killed; a sweep and its trials can be continued."""
+    seen = max(file.stat().st_mtime for file in record.folder.iterdir() if file.is_file())
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seen))
+    record.status = "STOPPED" if record.kind in ("sweep", "trial") else "FAILED"
+    record.ended, record.error = seen, f"ended without a word, last seen {when}"
+    record.tags[tag.ERROR] = record.error
 
 
 def load_winner(sweep: Path) -> RunRecord | None:
@@ -344,15 +379,19 @@ class Glance:
     kind: str
     status: str
     started: float
+    is_sent: bool
 
 
 def glance(folder: Path) -> Glance:
-    """Kind, state and start of the record in a folder; many times faster than `load_record`."""
+    """Kind, state and start of the record in a folder, and whether it is in MLflow; many times
+    faster than `load_record`.
+    """
     text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
     facts = dict(_GLANCE.findall(text))
-    if len(facts) < 3:  # written by other hands
+    if len(facts) < 4:  # written by other hands
         facts = vars(load_record(folder))
-    return Glance(folder, facts["kind"], facts["status"], float(facts["started"]))
+    is_sent = facts.get("mlflow_run_id") not in (None, "null")
+    return Glance(folder, facts["kind"], facts["status"], float(facts["started"]), is_sent)
 
 
 def begun_run_id(folder: Path) -> str | None:

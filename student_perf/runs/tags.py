@@ -19,6 +19,7 @@ FILES = "student_perf.files"  # checksums by name, as JSON; in a store only
 STUDY = "student_perf.study_name"
 TRIAL = "student_perf.trial_number"
 CONFIGURATION = "student_perf.configuration"  # where a trial's values come from
+OUTSIDE = "student_perf.outside_space"  # of a reference: which of its values the space lacks
 TIED = "student_perf.tied"  # of a ranked trial: `tied` with the best, or `worse`
 OBJECTIVES = "student_perf.objectives"  # of a sweep and its runs: what it seeks and limits
 TARGET = "student_perf.target"

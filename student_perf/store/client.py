@@ -45,6 +45,7 @@ from student_perf.runs.layout import (
     MODEL_FILE,
     RECORD_FILE,
     RUN_ID_FILE,
+    RUN_LOCK_FILE,
 )
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
-_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, RUN_LOCK_FILE, ERROR_FILE, ADDRESS_FILE)
 _current_lock = ForkSafeLock()
 _MLFLOW_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"

@@ -117,12 +117,19 @@ def _parsed(file: Path, parse: Callable[[str], _T]) -> _T:
         ) from error
 
 
+def is_without_run(word: str) -> bool:
+    """Whether a word means a model alone: a folder that one was downloaded to, or an address of
+    MLflow's registry.
+    """
+    is_folder = Path(word).is_dir() and not holds_record(Path(word))
+    return is_folder or word.startswith("models:/")
+
+
 def _model_folder(word: str, store: str | None) -> Path:
     """The folder that holds a model's files, downloaded if it is in MLflow only."""
-    if Path(word).is_dir() and not holds_record(Path(word)):
-        return Path(word)  # an exported or downloaded model
-    if word.startswith("models:/"):
-        return download(word, store or default_tracking().uri)
+    if is_without_run(word):
+        is_here = Path(word).is_dir()
+        return Path(word) if is_here else download(word, store or default_tracking().uri)
     record = find_kept(word, store)
     refuse_nested(record)
     if is_on_disk(record):

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -51,6 +51,7 @@ _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
 _KEPT = ("final", "kept")  # kinds of the records that have a model
 _BATCH = 100  # trials that go in one transaction
 _PAUSE = 0.2  # seconds between two looks at the folder
+_LONGEST_PAUSE = 30.0  # seconds between two attempts at a store that fails
 _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and ends
 
 
@@ -122,7 +123,7 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
             return f"{record.name}: run {record.mlflow_run_id} is back from MLflow's bin"
         if stage is not Stage.ABSENT:
             return None
-    n_trials = publish(record, _tracking_of(record))
+    n_trials = publish(record, tracking_of(record))
     if record.kind == "sweep":
         return f"{record.folder.name}: {n_trials} trials"
     return f"{record.name}: run {record.mlflow_run_id}"
@@ -131,7 +132,7 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
 def _resume(record: RunRecord) -> Stage:
     if record.mlflow_run_id is None:
         return Stage.UNKNOWN  # it has not come to its end
-    tracking = _tracking_of(record)
+    tracking = tracking_of(record)
     check_store(tracking)
     with errors_of_store(tracking, record.folder):
         return open_store(tracking).resume(record.mlflow_run_id)
@@ -156,7 +157,8 @@ def is_unsent(record: RunRecord) -> bool:
     return record.mlflow_run_id is None and record.status in ("FINISHED", "FAILED")
 
 
-def _tracking_of(record: RunRecord) -> TrackingConfig:
+def tracking_of(record: RunRecord) -> TrackingConfig:
+    """The store that a record was made for. Raises TrackingError if its password is not known."""
     uri = record.tracking_uri
     if MASK in uri:
         known = os.environ.get("MLFLOW_TRACKING_URI")
@@ -191,16 +193,38 @@ def publish_sweep(
 
 def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
     """Body of the publishing process: `publish_sweep` until the over-file is there or the sweep's
-    process has died. An error goes into a file beside the records, where the sweep looks for it.
+    process has died. An error goes into a file beside the records, where the sweep looks for it,
+    and what failed is tried again after growing pauses, and once more when the sweep is over.
     """
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)  # the trials come first
     sweep, over_file = os.getppid(), folder / OVER_FILE
+
+    def is_over() -> bool:
+        return over_file.exists() or os.getppid() != sweep
+
     (folder / ERROR_FILE).unlink(missing_ok=True)
-    try:
-        publish_sweep(folder, tracking, lambda: over_file.exists() or os.getppid() != sweep)
-    except (ChangedError, TrackingError) as error:
-        write_atomic(folder / ERROR_FILE, masked(str(error)))
+    pauses = growing_pauses()
+    while layout.holds_record(folder):  # somebody may remove it
+        was_over, started = is_over(), time.monotonic()
+        try:
+            publish_sweep(folder, tracking, is_over)
+            return
+        except (ChangedError, TrackingError) as error:
+            if layout.holds_record(folder):
+                write_atomic(folder / ERROR_FILE, masked(str(error)))
+        if was_over:  # this was the last attempt
+            return
+        if time.monotonic() - started > _LONGEST_PAUSE:  # it went well for a while
+            pauses = growing_pauses()
+        again = time.monotonic() + next(pauses)
+        while time.monotonic() < again and not is_over() and layout.holds_record(folder):
+            time.sleep(_PAUSE)
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds to wait before each next attempt at something that may come back: 1, 2, 4 .. 30."""
+    return chain((1.0, 2.0, 4.0, 8.0, 16.0), repeat(_LONGEST_PAUSE))
 
 
 class _Sending:
@@ -243,6 +267,7 @@ class _Sending:
             if not settled:  # afterwards nothing new comes
                 settled = (self._folder / SETTLED_FILE).exists()
                 self._send(with_kept=settled)
+                (self._folder / ERROR_FILE).unlink(missing_ok=True)  # of an attempt that failed
                 if settled:  # while the report is made
                     self._show()
                 import_for_models()  # while there is nothing else to do
@@ -281,6 +306,8 @@ class _Sending:
             self._for_kept(self._send_kept)
 
     def _send_trials(self) -> None:
+        # A folder that is gone may come back, with the record of the same trial run again.
+        self._handled &= set(layout.trial_numbers(self._folder))
         ended = self._iter_finished()
         while records := list(islice(ended, _BATCH)):
             for record in records:
@@ -292,8 +319,7 @@ class _Sending:
                     self._send_one(record)
 
     def _iter_finished(self) -> Iterator[RunRecord]:
-        numbers = sorted(int(e.name) for e in os.scandir(self._folder) if e.name.isdigit())
-        for number in numbers:
+        for number in layout.trial_numbers(self._folder):
             folder = self._folder / str(number)
             if number in self._handled or not layout.holds_record(folder):
                 continue
@@ -304,7 +330,7 @@ class _Sending:
                 self._refuse(folder, error)
                 self._handled.add(number)
                 continue
-            if record.status != "RUNNING":
+            if record.status not in ("RUNNING", "STOPPED"):  # those are run again
                 yield record
 
     def _add(self, new: list[RunRecord]) -> None:
@@ -349,6 +375,7 @@ class _Sending:
             trial.mlflow_run_id = run_id
             trial.save()
         self._handled.add(_number(trial))
+        self._known[_number(trial)] = run_id, mlflow_status(trial)
         self._ids[_number(trial)] = run_id
 
     def _for_kept(self, step: Callable[[RunRecord, Store, str], None]) -> None:

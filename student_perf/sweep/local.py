@@ -16,7 +16,8 @@ from student_perf.config.load import register_resolvers
 from student_perf.errors import one_line
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.worker import STOP_FILE, StopSweep, Worker, deadline
+from student_perf.sweep.study import STOP_FILE
+from student_perf.sweep.worker import StopSweep, Worker, deadline
 
 _PAUSE = 0.1
 _MOST_RESTARTS = 3

@@ -18,7 +18,7 @@ _NEEDED_BY = {  # package of a sampler, and how to install it
     "gp": ("torch", "pip install torch"),
 }
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
-RESUME = ("auto", "force", "never")
+RESUME = ("auto", "force", "never", "records")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
@@ -50,6 +50,7 @@ class SweepOptions:
     custom_search_space: str | None = None
     keep_models: int = 1
     register: str | None = None
+    storage_wait: float = 120.0
 
 
 def make_options(node: Mapping[str, Any]) -> SweepOptions:
@@ -70,6 +71,7 @@ def check_options(options: SweepOptions) -> None:
             )
     _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
+    lowest_of |= {"storage_wait": 0}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:

@@ -38,6 +38,7 @@ _NO_PART_OF_THE_STUDY = (
     "n_jobs",
     "timeout",
     "resume",
+    "storage_wait",
     "preview",
     "max_failure_rate",
     "keep_models",

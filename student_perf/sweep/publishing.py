@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -42,14 +43,15 @@ def await_winner(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | 
     if winner is None or publisher is None:
         return
     while publisher.is_alive() and begun_run_id(winner) is None and is_unsent(load_record(winner)):
-        if (winner / ERROR_FILE).is_file():
+        if (winner / ERROR_FILE).is_file() or (plan.folder / ERROR_FILE).is_file():
             return
         time.sleep(_PAUSE)
 
 
 def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
     """Let the publisher send what is left and wait for its end; say if it could not send all."""
-    (plan.folder / OVER_FILE).touch()
+    with suppress(FileNotFoundError):  # somebody has removed the folder, which ends the publisher
+        (plan.folder / OVER_FILE).touch()
     if publisher is None:
         return
     publisher.join()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,19 +17,28 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import ChangedError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
-from student_perf.masking import masked_yaml
+from student_perf.masking import masked, masked_yaml
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
-from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
+from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED, OUTSIDE
 from student_perf.text import format_interval, format_number
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.trial import FrozenTrial
 
 _MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
 
 
-def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunRecord:
-    """Write the sweep's record, with the config that its trials vary and Hydra's own."""
+def start_record(
+    plan: SweepPlan, data: PreparedData, hydra_config: str, mixed: Sequence[str] = ()
+) -> RunRecord:
+    """Write the sweep's record, with the config that its trials vary and Hydra's own; `mixed` says
+    what had changed when somebody forced the sweep to go on.
+    """
     record = make_record(plan.base, plan.folder, data, kind="sweep")
     record.name = plan.study_name
     if layout.holds_record(plan.folder):  # its run in MLflow is found by this id
@@ -43,10 +53,12 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     record.params |= {
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
+        "sweep.storage": masked(plan.options.storage or JOURNAL_FILE),
         "sweep.objectives": ",".join(plan.objectives.metrics),
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.objectives = plan.objectives.to_dict()
+    record.optuna = {CONTRACT: plan.fingerprints, MIXED: list(mixed)}
     record.space = [
         {"name": p.name, "values": p.describe(), **p.data()} for p in plan.space.parameters
     ]
@@ -70,6 +82,31 @@ def check_unchanged(plan: SweepPlan) -> None:
                     f"{folder / name}: {what}; put it back as it was, or start another sweep by "
                     "hydra.sweeper.study_name=NAME"
                 )
+
+
+def describe_trial(
+    record: RunRecord, plan: SweepPlan, trial: Trial | FrozenTrial, values: Mapping[str, Any]
+) -> None:
+    """Name a trial's record and say in it what the trial drew.
+
+    Args:
+        record: Of the trial, not saved yet.
+        plan: The sweep's plan.
+        trial: The study's own view of it.
+        values: What it drew, by config key.
+    """
+    outside: dict[str, Any] = trial.user_attrs.get(OUTSIDE) or {}
+    record.name = f"{record.model}-{trial.number}"
+    record.params |= {f"swept.{key}": str(value) for key, value in {**outside, **values}.items()}
+    record.tags |= {
+        tags.STUDY: plan.study_name,
+        tags.OBJECTIVES: ",".join(plan.objectives.names),
+        tags.TRIAL: str(trial.number),
+        tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
+    }
+    if outside:
+        described = ", ".join(f"{key}={value}" for key, value in outside.items())
+        record.tags[tags.OUTSIDE] = described
 
 
 def outcome_metrics(

@@ -15,22 +15,31 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
-from student_perf.compare.outcome import SweepOutcome
+from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, LOG_FILE, PAGE_FILE
-from student_perf.runs.record import begun_run_id, load_record, load_winner
+from student_perf.runs.layout import (
+    ERROR_FILE,
+    LOG_FILE,
+    PAGE_FILE,
+    SWEEP_LOCK_FILE,
+    holds_record,
+)
+from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local
+from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions
+from student_perf.sweep.patience import LOST_FILE
 from student_perf.sweep.plan import SweepPlan, make_plan
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
+from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.record import (
     check_unchanged,
     expected_seconds,
@@ -38,21 +47,21 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
+from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
-    check_contract,
+    MIXED,
+    STOP_FILE,
     counts,
     fill_queue,
-    mend_journal,
     n_done,
-    open_study,
     read_outcome,
     recover,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import STOP_FILE, raise_if_stopped
-from student_perf.terminal import Terminal, make_console
+from student_perf.sweep.worker import raise_if_stopped, what_is_removed
+from student_perf.terminal import Terminal, make_console, python_command
 
 if TYPE_CHECKING:
     import optuna
@@ -116,13 +125,18 @@ def _run(
     sends what there is.
     """
     study = _settled_study(plan, console)
-    record = start_record(plan, evaluator.data(plan.base), hydra_config)
+    mixed = study.user_attrs.get(MIXED, ())
+    record = start_record(plan, evaluator.data(plan.base), hydra_config, mixed)
     _warn(describe_provenance(plan.base, plan.folder), console)
     publisher = start_publisher(plan)
     winner = None
     try:
         _run_trials(plan, evaluator, study, console, launch)
+        if (gone := what_is_removed(plan)) is not None:
+            raise _removed(plan, gone)
+        restore_trials(plan, study, evaluator, lambda line: console.print(f"  {line}"))
         outcome = read_outcome(plan.folder, study)
+        _check_failures(plan, outcome)
         show_trials(outcome, console)
         winner = run_winner(plan, outcome, study, console)
         keep_others(plan, outcome, study, console)
@@ -134,15 +148,81 @@ def _run(
         await_winner(plan, winner, publisher)
         _report(replace(outcome, winner=load_winner(plan.folder)), console)
     except BaseException as error:
-        record.stop(one_line(error))
-        with suppress(Exception):  # the reason to stop is what counts
-            write_standings(read_outcome(plan.folder, study))
-            record.seal()
+        _stop(plan, study, record, error, console)
         raise
     finally:
         finish_publishing(plan, publisher)
-        _show_places(plan, study, winner)
+        if holds_record(plan.folder):
+            _show_places(plan, study, winner)
+    _check_account(plan, study, outcome)
     return winner
+
+
+def _removed(plan: SweepPlan, path: Path) -> ConfigError:
+    """That the sweep's folder or journal is gone, whatever else failed by then."""
+    again = "to start over" if path == plan.folder else "to go on"
+    return ConfigError(f"{path}: was removed while the sweep ran; run the command again {again}")
+
+
+def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
+    """Raise ConfigError if what the sweep says is not what ran."""
+    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome.record)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ConfigError(
+            f"{plan.study_name}: does not add up ({wrong[0]}{more}); to see all: "
+            f"{python_command()} -m student_perf check {plan.study_name}"
+        )
+
+
+def _check_failures(plan: SweepPlan, outcome: SweepOutcome) -> None:
+    """Raise ConfigError if more trials failed than the sweep allows, now or when it ran before."""
+    failed = [trial for trial in outcome.trials if trial.status == "FAILED"]
+    share = plan.options.max_failure_rate
+    if len(failed) > share * plan.n_trials:
+        raise ConfigError(
+            f"hydra.sweeper.max_failure_rate={share}: {len(failed)} of {plan.n_trials} trials have "
+            f"failed (last: {failed[-1].error}); allow more failures, or take what fails out of "
+            "the space"
+        )
+
+
+def _stop(
+    plan: SweepPlan,
+    study: optuna.Study,
+    record: RunRecord,
+    error: BaseException,
+    console: Console,
+) -> None:
+    """Show and keep what ran before the sweep stopped. There is no winner, so nobody opens the test
+    rows; the report is for a sweep that stopped by itself, since Ctrl-C asks for a quick end.
+
+    Raises ConfigError in place of the error if somebody has removed the folder or the journal.
+    """
+    gone = what_is_removed(plan, error) if isinstance(error, Exception) else None
+    if gone == plan.folder:  # there is nothing left to show
+        raise _removed(plan, gone) from None
+    record.stop(one_line(error))
+    with suppress(Exception):  # the reason to stop is what counts
+        outcome = replace(_outcome_so_far(plan, study), record=record)
+        show_trials(outcome, console)
+        show_outcome(outcome, console)
+        write_standings(outcome)
+        with suppress(Exception):  # the study may be in a database that is gone
+            record.metrics = outcome_metrics(plan, outcome, counts(study))
+        record.seal()
+        if isinstance(error, Exception):
+            _report(outcome, console)
+    if gone is not None:
+        raise _removed(plan, gone) from None
+
+
+def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:
+    """What the records say, without importances if the study is in a database that is gone."""
+    try:
+        return read_outcome(plan.folder, study)
+    except Exception:
+        return load_sweep(plan.folder)
 
 
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
@@ -160,10 +240,8 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
     check_unchanged(plan)
-    mend_journal(plan.storage)
-    study = open_study(plan)
-    check_contract(study, plan)
-    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE):
+    study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
+    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
@@ -255,11 +333,19 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
     places["compare"] = f"python -m student_perf compare {plan.study_name}"
-    if n_done(counts(study)) < plan.n_trials:
+    if not _is_complete(plan, study):
         places["continue"] = typed_command()
     Terminal().places(places)
     if run_id is not None:
         show_unknown_schema(Terminal(), plan.base.tracking)
+
+
+def _is_complete(plan: SweepPlan, study: optuna.Study) -> bool:
+    """Whether all trials ended; not of a study in a database that is gone."""
+    try:
+        return n_done(counts(study)) >= plan.n_trials
+    except Exception:
+        return False
 
 
 @contextmanager
@@ -267,7 +353,7 @@ def _exclusive(plan: SweepPlan) -> Iterator[None]:
     """Only one command at a time works on a study; its worker processes share the lock."""
     check_no_twin("hydra.sweeper.study_name", plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / "sweep.lock")
+    lock = FileLock(plan.folder / SWEEP_LOCK_FILE)
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout as error:

@@ -15,6 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, described, sentences
+from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
@@ -115,7 +116,8 @@ class Progress:
         """Rank the trials that are new and the best so far; each record is read once."""
         new = complete_numbers(self._study) - self._seen
         self._seen |= new
-        rivals = {number: load_record(self._plan.folder / str(number)) for number in new}
+        folders = {number: self._plan.folder / str(number) for number in new}
+        rivals = {n: load_record(path) for n, path in folders.items() if holds_record(path)}
         if self._best is not None and self._best.trial_number is not None:
             rivals[self._best.trial_number] = self._best
         ranked = self._plan.objectives.ranked({n: r.metrics for n, r in rivals.items()})
@@ -129,16 +131,17 @@ class Progress:
 
 
 def show_trials(outcome: SweepOutcome, console: Console) -> None:
-    """The best trials with their intervals, best first."""
+    """The best trials with their intervals, best first, then the references."""
     ranked = outcome.ranked
-    if len(ranked) < 2:
+    if len(ranked) + len(outcome.references) < 2:
         return
     rows = []
-    for trial in ranked[:_MOST_TRIALS]:
+    for trial in [*ranked[:_MOST_TRIALS], *outcome.references]:
         estimate = trial.estimate(outcome.metric)
         interval = format_interval(estimate.low, estimate.high)
         mean = format_number(estimate.mean)
-        rows.append((str(trial.trial_number), described(trial), mean, interval))
+        number = f"{trial.trial_number}{' (reference)' if trial.outside else ''}"
+        rows.append((number, described(trial), mean, interval))
     label = METRICS[outcome.metric].label
     table = make_table(["trial", words(), label, "95 % interval"], rows)
     console.print(Padding(table, (0, 2)), soft_wrap=False)

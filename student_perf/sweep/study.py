@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,28 +19,43 @@ from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
+from student_perf.sweep.storage import DamagedJournalError, open_storage
 
 if TYPE_CHECKING:
     import optuna
 
+STOP_FILE = "stop"  # says in the sweep's folder why its workers are to end
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
+OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
+REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
-_CONTRACT = "fingerprints"
+CONTRACT = "fingerprints"
+MIXED = "mixed"  # user attribute: what changed when `resume=force` went on
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
-def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
+def open_study(plan: SweepPlan, stream: int = 0, *, waits: bool = False) -> optuna.Study:
     """The sweep's study, made if it does not exist.
 
-    `stream` numbers the worker: samplers with equal seeds would all draw the same trials.
+    Args:
+        plan: The sweep's plan.
+        stream: Numbers the worker: samplers with equal seeds would all draw the same trials.
+        waits: Whether to wait for a database that does not answer yet. One that goes later is
+            waited for in any case.
     """
     import optuna
+
+    from student_perf.sweep.patience import Patience
+
+    stop_file = plan.folder / STOP_FILE
+    name, seconds = masked(plan.storage), plan.options.storage_wait
+    patience = Patience(seconds, plan.folder, name, stop_file.exists)
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         study_name=plan.study_name,
-        storage=_opened_storage(plan.storage),
+        storage=open_storage(plan.storage, patience, waits_to_open=waits),
         directions=plan.objectives.directions,
         load_if_exists=True,
         pruner=_pruner(plan),
@@ -51,13 +67,13 @@ def open_study(plan: SweepPlan, stream: int = 0) -> optuna.Study:
 
 
 def load_journal(file: Path, study_name: str) -> optuna.Study | None:
-    """The study in a journal, to read only; None if the journal holds no such study."""
+    """The study in a journal, to read only; None if the journal is damaged or holds no such one."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return optuna.load_study(study_name=study_name, storage=_storage(str(file)))
-    except KeyError:
+        return optuna.load_study(study_name=study_name, storage=open_storage(str(file)))
+    except (KeyError, DamagedJournalError):
         return None
 
 
@@ -66,9 +82,9 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
 
     A new study takes over the plan's fingerprints.
     """
-    known = study.user_attrs.get(_CONTRACT)
+    known = study.user_attrs.get(CONTRACT)
     if known is None:
-        study.set_user_attr(_CONTRACT, plan.fingerprints)
+        study.set_user_attr(CONTRACT, plan.fingerprints)
         return
     if plan.options.resume == "never":
         raise ConfigError(
@@ -82,6 +98,8 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
             f"not be comparable ({'; '.join(changed)}); use another hydra.sweeper.study_name, or "
             "hydra.sweeper.resume=force to mix them anyway"
         )
+    if changed:
+        study.set_user_attr(MIXED, changed)
 
 
 def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -103,30 +121,33 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
     trials are asked for: the grid, or the defaults and known good values.
     """
     has = {t.user_attrs.get(_QUEUED) for t in study.get_trials(deepcopy=False)}
+    for params, attributes in queue_of(plan):
+        if attributes[_QUEUED] not in has:
+            study.enqueue_trial(params, user_attrs=attributes)
+
+
+def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What a study starts with, in order: params by their names in the study, and user attributes.
+
+    One of these, `queued`, is text that tells the configurations apart.
+    """
     if plan.is_grid:
-        for _, values in zip(range(plan.n_trials), plan.space.grid(), strict=False):
-            if (text := json.dumps(values, sort_keys=True)) not in has:
-                attributes = {CONFIGURATION: "grid", _QUEUED: text}
-                study.enqueue_trial(plan.space.names(values), user_attrs=attributes)
+        for values in islice(plan.space.grid(), plan.n_trials):
+            text = json.dumps(values, sort_keys=True)
+            yield plan.space.names(values), {CONFIGURATION: "grid", _QUEUED: text}
         return
-    if DEFAULTS not in has:
-        enqueue(study, plan, default_values(plan), DEFAULTS, DEFAULTS)
+    yield _queued(plan, default_values(plan), DEFAULTS, DEFAULTS)
     for number, values in enumerate(plan.options.enqueue):
-        if (text := json.dumps(values, sort_keys=True)) not in has:
-            enqueue(study, plan, values, f"enqueue[{number}]", text)
+        text = json.dumps(values, sort_keys=True)
+        yield _queued(plan, values, f"enqueue[{number}]", text)
 
 
-def enqueue(
-    study: optuna.Study, plan: SweepPlan, values: Mapping[str, Any], origin: str, queued: str
-) -> None:
-    """Queue a configuration. Values outside the space stay as the config has them.
-
-    Args:
-        study: The study.
-        plan: The sweep's plan.
-        values: Config values by key.
-        origin: Where the values come from, for the record of the trial.
-        queued: Text that identifies the configuration in the queue.
+def _queued(
+    plan: SweepPlan, values: Mapping[str, Any], origin: str, text: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A configuration from elsewhere. Values outside the space stay as the config has them, which
+    makes the trial a reference: it is run and shown, but no sampler learns from it and it cannot
+    win.
     """
     space = plan.space
     drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
@@ -135,17 +156,16 @@ def enqueue(
         for key, value in drawable.items()
         if any(p.key == key and p.contains(value) for p in space.parameters)
     }
-    outside = sorted(drawable.keys() - inside.keys())
-    attributes = {CONFIGURATION: origin, _QUEUED: queued, "outside": outside}
-    study.enqueue_trial(space.names(inside), user_attrs=attributes)
+    outside = {key: drawable[key] for key in sorted(drawable.keys() - inside.keys())}
+    attributes = {CONFIGURATION: origin, _QUEUED: text, OUTSIDE: outside}
+    return space.names(inside), attributes
 
 
 def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
-    """Config values by key of a trial, drawn or queued."""
-    outside = trial.user_attrs.get("outside")
-    if trial.user_attrs.get(CONFIGURATION) != DEFAULTS or not outside:
-        return plan.space.suggest(trial)
-    return plan.space.suggest(trial, without=frozenset(outside))
+    """Config values by key of a trial, drawn or queued; a reference leaves out those that the space
+    lacks, which the config has.
+    """
+    return plan.space.suggest(trial, without=frozenset(trial.user_attrs.get(OUTSIDE, ())))
 
 
 def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str, Any]:
@@ -199,11 +219,19 @@ def tell_complete(
     trial: optuna.Trial | optuna.trial.FrozenTrial,
     logged: Mapping[str, Any],
 ) -> None:
-    """Tell the study what a finished trial logged, and by how much it breaks the constraints."""
+    """Tell the study what a finished trial logged, and by how much it breaks the constraints.
+
+    A reference is told as failed, with its values in an attribute: that is the one state of
+    Optuna's which neither its samplers nor its best trials take up.
+    """
     import optuna
 
     values = plan.objectives.values(logged)
     running = optuna.trial.Trial(study, trial._trial_id)
+    if trial.user_attrs.get(OUTSIDE):
+        running.set_user_attr(REFERENCE, list(values))
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        return
     for name, excess in plan.objectives.violations(logged).items():
         running.set_constraint(name, excess)
     study.tell(trial.number, values)
@@ -217,11 +245,16 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 
 
 def counts(study: optuna.Study) -> dict[str, int]:
-    """Number of trials by state, in lower case."""
+    """Number of trials by state, in lower case; a reference that came to its end is complete."""
     result = dict.fromkeys(("complete", "pruned", "fail", "running", "waiting"), 0)
     for trial in study.get_trials(deepcopy=False):
-        result[trial.state.name.lower()] += 1
+        result[state_of(trial)] += 1
     return result
+
+
+def state_of(trial: optuna.trial.FrozenTrial) -> str:
+    """State of a trial in lower case; that of a reference which came to its end is `complete`."""
+    return "complete" if REFERENCE in trial.user_attrs else trial.state.name.lower()
 
 
 def n_done(by_state: Mapping[str, int]) -> int:
@@ -277,56 +310,6 @@ def importances(study: optuna.Study) -> dict[str, float]:
             return get_param_importances(study, target=target)
         except (RuntimeError, ValueError):  # no parameter is shared by enough trials
             return {}
-
-
-def mend_journal(storage: str) -> None:
-    """Drop a last line that was cut off while it was written, as by a full disk; nothing could be
-    read after it. Call it while no worker runs.
-    """
-    path = Path(storage)
-    if "://" in storage or not path.is_file():
-        return
-    with path.open("r+b") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
-
-
-def _opened_storage(storage: str) -> Any:
-    from optuna.storages import get_storage
-
-    try:
-        return get_storage(_storage(storage))
-    except Exception as error:  # whatever the database driver raises
-        raise ConfigError(
-            f"hydra.sweeper.storage={masked(storage)}: cannot be opened ({one_line(error)[:200]}); "
-            "check the address and that its driver is installed, or leave it out"
-        ) from error
-
-
-def _storage(storage: str) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if "://" in storage:
-        return storage
-    path = Path(storage)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend)
-
-
-class _JournalLock:
-    """A lock that the system releases when its holder is killed, unlike Optuna's own two."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = FileLock(f"{path}.lock")
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
 
 
 def _sampler(plan: SweepPlan, seed: int) -> Any:

@@ -21,20 +21,25 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_limits
 
-from student_perf.atomic import write_atomic
 from student_perf.config.load import register_resolvers
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
+from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
+from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.rebuild import trial_facts
+from student_perf.sweep.record import describe_trial
+from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
-    CONFIGURATION,
+    OUTSIDE,
+    STOP_FILE,
     counts,
     n_done,
     next_trial,
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STOP_FILE = "stop"
+_SECONDS_OF_REMOVAL = 1.0
 _SAME_ERRORS = 3  # at the start; the other trials would fail the same way
 
 
@@ -79,7 +84,19 @@ class Worker:
 
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
-        study = open_study(self.plan, self.number)
+        self._had_record = holds_record(self.plan.folder)
+        try:
+            self._loop()
+        except StorageLostError as error:
+            self._stop_all(str(error))
+            raise StopSweep from error
+        except Exception as error:
+            if self._had_record and what_is_removed(self.plan, error):
+                raise StopSweep from error  # the command says why, once
+            raise
+
+    def _loop(self) -> None:
+        study = open_study(self.plan, self.number, waits=True)
         self._errors: list[str] = []
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
@@ -90,9 +107,15 @@ class Worker:
                 self._run_trial(study, trial)
                 self.on_trial()
 
+    def _is_gone(self) -> bool:
+        """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
+        return self._had_record and not holds_record(self.plan.folder)
+
     def _must_stop(self) -> bool:
         stop_file = self.plan.folder / STOP_FILE
-        return stop_file.exists() or time.time() > self.deadline or self.should_stop()
+        if stop_file.exists() or self._is_gone():
+            return True
+        return time.time() > self.deadline or self.should_stop()
 
     def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
         from optuna.trial import TrialState
@@ -107,44 +130,44 @@ class Worker:
             config = self.plan.composer.compose(values)
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
-            self._describe(record, trial, values)
+            describe_trial(record, self.plan, trial, values)
+            record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except (StopSweep, KeyboardInterrupt):
-            requeue(study, trial._trial_id)
+            if not self._is_gone():
+                requeue(study, trial._trial_id)
             raise
         except _Pruned:
             assert record is not None
+            record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             record.metrics = {
                 logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
             }
             record.prune()
             study.tell(trial, state=TrialState.PRUNED)
+        except StorageLostError:
+            raise
         except Exception as error:
+            if self._is_gone():
+                raise
             self._fail(study, trial, record, error)
         else:
             record.metrics = metrics
+            if self.plan.options.pruner != "none":
+                record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
-
-    def _describe(self, record: RunRecord, trial: optuna.Trial, values: dict[str, Any]) -> None:
-        record.name = f"{record.model}-{trial.number}"
-        record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
-        record.tags |= {
-            tags.STUDY: self.plan.study_name,
-            tags.OBJECTIVES: ",".join(self.plan.objectives.names),
-            tags.TRIAL: str(trial.number),
-            tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
-        }
 
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
     ) -> Callable[[int, dict[str, float]], None]:
         """Reports folds, and ends the trial if the pruner or the sweep says so."""
         metric = self.plan.base.objective.metric
-        pruner = self.plan.options.pruner
+        # A reference is there to be compared, so nothing gives it up.
+        pruner = "none" if trial.user_attrs.get(OUTSIDE) else self.plan.options.pruner
 
         def watch(done: int, scores: dict[str, float]) -> None:
             scored.append(scores)
@@ -200,12 +223,17 @@ class Worker:
         values = {str(key): str(value) for key, value in trial.params.items()}
         known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
         record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
-        self._describe(record, trial, values)
+        describe_trial(record, self.plan, trial, values)
+        record.optuna = trial_facts(trial.study, trial._trial_id)
         return record
 
     def _stop_all(self, reason: str) -> None:
-        """Tell every worker, and the command, why the sweep ends here."""
-        write_atomic(self.plan.folder / STOP_FILE, reason)
+        """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
+        with (
+            suppress(FileExistsError),
+            (self.plan.folder / STOP_FILE).open("x", encoding="utf-8") as file,
+        ):
+            file.write(reason)
 
 
 @dataclass
@@ -220,6 +248,16 @@ class RemoteWorker:
         number = int(HydraConfig.get().job.num)
         with suppress(StopSweep):
             Worker(self.plan, number, deadline=deadline(self.plan)).run()
+
+
+def what_is_removed(plan: SweepPlan, error: Exception | None = None) -> Path | None:
+    """The sweep's folder or its journal, if somebody has removed it, maybe with this error."""
+    if isinstance(error, FileNotFoundError):
+        time.sleep(_SECONDS_OF_REMOVAL)  # its record may be the last file to go
+    if not holds_record(plan.folder):
+        return plan.folder
+    journal = Path(plan.storage)
+    return journal if is_file(plan.storage) and not journal.is_file() else None
 
 
 def deadline(plan: SweepPlan) -> float:

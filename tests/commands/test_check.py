@@ -29,3 +29,16 @@ def test_a_model_without_golden_rows_cannot_be_checked(kept_run, capsys):
     seal_again(kept_run)
     assert cli.main(["check", str(kept_run)]) == 1
     assert "has no golden rows" in capsys.readouterr().err
+
+
+def test_a_sweep_says_what_was_counted_and_exits_with_3_if_it_does_not_add_up(sweep_folder, capsys):
+    folder = sweep_folder([[0.5, 0.6], [0.7, 0.8]])
+    assert cli.main(["check", "mine"]) == 0
+    counted = capsys.readouterr().out.splitlines()
+    assert "mine: records: 2 trials (2 FINISHED)" in counted
+    assert "mine: winner: none" in counted
+    record = json.loads((folder / "1" / "record.json").read_text(encoding="utf-8"))
+    record["tags"]["student_perf.trial_number"] = "7"
+    (folder / "1" / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    assert cli.main(["check", str(folder)]) == ExitCode.FINDING
+    assert "trial 1: its record is that of trial 7" in capsys.readouterr().err

@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import pytest
 
 from student_perf import cli
 from student_perf.errors import TrackingError
 from student_perf.runs.record import load_record
+from tests.sweep.conftest import wait_until
 
 
 @pytest.mark.slow
@@ -55,6 +59,45 @@ def test_a_deleted_run_comes_back_if_it_is_named(train, workspace, capsys):
     assert cli.main(["sync", str(folder)]) == 0
     again = load_record(folder).mlflow_run_id
     assert client.get_run(again).info.status == "FINISHED"
+
+
+# A run whose training never ends.
+ENDLESS = """
+import sys, time
+from student_perf.experiment import run
+from student_perf.train import main
+run.compute = lambda *words, **more: time.sleep(3600)
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mlflow_loaded")
+def test_a_run_that_was_killed_has_ended_everywhere_and_is_sent(workspace, tmp_path, capsys):
+    from mlflow import MlflowClient
+
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS)
+    process = subprocess.Popen([sys.executable, script, "model=tree", "split.n_splits=2"])
+    try:
+        wait_until(lambda: list((workspace / "outputs").glob("*/*/provenance.json")))
+        (folder,) = (workspace / "outputs").glob("*/*")
+        assert load_record(folder).status == "RUNNING"
+    finally:
+        process.kill()
+        process.wait()
+    assert load_record(folder).status == "FAILED"
+    assert cli.main(["report", str(folder)]) == 1
+    assert "the run is FAILED (ended without a word, last seen" in capsys.readouterr().err
+    assert cli.main(["sync"]) == 0
+    run_id = load_record(folder).mlflow_run_id
+    assert f"run {run_id}" in capsys.readouterr().out
+    run = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db").get_run(run_id)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["student_perf.error"].startswith("ended without a word")
+    assert cli.main(["sync"]) == 0
+    assert "Nothing is pending." in capsys.readouterr().out
 
 
 def test_sync_of_no_sweep_says_so(tmp_path, capsys):

@@ -76,6 +76,45 @@ def test_the_best_is_compared_on_its_own_rows_only(sweep_folder):
     assert sweep.gain is None
 
 
+def test_a_reference_is_compared_and_never_the_best(sweep_folder):
+    folder = sweep_folder(FOLDS)
+    change(folder / "1", tags={"student_perf.outside_space": "model.C=1"})
+    sweep = load_sweep(folder)
+    assert [record.trial_number for record in sweep.ranked] == [0, 2]
+    assert [line.record.trial_number for line in sweep.lines] == [0, 2, 1]
+    assert sweep.best.record.trial_number == 0
+    assert sweep.board.recommended in sweep.lines[:2]
+    assert sweep.lines[2].label == "1 reference"
+    assert sweep.n_tried == 2
+
+
+def test_the_gain_over_defaults_outside_the_space_says_so(sweep_folder):
+    folder = sweep_folder([FOLDS[1], FOLDS[0]])
+    change(folder / "0", tags={"student_perf.outside_space": "model.C=1"})
+    best, gain, *_ = sentences(load_sweep(folder), code=lambda text: f"`{text}`")
+    assert best.startswith("Best: trial 1, accuracy 0.533")
+    assert gain.startswith("Gain: -0.133 against the defaults (0.667), which lie outside the space "
+                           "(`model.C=1`) and cannot win")  # fmt: skip
+
+
+def test_a_sweep_whose_reference_alone_has_finished_has_no_best(sweep_folder):
+    folder = sweep_folder(FOLDS[:1])
+    change(folder / "0", tags={"student_perf.outside_space": "model.C=1"})
+    assert sentences(load_sweep(folder)) == ["No trial of the space has finished."]
+
+
+def test_failures_are_named_by_reason(sweep_folder):
+    folder = sweep_folder(FOLDS * 4)
+    for number in range(1, 9):
+        load_record(folder / str(number)).fail("ValueError: no luck")
+    load_record(folder / "9").fail("KeyError: 3")
+    assert sentences(load_sweep(folder))[-3:] == [
+        "Failed: 9 of 12 trials.",
+        "  trials 1, 2, 3, 4, 5 and 3 more: ValueError: no luck",
+        "  trial 9: KeyError: 3",
+    ]
+
+
 SPACE = [
     {"name": "model.C", "key": "model.C", "values": "0.1 to 1", "when": [],
      "kind": "float", "low": 0.1, "high": 1.0, "step": None, "log": False},

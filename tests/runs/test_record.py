@@ -3,7 +3,9 @@ import math
 
 import pytest
 
+from student_perf.locks import holding
 from student_perf.runs import tags
+from student_perf.runs.layout import RUN_LOCK_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record, to_json
 
 
@@ -14,13 +16,34 @@ def record(tmp_path):
 
 def test_states_are_on_disk_when_they_are_reached(record):
     record.save()
-    assert load_record(record.folder).status == "RUNNING"
+    with holding(record.folder / RUN_LOCK_FILE):
+        assert load_record(record.folder).status == "RUNNING"
     record.metrics = {"cv_accuracy_mean": 0.5, "fold_accuracy": [0.4, 0.6]}
     record.finish()
     back = load_record(record.folder)
     assert back == record
     assert (back.status, back.error) == ("FINISHED", None)
     assert back.ended >= back.started
+
+
+def test_a_run_that_nobody_holds_has_failed_and_says_when_it_was_last_seen(record):
+    record.save()
+    seen = (record.folder / "record.json").stat().st_mtime
+    back = load_record(record.folder)
+    assert back.status == "FAILED"
+    assert back.error.startswith("ended without a word, last seen 20")
+    assert back.tags[tags.ERROR] == back.error
+    assert back.ended == seen
+
+
+@pytest.mark.parametrize("kind", ["sweep", "trial"])
+def test_a_sweep_that_nobody_holds_and_its_trials_can_be_continued(tmp_path, kind):
+    folder = tmp_path / "3" if kind == "trial" else tmp_path
+    folder.mkdir(exist_ok=True)
+    RunRecord(folder, "one", kind, {}, {}).save()
+    with holding(tmp_path / SWEEP_LOCK_FILE):
+        assert load_record(folder).status == "RUNNING"
+    assert load_record(folder).status == "STOPPED"
 
 
 def test_a_failure_keeps_its_line(record):

@@ -1,4 +1,6 @@
+import shutil
 from dataclasses import replace
+from itertools import islice, repeat
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,9 @@ from mlflow import MlflowClient
 from student_perf import cli
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
+from student_perf.locks import holding
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
@@ -184,7 +187,9 @@ def test_trials_that_still_run_wait_for_the_next_look(sweep):
     record = load_record(folder / "1")
     record.status = "RUNNING"
     record.save()
-    assert publish_sweep(folder, tracking) == 3
+    with holding(folder / SWEEP_LOCK_FILE):
+        assert publish_sweep(folder, tracking) == 3
+    assert publish_sweep(folder, tracking) == 3  # ended without a word, so it is run again
     record.finish()
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 5
@@ -308,6 +313,55 @@ def test_a_store_that_fails_leaves_its_reason_where_the_sweep_looks(sweep, monke
     publish_sweep(folder, tracking)
     assert len(runs_of(tracking)[1]) == 5
     assert (folder / RUN_ID_FILE).read_text()
+
+
+def test_a_store_that_fails_for_a_while_is_tried_again_while_the_sweep_goes_on(sweep, monkeypatch):
+    folder, tracking = sweep
+    failed = []
+
+    def flaky(*words):
+        if len(failed) < 3:
+            failed.append((folder / ERROR_FILE).is_file())
+            raise TrackingError("database is locked")
+        (folder / "over").touch()
+        return publish_sweep(*words)
+
+    monkeypatch.setattr(publisher, "publish_sweep", flaky)
+    monkeypatch.setattr(publisher, "growing_pauses", lambda: repeat(0.0))
+    follow_sweep(folder, tracking)
+    assert failed == [False, True, True]
+    assert not (folder / ERROR_FILE).exists()
+    assert len(runs_of(tracking)[1]) == 5
+
+
+def test_the_last_attempt_is_made_when_the_sweep_is_over_and_a_removed_folder_ends_it(
+    sweep, monkeypatch
+):
+    folder, tracking = sweep
+    attempts = []
+
+    def broken(*_words):
+        attempts.append(1)
+        (folder / "over").touch()
+        raise TrackingError("no answer")
+
+    monkeypatch.setattr(publisher, "publish_sweep", broken)
+    follow_sweep(folder, tracking)
+    assert len(attempts) == 2  # the pause before the second was cut short
+    assert "no answer" in (folder / ERROR_FILE).read_text()
+    (folder / "over").unlink()
+    monkeypatch.setattr(publisher, "publish_sweep", lambda *_words: removed(folder))
+    follow_sweep(folder, tracking)
+    assert not folder.exists()
+
+
+def removed(folder):
+    shutil.rmtree(folder)
+    raise TrackingError("no such folder")
+
+
+def test_pauses_grow_up_to_half_a_minute():
+    assert list(islice(publisher.growing_pauses(), 7)) == [1, 2, 4, 8, 16, 30, 30]
 
 
 @pytest.mark.usefixtures("without_rows")

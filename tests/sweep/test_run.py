@@ -2,6 +2,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from student_perf.runs import tags
 from student_perf.runs.record import load_record
 from student_perf.store import rows
 from student_perf.store.find import find_group
+from student_perf.sweep.account import audit
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
 from tests.sweep.conftest import run_trials, wait_until
 
@@ -206,6 +208,26 @@ def test_a_sweep_of_failures_only_is_a_failure(train, workspace, monkeypatch):
     assert "all 2 trials have failed" in outcome.err
 
 
+@pytest.mark.slow
+def test_more_failures_than_allowed_show_what_ran_and_open_no_test_rows(train, workspace):
+    words = ["-m", "tracking=off", *QUICK, "model=knn", "model.n_neighbors=5,9,5000"]
+    for _ in range(2):  # the same command does not forget
+        outcome = train(*words)
+        assert outcome.code == 1
+        assert "max_failure_rate=0.2: 1 of 3 trials have failed (last: ValueError" in outcome.err
+        assert "Best: trial 0, accuracy" in outcome.out
+        assert "trial 2: ValueError: Expected n_neighbors" in " ".join(outcome.out.split())
+        folder = sweep_folder(workspace)
+        assert "Test rows" not in outcome.out
+        assert not (folder / "winner").exists()
+        record = load_record(folder)
+        assert (record.status, record.metrics["trials_fail"]) == ("STOPPED", 1)
+        assert "trial 2" in (folder / "report.html").read_text(encoding="utf-8")
+        assert len((folder / "leaderboard.csv").read_text().splitlines()) == 3
+    assert train(*words, "hydra.sweeper.max_failure_rate=0.5").code == 0
+    assert load_record(folder / "winner").trial_number == 0
+
+
 def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
     words = ["-m", "tracking=off", *QUICK]
     first = train(*words, SPACE, "hydra.sweeper.timeout=0.001", TRIALS.format(3))
@@ -295,6 +317,90 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
 def wait_for_trials(workspace, n):
     records = "*/[0-9]*/record.json"
     wait_until(lambda: len(list((workspace / "multirun").glob(records))) >= n)
+
+
+REMOVED = ["model=xgb", "model.max_depth=range(2,9)", TRIALS.format(60), "split.n_splits=2",
+           "hydra.sweeper.sampler=random", "report.importance=false"]  # fmt: skip
+
+
+def wait_for_predictions(workspace, number):
+    wait_until(lambda: list((workspace / "multirun").glob(f"*/{number}/predictions.parquet")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
+    process = start(workspace, *REMOVED, f"hydra.sweeper.n_jobs={n_jobs}")
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    while folder.exists():  # a trial may be written meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 1, out
+    assert "Traceback" not in out
+    said = [line for line in out.splitlines() if "student_perf: " in line]
+    assert said == [f"student_perf: {folder}: was removed while the sweep ran; run the command "
+                    "again to start over"]  # fmt: skip
+    assert not list(folder.glob("[0-9]*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, n_jobs):
+    words = [*REMOVED, "tracking=off", f"hydra.sweeper.n_jobs={n_jobs}"]
+    process = start(workspace, *words)
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    (folder / "study.journal").unlink()
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 1, out
+    assert "Traceback" not in out
+    assert "Best: trial" in out
+    assert out.splitlines()[-1] == (f"student_perf: {folder}/study.journal: was removed while the "
+                                    "sweep ran; run the command again to go on")  # fmt: skip
+    out, _ = start(workspace, *words).communicate(timeout=600)
+    assert "study.journal was lost: rebuilt from the records of" in out
+    assert audit(folder).wrong == []
+    assert len(study_of(folder).trials) == 60
+
+
+@pytest.mark.slow
+def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
+    process = start(workspace, *REMOVED, "hydra.sweeper.n_jobs=2")
+    wait_for_predictions(workspace, 5)
+    folder = sweep_folder(workspace)
+    wait_until(lambda: load_record(folder / "3").status == "FINISHED")
+    value = load_record(folder / "3").metrics["cv_accuracy_mean"]
+    shutil.rmtree(folder / "3")
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert "Trial 3: its folder was removed; it was run again." in out
+    assert load_record(folder / "3").metrics["cv_accuracy_mean"] == value
+    account = audit(folder)
+    assert account.wrong == []
+    assert account.counted[0] == "study: 60 trials (60 complete)"
+    assert account.counted[-1] == "MLflow: 60 runs of trials"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [b"", b"{oops\n"])
+def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, damage):
+    words = [*QUICK, SPACE, "tracking=off"]
+    out, _ = start(workspace, *words, TRIALS.format(5)).communicate(timeout=600)
+    folder = sweep_folder(workspace)
+    before = {f: f.read_bytes() for f in folder.glob("[0-9]*/*")}
+    journal = folder / "study.journal"
+    content = journal.read_bytes()
+    journal.write_bytes(content + damage if damage else b"")
+    process = start(workspace, *words, TRIALS.format(8))
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert "rebuilt from the records of 5 trials." in out
+    assert "5 done, 3 to go" in out
+    assert {f: f.read_bytes() for f in before} == before
+    assert len(study_of(folder).trials) == 8
+    (kept,) = folder.glob("study.journal.damaged-*")
+    assert kept.read_bytes() == (content + damage if damage else b"") or not damage
 
 
 @pytest.mark.slow

@@ -4,19 +4,18 @@ import pytest
 from optuna.trial import TrialState
 
 from student_perf.errors import ConfigError
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.study import (
     check_contract,
     counts,
     fill_queue,
-    mend_journal,
     next_trial,
     open_study,
     recover,
     requeue,
     trial_values,
 )
-from tests.sweep.conftest import opened
+from tests.sweep.conftest import opened, outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -114,27 +113,6 @@ def test_a_grid_that_grows_or_was_cut_off_has_each_point_once(plan_of, monkeypat
     assert sorted(fixed["model.C"] for fixed in queued(study)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_journal_cut_off_in_its_last_line_is_read_on(opened):
-    plan, study = opened
-    next_trial(study, plan)
-    journal = plan.folder / "study.journal"
-    whole = journal.read_bytes()
-    journal.write_bytes(whole[:-20])
-    mend_journal(plan.storage)
-    assert whole.startswith(journal.read_bytes())
-    assert len(open_study(plan).trials) == 1
-    next_trial(open_study(plan), plan)
-    assert [t.state for t in open_study(plan).trials] == [TrialState.RUNNING]
-    mend_journal("sqlite:///not/there.db")
-
-
-def test_a_storage_that_cannot_be_opened_is_named_without_its_password(plan_of):
-    plan, _ = plan_of(C, storage="nodb://me:secret@nowhere/x")
-    with pytest.raises(ConfigError, match=r"storage=nodb://.*cannot be opened") as caught:
-        open_study(plan)
-    assert "secret" not in str(caught.value)
-
-
 def test_trials_without_a_worker_go_back_under_their_number(opened):
     plan, study = opened
     first, second = next_trial(study, plan), next_trial(study, plan)
@@ -208,3 +186,39 @@ def test_options_that_optuna_refuses_are_named(plan_of, options):
     plan.folder.mkdir(parents=True)
     with pytest.raises(ConfigError, match="refuses them"):
         open_study(plan)
+
+
+OUTSIDE = ("model=tree", "model.max_depth=range(2,4)", "model.min_samples_leaf=range(2,60)")
+
+
+def test_defaults_outside_the_space_are_a_reference_that_cannot_win(plan_of):
+    plan, evaluator = plan_of(*OUTSIDE, n_trials=4, sampler="random")
+    study = run_trials(plan, evaluator)
+    reference, *drawn = study.trials
+    record = load_record(plan.folder / "0")
+    assert reference.state == TrialState.FAIL  # so that neither samplers nor best trials take it
+    assert reference.user_attrs["reference"] == [record.metrics["cv_accuracy_mean"]]
+    assert reference.params == {"model.min_samples_leaf": 5}
+    assert record.outside == "model.max_depth=5"
+    assert record.swept == {"model.max_depth": "5", "model.min_samples_leaf": "5"}
+    assert {trial.state for trial in drawn} == {TrialState.COMPLETE}
+    assert study.best_trial.number > 0
+    assert counts(study) == {"complete": 4, "pruned": 0, "fail": 0, "running": 0, "waiting": 0}
+    outcome = outcome_of(plan, evaluator)
+    assert sorted(trial.trial_number for trial in outcome.ranked) == [1, 2, 3]
+    assert [trial.trial_number for trial in outcome.references] == [0]
+    assert outcome.defaults.record.trial_number == 0
+    assert outcome.lines[-1] is outcome.defaults
+
+
+def test_a_reference_is_not_pruned_and_is_settled_after_a_kill(plan_of):
+    plan, _ = plan_of(*OUTSIDE, n_trials=2, sampler="random", pruner="median",
+                      pruner_options={"n_startup_trials": 0})  # fmt: skip
+    study = opened(plan)
+    trial = next_trial(study, plan)
+    record = RunRecord(plan.folder / "0", "t", "trial", {}, {}, {"cv_accuracy_mean": 0.9})
+    record.folder.mkdir()
+    record.finish()
+    assert recover(study, plan) == 0
+    assert study.trials[trial.number].user_attrs["reference"] == [0.9]
+    assert counts(study)["complete"] == 1

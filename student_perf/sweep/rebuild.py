@@ -1,0 +1,213 @@
+"""A study that is damaged or lost, rebuilt from the records of its trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from student_perf.errors import ConfigError
+from student_perf.masking import masked
+from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
+from student_perf.runs.record import RunRecord, load_record
+from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.storage import DamagedJournalError, is_file, mend_journal, set_aside
+from student_perf.sweep.study import (
+    OUTSIDE,
+    REFERENCE,
+    check_contract,
+    open_study,
+    queue_of,
+)
+from student_perf.text import plural
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial, TrialState
+
+_OF_STUDY = "study_attrs"  # what a sampler counts for the whole study
+
+
+def trial_facts(study: optuna.Study, trial_id: int) -> dict[str, Any]:
+    """What the study knows of a trial and its record does not say elsewhere, as data by which
+    `open_whole_study` makes the trial anew.
+    """
+    from optuna.distributions import distribution_to_json
+
+    frozen = study._storage.get_trial(trial_id)
+    counted = study._storage.get_study_system_attrs(study._study_id).items()
+    return {
+        # As Optuna stores them: a choice as its place, which JSON can hold whatever it is.
+        "params": {
+            k: d.to_internal_repr(frozen.params[k]) for k, d in frozen.distributions.items()
+        },
+        "distributions": {k: distribution_to_json(d) for k, d in frozen.distributions.items()},
+        "user_attrs": frozen.user_attrs,
+        "system_attrs": dict(frozen.system_attrs),
+        "intermediate_values": {str(k): v for k, v in frozen.intermediate_values.items()},
+        _OF_STUDY: {name: value for name, value in counted if isinstance(value, int)},
+    }
+
+
+def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Study:
+    """The sweep's study with all the trials that its folder holds, checked against the plan.
+
+    A journal that is damaged or lost is rebuilt from their records, a database if
+    `hydra.sweeper.resume=records` asks for that. Call it while no worker runs.
+
+    Args:
+        plan: The sweep's plan.
+        say: Gets one line if the study was rebuilt.
+
+    Raises:
+        ConfigError: The study was made for another plan, its database lacks trials, or the records
+            cannot replace it.
+    """
+    was_there = not is_file(plan.storage) or Path(plan.storage).is_file()
+    try:
+        if is_file(plan.storage):
+            mend_journal(Path(plan.storage))
+        study = open_study(plan)
+    except DamagedJournalError:
+        return _rebuilt_study(plan, "could not be read", say)
+    if _lacks_trials(study, plan.folder):
+        if not is_file(plan.storage):
+            _prepare_database(study, plan)
+        elif not was_there:
+            Path(plan.storage).unlink()  # the new one, which is empty
+        return _rebuilt_study(plan, "lacked trials" if was_there else "was lost", say)
+    check_contract(study, plan)
+    return study
+
+
+def _lacks_trials(study: optuna.Study, folder: Path) -> bool:
+    """Whether a trial of the folder is not in the study, or ended there while it waits here."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    if any(n >= len(trials) and holds_record(folder / str(n)) for n in trial_numbers(folder)):
+        return True
+    waiting = (t.number for t in trials if t.state == TrialState.WAITING)
+    there = (folder / str(number) for number in waiting)
+    return any(load_record(path).status != "RUNNING" for path in there if holds_record(path))
+
+
+def _prepare_database(study: optuna.Study, plan: SweepPlan) -> None:
+    """Make room for the rebuilt study. Raises ConfigError if nobody asked for it."""
+    import optuna
+
+    if plan.options.resume != "records":
+        raise ConfigError(
+            f"hydra.sweeper.storage={masked(plan.storage)}: lacks trials of {plan.study_name} that "
+            f"are in {plan.folder}; bring that database back, or have the study rebuilt from their "
+            "records: hydra.sweeper.resume=records"
+        )
+    optuna.delete_study(study_name=plan.study_name, storage=study._storage)
+
+
+def _rebuilt_study(plan: SweepPlan, why: str, say: Callable[[str], None]) -> optuna.Study:
+    records = {n: _load(plan.folder / str(n)) for n in trial_numbers(plan.folder)}
+    known = {number: record for number, record in records.items() if record is not None}
+    _check_resume(plan, known)
+    kept = set_aside(Path(plan.storage)) if is_file(plan.storage) else None
+    study = open_study(plan)
+    if holds_record(plan.folder):
+        for name, value in load_record(plan.folder).optuna.items():
+            study.set_user_attr(name, value)
+    check_contract(study, plan)
+    _add_trials(study, plan, known)
+    name = Path(plan.storage).name if is_file(plan.storage) else f"The study {plan.study_name}"
+    aside = f" (kept as {kept.name})" if kept is not None else ""
+    say(f"{name} {why}{aside}: rebuilt from the records of {plural(len(known), 'trial')}.")
+    return open_study(plan)  # whose sampler counts the trials that are there now
+
+
+def _load(folder: Path) -> RunRecord | None:
+    if not holds_record(folder):
+        return None
+    try:
+        return load_record(folder)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{folder / RECORD_FILE}: is not a record, so the sweep's study cannot be rebuilt from "
+            "it; restore it, or move its folder away"
+        ) from error
+
+
+def _check_resume(plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:
+    if known and plan.options.resume == "never":
+        raise ConfigError(
+            f"hydra.sweeper.study_name={plan.study_name}: exists already and resume=never; "
+            "give it another name"
+        )
+    old = next((record for record in known.values() if not record.optuna), None)
+    if old is not None:
+        raise ConfigError(
+            f"{old.folder}: an earlier version wrote this record, by which no study can be "
+            f"rebuilt; bring {plan.storage} back, or move {plan.folder} away to start over"
+        )
+
+
+def _add_trials(study: optuna.Study, plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:
+    """Trials in the order of their numbers; a number without a record is queued again."""
+    held = {record.optuna["user_attrs"].get("queued") for record in known.values()}
+    queue = [(p, a) for p, a in queue_of(plan) if a["queued"] not in held]
+    counted: dict[str, int] = {}
+    for number in range(max(known, default=-1) + 1):
+        if (record := known.get(number)) is not None:
+            study.add_trial(_rebuilt_trial(plan, record))
+            for name, value in record.optuna[_OF_STUDY].items():
+                counted[name] = max(value, counted.get(name, value))
+        else:
+            params, attributes = queue.pop(0) if queue else ({}, {})
+            study.enqueue_trial(params, user_attrs=attributes)
+    for name, value in counted.items():
+        study._storage.set_study_system_attr(study._study_id, name, value)
+
+
+def _rebuilt_trial(plan: SweepPlan, record: RunRecord) -> FrozenTrial:
+    """The trial as the study had it: drawn values, fold values, state, limits, times."""
+    import optuna
+    from optuna.distributions import json_to_distribution
+
+    facts = record.optuna
+    distributions = {k: json_to_distribution(d) for k, d in facts["distributions"].items()}
+    folds = {
+        int(step): math.nan if value is None else value
+        for step, value in facts["intermediate_values"].items()
+    }
+    state, told = _told(plan, record, folds)
+    trial = optuna.trial.create_trial(
+        state=state,
+        params={k: d.to_external_repr(facts["params"][k]) for k, d in distributions.items()},
+        distributions=distributions,
+        system_attrs=facts["system_attrs"],
+        intermediate_values=folds,
+        **{"user_attrs": facts["user_attrs"], **told},
+    )
+    if state.is_finished():
+        trial.datetime_start = datetime.fromtimestamp(record.started)
+        trial.datetime_complete = datetime.fromtimestamp(record.ended or record.started)
+    return trial
+
+
+def _told(
+    plan: SweepPlan, record: RunRecord, folds: Mapping[int, float]
+) -> tuple[TrialState, dict[str, Any]]:
+    """State of a trial by its record, and what the study heard at its end."""
+    from optuna.trial import TrialState
+
+    if record.status == "FAILED":
+        return TrialState.FAIL, {}
+    if record.status == "PRUNED":
+        return TrialState.PRUNED, {"value": folds[max(folds)]} if folds else {}
+    if record.status != "FINISHED":
+        return TrialState.WAITING, {}
+    values = plan.objectives.values(record.metrics)
+    attributes = record.optuna["user_attrs"]
+    if attributes.get(OUTSIDE):
+        return TrialState.FAIL, {"user_attrs": attributes | {REFERENCE: list(values)}}
+    limits = plan.objectives.violations(record.metrics)
+    return TrialState.COMPLETE, {"values": list(values), "constraints": limits or None}

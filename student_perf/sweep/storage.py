@@ -1,0 +1,129 @@
+"""Where a study is stored: a journal file that survives a kill, or a database of the user's."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.masking import masked
+
+if TYPE_CHECKING:
+    from student_perf.sweep.patience import Patience
+
+
+class DamagedJournalError(ConfigError):
+    """A journal that cannot be read; the records of the trials hold what it held."""
+
+
+def open_storage(
+    storage: str, patience: Patience | None = None, *, waits_to_open: bool = False
+) -> Any:
+    """Optuna's storage at a path or URL.
+
+    Args:
+        storage: The path of a journal or the URL of a database.
+        patience: How long to wait for a database that goes while it is used; by default not at all.
+        waits_to_open: Whether to wait for one that is not there yet.
+
+    Raises:
+        StorageLostError: A database that was waited for has not come.
+        DamagedJournalError: The journal at the path cannot be read.
+        ConfigError: The database at the URL cannot be opened.
+    """
+    if not is_file(storage):
+        try:
+            return _database(storage, patience, waits_to_open)
+        except StudentPerfError:
+            raise
+        except Exception as error:  # whatever the database driver raises
+            raise ConfigError(
+                f"hydra.sweeper.storage={masked(storage)}: cannot be opened "
+                f"({one_line(error)[:200]}); check the address and that its driver is installed, "
+                "or leave it out"
+            ) from error
+    try:
+        return _journal(Path(storage))
+    except OSError:
+        raise
+    except Exception as error:  # whatever a line that is wrong makes Optuna raise
+        raise DamagedJournalError(
+            f"{storage}: cannot be read ({one_line(error)[:200]}); run the sweep's command again, "
+            "which rebuilds it from the records of the trials"
+        ) from error
+
+
+def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
+    from optuna.storages import RDBStorage, get_storage
+
+    def connect() -> Any:
+        # A server that was restarted has closed the connections that the pool holds.
+        return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}))
+
+    if patience is None:
+        return connect()
+    from student_perf.sweep.patience import PatientStorage
+
+    found = patience.keep_trying(connect) if waits_to_open else connect()
+    return PatientStorage(found, patience)
+
+
+def is_file(storage: str) -> bool:
+    """Whether a storage is a journal file and no database."""
+    return "://" not in storage
+
+
+def _journal(path: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
+    return JournalStorage(backend)
+
+
+class _JournalLock:
+    """A lock that the system releases when its holder is killed, unlike Optuna's own two."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = FileLock(f"{path}.lock")
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def mend_journal(path: Path) -> None:
+    """Drop a last line that was cut off while it was written, as by a full disk; nothing could be
+    read after it. Call it while no worker runs.
+
+    Raises:
+        DamagedJournalError: The last whole line is not JSON, which Optuna would notice only after
+            the next line.
+    """
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        file.truncate(end)
+    try:
+        json.loads(content[:end].splitlines()[-1] if end else b"{}")
+    except ValueError as error:
+        raise DamagedJournalError(f"{path}: its last line is not JSON") from error
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a damaged journal, so that it is kept; returns its new place, None if it is gone."""
+    if not path.is_file():
+        return None
+    place = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    path.rename(place)
+    return place
