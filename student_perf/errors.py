@@ -44,7 +44,11 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 def one_line(error: BaseException) -> str:
     """Text of any error on one line: this package's own as written, others after their type."""
-    text = " ".join(str(error).split("\n\n")[0].split())
+    try:
+        text = " ".join(str(error).split("\n\n")[0].split())
+    except Exception:  # a model's own exception may have no text
+        text = "its text cannot be read"
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair fits no file
     if isinstance(error, StudentPerfError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -27,6 +27,7 @@ from student_perf.config.typed import iter_leaves
 from student_perf.exit_codes import ExitCode
 from student_perf.masking import learn_secrets, masked
 from student_perf.paths import CONF_DIR
+from student_perf.signals import exit_code, raising
 from student_perf.terminal import Terminal, print_error
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -80,10 +81,11 @@ def main() -> int:
     launch = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(task)
     with _hydra_raises():
         try:
-            launch()
-        except KeyboardInterrupt:
-            print_error(KeyboardInterrupt("stopped by the user"))
-            return ExitCode.INTERRUPTED
+            with raising():
+                launch()
+        except KeyboardInterrupt as error:
+            print_error(error if str(error) else KeyboardInterrupt("stopped by the user"))
+            return exit_code(error)
         except Exception as error:
             if wants_traceback:
                 raise

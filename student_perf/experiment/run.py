@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.evaluation.cross_validation import CVResult
+from student_perf.evaluation.process_state import kept_state
 from student_perf.experiment.compute import compute
-from student_perf.experiment.prepare import Prepared, prepare, useful_threads
+from student_perf.experiment.prepare import Prepared, limited_threads, prepare
 from student_perf.experiment.records import (
     Clock,
     describe_provenance,
@@ -61,7 +60,7 @@ def run_experiment(
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
-    with threadpool_limits(useful_threads(prepared.dataset.n_rows)):
+    with limited_threads(prepared.dataset.n_rows), kept_state(config.seed):
         return _run(config, prepared, folder, terminal, kind, more_tags or {}, send)
 
 

@@ -67,6 +67,8 @@ class RunRecord:
     mlflow_run_id: str | None = None
     space: list[dict[str, Any]] = field(default_factory=list)
     objectives: dict[str, Any] = field(default_factory=dict)
+    # By the monotonic clock; None of a record that was read from its file.
+    _begun: float | None = field(default_factory=time.monotonic, repr=False, compare=False)
 
     record_id = _Text(tag.RECORD_ID)  # by which the run is found again in a store
     dataset = _Text(tag.DATASET)
@@ -211,6 +213,7 @@ class RunRecord:
     def save(self) -> None:
         """Replace `record.json` in one step."""
         content = vars(self) | {"folder": str(self.folder)}
+        del content["_begun"]
         write_atomic(self.folder / RECORD_FILE, to_json(content))
 
     def finish(self) -> None:
@@ -231,8 +234,14 @@ class RunRecord:
         self._end("FAILED", error)
 
     def _end(self, status: Status, error: str | None = None) -> None:
-        self.status, self.ended, self.error = status, time.time(), error
+        self.status, self.ended, self.error = status, self.started + self._seconds(), error
         self.save()
+
+    def _seconds(self) -> float:
+        """How long it has taken, whatever was done to the clock; never negative."""
+        if self._begun is None:
+            return max(0.0, time.time() - self.started)
+        return time.monotonic() - self._begun
 
 
 @dataclass(frozen=True)
@@ -262,7 +271,7 @@ class Recorded:
 def load_record(folder: Path) -> RunRecord:
     """The record in a run folder. Raises FileNotFoundError if there is none."""
     content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    return RunRecord(**(content | {"folder": folder}))
+    return RunRecord(**(content | {"folder": folder, "_begun": None}))
 
 
 def load_winner(sweep: Path) -> RunRecord | None:

@@ -35,6 +35,8 @@ _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "n_jobs",
     "timeout",
+    "trial_timeout",
+    "trial_memory",
     "resume",
     "preview",
     "max_failure_rate",
