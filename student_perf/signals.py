@@ -4,7 +4,7 @@
 >>> error = interruption(signal.SIGTERM)
 >>> isinstance(error, KeyboardInterrupt), str(error), exit_code(error)
 (True, 'stopped by SIGTERM', 143)
->>> exit_code(KeyboardInterrupt())
+>>> int(exit_code(KeyboardInterrupt()))
 130
 """
 

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-MARK = "hostile.mark"  # in the current folder; there once an accident has happened
+# In the current folder:
+MARK = "hostile.mark"  # there once an accident has happened
+HANGING = "hostile.pid"  # the process that hangs
 
 
 class Hostile(ClassifierMixin, BaseEstimator):
@@ -74,6 +76,7 @@ def _change_rows(rows: Any) -> None:
 
 
 def _hang(_rows: Any) -> None:
+    Path(HANGING).write_text(str(os.getpid()))
     while True:
         time.sleep(1)
 
@@ -105,10 +108,10 @@ def _change_environment(_rows: Any) -> None:
 
 
 def _leave_thread(_rows: Any) -> None:
-    threading.Thread(target=_hang, args=(None,), daemon=False).start()
+    threading.Thread(target=time.sleep, args=(3600,), daemon=False).start()
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     def __str__(self) -> str:
         raise ValueError("no text")
 
@@ -119,7 +122,7 @@ _IN_FIT: dict[str, Callable[[Any], None]] = {
     "keyboard_interrupt": _raise(KeyboardInterrupt("from the model")),
     "generator_exit": _raise(GeneratorExit()),
     "lone_surrogate": _raise(ValueError("half a pair: \ud800")),
-    "unreadable": _raise(Unreadable()),
+    "unreadable": _raise(UnreadableError()),
     "os_exit": lambda _rows: os._exit(0),
     "segmentation_fault": lambda _rows: ctypes.string_at(0),
     "sigkill": _send(signal.SIGKILL),
@@ -149,7 +152,7 @@ KINDS: dict[str, str | None] = {
     "keyboard_interrupt": "^KeyboardInterrupt: from the model$",
     "generator_exit": "^GeneratorExit$",
     "lone_surrogate": r"^ValueError: half a pair: \\ud800$",
-    "unreadable": "^Unreadable: its text cannot be read$",
+    "unreadable": "^UnreadableError: its text cannot be read$",
     "os_exit": "^worker ended with exit code 0 in trial 6$",
     "segmentation_fault": r"^worker ended by signal 11 \(SIGSEGV\) in trial 6$",
     "sigkill": r"^worker ended by signal 9 \(SIGKILL\) in trial 6$",

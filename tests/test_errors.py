@@ -22,3 +22,13 @@ def test_one_line_keeps_our_text_and_names_the_type_of_others():
     assert one_line(ConfigError("seed=x: must be\n a number")) == "seed=x: must be a number"
     assert one_line(ValueError("bad\n\nStack trace: ...")) == "ValueError: bad"
     assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_one_line_fits_into_every_file_whatever_the_text():
+    assert one_line(ValueError("half: \ud800")) == "ValueError: half: \\ud800"
+
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert one_line(MuteError()) == "MuteError: its text cannot be read"

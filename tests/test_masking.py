@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from student_perf import masking
-from student_perf.masking import MaskingFormatter, learn_secrets, masked
+from student_perf.masking import MaskingFormatter, learn_secrets, logging_to, masked
 
 SECRETS = ("hunter2-token", "p4ssw0rd-in-uri", "from-the-environment")
 
@@ -97,3 +97,9 @@ def test_a_secret_appears_nowhere_on_disk_nor_in_mlflow(train, workspace, monkey
         assert not leaks
         assert secret not in done.out + done.err
     assert any(b"postgresql://me:***@host/x" in data for data in kept)
+
+
+def test_half_a_surrogate_pair_gets_into_the_log(tmp_path):
+    with logging_to(tmp_path / "train.log"):
+        logging.getLogger("x").error("half: %s", "\ud800")
+    assert "half: \\ud800" in (tmp_path / "train.log").read_text(encoding="utf-8")

@@ -14,9 +14,11 @@ from student_perf.sweep.study import (
     open_study,
     recover,
     requeue,
+    tell,
+    tell_complete,
     trial_values,
 )
-from tests.sweep.conftest import opened
+from tests.sweep.conftest import opened, run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -208,3 +210,16 @@ def test_options_that_optuna_refuses_are_named(plan_of, options):
     plan.folder.mkdir(parents=True)
     with pytest.raises(ConfigError, match="refuses them"):
         open_study(plan)
+
+
+def test_a_trial_that_is_told_twice_keeps_what_the_study_knows(plan_of):
+    plan, evaluator = plan_of(C, n_trials=2)
+    study = run_trials(plan, evaluator)
+    before = study.trials[0]
+    tell_complete(study, plan, before, {"cv_accuracy_mean": 0.0})
+    tell(study, 0, state=TrialState.FAIL)
+    assert study.trials[0] == before
+    trial = study.ask()
+    requeue(study, trial._trial_id)  # by another command
+    tell_complete(study, plan, trial, {"cv_accuracy_mean": 0.5})
+    assert study.trials[2].state == TrialState.WAITING
