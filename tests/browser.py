@@ -10,8 +10,10 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _WORDS = (
@@ -25,18 +27,18 @@ _SECONDS = 60
 class Page:
     """One tab. Expressions are JavaScript; their values come back as Python's."""
 
-    def __init__(self, send, receive):
-        self._send, self._receive, self._number, self._session = send, receive, 0, None
+    def __init__(self, send: Callable[[Any], None], receive: Callable[[], Any]) -> None:
+        self._send, self._receive, self._number, self._session = send, receive, 0, ""
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
 
-    def open(self, address):
+    def open(self, address: str) -> None:
         """Go to an address, as if it were typed into a fresh tab."""
         self._ask("Page.navigate", url="about:blank")
         self._ask("Page.navigate", url=address)
 
-    def ask(self, expression):
+    def ask(self, expression: str) -> Any:
         """Value of an expression, a promise's too."""
         answer = self._ask(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
@@ -44,7 +46,7 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, expression, seconds=_SECONDS):
+    def wait(self, expression: str, seconds: float = _SECONDS) -> Any:
         """The first value of an expression that is not empty, false or null, and no error: what it
         asks for may not be there yet.
         """
@@ -55,16 +57,17 @@ class Page:
             time.sleep(0.2)
         return value
 
-    def text(self):
+    def text(self) -> str:
         """What a reader sees of the page."""
-        return self.ask("document.body ? document.body.innerText : ''")
+        text: str = self.ask("document.body ? document.body.innerText : ''")
+        return text
 
-    def press(self, key):
+    def press(self, key: str) -> None:
         """Press and let go of a key, for example `Escape`."""
         for kind in ("keyDown", "keyUp"):
             self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
-    def click(self, expression):
+    def click(self, expression: str) -> None:
         """Click in the middle of the element that an expression gives, once it is there."""
         box = self.wait(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
@@ -73,12 +76,12 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
 
-    def save(self, file):
+    def save(self, file: str | Path) -> None:
         """Keep a picture of what is in view."""
         picture = self._ask("Page.captureScreenshot", format="png")["data"]
         Path(file).write_bytes(base64.b64decode(picture))
 
-    def _ask(self, method, **words):
+    def _ask(self, method: str, **words: Any) -> Any:
         self._number += 1
         message = {"id": self._number, "method": method, "params": words}
         if self._session:
@@ -92,12 +95,13 @@ class Page:
 
 
 @contextmanager
-def browser(width=1600, height=1000):
+def browser(width: int = 1600, height: int = 1000) -> Iterator[Page]:
     """A page in a browser with a profile of its own; ended with all its processes."""
+    assert CHROMIUM is not None
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
 
-    def take_pipes():  # Chromium reads from 3 and writes to 4
+    def take_pipes() -> None:  # Chromium reads from 3 and writes to 4
         reading, writing = os.dup(to_browser), os.dup(from_browser)
         os.dup2(reading, 3)
         os.dup2(writing, 4)
@@ -122,12 +126,12 @@ def browser(width=1600, height=1000):
                 running.wait()
 
 
-def _write(writer, message):
+def _write(writer: IO[bytes], message: Any) -> None:
     writer.write(json.dumps(message).encode() + b"\0")
     writer.flush()
 
 
-def _read(reader):
+def _read(reader: IO[bytes]) -> Any:
     text = bytearray()
     while (byte := reader.read(1)) != b"\0":
         assert byte, "the browser has ended"

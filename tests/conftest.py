@@ -23,6 +23,7 @@ from student_perf.paths import CONF_DIR, WORKSPACE_VARIABLE
 from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
 from tests.shortcuts import (  # noqa: F401 (fixtures)
+    configs_read_once,
     fresh_stores,
     mlflow_loaded,
     no_pictures,

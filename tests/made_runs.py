@@ -18,14 +18,20 @@ from student_perf.store.find import open_run
 from student_perf.terminal import Terminal
 
 Run = Callable[..., RunRecord]
-SPACE = {"name": "model.C", "key": "model.C", "values": "0.001 to 100, log scale", "log": True}
+MakeFolder = Callable[..., Path]
+SPACE: dict[str, Any] = {
+    "name": "model.C",
+    "key": "model.C",
+    "values": "0.001 to 100, log scale",
+    "log": True,
+}
 QUICK = ("tracking=off", "report.importance=false", "split.n_splits=2")
 
 
 @pytest.fixture(name="run")
 def run_fixture(workspace: Path, compose_config: Callable[..., ExperimentConfig]) -> Run:
     """Makes a finished run in outputs/."""
-    made = []
+    made: list[RunRecord] = []
 
     def make(*overrides: str, kind: str = "single", quick: tuple[str, ...] = QUICK) -> RunRecord:
         folder = workspace / "outputs" / "2026-01-02" / f"run-{len(made)}"
@@ -52,7 +58,7 @@ def change_record(record: RunRecord, **changed: object) -> None:
 
 
 @pytest.fixture
-def make_record(workspace):
+def make_record(workspace: Path) -> Run:
     """Makes a record and its `record.json`: below outputs/, or multirun/<study> for a trial."""
 
     def make(name: str, folds: list[float], model: str = "logreg", **changed: Any) -> RunRecord:
@@ -95,7 +101,7 @@ def make_record(workspace):
 
 
 @pytest.fixture
-def sweep_folder(make_record, workspace):
+def sweep_folder(make_record: Run, workspace: Path) -> MakeFolder:
     """Makes the folder of a sweep from its trials' fold scores; trial 0 ran the defaults."""
 
     def make(folds: list[list[float]], study: str = "mine", **changed: Any) -> Path:

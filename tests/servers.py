@@ -8,18 +8,21 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextmanager
-def mlflow_server(folder, port=None, store=None):
+def mlflow_server(folder: Path, port: int | None = None, store: str | None = None) -> Iterator[str]:
     """Address of a server that keeps its runs in `folder`, or in an existing store; ended with all
     its processes.
     """
@@ -45,17 +48,17 @@ def mlflow_server(folder, port=None, store=None):
 
 
 @contextmanager
-def postgres():
+def postgres() -> Iterator[str]:
     """URI of a fresh database of a throw-away PostgreSQL on loopback, with a password."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as place:
-        folder, user = Path(place), {}
+        folder, user = Path(place), dict[str, Any]()
         if os.getuid() == 0:  # which PostgreSQL refuses to run as
             shutil.chown(folder, "postgres")
             user = {"user": "postgres"}
         (folder / "password").write_text("rosebud77")
         words = ["-U", "tracker", "--pwfile", str(folder / "password"), "--auth", "scram-sha-256"]
         data = ["-D", str(folder / "data")]
-        quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
+        quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder} | user
         subprocess.run(["initdb", *data, *words], **quiet)
         port = free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from omegaconf import OmegaConf
 
 from student_perf.store import client
 from student_perf.store.address import sqlite_file
 
 _alone = client._alone
+_ONE_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture
@@ -23,10 +31,37 @@ def pictures() -> None:
 
 @pytest.fixture(autouse=True)
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs draw no pictures unless the test asks for them."""
+    """Runs leave no pictures, and those of pages have one pixel, unless the test asks for them."""
     if "pictures" not in request.fixturenames:
         patched = "student_perf.runs.artifacts._save_figures"
         monkeypatch.setattr(patched, lambda folder, figures: None)
+        monkeypatch.setattr(FigureCanvasAgg, "print_png", _print_one_pixel)
+
+
+def _print_one_pixel(canvas: FigureCanvasAgg, file: IO[bytes], **_options: Any) -> None:
+    file.write(_ONE_PIXEL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def configs_read_once() -> Iterator[None]:
+    """A config file that Hydra has open is parsed once, and not for every composition: parsing
+    takes forty times as long as a copy.
+    """
+    load = OmegaConf.load
+    known: dict[tuple[str, int, int], bytes] = {}
+
+    def load_config(file: str | Path | IO[Any]) -> Any:
+        if isinstance(file, (str, Path)):
+            return load(file)
+        state = os.fstat(file.fileno())
+        key = (file.name, state.st_mtime_ns, state.st_size)
+        if key not in known:
+            known[key] = pickle.dumps(load(file))
+        return pickle.loads(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load_config)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

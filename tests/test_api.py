@@ -74,6 +74,7 @@ def test_a_sweep_gives_its_leaderboard_and_its_winner():
         load_sweep(str(found.winner.folder))
 
 
+@pytest.mark.slow
 def test_a_nested_result_is_a_run():
     words = {"split": "nested", "split.n_inner_splits": 2, "hydra.sweeper.n_trials": 2}
     found = sweep(QUICK, words, "model.max_depth=range(1,4)")

@@ -63,6 +63,7 @@ def test_hydra_and_the_log_leave_their_files(train, workspace):
     )
 
 
+@pytest.mark.slow
 def test_two_starts_in_the_same_second_never_share_a_folder(train, workspace, monkeypatch):
     monkeypatch.setattr(
         "student_perf.train.run", lambda cfg: 0.0 if cfg else 1.0

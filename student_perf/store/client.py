@@ -55,6 +55,7 @@ from student_perf.store.attachments import (
     send_pictures,
     send_tables,
 )
+from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
 from student_perf.store.stage import Stage, experiment_stage
@@ -481,6 +482,7 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     prepare_environment()
     import mlflow
 
+    keep_pools_apart()
     artifacts = None
     if not is_server(tracking.uri):
         file = sqlite_file(tracking.uri)

@@ -5,6 +5,7 @@ from student_perf.errors import TrackingError
 from student_perf.runs.record import load_record
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, capsys):
     from mlflow import MlflowClient

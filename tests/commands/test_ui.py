@@ -37,6 +37,7 @@ def no_server(monkeypatch):
     monkeypatch.setattr(ui.subprocess, "call", lambda command: 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_ui_opens_the_sweep_or_the_run_that_is_meant(train, workspace, no_server, capsys):
     words = ("split.n_splits=2", "report.importance=false", "hydra.sweeper.study_name=mine")

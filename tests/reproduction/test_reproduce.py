@@ -143,6 +143,7 @@ def test_a_strangers_record_runs_nothing(graded, tmp_path, monkeypatch):
     assert not (tmp_path / "bad").exists()
 
 
+@pytest.mark.slow
 def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monkeypatch):  # noqa: F811
     from rich.console import Console
 

@@ -53,6 +53,7 @@ def test_the_model_is_named_and_has_the_scores_of_its_run_on_its_dataset(tracked
     assert [one.model_id for one in found] == [output.model_id]
 
 
+@pytest.mark.slow
 def test_a_registered_version_shows_the_same_model_and_result(tracked):
     from student_perf.store.registry import Registry
 

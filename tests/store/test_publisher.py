@@ -546,6 +546,7 @@ def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, caps
         assert model.source_run_id == winner.info.run_id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_the_same_sweep_again_sends_what_the_first_could_not(train, workspace):
     words = ["-m", "model.C=0.1,1", "hydra.sweeper.study_name=mine", *QUICK]

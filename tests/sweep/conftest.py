@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
 from student_perf.compare.outcome import SweepOutcome
-from student_perf.config.load import register_resolvers
+from student_perf.config.load import load_node, register_resolvers
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, make_options
@@ -22,14 +22,14 @@ from student_perf.sweep.record import start_record
 from student_perf.sweep.study import check_contract, fill_queue, open_study, read_outcome
 from student_perf.sweep.worker import Worker
 
+MakePlan = Callable[..., tuple[SweepPlan, TrialEvaluator]]
 GROUPS = ("model", "split", "preprocess", "dataset")
 
 
 def options_of(**changed: Any) -> SweepOptions:
-    node = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "hydra/sweeper/student_perf.yaml"))
+    node = load_node(CONF_DIR / "hydra/sweeper/student_perf.yaml")
     known = {field.name for field in fields(SweepOptions)}
-    node = {key: value for key, value in node.items() if key in known}
-    return make_options(node | changed)
+    return make_options({key: node[key] for key in node if key in known} | changed)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -63,10 +63,10 @@ def outcome_of(plan: SweepPlan, evaluator: TrialEvaluator) -> SweepOutcome:
 
 
 @pytest.fixture
-def plan_of(workspace):
+def plan_of(workspace: Path) -> MakePlan:
     """Makes (plan, evaluator) from overrides and options; the data is small and untracked."""
 
-    def make(*overrides: str, **options: Any):
+    def make(*overrides: str, **options: Any) -> tuple[SweepPlan, TrialEvaluator]:
         register_resolvers()
         fixed = ["tracking=off", "split.n_splits=3"]
         return make_plan(

@@ -129,6 +129,7 @@ def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
     assert counts(study)["running"] == 0
 
 
+@pytest.mark.slow
 def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
     monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
     plan, evaluator = plan_of("seed=1,2", C, n_trials=3, n_jobs=1)

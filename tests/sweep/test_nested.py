@@ -34,6 +34,7 @@ def test_without_a_choice_the_outer_scores_are_those_of_plain_folds(train, works
     assert tags["student_perf.split_sha256"] == of_single["student_perf.split_sha256"]
 
 
+@pytest.mark.slow
 def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     words = ["tracking=off", "model.C=choice(0.3)", "hydra.sweeper.study_name=two"]
     assert train("-m", *NESTED, *words).code == 0
@@ -60,6 +61,7 @@ def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     assert cli.main(["reproduce", "two-fold0"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_each_outer_fold_has_its_own_choice_and_is_answered_once(train, workspace):
     from mlflow import MlflowClient

@@ -84,7 +84,7 @@ def check_agreement(workspace, n_trials):
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert (outcome.code, outcome.err) == (0, "")
-    folder, study, parent, winner = check_agreement(workspace, 6)
+    _, study, parent, winner = check_agreement(workspace, 6)
     assert study.trials[0].params == {"model.C": 1.0}  # the defaults
     assert parent.data.tags["student_perf.kind"] == "sweep"
     assert parent.data.params["space.model.C"] == "0.01 to 10, log scale"
@@ -93,10 +93,15 @@ def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     assert "Test rows (n = 172)" in outcome.out
     assert max(len(line.rstrip()) for line in outcome.out.splitlines() if "/" not in line) <= 80
 
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mlflow_loaded")
+def test_the_same_search_again_and_with_more_trials_doubles_nothing(train, workspace):
+    assert train("-m", *QUICK, SPACE, TRIALS.format(6)).code == 0
     again = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert again.code == 0
     assert "6 done, 0 to go" in again.out
-    check_agreement(workspace, 6)
+    folder, *_ = check_agreement(workspace, 6)
 
     more = train("-m", *QUICK, SPACE, TRIALS.format(8))
     assert "6 done, 2 to go" in more.out
@@ -119,6 +124,7 @@ def test_a_grid_runs_each_option_once(train, workspace):
     assert (winner.status, winner.params["model.name"]) == ("FINISHED", "logreg")
 
 
+@pytest.mark.slow
 def test_a_second_look_at_the_test_rows_warns(train, workspace):
     few = [*QUICK, SPACE, TRIALS.format(2), "tracking=off"]
     assert "look number" not in train("-m", *few).out
@@ -191,6 +197,7 @@ def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
     assert "by earlier trials" in " ".join(train(*other).out.split())
 
 
+@pytest.mark.slow
 def test_changed_data_refuses_to_continue(train, workspace, grades):
     few = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "tracking=off"]
     command = ["-m", *few, *QUICK, SPACE, "hydra.sweeper.study_name=mine"]
@@ -302,6 +309,7 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
     assert sorted(map(int, numbers)) == list(range(200))
 
 
+@pytest.mark.slow
 def test_forked_processes_may_train_and_load_in_several_threads(workspace, tmp_path):
     """A pool of threads begun before a fork would let both workers and publisher wait for ever."""
     script = tmp_path / "big.py"
@@ -362,6 +370,7 @@ def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace
     assert "Which parameters mattered" not in sweep_page(outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_mlflow_has_the_page_and_the_note(train, workspace):
     assert train("-m", "model.C=0.1,1", *QUICK).code == 0
@@ -378,6 +387,7 @@ def test_mlflow_has_the_page_and_the_note(train, workspace):
     assert parent.data.tags["student_perf.target"].startswith("score: ")
 
 
+@pytest.mark.slow
 def test_a_sweep_into_a_store_of_an_unknown_schema_says_so_once(train, workspace, monkeypatch):
     monkeypatch.setattr(rows, "KNOWN_REVISIONS", ())
     outcome = train("-m", SPACE, TRIALS.format(2))

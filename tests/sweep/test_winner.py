@@ -4,6 +4,7 @@ from student_perf.runs.record import load_record
 from tests.sweep.test_run import study_of, sweep_folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_a_winner_becomes_a_challenger_where_that_is_asked_for(train, workspace):
     from mlflow import MlflowClient
