@@ -31,14 +31,8 @@ from student_perf.signals import collected, interruption, leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import memory_bytes
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.settle import (
-    STOP_FILE,
-    settle_death,
-    settle_excess,
-    settle_stopped,
-    stop_all,
-)
-from student_perf.sweep.study import open_study
+from student_perf.sweep.settle import settle_death, settle_excess, settle_stopped, stop_all
+from student_perf.sweep.study import STOP_FILE, open_study
 from student_perf.sweep.worker import Slot, StopSweep, Worker, deadline, worker_lock
 from student_perf.text import duration, plural
 
@@ -75,6 +69,7 @@ def run_workers(
     *,
     until: float | None = None,
     places: Sequence[int] | None = None,
+    command: int | None = None,
 ) -> None:
     """Keep workers at work until no trial is left or the sweep is to stop.
 
@@ -88,10 +83,12 @@ def run_workers(
         say: Shows a line to the user.
         until: When to stop, by the monotonic clock; by default after the sweep's `timeout`.
         places: Of the sweep's workers those to run here; by default all.
+        command: Process that started this one, without which there is nothing to do; by default
+            this process is the command, which goes on when its shell ends.
     """
     until = deadline(plan) if until is None else until
     places = range(plan.options.n_jobs) if places is None else places
-    _Supervisor(plan, evaluator, on_progress, say, until).run(places)
+    _Supervisor(plan, evaluator, on_progress, say, until, command).run(places)
 
 
 class _Child:
@@ -164,16 +161,16 @@ class _Supervisor:
         on_progress: Callable[[], None],
         say: Say,
         until: float,
+        command: int | None,
     ) -> None:
         self._plan, self._evaluator, self._say = plan, evaluator, say
-        self._on_progress, self._until = on_progress, until
+        self._on_progress, self._until, self._command = on_progress, until, command
         self._study = open_study(plan)
         self._children: list[_Child] = []
         self._n_started: dict[int, int] = {}
         self._n_ended = 0  # trials, by workers that are over
         self._deaths = self._deaths_idle = self._n_ended_at_death = 0
         self._kill_at = math.inf
-        self._parent = os.getppid()
 
     def run(self, places: Sequence[int]) -> None:
         """Start a worker in each place and look after them until none is left."""
@@ -215,7 +212,7 @@ class _Supervisor:
                 f"hydra.sweeper.timeout={limit:g} s is over: waiting for the fold of "
                 f"{self._running()}; after {_GRACE} s it goes back into the queue."
             )
-        if os.getppid() != self._parent:  # the command has died, and this is one of its jobs
+        if self._command is not None and os.getppid() != self._command:
             self._kill_at = -math.inf
         for child in list(self._children):
             if child.has_ended():

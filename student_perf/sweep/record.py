@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,12 @@ from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.study import CONFIGURATION
 from student_perf.text import format_interval, format_number
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.trial import FrozenTrial
 
 _MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
 
@@ -52,6 +58,27 @@ def start_record(plan: SweepPlan, data: PreparedData, hydra_config: str) -> RunR
     write_atomic(plan.folder / ".hydra" / "hydra.yaml", hydra_config)
     write_config(plan.folder, plan.base)
     return record
+
+
+def describe_trial(
+    record: RunRecord, plan: SweepPlan, trial: Trial | FrozenTrial, values: Mapping[str, Any]
+) -> None:
+    """Name a trial's record and say in it what the trial drew.
+
+    Args:
+        record: Of the trial, not saved yet.
+        plan: The sweep's plan.
+        trial: The study's own view of it.
+        values: What it drew, by config key.
+    """
+    record.name = f"{record.model}-{trial.number}"
+    record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
+    record.tags |= {
+        tags.STUDY: plan.study_name,
+        tags.OBJECTIVES: ",".join(plan.objectives.names),
+        tags.TRIAL: str(trial.number),
+        tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
+    }
 
 
 def outcome_metrics(

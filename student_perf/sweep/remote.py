@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,4 +28,4 @@ class RemoteWorker:
         evaluator = TrialEvaluator()
         evaluator.data(self.plan.base)
         place = int(HydraConfig.get().job.num)
-        run_workers(self.plan, evaluator, lambda: None, places=[place])
+        run_workers(self.plan, evaluator, lambda: None, places=[place], command=os.getppid())

@@ -37,10 +37,11 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
-from student_perf.sweep.settle import STOP_FILE, stop_all
+from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
+    STOP_FILE,
     check_contract,
     counts,
     fill_queue,

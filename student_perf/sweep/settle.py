@@ -4,46 +4,23 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from student_perf.runs import tags
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.study import (
-    CONFIGURATION,
-    counts,
-    requeue,
-    settle_by_record,
-    tell,
-)
+from student_perf.sweep.record import describe_trial
+from student_perf.sweep.study import STOP_FILE, counts, requeue, settle_by_record, tell
 
 if TYPE_CHECKING:
     import optuna
 
 log = logging.getLogger(__name__)
 
-STOP_FILE = "stop"
 _MOST_DEATHS = 2  # of workers in one trial: the first may have been an accident
 _DEATHS = "ended_workers"  # user attribute: how many workers have ended in the trial
-
-
-def describe_trial(
-    record: RunRecord,
-    plan: SweepPlan,
-    trial: optuna.Trial | optuna.trial.FrozenTrial,
-    values: Mapping[str, Any],
-) -> None:
-    """Note in its record which trial of which sweep it is, and the values that it drew."""
-    record.name = f"{record.model}-{trial.number}"
-    record.params |= {f"swept.{key}": str(value) for key, value in values.items()}
-    record.tags |= {
-        tags.STUDY: plan.study_name,
-        tags.OBJECTIVES: ",".join(plan.objectives.names),
-        tags.TRIAL: str(trial.number),
-        tags.CONFIGURATION: str(trial.user_attrs.get(CONFIGURATION, "drawn")),
-    }
 
 
 def fail_trial(
@@ -115,9 +92,8 @@ def settle_stopped(study: optuna.Study, plan: SweepPlan, number: int) -> None:
 
 def stop_all(plan: SweepPlan, reason: str) -> None:
     """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
-    file = plan.folder / STOP_FILE
-    if not file.exists():
-        file.write_text(reason, encoding="utf-8")
+    with suppress(FileExistsError), (plan.folder / STOP_FILE).open("x", encoding="utf-8") as file:
+        file.write(reason)
 
 
 def _running(study: optuna.Study, number: int) -> optuna.trial.FrozenTrial | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STOP_FILE = "stop"  # in the sweep's folder: why all workers are to stop
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice

@@ -29,8 +29,10 @@ from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.settle import STOP_FILE, describe_trial, fail_trial, stop_all
+from student_perf.sweep.record import describe_trial
+from student_perf.sweep.settle import fail_trial, stop_all
 from student_perf.sweep.study import (
+    STOP_FILE,
     n_done,
     next_trial,
     open_study,
