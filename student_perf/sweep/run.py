@@ -62,6 +62,7 @@ log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 30
 _UPDATE_SECONDS = 1
+_MOST_IDLE = 2  # rounds of workers in a row
 _MOST_NAMED = 10  # trials in one line
 Launch = Callable[[SweepPlan], None]
 
@@ -195,9 +196,8 @@ def _run_trials(
         console.print(f"  {line}", style="yellow", soft_wrap=True)
 
     with progress.shown():
-        n_before = -1
-        while (n := n_done(counts(study))) < plan.n_trials and n > n_before:
-            n_before = n
+        n_idle = 0  # rounds in which no trial has ended
+        while (n_before := n_done(counts(study))) < plan.n_trials and n_idle < _MOST_IDLE:
             if launch is None:
                 local.run_workers(plan, evaluator, progress.update, say, until=until)
             else:
@@ -206,6 +206,7 @@ def _run_trials(
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
+            n_idle = 0 if n_done(counts(study)) > n_before else n_idle + 1
     raise_if_stopped(plan.folder)
     _account(plan, study, time.monotonic() > until, say)
 
@@ -215,11 +216,13 @@ def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
     try:
         launch(plan)
     except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        stop_all(plan, "stopped by the user" if interrupted else one_line(error))
-        await_workers(plan, _LOCK_SECONDS)
-        recover(study, plan)
-        if interrupted or not isinstance(error, Exception):
+        stop_all(
+            plan, f"a job of the launcher has ended: {one_line(error)}; the same command goes on"
+        )
+        with suppress(ConfigError):  # one that still lives holds its trial
+            await_workers(plan, _LOCK_SECONDS)
+            recover(study, plan)
+        if not isinstance(error, Exception):
             raise
         raise_if_stopped(plan.folder)
 
