@@ -71,6 +71,14 @@ def _kill_once(_rows: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _kill_parent_once(_rows: Any) -> None:
+    """As if the job of a launcher was killed: its child is one of those who die with it."""
+    if not Path(MARK).exists():
+        Path(MARK).touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(3600)
+
+
 def _change_rows(rows: Any) -> None:
     rows[:] = 0
 
@@ -128,6 +136,7 @@ _IN_FIT: dict[str, Callable[[Any], None]] = {
     "sigkill": _send(signal.SIGKILL),
     "sigabrt": _send(signal.SIGABRT),
     "sigkill_once": _kill_once,
+    "parent": _kill_parent_once,  # of a launcher's job; here it would be the command
     "hang": _hang,
     "memory": _eat_memory,
     "prints": _print_much,

@@ -87,7 +87,7 @@ def metrics_of(record):
 
 def check(sweep_with, kind, folder):
     """The bad trial ended as expected, and all others with the figures of the reference."""
-    records, expected = records_of(folder), hostile.KINDS[kind]
+    records, expected = records_of(folder), hostile.KINDS.get(kind)
     states = {trial.number: trial.state.name for trial in study_of(folder).trials}
     assert sorted(records) == sorted(states) == list(range(LEVELS))
     for number, record in records.items():
@@ -240,3 +240,16 @@ def is_alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.slow
+def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_with):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    outcome, folder = sweep_with("parent", 2, "hydra/launcher=joblib")
+    assert outcome.code == 1
+    assert re.match("student_perf: .*a job of the launcher has ended.*goes on$", outcome.err)
+    assert "RUNNING" not in states_of(folder)
+    assert load_record(folder).status == "STOPPED"
+    again, _ = sweep_with("parent", 2, "hydra/launcher=joblib")
+    assert again.code == 0, again.err
+    check(sweep_with, "parent", folder)
