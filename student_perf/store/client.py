@@ -58,6 +58,7 @@ from student_perf.store.attachments import (
 from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
+from student_perf.store.schema import check_schema
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 from student_perf.terminal import python_command
@@ -87,6 +88,7 @@ _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a 
 def check_store(tracking: TrackingConfig) -> None:
     """Find out before any work whether the store can take a run. Raises TrackingError."""
     _check_place(tracking)
+    check_schema(tracking.uri)
     if tracking.experiment and _is_deleted(tracking):
         raise _experiment_deleted(tracking)
 
@@ -137,6 +139,8 @@ def check_readable(uri: str) -> None:
         )
     if sqlite_file(uri) is None:
         check_store(TrackingConfig(True, uri, ""))
+    else:
+        check_schema(uri)
 
 
 def check_usable(tracking: TrackingConfig) -> None:

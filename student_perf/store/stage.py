@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlencode
 
-from student_perf.store.address import is_absent, is_server, sqlite_file
+from student_perf.store.address import is_absent, is_server, scheme, sqlite_file
 
 _ANSWER_SECONDS = 5
 
@@ -72,18 +72,23 @@ def _queried(uri: str, statement: str, value: str) -> Stage:
     if is_absent(uri):
         return Stage.ABSENT
     try:
-        row = _first_row(uri, statement, value)
+        row = first_row(uri, statement, value)
     except Exception:  # of the database's driver; whoever writes to it says what is wrong
         return Stage.UNKNOWN
     return Stage(row[0]) if row else Stage.ABSENT
 
 
-def _first_row(uri: str, statement: str, value: str) -> Any:
+def first_row(uri: str, statement: str, value: str) -> Any:
+    """The first row of a statement in which `:value` stands for `value`, None if there is none.
+
+    Raises what the database's driver raises.
+    """
     if (file := sqlite_file(uri)) is not None:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(statement, {"value": value}).fetchone()
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    limit = {"connect_timeout": _ANSWER_SECONDS} if scheme(uri) == "postgresql" else {}
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool, connect_args=limit)
     with engine.connect() as connection:
         return connection.execute(sqlalchemy.text(statement), {"value": value}).fetchone()
