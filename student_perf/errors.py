@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST_LINE = 2000  # characters
+
 
 class StudentPerfError(Exception):
     """Base of every error that a user can fix; shown as one line, without a traceback."""
@@ -42,13 +44,31 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     return f"choose from {', '.join(known)}" if known else "there are no choices"
 
 
+def encodable(text: str) -> str:
+    r"""The text with what UTF-8 cannot hold escaped: lone surrogates, as undecodable bytes give.
+
+    >>> encodable("caf\udce9")
+    'caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def one_line(error: BaseException) -> str:
-    """Text of any error on one line: this package's own as written, others after their type."""
-    try:
-        text = " ".join(str(error).split("\n\n")[0].split())
-    except Exception:  # a model's own exception may have no text
-        text = "its text cannot be read"
-    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair fits no file
+    """Text of any error on one line: this package's own as written, others after their type.
+
+    It can always be written: what UTF-8 cannot hold is escaped, and the line has an end.
+    """
+    text = " ".join(_text(error).split("\n\n")[0].split())
+    text = encodable(text)
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[:_LONGEST_LINE]}... ({len(text):,} characters)"
     if isinstance(error, StudentPerfError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a class of the user's own may have no text
+        return ""

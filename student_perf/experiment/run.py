@@ -10,7 +10,6 @@ from pathlib import Path
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.evaluation.cross_validation import CVResult
-from student_perf.evaluation.process_state import kept_state
 from student_perf.experiment.compute import compute
 from student_perf.experiment.prepare import Prepared, limited_threads, prepare
 from student_perf.experiment.records import (
@@ -60,7 +59,7 @@ def run_experiment(
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
-    with limited_threads(prepared.dataset.n_rows), kept_state(config.seed):
+    with limited_threads(prepared.dataset.n_rows):
         return _run(config, prepared, folder, terminal, kind, more_tags or {}, send)
 
 

@@ -17,7 +17,6 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
-from student_perf.evaluation.process_state import kept_state
 from student_perf.experiment.prepare import PreparedData, build_pipeline, prepare_data
 from student_perf.models.build import build_estimator
 
@@ -43,14 +42,7 @@ class TrialEvaluator:
         return self._data[key]
 
     def evaluate(self, config: ExperimentConfig, on_fold: OnFold | None = None) -> CVResult:
-        """Held-out predictions and scores; what `on_fold` raises ends the evaluation.
-
-        What the model changes in the process does not reach the next evaluation.
-        """
-        with kept_state(config.seed):
-            return self._evaluate(config, on_fold)
-
-    def _evaluate(self, config: ExperimentConfig, on_fold: OnFold | None) -> CVResult:
+        """Held-out predictions and scores; what `on_fold` raises ends the evaluation."""
         data = self.data(config)
         if not self._caching:
             whole = build_pipeline(config, data.dataset)
