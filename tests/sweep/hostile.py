@@ -147,15 +147,15 @@ _IN_FIT: dict[str, Callable[[Any], None]] = {
 }
 _ANSWERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "wrong_length": lambda answer: answer[:-1],
-    "nan": lambda answer: np.full_like(answer, np.nan),
+    "no_number": lambda answer: np.full_like(answer, np.nan),
     "sum_3": lambda answer: 3 * answer,
 }
 
 # What the record of the trial says, as a regular expression; None: the trial is fine.
 KINDS: dict[str, str | None] = {
     "in_place": None,
-    "wrong_length": "",
-    "nan": "",
+    "wrong_length": "ValueError|the model answered",
+    "no_number": "the model answered",
     "sum_3": "the model answered",
     "sys_exit": "SystemExit: 0",
     "keyboard_interrupt": "KeyboardInterrupt: from the model",

@@ -19,7 +19,7 @@ LEVELS = 8
 BAD = 6  # the level, and the trial of the grid, that misbehaves
 QUICK = ("split.n_splits=2", "report.importance=false", "tracking=off")
 # Kinds that need checked answers, rows of the trial's own, and a process that survives its models.
-UNCHECKED = {"in_place", "nan", "sum_3", "folder", "random_state", "environment"}
+UNCHECKED = {"in_place", "no_number", "sum_3", "folder", "random_state", "environment"}
 CHANGES_ITSELF = {"in_place", "random_state"}  # the figures of the bad trial are its own
 FAST = ("sys_exit", "segmentation_fault")
 
