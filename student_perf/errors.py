@@ -47,8 +47,8 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 def encodable(text: str) -> str:
     r"""The text with what UTF-8 cannot hold escaped: lone surrogates, as undecodable bytes give.
 
-    >>> encodable("caf\udce9")
-    'caf\\udce9'
+    >>> encodable("menu\udce9")
+    'menu\\udce9'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -25,7 +25,7 @@ def test_one_line_keeps_our_text_and_names_the_type_of_others():
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("caf\udce9"), ConfigError("x=\ud800: bad"), OSError("\udfff" * 3)]
+    "error", [ValueError("menu\udce9"), ConfigError("x=\ud800: bad"), OSError("\udfff" * 3)]
 )
 def test_a_text_that_utf_8_cannot_hold_is_escaped(error):
     line = one_line(error)
