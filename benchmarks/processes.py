@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,21 @@ def run_measured(commands: Sequence[Sequence[str]], environment: dict[str, str])
         if code:
             raise subprocess.CalledProcessError(code, command, text)
     return Measured(started, ended, _cpu_of_children() - before, np.array(samples), text)
+
+
+def write_after_worker(write: Callable[[], object]) -> None:
+    """Have the worker of a sweep in this process call `write` at its end: it is a fork of this
+    process, and what it has measured is known there only.
+    """
+    from student_perf.sweep.worker import Worker
+
+    run = Worker.run
+
+    def run_and_write(worker: Worker) -> None:
+        run(worker)
+        write()
+
+    setattr(Worker, "run", run_and_write)  # noqa: B010 (mypy refuses a plain assignment)
 
 
 def _cpu_of_children() -> float:

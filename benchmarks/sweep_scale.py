@@ -7,12 +7,13 @@ Each line is a sweep of its own on econmath, one worker, tracked: a stump in 5 f
 drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in milliseconds of
 the first and last 100 trials, from the end of one trial to the end of the next, `share` is the
 sampler's over all trials; `after s` is what follows the last trial: winner, report, the rest of
-publishing. `--profile` writes cProfile's figures of the last sweep's main process.
+publishing. `--profile` writes cProfile's figures of the last sweep's worker.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import functools
 import itertools
 import json
@@ -25,6 +26,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from processes import write_after_worker
 
 _SAMPLING = ("infer_relative_search_space", "sample_relative", "sample_independent", "before_trial")
 _ENDS = 100
@@ -68,8 +71,10 @@ class Stopwatch:
         return call
 
 
-def run_timed(file: Path, arguments: list[str]) -> None:
-    """A sweep in this process; leaves the stopwatch's figures in `file`."""
+def run_timed(file: Path, profile: str, arguments: list[str]) -> None:
+    """A sweep of this process; leaves the stopwatch's figures in `file` and, unless it is empty,
+    cProfile's in `profile`.
+    """
     from optuna.samplers import RandomSampler, TPESampler
 
     from student_perf import train
@@ -79,9 +84,18 @@ def run_timed(file: Path, arguments: list[str]) -> None:
         for name in _SAMPLING:
             setattr(sampler, name, watch.timed(getattr(sampler, name)))
         setattr(sampler, "after_trial", watch.noting(sampler.after_trial))  # noqa: B010
+    profiler = cProfile.Profile()
+
+    def write() -> None:
+        file.write_text(json.dumps(watch.trials))
+        if profile:
+            profiler.dump_stats(profile)
+
+    write_after_worker(write)
     sys.argv = ["train.py", *arguments]
+    if profile:
+        profiler.enable()
     train.main()
-    file.write_text(json.dumps(watch.trials))
 
 
 def sweep(sampler: str, n_trials: int, profile: Path | None) -> list[tuple[float, float, float]]:
@@ -90,8 +104,7 @@ def sweep(sampler: str, n_trials: int, profile: Path | None) -> list[tuple[float
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "times.json"
-        measuring = ["-m", "cProfile", "-o", str(profile)] if profile else []
-        command = [sys.executable, *measuring, __file__, "--timed", str(file), "-m"]
+        command = [sys.executable, __file__, "--timed", str(file), str(profile or ""), "-m"]
         options = [
             "model=tree",
             "model.max_depth=1",
@@ -132,7 +145,7 @@ def show(sampler: str, trials: list[tuple[float, float, float]]) -> None:
 def main() -> None:
     """Print the table."""
     if sys.argv[1:2] == ["--timed"]:
-        run_timed(Path(sys.argv[2]), sys.argv[3:])
+        run_timed(Path(sys.argv[2]), sys.argv[3], sys.argv[4:])
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000])

@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from processes import run_measured
+from processes import run_measured, write_after_worker
 from sweep import SPACES, make_workspace
 
 Row = dict[str, float]
@@ -36,7 +36,7 @@ COLUMNS = ("wall", "evaluate", "added", "after s")
 
 
 def run_timed(file: Path, arguments: list[str]) -> None:
-    """A sweep in this process; leaves the seconds of each evaluation in `file`."""
+    """A sweep of this process; leaves the seconds of each evaluation in `file`."""
     from student_perf import train
     from student_perf.sweep.evaluate import TrialEvaluator
 
@@ -51,9 +51,9 @@ def run_timed(file: Path, arguments: list[str]) -> None:
             seconds.append(time.perf_counter() - started)
 
     setattr(TrialEvaluator, "evaluate", timed)  # noqa: B010 (mypy refuses a plain assignment)
+    write_after_worker(lambda: file.write_text(json.dumps(seconds)))
     sys.argv = ["train.py", *arguments]
     train.main()
-    file.write_text(json.dumps(seconds))
 
 
 def run_sweep(model: str, n_trials: int, used: Path, tracking: str) -> Row:

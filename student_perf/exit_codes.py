@@ -1,6 +1,7 @@
 """What a command's exit code means; `--help` and the docs list the same codes.
 
-A command that SIGTERM ends has no code of its own: the shell shows 143.
+A command that SIGTERM ends has no code of its own: the shell shows 143; `train` and `sweep`, which
+first put things in order, return it.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def logging_to(file: Path) -> Iterator[None]:
     """Send all log lines, masked, to a file, and to it only; with several such files at a time,
     those of this thread.
     """
-    handler = LogFile(file)
+    handler = LogFile(file, encoding="utf-8")
     handler.setFormatter(MaskingFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     _log_files.add(handler)
     try:

@@ -36,6 +36,7 @@ from student_perf.masking import (
     print_masked,
 )
 from student_perf.paths import CONF_DIR, workspace
+from student_perf.signals import exit_code, raising
 from student_perf.terminal import Terminal, print_error, say_unused_conf
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -106,10 +107,11 @@ def main() -> int:
     # With the traceback Hydra prints the overrides as they were typed.
     with _hydra_raises(), redirect_stderr(MaskedStream(sys.stderr)):
         try:
-            launch()
-        except KeyboardInterrupt:
-            print_error(KeyboardInterrupt("stopped by the user"))
-            return ExitCode.INTERRUPTED
+            with raising():
+                launch()
+        except KeyboardInterrupt as error:
+            print_error(error if str(error) else KeyboardInterrupt("stopped by the user"))
+            return exit_code(error)
         except Exception as error:
             if wants_traceback:
                 raise

@@ -13,6 +13,7 @@ from student_perf.masking import (
     MaskingFormatter,
     learn_environment,
     learn_secrets,
+    logging_to,
     masked,
     masked_tree,
     masked_yaml,
@@ -224,3 +225,9 @@ def test_a_traceback_that_was_asked_for_tells_no_secret(workspace):
     assert "Traceback" in done.stderr
     assert "/none/***" in done.stderr
     assert SECRETS[0] not in done.stdout + done.stderr
+
+
+def test_half_a_surrogate_pair_gets_into_the_log(tmp_path):
+    with logging_to(tmp_path / "train.log"):
+        logging.getLogger("x").error("half: %s", "\ud800")
+    assert "half: \\ud800" in (tmp_path / "train.log").read_text(encoding="utf-8")

@@ -7,12 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from threadpoolctl import threadpool_limits
 
 from student_perf.config.recorded import read_recorded
 from student_perf.errors import DataError
 from student_perf.evaluation.cross_validation import cross_validate
-from student_perf.experiment.prepare import build_pipeline, prepare_data, useful_threads
+from student_perf.experiment.prepare import build_pipeline, limited_threads, prepare_data
 from student_perf.experiment.rebuild import rebuild_config
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
@@ -80,7 +79,7 @@ def permuted_control(
             )
     pipeline = build_pipeline(config, data.dataset)
     means = []
-    with threadpool_limits(useful_threads(data.dataset.n_rows)):
+    with limited_threads(data.dataset.n_rows):
         for number in range(n_refits):
             model = PermutedLabels(pipeline, config.seed + number)
             result = cross_validate(model, data.dataset, data.split, config.seed)

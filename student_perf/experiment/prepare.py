@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
@@ -19,6 +22,7 @@ from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
 
 _MANY_ROWS = 20_000
+_several_threads = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,21 @@ def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:
         steps, dataset.numeric, dataset.categorical, config.dataset.categories
     )
     return Pipeline([("preprocess", preprocess), ("model", estimator)])
+
+
+@contextmanager
+def limited_threads(n_rows: int) -> Iterator[None]:
+    """Train within, in as many threads as are useful; the process remembers if they are several."""
+    global _several_threads
+    n_threads = useful_threads(n_rows)
+    _several_threads = _several_threads or n_threads > 1
+    with threadpool_limits(n_threads):
+        yield
+
+
+def has_used_threads() -> bool:
+    """Whether this process has trained in several threads, which a fork of it would wait for."""
+    return _several_threads
 
 
 def useful_threads(n_rows: int) -> int:

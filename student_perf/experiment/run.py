@@ -8,15 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from student_perf.atomic import explain_disk_error
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.evaluation.contained import contained, process_kept
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.experiment.compute import compute
-from student_perf.experiment.prepare import Prepared, prepare, useful_threads
+from student_perf.experiment.prepare import Prepared, limited_threads, prepare
 from student_perf.experiment.records import (
     Clock,
     describe_provenance,
@@ -68,7 +66,7 @@ def run_experiment(
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
-    with threadpool_limits(useful_threads(prepared.dataset.n_rows)):
+    with limited_threads(prepared.dataset.n_rows):
         return _run(config, prepared, folder, terminal, kind, more_tags or {}, send)
 
 

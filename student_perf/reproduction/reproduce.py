@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from threadpoolctl import threadpool_limits
 
 from student_perf.config.load import validate_plain
 from student_perf.config.schema import ExperimentConfig
@@ -14,7 +13,7 @@ from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, one_line
 from student_perf.evaluation.splits import make_split
 from student_perf.experiment.compute import score_test_rows
-from student_perf.experiment.prepare import useful_threads
+from student_perf.experiment.prepare import limited_threads
 from student_perf.experiment.rebuild import rebuild_config
 from student_perf.experiment.records import cv_metrics, metrics_on_test_rows
 from student_perf.experiment.run import run_experiment
@@ -166,7 +165,7 @@ def run_again(config: ExperimentConfig, kind: str, folder: Path) -> Figures:
 def _run_trial(config: ExperimentConfig, folder: Path) -> Figures:
     evaluator = TrialEvaluator()
     dataset = evaluator.data(config).dataset
-    with threadpool_limits(useful_threads(dataset.n_rows)):
+    with limited_threads(dataset.n_rows):
         result = evaluator.evaluate(config)
     table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE)

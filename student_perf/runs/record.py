@@ -87,6 +87,8 @@ class RunRecord:
     optuna: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     is_changed: bool = field(default=False, repr=False)  # its text is not as it was sealed
+    # By the monotonic clock; None of a record that was read from its file.
+    _begun: float | None = field(default_factory=time.monotonic, repr=False, compare=False)
 
     record_id = _Text(tag.RECORD_ID)  # by which the run is found again in a store
     dataset = _Text(tag.DATASET)
@@ -246,7 +248,7 @@ class RunRecord:
 
     def to_text(self, folder: str) -> str:
         """Content of `record.json` that names this folder, sealed."""
-        known = {k: v for k, v in vars(self).items() if k not in ("files", "is_changed")}
+        known = {k: v for k, v in vars(self).items() if k not in ("files", "is_changed", "_begun")}
         text = to_json(masked_tree(known | {"folder": folder}))
         return seal.sealed(text, self.files, self.is_changed)
 
@@ -294,8 +296,14 @@ class RunRecord:
         self._end("FAILED", error)
 
     def _end(self, status: Status, error: str | None = None) -> None:
-        self.status, self.ended, self.error = status, time.time(), error
+        self.status, self.ended, self.error = status, self.started + self._seconds(), error
         self.seal()
+
+    def _seconds(self) -> float:
+        """How long it has taken, whatever was done to the clock; never negative."""
+        if self._begun is None:
+            return max(0.0, time.time() - self.started)
+        return time.monotonic() - self._begun
 
 
 @dataclass(frozen=True)
@@ -341,7 +349,7 @@ def load_record(folder: Path) -> RunRecord:
         seal.report_change(file, seal.WAS_CHANGED)
     try:
         known = {key: value for key, value in content.items() if key != seal.SEAL}
-        record = RunRecord(**(known | {"folder": folder, "is_changed": is_changed}))
+        record = RunRecord(**(known | {"folder": folder, "is_changed": is_changed, "_begun": None}))
     except (TypeError, AttributeError) as error:
         problem = f"{RECORD_FILE} is not a record ({reason or one_line(error)})"
         raise ConfigError(f"{folder}: {problem}") from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from student_perf.config.names import check_folder_name
@@ -21,6 +24,8 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never", "records")
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
+MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
+_UNITS = {"M": 10**6, "G": 10**9}
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
 
 
@@ -38,6 +43,8 @@ class SweepOptions:
     n_trials: int | None
     n_jobs: int
     timeout: float | None
+    trial_timeout: float | None
+    trial_memory: str | None
     max_failure_rate: float
     resume: str
     seed: int | None
@@ -93,6 +100,7 @@ def check_options(options: SweepOptions) -> None:
             f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
             "leave it out"
         )
+    _check_trial_limits(options)
     _check_history(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)
@@ -108,6 +116,35 @@ def _check_names(options: SweepOptions) -> None:
         value = getattr(options, name)
         if value is not None:
             check_folder_name(f"hydra.sweeper.{name}", str(value))
+
+
+def memory_bytes(options: SweepOptions) -> float:
+    """The memory that a worker may take; without a limit infinite. Raises ConfigError."""
+    given = options.trial_memory
+    if given is None:
+        return math.inf
+    found = re.fullmatch(r"([0-9]+\.?[0-9]*) ?([MG])B", given, re.IGNORECASE)
+    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0
+    if not size:
+        raise ConfigError(
+            f"hydra.sweeper.trial_memory={given}: must be a size in MB or GB; write it like "
+            "hydra.sweeper.trial_memory=4GB"
+        )
+    return size
+
+
+def _check_trial_limits(options: SweepOptions) -> None:
+    limit = options.trial_timeout
+    if limit is not None and limit <= 0:
+        raise ConfigError(
+            f"hydra.sweeper.trial_timeout={limit}: must be more than 0 seconds, or null for no "
+            "limit"
+        )
+    if math.isfinite(memory_bytes(options)) and not MEMORY_FILE.exists():
+        raise ConfigError(
+            f"hydra.sweeper.trial_memory={options.trial_memory}: needs /proc, which this system "
+            "does not have; leave it out"
+        )
 
 
 def _check_history(options: SweepOptions) -> None:

@@ -37,6 +37,8 @@ _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "n_jobs",
     "timeout",
+    "trial_timeout",
+    "trial_memory",
     "resume",
     "storage_wait",
     "preview",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from contextlib import suppress
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ from pathlib import Path
 from student_perf.config.schema import TrackingConfig
 from student_perf.runs.layout import ERROR_FILE
 from student_perf.runs.record import begun_run_id, load_record
+from student_perf.signals import leave_to_parent
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE, follow_sweep, is_unsent
 from student_perf.sweep.local import process_context
 from student_perf.sweep.plan import SweepPlan
@@ -63,5 +63,5 @@ def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
 
 
 def _publish(folder: Path, tracking: TrackingConfig) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_to_parent()
     follow_sweep(folder, tracking)

@@ -146,7 +146,8 @@ def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
 def _seconds_of_trials(folders: Iterable[Path]) -> list[float]:
     with accept_changes(warn=False):
         records = [load_record(folder) for folder in islice(folders, _MOST_LOOKED_AT)]
-    return [record.ended - record.started for record in records if record.ended is not None]
+    # Records of earlier versions may have been written while the clock was set back.
+    return [max(0.0, r.ended - r.started) for r in records if r.ended is not None]
 
 
 def describe_target(dataset: Dataset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -48,6 +49,7 @@ from student_perf.sweep.record import (
     typed_command,
 )
 from student_perf.sweep.restore import restore_trials
+from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.study import (
@@ -60,7 +62,7 @@ from student_perf.sweep.study import (
     recover,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import raise_if_stopped, what_is_removed
+from student_perf.sweep.worker import await_workers, deadline, raise_if_stopped, what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 30
 _UPDATE_SECONDS = 1
-_MOST_ROUNDS = 3  # of workers, the later ones for the trials of workers that died
+_MOST_IDLE = 2  # rounds of workers in a row
+_MOST_NAMED = 10  # trials in one line
 Launch = Callable[[SweepPlan], None]
 
 
@@ -239,6 +242,7 @@ def _warn(lines: Sequence[str], console: Console) -> None:
 
 def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
     """The study, new or interrupted, in a state from which workers can go on."""
+    await_workers(plan, _LOCK_SECONDS)
     check_unchanged(plan)
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
     for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE):
@@ -265,22 +269,60 @@ def _run_trials(
     console: Console,
     launch: Launch | None,
 ) -> None:
-    """Run workers until no trial is left; trials of workers that died are run again."""
-    progress = Progress(plan, study, console)
+    """Run workers until every trial is accounted for, the time is up or the sweep stops itself."""
+    progress, until = Progress(plan, study, console), deadline(plan)
+
+    def say(line: str) -> None:
+        log.warning("%s", line)
+        console.print(f"  {line}", style="yellow", soft_wrap=True)
+
     with progress.shown():
-        for _ in range(_MOST_ROUNDS):
-            if launch is not None:
-                with _updating(progress):
-                    launch(plan)
-            elif plan.options.n_jobs == 1:
-                local.run_in_process(plan, evaluator, progress.update)
+        n_idle = 0  # rounds in which no trial has ended
+        while (n_before := n_done(counts(study))) < plan.n_trials and n_idle < _MOST_IDLE:
+            if launch is None:
+                local.run_workers(plan, evaluator, progress.update, say, until=until)
             else:
-                local.run_forked(plan, evaluator, progress.update)
-            if (plan.folder / STOP_FILE).exists() or recover(study, plan) == 0:
+                with _updating(progress):
+                    _launch(plan, study, launch)
+            recover(study, plan)  # of a worker that was killed between asking and starting
+            if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
+            n_idle = 0 if n_done(counts(study)) > n_before else n_idle + 1
     raise_if_stopped(plan.folder)
+    _account(plan, study, time.monotonic() > until, say)
+
+
+def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
+    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING."""
+    try:
+        launch(plan)
+    except BaseException as error:
+        stop_all(
+            plan, f"a job of the launcher has ended: {one_line(error)}; the same command goes on"
+        )
+        with suppress(ConfigError):  # one that still lives holds its trial
+            await_workers(plan, _LOCK_SECONDS)
+            recover(study, plan)
+        if not isinstance(error, Exception):
+            raise
+        raise_if_stopped(plan.folder)
+
+
+def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool, say: local.Say) -> None:
+    """Say which trials have not run. Raises ConfigError if that was not to be, or if all failed."""
     by_state = counts(study)
-    if by_state["fail"] and by_state["fail"] == n_done(by_state):
+    done = n_done(by_state)
+    missing = f"{plan.n_trials - done} of {plan.n_trials} trials have not run"
+    if done < plan.n_trials and time_is_up:
+        say(f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}.")
+    elif done < plan.n_trials:
+        ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
+        numbers = [str(n) for n in range(plan.n_trials) if n not in ended][:_MOST_NAMED]
+        raise ConfigError(
+            f"hydra.sweeper.study_name={plan.study_name}: {missing}, though nothing stopped them "
+            f"(trial {', '.join(numbers)}); see {plan.folder / LOG_FILE} and run the command again"
+        )
+    if by_state["fail"] and by_state["fail"] == done:
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: all {by_state['fail']} trials have "
             f"failed; see {plan.folder / LOG_FILE} for the reason and correct it"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +26,9 @@ from student_perf.sweep.storage import DamagedJournalError, open_storage
 if TYPE_CHECKING:
     import optuna
 
-STOP_FILE = "stop"  # says in the sweep's folder why its workers are to end
+log = logging.getLogger(__name__)
+
+STOP_FILE = "stop"  # in the sweep's folder: why all workers are to stop
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
@@ -198,19 +202,30 @@ def recover(study: optuna.Study, plan: SweepPlan) -> int:
     n_queued = 0
     running = (optuna.trial.TrialState.RUNNING,)
     for trial in study.get_trials(deepcopy=False, states=running):
-        folder = plan.folder / str(trial.number)
-        record = load_record(folder) if holds_record(folder) else None
-        status = record.status if record is not None else "RUNNING"
-        if record is not None and status == "FINISHED":
-            tell_complete(study, plan, trial, record.metrics)
-        elif status == "PRUNED":
-            study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
-        elif status == "FAILED":
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        else:
+        if not settle_by_record(study, plan, trial):
             requeue(study, trial._trial_id)
             n_queued += 1
     return n_queued
+
+
+def settle_by_record(study: optuna.Study, plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> bool:
+    """Tell the study what the record of a running trial says, if it says that the trial has ended;
+    returns whether it does.
+    """
+    from optuna.trial import TrialState
+
+    folder = plan.folder / str(trial.number)
+    record = load_record(folder) if holds_record(folder) else None
+    status = record.status if record is not None else "RUNNING"
+    if record is not None and status == "FINISHED":
+        tell_complete(study, plan, trial, record.metrics)
+    elif status == "PRUNED":
+        tell(study, trial.number, state=TrialState.PRUNED)
+    elif status == "FAILED":
+        tell(study, trial.number, state=TrialState.FAIL)
+    else:
+        return False
+    return True
 
 
 def tell_complete(
@@ -229,12 +244,35 @@ def tell_complete(
     values = plan.objectives.values(logged)
     running = optuna.trial.Trial(study, trial._trial_id)
     if trial.user_attrs.get(OUTSIDE):
-        running.set_user_attr(REFERENCE, list(values))
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        with _told_once(study, trial.number):
+            running.set_user_attr(REFERENCE, list(values))
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return
-    for name, excess in plan.objectives.violations(logged).items():
-        running.set_constraint(name, excess)
-    study.tell(trial.number, values)
+    with _told_once(study, trial.number):
+        for name, excess in plan.objectives.violations(logged).items():
+            running.set_constraint(name, excess)
+        study.tell(trial.number, values)
+
+
+def tell(study: optuna.Study, number: int, *, state: optuna.trial.TrialState) -> None:
+    """Tell the study how a trial without values ended."""
+    with _told_once(study, number):
+        study.tell(number, state=state)
+
+
+@contextmanager
+def _told_once(study: optuna.Study, number: int) -> Iterator[None]:
+    """What the study knows of a trial by now stays: its record says the same, or it runs again."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    try:
+        yield
+    except (ValueError, UpdateFinishedTrialError):
+        state = study.get_trials(deepcopy=False)[number].state
+        if state == TrialState.RUNNING:
+            raise
+        log.warning("trial %d is %s already", number, state.name)
 
 
 def requeue(study: optuna.Study, trial_id: int) -> None:

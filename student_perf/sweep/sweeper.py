@@ -43,7 +43,7 @@ class OptunaSweeper(Sweeper):
 
     def _launch(self, plan: SweepPlan) -> None:
         """Start the workers as jobs of the configured launcher and wait for them."""
-        from student_perf.sweep.worker import RemoteWorker
+        from student_perf.sweep.remote import RemoteWorker
 
         launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=RemoteWorker(plan), config=self._config

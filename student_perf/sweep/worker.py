@@ -1,7 +1,7 @@
 """A worker: asks for a trial, composes and evaluates it, records it, tells the study; until done.
 
-The same loop runs in the sweep's own process, in forked ones, and in the jobs of any Hydra
-launcher. A trial is on disk before the study hears of it, so the study knows no trial that is lost.
+The same loop runs in every worker process, whoever started it. A trial is on disk before the study
+hears of it, so the study knows no trial that is lost.
 """
 
 from __future__ import annotations
@@ -9,23 +9,20 @@ from __future__ import annotations
 import logging
 import math
 import time
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
-from student_perf.config.load import register_resolvers
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
-from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
@@ -36,15 +33,16 @@ from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
+from student_perf.sweep.settle import fail_trial, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
     OUTSIDE,
     STOP_FILE,
-    counts,
     n_done,
     next_trial,
     open_study,
     requeue,
+    tell,
     tell_complete,
     trial_values,
 )
@@ -66,13 +64,55 @@ class _Pruned(Exception):  # noqa: N818
     """Leaves a fold loop because the pruner has given the trial up."""
 
 
+class Slot:
+    """What a worker does, in memory that its parent can read while the worker hangs.
+
+    >>> slot = Slot()
+    >>> slot.begin(3)
+    >>> slot.trial, slot.n_ended
+    (3, 0)
+    >>> slot.end()
+    >>> slot.trial, slot.n_ended
+    (None, 1)
+    """
+
+    def __init__(self, context: BaseContext | None = None) -> None:
+        empty = [-1.0, 0.0, 0.0]  # the trial, when it began by the monotonic clock, trials ended
+        self._cells: Any = empty if context is None else context.RawArray("d", empty)
+
+    def begin(self, number: int) -> None:
+        """A trial begins."""
+        self._cells[1] = time.monotonic()
+        self._cells[0] = number
+
+    def end(self) -> None:
+        """The trial has ended, and the study knows how."""
+        self._cells[2] += 1
+        self._cells[0] = -1
+
+    @property
+    def trial(self) -> int | None:
+        """Number of the trial that runs."""
+        return None if self._cells[0] < 0 else int(self._cells[0])
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has run."""
+        return time.monotonic() - float(self._cells[1])
+
+    @property
+    def n_ended(self) -> int:
+        """How many trials have ended."""
+        return int(self._cells[2])
+
+
 @dataclass
 class Worker:
     """One loop over trials.
 
     Between folds and between trials it stops if the sweep's stop file exists, `deadline` (seconds
-    since the epoch) is over, or `should_stop` says so. `number` tells workers apart; `on_trial` is
-    called after each trial.
+    of the monotonic clock) is over, or `should_stop` says so. `number` tells workers apart; `slot`
+    shows the parent what it does.
     """
 
     plan: SweepPlan
@@ -80,7 +120,7 @@ class Worker:
     evaluator: TrialEvaluator = field(default_factory=TrialEvaluator)
     deadline: float = math.inf
     should_stop: Callable[[], bool] = lambda: False
-    on_trial: Callable[[], None] = lambda: None
+    slot: Slot = field(default_factory=Slot)
 
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
@@ -88,7 +128,7 @@ class Worker:
         try:
             self._loop()
         except StorageLostError as error:
-            self._stop_all(str(error))
+            stop_all(self.plan, str(error))
             raise StopSweep from error
         except Exception as error:
             if self._had_record and what_is_removed(self.plan, error):
@@ -104,8 +144,9 @@ class Worker:
                 trial = next_trial(study, self.plan)
                 if trial is None:
                     return
+                self.slot.begin(trial.number)
                 self._run_trial(study, trial)
-                self.on_trial()
+                self.slot.end()
 
     def _is_gone(self) -> bool:
         """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
@@ -115,7 +156,7 @@ class Worker:
         stop_file = self.plan.folder / STOP_FILE
         if stop_file.exists() or self._is_gone():
             return True
-        return time.time() > self.deadline or self.should_stop()
+        return time.monotonic() > self.deadline or self.should_stop()
 
     def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
         from optuna.trial import TrialState
@@ -136,7 +177,7 @@ class Worker:
             result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
-        except (StopSweep, KeyboardInterrupt):
+        except StopSweep:
             if not self._is_gone():
                 requeue(study, trial._trial_id)
             raise
@@ -147,10 +188,10 @@ class Worker:
                 logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
             }
             record.prune()
-            study.tell(trial, state=TrialState.PRUNED)
+            tell(study, trial.number, state=TrialState.PRUNED)
         except StorageLostError:
             raise
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C does not reach a worker, so this is the model's own
             if self._is_gone():
                 raise
             self._fail(study, trial, record, error)
@@ -191,63 +232,44 @@ class Worker:
         return {key: value for key, value in trial.params.items() if key not in known}
 
     def _fail(
-        self, study: optuna.Study, trial: optuna.Trial, record: RunRecord | None, error: Exception
+        self,
+        study: optuna.Study,
+        trial: optuna.Trial,
+        record: RunRecord | None,
+        error: BaseException,
     ) -> None:
-        from optuna.trial import TrialState
-
         line = one_line(error)
         log.error("trial %d failed", trial.number, exc_info=error)
-        if record is None:
-            record = self._bare_record(trial)
-        record.fail(line)
-        study.tell(trial, state=TrialState.FAIL)
+        by_state = fail_trial(study, self.plan, trial, record, line)
         self._errors.append(line)
-        by_state = counts(study)
-        share = self.plan.options.max_failure_rate
-        if by_state["fail"] > share * self.plan.n_trials:
-            self._stop_all(
-                f"hydra.sweeper.max_failure_rate={share}: {by_state['fail']} of "
-                f"{self.plan.n_trials} trials have failed (last: {line}); fix the cause, or allow "
-                "more failures, and run the command again"
-            )
-        elif by_state["fail"] == n_done(by_state) and self._errors == [line] * _SAME_ERRORS:
-            self._stop_all(
+        if by_state["fail"] == n_done(by_state) and self._errors == [line] * _SAME_ERRORS:
+            stop_all(
+                self.plan,
                 f"the first {_SAME_ERRORS} trials all failed with: {line}; fix the cause and run "
-                "the command again"
+                "the command again",
             )
 
-    def _bare_record(self, trial: optuna.Trial) -> RunRecord:
-        """Record of a trial without a valid config."""
-        folder = self.plan.folder / str(trial.number)
-        folder.mkdir(parents=True, exist_ok=True)
-        values = {str(key): str(value) for key, value in trial.params.items()}
-        known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
-        record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
-        describe_trial(record, self.plan, trial, values)
-        record.optuna = trial_facts(trial.study, trial._trial_id)
-        return record
 
-    def _stop_all(self, reason: str) -> None:
-        """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
-        with (
-            suppress(FileExistsError),
-            (self.plan.folder / STOP_FILE).open("x", encoding="utf-8") as file,
-        ):
-            file.write(reason)
+def worker_lock(plan: SweepPlan, place: int) -> FileLock:
+    """The lock that the worker in a place holds while it lives; the system releases it."""
+    return FileLock(plan.folder / f"worker_{place}.lock")
 
 
-@dataclass
-class RemoteWorker:
-    """Task function of a worker job that a Hydra launcher starts, maybe on another machine."""
+def await_workers(plan: SweepPlan, seconds: float) -> None:
+    """Wait until no worker of an earlier command lives.
 
-    plan: SweepPlan
-
-    def __call__(self, cfg: DictConfig) -> None:
-        """Run the loop; `cfg` is the sweep's base config, which the plan holds too."""
-        register_resolvers()
-        number = int(HydraConfig.get().job.num)
-        with suppress(StopSweep):
-            Worker(self.plan, number, deadline=deadline(self.plan)).run()
+    Raises ConfigError after some seconds: what a living worker runs must not be run twice.
+    """
+    until = time.monotonic() + seconds
+    for file in plan.folder.glob("worker_*.lock"):
+        try:
+            with FileLock(file, timeout=max(0, until - time.monotonic())):
+                pass
+        except Timeout as error:
+            raise ConfigError(
+                f"hydra.sweeper.study_name={plan.study_name}: a worker of an earlier command is "
+                "still in a trial; wait for it, or end its process, and run the command again"
+            ) from error
 
 
 def what_is_removed(plan: SweepPlan, error: Exception | None = None) -> Path | None:
@@ -261,8 +283,8 @@ def what_is_removed(plan: SweepPlan, error: Exception | None = None) -> Path | N
 
 
 def deadline(plan: SweepPlan) -> float:
-    """When workers that start now have to stop, in seconds since the epoch."""
-    return time.time() + (plan.options.timeout or math.inf)
+    """When workers that start now have to stop, by the monotonic clock."""
+    return time.monotonic() + (plan.options.timeout or math.inf)
 
 
 def raise_if_stopped(folder: Path) -> None:

@@ -46,6 +46,18 @@ def test_a_sweep_that_nobody_holds_and_its_trials_can_be_continued(tmp_path, kin
     assert load_record(folder).status == "STOPPED"
 
 
+def test_a_clock_that_is_set_back_makes_no_duration_negative(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0)
+    record = RunRecord(tmp_path, "rf", "trial", {}, {})
+    record.save()
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0 - 86_400)
+    later = load_record(tmp_path)  # as another process would, for a trial whose worker has died
+    later.fail("worker ended")
+    assert later.ended == later.started
+    record.finish()
+    assert 0 <= record.ended - record.started < 1000
+
+
 def test_a_failure_keeps_its_line(record):
     line = f"DataError: {'no rows ' * 100}"
     record.fail(line)

@@ -1,46 +1,42 @@
 import multiprocessing
 import os
+import re
 import signal
-from types import SimpleNamespace
 
 import pytest
 
+from student_perf.errors import ConfigError
 from student_perf.sweep import local, worker
 from student_perf.sweep.study import counts, open_study, recover
-from student_perf.sweep.worker import Worker
+from student_perf.sweep.worker import Worker, await_workers, raise_if_stopped, worker_lock
 from tests.sweep.conftest import opened, wait_until
 
 C = "model.C=tag(log,interval(0.01,10))"
 
 
-def test_one_process_and_several_do_all_trials(plan_of):
-    for n_jobs, run in ((1, local.run_in_process), (3, local.run_forked)):
-        plan, evaluator = plan_of(C, n_trials=7, n_jobs=n_jobs, study_name=f"jobs{n_jobs}")
-        study = opened(plan)
-        ticks: list[int] = []
-        run(plan, evaluator, lambda ticks=ticks: ticks.append(1))
-        assert counts(study)["complete"] == 7
-        assert ticks
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_one_worker_and_several_do_all_trials(plan_of, n_jobs):
+    plan, evaluator = plan_of(C, n_trials=7, n_jobs=n_jobs)
+    study = opened(plan)
+    ticks: list[int] = []
+    local.run_workers(plan, evaluator, lambda: ticks.append(1))
+    assert counts(study)["complete"] == 7
+    assert ticks
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, monkeypatch, n_jobs):
-    plan, evaluator = plan_of(C, n_trials=100, n_jobs=n_jobs, timeout=2)
+def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
+    plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=2)
     study = opened(plan)
-
-    def clock():
-        """Three seconds go by once a trial has its predictions."""
-        return 3 if any(plan.folder.glob("[0-9]*/predictions.parquet")) else 0
-
-    monkeypatch.setattr(worker, "time", SimpleNamespace(time=clock))
-    run = local.run_in_process if n_jobs == 1 else local.run_forked
-    run(plan, evaluator, lambda: None)
+    local.run_workers(plan, evaluator, lambda: None)
     found = counts(study)
     assert found["running"] == 0
-    assert 1 <= found["complete"] <= n_jobs
+    assert found["complete"] < 100_000
 
 
-def test_a_killed_worker_is_replaced_and_its_trial_found_again(plan_of, monkeypatch):
+def test_a_worker_killed_without_a_trial_is_replaced_and_what_it_asked_for_is_found_again(
+    plan_of, monkeypatch
+):
     plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
     study = opened(plan)
     run = Worker.run
@@ -52,12 +48,38 @@ def test_a_killed_worker_is_replaced_and_its_trial_found_again(plan_of, monkeypa
         run(self)
 
     monkeypatch.setattr(Worker, "run", dying)
-    local.run_forked(plan, evaluator, lambda: None)
+    local.run_workers(plan, evaluator, lambda: None)
     assert counts(study)["running"] == 1
     assert recover(study, plan) == 1
     monkeypatch.undo()
-    local.run_in_process(plan, evaluator, lambda: None)
+    local.run_workers(plan, evaluator, lambda: None)
     assert counts(study)["complete"] == 6
+
+
+def test_workers_that_die_before_any_trial_stop_the_sweep_with_their_exit_code(
+    plan_of, monkeypatch
+):
+    plan, evaluator = plan_of(C, n_trials=6)
+    study = opened(plan)
+    monkeypatch.setattr(Worker, "run", lambda self: os._exit(7))
+    local.run_workers(plan, evaluator, lambda: None)
+    with pytest.raises(ConfigError, match=r"3 workers died in a row.*exit code 7 before it took"):
+        raise_if_stopped(plan.folder)
+    assert set(counts(study).values()) == {0, 1}  # the defaults wait
+
+
+def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
+    study = opened(plan)
+
+    def failing(*_args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(worker, "tell_complete", failing)
+    local.run_workers(plan, evaluator, lambda: None)
+    with pytest.raises(ConfigError, match="sweep stopped: OSError: disk full"):
+        raise_if_stopped(plan.folder)
+    assert counts(study)["running"] == 0
 
 
 @pytest.fixture
@@ -69,17 +91,25 @@ def default_sigint():
 
 
 @pytest.mark.usefixtures("default_sigint")
-def test_ctrl_c_stops_the_workers_between_folds(plan_of):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_stops_the_workers_between_folds_or_at_once(plan_of, presses):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
-    study = opened(plan)
+    study, said = opened(plan), []
 
     def press_ctrl_c():
         if counts(study)["complete"]:
             os.kill(os.getpid(), signal.SIGINT)
 
+    def say(line):
+        said.append(line)
+        if len(said) < presses:
+            os.kill(os.getpid(), signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt):
-        local.run_forked(plan, evaluator, press_ctrl_c)
+        local.run_workers(plan, evaluator, press_ctrl_c, say)
     assert counts(study)["running"] == 0
+    assert re.match(r"Ctrl-C: waiting for the fold of .*; a second one kills the workers", said[0])
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("default_sigint")
@@ -88,13 +118,13 @@ def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
     study = opened(plan)
 
-    def failing():
+    def failing(_name):
         wait_until(lambda: counts(study)["running"])
         raise error
 
     monkeypatch.setattr(local, "_import_ahead", failing)
     with pytest.raises(BaseException, match=str(error) if isinstance(error, Exception) else None):
-        local.run_forked(plan, evaluator, lambda: None)
+        local.run_workers(plan, evaluator, lambda: None)
     assert not multiprocessing.active_children()
     assert counts(study)["running"] == 0
 
@@ -104,5 +134,18 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
     monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
     plan, evaluator = plan_of("seed=1,2", C, n_trials=3, n_jobs=1)
     study = opened(plan)
-    local.run_forked(plan, evaluator, lambda: None)
+    local.run_workers(plan, evaluator, lambda: None)
     assert counts(study)["complete"] == 3
+
+
+def test_after_training_in_several_threads_nothing_is_forked(monkeypatch):
+    monkeypatch.setattr(local, "has_used_threads", lambda: True)
+    assert local.process_context().get_start_method() == "spawn"
+
+
+def test_what_a_living_worker_holds_is_not_run_again(plan_of):
+    plan, _ = plan_of(C, n_trials=2)
+    opened(plan)
+    with worker_lock(plan, 0), pytest.raises(ConfigError, match="is still in a trial"):
+        await_workers(plan, 0.1)
+    await_workers(plan, 0.1)

@@ -1,6 +1,7 @@
 import pytest
 
 from student_perf.errors import ConfigError
+from student_perf.sweep.options import memory_bytes
 from tests.sweep.conftest import options_of
 
 C = "model.C=tag(log,interval(0.01,10))"
@@ -29,9 +30,25 @@ def test_an_option_of_the_wrong_kind_names_its_key():
         ({"keep_models": 0}, "keep_models=0: must be 1 or more"),
         ({"sampler_options": {"history": 10}}, "history=10: must be a whole number from 250 on"),
         ({"sampler": "random", "sampler_options": {"history": 500}}, "is for the tpe sampler"),
+        ({"trial_timeout": 0}, "trial_timeout=0.0: must be more than 0 seconds"),
+        ({"trial_memory": "4"}, "trial_memory=4: must be a size in MB or GB"),
+        ({"trial_memory": "0GB"}, "trial_memory=0GB: must be a size"),
         ({"custom_search_space": "no.such"}, "custom_search_space=no.such: cannot be imported"),
     ],
 )
 def test_options_that_cannot_hold_are_refused(plan_of, options, message):
     with pytest.raises(ConfigError, match=message):
         plan_of("model.C=0.1,1", **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [("4GB", 4e9), ("1.5 gb", 1.5e9), ("500MB", 5e8), (None, float("inf"))]
+)
+def test_memory_is_given_in_decimal_units(given, size):
+    assert memory_bytes(options_of(trial_memory=given)) == size
+
+
+def test_memory_cannot_be_watched_everywhere(plan_of, monkeypatch, tmp_path):
+    monkeypatch.setattr("student_perf.sweep.options.MEMORY_FILE", tmp_path / "statm")
+    with pytest.raises(ConfigError, match="trial_memory=4GB: needs /proc"):
+        plan_of(C, trial_memory="4GB")

@@ -13,6 +13,8 @@ from student_perf.sweep.study import (
     open_study,
     recover,
     requeue,
+    tell,
+    tell_complete,
     trial_values,
 )
 from tests.sweep.conftest import opened, outcome_of, run_trials
@@ -222,3 +224,16 @@ def test_a_reference_is_not_pruned_and_is_settled_after_a_kill(plan_of):
     assert recover(study, plan) == 0
     assert study.trials[trial.number].user_attrs["reference"] == [0.9]
     assert counts(study)["complete"] == 1
+
+
+def test_a_trial_that_is_told_twice_keeps_what_the_study_knows(plan_of):
+    plan, evaluator = plan_of(C, n_trials=2)
+    study = run_trials(plan, evaluator)
+    before = study.trials[0]
+    tell_complete(study, plan, before, {"cv_accuracy_mean": 0.0})
+    tell(study, 0, state=TrialState.FAIL)
+    assert study.trials[0] == before
+    trial = study.ask()
+    requeue(study, trial._trial_id)  # by another command
+    tell_complete(study, plan, trial, {"cv_accuracy_mean": 0.5})
+    assert study.trials[2].state == TrialState.WAITING

@@ -1,0 +1,31 @@
+"""A worker job that a Hydra launcher starts, maybe on another machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from student_perf.config.load import register_resolvers
+from student_perf.signals import leave_to_parent
+from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.local import run_workers
+from student_perf.sweep.plan import SweepPlan
+
+
+@dataclass
+class RemoteWorker:
+    """Task function of the job: it looks after one worker, as the command itself does here."""
+
+    plan: SweepPlan
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Run the worker; `cfg` is the sweep's base config, which the plan holds too."""
+        leave_to_parent()
+        register_resolvers()
+        evaluator = TrialEvaluator()
+        evaluator.data(self.plan.base)
+        place = int(HydraConfig.get().job.num)
+        run_workers(self.plan, evaluator, lambda: None, places=[place], command=os.getppid())

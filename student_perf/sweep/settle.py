@@ -1,0 +1,124 @@
+"""How a trial ends that came to no result: its own error, or the end of the process it ran in."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from student_perf.masking import masked
+from student_perf.runs import tags
+from student_perf.runs.layout import holds_record
+from student_perf.runs.record import RunRecord, load_record
+from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.rebuild import trial_facts
+from student_perf.sweep.record import describe_trial
+from student_perf.sweep.study import STOP_FILE, counts, requeue, settle_by_record, tell
+
+if TYPE_CHECKING:
+    import optuna
+
+log = logging.getLogger(__name__)
+
+_MOST_DEATHS = 2  # of workers in one trial: the first may have been an accident
+_DEATHS = "ended_workers"  # user attribute: how many workers have ended in the trial
+
+
+def fail_trial(
+    study: optuna.Study,
+    plan: SweepPlan,
+    trial: optuna.Trial | optuna.trial.FrozenTrial,
+    record: RunRecord | None,
+    line: str,
+) -> dict[str, int]:
+    """Record a trial as FAILED for a reason, and stop the sweep if too many have failed.
+
+    Args:
+        study: The study.
+        plan: The sweep's plan.
+        trial: The trial, which is RUNNING.
+        record: Its record; None if it has none yet.
+        line: The reason.
+
+    Returns:
+        The number of trials by state.
+    """
+    from optuna.trial import TrialState
+
+    record = record or _bare_record(plan, trial)
+    record.optuna = trial_facts(study, trial._trial_id)
+    record.fail(line)
+    tell(study, trial.number, state=TrialState.FAIL)
+    by_state = counts(study)
+    share = plan.options.max_failure_rate
+    if by_state["fail"] > share * plan.n_trials:
+        stop_all(
+            plan,
+            f"hydra.sweeper.max_failure_rate={share}: {by_state['fail']} of {plan.n_trials} "
+            f"trials have failed (last: {line}); fix the cause, or allow more failures, and run "
+            "the command again",
+        )
+    return by_state
+
+
+def settle_death(study: optuna.Study, plan: SweepPlan, number: int, cause: str) -> None:
+    """Settle a trial whose worker's process has ended in it: it is tried once more, then FAILED.
+
+    The study keeps the count, so that the next start of the command knows of it.
+    """
+    trial = _running(study, number)
+    if trial is None or settle_by_record(study, plan, trial):
+        return
+    deaths = trial.user_attrs.get(_DEATHS, 0) + 1
+    study._storage.set_trial_user_attr(trial._trial_id, _DEATHS, deaths)
+    log.error("trial %d: %s", number, cause)
+    if deaths < _MOST_DEATHS:
+        requeue(study, trial._trial_id)
+    else:
+        fail_trial(study, plan, trial, _known_record(plan, number), f"{cause} in trial {number}")
+
+
+def settle_excess(study: optuna.Study, plan: SweepPlan, number: int, reason: str) -> None:
+    """Fail a trial whose worker was ended because the trial broke a limit."""
+    trial = _running(study, number)
+    if trial is not None and not settle_by_record(study, plan, trial):
+        log.error("trial %d: %s", number, reason)
+        fail_trial(study, plan, trial, _known_record(plan, number), reason)
+
+
+def settle_stopped(study: optuna.Study, plan: SweepPlan, number: int) -> None:
+    """Put a trial back into the queue whose worker was ended with the sweep."""
+    trial = _running(study, number)
+    if trial is not None and not settle_by_record(study, plan, trial):
+        requeue(study, trial._trial_id)
+
+
+def stop_all(plan: SweepPlan, reason: str) -> None:
+    """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
+    with suppress(FileExistsError), (plan.folder / STOP_FILE).open("x", encoding="utf-8") as file:
+        file.write(masked(reason))
+
+
+def _running(study: optuna.Study, number: int) -> optuna.trial.FrozenTrial | None:
+    """The trial, unless its worker has told the study what became of it."""
+    from optuna.trial import TrialState
+
+    trial = study.get_trials(deepcopy=False)[number]
+    return trial if trial.state == TrialState.RUNNING else None
+
+
+def _known_record(plan: SweepPlan, number: int) -> RunRecord | None:
+    folder = plan.folder / str(number)
+    return load_record(folder) if holds_record(folder) else None
+
+
+def _bare_record(plan: SweepPlan, trial: optuna.Trial | optuna.trial.FrozenTrial) -> RunRecord:
+    """Record of a trial without a valid config."""
+    folder = plan.folder / str(trial.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {str(key): str(value) for key, value in trial.params.items()}
+    known = {tags.KIND: "trial", tags.RECORD_ID: uuid.uuid4().hex}
+    record = RunRecord(folder, f"trial-{trial.number}", "trial", {"model.name": "?"}, known)
+    describe_trial(record, plan, trial, values)
+    return record
