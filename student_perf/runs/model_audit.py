@@ -233,7 +233,7 @@ class _Audit:
         return bool(a == b)
 
     def _read(self, member: Any) -> bytes:
-        """A part of the file; what is no text, or no part of it, is nothing."""
+        """A part of the file; empty for what names none."""
         return self._archive.read(member) if isinstance(member, str) else b""
 
     def _dict(self, node: dict[str, Any]) -> None:

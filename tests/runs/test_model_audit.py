@@ -34,8 +34,12 @@ GENERATOR = node(
 REFUSED = {
     "a function of the system": SYSTEM,
     "what our module has imported": node("FunctionNode", "student_perf.models.labels:pd.eval"),
-    "a module of ours as a module": node("FunctionNode", "student_perf.models.labels.pd:eval"),
-    "a function of ours": node("FunctionNode", "student_perf.models.components:import_module"),
+    "a module of this package as a module": node(
+        "FunctionNode", "student_perf.models.labels.pd:eval"
+    ),
+    "a function of this package": node(
+        "FunctionNode", "student_perf.models.components:import_module"
+    ),
     "a function that skops trusts": node("FunctionNode", "numpy:add"),
     "another function that skops trusts": node("FunctionNode", "scipy.special._ufuncs:expit"),
     "the type eval": node("TypeNode", "builtins:eval"),
@@ -60,7 +64,7 @@ REFUSED = {
     "a constructor": node(
         "ConstructorFromReduceNode", "subprocess:Popen", content=listed(plain("true"))
     ),
-    "a constructor of ours": node(
+    "a constructor of this package": node(
         "ConstructorFromReduceNode",
         "student_perf.models.labels:LabelledClassifier",
         content=listed(plain(1), plain([])),
@@ -117,10 +121,10 @@ REFUSED = {
     "a plain value of a class": node("JsonNode", "os:system", content="1"),
     "an object of a class": node("ObjectNode", "subprocess:Popen"),
     "an object that is a function": node("ObjectNode", "pandas:eval"),
-    "an object that a module of ours has imported": node(
+    "an object that a module of this package has imported": node(
         "ObjectNode", "student_perf.models.labels:BaseEstimator"
     ),
-    "an object of ours that is no estimator": node(
+    "an object of this package that is no estimator": node(
         "ObjectNode", "student_perf.models.libraries:Library"
     ),
     "an estimator that opens files": node(
