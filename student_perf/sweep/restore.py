@@ -6,11 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
-from student_perf.experiment.prepare import useful_threads
+from student_perf.experiment.prepare import limited_threads
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
@@ -70,7 +68,7 @@ def _run_again(
     data = evaluator.data(config)
     what = f"Trial {record.trial_number}: its folder was removed"
     try:
-        with threadpool_limits(useful_threads(data.dataset.n_rows)):
+        with limited_threads(data.dataset.n_rows):
             result = evaluator.evaluate(config)
         record.metrics = cv_metrics(result, plan.objectives.names)
         finish_trial(record, data.dataset, result)
