@@ -94,7 +94,8 @@ def test_little_makes_a_page_too(sweep_folder, state):
     if state == "nothing finished":
         assert "No trial has finished." in text
         assert "1: ValueError: no luck" in text
-        assert note.startswith("- No trial has finished.\n- **Trials**: 1 failed\n")
+        assert note.startswith("- No trial has finished.\n- **Failed**: 1 of 1 trials.\n")
+        assert "- **Trials**: 1 failed\n" in note
     else:
         assert "The defaults were not beaten." in text
         assert "nan" not in note.lower()
