@@ -173,7 +173,8 @@ class _Supervisor:
 
     def run(self, places: Sequence[int]) -> None:
         """Start a worker in each place and look after them until none is left."""
-        later = list(_NEEDED_LATER)
+        # Beside a single worker these imports would only compete with it and the publisher.
+        later = list(_NEEDED_LATER) if len(places) > 1 else []
         with collected() as signals:
             n_answered = 0
             try:
