@@ -24,7 +24,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.ERROR: "error, in one line on standard error",
     ExitCode.USAGE: "wrong usage of the command line",
-    ExitCode.FINDING: "finding: drift, closed gate; a model, file, bundle or sweep that differs",
+    ExitCode.FINDING: "finding: drift, closed gate; a model, file or sweep that differs",
     ExitCode.ROWS_REFUSED: "rows refused",
     ExitCode.INTERRUPTED: "Ctrl-C",
 }

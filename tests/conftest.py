@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from tests.made_runs import make_record, sweep_folder  # noqa: F401 (fixtures)
 from tests.made_runs import run_fixture as run_fixture
 from tests.shortcuts import (  # noqa: F401 (fixtures)
     configs_read_once,
+    default_sigint,
     fresh_stores,
     mlflow_loaded,
     no_pictures,
@@ -85,10 +87,13 @@ def train(
 
     def run(*overrides: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
+        handlers = logging.root.handlers[:]
         try:
             code = main()
         except SystemExit as leaving:
             code = int(leaving.code or 0)
+        finally:
+            logging.root.handlers[:] = handlers  # Hydra's write to where this test's output goes
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 

@@ -6,6 +6,7 @@ import base64
 import os
 import pickle
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,14 @@ def configs_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", load_config)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_sigint() -> Iterator[None]:
+    """Ctrl-C as at a terminal: a shell starts its background jobs with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import skops.io
 
+from student_perf.errors import StudentPerfError
+from student_perf.runs.record import load_record
+from student_perf.runs.seal import accept_changes
+
 Node = dict[str, Any]
 
 
@@ -86,6 +90,17 @@ def plant(path: Path, planted: Node, attribute: str = "planted", **parts: bytes)
         held.update({f"{name}.npy": content for name, content in parts.items()})
 
     return rewrite(path, change)
+
+
+def forge_seal(folder: Path) -> None:
+    """Seal the folder of a run as it is now, as whoever has changed it can."""
+    try:
+        with accept_changes(warn=False):
+            record = load_record(folder)
+    except StudentPerfError:  # what is no record cannot be sealed
+        return
+    record.is_changed = False
+    record.seal()
 
 
 def npy(array: np.ndarray) -> bytes:

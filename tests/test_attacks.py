@@ -26,7 +26,7 @@ from student_perf.errors import StudentPerfError
 from student_perf.runs.model_file import load_model
 from student_perf.store import kept_model
 from student_perf.store.kept_model import load_kept_model
-from tests.tampering import change_array, listed, mapping, node, plain, plant, rewrite
+from tests.tampering import change_array, forge_seal, listed, mapping, node, plain, plant, rewrite
 
 
 class Bomb:
@@ -48,10 +48,14 @@ def mark(tmp_path):
 
 
 @pytest.fixture
-def run(capsys):
-    """A command, which ends with a code and at most one line of error."""
+def run(capsys, workspace):
+    """A command, which ends with a code and at most one line of error; the changed files are sealed
+    again, since whoever changes them can do that.
+    """
 
     def command(*words):
+        for file in workspace.rglob("record.json"):
+            forge_seal(file.parent)
         code = cli.main([*map(str, words)])
         said = capsys.readouterr()
         assert "Traceback" not in said.err
@@ -324,6 +328,7 @@ def with_config(folder, **changes):
             inner = inner[part]
         inner[last] = value
     file.write_text(yaml.safe_dump(composed))
+    forge_seal(folder)
 
 
 TARGETS = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
     from student_perf.store.kept_model import KeptModel
 
-HELP = "check that a sweep adds up, a kept model on its golden rows, no file changed"
+HELP = "check that a sweep adds up, and a kept model on its golden rows"
 GROUP = MODELS
 PARENTS = (reading(),)
 USES_METRICS = False

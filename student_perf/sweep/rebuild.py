@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from student_perf.errors import ConfigError
 from student_perf.masking import masked
-from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
+from student_perf.runs.layout import holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.storage import DamagedJournalError, is_file, mend_journal, set_aside
@@ -125,15 +125,7 @@ def _rebuilt_study(plan: SweepPlan, why: str, say: Callable[[str], None]) -> opt
 
 
 def _load(folder: Path) -> RunRecord | None:
-    if not holds_record(folder):
-        return None
-    try:
-        return load_record(folder)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"{folder / RECORD_FILE}: is not a record, so the sweep's study cannot be rebuilt from "
-            "it; restore it, or move its folder away"
-        ) from error
+    return load_record(folder) if holds_record(folder) else None
 
 
 def _check_resume(plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:

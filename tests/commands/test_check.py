@@ -3,7 +3,8 @@ import json
 from student_perf import cli
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.layout import GOLDEN_FILE
-from tests.made_runs import seal_again
+from student_perf.runs.record import load_record
+from tests.made_runs import change_record, seal_again
 
 
 def test_a_model_that_answers_as_before_exits_with_0(kept_run, capsys):
@@ -37,8 +38,6 @@ def test_a_sweep_says_what_was_counted_and_exits_with_3_if_it_does_not_add_up(sw
     counted = capsys.readouterr().out.splitlines()
     assert "mine: records: 2 trials (2 FINISHED)" in counted
     assert "mine: winner: none" in counted
-    record = json.loads((folder / "1" / "record.json").read_text(encoding="utf-8"))
-    record["tags"]["student_perf.trial_number"] = "7"
-    (folder / "1" / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    change_record(load_record(folder / "1"), tags={"student_perf.trial_number": "7"})
     assert cli.main(["check", str(folder)]) == ExitCode.FINDING
     assert "trial 1: its record is that of trial 7" in capsys.readouterr().err

@@ -18,8 +18,6 @@ from tests.sweep.test_run import start, study_of
 LEVELS = 8
 BAD = 6  # the level, and the trial of the grid, that misbehaves
 QUICK = ("split.n_splits=2", "report.importance=false", "tracking=off")
-# Kinds that need checked answers, rows of the trial's own, and a process that survives its models.
-UNCHECKED = {"in_place", "no_number", "sum_3", "folder", "random_state", "environment"}
 CHANGES_ITSELF = {"in_place", "random_state"}  # the figures of the bad trial are its own
 FAST = ("sys_exit", "segmentation_fault")
 
@@ -111,8 +109,6 @@ def kinds():
     found = []
     for kind in hostile.KINDS:
         marks = [] if kind in FAST else [pytest.mark.slow]
-        if kind in UNCHECKED:
-            marks.append(pytest.mark.xfail(reason="models are not contained yet", strict=False))
         for n_jobs in (1, 2):
             slow = [pytest.mark.slow] if n_jobs == 2 and kind in FAST else []
             found.append(pytest.param(kind, n_jobs, marks=[*marks, *slow], id=f"{kind}-{n_jobs}"))

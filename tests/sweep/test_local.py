@@ -82,15 +82,6 @@ def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeyp
     assert counts(study)["running"] == 0
 
 
-@pytest.fixture
-def default_sigint():
-    """Ctrl-C as at a terminal: a shell starts its background jobs with the signal ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("default_sigint")
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_stops_the_workers_between_folds_or_at_once(plan_of, presses):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
@@ -112,7 +103,6 @@ def test_ctrl_c_stops_the_workers_between_folds_or_at_once(plan_of, presses):
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.usefixtures("default_sigint")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("broken import")])
 def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
@@ -122,7 +112,7 @@ def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
         wait_until(lambda: counts(study)["running"])
         raise error
 
-    monkeypatch.setattr(local, "_import_ahead", failing)
+    monkeypatch.setattr(local, "import_module", failing)
     with pytest.raises(BaseException, match=str(error) if isinstance(error, Exception) else None):
         local.run_workers(plan, evaluator, lambda: None)
     assert not multiprocessing.active_children()

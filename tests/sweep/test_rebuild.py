@@ -7,7 +7,7 @@ from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
 from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.study import counts, fill_queue, next_trial, recover, trial_values
-from student_perf.sweep.worker import Worker
+from student_perf.sweep.worker import Slot, Worker
 from tests.sweep.conftest import opened, outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
@@ -103,9 +103,8 @@ def test_a_reference_a_failure_and_a_trial_in_flight_keep_their_states(plan_of, 
             raise ValueError("no luck")
         return evaluate(config)
 
-    done = []
-    Worker(plan, evaluator=evaluator, on_trial=lambda: done.append(1),
-           should_stop=lambda: len(done) == 2).run()  # fmt: skip
+    slot = Slot()
+    Worker(plan, evaluator=evaluator, slot=slot, should_stop=lambda: slot.n_ended == 2).run()
     flying = next_trial(study, plan)
     drawn = trial_values(flying, plan)
     record = load_record(plan.folder / "1")
@@ -173,5 +172,5 @@ def test_records_that_cannot_replace_the_study_are_named(plan_of):
     with pytest.raises(ConfigError, match=r"1: an earlier version wrote this record"):
         settled(plan)
     (plan.folder / "1" / "record.json").write_text("{")
-    with pytest.raises(ConfigError, match=r"record\.json: is not a record"):
+    with pytest.raises(ConfigError, match=r"record\.json is not a record"):
         settled(plan)

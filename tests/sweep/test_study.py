@@ -65,9 +65,9 @@ def test_known_good_values_are_tried_next_and_checked(plan_of):
     study = opened(plan)
     next_trial(study, plan)
     assert trial_values(next_trial(study, plan), plan) == {"model.C": 0.25}
-    for bad in ({"model.C": 99.0}, {"model.D": 1.0}):
+    for name, bad in {"one": {"model.C": 99.0}, "other": {"model.D": 1.0}}.items():
         with pytest.raises(ConfigError, match="outside the space"):
-            plan_of(C, study_name=str(bad), enqueue=[bad])
+            plan_of(C, study_name=name, enqueue=[bad])
 
 
 def test_a_value_of_another_branch_is_no_known_good_one(plan_of):
