@@ -84,6 +84,7 @@ def test_a_nested_result_is_a_run():
         _ = found.model
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(tmp_path, monkeypatch, capsys):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "config.yaml").write_text("theirs: 1\n")

@@ -32,6 +32,7 @@ def test_report_takes_a_folder(finished, capsys):
     assert finished.name in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_report_shows_the_latest_sweep_and_writes_its_page_again(
     finished, train, workspace, capsys
 ):

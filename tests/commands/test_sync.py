@@ -38,6 +38,7 @@ def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, 
     assert len(runs()) == 5
 
 
+@pytest.mark.slow
 def test_a_deleted_run_comes_back_if_it_is_named(train, workspace, capsys):
     from mlflow import MlflowClient
 

@@ -38,6 +38,7 @@ def test_identical_tables_show_no_drift():
         assert column.p_holm == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(150, 80), pytest.param((1000, 600), marks=pytest.mark.slow)])
 def test_null_drift_alarms_as_rarely_as_configured(sizes):
     """300 pairs of samples of one distribution. The rule alarms at most at the rate alpha; without

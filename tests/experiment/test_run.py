@@ -82,6 +82,7 @@ def test_calibration_and_groups_agree_with_the_predictions(result):
         assert groups[groups["metric"] == "accuracy"].loc[column, "n"].sum() == 684
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures")
 def test_the_report_does_not_change_the_result(tmp_path):
     words = ("report.learning_curve=true", "report.importance=false", "dataset.subgroups=[]")

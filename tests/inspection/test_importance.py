@@ -67,6 +67,7 @@ def test_a_loss_counts_the_other_way_round(data):
     assert abs(by_column["noise"]) < 0.02
 
 
+@pytest.mark.slow
 def test_mean_agrees_with_scikit_learn(data):
     measured, split, pipeline = measure(data, LogisticRegression(), "accuracy", n_repeats=60)
     for number, fold in enumerate(split.folds):

@@ -58,6 +58,7 @@ def test_the_model_brings_its_preprocessing_and_the_command_line_wins(compose_co
         prepared.pipeline.fit(prepared.dataset.features, prepared.dataset.target)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (SHARED / "cortez_silva_2008.csv").is_file(), reason="needs the paper's data"
 )

@@ -262,6 +262,7 @@ class FallsSilent(BaseHTTPRequestHandler):
 EXPERIMENT = {"experiment_id": "1", "name": "e", "lifecycle_stage": "active"}
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_is_asked_once_more_and_no_other_question(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")

@@ -24,7 +24,7 @@ def test_one_worker_and_several_do_all_trials(plan_of, n_jobs):
     assert ticks
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=2)
     study = opened(plan)

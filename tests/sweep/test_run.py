@@ -119,6 +119,7 @@ def test_the_same_search_again_and_with_more_trials_doubles_nothing(train, works
     assert len(children["final"]) == 1  # the kind of an earlier winner is another by now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["record.json", "predictions.parquet"])
 def test_a_sweep_goes_on_from_trials_as_it_left_them_only(name, train, workspace):
     words = ("-m", "tracking=off", *QUICK, "model=dummy,logreg")

@@ -22,6 +22,7 @@ def test_a_winner_becomes_a_challenger_where_that_is_asked_for(train, workspace)
     assert "Not registered as mine: the winner is not in MLflow" in done.out
 
 
+@pytest.mark.slow
 def test_the_best_few_keep_models_and_only_the_winner_sees_the_test_rows(train, workspace):
     words = ["model.C=0.01,0.1,1", "tracking=off", "split.n_splits=2", "report.importance=false"]
     done = train("-m", *words, "hydra.sweeper.keep_models=2")
