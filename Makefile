@@ -33,8 +33,8 @@ test: $(stamp)  ## the fast tests, for every commit
 coverage: $(stamp)  ## the fast tests, and which lines they run (least: see pyproject.toml)
 	$(bin)/python -m pytest -m "not slow" -n 2 --cov
 
-test-slow: $(stamp)  ## the tests that start processes and servers
-	$(bin)/python -m pytest -m slow -n 2
+test-slow: $(stamp)  ## the tests that start processes and servers, and mostly wait for them
+	$(bin)/python -m pytest -m slow -n 4
 
 test-all: test test-slow  ## all tests
 

@@ -89,9 +89,17 @@ _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a 
 def check_store(tracking: TrackingConfig) -> None:
     """Find out before any work whether the store can take a run. Raises TrackingError."""
     _check_place(tracking)
-    check_schema(tracking.uri)
+    _check_schema(tracking.uri)
     if tracking.experiment and _is_deleted(tracking):
         raise _experiment_deleted(tracking)
+
+
+def _check_schema(uri: str) -> None:
+    try:
+        check_schema(uri)
+    except TrackingError:
+        with _alone(uri):  # another process may have been making the tables
+            check_schema(uri)
 
 
 def _is_deleted(tracking: TrackingConfig) -> bool:
@@ -141,7 +149,7 @@ def check_readable(uri: str) -> None:
     if sqlite_file(uri) is None:
         check_store(TrackingConfig(True, uri, ""))
     else:
-        check_schema(uri)
+        _check_schema(uri)
 
 
 def check_usable(tracking: TrackingConfig) -> None:

@@ -123,14 +123,16 @@ def is_lost(error: BaseException) -> bool:
     """Whether an error says that the database is not there now, or busy, and may answer later."""
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError  # takes 0.1 s
 
-    if isinstance(error, StorageInternalError) and error.__cause__ is not None:
-        error = error.__cause__
-    if not isinstance(error, DBAPIError):
+    found: BaseException | None = error
+    # Optuna asks once more within the broken transaction, which hides the driver's own error.
+    while found is not None and not isinstance(found, DBAPIError):
+        found = found.__cause__ or found.__context__
+    if not isinstance(found, DBAPIError):
         return False
-    if isinstance(error.orig, sqlite3.Error):  # a file comes back only if somebody has locked it
-        return "locked" in str(error.orig)
-    is_usual = isinstance(error, OperationalError | InterfaceError)
-    return is_usual or bool(error.connection_invalidated)
+    if isinstance(found.orig, sqlite3.Error):  # a file comes back only if somebody has locked it
+        return "locked" in str(found.orig)
+    is_usual = isinstance(found, OperationalError | InterfaceError)
+    return is_usual or bool(found.connection_invalidated)
 
 
 def _reason(error: BaseException) -> str:

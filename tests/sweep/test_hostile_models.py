@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from student_perf.runs.record import load_record
 from tests.conftest import write_grades
@@ -247,6 +248,7 @@ def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_w
     assert re.match("student_perf: .*a job of the launcher has ended.*goes on$", outcome.err)
     assert "RUNNING" not in states_of(folder)
     assert load_record(folder).status == "STOPPED"
+    get_reusable_executor().shutdown(wait=True)  # the broken one, which a new process has not
     again, _ = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert again.code == 0, again.err
     check(sweep_with, "parent", folder)
