@@ -24,12 +24,42 @@ import sklearn
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 from student_perf.errors import ModelError, one_line
+from student_perf.locks import ForkSafeLock
 from student_perf.text import plural
 
 log = logging.getLogger(__name__)
 
-# Lent to the models, since putting a generator in takes a hundredth of the time of copying a state.
-_GENERATOR = np.random.MT19937(0)
+
+class _GlobalNumbers:
+    """numpy's and Python's global random numbers: put aside when the first of nested or overlapping
+    calls begins, brought back when the last one ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._n_calls = ForkSafeLock(), 0
+        # Lent to the models: to put it in takes a hundredth of the time of copying a state.
+        self._lent = np.random.MT19937(0)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Have both afterwards as they were before."""
+        with self._lock:
+            if self._n_calls == 0:
+                self._aside = get_bit_generator(), random.getstate()
+                set_bit_generator(self._lent)
+            self._n_calls += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_calls -= 1
+                if self._n_calls == 0:
+                    generator, state = self._aside
+                    set_bit_generator(generator)
+                    random.setstate(state)
+
+
+_numbers = _GlobalNumbers()
 
 
 class _Interrupts(threading.local):
@@ -51,16 +81,12 @@ def process_kept() -> Iterator[None]:
     Threads that were left behind cannot be ended; the log names them.
     """
     environment, filters, threads = _environment(), warnings.filters[:], threading.enumerate()
-    generator, state = get_bit_generator(), random.getstate()
     on_float_errors, options = np.geterr(), sklearn.get_config()
     streams = sys.stdout, sys.stderr
-    set_bit_generator(_GENERATOR)
     try:
-        with _listening():
+        with _numbers.kept(), _listening():
             yield
     finally:
-        set_bit_generator(generator)
-        random.setstate(state)
         np.seterr(**on_float_errors)
         sklearn.set_config(**options)
         sys.stdout, sys.stderr = streams

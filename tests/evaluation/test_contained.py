@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,19 @@ def test_it_is_also_after_a_failure_and_within_another_call():
             change_everything()
         assert LEFT_BEHIND not in os.environ
         assert np.geterr() == before["float errors"]
+    assert state_of_the_process() == before
+
+
+def test_calls_that_overlap_leave_the_numbers_as_they_were():
+    before = state_of_the_process()
+    first, second = process_kept(), process_kept()
+    with ThreadPoolExecutor(1) as other:
+        first.__enter__()
+        other.submit(second.__enter__).result()
+        seed_globals(3)
+        first.__exit__(None, None, None)
+        seed_globals(4)
+        other.submit(second.__exit__, None, None, None).result()
     assert state_of_the_process() == before
 
 
