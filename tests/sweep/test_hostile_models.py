@@ -161,7 +161,7 @@ def test_deaths_are_remembered_by_the_next_start(sweep_with, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sys_exit", "sigkill", "threads", "hang"])
+@pytest.mark.parametrize("kind", [k for k in hostile.KINDS if k != "parent"])
 def test_another_launcher_does_the_same(sweep_with, kind):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     outcome, folder = sweep_with(kind, 2, *limits(kind), "hydra/launcher=joblib")
