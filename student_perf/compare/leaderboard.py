@@ -191,8 +191,7 @@ def _leaderboard(
     missed = Counter(_why_left_out(metric, scored[i], n_folds) for i in scored.keys() - set(usable))
     left_out |= missed
     if not ranked:
-        sign = METRICS[metric].sign
-        usable.sort(key=lambda i: (bool(candidates[i].outside), -sign * scored[i].mean()))
+        usable.sort(key=lambda i: _place(candidates[i], METRICS[metric].sign * scored[i].mean()))
     first, dummy = group[0], _dummy(group, metric)
     table = np.array([scored[i] for i in usable])
     if rope is None:
@@ -303,6 +302,13 @@ def _labels(records: list[RunRecord]) -> list[str]:
 
 def _trial_label(record: RunRecord) -> str:
     return f"{record.name} reference" if record.outside else record.name
+
+
+def _place(record: RunRecord, worth: float) -> tuple[bool, float, int]:
+    """By which runs are sorted: references last, then the best; of equal trials the earlier number,
+    as in the sweep itself, though a trial that was run again has started later.
+    """
+    return bool(record.outside), -worth, record.trial_number or 0
 
 
 def _check_metric(metric: str) -> None:

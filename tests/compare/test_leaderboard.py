@@ -148,3 +148,10 @@ def test_tied_for_lack_of_power_but_surely_worse_is_not_recommended(make_record)
     worse = [line for line in board.lines if line.tied and line.worse >= 0.95]
     assert worse
     assert board.recommended not in worse
+
+
+def test_equal_trials_come_by_number_though_one_was_run_again(make_record):
+    later = make_record("0", [0.5, 0.6], study="mine", started=1_700_000_500.0)
+    earlier = make_record("1", [0.5, 0.6], study="mine", started=1_700_000_000.0)
+    (board,) = make_leaderboards([earlier, later])
+    assert [line.record.trial_number for line in board.lines] == [0, 1]
