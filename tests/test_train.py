@@ -102,12 +102,17 @@ def test_the_variable_brings_the_traceback_and_stays_as_it_was(train, monkeypatc
         train("model=xbg")
 
 
-def test_ctrl_c_ends_with_130(train, monkeypatch):
-    def interrupted(*_args, **_kwargs):
-        signal.raise_signal(signal.SIGINT)
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch, name, code):
+    if not hasattr(signal, name):
+        pytest.skip(f"the system has no {name}")
 
-    monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
-    assert train("tracking=off").code == 130
+    def interrupted(*_args, **_kwargs):
+        signal.raise_signal(getattr(signal, name))
+
+    monkeypatch.setattr("sklearn.linear_model.LogisticRegression.fit", interrupted)
+    done = train("tracking=off")
+    assert (done.code, "the model raised" in done.err) == (code, False)
 
 
 @pytest.mark.parametrize("word", [w for w in RAISED if not w.startswith("_")])

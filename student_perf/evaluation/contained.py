@@ -25,6 +25,7 @@ from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 from student_perf.errors import ModelError, one_line
 from student_perf.locks import ForkSafeLock
+from student_perf.signals import Terminated
 from student_perf.text import plural
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ def contained(where: str) -> Iterator[None]:
 
     Raises:
         ModelError: The model has raised SystemExit, KeyboardInterrupt or another exception that is
-            to end a process. Only a KeyboardInterrupt that follows a SIGINT is the user's.
+            to end a process. Only a KeyboardInterrupt that follows a SIGINT is the user's,
+            and what SIGTERM and SIGHUP raise.
     """
     folder, before = _folder(), _interrupts.n_got
     try:
@@ -124,7 +126,7 @@ def contained(where: str) -> Iterator[None]:
         raise
     except BaseException as error:
         is_users = _interrupts.n_got > before or not _interrupts.is_listening
-        if isinstance(error, KeyboardInterrupt) and is_users:
+        if isinstance(error, Terminated) or (isinstance(error, KeyboardInterrupt) and is_users):
             raise
         raise ModelError(
             f"the model raised {one_line(error)}{where and ' '}{where}; a model must not end the "
