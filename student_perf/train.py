@@ -57,7 +57,7 @@ def run(cfg: DictConfig) -> float:
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
         with disk_errors(folder):
-            return run_experiment(config, folder, terminal).objective
+            return run_experiment(config, folder, terminal, beside=True).objective
     finally:
         logging.captureWarnings(False)
 

@@ -78,12 +78,13 @@ def is_file(storage: str) -> bool:
 
 
 def _journal(path: Path) -> Any:
-    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
+
+    from student_perf.sweep.journal import IndexedJournal
 
     path.parent.mkdir(parents=True, exist_ok=True)
     backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend)
+    return IndexedJournal(backend)
 
 
 class _JournalLock:

@@ -133,7 +133,7 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
 
 
 def test_after_training_in_several_threads_nothing_is_forked(monkeypatch):
-    monkeypatch.setattr(local, "has_used_threads", lambda: True)
+    monkeypatch.setattr(local, "can_fork", lambda: False)
     assert local.process_context().get_start_method() == "spawn"
 
 
