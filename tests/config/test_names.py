@@ -47,6 +47,11 @@ def test_a_store_takes_more_than_a_folder():
         check_label("tracking.experiment", "n" * 300)
 
 
+@pytest.mark.fault(
+    "Names",
+    "two that differ in upper and lower case only",
+    "refused in one line: they are one folder elsewhere",
+)
 def test_names_that_differ_in_case_only_are_one_folder_elsewhere(tmp_path):
     (tmp_path / "Mine").mkdir()
     check_no_twin("study_name", tmp_path / "Mine")
@@ -62,6 +67,11 @@ def test_any_word_becomes_a_part_of_a_name():
     assert len(safe_name("n" * 300)) == 50
 
 
+@pytest.mark.fault(
+    "Names",
+    "one that a file system or a store cannot take: 300 characters, `/`, `:`, reserved on Windows",
+    "refused in one line before training",
+)
 @pytest.mark.parametrize(
     "word",
     [
