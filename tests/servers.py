@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-
 # Without the eight processes for jobs of MLflow's own, which start slowly.
 QUICK_SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 

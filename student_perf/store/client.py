@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from student_perf.atomic import explain_disk_error
+from student_perf.config.names import unique_name
 from student_perf.config.schema import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import (
@@ -506,7 +507,7 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     if not is_server(tracking.uri):
         file = sqlite_file(tracking.uri)
         place = workspace() if file is None else file.parent
-        artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
+        artifacts = (place / "mlartifacts" / unique_name(tracking.experiment)).as_uri()
     with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking, artifacts)
@@ -580,10 +581,6 @@ def _find_or_create(client: MlflowClient, tracking: TrackingConfig, artifacts: s
     if experiment.lifecycle_stage != "active":
         raise _experiment_deleted(tracking)
     return str(experiment.experiment_id)
-
-
-def _folder_name(experiment: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
 def _ended_run(record: RunRecord, taken: Collection[str], dataset: DatasetRow | None) -> EndedRun:

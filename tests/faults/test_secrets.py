@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import check_whole, one_error
-from tests.servers import free_port, postgres_server
+from tests.servers import QUICK_SERVER, free_port, postgres_server
 from tests.sweep.conftest import wait_until
 from tests.sweep.test_run import descendants
 
@@ -61,8 +61,8 @@ class Watch:
 def secretive(bench):
     """A bench whose processes are watched, with a database that has a password."""
     (bench.here / "tmp").mkdir()
-    bench.environment |= {"MY_TOKEN": TOKEN, "MLFLOW_TRACKING_TOKEN": TOKEN,
-                          "TMPDIR": str(bench.here / "tmp")}  # fmt: skip
+    bench.environment |= QUICK_SERVER | {"TMPDIR": str(bench.here / "tmp")}
+    bench.environment |= {"MY_TOKEN": TOKEN, "MLFLOW_TRACKING_TOKEN": TOKEN}
     watch, start = Watch(), bench.start
 
     def watched(*words, **more):
