@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
+from student_perf.atomic import disk_errors
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
@@ -115,7 +116,7 @@ def run_sweep(
     if plan.base.tracking.enabled:
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
-    with _exclusive(plan), logging_to(plan.folder / LOG_FILE):
+    with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)
         return winner
@@ -210,7 +211,8 @@ def _stop(
     gone = what_is_removed(plan, error) if isinstance(error, Exception) else None
     if gone == plan.folder:  # there is nothing left to show
         raise _removed(plan, gone) from None
-    record.stop(one_line(error))
+    with suppress(OSError):  # of a full disk; then the lock that ends here says it
+        record.stop(one_line(error))
     with suppress(Exception):  # the reason to stop is what counts
         outcome = replace(_outcome_so_far(plan, study), record=record)
         show_trials(outcome, console)
