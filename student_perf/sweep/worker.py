@@ -29,6 +29,7 @@ from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
+from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
@@ -38,7 +39,6 @@ from student_perf.sweep.record import describe_trial
 from student_perf.sweep.settle import fail_trial, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
-    OUTSIDE,
     STOP_FILE,
     n_done,
     next_trial,
@@ -140,6 +140,7 @@ class Worker:
     def _loop(self) -> None:
         study = open_study(self.plan, self.number, waits=True)
         self._errors: list[str] = []
+        self._taken = Taken(self.plan.space)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
             while not self._must_stop():
@@ -173,10 +174,11 @@ class Worker:
         record: RunRecord | None = None
         scored: list[dict[str, float]] = []
         try:
+            settle_values(study, self.plan, trial, self._taken)
             values = trial_values(trial, self.plan)
             if self.plan.options.custom_search_space:
                 values |= self._custom_values(trial, values)
-            config = self.plan.composer.compose(values)
+            config = self.plan.composer.compose(values, trial.number)
             data = self.evaluator.data(config)
             record = make_record(config, folder, data, kind="trial")
             describe_trial(record, self.plan, trial, values)
@@ -236,7 +238,7 @@ class Worker:
         """What the user's own function draws, given the config so far: config values by key."""
         extend = load_function(self.plan.options.custom_search_space or "")
         known = set(trial.params)
-        extend(OmegaConf.create(self.plan.composer.compose(values).composed), trial)
+        extend(OmegaConf.create(self.plan.composer.compose(values, trial.number).composed), trial)
         return {key: value for key, value in trial.params.items() if key not in known}
 
     def _fail(
