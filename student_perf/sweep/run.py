@@ -55,6 +55,7 @@ from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
+from student_perf.sweep.storage import check_apart
 from student_perf.sweep.study import (
     STOP_FILE,
     counts,
@@ -114,6 +115,7 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
+        check_apart(plan.storage, plan.base.tracking.uri)
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
