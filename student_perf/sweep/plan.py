@@ -93,7 +93,9 @@ def make_plan(
     composer = fixed_composer(arguments)
     base = composer.compose({})
     known = _known_values(base)
-    space = parse_space(options.params, options.conditional, arguments, load_search, known)
+    space = parse_space(
+        options.params, options.conditional, arguments, load_search, known, options.zip
+    )
     groups = frozenset(
         p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
     )
@@ -256,6 +258,8 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searched = bool(options.params or options.conditional or options.custom_search_space)
     return space.is_finite and not searched and options.n_trials is None
 
