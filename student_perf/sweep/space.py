@@ -355,7 +355,8 @@ def parse_space(
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
     the key out, also out of what `zip` pairs. `load_search` gives `params` and `conditional` of a
-    file in `conf/search`; `known` the composed values that a condition may name. Raises ConfigError naming the key.
+    file in `conf/search`; `known` the composed values that a condition may name. Raises
+    ConfigError naming the key.
     """
     swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
