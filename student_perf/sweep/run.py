@@ -16,8 +16,10 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
+from student_perf.atomic import disk_errors
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
+from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
@@ -87,6 +89,7 @@ def run_sweep(
     root: Path,
     hydra_config: str,
     launch: Launch | None,
+    source: ConfigSource | None = None,
 ) -> Path | None:
     """Plan, run and close a sweep.
 
@@ -98,6 +101,7 @@ def run_sweep(
         root: The folder of all sweeps.
         hydra_config: Hydra's own config as YAML, for the record.
         launch: Starts the workers elsewhere; by default they run on this machine.
+        source: What the command composes from, if it has options of its own.
 
     Returns:
         The winner's folder; None if no trial has finished, or for a preview.
@@ -106,14 +110,14 @@ def run_sweep(
         StudentPerfError: The plan does not hold, or the sweep had to stop.
     """
     console = make_console()
-    plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
+    plan, evaluator = make_plan(options, arguments, is_group, load_search, root, source)
     _show(plan, evaluator, console)
     if options.preview:
         return None
     if plan.base.tracking.enabled:
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
-    with _exclusive(plan), logging_to(plan.folder / LOG_FILE):
+    with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)
         return winner
@@ -208,7 +212,8 @@ def _stop(
     gone = what_is_removed(plan, error) if isinstance(error, Exception) else None
     if gone == plan.folder:  # there is nothing left to show
         raise _removed(plan, gone) from None
-    record.stop(one_line(error))
+    with suppress(OSError):  # of a full disk; then the lock that ends here says it
+        record.stop(one_line(error))
     with suppress(Exception):  # the reason to stop is what counts
         outcome = replace(_outcome_so_far(plan, study), record=record)
         show_trials(outcome, console)

@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     FloatRange,
     IntervalSweep,
@@ -32,6 +31,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from student_perf.config.overrides import in_quotes, literal, make_parser, quoted
 from student_perf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,16 +42,18 @@ Condition = tuple[str, tuple[Any, ...]]
 LoadSearch = Callable[[str], Mapping[str, Any]]
 
 _KINDS = {CategoricalDistribution: "choice", IntDistribution: "int", FloatDistribution: "float"}
-_CONDITIONAL_KEYS = ("when", "params", "search")
+SEARCH = "search"
+_CONDITIONAL_KEYS = ("when", "params", SEARCH)
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One config key and the values it may take.
 
-    `step` is that of a range, by which a grid lists its values; an interval has none. `when` holds
-    pairs of a key and the values that it may have for the parameter to apply. `rows` holds the
-    values by key that go together, if the parameter is part of a `zip`.
+    `step` is that of a range, by which a grid lists its values, from the highest if it is below 0;
+    an interval has none. `when` holds pairs of a key and the values that it may have for the
+    parameter to apply.
+    `rows` holds the values by key that go together, if the parameter is part of a `zip`.
     """
 
     key: str
@@ -99,8 +101,9 @@ class Parameter:
                 "write choice(...) or range(...), or choose a sampler: hydra.sweeper.sampler=tpe"
             )
         low, high = self.corners
-        n_steps = math.floor((high - low) / self.step + 1e-9)
-        return tuple(low + i * self.step for i in range(n_steps + 1))
+        n_steps = math.floor((high - low) / abs(self.step) + 1e-9)
+        first = low if self.step > 0 else high
+        return tuple(first + i * self.step for i in range(n_steps + 1))
 
     @property
     def drawable(self) -> Sequence[Any] | None:
@@ -121,6 +124,10 @@ class Parameter:
         """Whether all conditions hold for the values known so far."""
         return all(values.get(key) in wanted for key, wanted in self.when)
 
+    def owns(self, key: str) -> bool:
+        """Whether this parameter chooses the option that brings another key."""
+        return key != self.key and key.startswith(f"{self.key}.")
+
     def describe(self) -> str:
         """The values as a person reads them."""
         if self.rows:
@@ -129,8 +136,23 @@ class Parameter:
         if isinstance(self.distribution, CategoricalDistribution):
             return ", ".join(map(str, self.choices))
         low, high = self.corners
-        step = f" in steps of {self.step:g}" if self.step not in (None, 1) else ""
-        return f"{low:g} to {high:g}{step}{', log scale' if self.distribution.log else ''}"
+        step = abs(self.step or 1)
+        steps = f" in steps of {step:g}" if step != 1 else ""
+        return f"{low:g} to {high:g}{steps}{', log scale' if self.distribution.log else ''}"
+
+    @property
+    def text(self) -> str:
+        """The values in Hydra's grammar, in quotes for a list or group of keys."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            written = [v if is_written(v) else literal(v, self.key) for v in self.choices]
+            return f'"{",".join(written)}"'
+        low, high = self.corners
+        if self.step is None:
+            text = f"interval({low:g},{high:g})"
+        else:
+            step = abs(self.step)
+            text = f"range({low:g},{high + step:g}{'' if step == 1 else f',{step:g}'})"
+        return f'"tag(log,{text})"' if self.distribution.log else f'"{text}"'
 
     def data(self) -> dict[str, Any]:
         """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
@@ -287,17 +309,22 @@ class Space:
             return [{}]
         return parameter.rows or [{parameter.key: value} for value in values]
 
-    def corners(self) -> Iterator[dict[str, Any]]:
+    def corners(self, chosen: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Assignments that together hold every end of every parameter, each on its own, in every
-        branch of conditions.
+        branch of conditions; a key of a group with every option of that group.
+
+        `chosen` holds one option of each group that is drawn whatever else is.
         """
         for branch in self._branches():
-            known = {**self.known, **branch}
+            start = {**(chosen or {}), **branch}
+            known = {**self.known, **start}
             here = [p for p in self.parameters if p.applies(known) and p.key not in branch]
-            yield dict(branch)
+            yield dict(start)
             for parameter in here:
-                for values in parameter.ends:
-                    yield {**branch, **values}
+                owner = next((p for p in here if p.owns(parameter.key) and p.key in start), None)
+                options = [{}] if owner is None else [{owner.key: o} for o in owner.choices]
+                for option, values in itertools.product(options, parameter.ends):
+                    yield {**start, **option, **values}
 
     def _branches(self) -> Iterator[dict[str, Any]]:
         deciding = {key for p in self.parameters for key, _ in p.when}
@@ -351,25 +378,41 @@ def parse_space(
     known: Mapping[str, Any],
     zipped: Sequence[Mapping[str, Any]] = (),
 ) -> Space:
-    """The space of `hydra.sweeper`, with what the command line swept.
+    """The space of `read_parameters`, with the composed values `known` that a condition may name.
+    Raises ConfigError naming the key.
+    """
+    parameters = read_parameters(params, conditional, arguments, load_search, zipped)
+    return settled(parameters, known)
+
+
+def read_parameters(
+    params: Mapping[str, str],
+    conditional: Sequence[Mapping[str, Any]],
+    arguments: Sequence[Override],
+    load_search: LoadSearch,
+    zipped: Sequence[Mapping[str, Any]] = (),
+) -> list[Parameter]:
+    """The parameters of `hydra.sweeper`, with what the command line swept.
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
     the key out, also out of what `zip` pairs. `load_search` gives `params` and `conditional` of a
-    file in `conf/search`; `known` the composed values that a condition may name. Raises
+    file in `conf/search`; several such files (`search=xgb,rf`) are branches of one space. Raises
     ConfigError naming the key.
     """
     swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
     overrides = {o.get_key_element(): o for o in _parsed(params)}
     of_file = [parse_parameter(o) for key, o in overrides.items() if key not in swept]
-    for entry in conditional:
+    searches = swept[SEARCH].choices if SEARCH in swept else ()
+    branches = [{"when": {SEARCH: name}, SEARCH: name} for name in searches if name is not None]
+    for entry in (*branches, *conditional):
         of_file += _conditional(entry, load_search)
     of_file = [p for p in of_file if p.key not in fixed and p.key not in swept]
     for key, new in swept.items():
         if key in overrides:
             of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
     paired = read_zip(zipped, fixed, {*swept, *overrides})
-    return _settled([*swept.values(), *of_file, *paired], known)
+    return [*swept.values(), *of_file, *paired]
 
 
 def read_zip(
@@ -425,7 +468,7 @@ def _lists_of(entry: Any) -> dict[str, list[Any]]:
     return {str(key): values for key, values in entry.items()}
 
 
-def _settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
+def settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
     """The parameters whose conditions can hold, those that others depend on first."""
     _check_conditions(parameters, known)
     drawn = {p.key for p in parameters}
@@ -469,7 +512,7 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Para
             "write for example when: {model: svm}"
         )
     conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
-    loaded = load_search(str(entry["search"])) if "search" in entry else {}
+    loaded = load_search(str(entry[SEARCH])) if SEARCH in entry else {}
     params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
     parameters = [parse_parameter(o) for o in _parsed(params)]
     for inner in loaded.get("conditional") or []:
@@ -506,11 +549,11 @@ def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any])
 
 
 def _parsed(params: Mapping[str, str]) -> list[Override]:
-    parser = OverridesParser.create()
+    parser = make_parser()
     overrides = []
     for key, value in params.items():
         try:
-            overrides.append(parser.parse_override(f"{key}={value}"))
+            overrides.append(parser.parse_override(quoted(f"{key}={value}")))
         except HydraException as error:
             raise ConfigError(
                 f"hydra.sweeper.params.{key}={value}: does not follow the override grammar; "
@@ -546,7 +589,7 @@ def _range(key: str, value: RangeSweep) -> Parameter:
         distribution = FloatDistribution(low, high, log=log, step=None if log else step)
     else:
         distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))
-    return Parameter(key, distribution, step)
+    return Parameter(key, distribution, value.step if len(values) > 1 else step)
 
 
 def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
@@ -557,6 +600,11 @@ def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
             "0.001"
         )
     return "log" in value.tags
+
+
+def is_written(value: Any) -> bool:
+    """Whether a value is kept as the text of its override: Optuna takes scalars only."""
+    return isinstance(value, str) and value[:1] in ("[", "{", "'")
 
 
 def _choices(override: Override) -> Iterator[Any]:
@@ -575,5 +623,8 @@ def _listed(override: Override) -> Iterator[Any]:
 
 def _scalar(value: Any) -> Any:
     """The value as Optuna keeps it: a list or a group of keys goes as the text of its override."""
-    is_scalar = value is None or isinstance(value, bool | int | float | str)
-    return value if is_scalar else Override._get_value_element_as_str(value)
+    if isinstance(value, str):
+        return in_quotes(value) if is_written(value) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return Override._get_value_element_as_str(value)
