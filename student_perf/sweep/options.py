@@ -98,6 +98,11 @@ def check_options(options: SweepOptions) -> None:
             "use tpe or nsgaii"
         )
     _check_single_best(options)
+    if options.zip and options.sampler not in (None, "grid"):
+        raise ConfigError(
+            f"hydra.sweeper.sampler={options.sampler}: cannot draw values that go together; leave "
+            "it out, so that hydra.sweeper.zip runs as a grid"
+        )
     _check_trial_limits(options)
     _check_history(options)
     if options.custom_search_space:

@@ -158,7 +158,9 @@ def find_base(
     """Compose the config of a sweep with options that it varies, since without them it may be one
     that nobody asked for, and not even valid. Raises ConfigError.
     """
-    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    parameters = read_parameters(
+        options.params, options.conditional, arguments, load_search, options.zip
+    )
     groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
     signed = {p.key for p in parameters if p.key[0] in "+~"}
     fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
@@ -342,6 +344,8 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searches = any(p.key == SEARCH for p in space.parameters)
     of_file = options.params or options.conditional or options.custom_search_space
     searched = bool(of_file or searches)

@@ -51,6 +51,7 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
+from student_perf.sweep.resolution import resolution_line
 from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
@@ -240,7 +241,7 @@ def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
-    show_plan(plan, console, expected_seconds(plan, data))
+    show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
     _warn(data.warnings, console)
 
 
