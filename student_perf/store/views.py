@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEEN_TO_WORK = ("3.17.2",)
+_ORDER_OF_START = "attributes.start_time"  # the page's "Created"
 RANK = "rank"  # metric of a ranked trial, 1 the best
 _NAMED_SINCE = (3, 15)
 _PREFIX = "mlflow.sharedViewState."
@@ -111,7 +112,8 @@ class SweepShape:
         shared: those of them that every trial has; by default all.
         constraints: names of limited metrics.
         n_folds: validation scores of one trial.
-        is_ranked: whether its trials have the metric `RANK` and the tag `tags.TIED`.
+        is_ranked: whether its trials, or the means of those that repeat, can be ranked; a trial of
+            its own then has the metric `RANK` and the tag `tags.TIED`.
         repeats: params that repeat a configuration, for example `seed`: runs that differ in nothing
             else stand in one group, shown by its mean.
     """
@@ -156,6 +158,8 @@ def sweep_view(sweep: SweepShape) -> View:
         # As `compare` ranks them: of equals the earlier first.
         order_by, ascending = _metric(RANK), True
         columns = [order_by, *columns, _tag(tags.TIED)]
+    if not sweep.is_ranked:
+        order_by, ascending = _ORDER_OF_START, True
     columns += [_metric(OBJECTIVES[name].key) for name in sweep.constraints]
     if decides.name in METRICS and not sweep.repeats:
         columns.append(_metric(f"test_{decides.name}"))

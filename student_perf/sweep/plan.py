@@ -25,9 +25,11 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
+from student_perf.sweep.comparable import Comparison, Corners, check_comparison
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.space import Space, parse_space
 
 JOURNAL_FILE = "study.journal"
@@ -64,6 +66,11 @@ class SweepPlan:
     base: ExperimentConfig
     objectives: Objectives
     fingerprints: dict[str, Any]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def configs(self, values: Mapping[str, Any]) -> tuple[ExperimentConfig, ...]:
+        """The configs by which a trial with these values is judged: one for each repeat."""
+        return composed_repeats(self.composer, values, self.options.repeats)
 
     @property
     def is_grid(self) -> bool:
@@ -91,16 +98,16 @@ def make_plan(
     base = composer.compose({})
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
-    groups = frozenset(
-        p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
-    )
     _check_words(options, arguments, base, space, known)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    evaluator, composer = TrialEvaluator(), composer.varying(groups)
-    data = _check_corners(space, composer, evaluator)
+    evaluator, composer = TrialEvaluator(), composer.varying(_groups(space, is_group))
+    data, comparison = _check_corners(space, composer, evaluator, options.repeats)
+    check_comparison(comparison, options, space, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
+    study_name = options.study_name or make_study_name(
+        base, arguments, _sought(fingerprints, options)
+    )
     plan = SweepPlan(
         folder=root / study_name,
         study_name=study_name,
@@ -114,8 +121,16 @@ def make_plan(
         base=base,
         objectives=objectives,
         fingerprints=fingerprints,
+        comparison=comparison,
     )
     return plan, evaluator
+
+
+def _groups(space: Space, is_group: Callable[[str], bool]) -> frozenset[str]:
+    """The swept keys whose change needs Hydra's composition."""
+    return frozenset(
+        p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
+    )
 
 
 def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedData) -> Objectives:
@@ -191,22 +206,25 @@ def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str,
 
 
 def _check_corners(
-    space: Space, composer: TrialComposer, evaluator: TrialEvaluator
-) -> PreparedData:
+    space: Space, composer: TrialComposer, evaluator: TrialEvaluator, n_repeats: int
+) -> tuple[PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
-    parameter that changes nothing. Returns the rows of the first corner.
+    parameter that changes nothing. Returns the rows of the first corner, and why there may be no
+    best trial.
     """
     first: PreparedData | None = None
+    corners = Corners()
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners():
-            config = composer.compose(values)
-            data = evaluator.data(config)
+            config, *repeats = composed_repeats(composer, values, n_repeats)
+            data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
+            corners.add(values, config, data)
             for key in values:
                 seen.setdefault(key, set()).add(config.sha256)
     for parameter in space.parameters:
@@ -216,7 +234,7 @@ def _check_corners(
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first
+    return first, corners.compared()
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
@@ -267,6 +285,12 @@ def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
     return options.n_trials or 50
 
 
+def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+    """What names a study besides the overrides, among which there are none of Hydra's own."""
+    space = fingerprints["space"]
+    return space if options.repeats == 1 else [space, options.repeats]
+
+
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
@@ -310,6 +334,7 @@ def _fingerprints(
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),
+        "repeats": str(options.repeats),
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
