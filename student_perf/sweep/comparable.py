@@ -89,11 +89,17 @@ class Corners:
 
 
 def check_comparison(
-    comparison: Comparison, options: SweepOptions, space: Space, sampler: str
+    comparison: Comparison, options: SweepOptions, space: Space, sampler: str, is_nested: bool
 ) -> None:
     """Raise ConfigError if the sweep would have to choose among what cannot be ranked."""
     if not comparison.is_apart:
         return
+    if is_nested:
+        raise ConfigError(
+            f"split=nested: chooses a winner in each outer fold, but {comparison.sentences[0]}; "
+            "seeds and keys of split, dataset and objective cannot be swept in nested "
+            "cross-validation"
+        )
     if sampler != "grid":
         raise ConfigError(_why_no_search(comparison, space, sampler))
     keys = [*comparison.repeating, *(key for key, _ in comparison.deciding)]

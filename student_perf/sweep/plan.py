@@ -101,8 +101,7 @@ def make_plan(
     _check_words(options, arguments, base, space, known)
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     evaluator, composer = TrialEvaluator(), composer.varying(_groups(space, is_group))
-    data, comparison = _check_corners(space, composer, evaluator, options.repeats)
-    check_comparison(comparison, options, space, sampler)
+    data, comparison = _check_corners(space, composer, evaluator, options, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(
@@ -206,7 +205,11 @@ def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str,
 
 
 def _check_corners(
-    space: Space, composer: TrialComposer, evaluator: TrialEvaluator, n_repeats: int
+    space: Space,
+    composer: TrialComposer,
+    evaluator: TrialEvaluator,
+    options: SweepOptions,
+    sampler: str,
 ) -> tuple[PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
@@ -220,7 +223,7 @@ def _check_corners(
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners():
-            config, *repeats = composed_repeats(composer, values, n_repeats)
+            config, *repeats = composed_repeats(composer, values, options.repeats)
             data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
@@ -234,7 +237,9 @@ def _check_corners(
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first, corners.compared()
+    comparison = corners.compared()
+    check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
+    return first, comparison
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
