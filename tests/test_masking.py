@@ -91,6 +91,7 @@ def test_log_lines_and_tracebacks_are_masked():
     assert "ValueError: *** refused" in line
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_secret_appears_nowhere_on_disk_nor_in_mlflow(train, workspace, monkeypatch, sweep):

@@ -51,6 +51,14 @@ def check_label(option: str, name: str, longest: int = LONGEST_LABEL) -> None:
         raise ConfigError(f"{option}={name}: {reason}; choose another name")
 
 
+def check_unused(option: str, folder: Path) -> None:
+    """Raise ConfigError if a folder, the value of `option`, holds what a run would mix with its own
+    files or replace.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{option}={folder}: is not empty; name another folder")
+
+
 def check_no_twin(option: str, folder: Path) -> None:
     """Raise ConfigError if a folder of another name beside it would be the same one where upper and
     lower case do not count.

@@ -23,7 +23,7 @@ from student_perf.sweep.compose import TrialComposer
 
 
 def composed_repeats(
-    composer: TrialComposer, values: Mapping[str, Any], n_repeats: int
+    composer: TrialComposer, values: Mapping[str, Any], n_repeats: int, number: int = 0
 ) -> tuple[ExperimentConfig, ...]:
     """The configs that judge a configuration, the first with the seed that the config has.
 
@@ -31,14 +31,15 @@ def composed_repeats(
         composer: Of the sweep.
         values: What the trial varies, by config key.
         n_repeats: How many seeds.
+        number: Of the trial.
 
     Raises:
         ConfigError: The values do not compose.
     """
-    first = composer.compose(values)
+    first = composer.compose(values, number)
     held = {"split.test_random_state": first.split.test_seed}
     more = range(first.seed + 1, first.seed + n_repeats)
-    return first, *(composer.compose({**values, "seed": seed, **held}) for seed in more)
+    return first, *(composer.compose({**values, "seed": seed, **held}, number) for seed in more)
 
 
 def describe_repeats(record: RunRecord, configs: Sequence[ExperimentConfig]) -> None:

@@ -45,7 +45,7 @@ def _restore(
     plan: SweepPlan, study: optuna.Study, evaluator: TrialEvaluator, trial: FrozenTrial
 ) -> str:
     values = swept_values(plan, study, trial.number)
-    configs = plan.configs(values)
+    configs = plan.configs(values, trial.number)
     config, data = configs[0], evaluator.data(*configs)
     record = make_record(config, plan.folder / str(trial.number), data, kind="trial")
     described = {k: v for k, v in values.items() if k not in trial.user_attrs.get(OUTSIDE, ())}

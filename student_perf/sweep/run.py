@@ -18,6 +18,7 @@ from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
+from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
@@ -85,6 +86,7 @@ def run_sweep(
     root: Path,
     hydra_config: str,
     launch: Launch | None,
+    source: ConfigSource | None = None,
 ) -> Path | None:
     """Plan, run and close a sweep.
 
@@ -96,6 +98,7 @@ def run_sweep(
         root: The folder of all sweeps.
         hydra_config: Hydra's own config as YAML, for the record.
         launch: Starts the workers elsewhere; by default they run on this machine.
+        source: What the command composes from, if it has options of its own.
 
     Returns:
         The winner's folder, or the sweep's if its trials cannot be ranked; None if no trial has
@@ -105,7 +108,7 @@ def run_sweep(
         StudentPerfError: The plan does not hold, or the sweep had to stop.
     """
     console = make_console()
-    plan, evaluator = make_plan(options, arguments, is_group, load_search, root)
+    plan, evaluator = make_plan(options, arguments, is_group, load_search, root, source)
     _show(plan, evaluator, console)
     if options.preview:
         return None

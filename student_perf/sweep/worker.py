@@ -169,7 +169,7 @@ class Worker:
             values = trial_values(trial, self.plan)
             if self.plan.options.custom_search_space:
                 values |= self._custom_values(trial, values)
-            configs = self.plan.configs(values)
+            configs = self.plan.configs(values, trial.number)
             config, data = configs[0], self.evaluator.data(*configs)
             record = make_record(config, folder, data, kind="trial")
             describe_repeats(record, configs)
@@ -231,7 +231,7 @@ class Worker:
         """What the user's own function draws, given the config so far: config values by key."""
         extend = load_function(self.plan.options.custom_search_space or "")
         known = set(trial.params)
-        extend(OmegaConf.create(self.plan.composer.compose(values).composed), trial)
+        extend(OmegaConf.create(self.plan.composer.compose(values, trial.number).composed), trial)
         return {key: value for key, value in trial.params.items() if key not in known}
 
     def _fail(

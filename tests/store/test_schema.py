@@ -25,6 +25,7 @@ def test_the_schema_of_the_installed_mlflow_is_taken(store):
     check_schema(store[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("revision", "message"),
     [

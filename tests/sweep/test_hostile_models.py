@@ -240,15 +240,21 @@ def is_alive(pid):
     return True
 
 
+def end_reused_processes():
+    """joblib lends the processes of one test to the next, which then work in the other's folder."""
+    get_reusable_executor().shutdown(wait=True)
+
+
 @pytest.mark.slow
 def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_with):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    end_reused_processes()
     outcome, folder = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert outcome.code == 1
     assert re.match("student_perf: .*a job of the launcher has ended.*goes on$", outcome.err)
     assert "RUNNING" not in states_of(folder)
     assert load_record(folder).status == "STOPPED"
-    get_reusable_executor().shutdown(wait=True)  # the broken one, which a new process has not
+    end_reused_processes()
     again, _ = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert again.code == 0, again.err
     check(sweep_with, "parent", folder)

@@ -24,6 +24,7 @@ def test_one_worker_and_several_do_all_trials(plan_of, n_jobs):
     assert ticks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=2)
@@ -34,6 +35,7 @@ def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
     assert found["complete"] < 100_000
 
 
+@pytest.mark.slow
 def test_a_worker_killed_without_a_trial_is_replaced_and_what_it_asked_for_is_found_again(
     plan_of, monkeypatch
 ):
@@ -68,6 +70,7 @@ def test_workers_that_die_before_any_trial_stop_the_sweep_with_their_exit_code(
     assert set(counts(study).values()) == {0, 1}  # the defaults wait
 
 
+@pytest.mark.slow
 def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
     study = opened(plan)
@@ -82,6 +85,7 @@ def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeyp
     assert counts(study)["running"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_stops_the_workers_between_folds_or_at_once(plan_of, presses):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
@@ -129,7 +133,7 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
 
 
 def test_after_training_in_several_threads_nothing_is_forked(monkeypatch):
-    monkeypatch.setattr(local, "has_used_threads", lambda: True)
+    monkeypatch.setattr(local, "can_fork", lambda: False)
     assert local.process_context().get_start_method() == "spawn"
 
 

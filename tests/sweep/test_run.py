@@ -90,6 +90,7 @@ def check_agreement(workspace, n_trials, failed=frozenset()):
     return folder, study, parent, winner
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
@@ -500,6 +501,7 @@ def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
     assert len(values[0]) == 6
 
 
+@pytest.mark.slow
 def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
     train("-m", "tracking=off", "split.n_splits=3", QUICK[1], SPACE, TRIALS.format(2))
     plan, _ = plan_of(SPACE, n_trials=2)
@@ -510,6 +512,7 @@ SEARCH = ["-m", "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,b
           "hydra.sweeper.n_trials=11", *QUICK]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace):
     outcome = train(*SEARCH, "tracking=off")
     folder = sweep_folder(workspace)
@@ -572,6 +575,7 @@ def test_the_outcome_of_a_folder_that_is_not_a_sweep_is_refused(tmp_path):
         read_outcome(tmp_path)
 
 
+@pytest.mark.slow
 def test_terminal_report_and_note_name_the_same_best_under_a_constraint(train, plan_of, workspace):
     words = ["model.C=1e-5,1e-3,0.1,10", "tracking=off", "split.n_splits=3",
              "report.importance=false"]  # fmt: skip
