@@ -112,8 +112,9 @@ class SweepShape:
         shared: those of them that every trial has; by default all.
         constraints: names of limited metrics.
         n_folds: validation scores of one trial.
-        is_ranked: whether its trials, or the means of those that repeat, can be ranked; a trial of
-            its own then has the metric `RANK` and the tag `tags.TIED`.
+        is_ranked: whether its trials have the metric `RANK` and the tag `tags.TIED`.
+        is_apart: whether its trials differ in data, folds or metric, so that no order by a metric
+            would be fair.
         repeats: params that repeat a configuration, for example `seed`: runs that differ in nothing
             else stand in one group, shown by its mean.
     """
@@ -125,6 +126,7 @@ class SweepShape:
     constraints: tuple[str, ...] = ()
     n_folds: int = 1
     is_ranked: bool = True
+    is_apart: bool = False
     repeats: tuple[str, ...] = ()
 
     @property
@@ -158,7 +160,7 @@ def sweep_view(sweep: SweepShape) -> View:
         # As `compare` ranks them: of equals the earlier first.
         order_by, ascending = _metric(RANK), True
         columns = [order_by, *columns, _tag(tags.TIED)]
-    if not sweep.is_ranked:
+    if sweep.is_apart:
         order_by, ascending = _ORDER_OF_START, True
     columns += [_metric(OBJECTIVES[name].key) for name in sweep.constraints]
     if decides.name in METRICS and not sweep.repeats:

@@ -88,7 +88,8 @@ def shape_of(outcome: SweepOutcome) -> SweepShape:
         shared=shared,
         constraints=tuple(outcome.objectives.limits),
         n_folds=max(len(t.fold_scores(outcome.metric)) for t in outcome.finished),
-        is_ranked=len(outcome.boards) < 2,
+        is_ranked=not outcome.is_apart,
+        is_apart=len(outcome.boards) > 1,
         repeats=tuple(name for name in names if is_seed(name)) if outcome.is_apart else (),
     )
 
