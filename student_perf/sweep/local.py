@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from student_perf.atomic import explain_disk_error
 from student_perf.config.load import register_resolvers
 from student_perf.errors import one_line
 from student_perf.experiment.prepare import can_fork
@@ -331,7 +332,7 @@ def _work(
             faulthandler.disable()
     except Exception as error:
         log.exception("worker %d", number)
-        messages.send(one_line(error))
+        messages.send(one_line(explain_disk_error(error, plan.folder) or error))
     else:
         messages.send("")
 

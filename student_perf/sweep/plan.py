@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
 # What the fingerprint of a parameter holds besides its data, so that studies keep their names.
 _NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
+_N_TRIALS = 50  # of a search whose options name no number
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
+    "patience",
     "n_jobs",
     "timeout",
     "trial_timeout",
@@ -105,7 +108,7 @@ def make_plan(
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    n_trials = _n_trials(options, arguments, space, sampler)
+    _check_something_varies(options, arguments, space, sampler)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
@@ -116,7 +119,7 @@ def make_plan(
         storage=options.storage or str(root / name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
-        n_trials=n_trials,
+        n_trials=0,
         seed=base.seed if options.seed is None else options.seed,
         composer=start.composer,
         space=space,
@@ -127,7 +130,12 @@ def make_plan(
         fingerprints=fingerprints,
         comparison=comparison,
     )
-    return plan, evaluator
+    return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _n_outside(plan: SweepPlan) -> int:
+    """1 if the defaults, which a search starts with, lie outside the space."""
+    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
 
 
 @dataclass(frozen=True)
@@ -358,13 +366,35 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     return space.is_finite and not searched and options.n_trials is None
 
 
-def _n_trials(
+def with_total(plan: SweepPlan, n_outside: int) -> SweepPlan:
+    """The plan with the number of trials that there are to be in all: no more than the space has
+    configurations, besides those trials that lie outside of it.
+    """
+    if plan.is_grid:
+        default, size = math.inf, float(sum(1 for _ in plan.space.grid()))
+    else:
+        default = _N_TRIALS
+        size = math.inf if plan.options.custom_search_space else plan.space.size
+    asked = plan.options.n_trials or default
+    return replace(plan, n_trials=int(min(asked, size + n_outside)))
+
+
+def exhausted(plan: SweepPlan) -> str | None:
+    """That the space has fewer configurations than trials were asked for; None if it has more."""
+    asked, size = plan.options.n_trials or 0, plan.space.size
+    if plan.is_grid or plan.n_trials >= asked:
+        return None
+    return (
+        f"the space has {size:g} configurations, fewer than hydra.sweeper.n_trials={asked}; each "
+        "runs once."
+    )
+
+
+def _check_something_varies(
     options: SweepOptions, arguments: Sequence[Override], space: Space, sampler: str
-) -> int:
-    if sampler == "grid":
-        size = sum(1 for _ in space.grid())
-        return min(size, options.n_trials or size)
-    if not space.parameters and not options.custom_search_space:
+) -> None:
+    """Raise ConfigError if a search has nothing to draw."""
+    if sampler != "grid" and not space.parameters and not options.custom_search_space:
         for override in arguments:
             if (values := options.params.get(override.get_key_element())) is not None:
                 raise ConfigError(
@@ -376,7 +406,6 @@ def _n_trials(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
         )
-    return options.n_trials or 50
 
 
 def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:

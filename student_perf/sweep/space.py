@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,21 @@ class Parameter:
         first = low if self.step > 0 else high
         return tuple(first + i * self.step for i in range(n_steps + 1))
 
+    @property
+    def drawable(self) -> Sequence[Any] | None:
+        """Every value that a sampler could draw; None if there is no end of them. A range on a
+        logarithmic scale is drawn without the step that its grid has.
+        """
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return choices
+            case IntDistribution(low=low, high=high, step=step):
+                return range(low, high + 1, step)
+            case FloatDistribution(low=low, high=high, step=step) if step is not None:
+                n_steps = math.floor((high - low) / step + 1e-9)
+                return tuple(low + i * step for i in range(n_steps + 1))
+        return None
+
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether all conditions hold for the values known so far."""
         return all(values.get(key) in wanted for key, wanted in self.when)
@@ -134,6 +150,25 @@ class Parameter:
         data |= vars(self.distribution)
         return data if self.choices else data | {"step": self.step}
 
+    def holds(self, other: Parameter) -> bool:
+        """Whether it could give every value that another one gives."""
+        drawable = other.drawable
+        if drawable is None or (not self.choices and self.drawable is None):
+            ends = all(map(self.contains, other.corners))
+            return ends and self.drawable is None and not self.choices
+        return all(map(self.contains, drawable))
+
+    def read(self, text: str) -> Any:
+        """Its value that is written like this in a record; None if it has no such one."""
+        if self.choices:
+            return next((value for value in self.choices if str(value) == text), None)
+        with suppress(ValueError):
+            number = float(text)
+            whole = isinstance(self.distribution, IntDistribution) and number.is_integer()
+            value = int(number) if whole else number
+            return value if self.contains(value) else None
+        return None
+
     def contains(self, value: Any) -> bool:
         """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
         if isinstance(self.distribution, CategoricalDistribution):
@@ -156,11 +191,13 @@ class Parameter:
 class Space:
     """The parameters of a sweep; those that others depend on come first.
 
-    `known` holds the values of the composed config that conditions name.
+    `known` holds the values of the composed config that conditions name. `rows` holds what a
+    `zip` pairs: of each of its entries the values by key that go together.
     """
 
     parameters: tuple[Parameter, ...]
     known: Mapping[str, Any]
+    rows: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
     @property
     def is_conditional(self) -> bool:
@@ -173,6 +210,50 @@ class Space:
         """Whether a grid can hold it."""
         return all(p.is_finite for p in self.parameters)
 
+    @property
+    def size(self) -> float:
+        """Number of configurations that a sampler could draw; infinite with an interval."""
+        return self._size(0, {})
+
+    def _size(self, position: int, drawn: dict[str, Any]) -> float:
+        if position == len(self.parameters):
+            return 1
+        parameter = self.parameters[position]
+        if not parameter.applies({**self.known, **drawn}):
+            return self._size(position + 1, drawn)
+        drawable = parameter.drawable
+        if drawable is None:
+            return math.inf
+        deciding = any(parameter.key == key for p in self.parameters for key, _ in p.when)
+        if not deciding and not self.rows:
+            return len(drawable) * self._size(position + 1, drawn)
+        chosen = self._chosen(parameter, drawn, drawable)
+        return sum(self._size(position + 1, {**drawn, **values}) for values in chosen)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every configuration that a sampler could draw, of a space of finite size."""
+        yield from self._points(0, {}, lambda parameter: parameter.drawable or ())
+
+    def outside(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Of these values by key those of swept keys that no parameter could give."""
+        swept = {p.key for p in self.parameters}
+        return {
+            key: value
+            for key, value in sorted(values.items())
+            if key in swept and not any(p.key == key and p.contains(value) for p in self.parameters)
+        }
+
+    def lacks(self, names: Mapping[str, Any], without: Iterable[str] = ()) -> bool:
+        """Whether values by their names in the study leave a parameter open that applies to them;
+        keys in `without` are left alone.
+        """
+        values = {
+            **self.known,
+            **{p.key: names[p.name] for p in self.parameters if p.name in names},
+        }
+        applying = (p for p in self.parameters if p.key not in without and p.applies(values))
+        return any(p.name not in names for p in applying)
+
     def suggest(self, trial: Trial, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Config values by key, drawn by the trial's sampler; keys in `without` are left alone."""
         values: dict[str, Any] = dict(self.known)
@@ -184,18 +265,34 @@ class Space:
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """Every combination of values by key, the last parameter running fastest."""
-        yield from self._grid(0, {})
+        yield from self._points(0, {}, lambda parameter: parameter.grid)
 
-    def _grid(self, position: int, drawn: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _points(
+        self,
+        position: int,
+        drawn: dict[str, Any],
+        values_of: Callable[[Parameter], Sequence[Any]],
+    ) -> Iterator[dict[str, Any]]:
         if position == len(self.parameters):
             yield dict(drawn)
             return
         parameter = self.parameters[position]
         if not parameter.applies({**self.known, **drawn}):
-            yield from self._grid(position + 1, drawn)
+            yield from self._points(position + 1, drawn, values_of)
             return
-        for value in parameter.grid:
-            yield from self._grid(position + 1, {**drawn, parameter.key: value})
+        for values in self._chosen(parameter, drawn, values_of(parameter)):
+            yield from self._points(position + 1, {**drawn, **values}, values_of)
+
+    def _chosen(
+        self, parameter: Parameter, drawn: Mapping[str, Any], values: Sequence[Any]
+    ) -> Iterable[Mapping[str, Any]]:
+        """What a parameter adds to the values so far: one of its own, or a row that it is part of;
+        nothing if that row is among them.
+        """
+        if parameter.key in drawn:
+            return [{}]
+        paired = (rows for rows in self.rows if parameter.key in rows[0])
+        return next(paired, [{parameter.key: value} for value in values])
 
     def corners(self, chosen: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Assignments that together hold every end of every parameter, each on its own, in every
@@ -226,6 +323,20 @@ class Space:
         return {
             p.name: values[p.key] for p in self.parameters if p.key in values and p.applies(known)
         }
+
+
+def parameter_of(data: Mapping[str, Any]) -> Parameter:
+    """The parameter that `Parameter.data` gave, as a record holds it."""
+    when = tuple((key, tuple(values)) for key, values in data["when"])
+    if "choices" in data:
+        return Parameter(data["key"], CategoricalDistribution(tuple(data["choices"])), when=when)
+    low, high, step, log = (data[name] for name in ("low", "high", "step", "log"))
+    distribution: Distribution
+    if data["kind"] == "int":
+        distribution = IntDistribution(low, high, log=log, step=1 if log else int(step or 1))
+    else:
+        distribution = FloatDistribution(low, high, log=log, step=None if log else step)
+    return Parameter(data["key"], distribution, step, when)
 
 
 def parse_parameter(override: Override) -> Parameter:
@@ -423,6 +534,11 @@ def is_written(value: Any) -> bool:
 
 
 def _choices(override: Override) -> Iterator[Any]:
+    """The values, each once."""
+    yield from {(type(value), value): value for value in _listed(override)}.values()
+
+
+def _listed(override: Override) -> Iterator[Any]:
     for value in override.sweep_iterator():
         plain = value.text if isinstance(value, QuotedString) else value
         if isinstance(plain, str):

@@ -148,10 +148,12 @@ def mend_journal(path: Path) -> None:
         raise DamagedJournalError(f"{path}: its last line is not JSON") from error
 
 
-def set_aside(path: Path) -> Path | None:
-    """Rename a damaged journal, so that it is kept; returns its new place, None if it is gone."""
+def set_aside(path: Path, why: str = "damaged") -> Path | None:
+    """Rename a journal that another one replaces, so that it is kept; returns its new place, None
+    if it is gone.
+    """
     if not path.is_file():
         return None
-    place = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    place = path.with_name(f"{path.name}.{why}-{time.strftime('%Y%m%dT%H%M%S')}")
     path.rename(place)
     return place

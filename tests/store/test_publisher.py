@@ -12,7 +12,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.locks import holding
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SWEEP_LOCK_FILE
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SENDING_LOCK_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
@@ -481,7 +481,7 @@ def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
     folder, tracking = sweep
     monkeypatch.setattr(publisher, "_LOCK_SECONDS", 0.1)
     with (
-        FileLock(folder / publisher.LOCK_FILE),
+        FileLock(folder / SENDING_LOCK_FILE),
         pytest.raises(TrackingError, match="another process is sending"),
     ):
         publish_sweep(folder, tracking)

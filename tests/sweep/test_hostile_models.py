@@ -116,6 +116,11 @@ def kinds():
     return found
 
 
+@pytest.mark.fault(
+    "Models",
+    "a trial that hangs, eats memory, crashes, exits, raises or changes its process: 21 ways",
+    "it ends with its reason or its figures; no other trial changes in its last digit",
+)
 @pytest.mark.parametrize(("kind", "n_jobs"), kinds())
 def test_one_hostile_trial_is_accounted_for_and_changes_no_other(sweep_with, kind, n_jobs):
     outcome, folder = sweep_with(kind, n_jobs, *limits(kind))
@@ -204,6 +209,11 @@ def test_the_first_ctrl_c_answers_at_once_and_the_second_ends_it(command_with):
     assert load_record(folder).status == "STOPPED"
 
 
+@pytest.mark.fault(
+    "Processes",
+    "SIGTERM and SIGHUP to a sweep within a fit that hangs",
+    "exit code 143 or 129; STOPPED; the trial waits for the same command",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_batch_system_ends_it_like_ctrl_c_within_seconds(command_with, name):
@@ -217,6 +227,11 @@ def test_a_batch_system_ends_it_like_ctrl_c_within_seconds(command_with, name):
     assert load_record(folder).status == "STOPPED"
 
 
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a command whose worker hangs",
+    "the worker ends with it; finished by the same command",
+)
 @pytest.mark.slow
 def test_a_worker_that_hangs_ends_with_its_command_and_the_next_one_goes_on(
     command_with, sweep_with, tmp_path
@@ -245,6 +260,11 @@ def end_reused_processes():
     get_reusable_executor().shutdown(wait=True)
 
 
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a job of another launcher",
+    "one line, exit code 1; STOPPED; finished by the same command",
+)
 @pytest.mark.slow
 def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_with):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import re
@@ -7,6 +8,7 @@ import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.sweep import local, worker
+from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.study import counts, open_study, recover
 from student_perf.sweep.worker import Worker, await_workers, raise_if_stopped, worker_lock
 from tests.sweep.conftest import opened, wait_until
@@ -83,6 +85,35 @@ def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeyp
     with pytest.raises(ConfigError, match="sweep stopped: OSError: disk full"):
         raise_if_stopped(plan.folder)
     assert counts(study)["running"] == 0
+
+
+@pytest.mark.parametrize("step", ["start_trial", "finish_trial"])
+def test_a_full_disk_stops_the_sweep_and_fails_no_trial(step, plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
+    study = opened(plan)
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(worker, step, full)
+    local.run_workers(plan, evaluator, lambda: None)
+    with pytest.raises(ConfigError, match=rf"stopped: {plan.folder}: no space is left on its disk"):
+        raise_if_stopped(plan.folder)
+    assert counts(study)["running"] == counts(study)["fail"] == 0
+
+
+def test_what_a_model_may_not_read_fails_its_trial_only(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, max_failure_rate=1)
+    study = opened(plan)
+
+    def refused(*_args, **_words):
+        raise PermissionError(errno.EACCES, "Permission denied", "/etc/shadow")
+
+    monkeypatch.setattr(TrialEvaluator, "evaluate", refused)
+    local.run_workers(plan, evaluator, lambda: None)
+    assert counts(study)["fail"] == 3  # of the first three, which fail the same way
+    with pytest.raises(ConfigError, match="the first 3 trials all failed with: PermissionError"):
+        raise_if_stopped(plan.folder)
 
 
 @pytest.mark.slow

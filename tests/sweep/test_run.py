@@ -315,6 +315,11 @@ def descendants(pid):
     return [int(line) for line in found.stdout.split()]
 
 
+@pytest.mark.fault(
+    "Processes",
+    "Ctrl-C in the middle of a sweep",
+    "exit code 130; STOPPED; finished by the same command",
+)
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     overrides = ["model=xgb", "model.max_depth=range(2,6)", TRIALS.format(40),
@@ -356,6 +361,11 @@ def wait_for_predictions(workspace, number):
     wait_until(lambda: list((workspace / "multirun").glob(f"*/{number}/predictions.parquet")))
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the folder of a sweep removed in its middle",
+    "one line, exit code 1; nothing is written there again",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
@@ -373,6 +383,11 @@ def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
     assert not list(folder.glob("[0-9]*"))
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the journal of a sweep removed in its middle",
+    "one line, exit code 1; the same command rebuilds it and goes on",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, n_jobs):
@@ -393,6 +408,11 @@ def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, 
     assert len(study_of(folder).trials) == 60
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the folder of one trial removed in the middle of a sweep",
+    "named, and the trial is run again, with the same figures",
+)
 @pytest.mark.slow
 def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
     process = start(workspace, *REMOVED, "hydra.sweeper.n_jobs=2")
@@ -411,6 +431,11 @@ def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
     assert account.counted[-1] == "MLflow: 60 runs of trials"
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the journal of a sweep emptied, or with garbage in it",
+    "rebuilt from the records of the trials; the damaged one is kept",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"{oops\n"])
 def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, damage):
@@ -432,14 +457,21 @@ def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, da
     assert kept.read_bytes() == (content + damage if damage else b"") or not damage
 
 
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a worker, of all children and of the command, at random moments",
+    "the same command finishes 200 trials, each once",
+)
 @pytest.mark.slow
-def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
+def test_kill_at_any_moment_loses_and_doubles_nothing(workspace, record_property):
     """`kill -9` of a worker, of all, and of the command itself, at random moments."""
     overrides = ["model=xgb", "model.n_estimators=20", "model.max_depth=range(2,9)",
                  TRIALS.format(200), "hydra.sweeper.sampler=random",
                  "hydra.sweeper.n_jobs=2"]  # fmt: skip
     rng = random.Random(0)
-    for target in ("worker", "all", "command", "worker", "command", "all"):
+    targets = ("worker", "all", "command", "worker", "command", "all")
+    record_property("times", len(targets))
+    for target in targets:
         process = start(workspace, *overrides)
         wait_for_trials(workspace, 1)
         time.sleep(rng.uniform(2, 5))
