@@ -55,6 +55,7 @@ class SweepOptions:
     objectives: list[Any] = field(default_factory=list)
     constraints: dict[str, Any] = field(default_factory=dict)
     custom_search_space: str | None = None
+    repeats: int = 1
     keep_models: int = 1
     register: str | None = None
     storage_wait: float = 120.0
@@ -80,7 +81,7 @@ def check_options(options: SweepOptions) -> None:
             )
     _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
-    lowest_of |= {"storage_wait": 0, "patience": 1}
+    lowest_of |= {"storage_wait": 0, "patience": 1, "repeats": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:

@@ -27,9 +27,11 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
+from student_perf.sweep.comparable import Comparison, Corners, check_comparison
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
 
@@ -72,6 +74,11 @@ class SweepPlan:
     known: dict[str, Any]  # its values by key
     objectives: Objectives
     fingerprints: dict[str, Any]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
+        """The configs by which trial `number` with these values is judged: one for each repeat."""
+        return composed_repeats(self.composer, values, self.options.repeats, number)
 
     @property
     def is_grid(self) -> bool:
@@ -98,21 +105,18 @@ def make_plan(
     check_options(options)
     start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    check_no_tracking_store(options.storage, base.tracking)
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     _check_something_varies(options, arguments, space, sampler)
-    _check_owners(space, start)
-    evaluator = TrialEvaluator()
-    data = _check_corners(space, start, evaluator)
+    evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
+    name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
-        folder=root / study_name,
-        study_name=study_name,
-        storage=options.storage or str(root / study_name / JOURNAL_FILE),
+        folder=root / name,
+        study_name=name,
+        storage=options.storage or str(root / name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
         n_trials=0,
@@ -124,9 +128,14 @@ def make_plan(
         known=known,
         objectives=objectives,
         fingerprints=fingerprints,
+        comparison=comparison,
     )
-    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
-    return with_total(plan, n_outside), evaluator
+    return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _n_outside(plan: SweepPlan) -> int:
+    """1 if the defaults, which a search starts with, lie outside the space."""
+    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
 
 
 @dataclass(frozen=True)
@@ -205,6 +214,7 @@ def _check_words(
     folders: Sequence[Path],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
+    check_no_tracking_store(options.storage, base.tracking)
     _check_direction(options, base)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
@@ -287,21 +297,27 @@ def _not_of_all(parameter: Parameter, owner: Parameter, has: Sequence[Any]) -> s
     )
 
 
-def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> PreparedData:
+def _check_corners(
+    space: Space, start: Base, options: SweepOptions, sampler: str
+) -> tuple[TrialEvaluator, PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
-    parameter that changes nothing. Returns the rows of the first corner.
+    parameter that changes nothing. Returns an evaluator that has loaded the rows, those of the
+    first corner, and why there may be no best trial.
     """
+    _check_owners(space, start)
+    evaluator, corners = TrialEvaluator(), Corners()
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
-            config = start.composer.compose(values)
-            data = evaluator.data(config)
+            config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
+            corners.add(values, config, data)
             for key in values:
                 seen.setdefault(key, set()).add(json.dumps(config.composed, default=str))
     for parameter in space.parameters:
@@ -311,7 +327,9 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first
+    comparison = corners.compared()
+    check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
+    return evaluator, first, comparison
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
@@ -394,6 +412,12 @@ def _check_something_varies(
         )
 
 
+def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+    """What names a study besides the overrides, among which there are none of Hydra's own."""
+    space = fingerprints["space"]
+    return space if options.repeats == 1 else [space, options.repeats]
+
+
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
@@ -437,6 +461,7 @@ def _fingerprints(
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),
+        "repeats": str(options.repeats),
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
