@@ -18,7 +18,7 @@ from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import config_options, find_config
 from student_perf.config.trusted import trusted_sources
-from student_perf.config.typed import iter_leaves
+from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
@@ -28,6 +28,7 @@ from student_perf.scoring.objectives import Objectives, make_objectives
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
 from student_perf.sweep.space import Space, parse_space
 
 JOURNAL_FILE = "study.journal"
@@ -87,6 +88,7 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
+    arguments = _last_of_each(arguments)
     composer = fixed_composer(arguments)
     base = composer.compose({})
     known = _known_values(base)
@@ -95,10 +97,11 @@ def make_plan(
         p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
     )
     _check_words(options, arguments, base, space, known)
-    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    sampler = _chosen_sampler(options, space)
     evaluator, composer = TrialEvaluator(), composer.varying(groups)
     data = _check_corners(space, composer, evaluator)
     objectives = _objectives(options, base, data)
+    _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
     plan = SweepPlan(
@@ -143,18 +146,31 @@ def _check_words(
     known: Mapping[str, Any],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
-    _check_direction(options, base)
     _check_search(arguments, base)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
 
-def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
-    """Raise ConfigError for a direction that is not the objective's."""
-    if options.direction not in (None, base.objective.direction):
+def _check_direction(options: SweepOptions, objectives: Objectives) -> None:
+    """Raise ConfigError for a direction, or a list of them, that is not the objectives'."""
+    given = options.direction
+    if given is None:
+        return
+    several = given if isinstance(given, list) else [given]
+    if isinstance(given, list) and len(given) > len(objectives.metrics):
         raise ConfigError(
-            f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
-            f"{base.objective.direction}; leave the direction out, it follows from the objective"
+            f"hydra.sweeper.direction={shown(given)}: there is one objective, "
+            f"{objectives.metrics[0]}; name the others, for example "
+            "'hydra.sweeper.objectives=[fit_seconds]'"
+        )
+    if several != objectives.directions[: len(several)]:
+        aims = ", ".join(
+            f"{name} is to {direction}"
+            for name, direction in zip(objectives.metrics, objectives.directions, strict=True)
+        )
+        raise ConfigError(
+            f"hydra.sweeper.direction={shown(given)}: {aims}; leave the direction out, it follows "
+            "from the objective"
         )
 
 
@@ -232,6 +248,22 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     for parameter in plan.space.parameters:
         default = defaults.get(parameter.key)
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
+
+
+def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+    """The sampler that is asked for, checked with its options; without one the grid or a rule."""
+    name = options.sampler
+    if name in (None, AUTO):
+        name = "tpe" if name is None else choose_sampler(space.is_conditional)
+        name = "grid" if _lists_its_values(options, space) else name
+    if name != "grid":
+        SAMPLERS[name].build(options.sampler_options)
+    return name
+
+
+def _last_of_each(arguments: Sequence[Override]) -> list[Override]:
+    """As with Hydra's own sweeper the last override of a key counts, in the place of the first."""
+    return list({o.get_key_element(): o for o in arguments}.values())
 
 
 def _as_text(override: Override) -> str:
