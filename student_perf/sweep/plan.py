@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import config_options, find_config
@@ -89,6 +91,10 @@ def make_plan(
     check_options(options)
     composer = fixed_composer(arguments)
     base = composer.compose({})
+    if added := follow_task(base, [_as_text(one) for one in arguments]):
+        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+        composer = fixed_composer(arguments)
+        base = composer.compose({})
     known = _known_values(base)
     space = parse_space(options.params, options.conditional, arguments, load_search, known)
     groups = frozenset(

@@ -4,8 +4,8 @@ from student_perf.paths import CONF_DIR
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
 NEEDS = {
-    "csv": ["dataset.path=grades.csv", "dataset.target=grade"],
-    "parquet": ["dataset.path=grades.parquet", "dataset.target=grade"],
+    "csv": ["dataset.path={grades}", "dataset.target=grade"],
+    "parquet": ["dataset.path={grades}", "dataset.target=grade"],
     "openml": ["dataset.openml_id=31", "dataset.target=class"],
     "entrance_exam_modified": ["dataset.path=modified.csv"],
     "group_kfold": ["split.group=school"],
@@ -21,8 +21,9 @@ def options(group):
 
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])
-def test_every_option_of_every_group_composes_and_is_valid(compose_config, group, option):
-    config = compose_config(f"{group}={option}", *NEEDS.get(option, []))
+def test_every_option_of_every_group_composes_and_is_valid(compose_config, grades, group, option):
+    needs = [word.format(grades=grades) for word in NEEDS.get(option, [])]
+    config = compose_config(f"{group}={option}", *needs)
     assert config.composed["seed"] == 0
 
 
