@@ -92,6 +92,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     learn_secrets(iter_leaves(composed))
     check_keys(composed, _ROOT_KEYS, "")
     check_seed(composed["seed"])
+    _check_has_source(mapping_at(composed, "dataset"))
     dataset = variant(composed, "dataset", "source", SOURCES)
     tracking = typed_node(TrackingConfig, composed["tracking"], "tracking")
     check_label("dataset.name", dataset.name, LONGEST_NAME)
@@ -118,6 +119,15 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         model=mapping_at(composed, "model"),
         composed=composed,
     )
+
+
+def _check_has_source(node: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a dataset file that only names a path."""
+    if "path" in node and "source" not in node:
+        raise ConfigError(
+            f"dataset.path={node['path']}: the dataset's file in conf/dataset says nothing of how "
+            "it is read; add the line 'defaults: [csv, _self_]' at its top"
+        )
 
 
 def follow_task(config: ExperimentConfig, overrides: Sequence[str]) -> list[str]:

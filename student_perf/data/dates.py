@@ -56,7 +56,7 @@ def date_columns(
     numbers = {
         "year": dates.dt.year,
         "month": dates.dt.month,
-        "weekday": dates.dt.weekday,
+        "weekday": dates.dt.day_of_week,
         "days": (dates.dt.normalize() - pd.Timestamp(since)).dt.days,
     }
     return {f"{column.name}_{part}": numbers[part].astype("float64") for part in parts}

@@ -80,6 +80,9 @@ def ordered_labels(values: pd.Series) -> list[Any] | None:
     known = values.dropna()
     if pd.api.types.is_bool_dtype(values) or known.nunique() < 3:
         return None
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        used = set(known.unique())
+        return [c for c in values.cat.categories if c in used] if values.cat.ordered else None
     if pd.api.types.is_numeric_dtype(values):
         return None if is_quantity(values) else sorted(int(value) for value in known.unique())
     labels = {str(value).strip() for value in known.unique()}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -102,7 +103,7 @@ def is_index(column: pd.Series) -> bool:
     if not pd.api.types.is_integer_dtype(column) or not len(column):
         return False
     first = int(column.iloc[0])
-    return first in (0, 1) and bool((column == range(first, first + len(column))).all())
+    return first in (0, 1) and bool((column == np.arange(first, first + len(column))).all())
 
 
 def _layout(source: Path | bytes, options: ReadOptions) -> Layout:

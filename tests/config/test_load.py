@@ -1,5 +1,7 @@
 import pytest
 
+from student_perf.config.load import follow_task, validate_resolved
+from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
@@ -37,3 +39,18 @@ def test_tracking_precedence(compose_config, monkeypatch, workspace):
     assert compose_config("tracking=sqlite").tracking.uri.startswith("sqlite:///")
     explicit = compose_config("tracking.uri=http://127.0.0.1:8000", "tracking.experiment=x")
     assert (explicit.tracking.uri, explicit.tracking.experiment) == ("http://127.0.0.1:8000", "x")
+
+
+def test_numbers_get_a_model_of_numbers_unless_one_is_chosen(compose_config):
+    config = compose_config("dataset=econmath_score")
+    assert follow_task(config, ["dataset=econmath_score"]) == ["model=ridge"]
+    for word in ("model=logreg", "model.C=2", "experiment=x", "+search=y"):
+        assert follow_task(config, [word]) == []
+    assert follow_task(compose_config(), []) == []
+
+
+def test_a_dataset_file_of_a_path_alone_is_told_what_to_add(compose_config):
+    composed = compose_config().composed
+    node = {"path": "notas.csv", "target": "nota"}
+    with pytest.raises(ConfigError, match=r"add the line 'defaults: \[csv, _self_\]'"):
+        validate_resolved({**composed, "dataset": node})

@@ -33,7 +33,7 @@ def test_what_is_named_wins_and_a_wrong_name_gets_the_nearest(tmp_path):
     dataset = write(tmp_path / "notas.csv", range(40))
     assert guess(dataset | {"task": "classification"}, "task") == "classification"
     assert guess(dataset | {"bands": {"edges": [1]}}, "task") == "classification"
-    with pytest.raises(DataError, match="no such column in notas.csv; did you mean nota"):
+    with pytest.raises(DataError, match=r"no such column in notas\.csv; did you mean nota"):
         guess(dataset | {"target": "notas"}, "task")
 
 
@@ -41,3 +41,5 @@ def test_only_scales_have_an_order():
     assert ordered_labels(pd.Series(["b", "a", "c"])) == ["c", "b", "a"]
     assert ordered_labels(pd.Series(["red", "low", "high"])) is None
     assert ordered_labels(pd.Series([True, False])) is None
+    levels = pd.CategoricalDtype(["c", "x", "b"], ordered=True)
+    assert ordered_labels(pd.Series(["b", "c", "x"], dtype=levels)) == ["c", "x", "b"]
