@@ -11,18 +11,21 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import chdir, contextmanager, redirect_stderr
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from student_perf.atomic import disk_errors, explain_disk_error, write_atomic
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, follow_task, register_resolvers, validate
+from student_perf.config.names import check_unused
+from student_perf.config.overrides import accepted
 from student_perf.config.trusted import refuse_pickles
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ChangedError, StudentPerfError, one_line
@@ -42,8 +45,26 @@ from student_perf.terminal import Terminal, print_error, say_unused_conf
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
+class UnusedFolder(Callback):
+    """Hydra's callback that refuses the folder of an earlier run, before anything is written."""
+
+    def on_run_start(self, config: DictConfig, **_: object) -> None:
+        """Leave, since Hydra makes warnings of other errors in a callback."""
+        try:
+            check_unused("hydra.run.dir", Path(config.hydra.run.dir))
+        except StudentPerfError as error:
+            print_error(error)
+            raise SystemExit(ExitCode.ERROR) from error
+
+
 def run(cfg: DictConfig) -> float:
     """Run a composed config in the folder Hydra made for it; returns the objective's mean."""
+    # Relative paths count from where the command was given, also with hydra.job.chdir.
+    with chdir(HydraConfig.get().runtime.cwd):
+        return _run(cfg)
+
+
+def _run(cfg: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
@@ -60,7 +81,7 @@ def run(cfg: DictConfig) -> float:
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
         with disk_errors(folder):
-            return run_experiment(config, folder, terminal).objective
+            return run_experiment(config, folder, terminal, beside=True).objective
     finally:
         logging.captureWarnings(False)
 
@@ -74,6 +95,12 @@ def _kept_alive(cfg: DictConfig) -> float:
             f"{one_line(error)} was raised where nothing may end the process; see the traceback "
             f"with {FULL_ERROR}=1"
         ) from error
+
+
+def _mend_words() -> None:
+    """Write the overrides as Hydra's grammar takes them, before Hydra parses them."""
+    overrides = set(get_args_parser().parse_args().overrides)
+    sys.argv[1:] = [accepted(word) if word in overrides else word for word in sys.argv[1:]]
 
 
 def _mask_files(folder: Path) -> None:
@@ -94,6 +121,7 @@ def main() -> int:
     register_resolvers()
     learn_environment()
     learn_words(sys.argv[1:])
+    _mend_words()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def task(cfg: DictConfig) -> float:

@@ -33,15 +33,16 @@ from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from student_perf.api.results import Comparison, Run, Sweep
 from student_perf.api.words import as_overrides, keep_table
 from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import register_resolvers, validate
-from student_perf.config.search_path import hydra_ready
+from student_perf.config.load import hydra_node, register_resolvers, validate
+from student_perf.config.names import check_unused
+from student_perf.config.search_path import hydra_ready, without_hydra
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.masking import learn_environment, learn_words, logging_to, masked
@@ -83,12 +84,12 @@ def run(
     words = as_overrides(overrides) + keep_table(data, target)
     config = _composed(words)
     folder = Path(config.hydra.run.dir)
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"hydra.run.dir={folder}: is not empty; name another folder")
+    check_unused("hydra.run.dir", folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write_words(folder, words)
     with silent(not _is_shown(show)), logging_to(folder / LOG_FILE):
-        terminal, valid = Terminal(), validate(_without_hydra(config))
+        with hydra_node(config):
+            terminal, valid = Terminal(), validate(without_hydra(config))
         terminal.title(valid)
         return Run(run_experiment(valid, folder, terminal).record)
 
@@ -211,12 +212,6 @@ def _composed(words: Sequence[str]) -> DictConfig:
             return compose("config", list(words), return_hydra_config=True)
         except Exception as error:  # Hydra's, of many kinds
             raise explain_composition_error(error, list(words)) from error
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    with open_dict(config):
-        config.pop("hydra")
-    return config
 
 
 def _write_words(folder: Path, words: Sequence[str]) -> None:

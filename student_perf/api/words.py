@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from student_perf.atomic import write_atomic
+from student_perf.config.overrides import accepted, literal
 from student_perf.errors import ConfigError
 from student_perf.paths import workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PLAIN = re.compile(r"[A-Za-z_/][\w./+-]*", re.ASCII)  # a text that needs no quotes
-_NAME = re.compile(r"[A-Za-z_][\w ]*", re.ASCII)  # keys cannot be quoted
-_NO_TEXT = {"true", "false", "null", "nan", "inf"}
-
 
 def as_overrides(words: Iterable[str | Mapping[str, Any]]) -> list[str]:
-    """Strings as they are; of a mapping `key=value` for each key.
+    """Strings as on the command line; of a mapping `key=value` for each key.
 
     Raises:
         ConfigError: A value has no form on a command line.
@@ -33,45 +29,10 @@ def as_overrides(words: Iterable[str | Mapping[str, Any]]) -> list[str]:
     lines: list[str] = []
     for word in words:
         if isinstance(word, str):
-            lines.append(word)
+            lines.append(accepted(word))
         else:
             lines += [f"{key}={literal(value, key)}" for key, value in word.items()]
     return lines
-
-
-def literal(value: Any, key: str) -> str:
-    """A value in Hydra's grammar of overrides, for example `[1,'a b']`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and value not in _NO_TEXT else _quoted(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(literal(item, key) for item in value)}]"
-    if isinstance(value, Mapping):
-        pairs = (f"{_name(k, key)}:{literal(item, key)}" for k, item in value.items())
-        return f"{{{','.join(pairs)}}}"
-    raise ConfigError(
-        f"{key}={value!r}: is a {type(value).__name__}; give a number, a text, a truth value, "
-        "None, a list or a dict"
-    )
-
-
-def _name(name: Any, key: str) -> str:
-    if not _NAME.fullmatch(str(name)):
-        raise ConfigError(
-            f"{key}: {name!r} cannot be a key on a command line; write it into a file in conf/"
-        )
-    return str(name)
-
-
-def _quoted(text: str) -> str:
-    # A backslash counts only before a quote or at the end.
-    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
-    return f"'{escaped}'"
 
 
 def keep_table(data: pd.DataFrame | None, target: str | None) -> list[str]:

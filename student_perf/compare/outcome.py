@@ -193,7 +193,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     best = sweep.best
     if best is None:
         whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."
-        return [whole, *_failure_lines(sweep, code)]
+        return [whole, *_ended_lines(sweep), *_failure_lines(sweep, code)]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
         f"{_with_interval(best)}, with {described(best.record, code)}."
@@ -211,7 +211,12 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         lines.append(f"On the edge of its range: {', '.join(edges)}; consider a wider one.")
     if sweep.is_flat:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
-    return lines + _failure_lines(sweep, code)
+    return lines + _ended_lines(sweep) + _failure_lines(sweep, code)
+
+
+def _ended_lines(sweep: SweepOutcome) -> list[str]:
+    why = sweep.record.why_ended
+    return [f"Ended: {why}"] if why else []
 
 
 def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:

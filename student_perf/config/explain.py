@@ -6,17 +6,24 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from student_perf.config.overrides import in_quotes
 from student_perf.config.schema import GROUPS
-from student_perf.config.search_path import config_options, find_config, hydra_ready
+from student_perf.config.search_path import (
+    config_folders,
+    config_options,
+    find_config,
+    standard_source,
+    without_hydra,
+)
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, one_line, suggest
 
+_PART_OF = {"classification": "classifier", "regression": "regressor"}
 _SWEEPER = "hydra.sweeper."
 
 
@@ -32,22 +39,58 @@ def explain_composition_error(
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
     if isinstance(error, OverrideParseException):
-        return ConfigError(
-            f"{error.override}: is not an override; write group=option or key=value, "
-            "in quotes if it holds spaces, brackets or commas"
-        )
+        return _explain_word(error.override)
     if text.startswith("Config group override must be"):
         return _explain_group_value(overrides)
+    if text.startswith("Unknown plugin class"):
+        return _explain_plugin(text)
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return error
     key = (re.findall(r"'([^']*)'", text) or [""])[0]
     if text.startswith("Ambiguous value"):
-        return ConfigError(f"{key}: several values need a sweep; add --multirun")
+        return ConfigError(
+            f"{key}: several values need a sweep; add --multirun, or put one value with a "
+            f"comma into both kinds of quotes: \"{key.split('=')[0]}='a,b'\""
+        )
+    if multiple := re.match(r"Multiple values for ([^\s.]+)\.", text):
+        given = next((o for o in overrides if o.lstrip("+").startswith(f"{multiple[1]}=")), "")
+        return ConfigError(
+            f"{given}: the config has this group already; leave out the +: {given.lstrip('+')}"
+        )
     if text.startswith("Could not append"):
         return ConfigError(f"+{key}: the config already has this key; leave out the +")
     if text.startswith(("Could not override", "Could not delete", "Error merging override")):
         return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides, config_dir)
     return ConfigError(one_line(ConfigError(text)))
+
+
+def _explain_word(word: str) -> ConfigError:
+    """Error for a word outside the grammar, with the line to type if quotes would help."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return ConfigError(f"{word}: is not an override; write group=option or key=value")
+    if not re.fullmatch(r"[+~]*[\w$./@-]*", key, re.ASCII):
+        return ConfigError(
+            f"{word}: is not an override; its key may hold a to z, digits and _ only, so write it "
+            "into a file in conf/"
+        )
+    return ConfigError(
+        f"{word}: is not an override; check brackets and commas, or, if the value is a text, type "
+        f'"{key}={in_quotes(value)}"'
+    )
+
+
+def _explain_plugin(text: str) -> ConfigError:
+    """Error for a sweeper or launcher that is not installed, with the file that names it."""
+    name = (re.findall(r"'([^']*)'", text) or [""])[0]
+    folders = [file for folder in config_folders() for file in sorted(folder.rglob("*.yaml"))]
+    place = next((f"{file}: " for file in folders if name in file.read_text("utf-8")), "")
+    if "sweeper" in name:
+        return ConfigError(
+            f"{place}_target_: {name}: is another sweeper, which is not installed; delete this "
+            "line, since the sweeper here takes the same options"
+        )
+    return ConfigError(f"{place}_target_: {name}: is not installed; install it, or choose another")
 
 
 def _explain_missing_option(error: MissingConfigException) -> ConfigError:
@@ -83,30 +126,55 @@ def _explain_key(
         if name not in options:
             return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
         return ConfigError(f"{given}: {one_line(ConfigError(text))}")
-    known = _known_keys(overrides, config_dir)
+    group = next((o for o in overrides if o.startswith(f"{key.split('.')[0]}=")), "x=1")
+    if OverridesParser.create().parse_override(group).is_sweep_override():
+        return ConfigError(
+            f"{given}: beside {group}, of which only some may have this key, it needs a "
+            f"sweep's form: {given.partition('=')[0]}=choice({given.partition('=')[2]})"
+        )
+    known, task = _known_keys(overrides, config_dir)
     if key in known:
         return ConfigError(f"{given}: {one_line(ConfigError(text))}")
+    return missing_key(given, known, task)
+
+
+def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigError:
+    """Error for `key=value` with a key that the config does not have, among the paths it has."""
+    key, _, value = given.lstrip("+~").partition("=")
     parent, _, last = key.rpartition(".")
-    siblings = {name.rpartition(".")[2]: name for name in known if name.startswith(f"{parent}.")}
-    if siblings and parent:
+    below = [path for path in known if path.startswith(f"{parent}.")] if parent else []
+    if parts := [path for path in below if path.rpartition(".")[2] == last]:
+        mine = [path for path in parts if f".{_PART_OF.get(task or '')}." in path]
+        if mine or task is None:
+            line = f"{(mine or parts)[0]}={value}" if value else (mine or parts)[0]
+            return ConfigError(f"{given}: '{last}' belongs to one part of '{parent}'; write {line}")
         return ConfigError(
-            f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, siblings)}"
+            f"{given}: '{last}' is {' and '.join(parts)}, which dataset.task={task} does not use; "
+            "leave it out"
+        )
+    names = [path.removeprefix(f"{parent}.").split(".")[0] for path in below]
+    if names:
+        return ConfigError(
+            f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, set(names))}"
         )
     return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
 
 
-def _known_keys(overrides: Sequence[str], config_dir: str | None) -> list[str]:
-    """Groups and leaf keys of the config that the group choices in `overrides` compose to."""
+def _known_keys(overrides: Sequence[str], config_dir: str | None) -> tuple[list[str], str | None]:
+    """Groups and leaf keys of the config that the group choices in `overrides` compose to, and the
+    task of its dataset.
+    """
     parser = OverridesParser.create()
     parsed = {text: parser.parse_override(text) for text in overrides}
     chosen = [text for text, override in parsed.items() if override.key_or_group in GROUPS]
     if config_dir is not None:
         chosen.append(f"hydra.searchpath=['file://{Path(config_dir).absolute()}']")
-    with hydra_ready():
-        try:
-            plain = OmegaConf.to_container(compose("config", chosen), resolve=False)
-        except (HydraException, OmegaConfBaseException):
-            return list(GROUPS)
+    try:
+        cfg = standard_source().compose(chosen)
+    except (HydraException, OmegaConfBaseException):
+        return list(GROUPS), None
+    plain = OmegaConf.to_container(without_hydra(cfg), resolve=False)
     assert isinstance(plain, dict)
     leaves = iter_leaves({str(key): value for key, value in plain.items()})
-    return [*GROUPS, *(path for path, _ in leaves)]
+    task = OmegaConf.select(cfg, "dataset.task", throw_on_resolution_failure=False)
+    return [*GROUPS, *(path for path, _ in leaves)], task

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from omegaconf import DictConfig, OmegaConf, open_dict
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
-from student_perf.config.names import LONGEST_NAME, check_label
+from student_perf.config.names import LONGEST_NAME, check_label, check_tag
 from student_perf.config.rules import (
     check_dataset,
     check_objective,
@@ -36,15 +37,17 @@ from student_perf.config.schema import (
     ReportConfig,
     TrackingConfig,
 )
-from student_perf.config.search_path import hydra_ready
+from student_perf.config.search_path import standard_source, without_hydra
 from student_perf.config.trusted import import_trusted
 from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
 from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.locks import ForkSafeLock
 from student_perf.masking import learn_secrets
 from student_perf.paths import workspace
 from student_perf.scoring.metrics import default_metric, metric_direction
 
 _CHOOSES_MODEL = re.compile(r"\+?(model|search|experiment)\b")
+_resolving = ForkSafeLock()  # Hydra's node is one for the whole process
 _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
@@ -108,7 +111,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     check_objective(objective, dataset)
     return ExperimentConfig(
         seed=composed["seed"],
-        tags={str(key): str(value) for key, value in mapping_at(composed, "tags").items()},
+        tags=_tags(composed),
         dataset=dataset,
         split=split,
         guards=guards,
@@ -140,13 +143,34 @@ def follow_task(config: ExperimentConfig, overrides: Sequence[str]) -> list[str]
     return ["model=ridge"] if is_default and is_number and not chosen else []
 
 
+def _tags(composed: dict[str, Any]) -> dict[str, str]:
+    tags = {str(key): str(value) for key, value in mapping_at(composed, "tags").items()}
+    for name in tags:
+        check_tag(name)
+    return tags
+
+
 def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The config that Hydra composes from these overrides, without Hydra's own node."""
-    with hydra_ready():
-        cfg = compose("config", list(overrides))
-    with open_dict(cfg):
-        cfg.pop("hydra", None)
-    return cfg
+    return without_hydra(standard_source().compose(overrides))
+
+
+@contextmanager
+def hydra_node(cfg: DictConfig, job: int | None = None) -> Iterator[None]:
+    """A context in which `${hydra:...}` looks into the node of a config, as the job of a sweep with
+    this number or as a single run.
+    """
+    with _resolving:
+        before = HydraConfig.instance().cfg
+        if job is not None:
+            with read_write(cfg), open_dict(cfg):
+                cfg.hydra.job.num = job
+                cfg.hydra.job.id = str(job)
+        HydraConfig.instance().set_config(cfg)
+        try:
+            yield
+        finally:
+            HydraConfig.instance().cfg = before
 
 
 def load_node(path: Path) -> dict[str, Any]:

@@ -272,13 +272,5 @@ SPLITS: dict[str, type[SplitConfig]] = {
 }
 
 
-GROUPS = (
-    "dataset",
-    "split",
-    "objective",
-    "tracking",
-    "preprocess",
-    "model",
-    "search",
-    "experiment",
-)
+OPTIONAL_GROUPS = ("search", "experiment")  # of which null chooses none
+GROUPS = ("dataset", "split", "objective", "tracking", "preprocess", "model", *OPTIONAL_GROUPS)

@@ -7,14 +7,22 @@ for a file, without composing a config.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import initialize_config_dir
+from hydra import initialize_config_dir, version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict
 
 from student_perf.errors import ConfigError, suggest
 from student_perf.locks import ForkSafeLock
@@ -24,6 +32,75 @@ _MAIN = "main"  # Hydra's name for the folder that an application gives it
 _FILE = "file://"
 _OF_RECORDS = ("record.json", "MANIFEST.sha256")  # of a run or a sweep, and of a bundle
 _composing = ForkSafeLock()
+_VERSION_BASE = "1.3"
+_SEARCH_PATH = "hydra.searchpath"
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """What a command composes from, so that its trials compose the same, wherever they run.
+
+    Attributes:
+        name: The main config, `config` unless `-cn` names another.
+        places: The search path, with `--config-dir` and `hydra.searchpath`: who added each place
+            in Hydra's words, and its address.
+        overrides: Those of Hydra's own node, for values that look into it.
+    """
+
+    name: str
+    places: tuple[tuple[str, str], ...]
+    overrides: tuple[str, ...] = ()
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config with Hydra's own node. Raises what Hydra raises."""
+        with _composing:
+            setup_globals()
+            version.setbase(_VERSION_BASE)
+            loader = ConfigLoaderImpl(_search_path_of(self.places))
+            words = [*self.overrides, *overrides]
+            return loader.load_configuration(self.name, words, RunMode.RUN, from_shell=False)
+
+    def group_options(self, group: str) -> list[str]:
+        """The options of a group, in alphabetical order."""
+        with _composing:
+            loader = ConfigLoaderImpl(_search_path_of(self.places))
+            return loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+
+    def folders(self) -> list[Path]:
+        """The folders of the search path; a file of an earlier one wins."""
+        addresses = [address for _, address in self.places]
+        return [Path(a.removeprefix(_FILE)) for a in addresses if a.startswith(_FILE)]
+
+
+def _search_path_of(places: Sequence[tuple[str, str]]) -> ConfigSearchPath:
+    search_path = ConfigSearchPathImpl()
+    for provider, address in places:
+        search_path.append(provider, address)
+    return search_path
+
+
+def source_of(config: DictConfig) -> ConfigSource:
+    """What a config with Hydra's own node was composed from."""
+    node = config.hydra
+    places = [(one.provider, f"{one.schema}://{one.path}") for one in node.runtime.config_sources]
+    parsed = OverridesParser.create().parse_overrides(list(node.overrides.hydra))
+    # Its places are among the others by now.
+    words = [str(o.input_line) for o in parsed if o.get_key_element() != _SEARCH_PATH]
+    return ConfigSource(node.job.config_name, tuple(places), tuple(words))
+
+
+def standard_source() -> ConfigSource:
+    """What the running command composes from without options of its own, or would here."""
+    with hydra_ready() as loader:
+        elements = loader.get_search_path().get_path()
+    return ConfigSource("config", tuple((str(e.provider), str(e.path)) for e in elements))
+
+
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """The config without Hydra's own node, which is taken out."""
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+    return cfg
 
 
 def own_conf() -> Path | None:
@@ -75,24 +152,25 @@ def config_folders() -> list[Path]:
     return [Path(place) for place in places if place and "://" not in place]
 
 
-def config_options(group: str) -> list[str]:
-    """The options of a group, in alphabetical order."""
-    folders = [folder / group for folder in config_folders()]
+def config_options(group: str, places: Sequence[Path] | None = None) -> list[str]:
+    """The options of a group in these folders, or on the search path, in alphabetical order."""
+    folders = [folder / group for folder in places or config_folders()]
     return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
 
 
-def find_config(name: str, group: str = "") -> Path:
-    """The file of an option, or of a config outside the groups.
+def find_config(name: str, group: str = "", places: Sequence[Path] | None = None) -> Path:
+    """The file of an option, or of a config outside the groups, in these folders or on the search
+    path.
 
     Raises:
-        ConfigError: No folder of the search path has it.
+        ConfigError: No folder has it.
     """
-    for folder in config_folders():
+    for folder in places or config_folders():
         file = folder / group / f"{name}.yaml"
         if file.is_file():
             return file
     missing = (Path("conf") / group / f"{name}.yaml").as_posix()
-    raise ConfigError(f"{missing}: no such file; {suggest(name, config_options(group))}")
+    raise ConfigError(f"{missing}: no such file; {suggest(name, config_options(group, places))}")
 
 
 @contextmanager
@@ -109,7 +187,7 @@ def hydra_ready() -> Iterator[ConfigLoader]:
         other = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
-            with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            with initialize_config_dir(str(CONF_DIR), version_base=_VERSION_BASE):
                 yield GlobalHydra.instance().config_loader()
         finally:
             GlobalHydra.instance().hydra = other

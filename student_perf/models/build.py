@@ -16,10 +16,12 @@ dataset.task=regression; choose another model, for example model=rf or model=xgb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from student_perf.errors import ConfigError
 from student_perf.models.components import build_component
@@ -110,11 +112,24 @@ def _check_by_training(estimator: BaseEstimator, places: Mapping[str, str]) -> N
         if type(error).__module__.split(".")[0].lstrip("_") != library.name:
             raise
         rule = " ".join(str(error).splitlines()[:1])
-        values = estimator.get_params()
-        named = [n for n in places if n in rule] or [
-            n for n in places if n in values and repr(values[n]) in rule
-        ]
-        culprit = f"{places[named[0]]}={values[named[0]]}" if named else "model"
+        name = _refused(estimator, library.train, places, rule)
+        culprit = f"{places[name]}={estimator.get_params()[name]}" if name else "model"
         raise ConfigError(
             f"{culprit}: {library.name} refuses it ({rule}); choose a value in range"
         ) from error
+
+
+def _refused(
+    estimator: BaseEstimator, train: Callable[[Any], None], names: Iterable[str], rule: str
+) -> str | None:
+    """The parameter that a library refuses: one that `rule` names, or without which it trains."""
+    values, defaults = estimator.get_params(), type(estimator)().get_params()
+    own = [name for name in names if name in values]
+    for name in own:
+        if re.search(rf"\b{re.escape(name)}\b", rule):
+            return name
+    for name in own:
+        with suppress(Exception):
+            train(clone(estimator).set_params(**{name: defaults.get(name)}))
+            return name
+    return None

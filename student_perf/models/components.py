@@ -77,11 +77,23 @@ def build_component(
                 f"{places[name]}={value}: a folder of cached steps holds pickles, which are code; "
                 "leave it out"
             )
+    _check_served(cls, parameters, places)
     for name in (parts or {}).keys() - hints.keys():
         raise ConfigError(f"{path}: {cls.__name__} takes no model as '{name}'; leave it out")
     component = cls(**parameters, **(parts or {}))
     _check_ranges(component, places)
     return component
+
+
+def _check_served(
+    cls: type[BaseEstimator], parameters: Mapping[str, Any], places: Mapping[str, str]
+) -> None:
+    """Raise ConfigError for a parameter of the library that would need what no fit here has."""
+    library = library_of(cls)
+    for name in parameters:
+        reason = library.unserved.get(name) if library else None
+        if reason and parameters[name] is not None:
+            raise ConfigError(f"{places[name]}={parameters[name]}: {reason}")
 
 
 def _estimator_class(target: str, path: str) -> type[BaseEstimator]:

@@ -19,6 +19,10 @@ import numpy as np
 
 from student_perf.config.trusted import trusted_modules
 
+_WATCHED = (
+    "stops by rows set aside, which a fold does not have; leave it out, and search the number of "
+    "trees instead"
+)
 OWN_PREFIXES = ("student_perf.models.", "student_perf.encoders.")
 
 
@@ -34,6 +38,7 @@ class Library:
         trusted_classes: Classes that a model file may restore beside scikit-learn's estimators,
             by the name of the defining module. Each was reviewed: none runs code from the file.
         trusted_functions: Functions that a model file may hold.
+        unserved: Parameters that its classes take but that cannot work here, with the reason.
         train: Fits an estimator to a few rows, for a library that checks ranges only then.
         many_trees: Options of conf/model that `compare` counts as forests and boosting.
 
@@ -46,6 +51,7 @@ class Library:
     keywords: Mapping[str, type] = field(default_factory=dict)
     trusted_classes: tuple[str, ...] = ()
     trusted_functions: tuple[str, ...] = ()
+    unserved: Mapping[str, str] = field(default_factory=dict)
     train: Callable[[Any], None] | None = None
     many_trees: tuple[str, ...] = ()
 
@@ -59,6 +65,8 @@ def _train_xgboost(estimator: Any) -> None:
     import xgboost
 
     parameters = {**estimator.get_xgb_params(), "n_jobs": 1}
+    if str(parameters.get("objective")).startswith("multi:"):
+        parameters["num_class"] = 2  # which the estimator counts when it is fitted
     two_rows = xgboost.DMatrix(np.zeros((2, 1)), label=[0, 1], nthread=1)
     xgboost.train(parameters, two_rows, num_boost_round=1)
 
@@ -125,6 +133,7 @@ LIBRARIES = (
             "xgboost.sklearn.XGBClassifier",
             "xgboost.sklearn.XGBRegressor",
         ),
+        unserved={"early_stopping_rounds": _WATCHED},
         train=_train_xgboost,
         many_trees=("xgb",),
     ),
@@ -138,6 +147,7 @@ LIBRARIES = (
             "lightgbm.sklearn.LGBMClassifier",
             "lightgbm.sklearn.LGBMRegressor",
         ),
+        unserved={"early_stopping_round": _WATCHED, "early_stopping_rounds": _WATCHED},
         train=_train_lightgbm,
         many_trees=("lightgbm",),
     ),
@@ -147,6 +157,7 @@ LIBRARIES = (
         is_wrapped=True,  # CatBoost's own classes do not find the categorical columns
         extra="boosting",
         trusted_classes=("catboost.core.CatBoostClassifier", "catboost.core.CatBoostRegressor"),
+        unserved={"early_stopping_rounds": _WATCHED, "od_wait": _WATCHED, "od_type": _WATCHED},
         train=_train_catboost,
         many_trees=("catboost",),
     ),

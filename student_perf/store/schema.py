@@ -48,6 +48,17 @@ def check_schema(uri: str) -> None:
     )
 
 
+def holds_runs(file: Path) -> bool:
+    """Whether a file is a database with MLflow's tables; it is only read."""
+    if not file.is_file():
+        return False
+    try:
+        first_row(f"sqlite:///{file}", "SELECT count(*) FROM experiments", "")
+    except Exception:  # no such table, or no database
+        return False
+    return True
+
+
 @cache
 def _schemas() -> tuple[frozenset[str], str | None]:
     """The schemas that the installed MLflow knows, and the newest, which follows none."""

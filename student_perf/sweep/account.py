@@ -22,9 +22,10 @@ from student_perf.runs.record import RunRecord, glance
 from student_perf.store.client import mlflow_status
 from student_perf.store.publisher import tracking_of
 from student_perf.store.reader import Selection, read_runs
+from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE
 from student_perf.sweep.storage import is_file, open_storage
-from student_perf.sweep.study import MIXED, OUTSIDE, REFERENCE, state_of
+from student_perf.sweep.study import MIXED, REFERENCE, state_of
 from student_perf.text import format_number, plural
 
 if TYPE_CHECKING:

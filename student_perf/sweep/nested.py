@@ -33,7 +33,7 @@ from student_perf.runs.record import RunRecord, load_record, write_json
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
-from student_perf.sweep.plan import fixed_composer, make_study_name
+from student_perf.sweep.plan import make_study_name
 from student_perf.terminal import Terminal, make_console, make_table, words
 from student_perf.text import format_interval, format_number
 
@@ -43,14 +43,15 @@ RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 def run_nested(
     options: SweepOptions,
     arguments: Sequence[Override],
+    base: ExperimentConfig,
     run_sweep: RunSweep,
 ) -> Path | None:
     """Sweep each outer fold, then write and publish the nested result; returns its folder.
 
-    The same command continues after a stop, since each fold's sweep does. None for a preview, which
-    shows the sweep of the first fold. Raises StudentPerfError.
+    `base` is the config that the sweeps start from. The same command continues after a stop, since
+    each fold's sweep does. None for a preview, which shows the sweep of the first fold. Raises
+    StudentPerfError.
     """
-    base = fixed_composer(arguments).compose({})
     assert isinstance(base.split, NestedSplit)
     name = options.study_name or make_study_name(base, arguments, "nested")
     console = make_console()

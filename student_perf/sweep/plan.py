@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from student_perf import __version__
 from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
-from student_perf.config.search_path import config_options, find_config
+from student_perf.config.search_path import ConfigSource, config_options, find_config
 from student_perf.config.trusted import trusted_sources
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, suggest
@@ -30,13 +32,17 @@ from student_perf.scoring.objectives import Objectives, make_objectives
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
-from student_perf.sweep.space import Space, parse_space
+from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
+from student_perf.sweep.storage import check_no_tracking_store
 
+_MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
 # What the fingerprint of a parameter holds besides its data, so that studies keep their names.
 _NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
+_N_TRIALS = 50  # of a search whose options name no number
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
+    "patience",
     "n_jobs",
     "timeout",
     "trial_timeout",
@@ -64,6 +70,8 @@ class SweepPlan:
     composer: TrialComposer = field(compare=False)
     space: Space
     base: ExperimentConfig
+    chosen: dict[str, Any]  # what `base` has of the varied options and values
+    known: dict[str, Any]  # its values by key
     objectives: Objectives
     fingerprints: dict[str, Any]
 
@@ -79,6 +87,7 @@ def make_plan(
     is_group: Callable[[str], bool],
     load_search: Callable[[str], Mapping[str, Any]],
     root: Path,
+    source: ConfigSource | None = None,
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
 
@@ -89,21 +98,21 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
-    composer = fixed_composer(arguments)
-    base = composer.compose({})
-    if added := follow_task(base, [_as_text(one) for one in arguments]):
+    start = find_base(options, arguments, is_group, load_search, source)
+    if not any(p.key == "model" for p in start.parameters) and (
+        added := follow_task(start.config, [_as_text(one) for one in arguments])
+    ):
         arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
-        composer = fixed_composer(arguments)
-        base = composer.compose({})
-    known = _known_values(base)
-    space = parse_space(options.params, options.conditional, arguments, load_search, known)
-    groups = frozenset(
-        p.key for p in space.parameters if p.key[0] in "+~" or "@" in p.key or is_group(p.key)
-    )
-    _check_words(options, arguments, base, space, known)
+        start = find_base(options, arguments, is_group, load_search, source)
+    base, known = start.config, start.known
+    check_no_tracking_store(options.storage, base.tracking)
+    space = settled(start.parameters, known)
+    _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    evaluator, composer = TrialEvaluator(), composer.varying(groups)
-    data = _check_corners(space, composer, evaluator)
+    _check_something_varies(options, arguments, space, sampler)
+    _check_owners(space, start)
+    evaluator = TrialEvaluator()
+    data = _check_corners(space, start, evaluator)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
@@ -113,15 +122,71 @@ def make_plan(
         storage=options.storage or str(root / study_name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
-        n_trials=_n_trials(options, space, sampler),
+        n_trials=0,
         seed=base.seed if options.seed is None else options.seed,
-        composer=composer,
+        composer=start.composer,
         space=space,
         base=base,
+        chosen=start.chosen,
+        known=known,
         objectives=objectives,
         fingerprints=fingerprints,
     )
-    return plan, evaluator
+    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
+    return with_total(plan, n_outside), evaluator
+
+
+@dataclass(frozen=True)
+class Base:
+    """The config that a sweep starts from, and what it was composed with.
+
+    Attributes:
+        config: Of the first options that the sweep varies, or of its own ones if they are varied.
+        chosen: These options, by group, and a varied value of each key that has no default.
+        known: Every value of the config by its path, and the chosen option of each group.
+        parameters: What the sweep varies, conditions that cannot hold included.
+        composer: Composes the trials.
+    """
+
+    config: ExperimentConfig
+    chosen: dict[str, Any]
+    known: dict[str, Any]
+    parameters: list[Parameter]
+    composer: TrialComposer
+
+
+def find_base(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    is_group: Callable[[str], bool],
+    load_search: Callable[[str], Mapping[str, Any]],
+    source: ConfigSource | None = None,
+) -> Base:
+    """Compose the config of a sweep with options that it varies, since without them it may be one
+    that nobody asked for, and not even valid. Raises ConfigError.
+    """
+    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
+    signed = {p.key for p in parameters if p.key[0] in "+~"}
+    fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
+    composer = TrialComposer(fixed, frozenset(groups | signed), source)
+    own = composer.options()
+    drawn = [p for p in parameters if p.key in groups and p.choices and not p.when]
+    ordered = [[*(c for c in p.choices if c == own.get(p.key)), *p.choices] for p in drawn]
+    refused: ConfigError | None = None
+    for combination in itertools.islice(itertools.product(*ordered), _MOST_TRIED):
+        chosen = {p.key: option for p, option in zip(drawn, combination, strict=True)}
+        try:
+            missing = composer.missing(chosen)
+            chosen |= {p.key: p.corners[0] for p in parameters if p.key in missing and not p.when}
+            config = composer.compose(chosen)
+        except ConfigError as error:
+            refused = refused or error
+            continue
+        known = _known_values(config) | own | chosen
+        return Base(config, chosen, known, parameters, composer)
+    assert refused is not None
+    raise refused
 
 
 def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedData) -> Objectives:
@@ -136,21 +201,17 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     return objectives
 
 
-def fixed_composer(arguments: Sequence[Override]) -> TrialComposer:
-    """Composer of what the overrides that do not sweep fix for all trials."""
-    return TrialComposer([_as_text(o) for o in arguments if not o.is_sweep_override()])
-
-
 def _check_words(
     options: SweepOptions,
     arguments: Sequence[Override],
     base: ExperimentConfig,
     space: Space,
     known: Mapping[str, Any],
+    folders: Sequence[Path],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
     _check_direction(options, base)
-    _check_search(arguments, base)
+    _check_search(arguments, base, folders)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
@@ -164,14 +225,23 @@ def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
         )
 
 
-def _check_search(arguments: Sequence[Override], base: ExperimentConfig) -> None:
+def _check_search(
+    arguments: Sequence[Override], base: ExperimentConfig, folders: Sequence[Path]
+) -> None:
     """Raise ConfigError if a file in `conf/search` has the space of another model than the one that
     is chosen, unless the space varies the model itself.
     """
-    name = next((o.value() for o in arguments if o.key_or_group == "search"), None)
-    if not isinstance(name, str) or name not in config_options("search"):
+    search = next((o for o in arguments if o.key_or_group == SEARCH), None)
+    named = [o for o in arguments if o.key_or_group == "model"]
+    if search is not None and search.is_sweep_override() and named:
+        raise ConfigError(
+            f"{named[0].input_line}: each file of {search.input_line} chooses its own model; leave "
+            f"out {named[0].input_line}"
+        )
+    name = None if search is None else search.value()
+    if not isinstance(name, str) or name not in config_options(SEARCH, folders):
         return
-    content: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, "search")))
+    content: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, SEARCH, folders)))
     chosen = [d["override /model"] for d in content.get("defaults", []) if "override /model" in d]
     model = base.model.get("name")
     if chosen and "model" not in _space_of(content).get("params", {}) and model not in chosen:
@@ -196,9 +266,33 @@ def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str,
             )
 
 
-def _check_corners(
-    space: Space, composer: TrialComposer, evaluator: TrialEvaluator
-) -> PreparedData:
+def _check_owners(space: Space, start: Base) -> None:
+    """Raise ConfigError for a key that only some of the varied options of its group have."""
+    groups = {key: p for p in space.parameters for key in start.chosen if p.key == key}
+    for parameter in space.parameters:
+        owner = next((group for group in groups.values() if group.owns(parameter.key)), None)
+        if owner is None or owner.key in dict(parameter.when):
+            continue
+        has = [
+            option
+            for option in owner.choices
+            if parameter.key in start.composer.keys({**start.chosen, owner.key: option})
+        ]
+        if has and len(has) < len(owner.choices):
+            raise ConfigError(_not_of_all(parameter, owner, has))
+
+
+def _not_of_all(parameter: Parameter, owner: Parameter, has: Sequence[Any]) -> str:
+    lacking = ", ".join(f"{owner.key}={o}" for o in owner.choices if o not in has)
+    alone = has[0] if len(has) == 1 else f"[{','.join(map(str, has))}]"
+    entry = f"{{when: {{{owner.key}: {alone}}}, params: {{{parameter.key}: {parameter.text}}}}}"
+    return (
+        f"{parameter.key}={parameter.describe()}: {lacking} has no such key; leave it out, or "
+        f"search the key where it is: 'hydra.sweeper.conditional=[{entry}]'"
+    )
+
+
+def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> PreparedData:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
@@ -208,13 +302,13 @@ def _check_corners(
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
-        for values in space.corners():
-            config = composer.compose(values)
+        for values in space.corners(start.chosen):
+            config = start.composer.compose(values)
             data = evaluator.data(config)
             build_pipeline(config, data.dataset)
             first = first or data
             for key in values:
-                seen.setdefault(key, set()).add(config.sha256)
+                seen.setdefault(key, set()).add(json.dumps(config.composed, default=str))
     for parameter in space.parameters:
         if len(parameter.corners) > 1 and len(seen.get(parameter.key, ())) == 1:
             raise ConfigError(
@@ -227,16 +321,14 @@ def _check_corners(
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
     """The base config's own value of each parameter that applies to it."""
-    known = _known_values(plan.base)
-    applying = [p for p in plan.space.parameters if p.applies(known)]
-    return {p.key: known[p.key] for p in applying if p.key in known}
+    applying = [p for p in plan.space.parameters if p.applies(plan.known)]
+    return {p.key: plan.known[p.key] for p in applying if p.key in plan.known}
 
 
 def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     """Key, values and default of each parameter, for the preview."""
-    defaults = default_values(plan)
     for parameter in plan.space.parameters:
-        default = defaults.get(parameter.key)
+        default = plan.known.get(parameter.key) if parameter.applies(plan.known) else None
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
 
 
@@ -257,20 +349,52 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
-    searched = bool(options.params or options.conditional or options.custom_search_space)
+    searches = any(p.key == SEARCH for p in space.parameters)
+    of_file = options.params or options.conditional or options.custom_search_space
+    searched = bool(of_file or searches)
     return space.is_finite and not searched and options.n_trials is None
 
 
-def _n_trials(options: SweepOptions, space: Space, sampler: str) -> int:
-    if sampler == "grid":
-        size = sum(1 for _ in space.grid())
-        return min(size, options.n_trials or size)
-    if not space.parameters and not options.custom_search_space:
+def with_total(plan: SweepPlan, n_outside: int) -> SweepPlan:
+    """The plan with the number of trials that there are to be in all: no more than the space has
+    configurations, besides those trials that lie outside of it.
+    """
+    if plan.is_grid:
+        default, size = math.inf, float(sum(1 for _ in plan.space.grid()))
+    else:
+        default = _N_TRIALS
+        size = math.inf if plan.options.custom_search_space else plan.space.size
+    asked = plan.options.n_trials or default
+    return replace(plan, n_trials=int(min(asked, size + n_outside)))
+
+
+def exhausted(plan: SweepPlan) -> str | None:
+    """That the space has fewer configurations than trials were asked for; None if it has more."""
+    asked, size = plan.options.n_trials or 0, plan.space.size
+    if plan.is_grid or plan.n_trials >= asked:
+        return None
+    return (
+        f"the space has {size:g} configurations, fewer than hydra.sweeper.n_trials={asked}; each "
+        "runs once."
+    )
+
+
+def _check_something_varies(
+    options: SweepOptions, arguments: Sequence[Override], space: Space, sampler: str
+) -> None:
+    """Raise ConfigError if a search has nothing to draw."""
+    if sampler != "grid" and not space.parameters and not options.custom_search_space:
+        for override in arguments:
+            if (values := options.params.get(override.get_key_element())) is not None:
+                raise ConfigError(
+                    f"{override.input_line}: the command line wins over hydra.sweeper.params "
+                    f"({override.get_key_element()}: {values}), which leaves nothing to search; "
+                    f"leave out {override.input_line}"
+                )
         raise ConfigError(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
         )
-    return options.n_trials or 50
 
 
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
@@ -339,15 +463,17 @@ def _code_sha256() -> str:
     return digest.hexdigest()[:16]
 
 
-def load_search(name: str) -> dict[str, Any]:
-    """`params` and `conditional` of a file in `conf/search`. Raises ConfigError if missing."""
-    options = config_options("search")
+def load_search(name: str, folders: Sequence[Path] | None = None) -> dict[str, Any]:
+    """`params` and `conditional` of a file in `conf/search`, or in the folder `search` of one of
+    these. Raises ConfigError if missing.
+    """
+    options = config_options(SEARCH, folders)
     if name not in options:
         raise ConfigError(
             f"hydra.sweeper.conditional.search={name}: there is no conf/search/{name}.yaml; "
             f"{suggest(name, options)}"
         )
-    node: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, "search")))
+    node: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, SEARCH, folders)))
     return _space_of(node)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -23,6 +24,9 @@ class RemoteWorker:
 
     def __call__(self, cfg: DictConfig) -> None:
         """Run the worker; `cfg` is the sweep's base config, which the plan holds too."""
+        # Relative paths count from where the command was given, also with hydra.job.chdir.
+        if (cwd := Path(HydraConfig.get().runtime.cwd)).is_dir():
+            os.chdir(cwd)
         leave_to_parent()
         register_resolvers()
         evaluator = TrialEvaluator()

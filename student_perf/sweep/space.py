@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     FloatRange,
     IntervalSweep,
@@ -31,6 +31,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from student_perf.config.overrides import in_quotes, literal, make_parser, quoted
 from student_perf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,15 +42,17 @@ Condition = tuple[str, tuple[Any, ...]]
 LoadSearch = Callable[[str], Mapping[str, Any]]
 
 _KINDS = {CategoricalDistribution: "choice", IntDistribution: "int", FloatDistribution: "float"}
-_CONDITIONAL_KEYS = ("when", "params", "search")
+SEARCH = "search"
+_CONDITIONAL_KEYS = ("when", "params", SEARCH)
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One config key and the values it may take.
 
-    `step` is that of a range, by which a grid lists its values; an interval has none. `when` holds
-    pairs of a key and the values that it may have for the parameter to apply.
+    `step` is that of a range, by which a grid lists its values, from the highest if it is below 0;
+    an interval has none. `when` holds pairs of a key and the values that it may have for the
+    parameter to apply.
     """
 
     key: str
@@ -91,26 +94,80 @@ class Parameter:
                 "write choice(...) or range(...), or choose a sampler: hydra.sweeper.sampler=tpe"
             )
         low, high = self.corners
-        n_steps = math.floor((high - low) / self.step + 1e-9)
-        return tuple(low + i * self.step for i in range(n_steps + 1))
+        n_steps = math.floor((high - low) / abs(self.step) + 1e-9)
+        first = low if self.step > 0 else high
+        return tuple(first + i * self.step for i in range(n_steps + 1))
+
+    @property
+    def drawable(self) -> Sequence[Any] | None:
+        """Every value that a sampler could draw; None if there is no end of them. A range on a
+        logarithmic scale is drawn without the step that its grid has.
+        """
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return choices
+            case IntDistribution(low=low, high=high, step=step):
+                return range(low, high + 1, step)
+            case FloatDistribution(low=low, high=high, step=step) if step is not None:
+                n_steps = math.floor((high - low) / step + 1e-9)
+                return tuple(low + i * step for i in range(n_steps + 1))
+        return None
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether all conditions hold for the values known so far."""
         return all(values.get(key) in wanted for key, wanted in self.when)
+
+    def owns(self, key: str) -> bool:
+        """Whether this parameter chooses the option that brings another key."""
+        return key != self.key and key.startswith(f"{self.key}.")
 
     def describe(self) -> str:
         """The values as a person reads them."""
         if isinstance(self.distribution, CategoricalDistribution):
             return ", ".join(map(str, self.choices))
         low, high = self.corners
-        step = f" in steps of {self.step:g}" if self.step not in (None, 1) else ""
-        return f"{low:g} to {high:g}{step}{', log scale' if self.distribution.log else ''}"
+        step = abs(self.step or 1)
+        steps = f" in steps of {step:g}" if step != 1 else ""
+        return f"{low:g} to {high:g}{steps}{', log scale' if self.distribution.log else ''}"
+
+    @property
+    def text(self) -> str:
+        """The values in Hydra's grammar, in quotes for a list or group of keys."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            written = [v if is_written(v) else literal(v, self.key) for v in self.choices]
+            return f'"{",".join(written)}"'
+        low, high = self.corners
+        if self.step is None:
+            text = f"interval({low:g},{high:g})"
+        else:
+            step = abs(self.step)
+            text = f"range({low:g},{high + step:g}{'' if step == 1 else f',{step:g}'})"
+        return f'"tag(log,{text})"' if self.distribution.log else f'"{text}"'
 
     def data(self) -> dict[str, Any]:
         """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
         data = {"key": self.key, "when": self.when, "kind": _KINDS[type(self.distribution)]}
         data |= vars(self.distribution)
         return data if self.choices else data | {"step": self.step}
+
+    def holds(self, other: Parameter) -> bool:
+        """Whether it could give every value that another one gives."""
+        drawable = other.drawable
+        if drawable is None or (not self.choices and self.drawable is None):
+            ends = all(map(self.contains, other.corners))
+            return ends and self.drawable is None and not self.choices
+        return all(map(self.contains, drawable))
+
+    def read(self, text: str) -> Any:
+        """Its value that is written like this in a record; None if it has no such one."""
+        if self.choices:
+            return next((value for value in self.choices if str(value) == text), None)
+        with suppress(ValueError):
+            number = float(text)
+            whole = isinstance(self.distribution, IntDistribution) and number.is_integer()
+            value = int(number) if whole else number
+            return value if self.contains(value) else None
+        return None
 
     def contains(self, value: Any) -> bool:
         """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
@@ -134,11 +191,13 @@ class Parameter:
 class Space:
     """The parameters of a sweep; those that others depend on come first.
 
-    `known` holds the values of the composed config that conditions name.
+    `known` holds the values of the composed config that conditions name. `rows` holds what a
+    `zip` pairs: of each of its entries the values by key that go together.
     """
 
     parameters: tuple[Parameter, ...]
     known: Mapping[str, Any]
+    rows: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
     @property
     def is_conditional(self) -> bool:
@@ -151,6 +210,50 @@ class Space:
         """Whether a grid can hold it."""
         return all(p.is_finite for p in self.parameters)
 
+    @property
+    def size(self) -> float:
+        """Number of configurations that a sampler could draw; infinite with an interval."""
+        return self._size(0, {})
+
+    def _size(self, position: int, drawn: dict[str, Any]) -> float:
+        if position == len(self.parameters):
+            return 1
+        parameter = self.parameters[position]
+        if not parameter.applies({**self.known, **drawn}):
+            return self._size(position + 1, drawn)
+        drawable = parameter.drawable
+        if drawable is None:
+            return math.inf
+        deciding = any(parameter.key == key for p in self.parameters for key, _ in p.when)
+        if not deciding and not self.rows:
+            return len(drawable) * self._size(position + 1, drawn)
+        chosen = self._chosen(parameter, drawn, drawable)
+        return sum(self._size(position + 1, {**drawn, **values}) for values in chosen)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every configuration that a sampler could draw, of a space of finite size."""
+        yield from self._points(0, {}, lambda parameter: parameter.drawable or ())
+
+    def outside(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Of these values by key those of swept keys that no parameter could give."""
+        swept = {p.key for p in self.parameters}
+        return {
+            key: value
+            for key, value in sorted(values.items())
+            if key in swept and not any(p.key == key and p.contains(value) for p in self.parameters)
+        }
+
+    def lacks(self, names: Mapping[str, Any], without: Iterable[str] = ()) -> bool:
+        """Whether values by their names in the study leave a parameter open that applies to them;
+        keys in `without` are left alone.
+        """
+        values = {
+            **self.known,
+            **{p.key: names[p.name] for p in self.parameters if p.name in names},
+        }
+        applying = (p for p in self.parameters if p.key not in without and p.applies(values))
+        return any(p.name not in names for p in applying)
+
     def suggest(self, trial: Trial, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Config values by key, drawn by the trial's sampler; keys in `without` are left alone."""
         values: dict[str, Any] = dict(self.known)
@@ -162,30 +265,51 @@ class Space:
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """Every combination of values by key, the last parameter running fastest."""
-        yield from self._grid(0, {})
+        yield from self._points(0, {}, lambda parameter: parameter.grid)
 
-    def _grid(self, position: int, drawn: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _points(
+        self,
+        position: int,
+        drawn: dict[str, Any],
+        values_of: Callable[[Parameter], Sequence[Any]],
+    ) -> Iterator[dict[str, Any]]:
         if position == len(self.parameters):
             yield dict(drawn)
             return
         parameter = self.parameters[position]
         if not parameter.applies({**self.known, **drawn}):
-            yield from self._grid(position + 1, drawn)
+            yield from self._points(position + 1, drawn, values_of)
             return
-        for value in parameter.grid:
-            yield from self._grid(position + 1, {**drawn, parameter.key: value})
+        for values in self._chosen(parameter, drawn, values_of(parameter)):
+            yield from self._points(position + 1, {**drawn, **values}, values_of)
 
-    def corners(self) -> Iterator[dict[str, Any]]:
+    def _chosen(
+        self, parameter: Parameter, drawn: Mapping[str, Any], values: Sequence[Any]
+    ) -> Iterable[Mapping[str, Any]]:
+        """What a parameter adds to the values so far: one of its own, or a row that it is part of;
+        nothing if that row is among them.
+        """
+        if parameter.key in drawn:
+            return [{}]
+        paired = (rows for rows in self.rows if parameter.key in rows[0])
+        return next(paired, [{parameter.key: value} for value in values])
+
+    def corners(self, chosen: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Assignments that together hold every end of every parameter, each on its own, in every
-        branch of conditions.
+        branch of conditions; a key of a group with every option of that group.
+
+        `chosen` holds one option of each group that is drawn whatever else is.
         """
         for branch in self._branches():
-            values = {**self.known, **branch}
+            start = {**(chosen or {}), **branch}
+            values = {**self.known, **start}
             here = [p for p in self.parameters if p.applies(values) and p.key not in branch]
-            yield dict(branch)
+            yield dict(start)
             for parameter in here:
-                for value in parameter.corners:
-                    yield {**branch, parameter.key: value}
+                owner = next((p for p in here if p.owns(parameter.key) and p.key in start), None)
+                options = [{}] if owner is None else [{owner.key: o} for o in owner.choices]
+                for option, value in itertools.product(options, parameter.corners):
+                    yield {**start, **option, parameter.key: value}
 
     def _branches(self) -> Iterator[dict[str, Any]]:
         deciding = {key for p in self.parameters for key, _ in p.when}
@@ -199,6 +323,20 @@ class Space:
         return {
             p.name: values[p.key] for p in self.parameters if p.key in values and p.applies(known)
         }
+
+
+def parameter_of(data: Mapping[str, Any]) -> Parameter:
+    """The parameter that `Parameter.data` gave, as a record holds it."""
+    when = tuple((key, tuple(values)) for key, values in data["when"])
+    if "choices" in data:
+        return Parameter(data["key"], CategoricalDistribution(tuple(data["choices"])), when=when)
+    low, high, step, log = (data[name] for name in ("low", "high", "step", "log"))
+    distribution: Distribution
+    if data["kind"] == "int":
+        distribution = IntDistribution(low, high, log=log, step=1 if log else int(step or 1))
+    else:
+        distribution = FloatDistribution(low, high, log=log, step=None if log else step)
+    return Parameter(data["key"], distribution, step, when)
 
 
 def parse_parameter(override: Override) -> Parameter:
@@ -223,26 +361,40 @@ def parse_space(
     load_search: LoadSearch,
     known: Mapping[str, Any],
 ) -> Space:
-    """The space of `hydra.sweeper.params` and `conditional`, with what the command line swept.
+    """The space of `read_parameters`, with the composed values `known` that a condition may name.
+    Raises ConfigError naming the key.
+    """
+    return settled(read_parameters(params, conditional, arguments, load_search), known)
+
+
+def read_parameters(
+    params: Mapping[str, str],
+    conditional: Sequence[Mapping[str, Any]],
+    arguments: Sequence[Override],
+    load_search: LoadSearch,
+) -> list[Parameter]:
+    """The parameters of `hydra.sweeper.params` and `conditional`, with what the command line swept.
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
-    the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; `known`
-    the composed values that a condition may name. Raises ConfigError naming the key.
+    the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; several
+    such files (`search=xgb,rf`) are branches of one space. Raises ConfigError naming the key.
     """
     swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
     overrides = {o.get_key_element(): o for o in _parsed(params)}
     of_file = [parse_parameter(o) for key, o in overrides.items() if key not in swept]
-    for entry in conditional:
+    searches = swept[SEARCH].choices if SEARCH in swept else ()
+    branches = [{"when": {SEARCH: name}, SEARCH: name} for name in searches if name is not None]
+    for entry in (*branches, *conditional):
         of_file += _conditional(entry, load_search)
     of_file = [p for p in of_file if p.key not in fixed and p.key not in swept]
     for key, new in swept.items():
         if key in overrides:
             of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
-    return _settled([*swept.values(), *of_file], known)
+    return [*swept.values(), *of_file]
 
 
-def _settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
+def settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
     """The parameters whose conditions can hold, those that others depend on first."""
     _check_conditions(parameters, known)
     drawn = {p.key for p in parameters}
@@ -286,7 +438,7 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Para
             "write for example when: {model: svm}"
         )
     conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
-    loaded = load_search(str(entry["search"])) if "search" in entry else {}
+    loaded = load_search(str(entry[SEARCH])) if SEARCH in entry else {}
     params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
     parameters = [parse_parameter(o) for o in _parsed(params)]
     for inner in loaded.get("conditional") or []:
@@ -323,11 +475,11 @@ def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any])
 
 
 def _parsed(params: Mapping[str, str]) -> list[Override]:
-    parser = OverridesParser.create()
+    parser = make_parser()
     overrides = []
     for key, value in params.items():
         try:
-            overrides.append(parser.parse_override(f"{key}={value}"))
+            overrides.append(parser.parse_override(quoted(f"{key}={value}")))
         except HydraException as error:
             raise ConfigError(
                 f"hydra.sweeper.params.{key}={value}: does not follow the override grammar; "
@@ -363,7 +515,7 @@ def _range(key: str, value: RangeSweep) -> Parameter:
         distribution = FloatDistribution(low, high, log=log, step=None if log else step)
     else:
         distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))
-    return Parameter(key, distribution, step)
+    return Parameter(key, distribution, value.step if len(values) > 1 else step)
 
 
 def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
@@ -376,9 +528,22 @@ def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
     return "log" in value.tags
 
 
+def is_written(value: Any) -> bool:
+    """Whether a value is kept as the text of its override: Optuna takes scalars only."""
+    return isinstance(value, str) and value[:1] in ("[", "{", "'")
+
+
 def _choices(override: Override) -> Iterator[Any]:
+    """The values, each once."""
+    yield from {(type(value), value): value for value in _listed(override)}.values()
+
+
+def _listed(override: Override) -> Iterator[Any]:
     for value in override.sweep_iterator():
         plain = value.text if isinstance(value, QuotedString) else value
-        # Optuna keeps scalars; a list or a group of keys goes as the text of its override.
-        is_scalar = plain is None or isinstance(plain, bool | int | float | str)
-        yield plain if is_scalar else Override._get_value_element_as_str(plain)
+        if isinstance(plain, str):
+            yield in_quotes(plain) if is_written(plain) else plain
+        elif plain is None or isinstance(plain, bool | int | float):
+            yield plain
+        else:
+            yield Override._get_value_element_as_str(plain)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from student_perf.config.overrides import make_parser
+from student_perf.config.search_path import source_of
 from student_perf.masking import learn_secrets
 from student_perf.sweep.nested import run_nested
-from student_perf.sweep.options import make_options
-from student_perf.sweep.plan import SweepPlan, load_search
+from student_perf.sweep.options import SweepOptions, make_options
+from student_perf.sweep.plan import SweepPlan, find_base, load_search
 from student_perf.sweep.run import run_sweep
 
 
@@ -44,17 +45,24 @@ def start_sweep(
     """
     learn_secrets([("hydra.sweeper.storage", node.get("storage"))])
     options = make_options(node)
-    overrides = OverridesParser.create(loader).parse_overrides(list(arguments))
+    overrides = make_parser(loader).parse_overrides(list(arguments))
     own = [override for override in overrides if not override.is_hydra_override()]
-    run = partial(
+    source = source_of(config)
+    of_source: dict[str, Any] = {
+        "is_group": lambda key: bool(source.group_options(key)),
+        "load_search": partial(load_search, folders=source.folders()),
+        "source": source,
+    }
+    run: Callable[[SweepOptions, Sequence[Override]], Path | None] = partial(
         run_sweep,
-        is_group=lambda key: bool(loader.get_group_options(key, results_filter=ObjectType.CONFIG)),
-        load_search=load_search,
+        **of_source,
         root=Path(config.hydra.sweep.dir),
         hydra_config=OmegaConf.to_yaml(config.hydra),
         launch=launch,
     )
-    return run_nested(options, own, run) if _is_nested(config) else run(options, own)
+    if not _is_nested(config):
+        return run(options, own)
+    return run_nested(options, own, find_base(options, own, **of_source).config, run)
 
 
 def _is_nested(config: DictConfig) -> bool:

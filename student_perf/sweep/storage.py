@@ -6,11 +6,15 @@ import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.masking import masked
+from student_perf.store.address import scheme, sqlite_file
+from student_perf.store.schema import holds_runs
 
 if TYPE_CHECKING:
     from student_perf.sweep.patience import Patience
@@ -72,18 +76,42 @@ def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
     return PatientStorage(found, patience)
 
 
+def check_no_tracking_store(storage: str | None, tracking: TrackingConfig) -> None:
+    """Raise ConfigError if a study was to be stored where MLflow keeps its tables, since both have
+    a table of versions by one name. Nothing is opened for writing.
+    """
+    if storage is None or is_file(storage):
+        return
+    file = sqlite_file(storage)
+    same = _address(storage) == _address(tracking.uri)
+    if same or (file is not None and holds_runs(file)):
+        raise ConfigError(
+            f"hydra.sweeper.storage={masked(storage)}: holds the runs of MLflow; leave it out, or "
+            "name another database"
+        )
+
+
+def _address(url: str) -> tuple[Any, ...]:
+    """Where a database is, whatever the driver and however its path is written."""
+    if (file := sqlite_file(url)) is not None:
+        return (file.resolve(),)
+    parts = urlsplit(url)
+    return scheme(url), parts.hostname, parts.port, parts.path
+
+
 def is_file(storage: str) -> bool:
     """Whether a storage is a journal file and no database."""
     return "://" not in storage
 
 
 def _journal(path: Path) -> Any:
-    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
+
+    from student_perf.sweep.journal import IndexedJournal
 
     path.parent.mkdir(parents=True, exist_ok=True)
     backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend)
+    return IndexedJournal(backend)
 
 
 class _JournalLock:
@@ -120,10 +148,12 @@ def mend_journal(path: Path) -> None:
         raise DamagedJournalError(f"{path}: its last line is not JSON") from error
 
 
-def set_aside(path: Path) -> Path | None:
-    """Rename a damaged journal, so that it is kept; returns its new place, None if it is gone."""
+def set_aside(path: Path, why: str = "damaged") -> Path | None:
+    """Rename a journal that another one replaces, so that it is kept; returns its new place, None
+    if it is gone.
+    """
     if not path.is_file():
         return None
-    place = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    place = path.with_name(f"{path.name}.{why}-{time.strftime('%Y%m%dT%H%M%S')}")
     path.rename(place)
     return place

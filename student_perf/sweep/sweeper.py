@@ -48,7 +48,7 @@ class OptunaSweeper(Sweeper):
         launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=RemoteWorker(plan), config=self._config
         )
-        job = [*plan.composer.fixed, f"hydra.sweep.dir='{plan.folder / 'workers'}'"]
+        job = [*plan.composer.words(plan.chosen), f"hydra.sweep.dir='{plan.folder / 'workers'}'"]
         root = logging.getLogger()
         level, handlers = root.level, root.handlers[:]
         try:

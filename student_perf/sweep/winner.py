@@ -98,7 +98,7 @@ def _refit(
         (folder / name).unlink(missing_ok=True)
     number = trial.trial_number
     assert number is not None
-    config = plan.composer.compose(swept_values(plan, study, number))
+    config = plan.composer.compose(swept_values(plan, study, number), number)
     more = {
         tags.STUDY: plan.study_name,
         tags.TRIAL: str(number),

@@ -90,7 +90,7 @@ def test_trials_do_not_see_each_others_values(composer):
 
 
 def test_a_typo_names_the_key_and_the_nearest(composer):
-    with pytest.raises(ConfigError, match=r"model.max_dpeth: .* did you mean max_depth"):
+    with pytest.raises(ConfigError, match=r"model.max_dpeth=3: .* did you mean max_depth"):
         composer.compose({"model": "rf", "model.max_dpeth": 3})
     with pytest.raises(ConfigError, match="xbg"):
         composer.compose({"model": "xbg"})

@@ -11,7 +11,8 @@ C = "model.C=tag(log,interval(0.01,10))"
 def test_a_job_looks_after_one_worker_in_its_place(plan_of, monkeypatch):
     plan, _ = plan_of(C, n_trials=3, n_jobs=2)
     study = opened(plan)
-    job = SimpleNamespace(get=lambda: SimpleNamespace(job=SimpleNamespace(num=1)))
+    hydra = SimpleNamespace(job=SimpleNamespace(num=1), runtime=SimpleNamespace(cwd="/"))
+    job = SimpleNamespace(get=lambda: hydra)
     monkeypatch.setattr(remote, "HydraConfig", job)
     # In a process of its own, since the job leaves Ctrl-C to the command.
     process = multiprocessing.get_context("fork").Process(
