@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
@@ -106,6 +108,11 @@ def make_plan(
     check_options(options)
     arguments = _last_of_each(arguments)
     start = find_base(options, arguments, is_group, load_search, source)
+    if not any(p.key == "model" for p in start.parameters) and (
+        added := follow_task(start.config, [_as_text(one) for one in arguments])
+    ):
+        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+        start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
