@@ -51,7 +51,8 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
         f"{plan.n_trials} trials{_share(plan)}, {how}; {plan.objectives.describe()}; {jobs}{took}",
         console,
     )
-    _print(resolution, console)
+    if not plan.comparison.is_apart:  # nothing is ranked
+        _print(resolution, console)
     if plan.options.patience is not None:
         _print(
             f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
@@ -77,7 +78,7 @@ def _repeat_lines(plan: SweepPlan) -> list[str]:
         return []
     seed = plan.base.seed
     return [
-        f"each configuration is judged by its mean over {n} seeds ({seed} to {seed + n - 1}): "
+        f"Each configuration is judged by its mean over {n} seeds ({seed} to {seed + n - 1}): "
         "other folds, the same test rows"
     ]
 
