@@ -16,6 +16,7 @@ from typing import Any
 
 from student_perf.compare.apart import NO_WINNER, apart_lines
 from student_perf.compare.comparable import can_be_ranked
+from student_perf.compare.distinct import n_distinct
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
 from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
@@ -158,9 +159,9 @@ class SweepOutcome:
 
     @property
     def n_tried(self) -> int:
-        """Number of trials that have ended, without those that could not win."""
+        """Number of configurations whose trials have ended, without those that could not win."""
         rivals = [trial for trial in self.trials if not trial.outside]
-        return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in rivals)
+        return n_distinct([t for t in rivals if t.status in ("FINISHED", "PRUNED", "FAILED")])
 
     @property
     def space(self) -> dict[str, str]:

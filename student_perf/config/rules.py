@@ -67,6 +67,10 @@ def check_dataset(dataset: DatasetConfig) -> None:
             f"dataset.subgroups={shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
             "take it out, groups must be known before the target"
         )
+    if dataset.ordered and dataset.bands is None and dataset.classes is None:
+        raise ConfigError(
+            "dataset.ordered=true: needs the order; name it as dataset.classes=[lowest,...,highest]"
+        )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
 
@@ -138,13 +142,13 @@ def check_report(report: ReportConfig) -> None:
 def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
     """Raise ConfigError for a metric that does not fit the task, or the wrong direction."""
     direction = metric_direction(objective.metric)
-    choices = ", ".join(metrics_of(dataset.task, dataset.ordered))
+    choices = ", ".join(metrics_of(dataset.task, dataset.is_ordered))
     if METRICS[objective.metric].task != dataset.task:
         raise ConfigError(
             f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
             f"dataset.task={dataset.task}; choose from {choices}"
         )
-    if METRICS[objective.metric].ordered and not dataset.ordered:
+    if METRICS[objective.metric].ordered and not dataset.is_ordered:
         raise ConfigError(
             f"objective.metric={objective.metric}: needs three or more classes in order; name them "
             f"as dataset.classes=[lowest,...,highest] or choose from {choices}"

@@ -27,7 +27,8 @@ _LENGTH_OF_ID = 8  # enough to name a run
 def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
     """Dataset, target, split and model, what cleaning did, and what the guards found."""
     dataset, split = prepared.dataset, prepared.split
-    facts = {
+    facts = {"read as": dataset.read_as.describe()} if dataset.read_as is not None else {}
+    facts |= {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
@@ -43,6 +44,9 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     for step in dataset.lineage[1:]:
         log.info("cleaning: %s", step)
     terminal.lineage(dataset.lineage)
+    for note in dataset.notes:
+        log.info("%s", note)
+    terminal.notes(dataset.notes)
     for line in prepared.warnings:
         log.warning("%s", line)
     terminal.warnings(prepared.warnings)
@@ -56,7 +60,8 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
             f"to {dataset.target.max():g}{floor}"
         )
     counts = np.bincount(dataset.target, minlength=len(dataset.classes))
-    classes = " < ".join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
+    sign = " < " if dataset.ordered else ", "
+    classes = sign.join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
     ceiling = f"; contradictory rows: accuracy of {limit:.3f} at most" if limit < 1 else ""
     return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
 

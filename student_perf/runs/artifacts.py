@@ -18,7 +18,6 @@ from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
-from student_perf.data.files import csv_text
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
@@ -38,6 +37,7 @@ from student_perf.runs.layout import (
 from student_perf.runs.model_file import save_model
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
+from student_perf.tables.files import csv_text
 from student_perf.text import folds
 
 if TYPE_CHECKING:

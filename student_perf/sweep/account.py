@@ -194,10 +194,14 @@ def _count_board(account: Account, outcome: SweepOutcome) -> None:
     off = [trial for trial in finished if trial.trial_number not in on_board]
     rows = outcome.board.lines[0].record.rows if outcome.board else None
     others = [trial for trial in off if trial.rows != rows]
-    lost = [trial for trial in off if trial.rows == rows]
+    same_rows = [trial for trial in off if trial.rows == rows]
+    shown = {line.record.config_sha256 for line in outcome.lines}
+    lost = [trial for trial in same_rows if trial.config_sha256 not in shown]
+    n_repeats = len(same_rows) - len(lost)
     by_state = Counter(t.status.lower() for t in outcome.trials if t.status != "FINISHED")
     named = [f"{n} {state}" for state, n in by_state.most_common()]
     named += [f"{len(others)} on other rows or folds"] if others else []
+    named += [plural(n_repeats, "exact repeat")] if n_repeats else []
     besides = f"; besides {', '.join(named)}" if named else ""
     account.counted.append(f"board: {plural(len(on_board), 'row')}{besides}")
     if lost:

@@ -11,16 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
 from student_perf.config.trusted import trusted_sources
-from student_perf.config.typed import iter_leaves
+from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
@@ -32,6 +34,7 @@ from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
 from student_perf.sweep.repeats import composed_repeats
+from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
 
@@ -103,14 +106,21 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
+    arguments = _last_of_each(arguments)
     start = find_base(options, arguments, is_group, load_search, source)
+    if not any(p.key == "model" for p in start.parameters) and (
+        added := follow_task(start.config, [_as_text(one) for one in arguments])
+    ):
+        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+        start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    sampler = _chosen_sampler(options, space)
     _check_something_varies(options, arguments, space, sampler)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
+    _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
@@ -167,7 +177,9 @@ def find_base(
     """Compose the config of a sweep with options that it varies, since without them it may be one
     that nobody asked for, and not even valid. Raises ConfigError.
     """
-    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    parameters = read_parameters(
+        options.params, options.conditional, arguments, load_search, options.zip
+    )
     groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
     signed = {p.key for p in parameters if p.key[0] in "+~"}
     fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
@@ -213,18 +225,31 @@ def _check_words(
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
     check_no_tracking_store(options.storage, base.tracking)
-    _check_direction(options, base)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
 
-def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
-    """Raise ConfigError for a direction that is not the objective's."""
-    if options.direction not in (None, base.objective.direction):
+def _check_direction(options: SweepOptions, objectives: Objectives) -> None:
+    """Raise ConfigError for a direction, or a list of them, that is not the objectives'."""
+    given = options.direction
+    if given is None:
+        return
+    several = given if isinstance(given, list) else [given]
+    if isinstance(given, list) and len(given) > len(objectives.metrics):
         raise ConfigError(
-            f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
-            f"{base.objective.direction}; leave the direction out, it follows from the objective"
+            f"hydra.sweeper.direction={shown(given)}: there is one objective, "
+            f"{objectives.metrics[0]}; name the others, for example "
+            "'hydra.sweeper.objectives=[fit_seconds]'"
+        )
+    if several != objectives.directions[: len(several)]:
+        aims = ", ".join(
+            f"{name} is to {direction}"
+            for name, direction in zip(objectives.metrics, objectives.directions, strict=True)
+        )
+        raise ConfigError(
+            f"hydra.sweeper.direction={shown(given)}: {aims}; leave the direction out, it follows "
+            "from the objective"
         )
 
 
@@ -343,6 +368,22 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
 
 
+def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+    """The sampler that is asked for, checked with its options; without one the grid or a rule."""
+    name = options.sampler
+    if name in (None, AUTO):
+        name = "tpe" if name is None else choose_sampler(space.is_conditional)
+        name = "grid" if _lists_its_values(options, space) else name
+    if name != "grid":
+        SAMPLERS[name].build(options.sampler_options)
+    return name
+
+
+def _last_of_each(arguments: Sequence[Override]) -> list[Override]:
+    """As with Hydra's own sweeper the last override of a key counts, in the place of the first."""
+    return list({o.get_key_element(): o for o in arguments}.values())
+
+
 def _as_text(override: Override) -> str:
     return override.input_line or f"{override.get_key_element()}={override.get_value_string()}"
 
@@ -360,6 +401,8 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searches = any(p.key == SEARCH for p in space.parameters)
     of_file = options.params or options.conditional or options.custom_search_space
     searched = bool(of_file or searches)

@@ -14,12 +14,12 @@ from student_perf.compare.comparable import is_seed
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.compare.show import rows
-from student_perf.data.files import csv_text
 from student_perf.errors import one_line
 from student_perf.runs import tags
 from student_perf.runs.layout import LEADERBOARD_FILE
 from student_perf.store.standings import Standings, load_standings
 from student_perf.store.views import RANK, SweepShape, logged_parameters
+from student_perf.tables.files import csv_text
 
 log = logging.getLogger(__name__)
 
