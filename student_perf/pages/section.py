@@ -103,7 +103,9 @@ class Section:
     @property
     def title(self) -> str:
         """What the table is: a ranking only if all its rows are ranked against each other."""
-        return "Leaderboard" if all(row.rank for row in self.rows) else "Side by side"
+        if all(row.rank for row in self.rows):
+            return "Leaderboard"
+        return "Side by side" if len(self.rows) > 1 else "Result"
 
 
 def picture(figure: Figure, pair: bool = False) -> Picture:

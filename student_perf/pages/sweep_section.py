@@ -93,7 +93,8 @@ def _apart_section(sweep: SweepOutcome) -> Section:
     for board in sweep.boards:
         several = len(board.lines) > 1  # else there is nothing to rank it against
         for rank, line in enumerate(board.lines[:_MOST_LINES], start=1):
-            drawn = [set_name(board, keys), *_seeds_of(board, line)]
+            named = [set_name(board, keys)] if keys else []
+            drawn = [*named, *_seeds_of(board, line)]
             rows.append(Row(rank if several else None, line.label, line, False, drawn))
     lead = [] if sweep.record.status == "FINISHED" else [_so_far(sweep)]
     return Section(
@@ -102,7 +103,7 @@ def _apart_section(sweep: SweepOutcome) -> Section:
         what="configuration",
         lead=lead + sentences(sweep),
         rows=rows,
-        columns=["compared within", "seeds", "single seeds"],
+        columns=[*(["compared within"] if keys else []), "seeds", "single seeds"],
         dummy=sweep.boards[0].dummy if len(sweep.boards) == 1 else math.nan,
         below=[],
         pictures=list(_apart_pictures(sweep)),

@@ -106,13 +106,7 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
-    arguments = _last_of_each(arguments)
-    start = find_base(options, arguments, is_group, load_search, source)
-    if not any(p.key == "model" for p in start.parameters) and (
-        added := follow_task(start.config, [_as_text(one) for one in arguments])
-    ):
-        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
-        start = find_base(options, arguments, is_group, load_search, source)
+    arguments, start = _start(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
@@ -120,7 +114,6 @@ def make_plan(
     _check_something_varies(options, arguments, space, sampler)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
-    _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
@@ -141,6 +134,26 @@ def make_plan(
         comparison=comparison,
     )
     return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _start(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    is_group: Callable[[str], bool],
+    load_search: Callable[[str], Mapping[str, Any]],
+    source: ConfigSource | None,
+) -> tuple[Sequence[Override], Base]:
+    """The base of the sweep, and the overrides it is made from: the last of each key, with the
+    model that follows from the task if none was named.
+    """
+    arguments = _last_of_each(arguments)
+    start = find_base(options, arguments, is_group, load_search, source)
+    if not any(p.key == "model" for p in start.parameters) and (
+        added := follow_task(start.config, [_as_text(one) for one in arguments])
+    ):
+        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+        start = find_base(options, arguments, is_group, load_search, source)
+    return arguments, start
 
 
 def _n_outside(plan: SweepPlan) -> int:
@@ -210,6 +223,7 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     task, metric, dataset = base.dataset.task, base.objective.metric, data.dataset
     also, limits = options.objectives, options.constraints
     objectives = make_objectives(task, metric, also, limits, dataset.ordered)
+    _check_direction(options, objectives)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
     return objectives

@@ -186,8 +186,7 @@ class Worker:
             describe_trial(record, self.plan, trial, values)
             record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
-            watch = self._fold_watcher(trial, scored)
-            result = self.evaluator.evaluate(*configs, on_fold=watch)
+            result = self.evaluator.evaluate(*configs, on_fold=self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:

@@ -9,6 +9,7 @@ from student_perf.runs.record import load_record
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
+from tests.made_runs import change_record
 from tests.pages.page_reader import Reader, leaderboard
 
 RNG = np.random.default_rng(11)
@@ -130,3 +131,17 @@ def test_several_objectives_are_drawn_against_each_other(sweep_folder):
     (front,) = {picture.alt for picture in drawn} - {picture.alt for picture in without}
     # All took as long, so the best alone is on the front.
     assert front.startswith("Pareto front: none of these 1 trials is beaten")
+
+
+def test_trials_that_cannot_be_ranked_are_shown_without_a_best(sweep_folder):
+    folder = sweep_folder([[0.5, 0.6], [0.7, 0.8], [0.6, 0.6]])
+    change_record(load_record(folder / "1"), tags={"student_perf.split_sha256": "t" * 64})
+    section = sweep_section(load_sweep(folder))
+    assert section.title == "Side by side"
+    assert [(row.rank, row.marked) for row in section.rows] == [
+        (1, False),
+        (2, False),
+        (None, False),
+    ]
+    assert section.change is None
+    assert section.lead[0].startswith("Side by side: the trials differ in folds")

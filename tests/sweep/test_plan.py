@@ -36,7 +36,6 @@ def test_sampler_and_number_of_trials(plan_of, overrides, options, expected):
         (["model=xgb", "model.max_depth=interval(2,6)"], {}, "takes a whole number"),
         (["model=logreg,xbg"], {}, "xbg"),
         (["model=rf", "model.min_samples_leaf=range(0,4)"], {}, "model.min_samples_leaf=0"),
-        (["tags.role=a,b"], {}, "changes nothing"),
         (["dataset=econmath,nowhere"], {}, "nowhere"),
         (["split.n_splits=1,2"], {}, "split.n_splits=1"),
         ([C], {"direction": "minimize"}, "follows from the objective"),
