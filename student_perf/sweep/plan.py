@@ -101,9 +101,7 @@ def make_plan(
     check_no_tracking_store(options.storage, base.tracking)
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    _check_something_varies(options, arguments, space, sampler)
-    _check_owners(space, start)
+    sampler = _sampler(options, arguments, space)
     evaluator = TrialEvaluator()
     data = _check_corners(space, start, evaluator)
     objectives = _objectives(options, base, data)
@@ -125,8 +123,7 @@ def make_plan(
         objectives=objectives,
         fingerprints=fingerprints,
     )
-    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
-    return with_total(plan, n_outside), evaluator
+    return with_total(plan, len(_references(plan))), evaluator
 
 
 @dataclass(frozen=True)
@@ -293,6 +290,7 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
     parameter that changes nothing. Returns the rows of the first corner.
     """
+    _check_owners(space, start)
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
@@ -352,6 +350,12 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     return space.is_finite and not searched and options.n_trials is None
 
 
+def _references(plan: SweepPlan) -> list[dict[str, Any]]:
+    """What a study starts with that lies outside the space: at most the defaults."""
+    outside = {} if plan.is_grid else plan.space.outside(default_values(plan))
+    return [outside] if outside else []
+
+
 def with_total(plan: SweepPlan, n_outside: int) -> SweepPlan:
     """The plan with the number of trials that there are to be in all: no more than the space has
     configurations, besides those trials that lie outside of it.
@@ -374,6 +378,13 @@ def exhausted(plan: SweepPlan) -> str | None:
         f"the space has {size:g} configurations, fewer than hydra.sweeper.n_trials={asked}; each "
         "runs once."
     )
+
+
+def _sampler(options: SweepOptions, arguments: Sequence[Override], space: Space) -> str:
+    """Name of the sampler. Raises ConfigError if it has nothing to draw."""
+    name = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    _check_something_varies(options, arguments, space, name)
+    return name
 
 
 def _check_something_varies(
