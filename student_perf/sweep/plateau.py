@@ -33,7 +33,7 @@ def out_of_patience(study: optuna.Study, plan: SweepPlan) -> int | None:
     """Number of the best trial if it has not improved for as many trials as `patience` says.
 
     Those that came to their end or were pruned count, in the order of their numbers. An equal value
-    is no improvement.
+    does not count as better.
     """
     if plan.options.patience is None:
         return None

@@ -69,8 +69,6 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
         ConfigError: The study was made for another plan, its database lacks trials, or the records
             cannot replace it.
     """
-    import optuna
-
     was_there = not is_file(plan.storage) or Path(plan.storage).is_file()
     try:
         if is_file(plan.storage):
@@ -86,8 +84,6 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
         return _rebuilt_study(plan, "lacked trials" if was_there else "was lost", say)
     changed = check_contract(study, plan)
     if changed and study.user_attrs[CONTRACT]["space"] != plan.fingerprints["space"]:
-        if not is_file(plan.storage):
-            optuna.delete_study(study_name=plan.study_name, storage=study._storage)
         return _placed_study(study, plan, changed, say)
     return study
 
@@ -96,10 +92,14 @@ def _placed_study(
     study: optuna.Study, plan: SweepPlan, changed: list[str], say: Callable[[str], None]
 ) -> optuna.Study:
     """The study made anew in the plan's space, from the records of its trials."""
+    import optuna
+
     attributes = study.user_attrs
     known = _known_records(plan)
     if is_file(plan.storage):
         set_aside(Path(plan.storage), "replaced")
+    else:
+        optuna.delete_study(study_name=plan.study_name, storage=study._storage)
     study = open_study(plan)
     for name, value in attributes.items():
         study.set_user_attr(name, value)

@@ -112,3 +112,12 @@ def test_a_growth_that_was_killed_is_made_up_for(plan_of, monkeypatch):
     monkeypatch.undo()
     assert values_of(go_on(plan_of, TREE, THREE)[0]) == [2, 3, 4]
     assert len(list(plan.folder.glob("study.journal.replaced-*"))) == 1
+
+
+def test_a_study_in_a_database_grows_too(plan_of, workspace):
+    storage = {"storage": f"sqlite:///{workspace}/studies.db"}
+    begin(plan_of, TREE, TWO, **storage)
+    study, said = go_on(plan_of, TREE, THREE, **storage)
+    assert values_of(study) == [2, 3, 4]
+    assert len(said) == 1
+    assert len(study.user_attrs[GROWN]) == 1

@@ -28,7 +28,7 @@ def test_a_study_ends_after_so_many_trials_without_a_better_one(plan_of):
     plan, _ = plan_of(C, n_trials=20, patience=3)
     study = opened(plan)
     nan = float("nan")
-    # An equal value is no improvement, a failed trial does not count, a pruned one does.
+    # An equal value is not better, a failed trial does not count, a pruned one does.
     assert run(study, plan, [0.3, 0.5, 0.5, 0.4, nan, None, 0.9]) == 6
     assert out_of_patience(study, plan) == 1
     more, _ = plan_of(C, n_trials=20, patience=4)
