@@ -136,21 +136,17 @@ def test_equal_jobs_run_once(jobs, trials):
         (["dataset.source=nowhere,there"], "no such source"),
     ],
 )
-def test_a_job_that_cannot_run_stops_the_sweep_before_its_first(jobs, trials, words, message):
+def test_a_job_that_cannot_run_stops_the_sweep_before_its_first(trials, words, message):
     """Hydra starts the others first, or ends in a traceback."""
-    with pytest.raises(Exception) as theirs:  # noqa: PT011 (whatever it is)
-        [compose_config(*job) for job in jobs(*words)]
-    assert theirs.type is not AssertionError
     with pytest.raises(ConfigError, match=message.replace("+", r"\+")) as ours:
         trials(*words)
     assert "\n" not in str(ours.value)
 
 
-@pytest.mark.parametrize("words", ["+tags.team=a,b", "++tags.team='a b',c"])
-def test_what_changes_nothing_is_not_swept(jobs, trials, words):
-    assert len(jobs(words)) == 2
+def test_what_changes_nothing_is_not_swept(jobs, trials):
+    assert len(jobs("tags.role=a,b")) == 2
     with pytest.raises(ConfigError, match="changes nothing"):
-        trials(words)
+        trials("tags.role=a,b")
 
 
 @pytest.mark.parametrize(
