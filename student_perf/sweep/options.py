@@ -49,6 +49,7 @@ class SweepOptions:
     objectives: list[Any] = field(default_factory=list)
     constraints: dict[str, Any] = field(default_factory=dict)
     custom_search_space: str | None = None
+    repeats: int = 1
     keep_models: int = 1
     register: str | None = None
     storage_wait: float = 120.0
@@ -117,12 +118,17 @@ def check_options(options: SweepOptions) -> None:
             )
     _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
-    lowest_of |= {"storage_wait": 0, "patience": 1}
+    lowest_of |= {"storage_wait": 0, "patience": 1, "repeats": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:
             raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
     _check_single_best(options)
+    if options.zip and options.sampler not in (None, "grid"):
+        raise ConfigError(
+            f"hydra.sweeper.sampler={options.sampler}: cannot draw values that go together; leave "
+            "it out, so that hydra.sweeper.zip runs as a grid"
+        )
     _check_trial_limits(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)

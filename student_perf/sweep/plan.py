@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
@@ -27,9 +29,11 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
+from student_perf.sweep.comparable import Comparison, Corners, check_comparison
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
@@ -73,6 +77,11 @@ class SweepPlan:
     known: dict[str, Any]  # its values by key
     objectives: Objectives
     fingerprints: dict[str, Any]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
+        """The configs by which trial `number` with these values is judged: one for each repeat."""
+        return composed_repeats(self.composer, values, self.options.repeats, number)
 
     @property
     def is_grid(self) -> bool:
@@ -99,23 +108,25 @@ def make_plan(
     check_options(options)
     arguments = _last_of_each(arguments)
     start = find_base(options, arguments, is_group, load_search, source)
+    if not any(p.key == "model" for p in start.parameters) and (
+        added := follow_task(start.config, [_as_text(one) for one in arguments])
+    ):
+        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+        start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    check_no_tracking_store(options.storage, base.tracking)
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = _chosen_sampler(options, space)
     _check_something_varies(options, arguments, space, sampler)
-    _check_owners(space, start)
-    evaluator = TrialEvaluator()
-    data = _check_corners(space, start, evaluator)
+    evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
     _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
+    name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
-        folder=root / study_name,
-        study_name=study_name,
-        storage=options.storage or str(root / study_name / JOURNAL_FILE),
+        folder=root / name,
+        study_name=name,
+        storage=options.storage or str(root / name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
         n_trials=0,
@@ -127,9 +138,14 @@ def make_plan(
         known=known,
         objectives=objectives,
         fingerprints=fingerprints,
+        comparison=comparison,
     )
-    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
-    return with_total(plan, n_outside), evaluator
+    return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _n_outside(plan: SweepPlan) -> int:
+    """1 if the defaults, which a search starts with, lie outside the space."""
+    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,9 @@ def find_base(
     """Compose the config of a sweep with options that it varies, since without them it may be one
     that nobody asked for, and not even valid. Raises ConfigError.
     """
-    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    parameters = read_parameters(
+        options.params, options.conditional, arguments, load_search, options.zip
+    )
     groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
     signed = {p.key for p in parameters if p.key[0] in "+~"}
     fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
@@ -206,6 +224,7 @@ def _check_words(
     folders: Sequence[Path],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
+    check_no_tracking_store(options.storage, base.tracking)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
@@ -301,21 +320,27 @@ def _not_of_all(parameter: Parameter, owner: Parameter, has: Sequence[Any]) -> s
     )
 
 
-def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> PreparedData:
+def _check_corners(
+    space: Space, start: Base, options: SweepOptions, sampler: str
+) -> tuple[TrialEvaluator, PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
-    parameter that changes nothing. Returns the rows of the first corner.
+    parameter that changes nothing. Returns an evaluator that has loaded the rows, those of the
+    first corner, and why there may be no best trial.
     """
+    _check_owners(space, start)
+    evaluator, corners = TrialEvaluator(), Corners()
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
-            config = start.composer.compose(values)
-            data = evaluator.data(config)
+            config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
+            corners.add(values, config, data)
             for key in values:
                 seen.setdefault(key, set()).add(json.dumps(config.composed, default=str))
     for parameter in space.parameters:
@@ -325,7 +350,9 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first
+    comparison = corners.compared()
+    check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
+    return evaluator, first, comparison
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
@@ -374,6 +401,8 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searches = any(p.key == SEARCH for p in space.parameters)
     of_file = options.params or options.conditional or options.custom_search_space
     searched = bool(of_file or searches)
@@ -422,6 +451,12 @@ def _check_something_varies(
         )
 
 
+def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+    """What names a study besides the overrides, among which there are none of Hydra's own."""
+    space = fingerprints["space"]
+    return space if options.repeats == 1 else [space, options.repeats]
+
+
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
@@ -465,6 +500,7 @@ def _fingerprints(
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),
+        "repeats": str(options.repeats),
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",

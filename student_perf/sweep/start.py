@@ -40,8 +40,8 @@ def start_sweep(
         launch: Starts the workers elsewhere; by default they run on this machine.
 
     Returns:
-        The folder of the winner or of the nested result; None if no trial has finished, or for a
-        preview.
+        The folder of the winner or of the nested result, or the sweep's own if its trials cannot be
+        ranked; None if no trial has finished, or for a preview.
 
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
