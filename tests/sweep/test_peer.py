@@ -88,6 +88,7 @@ SAME = {
     "~ beside a sweep": ["~model.max_iter", C],
     "~ with its value": ["~model.max_iter=1000", C],
     "package": ["model=stacking", "model@model.final=rf,logreg"],
+    "tags": ["+tags.team='a b',c"],
     "null": ["model.class_weight=null,balanced"],
     "scientific": ["model.C=1e-1,1"],
     "infinite": ["model.C=inf,1"],
@@ -141,12 +142,6 @@ def test_a_job_that_cannot_run_stops_the_sweep_before_its_first(trials, words, m
     with pytest.raises(ConfigError, match=message.replace("+", r"\+")) as ours:
         trials(*words)
     assert "\n" not in str(ours.value)
-
-
-def test_what_changes_nothing_is_not_swept(jobs, trials):
-    assert len(jobs("tags.role=a,b")) == 2
-    with pytest.raises(ConfigError, match="changes nothing"):
-        trials("tags.role=a,b")
 
 
 @pytest.mark.parametrize(
