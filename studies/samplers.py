@@ -5,8 +5,8 @@
 Optuna's in-memory studies on functions of known minimum and on a kernel ridge regression of
 scikit-learn's diabetes data, the same seeds for all. A figure is the median over seeds of the best
 value's distance from the best known one; with two objectives, of the share of the best known
-hypervolume that is missing. `rank` is the mean rank over the problems, `ms` the sampler's time for a
-trial, median of the last ten. Without torch the sampler gp is left out.
+hypervolume that is missing. `rank` is the mean rank over the problems, `ms` the time of a draw.
+Without torch the sampler gp is left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from student_perf.sweep.samplers import SAMPLERS
 
 HARTMANN = np.array([[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14],
                      [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]])  # fmt: skip
-CENTRES = 1e-4 * np.array([[1312, 1696, 5569, 124, 8283, 5886], [2329, 4135, 8307, 3736, 1004, 9991],
+CENTRES = 1e-4 * np.array([[1312, 1696, 5569, 124, 8283, 5886],
+                           [2329, 4135, 8307, 3736, 1004, 9991],
                            [2348, 1451, 3522, 2883, 3047, 6650],
                            [4047, 8828, 8732, 5743, 1091, 381]])  # fmt: skip
 KERNEL_RIDGE = 53.0237  # RMSE, found by Nelder and Mead
