@@ -139,7 +139,7 @@ def _quoted_parts(value: str) -> Iterator[str]:
 
 
 def _element(text: str) -> str:
-    if not text.strip() or _is_override(f"x={text}"):
+    if not text.strip() or text.strip()[0] in "'\"" or _is_override(f"x={text}"):
         return text
     return text.replace(text.strip(), in_quotes(text.strip()))
 
