@@ -31,7 +31,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 PLAIN_SCRIPT = Path(__file__).with_name("plain_script.py")
-WALL_TARGET = 1.3
+WALL_TARGET = 0.75
 MEMORY_TARGET = 1.2
 TOLERANCE = 1e-9
 

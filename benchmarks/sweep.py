@@ -1,11 +1,13 @@
 """100 trials of 5-fold cross-validation on econmath: a bare Optuna loop, our tracked sweep, peers.
 
     .venv/bin/python benchmarks/sweep.py [--trials 100] [--repeats 3] [--peers-env FOLDER]
-        [--models xgb logreg] [--only ours]
+        [--models xgb logreg] [--workers 1 2] [--only ours] [--quick]
 
 (a) is what people write without a framework: Optuna, `cross_validate` with the same metrics as
-scorers, nothing tracked, in one process or in two that share a journal. (b) is `-m` with one and
-two workers, every trial on disk and in MLflow on sqlite. (c) is Hydra 1.4 with its Optuna sweeper,
+scorers, nothing tracked, in one process or in two that share a journal. On few rows the threads of
+its linear algebra fight for the cores; (a2) is the same loop with one thread, as whoever knows that
+would start it. (b) is `-m` with one and two workers, every trial on disk and in MLflow on sqlite.
+(c) is Hydra 1.4 with its Optuna sweeper,
 (d) hydra-optuna-mlflow-sweeper, both running peers/app.py with MLflow on sqlite, in environments
 that are made in FOLDER. All draw from one space and score one set of rows, folds and metrics; that
 they give the same score for a model's defaults is checked first. MLflow's database exists before
@@ -14,8 +16,10 @@ each run, as wherever it has been used: two workers of (c) that make it at the s
 Each side runs in processes of its own, alternating; medians. `wall` and `CPU` are milliseconds a
 trial from the first trial's start to the last one's end, CPU of all processes; `first` is the
 seconds from the command to the first finished trial; `whole` and `all CPU` are seconds of the whole
-command with imports, plan, winner (ours only) and the end of publishing. Every ratio, `x`, is to
-(a) with as many workers.
+command with imports, plan, winner (ours only) and the end of publishing. `x a` and `x a2` are
+ratios to (a) and (a2) with as many workers. TARGETS are those of a tracked trial's wall time beside
+(a2). On a busy machine the ratio of CPU times says more. `--quick` takes under five minutes: 40
+trials, one worker, no peers.
 """
 
 from __future__ import annotations
@@ -47,7 +51,10 @@ SPACES = {
     },
     "logreg": {"model.C": "tag(log,interval(0.001,100))"},
 }
+TARGETS = {"xgb": 0.55, "logreg": 0.35}
 COLUMNS = ("wall", "CPU", "first", "whole", "all CPU")
+# What numpy, scipy, scikit-learn and xgboost read when they are imported.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 Row = dict[str, float]
 Side = Callable[[], Row]
 Times = list[tuple[float, float]]  # start and end of each finished trial, seconds since the epoch
@@ -104,13 +111,13 @@ def bare(model: str, n_trials: int, journal: str | None) -> None:
     )
 
 
-def run_bare(model: str, n_trials: int, n_jobs: int) -> Row:
-    """One bare study in `n_jobs` fresh processes."""
+def run_bare(model: str, n_trials: int, n_jobs: int, threads: dict[str, str]) -> Row:
+    """One bare study in `n_jobs` fresh processes; `threads` are variables that limit theirs."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--bare", model, "--trials", str(n_trials)]
         if n_jobs > 1:
             command += ["--journal", f"{folder}/journal.log"]
-        measured = run_measured([command] * n_jobs, dict(os.environ))
+        measured = run_measured([command] * n_jobs, os.environ | threads)
     lines = [line for line in measured.output.splitlines() if line.startswith("[[")]
     return figures([(a, b) for line in lines for a, b in json.loads(line)], measured)
 
@@ -177,11 +184,16 @@ def make_workspace(folder: Path) -> None:
     run_measured([command], os.environ | {"STUDENT_PERF_WORKSPACE": str(folder)})
 
 
-def sides(model: str, n_trials: int, used: Path, peers: list[Peer]) -> dict[str, Side]:
+def sides(
+    model: str, n_trials: int, workers: list[int], used: Path, peers: list[Peer]
+) -> dict[str, Side]:
     """What is compared: name -> one run of it. `used` is a workspace with a store."""
     found: dict[str, Side] = {}
-    for n_jobs, suffix in ((1, "1 worker"), (2, "2 workers")):
-        found[f"(a) bare, {suffix}"] = partial(run_bare, model, n_trials, n_jobs)
+    for n_jobs in workers:
+        suffix = "1 worker" if n_jobs == 1 else f"{n_jobs} workers"
+        loop = partial(run_bare, model, n_trials, n_jobs)
+        found[f"(a) bare, {suffix}"] = partial(loop, {})
+        found[f"(a2) one thread, {suffix}"] = partial(loop, ONE_THREAD)
         found[f"(b) ours, {suffix}"] = partial(run_ours, model, n_trials, n_jobs, used)
         for letter, peer in zip("cd", peers, strict=False):
             name = f"({letter}) {peer.name}, {suffix}"
@@ -190,14 +202,24 @@ def sides(model: str, n_trials: int, used: Path, peers: list[Peer]) -> dict[str,
 
 
 def show(model: str, runs: dict[str, list[Row]]) -> None:
-    """Lines of one model, with ratios to the bare loop on as many workers."""
-    base: Row = {}
-    for name, rows in runs.items():
-        row = {key: statistics.median(r[key] for r in rows) for key in COLUMNS}
-        base = row if name.startswith("(a)") else base
-        digits = {"wall": 0, "CPU": 0}
-        cells = [f"{row[k]:>8.{digits.get(k, 1)}f}{row[k] / base[k]:>6.2f}" for k in COLUMNS]
-        print(f"{model:<7}{name:<31}{''.join(cells)}", flush=True)
+    """Lines of one model, with ratios to the bare loops on as many workers."""
+    medians = {
+        name: {key: statistics.median(r[key] for r in rows) for key in COLUMNS}
+        for name, rows in runs.items()
+    }
+    for name, row in medians.items():
+        suffix = name.rpartition(", ")[2]
+        bare, pinned = medians[f"(a) bare, {suffix}"], medians[f"(a2) one thread, {suffix}"]
+        cells = [
+            f"{row[key]:>8.{0 if key in ('wall', 'CPU') else 1}f}"
+            f"{row[key] / bare[key]:>6.2f}{row[key] / pinned[key]:>6.2f}"
+            for key in COLUMNS
+        ]
+        verdict = ""
+        if name.startswith("(b)"):
+            is_met = row["wall"] / pinned["wall"] <= TARGETS[model]
+            verdict = f"  <= {TARGETS[model]} of (a2): {'met' if is_met else 'MISSED'}"
+        print(f"{model:<7}{name:<38}{''.join(cells)}{verdict}", flush=True)
 
 
 def main() -> None:
@@ -206,6 +228,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--models", nargs="+", choices=SPACES, default=list(SPACES))
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--quick", action="store_true", help="40 trials, one worker, no peers")
     parser.add_argument("--only", choices=["ours"], help="without the peers")
     default = Path(tempfile.gettempdir()) / "student_perf_peers"
     parser.add_argument("--peers-env", type=Path, default=default)
@@ -215,6 +239,8 @@ def main() -> None:
     if chosen.bare:
         bare(chosen.bare, chosen.trials, chosen.journal)
         return
+    if chosen.quick:
+        chosen.trials, chosen.workers, chosen.only = 40, [1], "ours"
     with tempfile.TemporaryDirectory() as name:
         data, used = Path(name) / "data", Path(name) / "used"
         data.mkdir()
@@ -225,12 +251,12 @@ def main() -> None:
         load = os.getloadavg()[0]  # (a) leaves threads to the libraries, so a busy machine slows it
         repeats = f"medians of {chosen.repeats}"
         print(f"{chosen.trials} trials, {repeats}, {os.cpu_count()} cores, load {load:.1f}")
-        heads = "".join(f"{name:>8}{'x':>6}" for name in COLUMNS)
-        print(f"{'':<38}{heads}")
+        heads = "".join(f"{name:>8}{'x a':>6}{'x a2':>6}" for name in COLUMNS)
+        print(f"{'':<45}{heads}")
         for model in chosen.models:
             for peer in peers:
                 check_same_work(peer, model)
-            compared = sides(model, chosen.trials, used, peers)
+            compared = sides(model, chosen.trials, chosen.workers, used, peers)
             runs: dict[str, list[Row]] = {name: [] for name in compared}
             for _ in range(chosen.repeats):
                 for name, run in compared.items():

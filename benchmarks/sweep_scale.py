@@ -1,13 +1,15 @@
 """Cost of a trial in long sweeps: what surrounds a trivial objective at 100, 1,000, 5,000 trials.
 
     .venv/bin/python benchmarks/sweep_scale.py [--trials 100 1000 5000] [--samplers random tpe]
-        [--profile FILE]
+        [--profile FILE] [--asking 1000 10000]
 
 Each line is a sweep of its own on econmath, one worker, tracked: a stump in 5 folds, one parameter
 drawn. All calls of the sampler are timed; `sampler` and `other` are the medians in milliseconds of
 the first and last 100 trials, from the end of one trial to the end of the next, `share` is the
 sampler's over all trials; `after s` is what follows the last trial: winner, report, the rest of
-publishing. `--profile` writes cProfile's figures of the last sweep's worker.
+publishing. `--asking` runs no sweep: it fills journals with as many finished trials, or queued ones
+as a grid leaves them, and shows the processor time of one more `ask` with the random sampler, by
+our journal and by Optuna's own. `--profile` writes cProfile's figures of the last sweep's worker.
 """
 
 from __future__ import annotations
@@ -142,6 +144,39 @@ def show(sampler: str, trials: list[tuple[float, float, float]]) -> None:
     )
 
 
+def asking(n_trials: int, is_queued: bool, storage_class: type) -> float:
+    """Median milliseconds of processor time for an `ask` after so many trials."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState, create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    scale = optuna.distributions.FloatDistribution(0, 1)
+    ended = create_trial(params={"x": 0.5}, distributions={"x": scale}, value=0.5)
+    trial = create_trial(state=TrialState.WAITING) if is_queued else ended
+    with tempfile.TemporaryDirectory() as folder:
+        storage = storage_class(JournalFileBackend(f"{folder}/journal"))
+        study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler())
+        study.add_trials([trial] * n_trials)
+        times = []
+        for _ in range(_ENDS):
+            started = time.process_time()
+            study.ask()
+            times.append(time.process_time() - started)
+    return 1000 * statistics.median(times)
+
+
+def show_asking(n_trials: int) -> None:
+    """Two lines: after finished trials, and with as many in the queue."""
+    from optuna.storages import JournalStorage
+
+    from student_perf.sweep.journal import IndexedJournal
+
+    for is_queued, name in ((False, "finished"), (True, "queued")):
+        ours, theirs = (asking(n_trials, is_queued, c) for c in (IndexedJournal, JournalStorage))
+        print(f"{n_trials:>7} {name:<9}{ours:>8.2f}{theirs:>8.2f}", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     if sys.argv[1:2] == ["--timed"]:
@@ -151,7 +186,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000])
     parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
     parser.add_argument("--profile", type=Path)
+    parser.add_argument("--asking", type=int, nargs="+", help="finished or queued trials")
     chosen = parser.parse_args()
+    if chosen.asking:
+        print(f"{'trials':>7}{'':<10}{'ours ms':>8}{'Optuna':>8}")
+        for n_trials in chosen.asking:
+            show_asking(n_trials)
+        return
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}; ms a trial{'first 100':>18}{'last 100':>17}")
     print(

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from student_perf.errors import ConfigError, DiskError, encodable
+from student_perf.errors import ConfigError, DiskError, StudentPerfError, encodable
 from student_perf.masking import masked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_BY_TEXT = (os.strerror(errno.ENOSPC), "database or disk is full")
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -26,6 +27,9 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         data = encodable(masked(content)).encode() if isinstance(content, str) else content
         draft.write_bytes(data)
         draft.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # so that the disk can be named
+        raise
     finally:
         with suppress(OSError):  # of a folder that cannot be written, which the error says
             draft.unlink(missing_ok=True)
@@ -38,26 +42,46 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         if (explained := explain_disk_error(error, folder)) is None:
             raise
         raise explained from error
 
 
 def explain_disk_error(error: BaseException, folder: Path) -> DiskError | None:
-    """The one line for an error of a full or protected disk, None for any other error."""
-    if not isinstance(error, OSError):
-        return None
-    # pyarrow's errors have the number in their text only.
-    if error.errno in _FULL or os.strerror(errno.ENOSPC) in str(error):
-        return DiskError(
-            f"{folder}: no space is left on its disk; free some (`du -xh {folder.anchor or '.'} | "
-            "sort -h | tail` shows what takes it) and run the command again"
-        )
-    if error.errno in _REFUSED:
+    """The one line for an error of a full or protected disk, None for any other error.
+
+    `folder` is named if the error does not say where it happened.
+    """
+    if is_full(error):
+        return full_disk(_folder_of(error) or folder)
+    if isinstance(error, OSError) and error.errno in _REFUSED:
         place = error.filename or folder
         return DiskError(f"{place}: {error.strerror}; name a folder that you may write to")
     return None
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk is full."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    # Errors of pyarrow and SQLite have no number.
+    is_foreign = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
+    return is_foreign and any(text in str(error) for text in _FULL_BY_TEXT)
+
+
+def full_disk(folder: Path) -> DiskError:
+    """That the disk of a folder is full, and what to do."""
+    return DiskError(
+        f"{folder}: no space is left on its disk; free some (`du -xh {folder.anchor or '.'} | "
+        "sort -h | tail` shows what takes it) and run the command again"
+    )
+
+
+def _folder_of(error: BaseException) -> Path | None:
+    """Where the file is that could not be written."""
+    file = getattr(error, "filename2", None) or getattr(error, "filename", None)
+    return Path(file).parent if isinstance(file, str) and file else None
 
 
 def check_place(path: Path, option: str) -> None:

@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # argparse's own
     FINDING = 3
     ROWS_REFUSED = 4
+    UNDECIDED = 5
     INTERRUPTED = 130
 
 
@@ -26,6 +27,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage of the command line",
     ExitCode.FINDING: "finding: drift, closed gate; a model, file or sweep that differs",
     ExitCode.ROWS_REFUSED: "rows refused",
+    ExitCode.UNDECIDED: "undecided: too few rows to tell whether the data have drifted",
     ExitCode.INTERRUPTED: "Ctrl-C",
 }
 OF_EVERY_COMMAND = (ExitCode.DONE, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)

@@ -35,6 +35,7 @@ _SECRET_KEY = re.compile(
 _IN_URI = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s'\"]+)@")
 _IN_WORDS = re.compile(r"\b(password|passwd|pwd)=([^\s;&'\"]+)", re.I)
 _SHORTEST = 4
+_LONGEST_LOG = 50_000_000  # bytes
 # Stores take their secrets from the environment, and may repeat them in an error.
 _OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "PG")
 _known: set[str] = set()
@@ -136,15 +137,38 @@ class MaskingFormatter(logging.Formatter):
 
 
 class LogFile(logging.FileHandler):
-    """A log file that says once, in one line, that it cannot be written, as on a full disk."""
+    """A log file that says once, in one line, that it cannot be written, as on a full disk. Forks
+    of the process that opened it say nothing.
+
+    It ends at 50 MB, with a line that says so: a model may log without an end.
+    """
 
     _has_failed = False
+    _has_ended = False
+
+    def __init__(self, filename: str | Path, encoding: str) -> None:
+        super().__init__(filename, encoding=encoding)
+        self._process = os.getpid()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, unless the file is long enough; other processes write to it, too."""
+        if self._has_ended:
+            return
+        if self.stream is not None and os.fstat(self.stream.fileno()).st_size > _LONGEST_LOG:
+            self._has_ended = True
+            words = (record.name, logging.WARNING, record.pathname, record.lineno)
+            line = f"the log ends here, at {_LONGEST_LOG // 1_000_000} MB"
+            record = logging.LogRecord(*words, line, None, None)
+        super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         """Instead of a traceback for each line."""
-        if not self._has_failed and sys.stderr is not None:
+        self._say(sys.exc_info()[1])
+
+    def _say(self, error: BaseException | None) -> None:
+        is_ours = os.getpid() == self._process
+        if is_ours and not self._has_failed and sys.stderr is not None:
             self._has_failed = True
-            error = sys.exc_info()[1]
             print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
 
     def close(self) -> None:
@@ -152,8 +176,7 @@ class LogFile(logging.FileHandler):
         try:
             super().close()
         except OSError as error:
-            if not self._has_failed:
-                print(f"student_perf: warning: {self.baseFilename}: {error}", file=sys.stderr)
+            self._say(error)
 
 
 class _LogFiles:

@@ -78,7 +78,7 @@ def _run(cfg: DictConfig) -> float:
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
         with disk_errors(folder):
-            return run_experiment(config, folder, terminal).objective
+            return run_experiment(config, folder, terminal, beside=True).objective
     finally:
         logging.captureWarnings(False)
 

@@ -91,6 +91,7 @@ def test_log_lines_and_tracebacks_are_masked():
     assert "ValueError: *** refused" in line
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_secret_appears_nowhere_on_disk_nor_in_mlflow(train, workspace, monkeypatch, sweep):
@@ -231,3 +232,13 @@ def test_half_a_surrogate_pair_gets_into_the_log(tmp_path):
     with logging_to(tmp_path / "train.log"):
         logging.getLogger("x").error("half: %s", "\ud800")
     assert "half: \\ud800" in (tmp_path / "train.log").read_text(encoding="utf-8")
+
+
+def test_a_log_ends_with_a_line_that_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(masking, "_LONGEST_LOG", 10_000)
+    with logging_to(tmp_path / "train.log"):
+        for _ in range(50):
+            logging.getLogger("x").info("noise " * 100)
+    lines = (tmp_path / "train.log").read_text(encoding="utf-8").splitlines()
+    assert 15 < len(lines) < 20
+    assert lines[-1].endswith("the log ends here, at 0 MB")

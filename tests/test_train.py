@@ -203,20 +203,25 @@ def test_the_command_as_a_user_types_it(workspace):
     assert (workspace / "mlflow.db").is_file()
 
 
+@pytest.mark.fault(
+    "Together",
+    "16 runs started at once on a fresh store",
+    "all are FINISHED, each in MLflow once",
+)
 @pytest.mark.slow
-def test_fresh_store_takes_several_first_runs_at_once(workspace):
+def test_fresh_store_takes_sixteen_first_runs_at_once(workspace):
     environment = os.environ | {WORKSPACE_VARIABLE: str(workspace)}
     command = [sys.executable, "-m", "student_perf.train", "model=dummy", "split=holdout"]
     running = [
         subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
-        for _ in range(4)
+        for _ in range(16)
     ]
-    errors = [process.communicate(timeout=300)[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, errors
+    errors = [process.communicate(timeout=900)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 16, errors
     ids = {load_record(p.parent).mlflow_run_id for p in workspace.glob("outputs/*/*/record.json")}
-    assert len(ids) == 4
+    assert len(ids - {None}) == 16
 
 
 @pytest.mark.slow

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 HELP = "compare two sets of rows, column by column"
 GROUP = MODELS
 PARENTS = (reading(), formats("text", "json"))
-CODES = {ExitCode.FINDING: "finding: drift alarm"}
+CODES = {
+    ExitCode.FINDING: "finding: drift alarm",
+    ExitCode.UNDECIDED: "undecided: no alarm, but too few rows to tell",
+}
 _SIDE = f"a CSV or parquet file, 'DATASET [overrides]' of conf/dataset, or {RUN}"
 _STYLES = {"alarm": "bold red", "warn": "yellow", "ok": ""}
 _HEADINGS = (words("column", 21), "PSI", "p (Holm)", "distance", "missing", words("finding"))
@@ -53,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Compare, show, record; FINDING on an alarm. Raises StudentPerfError."""
+    """Compare, show, record; FINDING on an alarm, UNDECIDED if there are too few rows to tell.
+    Raises StudentPerfError.
+    """
     limits = load_limits(Thresholds, find_config(DRIFT_CONFIG), vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
@@ -80,7 +85,9 @@ def run(chosen: argparse.Namespace) -> int:
     if not chosen.no_tracking:
         tracking = replace(default_tracking(), uri=store_of(chosen))
         _record(report, html, tracking, Terminal(quiet=chosen.format != "text"))
-    return ExitCode.FINDING if report.has_alarm else ExitCode.DONE
+    if report.has_alarm:
+        return ExitCode.FINDING
+    return ExitCode.UNDECIDED if report.is_undecided else ExitCode.DONE
 
 
 def _show(terminal: Terminal, report: DriftReport) -> None:

@@ -13,6 +13,7 @@ from student_perf.commands.arguments import (
     reading,
     store_of,
 )
+from student_perf.config.names import check_folder_name
 from student_perf.config.search_path import find_config
 from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
@@ -45,6 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
+    check_folder_name("--name", chosen.name)
     limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
     from student_perf.promotion.promotion import promote
     from student_perf.runs.provenance import user_name

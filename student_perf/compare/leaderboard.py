@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE
@@ -44,7 +45,8 @@ _SURELY = 0.95  # few folds leave the t-test little power; the posterior may sti
 @dataclass(frozen=True, eq=False)
 class Line:
     """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN if nothing can
-    be tested; `worse`, `equivalent` and `better` are probabilities against the best.
+    be tested; `worse`, `equivalent` and `better` are probabilities against the best; `times` counts
+    the exact repeats that the record stands for, itself among them.
     """
 
     record: RunRecord
@@ -63,6 +65,7 @@ class Line:
     equivalent: float
     better: float
     seconds: float
+    times: int = 1
 
     @property
     def tied(self) -> bool:
@@ -184,7 +187,9 @@ def _leaderboard(
     objectives = objectives or Counter(r.objective for r in group)
     metric = metric or objectives.most_common(1)[0][0]
     _check_metric(metric)
-    candidates, left_out = _candidates(group)
+    every, left_out = _candidates(group)
+    counted = distinct(every)
+    candidates = [record for record, _ in counted]
     scored = {i: _fold_scores(record, metric, store) for i, record in enumerate(candidates)}
     n_folds = max((len(values) for values in scored.values()), default=0)
     usable = [i for i, v in scored.items() if len(v) == n_folds > 0 and np.isfinite(v).all()]
@@ -197,7 +202,14 @@ def _leaderboard(
     if rope is None:
         bounded = math.isfinite(METRICS[metric].highest)
         rope = _ROPE * (1.0 if bounded or not usable else abs(float(table[0].mean())))
-    lines = _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy)
+    lines = [
+        replace(line, times=counted[i][1])
+        for i, line in zip(
+            usable,
+            _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy),
+            strict=True,
+        )
+    ]
     return Leaderboard(
         metric=metric,
         lines=lines,
@@ -208,7 +220,7 @@ def _leaderboard(
         n_folds=n_folds,
         dummy=dummy,
         rope=rope,
-        n_looked_at=sum(record.kind not in _REFITTED for record in group) or len(group),
+        n_looked_at=n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group),
         left_out=left_out,
         recommended=recommend(lines, metric),
     )

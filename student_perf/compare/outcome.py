@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from student_perf.compare.distinct import n_distinct
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
 from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
@@ -127,9 +128,9 @@ class SweepOutcome:
 
     @property
     def n_tried(self) -> int:
-        """Number of trials that have ended, without those that could not win."""
+        """Number of configurations whose trials have ended, without those that could not win."""
         rivals = [trial for trial in self.trials if not trial.outside]
-        return sum(trial.status in ("FINISHED", "PRUNED", "FAILED") for trial in rivals)
+        return n_distinct([t for t in rivals if t.status in ("FINISHED", "PRUNED", "FAILED")])
 
     @property
     def space(self) -> dict[str, str]:
@@ -193,7 +194,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     best = sweep.best
     if best is None:
         whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."
-        return [whole, *_failure_lines(sweep, code)]
+        return [whole, *_ended_lines(sweep), *_failure_lines(sweep, code)]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
         f"{_with_interval(best)}, with {described(best.record, code)}."
@@ -211,7 +212,12 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         lines.append(f"On the edge of its range: {', '.join(edges)}; consider a wider one.")
     if sweep.is_flat:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
-    return lines + _failure_lines(sweep, code)
+    return lines + _ended_lines(sweep) + _failure_lines(sweep, code)
+
+
+def _ended_lines(sweep: SweepOutcome) -> list[str]:
+    why = sweep.record.why_ended
+    return [f"Ended: {why}"] if why else []
 
 
 def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:

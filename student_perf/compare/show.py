@@ -98,10 +98,15 @@ def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:
     marks = [">" if x is board.recommended else "=" if x.tied else "" for x in shown]
     terminal.table(
         [words(), words("run", 18), *_HEADINGS],
-        [(mark, line.label, *_cells(line)) for mark, line in zip(marks, shown, strict=True)],
+        [(mark, _name(line), *_cells(line)) for mark, line in zip(marks, shown, strict=True)],
         ["bold" if mark == ">" else "" for mark in marks],
         dense=True,
     )
+
+
+def _name(line: Line) -> str:
+    """Its label, and how many exact repeats it stands for."""
+    return line.label if line.times == 1 else f"{line.label} (x{line.times})"
 
 
 def _cells(line: Line) -> list[str]:
@@ -142,6 +147,7 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
             "probability_better": line.better,
             "fit_seconds": line.seconds,
             "recommended": line is board.recommended,
+            "times": line.times,
             "data_sha256": board.data_sha256,
             "split_sha256": board.split_sha256,
         }
@@ -183,7 +189,9 @@ def _csv(table: list[dict[str, Any]]) -> str:
 
 
 def _markdown(board: Leaderboard, top: int) -> str:
-    body = [[line.label, *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]]
+    body = [
+        [_name(line), *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]
+    ]
     table = markdown_table(["run", *_COLUMNS, "tied"], body, figures=_COLUMNS)
     sentences = (f"- {line}" for line in closing(board, top))
     return "\n".join([f"### {heading(board)}", "", table, "", *sentences, ""])

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
-from student_perf.config.names import LONGEST_NAME, check_label
+from student_perf.config.names import LONGEST_NAME, check_label, check_tag
 from student_perf.config.rules import (
     check_dataset,
     check_objective,
@@ -92,7 +92,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     check_objective(objective, dataset)
     return ExperimentConfig(
         seed=composed["seed"],
-        tags={str(key): str(value) for key, value in mapping_at(composed, "tags").items()},
+        tags=_tags(composed),
         dataset=dataset,
         split=split,
         guards=guards,
@@ -103,6 +103,13 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         model=mapping_at(composed, "model"),
         composed=composed,
     )
+
+
+def _tags(composed: dict[str, Any]) -> dict[str, str]:
+    tags = {str(key): str(value) for key, value in mapping_at(composed, "tags").items()}
+    for name in tags:
+        check_tag(name)
+    return tags
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import posixpath
 import re
 import unicodedata
 from pathlib import Path
@@ -16,6 +18,7 @@ from student_perf.errors import ConfigError
 LONGEST_NAME = 100  # characters; a folder's name has 255 bytes, and other words are added to it
 LONGEST_LABEL = 200  # of what only a store keeps, in 250 characters
 _REFUSED = re.compile(r'[/\\:*?"<>|]')
+_TAG = re.compile(r"[/\w.\- :]+")
 # With any extension, too: Windows opens a device by them.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.I)
 
@@ -59,6 +62,18 @@ def check_unused(option: str, folder: Path) -> None:
         raise ConfigError(f"{option}={folder}: is not empty; name another folder")
 
 
+def check_tag(name: str) -> None:
+    """Raise ConfigError if MLflow would refuse `name` as a tag's, which it says only after the
+    training.
+    """
+    check_label("tags", name)
+    if not _TAG.fullmatch(name) or posixpath.normpath(name) != name or name.startswith(("/", "..")):
+        raise ConfigError(
+            f"tags.{name}: a tag's name has letters, digits, blanks, _ - . : and single / only; "
+            "choose another name"
+        )
+
+
 def check_no_twin(option: str, folder: Path) -> None:
     """Raise ConfigError if a folder of another name beside it would be the same one where upper and
     lower case do not count.
@@ -76,6 +91,20 @@ def check_no_twin(option: str, folder: Path) -> None:
 def safe_name(word: str) -> str:
     """A part of a folder's name for any word; it may be the same for two words."""
     return re.sub(r"[^\w.\- ]", "_", word)[: LONGEST_NAME // 2].strip(" .")
+
+
+def unique_name(word: str) -> str:
+    """A folder's or file's name for any word, and for each word another one.
+
+    >>> unique_name("exam 2"), unique_name("exam/2"), unique_name("exam:2")
+    ('exam 2', 'exam_2-bfe16971', 'exam_2-2f339395')
+    """
+    name = safe_name(word)
+    is_refused = name.startswith(("-", "~")) or _RESERVED.fullmatch(name)
+    if name == word and not is_refused:
+        return name
+    digest = hashlib.sha256(word.encode()).hexdigest()[:8]
+    return f"_{name}-{digest}" if is_refused or not name else f"{name}-{digest}"
 
 
 def _folded(name: str) -> str:

@@ -20,6 +20,7 @@ from scipy.stats import chi2_contingency, fisher_exact, ks_2samp, wasserstein_di
 
 from student_perf.drift.limits import Thresholds
 from student_perf.scoring.paired import holm
+from student_perf.text import plural
 
 Severity = Literal["alarm", "warn", "ok"]
 Role = Literal["feature", "target", "prediction", "performance"]
@@ -37,8 +38,9 @@ class ColumnDrift:
     `psi` is in nats, `psi_by_chance` its mean without drift. `p` is the p-value of the column's
     test, `p_holm` the one corrected over all columns. `distance` is the Wasserstein distance in
     standard deviations of the reference, None for categories. `new` and `gone` are categories that
-    only one side has. Shares are of all rows, with missing cells as a bin of their own. A figure
-    that is not defined is NaN.
+    only one side has; `respelled` are those that differ from one of the reference in case or blanks
+    only, with that one, as which they count. Shares are of all rows, with missing cells as a bin of
+    their own. A figure that is not defined is NaN.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ColumnDrift:
     missing_current: float = 0.0
     new: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    respelled: dict[str, str] = field(default_factory=dict)
     bins: list[str] = field(default_factory=list)
     shares_reference: list[float] = field(default_factory=list)
     shares_current: list[float] = field(default_factory=list)
@@ -133,16 +136,16 @@ def population_stability(
 ) -> tuple[float, float]:
     """PSI of two vectors of counts over the same B bins, and its mean without drift.
 
-    The PSI is sum((q - p) ln(q / p)) for smoothed shares p and q. Without drift it is about
-    (1/n + 1/m) times a chi-square variable with B - 1 degrees of freedom.
+    The PSI is sum((q - p) ln(q / p)) for shares p and q; an empty cell counts for `smoothing` rows,
+    the others for what they hold. Without drift it is about (1/n + 1/m) times a chi-square variable
+    with B - 1 degrees of freedom.
     Source: Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4).
 
     >>> population_stability(np.array([50, 50]), np.array([50, 50]), smoothing=0.5)
     (0.0, 0.02)
     """
     p, q = (
-        (counts + smoothing) / (counts.sum() + smoothing * len(counts))
-        for counts in (reference, current)
+        np.where(counts > 0, counts, smoothing) / counts.sum() for counts in (reference, current)
     )
     psi = float(((q - p) * np.log(q / p)).sum())
     by_chance = (len(reference) - 1) * (1 / reference.sum() + 1 / current.sum())
@@ -164,8 +167,13 @@ def _judged(column: ColumnDrift, thresholds: Thresholds) -> ColumnDrift:
         return column
     if column.new:
         shown = ", ".join(f"'{value}'" for value in column.new[:3])
-        shown += f" and {len(column.new) - 3} more" if len(column.new) > 3 else ""
-        return replace(column, severity="alarm", reason=f"new: {shown}")
+        more = f" and {len(column.new) - 3} more" if len(column.new) > 3 else ""
+        return replace(column, severity="alarm", reason=f"new: {shown}{more}")
+    if column.respelled:
+        written, known = next(iter(column.respelled.items()))
+        more = f" and {len(column.respelled) - 1} more" if len(column.respelled) > 1 else ""
+        reason = f"other spelling: '{written}' is '{known}'{more}"
+        return replace(column, severity="alarm", reason=reason)
     changed = column.p_holm < thresholds.alpha
     if column.role == "performance":
         return replace(column, severity="alarm", reason="worse") if changed else column
@@ -176,7 +184,7 @@ def _judged(column: ColumnDrift, thresholds: Thresholds) -> ColumnDrift:
     if column.missing_current > 0 and column.missing_reference == 0:
         return replace(column, severity="warn", reason="first missing cells")
     if column.gone:
-        return replace(column, reason=f"{len(column.gone)} categories gone")
+        return replace(column, reason=f"{plural(len(column.gone), 'value')} gone")
     return replace(column, reason="small drift") if changed and not column.reason else column
 
 
@@ -226,7 +234,8 @@ def _compare_categories(
     thresholds: Thresholds,
     known: Collection[str],
 ) -> ColumnDrift:
-    left, right = reference.value_counts(), current.value_counts()
+    respelled = _respelled([*reference.dropna().unique(), *map(str, known)], current)
+    left, right = reference.value_counts(), current.replace(respelled).value_counts()
     labels = sorted({*left.index, *right.index})
     counts = _Cells(
         labels,
@@ -234,19 +243,35 @@ def _compare_categories(
         right.reindex(labels, fill_value=0).to_numpy(),
     )
     n_missing = int(reference.isna().sum()), int(current.isna().sum())
-    cells = _pooled(_with_missing(counts, *n_missing))
+    cells = _with_missing(counts, *n_missing)
+    tested = _pooled(cells)
     one = _column(
         name,
         cells,
         thresholds,
         kind="categorical",
         test="chi2",
-        p=_counts_p(cells.reference, cells.current),
+        p=_counts_p(tested.reference, tested.current),
         distance=None,
         missing=missing,
     )
     new = sorted(set(right.index) - set(left.index) - {str(value) for value in known})
-    return replace(one, new=new, gone=sorted(set(left.index) - set(right.index)))
+    gone = sorted(set(left.index) - set(right.index))
+    return replace(one, new=new, gone=gone, respelled=respelled)
+
+
+def _respelled(known: Sequence[str], current: pd.Series) -> dict[str, str]:
+    """Values that differ from one known value in case or blanks only, with that value."""
+    by_form: dict[str, set[str]] = {}
+    for value in known:
+        by_form.setdefault(_form(value), set()).add(value)
+    unknown = sorted(set(current.dropna().unique()) - set(known))
+    meant = {value: by_form.get(_form(value), set()) for value in unknown}
+    return {value: next(iter(one)) for value, one in meant.items() if len(one) == 1}
+
+
+def _form(value: str) -> str:
+    return " ".join(value.split()).casefold()
 
 
 def _column(

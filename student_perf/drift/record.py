@@ -22,7 +22,7 @@ def record_report(report: DriftReport, page: str, tracking: TrackingConfig) -> R
     folder.mkdir(parents=True)
     facts = {
         tags.KIND: "drift",
-        tags.ALARM: str(report.has_alarm).lower(),
+        tags.ALARM: "unknown" if report.is_undecided else str(report.has_alarm).lower(),
         tags.RECORD_ID: uuid.uuid4().hex,
     }
     record = RunRecord(

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compare_tables, judge
 from student_perf.drift.limits import Thresholds
+from student_perf.drift.power import smallest_share_change, smallest_shift
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
@@ -24,6 +25,7 @@ from student_perf.store.kept_model import KeptModel, load_kept_model
 
 _RESAMPLES = 500
 _PREDICTION = "prediction"
+_SMALLEST = (smallest_shift, smallest_share_change)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class PerformanceChange:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """The result of one comparison; `columns` come worst first."""
+    """The result of one comparison; `columns` come worst first.
+
+    `smallest_shift` is what these rows show of a number, in standard deviations, and
+    `smallest_share_change` of a category's share; infinity if they show none.
+    """
 
     reference: str
     current: str
@@ -53,15 +59,22 @@ class DriftReport:
     columns: list[ColumnDrift]
     performance: PerformanceChange | None
     notes: list[str]
+    smallest_shift: float
+    smallest_share_change: float
 
     @property
     def has_alarm(self) -> bool:
         """Whether any column alarms."""
         return any(column.severity == "alarm" for column in self.columns)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether no column alarms, though with these rows hardly any could."""
+        return not self.has_alarm and self.smallest_shift > self.thresholds.visible
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return asdict(self) | {"alarm": self.has_alarm}
+        return asdict(self) | {"alarm": self.has_alarm, "undecided": self.is_undecided}
 
 
 def make_report(
@@ -105,7 +118,9 @@ def make_report(
         )
     judged = judge(columns, thresholds)
     counts = (len(left.features), len(right.features))
-    return DriftReport(reference, current, *counts, thresholds, judged, change, notes)
+    tested = max(1, sum(column.p == column.p for column in judged))
+    visible = [find(*counts, tested, thresholds.alpha) for find in _SMALLEST]
+    return DriftReport(reference, current, *counts, thresholds, judged, change, notes, *visible)
 
 
 def _compare_sides(

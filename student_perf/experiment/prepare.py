@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,9 +113,11 @@ def limited_threads(n_rows: int) -> Iterator[None]:
         yield
 
 
-def has_used_threads() -> bool:
-    """Whether this process has trained in several threads, which a fork of it would wait for."""
-    return _several_threads
+def can_fork() -> bool:
+    """Whether this process may be forked: not after it has trained in several threads, for which a
+    fork would wait for ever.
+    """
+    return "fork" in multiprocessing.get_all_start_methods() and not _several_threads
 
 
 def useful_threads(n_rows: int) -> int:

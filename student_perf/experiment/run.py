@@ -21,11 +21,11 @@ from student_perf.experiment.records import (
     finish_record,
     start_record,
 )
+from student_perf.experiment.sending import Send, sender
 from student_perf.experiment.show import show_composed, show_outcome, show_places
 from student_perf.locks import holding
 from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE, RUN_LOCK_FILE
 from student_perf.runs.record import RunRecord
-from student_perf.store.publisher import try_publish
 from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def run_experiment(
     kind: str = "single",
     more_tags: Mapping[str, str] | None = None,
     send: bool = True,
+    beside: bool = False,
 ) -> RunResult:
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
@@ -57,6 +58,7 @@ def run_experiment(
         kind: Only a `final` run, the winner of a sweep, opens the test rows.
         more_tags: Tags of the record besides its own.
         send: False leaves the record to the publisher of its sweep.
+        beside: Whether another process may import MLflow meanwhile, and send the record.
 
     Raises:
         StudentPerfError: Config, data or store cannot be used; nothing has been fitted.
@@ -66,8 +68,17 @@ def run_experiment(
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
-    with limited_threads(prepared.dataset.n_rows):
-        return _run(config, prepared, folder, terminal, kind, more_tags or {}, send)
+    # Begun before the run's lock is held, which a fork would keep, and before the first fit.
+    with (
+        sender(config.tracking, prepared.dataset, beside and send) as sends,
+        limited_threads(prepared.dataset.n_rows),
+    ):
+        sending = sends if send else _not_sent
+        return _run(config, prepared, folder, terminal, kind, more_tags or {}, sending)
+
+
+def _not_sent(_record: RunRecord) -> None:
+    """Leave the record to the publisher of its sweep."""
 
 
 def _run(
@@ -77,7 +88,7 @@ def _run(
     terminal: Terminal,
     kind: str,
     more_tags: Mapping[str, str],
-    send: bool,
+    send: Send,
 ) -> RunResult:
     show_composed(terminal, config, prepared)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,13 +101,10 @@ def _run(
                 outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
                 finish_record(config, record, prepared, outcome, clock)
         except BaseException as error:
-            _record_failure(config, record, prepared, error, send)
+            _record_failure(record, error, send)
             raise
     show_outcome(terminal, config, prepared, record, outcome)
-    pending = None
-    if send:
-        pending = try_publish(record, config.tracking, prepared.dataset)
-    show_places(terminal, config, record, pending)
+    show_places(terminal, config, record, pending=send(record))
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 
 
@@ -109,17 +117,11 @@ def _make_room(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _record_failure(
-    config: ExperimentConfig,
-    record: RunRecord,
-    prepared: Prepared,
-    error: BaseException,
-    send: bool,
-) -> None:
+def _record_failure(record: RunRecord, error: BaseException, send: Send) -> None:
     log.error("run failed", exc_info=error)
     if explain_disk_error(error, record.folder) is not None:
         _make_room(record.folder)
     with suppress(OSError):  # of a full disk, which the error says already
         record.fail(one_line(error))
-    if send and isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait
-        try_publish(record, config.tracking, prepared.dataset)
+    if isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait
+        send(record)

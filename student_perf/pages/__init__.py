@@ -7,7 +7,7 @@ holds the note on the sweep's page in MLflow, and `board_section`; `section` has
 >>> from student_perf.drift.limits import Thresholds
 >>> from student_perf.drift.report import DriftReport
 >>> from student_perf.pages.drift import drift_page, drift_verdict
->>> report = DriftReport("2023.csv", "2024.csv", 80, 80, Thresholds(), [], None, [])
+>>> report = DriftReport("2023.csv", "2024.csv", 80, 80, Thresholds(), [], None, [], 0.7, 0.2)
 >>> drift_verdict(report)
 'No alarm'
 >>> "2023.csv" in drift_page(report)

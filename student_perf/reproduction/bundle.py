@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from student_perf.atomic import check_place, disk_errors, write_atomic
+from student_perf.config.names import unique_name
 from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.reproduction.signature import NAMESPACE, is_signed_by, public_key, sign
@@ -35,6 +36,7 @@ FREE_BYTES = 64 << 20
 MOST_MANIFEST_BYTES = 4 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _WAYS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_OF_A_SWEEP = ("trial", "final", "kept")  # kinds of records
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _PIECE = 1 << 20
 _UNREADABLE = (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, zlib.error)
@@ -236,4 +238,7 @@ def _digest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
 
 def default_target(run: Recorded) -> Path:
     """The file in the current folder that a bundle goes to by default."""
-    return Path(re.sub(r"[^\w.-]", "_", f"{run.record.name}.zip"))
+    record = run.record
+    # A trial or a winner has the name of those of other sweeps.
+    sweep = [record.folder.parent.name] if record.kind in _OF_A_SWEEP else []
+    return Path(f"{unique_name('-'.join([*sweep, record.name]))}.zip")

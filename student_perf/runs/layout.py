@@ -40,6 +40,7 @@ HYDRA_FOLDER = ".hydra"  # in the folder of a run: what Hydra was given
 RUN_ID_FILE = "mlflow_run_id"  # in the folder of a sweep, a winner or another kept model
 ADDRESS_FILE = "mlflow_address"  # what a server shows of a run or a sweep
 RUN_LOCK_FILE = "run.lock"  # held, and there, while a run is computed
+SENDING_LOCK_FILE = "publisher.lock"  # held by whoever sends a run or a sweep to MLflow
 SWEEP_LOCK_FILE = "sweep.lock"  # held while a sweep or a worker of it is at work
 WINNER = "winner"  # in the folder of a sweep
 

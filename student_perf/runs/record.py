@@ -105,6 +105,7 @@ class RunRecord:
     target = _Text(tag.TARGET)  # of a sweep: how its target is distributed
     n_missing = _Text(tag.N_MISSING)  # of a sweep: cells without a value
     command = _Text(tag.COMMAND)  # of a sweep: what was typed
+    why_ended = _Text(tag.ENDED)  # of a sweep that ended before its `n_trials`
     model = _Text("model.name", "params")
     algorithm = _Text("algorithm", "params")  # class of the estimator
     preprocess = _Text("preprocess.name", "params")

@@ -22,6 +22,7 @@ CONFIGURATION = "student_perf.configuration"  # where a trial's values come from
 OUTSIDE = "student_perf.outside_space"  # of a reference: which of its values the space lacks
 TIED = "student_perf.tied"  # of a ranked trial: `tied` with the best, or `worse`
 OBJECTIVES = "student_perf.objectives"  # of a sweep and its runs: what it seeks and limits
+ENDED = "student_perf.ended"  # of a sweep that ended before its `n_trials`: why
 TARGET = "student_perf.target"
 N_MISSING = "student_perf.n_missing"
 COMMAND = "student_perf.command"

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from student_perf.atomic import explain_disk_error
+from student_perf.config.names import unique_name
 from student_perf.config.schema import TrackingConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import (
@@ -46,6 +48,7 @@ from student_perf.runs.layout import (
     RECORD_FILE,
     RUN_ID_FILE,
     RUN_LOCK_FILE,
+    SENDING_LOCK_FILE,
 )
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
@@ -71,7 +74,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
-_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, RUN_LOCK_FILE, ERROR_FILE, ADDRESS_FILE)
+_LOCKS = (RUN_LOCK_FILE, SENDING_LOCK_FILE)
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE, *_LOCKS)
 _current_lock = ForkSafeLock()
 _MLFLOW_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"
@@ -417,9 +421,12 @@ def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
     except StudentPerfError:
         raise
     except Exception as error:
+        file = sqlite_file(tracking.uri)
+        full = explain_disk_error(error, file.parent) if file is not None else None
+        reason = full or one_line(error)
         raise TrackingError(
-            f"tracking.uri={tracking.uri}: MLflow did not take the run ({one_line(error)}); "
-            f"the whole record is in {folder}"
+            f"tracking.uri={tracking.uri}: MLflow did not take the run ({reason}); the whole "
+            f"record is in {folder}"
         ) from error
 
 
@@ -500,7 +507,7 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     if not is_server(tracking.uri):
         file = sqlite_file(tracking.uri)
         place = workspace() if file is None else file.parent
-        artifacts = (place / "mlartifacts" / _folder_name(tracking.experiment)).as_uri()
+        artifacts = (place / "mlartifacts" / unique_name(tracking.experiment)).as_uri()
     with _alone(tracking.uri):
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking, artifacts)
@@ -550,10 +557,25 @@ def _alone(uri: str) -> Iterator[None]:
         yield
 
 
+def get_ready(tracking: TrackingConfig) -> None:
+    """Import what sending a run needs; MLflow itself imports much of it with the first client, so
+    a SQLite file that has the experiment is opened. Writes nothing.
+    """
+    prepare_environment()
+    import_for_models()
+    is_made = experiment_stage(tracking.uri, tracking.experiment) is Stage.ACTIVE
+    if sqlite_file(tracking.uri) is not None and is_made:
+        open_store(tracking)
+
+
 def import_for_models() -> None:
     """Import what sending a model needs, which MLflow itself imports late."""
     for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset", "skops.io"):
         import_module(name)
+    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+
+    # It lists the modules of all packages once, which takes a third of the time of sending a model.
+    warn_dependency_requirement_mismatches(["numpy"])
 
 
 def prepare_environment() -> None:
@@ -574,10 +596,6 @@ def _find_or_create(client: MlflowClient, tracking: TrackingConfig, artifacts: s
     if experiment.lifecycle_stage != "active":
         raise _experiment_deleted(tracking)
     return str(experiment.experiment_id)
-
-
-def _folder_name(experiment: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in experiment)
 
 
 def _ended_run(record: RunRecord, taken: Collection[str], dataset: DatasetRow | None) -> EndedRun:

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain, islice, repeat
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from student_perf.runs.layout import (
     ERROR_FILE,
     MODEL_FILE,
     RUN_ID_FILE,
+    SENDING_LOCK_FILE,
 )
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.store.client import (
@@ -44,7 +46,6 @@ from student_perf.store.standings import load_standings
 
 log = logging.getLogger(__name__)
 
-LOCK_FILE = "publisher.lock"
 SETTLED_FILE = "settled"  # there once the winner and the other kept models stay as they are
 OVER_FILE = "over"  # there once nothing more comes
 _EVIDENCE = (".yaml", ".json", ".html", ".log", ".csv", ".png", ".diff")
@@ -78,7 +79,10 @@ def publish(
     check_store(tracking)
     if record.kind == "sweep":
         return publish_sweep(record.folder, tracking)
-    with errors_of_store(tracking, record.folder):
+    with errors_of_store(tracking, record.folder), _alone(record.folder):
+        if is_unsent(record) and (known := load_record(record.folder).mlflow_run_id) is not None:
+            record.mlflow_run_id = known  # by another process, meanwhile
+            return 0
         if dataset is None and record.kind != "drift":
             dataset = _dataset_of(record)
         is_part = record.kind in ("trial", *_KEPT)
@@ -179,16 +183,28 @@ def publish_sweep(
 
     Raises TrackingError if the store fails; what is on disk stays complete.
     """
-    with errors_of_store(tracking, folder):
-        try:
-            with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
-                n_sent = _Sending(folder, open_store(tracking)).run(is_over)
-        except Timeout as error:
-            raise TrackingError(
-                f"{folder}: another process is sending this sweep to MLflow; wait for its end"
-            ) from error
+    with errors_of_store(tracking, folder), _alone(folder):
+        n_sent = _Sending(folder, open_store(tracking)).run(is_over)
     (folder / ERROR_FILE).unlink(missing_ok=True)
     return n_sent
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Send nothing of a folder while another process sends it. Raises TrackingError if that takes
+    too long.
+    """
+    lock = FileLock(folder / SENDING_LOCK_FILE, timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TrackingError(
+            f"{folder}: another process is sending it to MLflow; wait for its end"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
@@ -212,7 +228,8 @@ def follow_sweep(folder: Path, tracking: TrackingConfig) -> None:
             return
         except (ChangedError, TrackingError) as error:
             if layout.holds_record(folder):
-                write_atomic(folder / ERROR_FILE, masked(str(error)))
+                with suppress(OSError):  # of a full disk, which the sweep itself notices
+                    write_atomic(folder / ERROR_FILE, masked(str(error)))
         if was_over:  # this was the last attempt
             return
         if time.monotonic() - started > _LONGEST_PAUSE:  # it went well for a while

@@ -22,9 +22,10 @@ from student_perf.runs.record import RunRecord, glance
 from student_perf.store.client import mlflow_status
 from student_perf.store.publisher import tracking_of
 from student_perf.store.reader import Selection, read_runs
+from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE
 from student_perf.sweep.storage import is_file, open_storage
-from student_perf.sweep.study import MIXED, OUTSIDE, REFERENCE, state_of
+from student_perf.sweep.study import MIXED, REFERENCE, state_of
 from student_perf.text import format_number, plural
 
 if TYPE_CHECKING:
@@ -190,10 +191,14 @@ def _count_board(account: Account, outcome: SweepOutcome) -> None:
     off = [trial for trial in finished if trial.trial_number not in on_board]
     rows = outcome.board.lines[0].record.rows if outcome.board else None
     others = [trial for trial in off if trial.rows != rows]
-    lost = [trial for trial in off if trial.rows == rows]
+    same_rows = [trial for trial in off if trial.rows == rows]
+    shown = {line.record.config_sha256 for line in outcome.lines}
+    lost = [trial for trial in same_rows if trial.config_sha256 not in shown]
+    n_repeats = len(same_rows) - len(lost)
     by_state = Counter(t.status.lower() for t in outcome.trials if t.status != "FINISHED")
     named = [f"{n} {state}" for state, n in by_state.most_common()]
     named += [f"{len(others)} on other rows or folds"] if others else []
+    named += [plural(n_repeats, "exact repeat")] if n_repeats else []
     besides = f"; besides {', '.join(named)}" if named else ""
     account.counted.append(f"board: {plural(len(on_board), 'row')}{besides}")
     if lost:

@@ -22,9 +22,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from student_perf.atomic import explain_disk_error
 from student_perf.config.load import register_resolvers
 from student_perf.errors import one_line
-from student_perf.experiment.prepare import has_used_threads
+from student_perf.experiment.prepare import can_fork
 from student_perf.runs.layout import LOG_FILE
 from student_perf.signals import collected, interruption, leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -52,12 +53,8 @@ Say = Callable[[str], None]
 
 
 def process_context() -> multiprocessing.context.BaseContext:
-    """Fork if the system can: a forked process has all imports and data already.
-
-    After training in several threads a fork would wait for them for ever.
-    """
-    can_fork = "fork" in multiprocessing.get_all_start_methods() and not has_used_threads()
-    return multiprocessing.get_context("fork" if can_fork else "spawn")
+    """Fork if that is possible: a forked process has all imports and data already."""
+    return multiprocessing.get_context("fork" if can_fork() else "spawn")
 
 
 def run_workers(
@@ -335,7 +332,7 @@ def _work(
             faulthandler.disable()
     except Exception as error:
         log.exception("worker %d", number)
-        messages.send(one_line(error))
+        messages.send(one_line(explain_disk_error(error, plan.folder) or error))
     else:
         messages.send("")
 

@@ -58,6 +58,8 @@ class SweepOptions:
     keep_models: int = 1
     register: str | None = None
     storage_wait: float = 120.0
+    patience: int | None = None
+    zip: list[Any] = field(default_factory=list)
 
 
 def make_options(node: Mapping[str, Any]) -> SweepOptions:
@@ -78,7 +80,7 @@ def check_options(options: SweepOptions) -> None:
             )
     _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
-    lowest_of |= {"storage_wait": 0}
+    lowest_of |= {"storage_wait": 0, "patience": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:
@@ -95,10 +97,11 @@ def check_options(options: SweepOptions) -> None:
             "hydra.sweeper.sampler=cmaes: knows neither several objectives nor constraints; "
             "use tpe or nsgaii"
         )
-    if options.objectives and options.pruner != "none":
+    _check_single_best(options)
+    if options.zip and options.sampler not in (None, "grid"):
         raise ConfigError(
-            f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
-            "leave it out"
+            f"hydra.sweeper.sampler={options.sampler}: cannot draw values that go together; leave "
+            "it out, so that hydra.sweeper.zip runs as a grid"
         )
     _check_trial_limits(options)
     _check_history(options)
@@ -108,6 +111,20 @@ def check_options(options: SweepOptions) -> None:
         raise ConfigError(
             f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: must be a share of the "
             "trials from 0 to 1; give 0 to stop at the first failure, 1 never to stop"
+        )
+
+
+def _check_single_best(options: SweepOptions) -> None:
+    """Raise ConfigError for what several objectives leave without meaning."""
+    if options.objectives and options.pruner != "none":
+        raise ConfigError(
+            f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
+            "leave it out"
+        )
+    if options.objectives and options.patience is not None:
+        raise ConfigError(
+            f"hydra.sweeper.patience={options.patience}: needs a single best, and several "
+            "objectives have none; leave it out, or give a hydra.sweeper.timeout"
         )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
 # What the fingerprint of a parameter holds besides its data, so that studies keep their names.
 _NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
+_N_TRIALS = 50  # of a search whose options name no number
 _NO_PART_OF_THE_STUDY = (
     "n_trials",
+    "patience",
     "n_jobs",
     "timeout",
     "trial_timeout",
@@ -99,7 +102,7 @@ def make_plan(
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
-    n_trials = _n_trials(options, arguments, space, sampler)
+    _check_something_varies(options, arguments, space, sampler)
     _check_owners(space, start)
     evaluator = TrialEvaluator()
     data = _check_corners(space, start, evaluator)
@@ -112,7 +115,7 @@ def make_plan(
         storage=options.storage or str(root / study_name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
-        n_trials=n_trials,
+        n_trials=0,
         seed=base.seed if options.seed is None else options.seed,
         composer=start.composer,
         space=space,
@@ -122,7 +125,8 @@ def make_plan(
         objectives=objectives,
         fingerprints=fingerprints,
     )
-    return plan, evaluator
+    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
+    return with_total(plan, n_outside), evaluator
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,9 @@ def find_base(
     """Compose the config of a sweep with options that it varies, since without them it may be one
     that nobody asked for, and not even valid. Raises ConfigError.
     """
-    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    parameters = read_parameters(
+        options.params, options.conditional, arguments, load_search, options.zip
+    )
     groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
     signed = {p.key for p in parameters if p.key[0] in "+~"}
     fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
@@ -338,19 +344,43 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searches = any(p.key == SEARCH for p in space.parameters)
     of_file = options.params or options.conditional or options.custom_search_space
     searched = bool(of_file or searches)
     return space.is_finite and not searched and options.n_trials is None
 
 
-def _n_trials(
+def with_total(plan: SweepPlan, n_outside: int) -> SweepPlan:
+    """The plan with the number of trials that there are to be in all: no more than the space has
+    configurations, besides those trials that lie outside of it.
+    """
+    if plan.is_grid:
+        default, size = math.inf, float(sum(1 for _ in plan.space.grid()))
+    else:
+        default = _N_TRIALS
+        size = math.inf if plan.options.custom_search_space else plan.space.size
+    asked = plan.options.n_trials or default
+    return replace(plan, n_trials=int(min(asked, size + n_outside)))
+
+
+def exhausted(plan: SweepPlan) -> str | None:
+    """That the space has fewer configurations than trials were asked for; None if it has more."""
+    asked, size = plan.options.n_trials or 0, plan.space.size
+    if plan.is_grid or plan.n_trials >= asked:
+        return None
+    return (
+        f"the space has {size:g} configurations, fewer than hydra.sweeper.n_trials={asked}; each "
+        "runs once."
+    )
+
+
+def _check_something_varies(
     options: SweepOptions, arguments: Sequence[Override], space: Space, sampler: str
-) -> int:
-    if sampler == "grid":
-        size = sum(1 for _ in space.grid())
-        return min(size, options.n_trials or size)
-    if not space.parameters and not options.custom_search_space:
+) -> None:
+    """Raise ConfigError if a search has nothing to draw."""
+    if sampler != "grid" and not space.parameters and not options.custom_search_space:
         for override in arguments:
             if (values := options.params.get(override.get_key_element())) is not None:
                 raise ConfigError(
@@ -362,7 +392,6 @@ def _n_trials(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
         )
-    return options.n_trials or 50
 
 
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:

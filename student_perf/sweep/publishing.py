@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -50,8 +49,15 @@ def await_winner(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | 
 
 def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
     """Let the publisher send what is left and wait for its end; say if it could not send all."""
-    with suppress(FileNotFoundError):  # somebody has removed the folder, which ends the publisher
+    try:
         (plan.folder / OVER_FILE).touch()
+    except FileNotFoundError:  # somebody has removed the folder, which ends the publisher
+        pass
+    except OSError:  # of a full disk; `sync` sends the rest
+        if publisher is not None:
+            publisher.kill()
+            publisher.join()
+        return
     if publisher is None:
         return
     publisher.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,15 @@ from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record
+from student_perf.sweep.distinct import OUTSIDE, configuration, given
+from student_perf.sweep.growth import placed, without_hashes
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.storage import DamagedJournalError, is_file, mend_journal, set_aside
 from student_perf.sweep.study import (
-    OUTSIDE,
+    CONTRACT,
+    MIXED,
     REFERENCE,
+    accept_growth,
     check_contract,
     open_study,
     queue_of,
@@ -65,6 +69,8 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
         ConfigError: The study was made for another plan, its database lacks trials, or the records
             cannot replace it.
     """
+    import optuna
+
     was_there = not is_file(plan.storage) or Path(plan.storage).is_file()
     try:
         if is_file(plan.storage):
@@ -78,8 +84,30 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
         elif not was_there:
             Path(plan.storage).unlink()  # the new one, which is empty
         return _rebuilt_study(plan, "lacked trials" if was_there else "was lost", say)
-    check_contract(study, plan)
+    changed = check_contract(study, plan)
+    if changed and study.user_attrs[CONTRACT]["space"] != plan.fingerprints["space"]:
+        if not is_file(plan.storage):
+            optuna.delete_study(study_name=plan.study_name, storage=study._storage)
+        return _placed_study(study, plan, changed, say)
     return study
+
+
+def _placed_study(
+    study: optuna.Study, plan: SweepPlan, changed: list[str], say: Callable[[str], None]
+) -> optuna.Study:
+    """The study made anew in the plan's space, from the records of its trials."""
+    attributes = study.user_attrs
+    known = _known_records(plan)
+    if is_file(plan.storage):
+        set_aside(Path(plan.storage), "replaced")
+    study = open_study(plan)
+    for name, value in attributes.items():
+        study.set_user_attr(name, value)
+    _add_trials(study, plan, known)
+    accept_growth(study, plan, changed)
+    what = "is another one" if study.user_attrs.get(MIXED) else "has grown"
+    say(f"The space {what} ({without_hashes(changed)}); what is known is not run again.")
+    return open_study(plan)
 
 
 def _lacks_trials(study: optuna.Study, folder: Path) -> bool:
@@ -108,24 +136,26 @@ def _prepare_database(study: optuna.Study, plan: SweepPlan) -> None:
 
 
 def _rebuilt_study(plan: SweepPlan, why: str, say: Callable[[str], None]) -> optuna.Study:
-    records = {n: _load(plan.folder / str(n)) for n in trial_numbers(plan.folder)}
-    known = {number: record for number, record in records.items() if record is not None}
+    known = _known_records(plan)
     _check_resume(plan, known)
     kept = set_aside(Path(plan.storage)) if is_file(plan.storage) else None
     study = open_study(plan)
     if holds_record(plan.folder):
         for name, value in load_record(plan.folder).optuna.items():
             study.set_user_attr(name, value)
-    check_contract(study, plan)
+    changed = check_contract(study, plan)
     _add_trials(study, plan, known)
+    accept_growth(study, plan, changed)
     name = Path(plan.storage).name if is_file(plan.storage) else f"The study {plan.study_name}"
     aside = f" (kept as {kept.name})" if kept is not None else ""
     say(f"{name} {why}{aside}: rebuilt from the records of {plural(len(known), 'trial')}.")
     return open_study(plan)  # whose sampler counts the trials that are there now
 
 
-def _load(folder: Path) -> RunRecord | None:
-    return load_record(folder) if holds_record(folder) else None
+def _known_records(plan: SweepPlan) -> dict[int, RunRecord]:
+    """The records of the sweep's trials, by number."""
+    folders = {number: plan.folder / str(number) for number in trial_numbers(plan.folder)}
+    return {number: load_record(path) for number, path in folders.items() if holds_record(path)}
 
 
 def _check_resume(plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:
@@ -143,42 +173,55 @@ def _check_resume(plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:
 
 
 def _add_trials(study: optuna.Study, plan: SweepPlan, known: Mapping[int, RunRecord]) -> None:
-    """Trials in the order of their numbers; a number without a record is queued again."""
-    held = {record.optuna["user_attrs"].get("queued") for record in known.values()}
-    queue = [(p, a) for p, a in queue_of(plan) if a["queued"] not in held]
-    counted: dict[str, int] = {}
+    """Trials in the order of their numbers; a number without a record is queued again, as is one
+    that has not ended and lies outside the space.
+    """
+    trials = {number: _rebuilt_trial(plan, record) for number, record in known.items()}
+    kept = {n: t for n, t in trials.items() if not _is_lost(t, known[n])}
+    held = {trial.user_attrs.get("queued") for trial in kept.values()}
+    taken = {configuration(*given(trial)) for trial in kept.values()}
+    queue = [
+        (params, attributes)
+        for params, attributes in queue_of(plan)
+        if attributes["queued"] not in held
+        and configuration(params, attributes.get(OUTSIDE, {})) not in taken
+    ]
     for number in range(max(known, default=-1) + 1):
-        if (record := known.get(number)) is not None:
-            study.add_trial(_rebuilt_trial(plan, record))
-            for name, value in record.optuna[_OF_STUDY].items():
-                counted[name] = max(value, counted.get(name, value))
+        if number in kept:
+            study.add_trial(kept[number])
         else:
             params, attributes = queue.pop(0) if queue else ({}, {})
             study.enqueue_trial(params, user_attrs=attributes)
-    for name, value in counted.items():
+    for name, value in _counted(known.values()).items():
         study._storage.set_study_system_attr(study._study_id, name, value)
+
+
+def _is_lost(trial: FrozenTrial, record: RunRecord) -> bool:
+    """Whether a trial still waits that has become a reference since its values were drawn."""
+    became = bool(trial.user_attrs.get(OUTSIDE)) and not record.outside
+    return became and not trial.state.is_finished()
+
+
+def _counted(records: Iterable[RunRecord]) -> dict[str, int]:
+    """What a sampler counts for the whole study: the highest that a trial has seen."""
+    counted: dict[str, int] = {}
+    for record in records:
+        for name, value in record.optuna[_OF_STUDY].items():
+            counted[name] = max(value, counted.get(name, value))
+    return counted
 
 
 def _rebuilt_trial(plan: SweepPlan, record: RunRecord) -> FrozenTrial:
     """The trial as the study had it: drawn values, fold values, state, limits, times."""
     import optuna
-    from optuna.distributions import json_to_distribution
 
-    facts = record.optuna
-    distributions = {k: json_to_distribution(d) for k, d in facts["distributions"].items()}
+    facts, known = record.optuna, placed(plan, record)
     folds = {
         int(step): math.nan if value is None else value
         for step, value in facts["intermediate_values"].items()
     }
-    state, told = _told(plan, record, folds)
-    trial = optuna.trial.create_trial(
-        state=state,
-        params={k: d.to_external_repr(facts["params"][k]) for k, d in distributions.items()},
-        distributions=distributions,
-        system_attrs=facts["system_attrs"],
-        intermediate_values=folds,
-        **{"user_attrs": facts["user_attrs"], **told},
-    )
+    state, told = _told(plan, record, folds, known["user_attrs"])
+    trial = optuna.trial.create_trial(state=state, intermediate_values=folds, **{**known, **told})
     if state.is_finished():
         trial.datetime_start = datetime.fromtimestamp(record.started)
         trial.datetime_complete = datetime.fromtimestamp(record.ended or record.started)
@@ -186,7 +229,10 @@ def _rebuilt_trial(plan: SweepPlan, record: RunRecord) -> FrozenTrial:
 
 
 def _told(
-    plan: SweepPlan, record: RunRecord, folds: Mapping[int, float]
+    plan: SweepPlan,
+    record: RunRecord,
+    folds: Mapping[int, float],
+    attributes: Mapping[str, Any],
 ) -> tuple[TrialState, dict[str, Any]]:
     """State of a trial by its record, and what the study heard at its end."""
     from optuna.trial import TrialState
@@ -198,8 +244,7 @@ def _told(
     if record.status != "FINISHED":
         return TrialState.WAITING, {}
     values = plan.objectives.values(record.metrics)
-    attributes = record.optuna["user_attrs"]
     if attributes.get(OUTSIDE):
-        return TrialState.FAIL, {"user_attrs": attributes | {REFERENCE: list(values)}}
+        return TrialState.FAIL, {"user_attrs": {**attributes, REFERENCE: list(values)}}
     limits = plan.objectives.violations(record.metrics)
     return TrialState.COMPLETE, {"values": list(values), "constraints": limits or None}

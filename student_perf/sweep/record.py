@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
+from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
-from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED, OUTSIDE
+from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED
 from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:
@@ -34,10 +36,13 @@ _MOST_LOOKED_AT = 50  # trials by which the time of others is estimated
 
 
 def start_record(
-    plan: SweepPlan, data: PreparedData, hydra_config: str, mixed: Sequence[str] = ()
+    plan: SweepPlan,
+    data: PreparedData,
+    hydra_config: str,
+    known: Mapping[str, Any] = MappingProxyType({}),
 ) -> RunRecord:
-    """Write the sweep's record, with the config that its trials vary and Hydra's own; `mixed` says
-    what had changed when somebody forced the sweep to go on.
+    """Write the sweep's record, with the config that its trials vary and Hydra's own; `known` are
+    the study's user attributes: its fingerprints, and what became of them.
     """
     record = make_record(plan.base, plan.folder, data, kind="sweep")
     record.name = plan.study_name
@@ -58,7 +63,7 @@ def start_record(
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
     record.objectives = plan.objectives.to_dict()
-    record.optuna = {CONTRACT: plan.fingerprints, MIXED: list(mixed)}
+    record.optuna = {MIXED: [], **known, CONTRACT: plan.fingerprints}
     record.space = [
         {"name": p.name, "values": p.describe(), **p.data()} for p in plan.space.parameters
     ]

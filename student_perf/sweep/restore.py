@@ -13,11 +13,12 @@ from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
+from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
-from student_perf.sweep.study import OUTSIDE, state_of, swept_values
+from student_perf.sweep.study import state_of, swept_values
 
 if TYPE_CHECKING:
     import optuna

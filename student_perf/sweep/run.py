@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Override
 from rich.console import Console
 from rich.text import Text
 
+from student_perf.atomic import disk_errors
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
@@ -39,7 +40,8 @@ from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.patience import LOST_FILE
-from student_perf.sweep.plan import SweepPlan, make_plan
+from student_perf.sweep.plan import SweepPlan, exhausted, make_plan, with_total
+from student_perf.sweep.plateau import out_of_patience, renew_patience
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
 from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.record import (
@@ -49,16 +51,18 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
+from student_perf.sweep.resolution import resolution_line
 from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
+from student_perf.sweep.storage import check_apart
 from student_perf.sweep.study import (
-    MIXED,
     STOP_FILE,
     counts,
     fill_queue,
     n_done,
+    n_outside,
     read_outcome,
     recover,
 )
@@ -112,9 +116,10 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
+        check_apart(plan.storage, plan.base.tracking.uri)
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
-    with _exclusive(plan), logging_to(plan.folder / LOG_FILE):
+    with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         winner = _run(plan, evaluator, hydra_config, launch, console)
         register_winner(plan, winner, console)
         return winner
@@ -130,17 +135,18 @@ def _run(
     """All trials, then the winner, the outcome and the report; whatever happens, the publisher
     sends what there is.
     """
-    study = _settled_study(plan, console)
-    mixed = study.user_attrs.get(MIXED, ())
-    record = start_record(plan, evaluator.data(plan.base), hydra_config, mixed)
+    plan, study = _settled_study(plan, console)
+    record = start_record(plan, evaluator.data(plan.base), hydra_config, study.user_attrs)
     _warn(describe_provenance(plan.base, plan.folder), console)
     publisher = start_publisher(plan)
     winner = None
     try:
-        _run_trials(plan, evaluator, study, console, launch)
+        ended = _run_trials(plan, evaluator, study, console, launch)
         if (gone := what_is_removed(plan)) is not None:
             raise _removed(plan, gone)
         restore_trials(plan, study, evaluator, lambda line: console.print(f"  {line}"))
+        if ended is not None:
+            record.tags[tags.ENDED] = ended
         outcome = read_outcome(plan.folder, study)
         _check_failures(plan, outcome)
         show_trials(outcome, console)
@@ -208,7 +214,8 @@ def _stop(
     gone = what_is_removed(plan, error) if isinstance(error, Exception) else None
     if gone == plan.folder:  # there is nothing left to show
         raise _removed(plan, gone) from None
-    record.stop(one_line(error))
+    with suppress(OSError):  # of a full disk; then the lock that ends here says it
+        record.stop(one_line(error))
     with suppress(Exception):  # the reason to stop is what counts
         outcome = replace(_outcome_so_far(plan, study), record=record)
         show_trials(outcome, console)
@@ -234,7 +241,7 @@ def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
-    show_plan(plan, console, expected_seconds(plan, data))
+    show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
     _warn(data.warnings, console)
 
 
@@ -243,8 +250,10 @@ def _warn(lines: Sequence[str], console: Console) -> None:
         console.print(f"  warning: {line}", style="yellow")
 
 
-def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
-    """The study, new or interrupted, in a state from which workers can go on."""
+def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna.Study]:
+    """The study, new or interrupted, in a state from which workers can go on, and the plan with the
+    number of its trials.
+    """
     await_workers(plan, _LOCK_SECONDS)
     check_unchanged(plan)
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
@@ -252,6 +261,8 @@ def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
+    plan = with_total(plan, n_outside(study))
+    renew_patience(study, plan)
     done = n_done(counts(study))
     if done or recovered:
         again = f", {recovered} of them to be run again" if recovered else ""
@@ -262,7 +273,7 @@ def _settled_study(plan: SweepPlan, console: Console) -> optuna.Study:
                 f"  n_trials={plan.n_trials} leaves no place for {waiting - left} of the queued "
                 "configurations; raise hydra.sweeper.n_trials to try them."
             )
-    return study
+    return plan, study
 
 
 def _run_trials(
@@ -271,8 +282,10 @@ def _run_trials(
     study: optuna.Study,
     console: Console,
     launch: Launch | None,
-) -> None:
-    """Run workers until every trial is accounted for, the time is up or the sweep stops itself."""
+) -> str | None:
+    """Run workers until every trial is accounted for, the time is up or the sweep stops itself;
+    returns why it ended before all that were asked for.
+    """
     progress, until = Progress(plan, study, console), deadline(plan)
 
     def say(line: str) -> None:
@@ -290,9 +303,11 @@ def _run_trials(
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
+            if out_of_patience(study, plan) is not None:
+                break
             n_idle = 0 if n_done(counts(study)) > n_before else n_idle + 1
     raise_if_stopped(plan.folder)
-    _account(plan, study, time.monotonic() > until, say)
+    return _account(plan, study, time.monotonic() > until)
 
 
 def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
@@ -311,13 +326,23 @@ def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
         raise_if_stopped(plan.folder)
 
 
-def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool, say: local.Say) -> None:
-    """Say which trials have not run. Raises ConfigError if that was not to be, or if all failed."""
+def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | None:
+    """Why trials that were asked for have not run, None if all have. Raises ConfigError if that was
+    not to be, or if all failed.
+    """
     by_state = counts(study)
     done = n_done(by_state)
+    why: str | None = None
     missing = f"{plan.n_trials - done} of {plan.n_trials} trials have not run"
-    if done < plan.n_trials and time_is_up:
-        say(f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}.")
+    best = out_of_patience(study, plan)
+    if done < plan.n_trials and best is not None:
+        why = (
+            f"hydra.sweeper.patience={plan.options.patience}: the best, trial {best}, has not "
+            f"improved for so many trials; {missing}. This saves time and tests nothing; raise it, "
+            "or hydra.sweeper.n_trials, to go on."
+        )
+    elif done < plan.n_trials and time_is_up:
+        why = f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}."
     elif done < plan.n_trials:
         ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
         numbers = [str(n) for n in range(plan.n_trials) if n not in ended][:_MOST_NAMED]
@@ -330,6 +355,7 @@ def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool, say: local.
             f"hydra.sweeper.study_name={plan.study_name}: all {by_state['fail']} trials have "
             f"failed; see {plan.folder / LOG_FILE} for the reason and correct it"
         )
+    return why or exhausted(plan)
 
 
 @contextmanager
@@ -378,19 +404,19 @@ def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> N
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
     places["compare"] = f"python -m student_perf compare {plan.study_name}"
-    if not _is_complete(plan, study):
+    if _goes_on(plan, study):
         places["continue"] = typed_command()
     Terminal().places(places)
     if run_id is not None:
         show_unknown_schema(Terminal(), plan.base.tracking)
 
 
-def _is_complete(plan: SweepPlan, study: optuna.Study) -> bool:
-    """Whether all trials ended; not of a study in a database that is gone."""
+def _goes_on(plan: SweepPlan, study: optuna.Study) -> bool:
+    """Whether the same command has trials left to run; also of a study whose database is gone."""
     try:
-        return n_done(counts(study)) >= plan.n_trials
+        return n_done(counts(study)) < plan.n_trials and out_of_patience(study, plan) is None
     except Exception:
-        return False
+        return True
 
 
 @contextmanager

@@ -96,8 +96,11 @@ def settle_stopped(study: optuna.Study, plan: SweepPlan, number: int) -> None:
 
 def stop_all(plan: SweepPlan, reason: str) -> None:
     """Tell every worker, and the command, why the sweep ends here; the first reason counts."""
-    with suppress(FileExistsError), (plan.folder / STOP_FILE).open("x", encoding="utf-8") as file:
-        file.write(masked(reason))
+    file = plan.folder / STOP_FILE
+    with suppress(FileExistsError):
+        file.touch(exist_ok=False)
+        with suppress(OSError):  # of a full disk, which an empty file stands for
+            file.write_text(masked(reason), encoding="utf-8")
 
 
 def _running(study: optuna.Study, number: int) -> optuna.trial.FrozenTrial | None:

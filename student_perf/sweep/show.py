@@ -34,8 +34,10 @@ _REDRAW_SECONDS = 0.5
 _LOG_SECONDS = 30  # between two lines if the output is a file
 
 
-def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
-    """The space as a table, the number of trials, and the time they will take if it is known."""
+def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resolution: str) -> None:
+    """The space as a table, how many of its configurations are tried, the time that takes if it is
+    known, and what the folds can show.
+    """
     columns = [words("parameter"), words("values"), words("default")]
     table = make_table(columns, iter_rows(plan))
     console.print(Padding(table, (1, 2)), soft_wrap=False)
@@ -44,7 +46,27 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None) -> None:
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
     if seconds is None and not plan.folder.exists():
         took = ", how long is not known before the first of them"
-    _print(f"{plan.n_trials} trials, {how}; {plan.objectives.describe()}; {jobs}{took}", console)
+    _print(
+        f"{plan.n_trials} trials{_share(plan)}, {how}; {plan.objectives.describe()}; {jobs}{took}",
+        console,
+    )
+    _print(resolution, console)
+    if plan.options.patience is not None:
+        _print(
+            f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
+            "time and tests nothing.",
+            console,
+        )
+
+
+def _share(plan: SweepPlan) -> str:
+    """` of 144 configurations`, if a search draws from a space of finite size."""
+    size = plan.space.size
+    if plan.is_grid or plan.options.custom_search_space or math.isinf(size):
+        return ""
+    if plan.n_trials >= size:
+        return f", all {size:,.0f} configurations of the space"
+    return f" of {size:,.0f} configurations"
 
 
 def show_lost_run(plan: SweepPlan, console: Console) -> None:

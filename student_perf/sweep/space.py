@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +53,14 @@ class Parameter:
     `step` is that of a range, by which a grid lists its values, from the highest if it is below 0;
     an interval has none. `when` holds pairs of a key and the values that it may have for the
     parameter to apply.
+    `rows` holds the values by key that go together, if the parameter is part of a `zip`.
     """
 
     key: str
     distribution: Distribution
     step: float | None = None
     when: tuple[Condition, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -76,6 +79,11 @@ class Parameter:
         if isinstance(self.distribution, CategoricalDistribution):
             return self.distribution.choices
         return self.distribution.low, self.distribution.high
+
+    @property
+    def ends(self) -> list[Mapping[str, Any]]:
+        """Its corners, each with the values that go together with it."""
+        return list(self.rows) or [{self.key: value} for value in self.corners]
 
     @property
     def is_finite(self) -> bool:
@@ -97,6 +105,21 @@ class Parameter:
         first = low if self.step > 0 else high
         return tuple(first + i * self.step for i in range(n_steps + 1))
 
+    @property
+    def drawable(self) -> Sequence[Any] | None:
+        """Every value that a sampler could draw; None if there is no end of them. A range on a
+        logarithmic scale is drawn without the step that its grid has.
+        """
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return choices
+            case IntDistribution(low=low, high=high, step=step):
+                return range(low, high + 1, step)
+            case FloatDistribution(low=low, high=high, step=step) if step is not None:
+                n_steps = math.floor((high - low) / step + 1e-9)
+                return tuple(low + i * step for i in range(n_steps + 1))
+        return None
+
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether all conditions hold for the values known so far."""
         return all(values.get(key) in wanted for key, wanted in self.when)
@@ -107,6 +130,9 @@ class Parameter:
 
     def describe(self) -> str:
         """The values as a person reads them."""
+        if self.rows:
+            others = ", ".join(key for key in self.rows[0] if key != self.key)
+            return f"{', '.join(str(row[self.key]) for row in self.rows)}, in step with {others}"
         if isinstance(self.distribution, CategoricalDistribution):
             return ", ".join(map(str, self.choices))
         low, high = self.corners
@@ -130,9 +156,36 @@ class Parameter:
 
     def data(self) -> dict[str, Any]:
         """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
-        data = {"key": self.key, "when": self.when, "kind": _KINDS[type(self.distribution)]}
+        data: dict[str, Any] = {
+            "key": self.key,
+            "when": self.when,
+            "kind": _KINDS[type(self.distribution)],
+        }
         data |= vars(self.distribution)
+        if self.rows:
+            data["rows"] = self.rows
         return data if self.choices else data | {"step": self.step}
+
+    def holds(self, other: Parameter) -> bool:
+        """Whether it could give every value that another one gives."""
+        if self.rows and not all(row in self.rows for row in other.rows or [{}]):
+            return False
+        drawable = other.drawable
+        if drawable is None or (not self.choices and self.drawable is None):
+            ends = all(map(self.contains, other.corners))
+            return ends and self.drawable is None and not self.choices
+        return all(map(self.contains, drawable))
+
+    def read(self, text: str) -> Any:
+        """Its value that is written like this in a record; None if it has no such one."""
+        if self.choices:
+            return next((value for value in self.choices if str(value) == text), None)
+        with suppress(ValueError):
+            number = float(text)
+            whole = isinstance(self.distribution, IntDistribution) and number.is_integer()
+            value = int(number) if whole else number
+            return value if self.contains(value) else None
+        return None
 
     def contains(self, value: Any) -> bool:
         """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
@@ -173,6 +226,50 @@ class Space:
         """Whether a grid can hold it."""
         return all(p.is_finite for p in self.parameters)
 
+    @property
+    def size(self) -> float:
+        """Number of configurations that a sampler could draw; infinite with an interval."""
+        return self._size(0, {})
+
+    def _size(self, position: int, drawn: dict[str, Any]) -> float:
+        if position == len(self.parameters):
+            return 1
+        parameter = self.parameters[position]
+        if not parameter.applies({**self.known, **drawn}):
+            return self._size(position + 1, drawn)
+        drawable = parameter.drawable
+        if drawable is None:
+            return math.inf
+        deciding = any(parameter.key == key for p in self.parameters for key, _ in p.when)
+        if not deciding and not parameter.rows:
+            return len(drawable) * self._size(position + 1, drawn)
+        chosen = self._chosen(parameter, drawn, drawable)
+        return sum(self._size(position + 1, {**drawn, **values}) for values in chosen)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every configuration that a sampler could draw, of a space of finite size."""
+        yield from self._points(0, {}, lambda parameter: parameter.drawable or ())
+
+    def outside(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Of these values by key those of swept keys that no parameter could give."""
+        swept = {p.key for p in self.parameters}
+        return {
+            key: value
+            for key, value in sorted(values.items())
+            if key in swept and not any(p.key == key and p.contains(value) for p in self.parameters)
+        }
+
+    def lacks(self, names: Mapping[str, Any], without: Iterable[str] = ()) -> bool:
+        """Whether values by their names in the study leave a parameter open that applies to them;
+        keys in `without` are left alone.
+        """
+        values = {
+            **self.known,
+            **{p.key: names[p.name] for p in self.parameters if p.name in names},
+        }
+        applying = (p for p in self.parameters if p.key not in without and p.applies(values))
+        return any(p.name not in names for p in applying)
+
     def suggest(self, trial: Trial, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Config values by key, drawn by the trial's sampler; keys in `without` are left alone."""
         values: dict[str, Any] = dict(self.known)
@@ -184,18 +281,33 @@ class Space:
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """Every combination of values by key, the last parameter running fastest."""
-        yield from self._grid(0, {})
+        yield from self._points(0, {}, lambda parameter: parameter.grid)
 
-    def _grid(self, position: int, drawn: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _points(
+        self,
+        position: int,
+        drawn: dict[str, Any],
+        values_of: Callable[[Parameter], Sequence[Any]],
+    ) -> Iterator[dict[str, Any]]:
         if position == len(self.parameters):
             yield dict(drawn)
             return
         parameter = self.parameters[position]
         if not parameter.applies({**self.known, **drawn}):
-            yield from self._grid(position + 1, drawn)
+            yield from self._points(position + 1, drawn, values_of)
             return
-        for value in parameter.grid:
-            yield from self._grid(position + 1, {**drawn, parameter.key: value})
+        for values in self._chosen(parameter, drawn, values_of(parameter)):
+            yield from self._points(position + 1, {**drawn, **values}, values_of)
+
+    def _chosen(
+        self, parameter: Parameter, drawn: Mapping[str, Any], values: Sequence[Any]
+    ) -> Iterable[Mapping[str, Any]]:
+        """What a parameter adds to the values so far: one of its own, or a row that it is part of;
+        nothing if that row is among them.
+        """
+        if parameter.key in drawn:
+            return [{}]
+        return parameter.rows or [{parameter.key: value} for value in values]
 
     def corners(self, chosen: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Assignments that together hold every end of every parameter, each on its own, in every
@@ -205,14 +317,14 @@ class Space:
         """
         for branch in self._branches():
             start = {**(chosen or {}), **branch}
-            values = {**self.known, **start}
-            here = [p for p in self.parameters if p.applies(values) and p.key not in branch]
+            known = {**self.known, **start}
+            here = [p for p in self.parameters if p.applies(known) and p.key not in branch]
             yield dict(start)
             for parameter in here:
                 owner = next((p for p in here if p.owns(parameter.key) and p.key in start), None)
                 options = [{}] if owner is None else [{owner.key: o} for o in owner.choices]
-                for option, value in itertools.product(options, parameter.corners):
-                    yield {**start, **option, parameter.key: value}
+                for option, values in itertools.product(options, parameter.ends):
+                    yield {**start, **option, **values}
 
     def _branches(self) -> Iterator[dict[str, Any]]:
         deciding = {key for p in self.parameters for key, _ in p.when}
@@ -226,6 +338,21 @@ class Space:
         return {
             p.name: values[p.key] for p in self.parameters if p.key in values and p.applies(known)
         }
+
+
+def parameter_of(data: Mapping[str, Any]) -> Parameter:
+    """The parameter that `Parameter.data` gave, as a record holds it."""
+    when = tuple((key, tuple(values)) for key, values in data["when"])
+    if "choices" in data:
+        distribution: Distribution = CategoricalDistribution(tuple(data["choices"]))
+        return Parameter(data["key"], distribution, when=when, rows=tuple(data.get("rows", ())))
+    low, high, step, log = (data[name] for name in ("low", "high", "step", "log"))
+    if data["kind"] == "int":
+        distribution = IntDistribution(low, high, log=log, step=1 if log else abs(int(step or 1)))
+    else:
+        size = None if log or step is None else abs(step)
+        distribution = FloatDistribution(low, high, log=log, step=size)
+    return Parameter(data["key"], distribution, step, when)
 
 
 def parse_parameter(override: Override) -> Parameter:
@@ -249,11 +376,13 @@ def parse_space(
     arguments: Sequence[Override],
     load_search: LoadSearch,
     known: Mapping[str, Any],
+    zipped: Sequence[Mapping[str, Any]] = (),
 ) -> Space:
     """The space of `read_parameters`, with the composed values `known` that a condition may name.
     Raises ConfigError naming the key.
     """
-    return settled(read_parameters(params, conditional, arguments, load_search), known)
+    parameters = read_parameters(params, conditional, arguments, load_search, zipped)
+    return settled(parameters, known)
 
 
 def read_parameters(
@@ -261,12 +390,14 @@ def read_parameters(
     conditional: Sequence[Mapping[str, Any]],
     arguments: Sequence[Override],
     load_search: LoadSearch,
+    zipped: Sequence[Mapping[str, Any]] = (),
 ) -> list[Parameter]:
-    """The parameters of `hydra.sweeper.params` and `conditional`, with what the command line swept.
+    """The parameters of `hydra.sweeper`, with what the command line swept.
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
-    the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; several
-    such files (`search=xgb,rf`) are branches of one space. Raises ConfigError naming the key.
+    the key out, also out of what `zip` pairs. `load_search` gives `params` and `conditional` of a
+    file in `conf/search`; several such files (`search=xgb,rf`) are branches of one space. Raises
+    ConfigError naming the key.
     """
     swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
@@ -280,7 +411,61 @@ def read_parameters(
     for key, new in swept.items():
         if key in overrides:
             of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
-    return [*swept.values(), *of_file]
+    paired = read_zip(zipped, fixed, {*swept, *overrides})
+    return [*swept.values(), *of_file, *paired]
+
+
+def read_zip(
+    entries: Sequence[Any], fixed: Container[str], swept: Container[str]
+) -> list[Parameter]:
+    """The parameters of `hydra.sweeper.zip`: in each entry the first values of all lists go
+    together, then the second ones.
+
+    Args:
+        entries: Mappings of keys to lists of equal length.
+        fixed: Keys that the command line sets; they are left out.
+        swept: Keys that have a space of their own.
+
+    Raises:
+        ConfigError: An entry is something else, or a key is swept twice.
+    """
+    parameters: list[Parameter] = []
+    seen: set[str] = set()
+    for entry in entries:
+        lists = _lists_of(entry)
+        for key in lists:
+            if key in swept or key in seen:
+                raise ConfigError(f"hydra.sweeper.zip: {key} is swept elsewhere too; sweep it once")
+        seen |= lists.keys()
+        kept = {key: map(_scalar, values) for key, values in lists.items() if key not in fixed}
+        rows = [dict(zip(kept, values, strict=True)) for values in zip(*kept.values(), strict=True)]
+        rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
+        parameters += [
+            Parameter(
+                key, CategoricalDistribution(_once(row[key] for row in rows)), rows=tuple(rows)
+            )
+            for key in kept
+        ]
+    return parameters
+
+
+def _lists_of(entry: Any) -> dict[str, list[Any]]:
+    """An entry of `zip`. Raises ConfigError if it does not map keys to lists of equal length."""
+    if not isinstance(entry, Mapping) or not all(
+        isinstance(values, list) and values for values in entry.values()
+    ):
+        raise ConfigError(
+            f"hydra.sweeper.zip={entry}: must map keys to lists; write "
+            "'hydra.sweeper.zip=[{model.max_depth: [2, 4], model.n_estimators: [100, 50]}]'"
+        )
+    lengths = {str(key): len(values) for key, values in entry.items()}
+    if len(set(lengths.values())) > 1:
+        described = ", ".join(f"{key} has {n}" for key, n in lengths.items())
+        raise ConfigError(
+            f"hydra.sweeper.zip: lists that go together must have the same length ({described} "
+            "values)"
+        )
+    return {str(key): values for key, values in entry.items()}
 
 
 def settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
@@ -423,11 +608,23 @@ def is_written(value: Any) -> bool:
 
 
 def _choices(override: Override) -> Iterator[Any]:
+    """The values, each once."""
+    yield from _once(_listed(override))
+
+
+def _once(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple({(type(value), value): value for value in values}.values())
+
+
+def _listed(override: Override) -> Iterator[Any]:
     for value in override.sweep_iterator():
-        plain = value.text if isinstance(value, QuotedString) else value
-        if isinstance(plain, str):
-            yield in_quotes(plain) if is_written(plain) else plain
-        elif plain is None or isinstance(plain, bool | int | float):
-            yield plain
-        else:
-            yield Override._get_value_element_as_str(plain)
+        yield _scalar(value.text if isinstance(value, QuotedString) else value)
+
+
+def _scalar(value: Any) -> Any:
+    """The value as Optuna keeps it: a list or a group of keys goes as the text of its override."""
+    if isinstance(value, str):
+        return in_quotes(value) if is_written(value) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return Override._get_value_element_as_str(value)

@@ -61,6 +61,25 @@ def open_storage(
         ) from error
 
 
+def check_apart(storage: str, tracking: str) -> None:
+    """Raise ConfigError if a study and MLflow would share a database: both keep the version of
+    their tables in a table of one name, so that whoever comes second cannot make its own.
+    """
+    if not is_file(storage) and _place(storage) == _place(tracking):
+        raise ConfigError(
+            f"hydra.sweeper.storage={masked(storage)}: is the database of tracking.uri, and "
+            "each of the two needs one of its own; name another database, or leave the storage out"
+        )
+
+
+def _place(url: str) -> tuple[str | int | None, ...]:
+    """What tells one database from another, whoever reads it."""
+    from sqlalchemy.engine import make_url
+
+    parts = make_url(url)
+    return parts.get_backend_name(), parts.host, parts.port, parts.database
+
+
 def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
     from optuna.storages import RDBStorage, get_storage
 
@@ -105,12 +124,13 @@ def is_file(storage: str) -> bool:
 
 
 def _journal(path: Path) -> Any:
-    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
+
+    from student_perf.sweep.journal import IndexedJournal
 
     path.parent.mkdir(parents=True, exist_ok=True)
     backend = JournalFileBackend(str(path), lock_obj=_JournalLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend)
+    return IndexedJournal(backend)
 
 
 class _JournalLock:
@@ -147,10 +167,12 @@ def mend_journal(path: Path) -> None:
         raise DamagedJournalError(f"{path}: its last line is not JSON") from error
 
 
-def set_aside(path: Path) -> Path | None:
-    """Rename a damaged journal, so that it is kept; returns its new place, None if it is gone."""
+def set_aside(path: Path, why: str = "damaged") -> Path | None:
+    """Rename a journal that another one replaces, so that it is kept; returns its new place, None
+    if it is gone.
+    """
     if not path.is_file():
         return None
-    place = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    place = path.with_name(f"{path.name}.{why}-{time.strftime('%Y%m%dT%H%M%S')}")
     path.rename(place)
     return place

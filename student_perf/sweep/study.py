@@ -19,8 +19,11 @@ from student_perf.errors import ConfigError, one_line
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
+from student_perf.sweep.distinct import OUTSIDE, Taken
+from student_perf.sweep.growth import has_grown
 from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
+from student_perf.sweep.plateau import out_of_patience
 from student_perf.sweep.storage import DamagedJournalError, open_storage
 
 if TYPE_CHECKING:
@@ -31,11 +34,11 @@ log = logging.getLogger(__name__)
 STOP_FILE = "stop"  # in the sweep's folder: why all workers are to stop
 DEFAULTS = "defaults"
 CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
-OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
 REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 CONTRACT = "fingerprints"
 MIXED = "mixed"  # user attribute: what changed when `resume=force` went on
+GROWN = "grown"  # user attribute: what was added to the space, each time
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
 
@@ -81,29 +84,42 @@ def load_journal(file: Path, study_name: str) -> optuna.Study | None:
         return None
 
 
-def check_contract(study: optuna.Study, plan: SweepPlan) -> None:
-    """Raise ConfigError with the differences if the study was made for another plan.
+def check_contract(study: optuna.Study, plan: SweepPlan) -> list[str]:
+    """How the plan differs from the one that the study was made for, if it may go on.
 
-    A new study takes over the plan's fingerprints.
+    A new study takes over the plan's fingerprints; one that goes on since its space has grown does
+    when its trials are placed in that (`accept_growth`).
+
+    Raises:
+        ConfigError: The study was made for another plan.
     """
     known = study.user_attrs.get(CONTRACT)
     if known is None:
         study.set_user_attr(CONTRACT, plan.fingerprints)
-        return
+        return []
     if plan.options.resume == "never":
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: exists already and resume=never; "
             "give it another name"
         )
     changed = list(_differences(known, plan.fingerprints))
-    if changed and plan.options.resume != "force":
+    if not changed or (not study.user_attrs.get(MIXED) and has_grown(known, plan)):
+        return changed
+    if plan.options.resume != "force":
         raise ConfigError(
             f"hydra.sweeper.study_name={plan.study_name}: cannot be continued, its trials would "
             f"not be comparable ({'; '.join(changed)}); use another hydra.sweeper.study_name, or "
             "hydra.sweeper.resume=force to mix them anyway"
         )
-    if changed:
-        study.set_user_attr(MIXED, changed)
+    study.set_user_attr(MIXED, changed)
+    return changed
+
+
+def accept_growth(study: optuna.Study, plan: SweepPlan, changed: list[str]) -> None:
+    """Record that the study's trials are in the plan's space now, unless they are mixed."""
+    if changed and not study.user_attrs.get(MIXED):
+        study.set_user_attr(GROWN, [*study.user_attrs.get(GROWN, []), changed])
+        study.set_user_attr(CONTRACT, plan.fingerprints)
 
 
 def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -124,10 +140,14 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
     """Enqueue what the study is to start with and does not have yet, as after a kill or when more
     trials are asked for: the grid, or the defaults and known good values.
     """
-    has = {t.user_attrs.get(_QUEUED) for t in study.get_trials(deepcopy=False)}
+    trials = study.get_trials(deepcopy=False)
+    has, taken = {t.user_attrs.get(_QUEUED) for t in trials}, Taken(plan.space)
+    taken.update(trials)
     for params, attributes in queue_of(plan):
-        if attributes[_QUEUED] not in has:
+        text = attributes[_QUEUED]
+        if text not in has and not taken.holds(params, attributes.get(OUTSIDE, {})):
             study.enqueue_trial(params, user_attrs=attributes)
+            has.add(text)
 
 
 def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -154,13 +174,8 @@ def _queued(
     win.
     """
     space = plan.space
-    drawable = {p.key: values[p.key] for p in space.parameters if p.key in values}
-    inside = {
-        key: value
-        for key, value in drawable.items()
-        if any(p.key == key and p.contains(value) for p in space.parameters)
-    }
-    outside = {key: drawable[key] for key in sorted(drawable.keys() - inside.keys())}
+    outside = space.outside(values)
+    inside = {key: value for key, value in values.items() if key not in outside}
     attributes = {CONFIGURATION: origin, _QUEUED: text, OUTSIDE: outside}
     return space.names(inside), attributes
 
@@ -180,11 +195,13 @@ def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str,
 
 
 def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
-    """Ask for a trial; None if all `n_trials` have been handed out."""
+    """Ask for a trial; None if all `n_trials` have been handed out, or patience is over."""
     import optuna
 
     with FileLock(plan.folder / "ask.lock"):
         trials = study.get_trials(deepcopy=False)
+        if out_of_patience(study, plan) is not None:
+            return None
         left = plan.n_trials - len(trials)
         if left <= 0:  # only then count the queue, which takes time
             left += sum(t.state == optuna.trial.TrialState.WAITING for t in trials)
@@ -298,6 +315,11 @@ def state_of(trial: optuna.trial.FrozenTrial) -> str:
 def n_done(by_state: Mapping[str, int]) -> int:
     """How many of the counted trials have ended, in whatever way."""
     return by_state["complete"] + by_state["pruned"] + by_state["fail"]
+
+
+def n_outside(study: optuna.Study) -> int:
+    """How many trials lie outside the space and take none of its configurations."""
+    return sum(bool(t.user_attrs.get(OUTSIDE)) for t in study.get_trials(deepcopy=False))
 
 
 def complete_numbers(study: optuna.Study) -> set[int]:

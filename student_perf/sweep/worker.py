@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
+from student_perf.atomic import full_disk, is_full
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
@@ -27,6 +29,7 @@ from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
+from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
@@ -36,7 +39,6 @@ from student_perf.sweep.record import describe_trial
 from student_perf.sweep.settle import fail_trial, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
-    OUTSIDE,
     STOP_FILE,
     n_done,
     next_trial,
@@ -138,6 +140,7 @@ class Worker:
     def _loop(self) -> None:
         study = open_study(self.plan, self.number, waits=True)
         self._errors: list[str] = []
+        self._taken = Taken(self.plan.space)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
             while not self._must_stop():
@@ -152,6 +155,12 @@ class Worker:
         """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
         return self._had_record and not holds_record(self.plan.folder)
 
+    def _is_of_disk(self, error: BaseException) -> bool:
+        """Whether every trial would end so, since the disk is full or the folder protected."""
+        place = str(getattr(error, "filename", None) or "")
+        is_refused = isinstance(error, OSError) and place.startswith(f"{self.plan.folder}{os.sep}")
+        return is_full(error) or (is_refused and not isinstance(error, FileNotFoundError))
+
     def _must_stop(self) -> bool:
         stop_file = self.plan.folder / STOP_FILE
         if stop_file.exists() or self._is_gone():
@@ -165,6 +174,7 @@ class Worker:
         record: RunRecord | None = None
         scored: list[dict[str, float]] = []
         try:
+            settle_values(study, self.plan, trial, self._taken)
             values = trial_values(trial, self.plan)
             if self.plan.options.custom_search_space:
                 values |= self._custom_values(trial, values)
@@ -192,7 +202,7 @@ class Worker:
         except StorageLostError:
             raise
         except BaseException as error:  # Ctrl-C does not reach a worker, so this is the model's own
-            if self._is_gone():
+            if self._is_gone() or self._is_of_disk(error):
                 raise
             self._fail(study, trial, record, error)
         else:
@@ -288,7 +298,10 @@ def deadline(plan: SweepPlan) -> float:
 
 
 def raise_if_stopped(folder: Path) -> None:
-    """Raise ConfigError with the reason if the sweep stopped by itself."""
+    """Raise ConfigError, or DiskError, with the reason if the sweep stopped by itself."""
     file = folder / STOP_FILE
-    if file.is_file():
-        raise ConfigError(f"sweep stopped: {file.read_text(encoding='utf-8')}")
+    if not file.is_file():
+        return
+    if reason := file.read_text(encoding="utf-8"):
+        raise ConfigError(f"sweep stopped: {reason}")
+    raise full_disk(folder)

@@ -28,6 +28,7 @@ def test_labels_are_permuted_within_the_training_rows():
     assert (model.classes_ == [0, 1, 2]).all()
 
 
+@pytest.mark.slow
 def test_without_labels_to_learn_from_a_model_scores_like_the_baseline(record):
     observed = record.metrics["cv_roc_auc_ovr_mean"]
     control = permuted_control(record, "roc_auc_ovr", observed, 9)

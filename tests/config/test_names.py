@@ -1,10 +1,13 @@
 import pytest
 
+from student_perf import cli
 from student_perf.config.names import (
     check_folder_name,
     check_label,
     check_no_twin,
+    check_tag,
     safe_name,
+    unique_name,
 )
 from student_perf.errors import ConfigError
 
@@ -47,6 +50,11 @@ def test_a_store_takes_more_than_a_folder():
         check_label("tracking.experiment", "n" * 300)
 
 
+@pytest.mark.fault(
+    "Names",
+    "two that differ in upper and lower case only",
+    "refused in one line: they are one folder elsewhere",
+)
 def test_names_that_differ_in_case_only_are_one_folder_elsewhere(tmp_path):
     (tmp_path / "Mine").mkdir()
     check_no_twin("study_name", tmp_path / "Mine")
@@ -62,6 +70,11 @@ def test_any_word_becomes_a_part_of_a_name():
     assert len(safe_name("n" * 300)) == 50
 
 
+@pytest.mark.fault(
+    "Names",
+    "one that a file system or a store cannot take: 300 characters, `/`, `:`, reserved on Windows",
+    "refused in one line before training",
+)
 @pytest.mark.parametrize(
     "word",
     [
@@ -72,6 +85,9 @@ def test_any_word_becomes_a_part_of_a_name():
         f"tracking.experiment={'n' * 300}",
         f"dataset.name={'n' * 300}",
         f"model.name={'n' * 300}",
+        f"+tags={{{'n' * 300}: 1}}",
+        "+tags={'a?b': 1}",
+        "+tags={'a//b': 1}",
         '+tags.x=1 "dataset.name=a\tb"',
     ],
 )
@@ -89,3 +105,39 @@ def test_a_name_with_slashes_of_a_dataset_leads_nowhere_else(train, workspace):
     assert train(*words, "report.importance=false").code == 0
     (folder,) = (workspace / "multirun").iterdir()
     assert folder.name.startswith("_.._up_x-logreg-")
+
+
+@pytest.mark.parametrize("name", ["a?b", "/a", "a//b", "../a", "a/", "", "a\nb", "n" * 300])
+def test_a_tag_that_mlflow_would_refuse_is_refused_before_training(name):
+    with pytest.raises(ConfigError, match="choose another name"):
+        check_tag(name)
+
+
+def test_tags_that_mlflow_takes_are_taken():
+    from mlflow.utils.validation import _validate_tag_name
+
+    for name in ("team", "mlflow.note.content", "a/b", "a b", "a-b:c", "\u00e9t\u00e9"):
+        check_tag(name)
+        _validate_tag_name(name)
+
+
+@pytest.mark.fault(
+    "Names",
+    "two experiments or bundles whose names differ only in what a folder cannot take",
+    "each has a place of its own, which every system takes",
+)
+def test_no_two_words_become_one_folder():
+    words = ["exam", "-m", "_-m", "exam/1", "exam:1", "exam_1", "exam 1", "CON", "con.txt",
+             "\u00e9" * 200, "\u00e9" * 199, "../up", "..", "exam."]  # fmt: skip
+    places = [unique_name(word) for word in words]
+    assert len({place.casefold() for place in places}) == len(words)
+    for place in places:
+        check_folder_name("experiment", place)
+        assert len(place.encode()) < 250
+
+
+def test_a_registered_name_that_mlflow_refuses_is_refused_at_once(capsys):
+    for name in ("a/b", "a:b", "n" * 300):
+        assert cli.main(["promote", "latest", "--name", name]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "choose another name" in line

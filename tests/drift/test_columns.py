@@ -99,20 +99,34 @@ def test_statistics_agree_with_scipy_and_with_the_definition():
         np.repeat([0, 1], [400, 300]), pd.concat([reference, current])["school"].to_numpy()
     )
     assert found["school"].p == pytest.approx(chi2_contingency(counts, correction=False).pvalue)
-    # By hand: ten bins of 40 reference rows each, half a row added to every count.
+    # By hand: ten bins of 40 reference rows each.
     edges = np.quantile(reference["hours"], np.arange(1, 10) / 10)
-    q = [np.sum(np.digitize(current["hours"], edges) == i) + 0.5 for i in range(10)]
-    p, q = np.full(10, 0.1), np.array(q) / 305
-    assert found["hours"].psi == pytest.approx(sum((q - p) * np.log(q / p)))
+    q = [np.sum(np.digitize(current["hours"], edges) == i) for i in range(10)]
+    p, q = np.full(10, 0.1), np.array(q) / 300
+    assert found["hours"].psi == pytest.approx(sum((q - p) * np.log(q / p)), abs=1e-9)
     assert found["hours"].psi_by_chance == pytest.approx(9 * (1 / 400 + 1 / 300))
 
 
-def test_smoothing_bounds_the_psi_of_an_empty_bin():
+def test_smoothing_bounds_the_psi_of_an_empty_bin_and_touches_no_other():
     few, much = np.array([50, 0]), np.array([0, 50])
     by_constant = [population_stability(few, much, constant)[0] for constant in (0.5, 5.0)]
-    share = 50.5 / 51
-    assert by_constant[0] == pytest.approx(2 * (2 * share - 1) * np.log(101))
+    assert by_constant[0] == pytest.approx(2 * 0.99 * np.log(100))
     assert by_constant[1] < by_constant[0]
+    full = np.array([40, 60]), np.array([30, 70])
+    by_hand = -0.1 * np.log(0.3 / 0.4) + 0.1 * np.log(0.7 / 0.6)
+    for constant in (0.5, 5.0):
+        assert population_stability(*full, constant)[0] == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_the_psi_of_categories_is_the_plain_one_though_the_test_pools_rare_ones():
+    rng = np.random.default_rng(8)
+    shares = [0.5, 0.3, 0.15, 0.03, 0.01, 0.01]
+    names = np.array(list("abcdef"))
+    before, now = rng.choice(names, 400, p=shares), rng.choice(names, 300, p=shares[::-1])
+    one = drift_of(pd.DataFrame({"town": before}), pd.DataFrame({"town": now}))["town"]
+    p, q = (pd.Series(side).value_counts(normalize=True).sort_index() for side in (before, now))
+    assert list(p.index) == list(q.index) == one.bins
+    assert one.psi == pytest.approx(float(((q - p) * np.log(q / p)).sum()), abs=1e-9)
 
 
 def test_wasserstein_is_in_standard_deviations_of_the_reference():
@@ -129,6 +143,20 @@ def test_a_new_category_alarms_unless_it_was_declared():
     declared = {"coaching": ["NO", "WA", "yes"]}
     assert drift_of(reference, current, known=declared)["coaching"].severity == "ok"
     assert drift_of(current, reference)["coaching"].gone == ["yes"]
+
+
+def test_another_spelling_is_one_finding_and_no_new_category():
+    names = [f"School {i}" for i in range(40)]
+    reference = pd.DataFrame({"school": names * 5})
+    current = pd.DataFrame({"school": [f" {name.upper()}" for name in names] * 5})
+    one = drift_of(reference, current)["school"]
+    assert (one.severity, one.new, one.gone, one.psi) == ("alarm", [], [], 0)
+    assert one.reason == "other spelling: ' SCHOOL 0' is 'School 0' and 39 more"
+    declared = drift_of(reference.replace("School 1", "School 0"), current, known=None)["school"]
+    assert declared.new == [" SCHOOL 1"], "what the reference lacks is new, however it is written"
+    both = pd.DataFrame({"school": ["GP", "gp", "MS"] * 20})
+    ambiguous = drift_of(both, pd.DataFrame({"school": ["Gp", "MS"] * 30}))["school"]
+    assert ambiguous.new == ["Gp"], "it could be either"
 
 
 def test_columns_that_go_come_or_change_their_kind():
@@ -163,8 +191,9 @@ def test_rare_categories_are_pooled_for_the_test_only():
     names = np.array([f"town_{i}" for i in range(400)])
     reference, current = (pd.DataFrame({"town": rng.choice(names, 500)}) for _ in range(2))
     one = drift_of(reference, current)["town"]
-    assert one.bins == ["(rare)"]
-    assert one.p == 1
+    assert len(one.bins) > 300
+    assert one.p == 1, "all of them are pooled"
+    assert one.severity == "alarm", "for its new categories"
     assert len(one.new) > 50
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from student_perf.drift.limits import Thresholds
 from student_perf.drift.report import make_report
+from student_perf.pages.drift import drift_sentences, drift_verdict
 
 LIMITS = Thresholds()
 
@@ -18,6 +19,34 @@ def test_identical_files_give_no_alarm(grades):
     assert (report.n_reference, report.n_current) == (120, 120)
     assert by_name(report)["grade"].role == "target"
     assert all(column.psi == 0 for column in report.columns)
+
+
+def test_too_few_rows_are_no_answer(grades, tmp_path):
+    table = pd.read_csv(grades)
+    table.head(5).to_csv(tmp_path / "few.csv", index=False)
+    few = make_report(str(grades), str(tmp_path / "few.csv"), LIMITS)
+    assert (few.has_alarm, few.is_undecided) == (False, True)
+    assert few.to_dict()["undecided"]
+    assert (drift_verdict(few), drift_sentences(few)[0]) == (
+        "Too few rows to tell",
+        "120 and 5 rows show a shift of a number by 2.9 standard deviations or of a category's "
+        "share by 90 points in four of five cases, smaller ones more rarely.",
+    )
+    assert not make_report(
+        str(grades), str(tmp_path / "few.csv"), Thresholds(visible=3)
+    ).is_undecided
+    one = pd.DataFrame({"hours": [5.0]})
+    one.to_csv(tmp_path / "one.csv", index=False)
+    table[["hours"]].to_csv(tmp_path / "hours.csv", index=False)
+    single = make_report(str(tmp_path / "hours.csv"), str(tmp_path / "one.csv"), LIMITS)
+    assert (
+        drift_sentences(single)[0]
+        == "120 and 1 rows show no shift of a number, however large: collect more."
+    )
+    strange = table.head(5).assign(school="moon")
+    strange.to_csv(tmp_path / "strange.csv", index=False)
+    found = make_report(str(grades), str(tmp_path / "strange.csv"), LIMITS)
+    assert (found.has_alarm, found.is_undecided) == (True, False), "a new category needs no test"
 
 
 def test_a_model_compares_predictions_and_performance(kept_run, grades, tmp_path):

@@ -31,10 +31,11 @@ def test_the_page_tells_everything_and_needs_nothing_else(tmp_path):
 
 def test_the_sentences_say_when_a_column_alarms_and_how_the_model_does():
     change = PerformanceChange("accuracy", 0.61234, 0.5, -0.11234, -0.2, -0.02, 0.01)
-    report = DriftReport("a", "b", 9, 9, Thresholds(alarm=0.3), [], change, ["few rows"])
+    report = DriftReport("a", "b", 9, 9, Thresholds(alarm=0.3), [], change, ["few rows"], 0.7, 0.2)
     assert drift_verdict(report) == "No alarm"
-    note, performance, rule = drift_sentences(report)
+    note, performance, seen, rule = drift_sentences(report)
     assert note == "few rows."
     assert "0.612 on the reference, 0.500 now; change -0.112" in performance
     assert "95 % interval -0.200 to -0.020" in performance
+    assert seen.startswith("9 and 9 rows show a shift of a number by 0.7 standard deviations or of")
     assert "at least 0.3 above chance" in rule

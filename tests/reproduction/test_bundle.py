@@ -126,7 +126,25 @@ def test_places_that_are_not_there(recorded, tmp_path):
         export_run(recorded, tmp_path / "gone" / "x.zip")
     with pytest.raises(ConfigError, match="no such file"):
         verify_bundle(tmp_path / "x.zip")
-    assert default_target(recorded).name == "a_run.zip"
+
+
+@pytest.mark.fault(
+    "Names", "two runs whose bundles would be one file", "each bundle has a file of its own"
+)
+def test_two_runs_never_go_to_one_file(recorded):
+    assert default_target(recorded).name == "a_run-f7d0da6d.zip"
+    names, record = set(), recorded.record
+    for name in ("a/run", "a:run", "n" * 300, "n" * 301, "a run"):
+        record.name = name
+        names.add(default_target(recorded).name)
+    assert len(names) == 5
+    assert max(len(name) for name in names) < 100
+    record.kind, record.name = "final", "logreg-exam-winner"
+    assert default_target(recorded).name.endswith("logreg-exam-winner.zip")
+    for sweep in ("one", "two"):
+        record.folder = record.folder.parent / sweep / "winner"
+        names.add(default_target(recorded).name)
+    assert len(names) == 7
 
 
 def test_nothing_outside_the_run_is_bundled(recorded, tmp_path):

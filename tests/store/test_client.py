@@ -135,6 +135,7 @@ def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):
     assert run.info.experiment_id != first.info.experiment_id
 
 
+@pytest.mark.slow
 def test_a_broken_sending_ends_the_run_as_failed(tracked, monkeypatch, tmp_path, caplog):
     _, client, _ = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]

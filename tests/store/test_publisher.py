@@ -12,7 +12,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.locks import holding
 from student_perf.runs import tags
-from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SWEEP_LOCK_FILE
+from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, SENDING_LOCK_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import client, publisher, rows
 from student_perf.store.client import RunStore
@@ -122,6 +122,7 @@ def by_client(patch):
     patch.setattr(rows, "KNOWN_REVISIONS", ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "owner", "step", "call"),
     [
@@ -215,6 +216,7 @@ def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
     assert len(runs) == 5
 
 
+@pytest.mark.slow
 def test_a_trial_that_mlflow_refuses_holds_up_no_other(sweep):
     folder, tracking = sweep
     record = load_record(folder / "1")
@@ -364,6 +366,7 @@ def test_pauses_grow_up_to_half_a_minute():
     assert list(islice(publisher.growing_pauses(), 7)) == [1, 2, 4, 8, 16, 30, 30]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_rows")
 def test_a_winner_goes_below_the_sweep_once(sweep):
     folder, tracking = sweep
@@ -382,6 +385,7 @@ def test_a_winner_goes_below_the_sweep_once(sweep):
     assert load_record(folder / "winner").mlflow_run_id == winner.info.run_id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_rows")
 @pytest.mark.parametrize("purged", [False, True])
 @pytest.mark.parametrize("deleted", [["mine"], ["mine", "trial-1", "winner"]])
@@ -477,7 +481,7 @@ def test_two_do_not_send_the_same_sweep_at_a_time(sweep, monkeypatch):
     folder, tracking = sweep
     monkeypatch.setattr(publisher, "_LOCK_SECONDS", 0.1)
     with (
-        FileLock(folder / publisher.LOCK_FILE),
+        FileLock(folder / SENDING_LOCK_FILE),
         pytest.raises(TrackingError, match="another process is sending"),
     ):
         publish_sweep(folder, tracking)
@@ -578,6 +582,7 @@ def test_sent_again_after_being_cut_off_it_is_the_same_run(train, workspace, mon
     assert scores["cv_accuracy_mean"] == "econmath"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_a_sweep_without_a_server_is_sent_with_its_winner(train, workspace, capsys):
     done = train("-m", "model.C=0.1,1", NOWHERE, *QUICK)
@@ -615,6 +620,7 @@ def test_the_same_sweep_again_sends_what_the_first_could_not(train, workspace):
     assert f"winner   run {load_record(folder / 'winner').mlflow_run_id}" in done.out
 
 
+@pytest.mark.slow
 def test_a_masked_password_has_to_be_given_again(train, workspace, monkeypatch):
     train(NOWHERE, *QUICK)
     record = only_run(workspace)
@@ -627,6 +633,7 @@ def test_a_masked_password_has_to_be_given_again(train, workspace, monkeypatch):
     assert publish_later(record) is None  # sent already, so that nobody needs the password
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_its_record(train, workspace):
     train(*QUICK)
     record = only_run(workspace)

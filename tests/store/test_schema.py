@@ -25,6 +25,12 @@ def test_the_schema_of_the_installed_mlflow_is_taken(store):
     check_schema(store[0])
 
 
+@pytest.mark.slow
+@pytest.mark.fault(
+    "Tracking server",
+    "a database whose schema is too old or too new",
+    "one line with what to do, exit code 1, before the first fit",
+)
 @pytest.mark.parametrize(
     ("revision", "message"),
     [

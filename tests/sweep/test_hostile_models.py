@@ -116,6 +116,11 @@ def kinds():
     return found
 
 
+@pytest.mark.fault(
+    "Models",
+    "a trial that hangs, eats memory, crashes, exits, raises or changes its process: 21 ways",
+    "it ends with its reason or its figures; no other trial changes in its last digit",
+)
 @pytest.mark.parametrize(("kind", "n_jobs"), kinds())
 def test_one_hostile_trial_is_accounted_for_and_changes_no_other(sweep_with, kind, n_jobs):
     outcome, folder = sweep_with(kind, n_jobs, *limits(kind))
@@ -204,6 +209,11 @@ def test_the_first_ctrl_c_answers_at_once_and_the_second_ends_it(command_with):
     assert load_record(folder).status == "STOPPED"
 
 
+@pytest.mark.fault(
+    "Processes",
+    "SIGTERM and SIGHUP to a sweep within a fit that hangs",
+    "exit code 143 or 129; STOPPED; the trial waits for the same command",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_batch_system_ends_it_like_ctrl_c_within_seconds(command_with, name):
@@ -217,6 +227,11 @@ def test_a_batch_system_ends_it_like_ctrl_c_within_seconds(command_with, name):
     assert load_record(folder).status == "STOPPED"
 
 
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a command whose worker hangs",
+    "the worker ends with it; finished by the same command",
+)
 @pytest.mark.slow
 def test_a_worker_that_hangs_ends_with_its_command_and_the_next_one_goes_on(
     command_with, sweep_with, tmp_path
@@ -240,15 +255,26 @@ def is_alive(pid):
     return True
 
 
+def end_reused_processes():
+    """joblib lends the processes of one test to the next, which then work in the other's folder."""
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a job of another launcher",
+    "one line, exit code 1; STOPPED; finished by the same command",
+)
 @pytest.mark.slow
 def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_with):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    end_reused_processes()
     outcome, folder = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert outcome.code == 1
     assert re.match("student_perf: .*a job of the launcher has ended.*goes on$", outcome.err)
     assert "RUNNING" not in states_of(folder)
     assert load_record(folder).status == "STOPPED"
-    get_reusable_executor().shutdown(wait=True)  # the broken one, which a new process has not
+    end_reused_processes()
     again, _ = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert again.code == 0, again.err
     check(sweep_with, "parent", folder)

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import re
@@ -7,6 +8,7 @@ import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.sweep import local, worker
+from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.study import counts, open_study, recover
 from student_perf.sweep.worker import Worker, await_workers, raise_if_stopped, worker_lock
 from tests.sweep.conftest import opened, wait_until
@@ -24,6 +26,7 @@ def test_one_worker_and_several_do_all_trials(plan_of, n_jobs):
     assert ticks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=n_jobs, timeout=2)
@@ -34,6 +37,7 @@ def test_the_time_limit_ends_it_with_the_rest_in_the_queue(plan_of, n_jobs):
     assert found["complete"] < 100_000
 
 
+@pytest.mark.slow
 def test_a_worker_killed_without_a_trial_is_replaced_and_what_it_asked_for_is_found_again(
     plan_of, monkeypatch
 ):
@@ -68,6 +72,7 @@ def test_workers_that_die_before_any_trial_stop_the_sweep_with_their_exit_code(
     assert set(counts(study).values()) == {0, 1}  # the defaults wait
 
 
+@pytest.mark.slow
 def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
     study = opened(plan)
@@ -82,6 +87,36 @@ def test_an_error_outside_a_trial_stops_the_sweep_with_its_line(plan_of, monkeyp
     assert counts(study)["running"] == 0
 
 
+@pytest.mark.parametrize("step", ["start_trial", "finish_trial"])
+def test_a_full_disk_stops_the_sweep_and_fails_no_trial(step, plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, n_jobs=2)
+    study = opened(plan)
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(worker, step, full)
+    local.run_workers(plan, evaluator, lambda: None)
+    with pytest.raises(ConfigError, match=rf"stopped: {plan.folder}: no space is left on its disk"):
+        raise_if_stopped(plan.folder)
+    assert counts(study)["running"] == counts(study)["fail"] == 0
+
+
+def test_what_a_model_may_not_read_fails_its_trial_only(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=6, max_failure_rate=1)
+    study = opened(plan)
+
+    def refused(*_args, **_words):
+        raise PermissionError(errno.EACCES, "Permission denied", "/etc/shadow")
+
+    monkeypatch.setattr(TrialEvaluator, "evaluate", refused)
+    local.run_workers(plan, evaluator, lambda: None)
+    assert counts(study)["fail"] == 3  # of the first three, which fail the same way
+    with pytest.raises(ConfigError, match="the first 3 trials all failed with: PermissionError"):
+        raise_if_stopped(plan.folder)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_stops_the_workers_between_folds_or_at_once(plan_of, presses):
     plan, evaluator = plan_of(C, n_trials=100_000, n_jobs=2)
@@ -129,7 +164,7 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
 
 
 def test_after_training_in_several_threads_nothing_is_forked(monkeypatch):
-    monkeypatch.setattr(local, "has_used_threads", lambda: True)
+    monkeypatch.setattr(local, "can_fork", lambda: False)
     assert local.process_context().get_start_method() == "spawn"
 
 

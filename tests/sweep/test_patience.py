@@ -141,13 +141,19 @@ def values(workspace):
     return [load_record(folder).mean("accuracy") for folder in folders]
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "restarted (fast, then immediate) in the middle of a sweep, as backend of Optuna",
+    "waited for, said once; all trials are there",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_database_that_is_restarted_is_waited_for(workspace, n_jobs):
+def test_a_database_that_is_restarted_is_waited_for(workspace, n_jobs, record_property):
     with postgres_server() as server:
         storage = server.uri.replace("postgresql:", "postgresql+psycopg:")
         process = start(workspace, storage, f"n_jobs={n_jobs}")
         try:
+            record_property("times", 2)
             for number, mode in ((3, "fast"), (10, "immediate")):
                 wait_for_trial(workspace, number)
                 server.stop(mode)
@@ -168,6 +174,11 @@ def test_a_database_that_is_restarted_is_waited_for(workspace, n_jobs):
         assert [t.value for t in study.trials] == values(workspace)
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "away for longer than `storage_wait`, as backend of Optuna",
+    "one line, exit code 1; STOPPED; finished by the same command",
+)
 @pytest.mark.slow
 def test_a_database_that_stays_away_stops_the_sweep_and_the_same_command_finishes_it(workspace):
     with postgres_server() as server:

@@ -1,11 +1,17 @@
+import errno
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from student_perf.store import rows
 from student_perf.sweep.account import audit
-from student_perf.sweep.publishing import start_publisher
+from student_perf.sweep.publishing import finish_publishing, start_publisher
 
 # Locks a store as soon as a trial of the sweep is in it, until the publisher has failed once.
 LOCKER = """
@@ -27,6 +33,24 @@ store.execute("ROLLBACK")
 def test_nothing_is_published_if_nothing_is_tracked(plan_of):
     plan, _ = plan_of("model.C=0.1,1")
     assert start_publisher(plan) is None
+
+
+@pytest.mark.fault(
+    "Together",
+    "`mlflow.db` locked by another program until the publisher of a sweep gives up once",
+    "tried again; everything arrives",
+)
+def test_a_publisher_that_cannot_be_told_of_the_end_is_ended(plan_of, monkeypatch):
+    plan, _ = plan_of("model.C=0.1,1")
+    publisher = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,))
+    publisher.start()
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "touch", full)
+    finish_publishing(plan, publisher)
+    assert publisher.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.slow

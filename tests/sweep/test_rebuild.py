@@ -73,6 +73,7 @@ def test_a_study_is_rebuilt_from_the_records_of_its_trials(plan_of, how):
     assert settled(plan)[1] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "nsgaii"])
 def test_a_rebuilt_study_goes_on_as_the_lost_one_would_have(plan_of, sampler):
     options = {"sampler": sampler, "sampler_options": {"n_startup_trials": 3}}
@@ -149,6 +150,7 @@ def test_another_plan_is_refused_though_the_journal_is_lost(plan_of):
     assert len(settled(plan)[0].trials) == 2
 
 
+@pytest.mark.slow
 def test_a_database_that_lost_the_study_is_filled_only_if_that_is_asked_for(plan_of, tmp_path):
     storage = f"sqlite:///{tmp_path}/study.db"
     plan, evaluator = plan_of(C, n_trials=2, storage=storage)

@@ -90,6 +90,7 @@ def check_agreement(workspace, n_trials, failed=frozenset()):
     return folder, study, parent, winner
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_loaded")
 def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     outcome = train("-m", *QUICK, SPACE, TRIALS.format(6))
@@ -314,6 +315,11 @@ def descendants(pid):
     return [int(line) for line in found.stdout.split()]
 
 
+@pytest.mark.fault(
+    "Processes",
+    "Ctrl-C in the middle of a sweep",
+    "exit code 130; STOPPED; finished by the same command",
+)
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
     overrides = ["model=xgb", "model.max_depth=range(2,6)", TRIALS.format(40),
@@ -355,6 +361,11 @@ def wait_for_predictions(workspace, number):
     wait_until(lambda: list((workspace / "multirun").glob(f"*/{number}/predictions.parquet")))
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the folder of a sweep removed in its middle",
+    "one line, exit code 1; nothing is written there again",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
@@ -372,6 +383,11 @@ def test_a_sweep_whose_folder_is_removed_ends_in_one_line(workspace, n_jobs):
     assert not list(folder.glob("[0-9]*"))
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the journal of a sweep removed in its middle",
+    "one line, exit code 1; the same command rebuilds it and goes on",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, n_jobs):
@@ -392,6 +408,11 @@ def test_a_sweep_whose_journal_is_removed_shows_what_ran_and_goes_on(workspace, 
     assert len(study_of(folder).trials) == 60
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the folder of one trial removed in the middle of a sweep",
+    "named, and the trial is run again, with the same figures",
+)
 @pytest.mark.slow
 def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
     process = start(workspace, *REMOVED, "hydra.sweeper.n_jobs=2")
@@ -410,6 +431,11 @@ def test_a_trial_whose_folder_is_removed_is_named_and_run_again(workspace):
     assert account.counted[-1] == "MLflow: 60 runs of trials"
 
 
+@pytest.mark.fault(
+    "Disk",
+    "the journal of a sweep emptied, or with garbage in it",
+    "rebuilt from the records of the trials; the damaged one is kept",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"{oops\n"])
 def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, damage):
@@ -431,14 +457,21 @@ def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, da
     assert kept.read_bytes() == (content + damage if damage else b"") or not damage
 
 
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of a worker, of all children and of the command, at random moments",
+    "the same command finishes 200 trials, each once",
+)
 @pytest.mark.slow
-def test_kill_at_any_moment_loses_and_doubles_nothing(workspace):
+def test_kill_at_any_moment_loses_and_doubles_nothing(workspace, record_property):
     """`kill -9` of a worker, of all, and of the command itself, at random moments."""
     overrides = ["model=xgb", "model.n_estimators=20", "model.max_depth=range(2,9)",
                  TRIALS.format(200), "hydra.sweeper.sampler=random",
                  "hydra.sweeper.n_jobs=2"]  # fmt: skip
     rng = random.Random(0)
-    for target in ("worker", "all", "command", "worker", "command", "all"):
+    targets = ("worker", "all", "command", "worker", "command", "all")
+    record_property("times", len(targets))
+    for target in targets:
         process = start(workspace, *overrides)
         wait_for_trials(workspace, 1)
         time.sleep(rng.uniform(2, 5))
@@ -500,6 +533,7 @@ def test_workers_in_processes_give_the_values_of_one(workspace, plan_of):
     assert len(values[0]) == 6
 
 
+@pytest.mark.slow
 def test_open_study_is_what_the_sweep_left(train, workspace, plan_of):
     train("-m", "tracking=off", "split.n_splits=3", QUICK[1], SPACE, TRIALS.format(2))
     plan, _ = plan_of(SPACE, n_trials=2)
@@ -510,6 +544,7 @@ SEARCH = ["-m", "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,b
           "hydra.sweeper.n_trials=11", *QUICK]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace):
     outcome = train(*SEARCH, "tracking=off")
     folder = sweep_folder(workspace)
@@ -572,6 +607,7 @@ def test_the_outcome_of_a_folder_that_is_not_a_sweep_is_refused(tmp_path):
         read_outcome(tmp_path)
 
 
+@pytest.mark.slow
 def test_terminal_report_and_note_name_the_same_best_under_a_constraint(train, plan_of, workspace):
     words = ["model.C=1e-5,1e-3,0.1,10", "tracking=off", "split.n_splits=3",
              "report.importance=false"]  # fmt: skip

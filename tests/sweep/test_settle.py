@@ -1,6 +1,10 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, DiskError
 from student_perf.runs.record import load_record
 from student_perf.sweep.settle import settle_death, settle_excess, settle_stopped, stop_all
 from student_perf.sweep.study import counts, next_trial, open_study
@@ -62,4 +66,17 @@ def test_the_first_reason_to_stop_counts(plan_of):
     stop_all(plan, "first")
     stop_all(plan, "second")
     with pytest.raises(ConfigError, match="sweep stopped: first"):
+        raise_if_stopped(plan.folder)
+
+
+def test_on_a_full_disk_an_empty_file_stops_the_sweep(plan_of, monkeypatch):
+    plan, _ = plan_of(C, n_trials=4)
+    opened(plan)
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    stop_all(plan, "whatever")
+    with pytest.raises(DiskError, match=f"{plan.folder}: no space is left on its disk"):
         raise_if_stopped(plan.folder)

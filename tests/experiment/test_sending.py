@@ -1,0 +1,124 @@
+import os
+import signal
+import time
+
+import pytest
+
+from student_perf.config.schema import TrackingConfig
+from student_perf.errors import ChangedError
+from student_perf.experiment import sending
+from student_perf.experiment.sending import _Helper, sender
+from student_perf.runs.record import RunRecord
+
+TRACKING = TrackingConfig(True, "sqlite:///grades.db", "grades")
+THIS_PROCESS = os.getpid()
+
+
+@pytest.fixture
+def record(tmp_path):
+    return RunRecord(tmp_path, "run", "single", {}, {})
+
+
+@pytest.fixture
+def publish(monkeypatch):
+    """Has a function stand for `try_publish`, and nothing made ready for it."""
+    monkeypatch.setattr(sending, "get_ready", lambda tracking: None)
+    return lambda function: monkeypatch.setattr(sending, "try_publish", function)
+
+
+@pytest.fixture
+def helper():
+    """Makes a process that sends, and ends it."""
+    made = []
+
+    def make():
+        made.append(_Helper(TRACKING, None))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def in_another_process(record, *_):
+    record.mlflow_run_id = str(os.getpid())
+
+
+def test_another_process_sends_and_this_one_knows_the_run(publish, helper, record):
+    publish(in_another_process)
+    assert helper().send(record) is None
+    assert int(record.mlflow_run_id) != os.getpid()
+
+
+def test_a_reason_not_to_send_comes_back(publish, helper, record):
+    publish(lambda *_: "tracking.uri=x: gone")
+    assert helper().send(record) == "tracking.uri=x: gone"
+    assert record.mlflow_run_id is None
+
+
+def test_what_sending_raises_is_raised_here(publish, helper, record):
+    def changed(*_):
+        raise ChangedError("predictions.parquet: was changed after the run")
+
+    publish(changed)
+    with pytest.raises(ChangedError, match="was changed after the run"):
+        helper().send(record)
+
+
+def test_if_the_process_is_killed_this_one_sends(publish, helper, record):
+    def killed_elsewhere(*_):
+        if os.getpid() != THIS_PROCESS:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "sent from here"
+
+    publish(killed_elsewhere)
+    assert helper().send(record) == "sent from here"
+
+
+def test_a_library_that_is_not_ready_does_not_end_it(publish, helper, record, monkeypatch):
+    def broken(_tracking):
+        raise ImportError("no such module")
+
+    publish(in_another_process)
+    monkeypatch.setattr(sending, "get_ready", broken)
+    assert helper().send(record) is None
+
+
+def test_leaving_ends_a_process_at_work(publish, helper, monkeypatch):
+    monkeypatch.setattr(sending, "get_ready", lambda tracking: time.sleep(600))
+    busy = helper()
+    busy.close()
+    assert not busy._process.is_alive()
+
+
+def test_ctrl_c_and_sigterm_are_left_to_the_command(publish, helper, record, monkeypatch, tmp_path):
+    monkeypatch.setattr(sending, "get_ready", lambda tracking: (tmp_path / "ready").touch())
+    publish(in_another_process)
+    one = helper()
+    while not (tmp_path / "ready").exists():
+        assert one._process.is_alive()
+        time.sleep(0.01)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(one._process.pid, number)
+    assert one.send(record) is None
+
+
+def test_it_ends_with_the_command(publish, helper):
+    one = helper()
+    one._connection.close()
+    one._process.join()
+    assert one._process.exitcode == 0
+
+
+@pytest.mark.parametrize("why", ["not asked for", "not tracked", "threads", "imported"])
+def test_this_process_sends_where_another_would_not_help(publish, record, monkeypatch, why):
+    monkeypatch.setattr(sending, "_Helper", None)  # would fail
+    monkeypatch.setattr(sending, "can_fork", lambda: why != "threads")
+    if why == "imported":
+        monkeypatch.setitem(sending.sys.modules, "mlflow", sending)
+    else:
+        monkeypatch.delitem(sending.sys.modules, "mlflow", raising=False)
+    publish(lambda *_: "from here")
+    tracking = TrackingConfig(why != "not tracked", "sqlite:///grades.db", "grades")
+    with sender(tracking, None, beside=why != "not asked for") as send:
+        assert send(record) == "from here"

@@ -1,0 +1,68 @@
+import pytest
+from optuna.trial import TrialState
+
+from student_perf.errors import ConfigError
+from student_perf.sweep.plateau import out_of_patience, renew_patience
+from student_perf.sweep.study import next_trial
+from tests.sweep.conftest import opened
+
+C = "model.C=tag(log,interval(0.01,10))"
+
+
+def run(study, plan, scores):
+    """Tell scores, None for a pruned and NaN for a failed trial; returns how many were told."""
+    for number, score in enumerate(scores):
+        renew_patience(study, plan)
+        if (trial := next_trial(study, plan)) is None:
+            return number
+        if score is None:
+            study.tell(trial, state=TrialState.PRUNED)
+        elif score != score:
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, score)
+    return len(scores)
+
+
+def test_a_study_ends_after_so_many_trials_without_a_better_one(plan_of):
+    plan, _ = plan_of(C, n_trials=20, patience=3)
+    study = opened(plan)
+    nan = float("nan")
+    # An equal value is no improvement, a failed trial does not count, a pruned one does.
+    assert run(study, plan, [0.3, 0.5, 0.5, 0.4, nan, None, 0.9]) == 6
+    assert out_of_patience(study, plan) == 1
+    more, _ = plan_of(C, n_trials=20, patience=4)
+    assert out_of_patience(study, more) is None
+    assert out_of_patience(study, plan_of(C, n_trials=20)[0]) is None
+
+
+def test_more_trials_renew_the_patience_and_the_same_number_does_not(plan_of):
+    plan, _ = plan_of(C, n_trials=20, patience=2)
+    study = opened(plan)
+    assert run(study, plan, [0.5, 0.4, 0.4, 0.4]) == 3
+    assert run(study, plan, [0.4]) == 0
+    more, _ = plan_of(C, n_trials=30, patience=2)
+    assert run(study, more, [0.4, 0.4, 0.4]) == 2
+    assert run(study, more, [0.4]) == 0
+
+
+def test_a_trial_that_breaks_a_limit_is_no_improvement_on_one_that_keeps_it(plan_of):
+    plan, _ = plan_of(C, n_trials=9, patience=1, constraints={"log_loss": 1.2})
+    study = opened(plan)
+    for score, excess in ((0.5, -1.0), (0.9, 1.0)):
+        trial = next_trial(study, plan)
+        trial.set_constraint("log_loss", excess)
+        study.tell(trial, score)
+    assert out_of_patience(study, plan) == 0
+
+
+def test_a_loss_improves_downwards(plan_of):
+    plan, _ = plan_of(C, "objective=log_loss", n_trials=9, patience=1)
+    study = opened(plan)
+    assert run(study, plan, [0.5, 0.4, 0.45, 0.1]) == 3
+    assert out_of_patience(study, plan) == 1
+
+
+def test_several_objectives_have_no_single_best(plan_of):
+    with pytest.raises(ConfigError, match="patience=3: needs a single best"):
+        plan_of(C, objectives=["fit_seconds"], patience=3)
