@@ -98,12 +98,10 @@ def make_plan(
     check_options(options)
     start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    check_no_tracking_store(options.storage, base.tracking)
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
     _check_something_varies(options, arguments, space, sampler)
-    _check_owners(space, start)
     evaluator = TrialEvaluator()
     data = _check_corners(space, start, evaluator)
     objectives = _objectives(options, base, data)
@@ -125,8 +123,12 @@ def make_plan(
         objectives=objectives,
         fingerprints=fingerprints,
     )
-    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
-    return with_total(plan, n_outside), evaluator
+    return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _n_outside(plan: SweepPlan) -> int:
+    """How many references there are: the defaults, if they lie outside a space that is searched."""
+    return int(not plan.is_grid and bool(plan.space.outside(default_values(plan))))
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ def _check_words(
     folders: Sequence[Path],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
+    check_no_tracking_store(options.storage, base.tracking)
     _check_direction(options, base)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
@@ -293,6 +296,7 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
     parameter that changes nothing. Returns the rows of the first corner.
     """
+    _check_owners(space, start)
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
