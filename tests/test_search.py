@@ -11,9 +11,12 @@ from student_perf.config.typed import iter_leaves
 from student_perf.models.build import build_estimator
 from student_perf.paths import CONF_DIR
 from tests.models.zoo import CLASSES_ONLY, MODELS, served
+from tests.sweep.conftest import plan_of  # noqa: F401 (fixture)
 
 FILES = sorted((CONF_DIR / "search").glob("*.yaml"))
 ZOOS = {"zoo", "zoo_ordered"}
+NEED_ORDER = {"ordinal", "ordinal_logit", "zoo_ordered"}
+QUICK = {"ridge", "logreg", "ordinal"}
 UNTUNED = {"dummy", "previous_grade"}
 DATASETS = {"classification": "econmath", "regression": "econmath_score"}
 
@@ -102,6 +105,35 @@ def test_a_zoo_branches_into_the_spaces_of_its_models(name):
     assert branches == {model: model for model in models}
     assert len(models) == len(set(models))
     assert name != "zoo" or not set(models) & CLASSES_ONLY
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=[] if p.stem in QUICK else pytest.mark.slow) for p in FILES],
+)
+def test_every_file_is_a_plan_for_every_kind_of_dataset_that_its_model_serves(
+    path,
+    plan_of,  # noqa: F811
+    grades,
+):
+    defaults = yaml.safe_load(path.read_text(encoding="utf-8"))["defaults"]
+    (model,) = [one["override /model"] for one in defaults if "override /model" in one]
+    kinds = {
+        "regression": ["dataset=econmath_score"],
+        "ordered": ["dataset=econmath"],
+        "classification": ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"],
+    }
+    if not served(model, "regression"):
+        del kinds["regression"]
+    if path.stem in NEED_ORDER:
+        kinds = {"ordered": kinds["ordered"]}
+    node = read(path.stem)
+    space = {"params": node.get("params", {}), "conditional": node.get("conditional", [])}
+    for words in kinds.values():
+        plan, _ = plan_of(*words, f"search={path.stem}", **space)
+        assert (plan.sampler, plan.n_trials) == ("tpe", 50)
+        assert plan.base.model["name"] == model
+        assert plan.space.parameters
 
 
 def test_a_search_chooses_its_model_and_a_named_model_wins(compose_config):

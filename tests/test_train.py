@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from student_perf.experiment import prepare
 from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
+from student_perf.runs.layout import RECORD_FILE
 from student_perf.runs.record import load_record
 from tests.hostile import RAISED, Shares
 from tests.servers import mlflow_server
@@ -65,6 +67,35 @@ def test_hydra_and_the_log_leave_their_files(train, workspace):
     assert re.match(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO +student_perf\.experiment\.show: ", first
     )
+
+
+QUICK = ("tracking=off", "model=dummy", "split=holdout", "report.importance=false")
+
+
+def test_a_used_folder_is_refused_before_anything_is_written(train, workspace):
+    words = (*QUICK, f"hydra.run.dir={workspace / 'mine'}")
+    assert train(*words).code == 0
+    before = {p: p.read_bytes() for p in (workspace / "mine").rglob("*") if p.is_file()}
+    again = train(*words, "seed=5")
+    assert (again.code, len(again.err.splitlines())) == (1, 1)
+    assert f"hydra.run.dir={workspace / 'mine'}: is not empty; name another folder" in again.err
+    after = {p: p.read_bytes() for p in (workspace / "mine").rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_relative_paths_and_words_beyond_the_grammar_as_they_are_typed(
+    train, workspace, grades, monkeypatch
+):
+    """Also where `hydra.job.chdir` has moved to the run's folder, and without an experiment."""
+    monkeypatch.chdir(grades.parent)
+    text = grades.read_text().replace("grade", "año", 1)
+    (grades.parent / "a=b (1).csv").write_text(text)
+    words = ("dataset=csv", "dataset.path=a=b (1).csv", "dataset.target=año", "experiment=null")
+    done = train(*QUICK, *words, "hydra.job.chdir=true")
+    assert (done.code, done.err) == (0, "")
+    assert Path.cwd() == grades.parent
+    (record,) = workspace.rglob(RECORD_FILE)
+    assert load_record(record.parent).status == "FINISHED"
 
 
 @pytest.mark.slow

@@ -190,6 +190,8 @@ def _unresolved(cfg: DictConfig, key: str | None) -> str:
     """The text of a key before its interpolations are resolved."""
     parent, _, last = (key or "").rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
+    if not isinstance(node, DictConfig):  # a key of Hydra's own node
+        return "${...}"
     return str(OmegaConf.to_container(node, resolve=False).get(last))  # type: ignore[union-attr]
 
 

@@ -39,7 +39,7 @@ _CALL = re.compile(
 def make_parser(loader: ConfigLoader | None = None) -> OverridesParser:
     """Hydra's parser of overrides, with a `sort(range(...))` that keeps the values.
 
-    Hydra 1.3.8 turns a range round by its ends, of which the second is no value: 2, 6 becomes 5, 1.
+    Hydra 1.3.8 turns a range round by its ends, not by its values: 2, 6 becomes 5, 1.
     """
     functions = create_functions()
     functions.functions["sort"] = _sort
@@ -139,7 +139,7 @@ def _quoted_parts(value: str) -> Iterator[str]:
 
 
 def _element(text: str) -> str:
-    if not text.strip() or _is_override(f"x={text}"):
+    if not text.strip() or text.strip()[0] in "'\"" or _is_override(f"x={text}"):
         return text
     return text.replace(text.strip(), in_quotes(text.strip()))
 

@@ -176,7 +176,8 @@ def _overlap(key: str, name: str) -> bool:
 def _check_key(cfg: DictConfig, key: str, value: Any) -> None:
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
-    if not isinstance(node, DictConfig) or last not in node:
+    # `last in node` would be false for a value that has no default.
+    if not isinstance(node, DictConfig) or last not in list(node):
         paths = [path for path, _ in iter_leaves(_plain(cfg, resolve=False))]
         task = OmegaConf.select(cfg, "dataset.task", throw_on_resolution_failure=False)
         raise missing_key(f"{key}={value}", paths, task)

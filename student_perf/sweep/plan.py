@@ -157,8 +157,8 @@ def _start(
 
 
 def _n_outside(plan: SweepPlan) -> int:
-    """1 if the defaults, which a search starts with, lie outside the space."""
-    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
+    """How many references there are: the defaults, if they lie outside a space that is searched."""
+    return int(not plan.is_grid and bool(plan.space.outside(default_values(plan))))
 
 
 @dataclass(frozen=True)

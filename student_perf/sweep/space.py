@@ -150,11 +150,11 @@ class Parameter:
             written = [v if is_written(v) else literal(v, self.key) for v in self.choices]
             return f'"{",".join(written)}"'
         low, high = self.corners
-        if self.step is None:
-            text = f"interval({low:g},{high:g})"
+        if self.step is not None:
+            text = f"range({low},{high + abs(self.step)},{abs(self.step)})"
         else:
-            step = abs(self.step)
-            text = f"range({low:g},{high + step:g}{'' if step == 1 else f',{step:g}'})"
+            is_whole = isinstance(self.distribution, IntDistribution)
+            text = f"int(interval({low},{high}))" if is_whole else f"interval({low},{high})"
         return f'"tag(log,{text})"' if self.distribution.log else f'"{text}"'
 
     def data(self) -> dict[str, Any]:

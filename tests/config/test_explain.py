@@ -14,6 +14,23 @@ CASES = {
     "wrong dataset": (["dataset=econmat"], "did you mean econmath"),
     "wrong experiment": (["experiment=nope"], "choose from automl_rivals"),
     "wrong group": (["modle=xgb"], "no key 'modle'; did you mean model?"),
+    "group that is there": (["+experiment=leak_demo"], "leave out the +: experiment=leak_demo"),
+    "several values": (["model.C=1,2"], "\"model.C='a,b'\""),
+    "key beyond ASCII": (["+tags.año=x"], "its key may hold a to z, digits and _ only"),
+    "key of the regressor": (["model=elastic_net", "model.alpha=1"], "classification does not use"),
+    "key of one part": (["model=ridge", "model.tol=0.01"], "write model.classifier.tol=0.01"),
+    "key of one part of two": (
+        ["model=rf", "dataset=econmath_score", "model.max_features=0.3"],
+        "write model.regressor.max_features=0.3",
+    ),
+    "early stopping": (
+        ["model=xgb", "+model.early_stopping_rounds=9"],
+        "model.early_stopping_rounds=9: stops by rows set aside",
+    ),
+    "objective of xgboost": (
+        ["model=xgb", "+model.objective=reg:nothing"],
+        "model.objective=reg:nothing: xgboost refuses it",
+    ),
     "number as option": (["model=3"], "model=3: a group takes the name of an option"),
     "null as option": (["split=null"], "choose from group_kfold, holdout, kfold"),
     "wrong key": (["model=rf", "model.max_dept=3"], "did you mean max_depth"),
@@ -99,3 +116,23 @@ def test_one_line_exit_code_1_and_nothing_taken_for_a_result(train, files, works
     assert "Traceback" not in outcome.out + outcome.err
     assert not list(workspace.rglob(RECORD_FILE))
     assert not (workspace / "mlflow.db").exists()
+
+
+def test_another_projects_sweeper_is_named_with_its_file(train, tmp_path):
+    folder = tmp_path / "conf2/hparams_search"
+    folder.mkdir(parents=True)
+    line = "_target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    (folder / "optuna.yaml").write_text(
+        f"# @package _global_\nhydra:\n  sweeper:\n    {line}\n    n_trials: 3\n"
+    )
+    words = ["--config-dir", str(tmp_path / "conf2"), "-m", "+hparams_search=optuna"]
+    outcome = train(*words, "model.C=1,2")
+    assert outcome.code == 1
+    assert f"{line}: is another sweeper, which is not installed; delete this line" in outcome.err
+
+
+def test_a_fixed_key_of_some_of_the_models_needs_the_form_of_a_sweep(train):
+    outcome = train("-m", "model=tree,rf", "model.max_depth=3", "hydra.sweeper.preview=true")
+    assert "it needs a sweep's form: model.max_depth=choice(3)" in outcome.err
+    words = ["-m", "model=tree,rf", "model.max_depth=choice(3)", "hydra.sweeper.preview=true"]
+    assert "2 trials" in train(*words).out

@@ -1,3 +1,4 @@
+import pickle
 from contextlib import contextmanager
 
 import pytest
@@ -7,11 +8,15 @@ from student_perf.config import search_path
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, register_resolvers
 from student_perf.config.search_path import (
+    ConfigSource,
     config_folders,
     config_options,
     find_config,
     own_conf,
+    source_of,
+    standard_source,
     unused_conf,
+    without_hydra,
 )
 from student_perf.drift.sides import load_sides
 from student_perf.errors import ConfigError
@@ -143,3 +148,29 @@ def test_a_folder_that_is_a_record_has_no_conf(own, monkeypatch, name):
 
 def test_the_files_that_mark_a_record_are_those_of_runs_and_bundles():
     assert search_path._OF_RECORDS == (RECORD_FILE, MANIFEST_FILE)
+
+
+def test_a_source_composes_what_its_command_composed(own, tmp_path, monkeypatch):
+    """Whatever options gave it: `-cn`, `--config-dir`, `hydra.searchpath`, in any other process."""
+    other = tmp_path / "other"
+    (other / "model").mkdir(parents=True)
+    (other / "model/third.yaml").write_text(MODEL.replace("mine", "third"))
+    (other / "own.yaml").write_text(
+        "defaults: [config, override model: third, _self_]\nseed: 77\n"
+        f"hydra: {{searchpath: ['file://{other}']}}\n".replace(
+            "[config, override model: third, _self_]",
+            "\n  - config\n  - override model: third\n  - _self_",
+        )
+    )
+    words = [f"hydra.searchpath=['file://{other}']", "hydra.job.name=lab"]
+    place = standard_source()
+    places = (*place.places[:-1], ("command-line", f"file://{other}"), place.places[-1])
+    started = ConfigSource("own", places, tuple(words)).compose(["model.classifier._target_=x"])
+    source = pickle.loads(pickle.dumps(source_of(started)))
+    monkeypatch.chdir("/")
+    assert (source.name, source.overrides) == ("own", ("hydra.job.name=lab",))
+    assert {own, other, CONF_DIR} <= set(source.folders())
+    again = source.compose(["model.classifier._target_=x"])
+    assert without_hydra(again) == without_hydra(started)
+    assert (again.seed, again.model.name) == (77, "third")
+    assert {"third", "mine", "xgb"} <= set(source.group_options("model"))

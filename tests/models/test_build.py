@@ -4,7 +4,7 @@ import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 
 from student_perf.errors import ConfigError
-from student_perf.models.build import build_estimator
+from student_perf.models.build import _refused, build_estimator
 from tests.models.zoo import MODELS, QUICK, served
 
 
@@ -145,3 +145,29 @@ def test_ranges_of_the_extras_are_checked_before_any_fit(compose_config, model, 
     config = compose_config(f"model={model}", override).model
     with pytest.raises(ConfigError, match=r"^model(\.[a-z_]+=\S+)?: "):
         build_estimator(config, "regression")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+model.objective=reg:nothing", "model.objective=reg:nothing: xgboost refuses it"),
+        ("+model.early_stopping_rounds=10", "model.early_stopping_rounds=10: stops by rows"),
+        ("model.max_bin=1", "model.max_bin=1: xgboost refuses it"),
+    ],
+)
+def test_the_users_own_key_is_named(compose_config, override, message):
+    config = compose_config("model=xgb", override)
+    with pytest.raises(ConfigError, match=message):
+        build_estimator(config.model, "classification")
+
+
+def test_the_culprit_is_what_the_library_trains_without(compose_config):
+    node = compose_config("model=xgb", "+model.objective=rank:ndcg").model
+
+    def train(estimator):
+        if estimator.get_params()["objective"] == "rank:ndcg":
+            raise ValueError("value 1 for something else")
+
+    estimator = build_estimator({**node, "objective": "multi:softprob"}, "classification")
+    estimator.set_params(objective="rank:ndcg")
+    assert _refused(estimator, train, [*node], "value 1 for something else") == "objective"

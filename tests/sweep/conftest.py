@@ -10,10 +10,10 @@ from typing import Any
 
 import optuna
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.config.load import load_node, register_resolvers
+from student_perf.config.overrides import make_parser
 from student_perf.paths import CONF_DIR
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, make_options
@@ -71,7 +71,7 @@ def plan_of(workspace: Path) -> MakePlan:
         fixed = ["tracking=off", "split.n_splits=3"]
         return make_plan(
             options_of(**options),
-            OverridesParser.create().parse_overrides([*fixed, *overrides]),
+            make_parser().parse_overrides([*fixed, *overrides]),
             lambda key: key in GROUPS,
             load_search,
             workspace / "multirun",

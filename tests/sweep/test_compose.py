@@ -1,5 +1,6 @@
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 
 from student_perf.config.load import register_resolvers, validate
 from student_perf.errors import ConfigError
@@ -40,6 +41,22 @@ def test_a_trial_is_composed_exactly_as_hydra_would(composer, values):
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         expected = validate(compose("config", [*FIXED, *overrides]))
     assert got == expected
+
+
+def test_a_quoted_text_stays_a_text(composer):
+    for text in ("b c", "null", "1", "x,y"):
+        assert composer.compose({"+tags.team": text}).tags["team"] == text
+    assert composer.compose({"+tags.team": "'[a,b]'"}).tags["team"] == "[a,b]"
+    assert composer.compose({"tags.role": "'[a,b]'"}).tags["role"] == "[a,b]"
+
+
+def test_values_may_look_into_hydras_own_node(workspace):
+    register_resolvers()
+    words = ["+tags.n=${hydra:job.num}", "+tags.of=${hydra:runtime.choices.model}"]
+    composer = TrialComposer(["tracking=off", *words], GROUPS)
+    config = composer.compose({"model": "rf", "model.max_depth": 3}, number=7)
+    assert (config.tags["n"], config.tags["of"], config.model["max_depth"]) == ("7", "rf", 3)
+    assert not HydraConfig.initialized()
 
 
 def test_the_setup_of_a_dataset_chooses_its_columns(workspace):

@@ -1,6 +1,7 @@
 import pickle
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from student_perf.errors import ConfigError
 from student_perf.sweep.plan import default_values, iter_rows
@@ -61,6 +62,90 @@ def test_what_cannot_work_stops_before_the_first_trial(
         plan_of(*overrides, **options)
     assert "\n" not in str(caught.value)
     assert not (workspace / "multirun").exists()
+
+
+def test_the_base_has_the_sweeps_own_choices(plan_of):
+    plan, _ = plan_of("dataset=econmath_score", "model=ridge,rf")
+    assert (plan.n_trials, plan.base.model["name"], plan.chosen) == (2, "ridge", {"model": "ridge"})
+    assert plan.objectives.describe() == "root_mean_squared_error (minimize)"
+    assert plan.study_name.startswith("econmath_score-ridge-")
+    both, _ = plan_of("dataset=econmath,econmath_score", "model=ridge", "objective=default")
+    assert both.base.dataset.name == "econmath"
+    plan, _ = plan_of("dataset=econmath_score", "model=ridge,tree", "preprocess=ordinal,default")
+    assert plan.chosen == {"model": "ridge", "preprocess": "default"}
+
+
+def test_a_choice_that_does_not_compose_is_no_base_but_named(plan_of):
+    with pytest.raises(ConfigError, match="model=xbg: no such option"):
+        plan_of("dataset=econmath_score", "model=xbg,rf")
+
+
+def test_a_key_that_all_the_swept_models_have_is_swept_in_each(plan_of):
+    plan, _ = plan_of("model=tree,rf", "model.max_depth=3,5")
+    assert [tuple(point.values()) for point in plan.space.grid()] == [
+        ("tree", 3), ("tree", 5), ("rf", 3), ("rf", 5),
+    ]  # fmt: skip
+
+
+def test_the_model_without_a_swept_key_is_named_with_what_to_type(plan_of):
+    with pytest.raises(ConfigError, match="model=svm has no such key") as caught:
+        plan_of("model=svm,rf", "model.n_estimators=50,100")
+    typed = str(caught.value).partition("'hydra.sweeper.conditional=")[2].rstrip("'")
+    entry = OverridesParser.create().parse_override(f"x={typed}").value()
+    plan, _ = plan_of("model=svm,rf", conditional=entry, sampler="grid")
+    assert plan.n_trials == 1 + 2
+
+
+@pytest.mark.parametrize("values", ["3,5", "range(2,9,3)", "tag(log,int(interval(1,64)))"])
+def test_what_to_type_is_the_same_space(plan_of, values):
+    with pytest.raises(ConfigError, match="model=svm has no such key") as caught:
+        plan_of("model=svm,rf", f"model.min_samples_leaf={values}")
+    typed = str(caught.value).partition("'hydra.sweeper.conditional=")[2].rstrip("'")
+    entry = OverridesParser.create().parse_override(f"x={typed}").value()
+    there = plan_of("model=svm,rf", conditional=entry)[0].space.parameters[-1]
+    alone = plan_of("model=rf", f"model.min_samples_leaf={values}")[0].space.parameters[-1]
+    assert there.distribution == alone.distribution
+
+
+def test_several_search_files_are_one_conditional_space(plan_of):
+    plan, _ = plan_of("search=tree,knn")
+    assert (plan.sampler, plan.n_trials) == ("tpe", 50)
+    conditions = {p.key: p.when for p in plan.space.parameters}
+    assert conditions["search"] == ()
+    assert conditions["model.max_depth"] == (("search", ("tree",)),)
+    assert conditions["model.n_neighbors"] == (("search", ("knn",)),)
+    assert plan.base.model["name"] == "tree"
+    assert plan.composer.compose({"search": "knn"}).model["name"] == "knn"
+    assert default_values(plan)["model.max_depth"] == plan.base.model["max_depth"]
+    with pytest.raises(ConfigError, match="model=rf: each file of search=tree,knn chooses"):
+        plan_of("search=tree,knn", "model=rf")
+
+
+def test_a_swept_key_without_a_default_has_its_first_value_in_the_base(plan_of, grades):
+    twin = grades.with_name("grades (1).csv")
+    twin.write_bytes(grades.read_bytes())
+    words = ["dataset=csv", "dataset.target=grade", f"dataset.path={grades},'{twin}'"]
+    plan, _ = plan_of(*words)
+    assert plan.base.dataset.path == str(grades)
+    assert plan.n_trials == 2
+
+
+def test_what_the_command_line_takes_out_of_the_file_is_named(plan_of):
+    with pytest.raises(ConfigError, match=r"model=rf: the command line wins .*leave out model=rf"):
+        plan_of("model=rf", params={"model": "choice(rf,xgb)"})
+
+
+def test_a_sorted_range_keeps_its_values_and_order(plan_of):
+    plan, _ = plan_of("model=xgb", "model.max_depth=sort(range(2,9,4),reverse=true)")
+    assert [point["model.max_depth"] for point in plan.space.grid()] == [6, 2]
+
+
+def test_a_study_never_goes_where_mlflow_keeps_its_tables(plan_of, workspace):
+    file = workspace / "mlflow.db"
+    for storage in (f"sqlite:///{file}", f"sqlite:///{workspace}/../workspace/mlflow.db"):
+        with pytest.raises(ConfigError, match="holds the runs of MLflow"):
+            plan_of(C, f"tracking.uri=sqlite:///{file}", storage=storage)
+    assert not file.exists()
 
 
 def test_the_same_command_gives_the_same_study_and_another_another(plan_of):

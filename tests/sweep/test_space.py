@@ -33,7 +33,7 @@ def space_of(*arguments, params=None, conditional=(), known=None, searches=None)
     [
         ("m.x=range(2,9)", Int(2, 8), 1),
         ("m.x=range(2,9,3)", Int(2, 8, step=3), 3),
-        ("m.x=range(9,2,-3)", Int(3, 9, step=3), 3),
+        ("m.x=range(9,2,-3)", Int(3, 9, step=3), -3),
         ("m.x=range(0,1,0.25)", Float(0.0, 0.75, step=0.25), 0.25),
         ("m.x=float(range(1,4))", Float(1.0, 3.0, step=1.0), 1),
         ("m.x=interval(2,6)", Float(2.0, 6.0), None),
@@ -43,6 +43,7 @@ def space_of(*arguments, params=None, conditional=(), known=None, searches=None)
         ("m.x=tag(log,range(1,9,3))", Int(1, 7, log=True), 3),
         ("m.x=tag(log,range(0.5,2,0.5))", Float(0.5, 1.5, log=True), 0.5),
         ("m.x=a,b,1,1.5,true,null", Categorical(("a", "b", 1, 1.5, True, None)), None),
+        ("m.x=choice('[a,b]',[a,b])", Categorical(("'[a,b]'", "[a,b]")), None),
         ("m.x=choice('a b',c)", Categorical(("a b", "c")), None),
         ("m.x=choice([a,b],[c])", Categorical(("[a,b]", "[c]")), None),
         ("m.x=choice({a:1},{b:2})", Categorical(("{a:1}", "{b:2}")), None),
@@ -55,7 +56,8 @@ def test_grammar(text, distribution, step):
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("m.x=range(9,2,-3)", (3, 6, 9)),
+        ("m.x=range(9,2,-3)", (9, 6, 3)),
+        ("m.x=range(1,0,-0.25)", (1.0, 0.75, 0.5, 0.25)),
         ("m.x=range(0,1,0.25)", (0.0, 0.25, 0.5, 0.75)),
         ("m.x=int(interval(2,5))", (2, 3, 4, 5)),
         ("m.x=tag(log,range(1,9,3))", (1, 4, 7)),
@@ -200,6 +202,35 @@ def test_the_command_line_wins_over_the_file():
 def test_conditions_are_checked(entry, message):
     with pytest.raises(ConfigError, match=message):
         space_of("model=svm,rf", "m.n=range(1,5)", conditional=[entry])
+
+
+def test_each_search_file_is_a_branch_that_the_command_line_wins_over():
+    searches = {"a": {"params": {"m.x": "1,2"}}, "b": {"params": {"m.x": "3,4", "m.y": "5,6"}}}
+    space = space_of("search=a,b,null", "m.y=7", searches=searches)
+    assert [p.name for p in space.parameters] == ["search", "m.x (search=a)", "m.x (search=b)"]
+    assert list(space.grid()) == [
+        {"search": "a", "m.x": 1}, {"search": "a", "m.x": 2},
+        {"search": "b", "m.x": 3}, {"search": "b", "m.x": 4}, {"search": None},
+    ]  # fmt: skip
+
+
+def test_corners_hold_a_key_of_a_group_with_every_option():
+    space = space_of("model=tree,rf", "model.depth=range(1,4)", "seed=0,1")
+    corners = list(space.corners({"model": "tree"}))
+    for model in ("tree", "rf"):
+        for depth in (1, 3):
+            assert {"model": model, "model.depth": depth} in corners
+    assert all("model" in corner for corner in corners)
+    assert {"model": "rf", "seed": 1} not in corners
+
+
+@pytest.mark.parametrize(
+    "text", ["range(2,9,3)", "range(0,1,0.25)", "interval(0,1)", "tag(log,int(interval(1,64)))",
+             "a,null,'[x]',1.5,true", "[a,b],[c]"],
+)  # fmt: skip
+def test_the_text_of_a_space_gives_it_again(text):
+    one = parse(f"m.x={text}")
+    assert parse(f"m.x={one.text.strip(chr(34))}").distribution == one.distribution
 
 
 def test_corners_hold_both_ends_of_everything_in_every_branch():

@@ -1,0 +1,74 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from student_perf.config.overrides import accepted, element, in_quotes, literal, make_parser, quoted
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("dataset.target=año", "año"),
+        ("dataset.path=~/x.csv", "~/x.csv"),
+        ("dataset.path=/tmp/grades (1).csv", "/tmp/grades (1).csv"),
+        ("dataset.path=grades(1).csv", "grades(1).csv"),
+        ("dataset.path=a=b.csv", "a=b.csv"),
+        ("dataset.path=/tmp/o'neil.csv", "/tmp/o'neil.csv"),
+        ("dataset.path=/tmp/x[1] (2).csv", "/tmp/x[1] (2).csv"),
+        ("dataset.drop=[año,edad]", ["año", "edad"]),
+        ("+tags.x={a: ~/x, b: [ñ, 2]}", {"a": "~/x", "b": ["ñ", 2]}),
+    ],
+)
+def test_a_text_gets_the_quotes_that_the_grammar_asks_for(word, expected):
+    assert OverridesParser.create().parse_override(quoted(word)).value() == expected
+
+
+def test_each_of_several_values_gets_its_own():
+    override = OverridesParser.create().parse_override(quoted("dataset.path=~/a.csv,b (1).csv,c"))
+    assert list(override.sweep_string_iterator()) == ["'~/a.csv'", "'b (1).csv'", "c"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "model=xgb", "seed=range(0,3)", "x='a b'", "x=${seed}", "x=", "~x",  # the grammar takes it
+        "seed", "model.C=[1", "+tags.año=x", "x='a",  # quotes do not mend it
+        "model.C=intervl(0,1)", "model.C=interval(0,1", "x=choice(ñ,b)",  # nor a mistyped call
+    ],
+)  # fmt: skip
+def test_what_is_no_text_stays_as_it_is(word):
+    assert quoted(word) == word
+
+
+def test_null_leaves_a_group_out_that_may_be_left_out():
+    assert accepted("experiment=null") == "~experiment"
+    assert accepted("search=null") == "~search"
+    assert accepted("split=null") == "split=null"
+    assert accepted("dataset.target=año") == "dataset.target='año'"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("sort(range(2,9,4),reverse=true)", [6, 2]),  # 5, 1 by Hydra 1.3.8
+        ("sort(range(2,9,4))", [2, 6]),
+        ("sort(range(9,2,-3))", [3, 6, 9]),
+        ("sort(range(9,2,-3),reverse=true)", [9, 6, 3]),
+        ("sort(range(1,2),reverse=true)", [1]),
+        ("tag(log,sort(range(1,9,3),reverse=true))", [7, 4, 1]),
+        ("sort(3,1,2,reverse=true)", [3, 2, 1]),
+        ("range(9,2,-3)", [9, 6, 3]),
+    ],
+)
+def test_sorting_a_range_keeps_its_values(text, values):
+    assert list(make_parser().parse_override(f"x={text}").sweep_iterator()) == values
+
+
+def test_sorting_a_range_of_fractions_keeps_how_many_there_are():
+    override = make_parser().parse_override("x=sort(range(0,1,0.3),reverse=true)")
+    assert list(override.sweep_iterator()) == pytest.approx([0.9, 0.6, 0.3, 0.0])
+
+
+@pytest.mark.parametrize("text", ["a b", "null", "NaN", "[a,b]", "it's", "a\\'b\\", "", "año"])
+def test_a_text_comes_back_as_it_was(text):
+    assert element(literal(text, "x")) == text
+    assert element(in_quotes(text)) == text
