@@ -99,10 +99,8 @@ def make_plan(
     """
     check_options(options)
     start = find_base(options, arguments, is_group, load_search, source)
-    if not any(p.key == "model" for p in start.parameters) and (
-        added := follow_task(start.config, [_as_text(one) for one in arguments])
-    ):
-        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+    if added := _model_of_task(start, arguments):
+        arguments = [*arguments, *added]
         start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     check_no_tracking_store(options.storage, base.tracking)
@@ -330,6 +328,14 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     for parameter in plan.space.parameters:
         default = plan.known.get(parameter.key) if parameter.applies(plan.known) else None
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
+
+
+def _model_of_task(start: Base, arguments: Sequence[Override]) -> list[Override]:
+    """The choice of a model that serves the task, if neither command nor space has made one."""
+    if any(parameter.key == "model" for parameter in start.parameters):
+        return []
+    added = follow_task(start.config, [_as_text(one) for one in arguments])
+    return list(OverridesParser.create().parse_overrides(added))
 
 
 def _as_text(override: Override) -> str:

@@ -99,7 +99,7 @@ def _looks_numeric(texts: Any, options: ReadOptions) -> bool:
 
 
 def _cast(texts: Any, options: ReadOptions) -> Any:
-    """Whole numbers as int64, others as float64; None if a cell is no number."""
+    """Whole numbers as int64, others as float64; None if a cell holds something else."""
     texts = pc.utf8_trim_whitespace(pc.utf8_rtrim(texts, "%"))
     if options.thousands is not None:
         texts = pc.replace_substring(texts, options.thousands, "")
