@@ -151,8 +151,8 @@ def asking(n_trials: int, is_queued: bool, storage_class: type) -> float:
     from optuna.trial import TrialState, create_trial
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    scale = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    ended = create_trial(params={"x": 0.5}, distributions=scale, value=0.5)
+    scale = optuna.distributions.FloatDistribution(0, 1)
+    ended = create_trial(params={"x": 0.5}, distributions={"x": scale}, value=0.5)
     trial = create_trial(state=TrialState.WAITING) if is_queued else ended
     with tempfile.TemporaryDirectory() as folder:
         storage = storage_class(JournalFileBackend(f"{folder}/journal"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from student_perf.errors import ConfigError, DiskError, encodable
+from student_perf.errors import ConfigError, DiskError, StudentPerfError, encodable
 from student_perf.masking import masked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -66,7 +66,8 @@ def is_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
     # Errors of pyarrow and SQLite have no number.
-    return isinstance(error, Exception) and any(text in str(error) for text in _FULL_BY_TEXT)
+    is_foreign = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
+    return is_foreign and any(text in str(error) for text in _FULL_BY_TEXT)
 
 
 def full_disk(folder: Path) -> DiskError:

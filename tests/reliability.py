@@ -69,7 +69,7 @@ def rows(page: str) -> dict[tuple[str, str], list[str]]:
 
 @dataclass(eq=False)  # pytest hashes its plugins
 class Writer:
-    """Collects what became of each fault, and writes the table when the tests are over."""
+    """Collects what became of each fault, and writes the table after each."""
 
     tallies: dict[Fault, Tally] = field(default_factory=dict)
 
@@ -88,8 +88,9 @@ class Writer:
             tally.failed += 1
         else:
             tally.passed += times
+        self._write()
 
-    def pytest_sessionfinish(self) -> None:
+    def _write(self) -> None:
         """Replace the rows of what was tried."""
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(_BEGIN)

@@ -74,6 +74,15 @@ class PostgresServer:
         self._words = ["-w", "-l", str(folder / "log"), "-o", options]
         self.uri = f"postgresql://tracker:rosebud77@127.0.0.1:{port}/postgres"
 
+    def add_database(self, name: str) -> str:
+        """URI of another database, empty, for Optuna."""
+        import psycopg
+
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        address = self.uri.rpartition("/")[0].replace("postgresql:", "postgresql+psycopg:")
+        return f"{address}/{name}"
+
     def start(self) -> None:
         subprocess.run(["pg_ctl", *self.data, *self._words, "start"], **self.quiet)
 

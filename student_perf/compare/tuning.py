@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from student_perf.compare.distinct import distinct
 from student_perf.errors import DataError
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.looks import count_looks
@@ -70,6 +71,7 @@ def tuning_of(
     """
     mine = [record for record in records if record.study == study]
     trials = [r for r in mine if r.kind == "trial" and r.status == "FINISHED" and not r.outside]
+    trials = [record for record, _ in distinct(trials)]
     if len(trials) < 2:
         return None
     if len({record.rows for record in trials}) > 1:

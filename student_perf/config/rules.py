@@ -103,10 +103,10 @@ def check_split(split: SplitConfig) -> None:
         raise ConfigError(
             f"split.test_size={split.test_size}: must be at least 0 and below 1; try 0.2"
         )
-    if not 0 <= split.random_state < 2**32:
-        raise ConfigError(
-            f"split.random_state={split.random_state}: must be from 0 to {2**32 - 1}; try 0"
-        )
+    for key in ("random_state", "test_random_state"):
+        seed = getattr(split, key)
+        if seed is not None and not 0 <= seed < 2**32:
+            raise ConfigError(f"split.{key}={seed}: must be from 0 to {2**32 - 1}; try 0")
     if isinstance(split, HoldoutSplit) and not 0 < split.validation_size < 1:
         raise ConfigError(
             f"split.validation_size={split.validation_size}: must be between 0 and 1; try 0.25"

@@ -131,12 +131,20 @@ class SyntheticDataset(DatasetConfig):
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """What every split declares; `test_size` is the share of rows set aside first."""
+    """What every split declares; `test_size` is the share of rows set aside first, by a seed of its
+    own if `test_random_state` gives one.
+    """
 
     kind: str
     test_size: float
     random_state: int
     keep_duplicates_together: bool
+    test_random_state: int | None = field(default=None, kw_only=True)
+
+    @property
+    def test_seed(self) -> int:
+        """The seed by which the test rows are chosen."""
+        return self.random_state if self.test_random_state is None else self.test_random_state
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from student_perf.runs.record import RunRecord
 from student_perf.store.address import kept_address, ui_command
 from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
+from student_perf.text import folds
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
-        "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
+        "split": f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows; "
         f"{len(split.test)} test rows set aside, unopened",
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
@@ -74,7 +75,7 @@ def show_outcome(
 ) -> None:
     """Metrics, test rows if they were opened, groups, important columns, and the verdict."""
     metric, rows, findings = config.objective.metric, outcome.rows, outcome.findings
-    terminal.metrics(rows, metric, f"held-out rows, {len(prepared.split.folds)} folds")
+    terminal.metrics(rows, metric, f"held-out rows, {folds(len(prepared.split.folds))}")
     if outcome.test is not None:
         n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
         terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)

@@ -74,8 +74,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPLACED = "replaced"  # kind of a winner or kept model that a better one has taken the place of
-_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE)
-_NO_ARTIFACTS += (RUN_LOCK_FILE, SENDING_LOCK_FILE)
+_LOCKS = (RUN_LOCK_FILE, SENDING_LOCK_FILE)
+_NO_ARTIFACTS = (MODEL_FILE, RECORD_FILE, RUN_ID_FILE, ERROR_FILE, ADDRESS_FILE, *_LOCKS)
 _current_lock = ForkSafeLock()
 _MLFLOW_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 _ANY_KIND = f"tags.`{tags.KIND}` != ''"

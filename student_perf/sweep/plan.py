@@ -22,16 +22,19 @@ from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
 from student_perf.config.trusted import trusted_sources
-from student_perf.config.typed import iter_leaves
+from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
+from student_perf.sweep.comparable import Comparison, Corners, check_comparison
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.repeats import composed_repeats
+from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
 
@@ -74,6 +77,11 @@ class SweepPlan:
     known: dict[str, Any]  # its values by key
     objectives: Objectives
     fingerprints: dict[str, Any]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
+        """The configs by which trial `number` with these values is judged: one for each repeat."""
+        return composed_repeats(self.composer, values, self.options.repeats, number)
 
     @property
     def is_grid(self) -> bool:
@@ -98,26 +106,25 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
+    arguments = _last_of_each(arguments)
     start = find_base(options, arguments, is_group, load_search, source)
     if added := _model_of_task(start, arguments):
         arguments = [*arguments, *added]
         start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    check_no_tracking_store(options.storage, base.tracking)
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    sampler = _chosen_sampler(options, space)
     _check_something_varies(options, arguments, space, sampler)
-    _check_owners(space, start)
-    evaluator = TrialEvaluator()
-    data = _check_corners(space, start, evaluator)
+    evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
+    _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
+    name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
-        folder=root / study_name,
-        study_name=study_name,
-        storage=options.storage or str(root / study_name / JOURNAL_FILE),
+        folder=root / name,
+        study_name=name,
+        storage=options.storage or str(root / name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
         n_trials=0,
@@ -129,9 +136,14 @@ def make_plan(
         known=known,
         objectives=objectives,
         fingerprints=fingerprints,
+        comparison=comparison,
     )
-    n_outside = 1 if not plan.is_grid and space.outside(default_values(plan)) else 0
-    return with_total(plan, n_outside), evaluator
+    return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _n_outside(plan: SweepPlan) -> int:
+    """1 if the defaults, which a search starts with, lie outside the space."""
+    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +175,9 @@ def find_base(
     """Compose the config of a sweep with options that it varies, since without them it may be one
     that nobody asked for, and not even valid. Raises ConfigError.
     """
-    parameters = read_parameters(options.params, options.conditional, arguments, load_search)
+    parameters = read_parameters(
+        options.params, options.conditional, arguments, load_search, options.zip
+    )
     groups = {p.key for p in parameters if "@" in p.key or is_group(p.key)}
     signed = {p.key for p in parameters if p.key[0] in "+~"}
     fixed = [_as_text(o) for o in arguments if not o.is_sweep_override()]
@@ -208,18 +222,32 @@ def _check_words(
     folders: Sequence[Path],
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
-    _check_direction(options, base)
+    check_no_tracking_store(options.storage, base.tracking)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
 
-def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
-    """Raise ConfigError for a direction that is not the objective's."""
-    if options.direction not in (None, base.objective.direction):
+def _check_direction(options: SweepOptions, objectives: Objectives) -> None:
+    """Raise ConfigError for a direction, or a list of them, that is not the objectives'."""
+    given = options.direction
+    if given is None:
+        return
+    several = given if isinstance(given, list) else [given]
+    if isinstance(given, list) and len(given) > len(objectives.metrics):
         raise ConfigError(
-            f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
-            f"{base.objective.direction}; leave the direction out, it follows from the objective"
+            f"hydra.sweeper.direction={shown(given)}: there is one objective, "
+            f"{objectives.metrics[0]}; name the others, for example "
+            "'hydra.sweeper.objectives=[fit_seconds]'"
+        )
+    if several != objectives.directions[: len(several)]:
+        aims = ", ".join(
+            f"{name} is to {direction}"
+            for name, direction in zip(objectives.metrics, objectives.directions, strict=True)
+        )
+        raise ConfigError(
+            f"hydra.sweeper.direction={shown(given)}: {aims}; leave the direction out, it follows "
+            "from the objective"
         )
 
 
@@ -290,21 +318,27 @@ def _not_of_all(parameter: Parameter, owner: Parameter, has: Sequence[Any]) -> s
     )
 
 
-def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> PreparedData:
+def _check_corners(
+    space: Space, start: Base, options: SweepOptions, sampler: str
+) -> tuple[TrialEvaluator, PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
-    parameter that changes nothing. Returns the rows of the first corner.
+    parameter that changes nothing. Returns an evaluator that has loaded the rows, those of the
+    first corner, and why there may be no best trial.
     """
+    _check_owners(space, start)
+    evaluator, corners = TrialEvaluator(), Corners()
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
-            config = start.composer.compose(values)
-            data = evaluator.data(config)
+            config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
+            corners.add(values, config, data)
             for key in values:
                 seen.setdefault(key, set()).add(json.dumps(config.composed, default=str))
     for parameter in space.parameters:
@@ -314,7 +348,9 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first
+    comparison = corners.compared()
+    check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
+    return evaluator, first, comparison
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
@@ -338,6 +374,22 @@ def _model_of_task(start: Base, arguments: Sequence[Override]) -> list[Override]
     return list(OverridesParser.create().parse_overrides(added))
 
 
+def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+    """The sampler that is asked for, checked with its options; without one the grid or a rule."""
+    name = options.sampler
+    if name in (None, AUTO):
+        name = "tpe" if name is None else choose_sampler(space.is_conditional)
+        name = "grid" if _lists_its_values(options, space) else name
+    if name != "grid":
+        SAMPLERS[name].build(options.sampler_options)
+    return name
+
+
+def _last_of_each(arguments: Sequence[Override]) -> list[Override]:
+    """As with Hydra's own sweeper the last override of a key counts, in the place of the first."""
+    return list({o.get_key_element(): o for o in arguments}.values())
+
+
 def _as_text(override: Override) -> str:
     return override.input_line or f"{override.get_key_element()}={override.get_value_string()}"
 
@@ -355,6 +407,8 @@ def _lists_its_values(options: SweepOptions, space: Space) -> bool:
     """Whether a grid is meant: Hydra users expect it of plain choices and ranges, while params of a
     file are searched.
     """
+    if options.zip:
+        return True
     searches = any(p.key == SEARCH for p in space.parameters)
     of_file = options.params or options.conditional or options.custom_search_space
     searched = bool(of_file or searches)
@@ -403,6 +457,12 @@ def _check_something_varies(
         )
 
 
+def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+    """What names a study besides the overrides, among which there are none of Hydra's own."""
+    space = fingerprints["space"]
+    return space if options.repeats == 1 else [space, options.repeats]
+
+
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
@@ -446,6 +506,7 @@ def _fingerprints(
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),
+        "repeats": str(options.repeats),
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",

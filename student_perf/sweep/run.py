@@ -51,10 +51,12 @@ from student_perf.sweep.record import (
     start_record,
     typed_command,
 )
+from student_perf.sweep.resolution import resolution_line
 from student_perf.sweep.restore import restore_trials
 from student_perf.sweep.settle import stop_all
 from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
+from student_perf.sweep.storage import check_apart
 from student_perf.sweep.study import (
     STOP_FILE,
     counts,
@@ -103,7 +105,8 @@ def run_sweep(
         source: What the command composes from, if it has options of its own.
 
     Returns:
-        The winner's folder; None if no trial has finished, or for a preview.
+        The winner's folder, or the sweep's if its trials cannot be ranked; None if no trial has
+        finished, or for a preview.
 
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
@@ -114,12 +117,13 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
+        check_apart(plan.storage, plan.base.tracking.uri)
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
-        winner = _run(plan, evaluator, hydra_config, launch, console)
-        register_winner(plan, winner, console)
-        return winner
+        folder = _run(plan, evaluator, hydra_config, launch, console)
+        register_winner(plan, folder, console)
+        return folder
 
 
 def _run(
@@ -164,7 +168,7 @@ def _run(
         if holds_record(plan.folder):
             _show_places(plan, study, winner)
     _check_account(plan, study, outcome)
-    return winner
+    return plan.folder if outcome.is_apart else winner
 
 
 def _removed(plan: SweepPlan, path: Path) -> ConfigError:
@@ -238,7 +242,7 @@ def _outcome_so_far(plan: SweepPlan, study: optuna.Study) -> SweepOutcome:
 def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
-    show_plan(plan, console, expected_seconds(plan, data))
+    show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
     _warn(data.warnings, console)
 
 

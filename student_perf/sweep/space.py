@@ -3,7 +3,8 @@
 The grammar is `choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`,
 `int(interval(lo,hi))`, and `tag(log, ...)` around each. `optuna.distributions` hold the values:
 
->>> from hydra.core.override_parser.overrides_parser import OverridesParser
+>>> import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
 >>> override = OverridesParser.create().parse_override("model.C=tag(log,interval(0.01,10))")
 >>> parameter = parse_parameter(override)
 >>> parameter.distribution
@@ -16,12 +17,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hydra.core.override_parser.types import (
+    ChoiceSweep,
     FloatRange,
     IntervalSweep,
     Override,
@@ -53,12 +56,14 @@ class Parameter:
     `step` is that of a range, by which a grid lists its values, from the highest if it is below 0;
     an interval has none. `when` holds pairs of a key and the values that it may have for the
     parameter to apply.
+    `rows` holds the values by key that go together, if the parameter is part of a `zip`.
     """
 
     key: str
     distribution: Distribution
     step: float | None = None
     when: tuple[Condition, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,6 +82,11 @@ class Parameter:
         if isinstance(self.distribution, CategoricalDistribution):
             return self.distribution.choices
         return self.distribution.low, self.distribution.high
+
+    @property
+    def ends(self) -> list[Mapping[str, Any]]:
+        """Its corners, each with the values that go together with it."""
+        return list(self.rows) or [{self.key: value} for value in self.corners]
 
     @property
     def is_finite(self) -> bool:
@@ -123,6 +133,9 @@ class Parameter:
 
     def describe(self) -> str:
         """The values as a person reads them."""
+        if self.rows:
+            others = ", ".join(key for key in self.rows[0] if key != self.key)
+            return f"{', '.join(str(row[self.key]) for row in self.rows)}, in step with {others}"
         if isinstance(self.distribution, CategoricalDistribution):
             return ", ".join(map(str, self.choices))
         low, high = self.corners
@@ -146,12 +159,20 @@ class Parameter:
 
     def data(self) -> dict[str, Any]:
         """The parameter as plain data: key, conditions, and choices or ends, step and scale."""
-        data = {"key": self.key, "when": self.when, "kind": _KINDS[type(self.distribution)]}
+        data: dict[str, Any] = {
+            "key": self.key,
+            "when": self.when,
+            "kind": _KINDS[type(self.distribution)],
+        }
         data |= vars(self.distribution)
+        if self.rows:
+            data["rows"] = self.rows
         return data if self.choices else data | {"step": self.step}
 
     def holds(self, other: Parameter) -> bool:
         """Whether it could give every value that another one gives."""
+        if self.rows and not all(row in self.rows for row in other.rows or [{}]):
+            return False
         drawable = other.drawable
         if drawable is None or (not self.choices and self.drawable is None):
             ends = all(map(self.contains, other.corners))
@@ -191,13 +212,11 @@ class Parameter:
 class Space:
     """The parameters of a sweep; those that others depend on come first.
 
-    `known` holds the values of the composed config that conditions name. `rows` holds what a
-    `zip` pairs: of each of its entries the values by key that go together.
+    `known` holds the values of the composed config that conditions name.
     """
 
     parameters: tuple[Parameter, ...]
     known: Mapping[str, Any]
-    rows: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
     @property
     def is_conditional(self) -> bool:
@@ -225,7 +244,7 @@ class Space:
         if drawable is None:
             return math.inf
         deciding = any(parameter.key == key for p in self.parameters for key, _ in p.when)
-        if not deciding and not self.rows:
+        if not deciding and not parameter.rows:
             return len(drawable) * self._size(position + 1, drawn)
         chosen = self._chosen(parameter, drawn, drawable)
         return sum(self._size(position + 1, {**drawn, **values}) for values in chosen)
@@ -291,8 +310,7 @@ class Space:
         """
         if parameter.key in drawn:
             return [{}]
-        paired = (rows for rows in self.rows if parameter.key in rows[0])
-        return next(paired, [{parameter.key: value} for value in values])
+        return parameter.rows or [{parameter.key: value} for value in values]
 
     def corners(self, chosen: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Assignments that together hold every end of every parameter, each on its own, in every
@@ -302,14 +320,14 @@ class Space:
         """
         for branch in self._branches():
             start = {**(chosen or {}), **branch}
-            values = {**self.known, **start}
-            here = [p for p in self.parameters if p.applies(values) and p.key not in branch]
+            known = {**self.known, **start}
+            here = [p for p in self.parameters if p.applies(known) and p.key not in branch]
             yield dict(start)
             for parameter in here:
                 owner = next((p for p in here if p.owns(parameter.key) and p.key in start), None)
                 options = [{}] if owner is None else [{owner.key: o} for o in owner.choices]
-                for option, value in itertools.product(options, parameter.corners):
-                    yield {**start, **option, parameter.key: value}
+                for option, values in itertools.product(options, parameter.ends):
+                    yield {**start, **option, **values}
 
     def _branches(self) -> Iterator[dict[str, Any]]:
         deciding = {key for p in self.parameters for key, _ in p.when}
@@ -329,13 +347,14 @@ def parameter_of(data: Mapping[str, Any]) -> Parameter:
     """The parameter that `Parameter.data` gave, as a record holds it."""
     when = tuple((key, tuple(values)) for key, values in data["when"])
     if "choices" in data:
-        return Parameter(data["key"], CategoricalDistribution(tuple(data["choices"])), when=when)
+        distribution: Distribution = CategoricalDistribution(tuple(data["choices"]))
+        return Parameter(data["key"], distribution, when=when, rows=tuple(data.get("rows", ())))
     low, high, step, log = (data[name] for name in ("low", "high", "step", "log"))
-    distribution: Distribution
     if data["kind"] == "int":
-        distribution = IntDistribution(low, high, log=log, step=1 if log else int(step or 1))
+        distribution = IntDistribution(low, high, log=log, step=1 if log else abs(int(step or 1)))
     else:
-        distribution = FloatDistribution(low, high, log=log, step=None if log else step)
+        size = None if log or step is None else abs(step)
+        distribution = FloatDistribution(low, high, log=log, step=size)
     return Parameter(data["key"], distribution, step, when)
 
 
@@ -344,7 +363,7 @@ def parse_parameter(override: Override) -> Parameter:
     key, value = override.get_key_element(), override.value()
     if isinstance(value, IntervalSweep):
         return _interval(key, value)
-    if isinstance(value, RangeSweep):
+    if isinstance(value, RangeSweep) and not value.shuffle:
         return _range(key, value)
     if override.is_sweep_override():
         return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
@@ -360,11 +379,13 @@ def parse_space(
     arguments: Sequence[Override],
     load_search: LoadSearch,
     known: Mapping[str, Any],
+    zipped: Sequence[Mapping[str, Any]] = (),
 ) -> Space:
     """The space of `read_parameters`, with the composed values `known` that a condition may name.
     Raises ConfigError naming the key.
     """
-    return settled(read_parameters(params, conditional, arguments, load_search), known)
+    parameters = read_parameters(params, conditional, arguments, load_search, zipped)
+    return settled(parameters, known)
 
 
 def read_parameters(
@@ -372,12 +393,14 @@ def read_parameters(
     conditional: Sequence[Mapping[str, Any]],
     arguments: Sequence[Override],
     load_search: LoadSearch,
+    zipped: Sequence[Mapping[str, Any]] = (),
 ) -> list[Parameter]:
-    """The parameters of `hydra.sweeper.params` and `conditional`, with what the command line swept.
+    """The parameters of `hydra.sweeper`, with what the command line swept.
 
     A key on the command line wins: swept there, it replaces the key's space; set there, it takes
-    the key out. `load_search` gives `params` and `conditional` of a file in `conf/search`; several
-    such files (`search=xgb,rf`) are branches of one space. Raises ConfigError naming the key.
+    the key out, also out of what `zip` pairs. `load_search` gives `params` and `conditional` of a
+    file in `conf/search`; several such files (`search=xgb,rf`) are branches of one space. Raises
+    ConfigError naming the key.
     """
     swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
     fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
@@ -391,7 +414,61 @@ def read_parameters(
     for key, new in swept.items():
         if key in overrides:
             of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
-    return [*swept.values(), *of_file]
+    paired = read_zip(zipped, fixed, {*swept, *overrides})
+    return [*swept.values(), *of_file, *paired]
+
+
+def read_zip(
+    entries: Sequence[Any], fixed: Container[str], swept: Container[str]
+) -> list[Parameter]:
+    """The parameters of `hydra.sweeper.zip`: in each entry the first values of all lists go
+    together, then the second ones.
+
+    Args:
+        entries: Mappings of keys to lists of equal length.
+        fixed: Keys that the command line sets; they are left out.
+        swept: Keys that have a space of their own.
+
+    Raises:
+        ConfigError: An entry is something else, or a key is swept twice.
+    """
+    parameters: list[Parameter] = []
+    seen: set[str] = set()
+    for entry in entries:
+        lists = _lists_of(entry)
+        for key in lists:
+            if key in swept or key in seen:
+                raise ConfigError(f"hydra.sweeper.zip: {key} is swept elsewhere too; sweep it once")
+        seen |= lists.keys()
+        kept = {key: map(_scalar, values) for key, values in lists.items() if key not in fixed}
+        rows = [dict(zip(kept, values, strict=True)) for values in zip(*kept.values(), strict=True)]
+        rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
+        parameters += [
+            Parameter(
+                key, CategoricalDistribution(_once(row[key] for row in rows)), rows=tuple(rows)
+            )
+            for key in kept
+        ]
+    return parameters
+
+
+def _lists_of(entry: Any) -> dict[str, list[Any]]:
+    """An entry of `zip`. Raises ConfigError if it does not map keys to lists of equal length."""
+    if not isinstance(entry, Mapping) or not all(
+        isinstance(values, list) and values for values in entry.values()
+    ):
+        raise ConfigError(
+            f"hydra.sweeper.zip={entry}: must map keys to lists; write "
+            "'hydra.sweeper.zip=[{model.max_depth: [2, 4], model.n_estimators: [100, 50]}]'"
+        )
+    lengths = {str(key): len(values) for key, values in entry.items()}
+    if len(set(lengths.values())) > 1:
+        described = ", ".join(f"{key} has {n}" for key, n in lengths.items())
+        raise ConfigError(
+            f"hydra.sweeper.zip: lists that go together must have the same length ({described} "
+            "values)"
+        )
+    return {str(key): values for key, values in entry.items()}
 
 
 def settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
@@ -535,15 +612,33 @@ def is_written(value: Any) -> bool:
 
 def _choices(override: Override) -> Iterator[Any]:
     """The values, each once."""
-    yield from {(type(value), value): value for value in _listed(override)}.values()
+    yield from _once(_listed(override))
+
+
+def _once(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple({(type(value), value): value for value in values}.values())
 
 
 def _listed(override: Override) -> Iterator[Any]:
-    for value in override.sweep_iterator():
-        plain = value.text if isinstance(value, QuotedString) else value
-        if isinstance(plain, str):
-            yield in_quotes(plain) if is_written(plain) else plain
-        elif plain is None or isinstance(plain, bool | int | float):
-            yield plain
-        else:
-            yield Override._get_value_element_as_str(plain)
+    for value in _in_order(override):
+        yield _scalar(value.text if isinstance(value, QuotedString) else value)
+
+
+def _scalar(value: Any) -> Any:
+    """The value as Optuna keeps it: a list or a group of keys goes as the text of its override."""
+    if isinstance(value, str):
+        return in_quotes(value) if is_written(value) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return Override._get_value_element_as_str(value)
+
+
+def _in_order(override: Override) -> Iterator[Any]:
+    """The values as written; those of `shuffle` in an order that the same command gives again."""
+    value = override.value()
+    if not isinstance(value, ChoiceSweep | RangeSweep) or not value.shuffle:
+        yield from override.sweep_iterator()
+        return
+    values = list(replace(override, _value=replace(value, shuffle=False)).sweep_iterator())
+    seed = list((override.input_line or "").encode())
+    yield from (values[i] for i in np.random.default_rng(seed).permutation(len(values)))

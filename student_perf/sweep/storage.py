@@ -61,6 +61,25 @@ def open_storage(
         ) from error
 
 
+def check_apart(storage: str, tracking: str) -> None:
+    """Raise ConfigError if a study and MLflow would share a database: both keep the version of
+    their tables in a table of one name, so that whoever comes second cannot make its own.
+    """
+    if not is_file(storage) and _place(storage) == _place(tracking):
+        raise ConfigError(
+            f"hydra.sweeper.storage={masked(storage)}: is the database of tracking.uri, and "
+            "each of the two needs one of its own; name another database, or leave the storage out"
+        )
+
+
+def _place(url: str) -> tuple[str | int | None, ...]:
+    """What tells one database from another, whoever reads it."""
+    from sqlalchemy.engine import make_url
+
+    parts = make_url(url)
+    return parts.get_backend_name(), parts.host, parts.port, parts.database
+
+
 def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
     from optuna.storages import RDBStorage, get_storage
 

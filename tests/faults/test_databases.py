@@ -44,7 +44,7 @@ def test_the_store_stays_away(bench):
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_study_and_store_are_restarted(mode, bench):
     with postgres_server() as server:
-        storage = server.uri.replace("postgresql:", "postgresql+psycopg:")
+        storage = server.add_database("study")
         words = (f"tracking.uri={server.uri}", f"hydra.sweeper.storage={storage}")
         process = bench.start_sweep(*words)
         bench.await_gate()

@@ -18,7 +18,6 @@ def at_gate(bench):
     """A tracked sweep in its middle, with the ids of a worker and of its publisher."""
     process = bench.start_sweep()
     bench.await_gate()
-    wait_until(lambda: len(bench.waiting()) == 2)
     bench.await_sent()
     workers = bench.waiting()
     (publisher,) = set(descendants(process.pid)) - set(workers)

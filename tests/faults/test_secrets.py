@@ -193,7 +193,7 @@ def get(process, address):
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_of_a_sweep(launcher, secretive):
     bench = secretive
-    storage = bench.server.uri.replace("postgresql:", "postgresql+psycopg:")
+    storage = bench.server.add_database("study")
     words = [f"tracking.uri={bench.server.uri}", f"hydra.sweeper.storage={storage}",
              f"hydra/launcher={launcher}", *TAGS]  # fmt: skip
     process = bench.start_sweep(*words)

@@ -18,9 +18,9 @@ def test_plain_choices_give_the_grid(plan_of):
     [
         ([C], {}, ("tpe", 50)),
         ([C], {"n_trials": 7, "sampler": "random"}, ("random", 7)),
-        (["seed=1,2,3"], {"n_trials": 2}, ("tpe", 2)),
-        ([], {"params": {"seed": "1,2,3"}}, ("tpe", 4)),
-        ([], {"params": {"seed": "1,2,3"}, "sampler": "grid"}, ("grid", 3)),
+        (["model.C=1,2,3"], {"n_trials": 2}, ("tpe", 2)),
+        ([], {"params": {"model.C": "1,2,3"}}, ("tpe", 3)),
+        ([], {"params": {"model.C": "1,2,3"}, "sampler": "grid"}, ("grid", 3)),
         ([], {}, ("grid", 1)),
     ],
 )
@@ -45,6 +45,10 @@ def test_sampler_and_number_of_trials(plan_of, overrides, options, expected):
         ([C], {"resume": "maybe"}, "resume=maybe"),
         ([C], {"n_trials": 0}, "must be 1 or more"),
         ([C], {"n_jobs": 0}, "must be 1 or more"),
+        ([C], {"patience": 0}, "must be 1 or more"),
+        ([], {"zip": [{"seed": [1, 2]}], "sampler": "tpe"}, "sampler=tpe: cannot draw values"),
+        ([], {"zip": [{"seed": [1, 2], "model.C": [1]}]}, "seed has 2, model.C has 1 values"),
+        (["model=rf"], {"zip": [{"model.max_dpeth": [1]}]}, "did you mean max_depth"),
         ([C], {"max_failure_rate": 2.0}, "must be a share of the trials"),
         ([C], {"sampler": "grid"}, "a grid cannot hold"),
         ([], {"sampler": "tpe"}, "nothing to search"),

@@ -53,7 +53,7 @@ def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
 
 
 def test_a_constant_objective_is_said(plan_of):
-    plan, evaluator = plan_of("model=dummy", "seed=0,1,2,3", "split.random_state=0")
+    plan, evaluator = plan_of("model=dummy", "preprocess=default,ordinal,native")
     run_trials(plan, evaluator)
     text = " ".join(sentences(outcome_of(plan, evaluator)))
     assert "nothing that was swept matters" in text
@@ -89,8 +89,30 @@ def test_progress_in_a_file_is_plain_lines(done):
 def test_the_plan_fits_80_columns_and_shows_the_defaults(plan_of):
     plan, _ = plan_of("model=rf,logreg", "seed=range(0,100)")
     out = StringIO()
-    show_plan(plan, Console(file=out, width=80), 130.0)
+    show_plan(plan, Console(file=out, width=80), 130.0, "What 3 folds can show: little.")
     text = out.getvalue()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "logreg" in text
     assert "about 2 min 10 s" in " ".join(text.split())
+    assert "200 trials, every combination once" in text
+    assert "What 3 folds can show: little." in text
+
+
+def test_the_plan_says_how_much_of_the_space_a_search_tries(plan_of):
+    def shown(**options):
+        plan, _ = plan_of("model=tree", "model.max_depth=2,3", sampler="random", **options)
+        out = StringIO()
+        show_plan(plan, Console(file=out, width=200), None, "")
+        return out.getvalue()
+
+    assert "3 trials, all 2 configurations of the space, drawn by random" in shown(n_trials=16)
+    assert "1 trials of 2 configurations" in shown(n_trials=1)
+    assert "Ends when the best has not improved for 3 trials" in shown(n_trials=16, patience=3)
+
+
+def test_pairs_stand_in_the_plan(plan_of):
+    plan, _ = plan_of("model=rf", zip=[{"model.max_depth": [2, 4], "model.n_estimators": [9, 5]}])
+    assert plan.n_trials == 2
+    out = StringIO()
+    show_plan(plan, Console(file=out, width=80), None, "")
+    assert "2, 4, in step with model.n_estimators" in " ".join(out.getvalue().split())

@@ -1,3 +1,6 @@
+import json
+import math
+
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -6,7 +9,7 @@ from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
 from student_perf.errors import ConfigError
-from student_perf.sweep.space import Parameter, Space, parse_parameter, parse_space
+from student_perf.sweep.space import Parameter, Space, parameter_of, parse_parameter, parse_space
 
 PARSER = OverridesParser.create()
 
@@ -227,3 +230,94 @@ def test_contains_what_a_sampler_could_draw(text, inside, outside):
 
 def test_a_space_without_parameters_has_one_point():
     assert list(Space((), {}).grid()) == [{}]
+
+
+PAIRS = {"m.depth": [2, 4], "m.trees": [100, 50]}
+
+
+def zipped(*arguments, entries):
+    return parse_space({}, [], PARSER.parse_overrides(list(arguments)), dict, {}, entries)
+
+
+def test_values_that_go_together_are_one_row_of_the_grid():
+    space = zipped(
+        "m.c=1,2", entries=[PAIRS, {"m.a": ["x", "y", "x"], "m.b": [[1, 2], None, [1, 2]]}]
+    )
+    grid = list(space.grid())
+    assert len(grid) == space.size == 2 * 2 * 2
+    assert grid[0] == {"m.c": 1, "m.depth": 2, "m.trees": 100, "m.a": "x", "m.b": "[1,2]"}
+    assert grid[1] == {"m.c": 1, "m.depth": 2, "m.trees": 100, "m.a": "y", "m.b": None}
+    assert {(values["m.depth"], values["m.trees"]) for values in grid} == {(2, 100), (4, 50)}
+    assert space.parameters[1].describe() == "2, 4, in step with m.trees"
+    assert {(c.get("m.depth"), c.get("m.trees")) for c in space.corners()} >= {(2, 100), (4, 50)}
+    assert (2, None) not in {(c.get("m.depth"), c.get("m.trees")) for c in space.corners()}
+
+
+def test_a_key_that_the_command_line_sets_leaves_its_row():
+    assert list(zipped("m.trees=7", entries=[PAIRS]).grid()) == [{"m.depth": 2}, {"m.depth": 4}]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"m.depth": [2, 4], "m.trees": [100]}, "m.depth has 2, m.trees has 1 values"),
+        ({"m.depth": [2, 4], "m.trees": "100,50"}, "must map keys to lists"),
+        ({"m.depth": []}, "must map keys to lists"),
+        ("m.depth", "must map keys to lists"),
+        ({"m.c": [1, 2], "m.depth": [2, 4]}, "m.c is swept elsewhere too"),
+    ],
+)
+def test_what_cannot_go_together_is_refused_in_one_line(entry, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        zipped("m.c=1,2", entries=[entry])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"m\.depth is swept elsewhere too"):
+        zipped(entries=[PAIRS, PAIRS])
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "holds"),
+    [
+        ("m.x=2,3,4", "m.x=2,3", True),
+        ("m.x=2,3", "m.x=2,3,4", False),
+        ("m.x=range(1,9)", "m.x=2,3,4", True),
+        ("m.x=range(1,9,2)", "m.x=2,3,4", False),
+        ("m.x=1,2,3", "m.x=range(1,4)", True),
+        ("m.x=interval(0,1)", "m.x=interval(0.1,0.5)", True),
+        ("m.x=interval(0.1,0.5)", "m.x=interval(0,1)", False),
+        ("m.x=interval(0,1)", "m.x=0.0,0.5", True),
+        ("m.x=0.0,0.5,1.0", "m.x=interval(0,1)", False),
+        ("m.x=tag(log,int(interval(1,9)))", "m.x=int(interval(2,9))", True),
+        ("m.x=a,b,c", "m.x=c,a", True),
+    ],
+)
+def test_a_parameter_holds_another_one_also_as_a_record_has_it(text, other, holds):
+    new, old = parse(text), parse(other)
+    assert new.holds(parameter_of(json.loads(json.dumps(old.data())))) == holds
+    assert new.holds(old) == holds
+    assert new.holds(new)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("m.x=a,b,a", 2),
+        ("m.x=range(2,9,3)", 3),
+        ("m.x=int(interval(2,6))", 5),
+        ("m.x=tag(log,range(1,9,3))", 7),
+        ("m.x=range(0.0,0.5,0.1)", 5),
+        ("m.x=interval(0,1)", math.inf),
+    ],
+)
+def test_the_size_is_that_of_what_a_sampler_can_draw(text, size):
+    space = space_of(text)
+    assert space.size == size
+    if math.isfinite(size):
+        assert len(list(space.points())) == size
+    assert space_of(text, "m.z=1,2").size == 2 * size
+
+
+def test_the_size_of_a_conditional_space_adds_its_branches():
+    entry = {"when": {"m": "a"}, "params": {"m.x": "choice(1,2,3)", "m.y": "range(0,2)"}}
+    space = space_of("m=a,b", "s=1,2", conditional=[entry])
+    assert space.size == len(list(space.points())) == 2 * (3 * 2 + 1)

@@ -1,7 +1,13 @@
 import pytest
 
 from student_perf.errors import ConfigError
-from student_perf.sweep.storage import DamagedJournalError, mend_journal, open_storage, set_aside
+from student_perf.sweep.storage import (
+    DamagedJournalError,
+    check_apart,
+    mend_journal,
+    open_storage,
+    set_aside,
+)
 from student_perf.sweep.study import next_trial, open_study
 from tests.sweep.conftest import opened
 
@@ -58,3 +64,17 @@ def test_a_storage_that_cannot_be_opened_is_named_without_its_password():
     with pytest.raises(ConfigError, match=r"storage=nodb://.*cannot be opened") as caught:
         open_storage("nodb://me:secret@nowhere/x")
     assert "secret" not in str(caught.value)
+
+
+def test_a_study_and_mlflow_need_a_database_each():
+    uri = "postgresql://me:secret@host:5432/grades"
+    check_apart("study.journal", uri)
+    check_apart("postgresql+psycopg://me@host:5432/study", uri)
+    check_apart("sqlite:////a/study.db", "sqlite:////a/mlflow.db")
+    check_apart("sqlite:////a/study.db", "http://127.0.0.1:5000")
+    for storage in ("postgresql+psycopg://you:secret@host:5432/grades", uri):
+        with pytest.raises(ConfigError, match="each of the two needs one of its own") as refused:
+            check_apart(storage, uri)
+        assert "secret" not in str(refused.value)
+    with pytest.raises(ConfigError, match="name another database"):
+        check_apart("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db")

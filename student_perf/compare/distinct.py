@@ -1,0 +1,37 @@
+"""Exact repeats: runs of one configuration on the same rows with the same scores are one candidate.
+
+Whoever takes the best of many has chosen among so many configurations, not among so many runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from student_perf.runs.record import RunRecord
+
+
+def distinct(records: Sequence[RunRecord]) -> list[tuple[RunRecord, int]]:
+    """One run of each configuration, with the number of its exact repeats and itself, in the order
+    in which configurations first come; the earliest run stands for the others, but no reference.
+    """
+    same: dict[tuple[object, ...], list[RunRecord]] = {}
+    for record in records:
+        same.setdefault(_identity(record), []).append(record)
+    return [(min(runs, key=_place), len(runs)) for runs in same.values()]
+
+
+def n_distinct(records: Sequence[RunRecord]) -> int:
+    """Number of configurations among runs."""
+    return len({_identity(record) for record in records})
+
+
+def _identity(record: RunRecord) -> tuple[object, ...]:
+    """What exact repeats share; a run of an unknown configuration repeats none."""
+    if not record.config_sha256:
+        return (id(record),)
+    scores = record.fold_scores(record.objective) if record.objective else ()
+    return (*record.rows, record.config_sha256, *map(float, scores))
+
+
+def _place(record: RunRecord) -> tuple[bool, int, float]:
+    return bool(record.outside), record.trial_number or 0, record.started
