@@ -105,12 +105,7 @@ def make_plan(
     Raises:
         StudentPerfError: A trial could not even start.
     """
-    check_options(options)
-    arguments = _last_of_each(arguments)
-    start = find_base(options, arguments, is_group, load_search, source)
-    if added := _model_of_task(start, arguments):
-        arguments = [*arguments, *added]
-        start = find_base(options, arguments, is_group, load_search, source)
+    start, arguments = _find_start(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
@@ -364,6 +359,23 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     for parameter in plan.space.parameters:
         default = plan.known.get(parameter.key) if parameter.applies(plan.known) else None
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
+
+
+def _find_start(
+    options: SweepOptions,
+    arguments: Sequence[Override],
+    is_group: Callable[[str], bool],
+    load_search: Callable[[str], Mapping[str, Any]],
+    source: ConfigSource | None,
+) -> tuple[Base, Sequence[Override]]:
+    """The base of a sweep, and its overrides with a model that serves the task."""
+    check_options(options)
+    arguments = _last_of_each(arguments)
+    start = find_base(options, arguments, is_group, load_search, source)
+    if added := _model_of_task(start, arguments):
+        arguments = [*arguments, *added]
+        start = find_base(options, arguments, is_group, load_search, source)
+    return start, arguments
 
 
 def _model_of_task(start: Base, arguments: Sequence[Override]) -> list[Override]:
