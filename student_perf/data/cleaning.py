@@ -151,7 +151,7 @@ def derive_columns(table: pd.DataFrame, steps: Sequence[Any]) -> pd.DataFrame:
     them already.
 
     Raises:
-        DataError: A cell is no date.
+        DataError: A cell holds no date.
     """
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")

@@ -29,7 +29,7 @@ def looks_like_dates(column: pd.Series) -> bool:
 def date_advice(name: str, value: Any) -> str:
     """The line that says what to type for a column of dates."""
     return (
-        f"column '{name}': '{value}' is a date, which is no category; take numbers from it: "
+        f"column '{name}': '{value}' is a date, not a category; take numbers from it: "
         f"'dataset.clean=[normalise_text,{{step: date_parts, column: {name}, "
         f"parts: [year,month]}}]' ({', '.join(PARTS)}), or leave it out: 'dataset.drop=[{name}]'"
     )
@@ -47,7 +47,7 @@ def date_columns(
         since: The day from which days count.
 
     Raises:
-        DataError: A part is unknown, a cell is no date, or the order of day and month is unclear.
+        DataError: A part is unknown, a cell holds no date, or day and month may be swapped.
     """
     for part in parts:
         if part not in PARTS:
@@ -94,7 +94,7 @@ def _date(year: pd.Series, month: pd.Series, day: pd.Series, column: pd.Series) 
     dates = pd.to_datetime(parts, errors="coerce")
     if len(wrong := column[dates.isna() & column.notna()]):
         raise DataError(
-            f"dataset.clean: date_parts of '{column.name}': '{wrong.iloc[0]}' is no day; "
+            f"dataset.clean: date_parts of '{column.name}': '{wrong.iloc[0]}' does not exist; "
             "map it to null first, or change day_first"
         )
     return dates

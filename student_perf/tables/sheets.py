@@ -101,4 +101,4 @@ def _book(source: Path | bytes) -> Any:
     try:
         return CalamineWorkbook.from_object(opened(source))
     except CalamineError as error:
-        raise ValueError(f"it is no spreadsheet that can be read: {error}") from error
+        raise ValueError(f"cannot be read as a spreadsheet: {error}") from error

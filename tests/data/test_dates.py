@@ -27,7 +27,7 @@ def test_an_unclear_order_of_day_and_month_is_asked_about():
     with pytest.raises(DataError, match="add day_first: true or false"):
         date_columns(dates, ["month"], None, "1970-01-01")
     assert date_columns(dates, ["month"], True, "1970-01-01")["day_month"].tolist() == [4]
-    with pytest.raises(DataError, match=r"'31/31/2024' is no day"):
+    with pytest.raises(DataError, match=r"'31/31/2024' does not exist"):
         date_columns(pd.Series(["31/31/2024"]), ["month"], True, "1970-01-01")
 
 
