@@ -38,9 +38,9 @@ OVERRIDES = ["dataset=csv", "dataset.target=score", "dataset.task=regression", "
 def make_file(path: Path, rows: int) -> None:
     """The table of `dataset=synthetic` as a file of the kind its ending says."""
     config = composed("dataset=synthetic", f"dataset.rows={rows}")
-    from student_perf.data.sources import read_table
+    from student_perf.data.sources import read_source
 
-    table = read_table(config.dataset)
+    table = read_source(config.dataset).table
     if path.suffix == ".csv":
         table.to_csv(path, index=False)
     else:

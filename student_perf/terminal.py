@@ -191,6 +191,10 @@ class Terminal:
             ],
         )
 
+    def notes(self, lines: Sequence[str]) -> None:
+        """What reading and cleaning have decided by themselves."""
+        self.lines(*(f"note: {line}" for line in lines))
+
     def warnings(self, lines: Sequence[str]) -> None:
         """What the guards found and were set to let pass."""
         self.lines(*(Text.assemble(("warning", "yellow"), f": {line}") for line in lines))

@@ -93,6 +93,13 @@ def plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def folds(n: int, n_repeats: int = 1) -> str:
+    """`5 folds`, `1 validation part`, `3 repeats of 5 folds` if `n` are those of all repeats."""
+    if n_repeats > 1 and n % n_repeats == 0:
+        return f"{n_repeats} repeats of {folds(n // n_repeats)}"
+    return "1 validation part" if n == 1 else plural(n, "fold")
+
+
 def visible(text: str) -> str:
     r"""Text in which what reorders or hides text is written out.
 

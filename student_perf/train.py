@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from student_perf.atomic import disk_errors, explain_disk_error, write_atomic
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import register_resolvers, validate
+from student_perf.config.load import compose_config, follow_task, register_resolvers, validate
 from student_perf.config.names import check_unused
 from student_perf.config.overrides import accepted
 from student_perf.config.trusted import refuse_pickles
@@ -71,6 +71,9 @@ def _run(cfg: DictConfig) -> float:
     learn_secrets(iter_leaves({str(key): value for key, value in plain.items()}))
     _mask_files(folder)  # a config that is not valid stays on disk, too
     config = validate(cfg)
+    words = list(HydraConfig.get().overrides.task)
+    if added := follow_task(config, words):
+        config = validate(compose_config([*words, *added]))
     terminal = Terminal()
     terminal.title(config)
     from student_perf.experiment.run import run_experiment

@@ -79,7 +79,7 @@ class PostgresServer:
         import psycopg
 
         with psycopg.connect(self.uri, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+            connection.execute(f'CREATE DATABASE "{name}"')
         address = self.uri.rpartition("/")[0].replace("postgresql:", "postgresql+psycopg:")
         return f"{address}/{name}"
 

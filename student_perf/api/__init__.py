@@ -47,6 +47,7 @@ from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.masking import learn_environment, learn_words, logging_to, masked
 from student_perf.runs.layout import LOG_FILE
+from student_perf.runs.record import load_record
 from student_perf.runs.seal import accept_changes as accepting
 from student_perf.store.find import find_group, find_run
 from student_perf.sweep.start import start_sweep
@@ -111,7 +112,8 @@ def sweep(
         show: Whether to print what the command line prints; by default in a notebook only.
 
     Returns:
-        The sweep with its trials and its winner; with `split=nested` the joint result, a run.
+        The sweep with its trials and its winner, which a sweep over seeds, splits or datasets does
+        not have; with `split=nested` the joint result, a run.
 
     Raises:
         StudentPerfError: The plan does not hold, or no trial has finished.
@@ -128,8 +130,12 @@ def sweep(
         folder = start_sweep(config, node, own, loader)
     if folder is None:
         raise ConfigError(f"{' '.join(words)}: no trial has finished, or only a preview was asked")
-    record = load_run(str(folder))
-    return record if record.record.kind == "nested" else load_sweep(str(folder.parent))
+    match load_record(folder).kind:
+        case "nested":
+            return load_run(str(folder))
+        case "sweep":  # without a winner
+            return load_sweep(str(folder))
+    return load_sweep(str(folder.parent))
 
 
 def compare(

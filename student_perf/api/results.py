@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import Leaderboard
 from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.compare.show import closing, heading, rows
@@ -133,14 +134,18 @@ class Sweep:
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
         """One line for each finished trial, best first: `run`, `rank`, mean and interval of the
-        metric, difference from the best with its p, whether it is tied, and what it drew.
+        metric, difference from the best with its p, whether it is tied, and what it drew. Trials
+        that repeat a configuration are one line, their mean; what cannot be ranked against each
+        other differs in `set`, and each set has its own ranks.
         """
         with accept_changes(self._accepts_changes):
             return pd.read_csv(self.record.file(LEADERBOARD_FILE))
 
     @cached_property
     def winner(self) -> Run | None:
-        """The best trial, fitted once more; it alone has opened the test rows."""
+        """The best trial, fitted once more; it alone has opened the test rows. None if the trials
+        cannot be ranked.
+        """
         with accept_changes(self._accepts_changes):
             record = load_winner(self.folder)
         return None if record is None else Run(record, None, self._accepts_changes)
@@ -156,7 +161,7 @@ class Sweep:
         return sentences(self._outcome)
 
     def __repr__(self) -> str:
-        return f"Sweep({self.name}, {len(self.leaderboard)} finished trials)"
+        return f"Sweep({self.name}, {len(self._outcome.finished)} finished trials)"
 
     def _repr_html_(self) -> str:
         return _page(f"Sweep {self.name}", self.sentences, _formatted(self.leaderboard))
@@ -177,9 +182,11 @@ class Comparison:
 
     @property
     def recommended(self) -> list[Run]:
-        """The run that each leaderboard recommends, where it does."""
+        """The run that each leaderboard recommends, where it does; a configuration that stands for
+        several trials is no run.
+        """
         lines = (board.recommended for board in self.boards)
-        return [Run(line.record) for line in lines if line is not None]
+        return [Run(line.record) for line in lines if line and line.record.kind != REPEATS]
 
     def __repr__(self) -> str:
         return f"Comparison({'; '.join(map(heading, self.boards))})"

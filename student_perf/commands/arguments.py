@@ -101,7 +101,9 @@ def add_html(parser: argparse.ArgumentParser) -> None:
 
 def add_separator(parser: argparse.ArgumentParser) -> None:
     """`--separator` of CSV files."""
-    parser.add_argument("--separator", default=",", help="separator of CSV files")
+    parser.add_argument(
+        "--separator", help="separator of CSV files (default: as in training, or as the file shows)"
+    )
 
 
 def add_limits(parser: argparse.ArgumentParser, schema: type, config: str) -> None:

@@ -148,6 +148,7 @@ def _tuning(
     """Sentences about each sweep among the boards."""
     from student_perf.compare.tuning import tuning_lines, tuning_of
 
+    others = [record for record in records if record.kind != "trial"]
     for board in boards:
         trials = [line.record for line in board.lines if line.record.kind == "trial"]
         sizes = Counter(record.study or "" for record in trials)
@@ -156,7 +157,7 @@ def _tuning(
                 yield f"Tuning, {study}: {n_trials} trials; --tuning estimates their luck."
                 continue
             try:
-                tuning = tuning_of(study, records, board.metric, chosen.store or "")
+                tuning = tuning_of(study, [*trials, *others], board.metric, chosen.store or "")
             except TrackingError as error:
                 yield f"Tuning, {study}: unknown ({error})."
                 continue

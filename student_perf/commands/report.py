@@ -46,12 +46,13 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _show_run(record: RunRecord, folder: Path | None) -> None:
     from student_perf.store.address import kept_address, ui_command
+    from student_perf.text import folds
 
     terminal = Terminal()
     terminal.heading(record.name)
     rows = _rows(record)
     n_folds = len(record.fold_scores(record.objective))
-    terminal.metrics(rows, record.objective, f"held-out rows, {n_folds} folds")
+    terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
     if rows[record.objective]["dummy"] is not None:
         terminal.verdict(rows, record.objective)
     places = {} if folder is None else {"folder": str(folder)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from student_perf.compare.comparable import REPEATS, merged, ranking_key
 from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
@@ -24,7 +25,7 @@ from student_perf.scoring.paired import (
 )
 from student_perf.store.client import REPLACED
 from student_perf.store.reader import fetch_file
-from student_perf.text import format_change, format_interval, format_number, format_short
+from student_perf.text import folds, format_change, format_interval, format_number, format_short
 
 # From the simplest to explain and keep to the least; within a family time decides.
 FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -103,6 +104,16 @@ class Leaderboard:
     left_out: dict[str, int]
     recommended: Line | None
 
+    @property
+    def n_repeats(self) -> int:
+        """How many seeds the figures are means of."""
+        return self.lines[0].record.n_repeats if self.lines else 1
+
+    @property
+    def folds(self) -> str:
+        """`5 folds`, `3 repeats of 5 folds`, `1 validation part`."""
+        return folds(self.n_folds, self.n_repeats)
+
 
 def make_leaderboards(
     records: Sequence[RunRecord],
@@ -113,8 +124,10 @@ def make_leaderboards(
 ) -> list[Leaderboard]:
     """One leaderboard for each set of runs that share data and folds, the largest first.
 
-    `metric` is by default the objective of most of a set's runs. Fold scores that a record lacks
-    are computed from its predictions, which may lie in `store`. `rope` is half the width of the
+    Trials of a sweep that repeat a configuration with other seeds become one line, their mean; a
+    sweep over several objectives has a leaderboard for each. `metric` is by default the objective
+    of most of a set's runs. Fold scores that a record lacks are computed from its predictions,
+    which may lie in `store`. `rope` is half the width of the
     region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
     an upper bound. `ranked` keeps the order of `records`; by default the mean decides, and
     references, which lie outside the space of their sweep, come after the others.
@@ -122,15 +135,36 @@ def make_leaderboards(
     Raises:
         ConfigError: No run can be scored by the metric.
     """
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in records:
+    apart = set() if metric else _studies_of_several_objectives(records)
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in merged(_without_first_repeats(records)):
         if record.kind != "sweep" and all(record.rows):
-            groups.setdefault(record.rows, []).append(record)
+            key = ranking_key(record) if record.study in apart else record.rows
+            groups.setdefault(key, []).append(record)
     boards = [_leaderboard(group, metric, rope, store, ranked) for group in groups.values()]
     filled = [board for board in boards if board.lines]
     if not filled:
         raise ConfigError(_why_none(records, metric, store))
     return sorted(filled, key=lambda board: -len(board.lines))
+
+
+def _without_first_repeats(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The records without kept models whose trial is among them and was judged by several seeds:
+    such a model has only the first seed's folds.
+    """
+    trials = {(r.study, r.trial_number): r.rows for r in records if r.kind == "trial"}
+    return [
+        record
+        for record in records
+        if record.kind not in _REFITTED
+        or trials.get((record.study, record.trial_number), record.rows) == record.rows
+    ]
+
+
+def _studies_of_several_objectives(records: Sequence[RunRecord]) -> set[str | None]:
+    pairs = {(r.study, r.objective) for r in records if r.kind == "trial"}
+    times = Counter(study for study, _ in pairs)
+    return {study for study, n in times.items() if n > 1}
 
 
 def recommend(lines: Sequence[Line], metric: str) -> Line | None:
@@ -153,6 +187,11 @@ def recommend(lines: Sequence[Line], metric: str) -> Line | None:
 def recommendation(board: Leaderboard) -> str:
     """One sentence: which model to take, by which numbers."""
     chosen, best, label = board.recommended, board.lines[0], METRICS[board.metric].label
+    if len(board.lines) == 1 and not best.record.outside:
+        return (
+            f"{best.label}: {label} {format_number(best.mean)} in {_seconds(best)}; the only one, "
+            "so nothing is ranked."
+        )
     if chosen is None:
         return (
             f"Best: {best.label}, {label} {format_number(best.mean)}. A single validation part "
@@ -161,18 +200,21 @@ def recommendation(board: Leaderboard) -> str:
     n_tied = sum(line.tied for line in board.lines)
     model = f"{chosen.label} ({chosen.family_name}), {label} {format_number(chosen.mean)}"
     if n_tied == 1:
-        others = "better than each of the others" if len(board.lines) > 1 else "the only one"
-        return f"Recommended: {model}, {others} ({_seconds(chosen)})."
+        return f"Recommended: {model}, better than each of the others ({_seconds(chosen)})."
     if chosen is best:
         return (
             f"Recommended: {model} in {_seconds(chosen)}: the best and simplest of {n_tied} tied."
         )
     interval = format_interval(chosen.to_best_low, chosen.to_best_high, format_change)
+    theirs = f"{best.label} ({format_number(best.mean)} in {_seconds(best)})"
+    if chosen.family == best.family and chosen.seconds < best.seconds:
+        why = f"of {n_tied} tied, as simple as the best and faster; the best is {theirs}"
+    else:
+        why = f"the simplest of {n_tied} tied with the best, {theirs}"
     return (
-        f"Recommended: {model} in {_seconds(chosen)}: the simplest of {n_tied} tied with the best, "
-        f"{best.label} ({format_number(best.mean)} in {_seconds(best)}); difference "
-        f"{chosen.to_best:+.3f}, 95 % interval {interval}, p = {chosen.p_value:.2f}; worse "
-        f"by more than {board.rope:.2g} with probability {chosen.worse:.2f}."
+        f"Recommended: {model} in {_seconds(chosen)}: {why}; difference {chosen.to_best:+.3f}, "
+        f"95 % interval {interval}, p = {chosen.p_value:.2f}; worse by more than {board.rope:.2g} "
+        f"with probability {chosen.worse:.2f}."
     )
 
 
@@ -303,7 +345,7 @@ def _dummy(group: list[RunRecord], metric: str) -> float:
 
 def _labels(records: list[RunRecord]) -> list[str]:
     """Short names that tell the candidates apart: of two sweeps both may have a trial `xgb-0`."""
-    short = [_trial_label(r) if r.kind == "trial" else f"{r.model} {r.name[-8:]}" for r in records]
+    short = [_label(record) for record in records]
     times = Counter(short)
     more = [(r.study or r.mlflow_run_id or r.folder.name)[-8:] for r in records]
     return [
@@ -312,8 +354,10 @@ def _labels(records: list[RunRecord]) -> list[str]:
     ]
 
 
-def _trial_label(record: RunRecord) -> str:
-    return f"{record.name} reference" if record.outside else record.name
+def _label(record: RunRecord) -> str:
+    if record.kind in ("trial", REPEATS):
+        return f"{record.name} reference" if record.outside else record.name
+    return f"{record.model} {record.name[-8:]}"
 
 
 def _place(record: RunRecord, worth: float) -> tuple[bool, float, int]:

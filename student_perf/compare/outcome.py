@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from student_perf.compare.apart import NO_WINNER, apart_lines
+from student_perf.compare.comparable import can_be_ranked
 from student_perf.compare.distinct import n_distinct
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.errors import ConfigError
@@ -57,11 +59,38 @@ class SweepOutcome:
         return self.objectives.metrics[0]
 
     @cached_property
+    def finished(self) -> list[RunRecord]:
+        """The finished trials of the space."""
+        return [t for t in self.trials if t.status == "FINISHED" and not t.outside]
+
+    @cached_property
+    def is_apart(self) -> bool:
+        """Whether its trials are repeats, or differ in data, folds or metric: then no trial is the
+        best, no winner is fitted, and `boards` show what can be compared.
+        """
+        return not can_be_ranked(self.finished)
+
+    @cached_property
+    def boards(self) -> list[Leaderboard]:
+        """A leaderboard for each set of configurations that share data, folds and metric, in the
+        order of the trials; the one `board` if that is all.
+        """
+        if not self.is_apart:
+            return [self.board] if self.board else []
+        try:
+            boards = make_leaderboards(self.finished)
+        except ConfigError:
+            return []
+        return sorted(boards, key=lambda b: min(line.record.started for line in b.lines))
+
+    @cached_property
     def ranked(self) -> list[RunRecord]:
         """The finished trials of the space, best first: those that keep the limits before the
-        others. A reference is none of them.
+        others. A reference is none of them; none are ranked if they cannot be.
         """
-        finished = [t for t in self.trials if t.status == "FINISHED" and not t.outside]
+        if self.is_apart:
+            return []
+        finished = self.finished
         logged = dict(enumerate(trial.metrics for trial in finished))
         return [finished[i] for i in self.objectives.ranked(logged)]
 
@@ -72,9 +101,11 @@ class SweepOutcome:
 
     @cached_property
     def board(self) -> Leaderboard | None:
-        """The leaderboard of the trials on the rows and folds of the best, references last; None
-        without one.
+        """The leaderboard of the trials, references last; None without one, or if the trials cannot
+        be ranked.
         """
+        if self.is_apart:
+            return None
         others = [trial for trial in self.trials if trial.status != "FINISHED"]
         others = self.references + others + ([self.winner] if self.winner else [])
         try:
@@ -191,6 +222,10 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         sweep: The outcome.
         code: Marks up drawn values, as for Markdown.
     """
+    if sweep.is_apart:
+        lines = apart_lines(sweep.finished, sweep.boards)
+        lines += [] if sweep.winner else [NO_WINNER]
+        return [*lines, *_failure_lines(sweep, code)]
     best = sweep.best
     if best is None:
         whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."
@@ -199,6 +234,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
         f"{_with_interval(best)}, with {described(best.record, code)}."
     ]
+    lines += _repeat_lines(sweep, best)
     lines += _gain_lines(sweep, code)
     if not sweep.keeps_limits(best):
         lines.append("Constraints: no trial keeps them; this one is the best anyway.")
@@ -218,6 +254,18 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
 def _ended_lines(sweep: SweepOutcome) -> list[str]:
     why = sweep.record.why_ended
     return [f"Ended: {why}"] if why else []
+
+
+def _repeat_lines(sweep: SweepOutcome, best: Line) -> list[str]:
+    """Of a search that judges by several seeds: how far they lie apart for the best."""
+    means, n = best.record.repeat_means(sweep.metric), best.record.n_repeats
+    if n < 2:
+        return []
+    return [
+        f"Repeats: every figure is the mean over {n} seeds; single seeds of the best give "
+        f"{format_interval(means.min(), means.max())}. The winner is fitted with the first seed, "
+        "and the test rows are the same for all."
+    ]
 
 
 def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:

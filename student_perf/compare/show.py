@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
 from student_perf.scoring.metrics import METRICS
@@ -24,6 +25,10 @@ from student_perf.text import (
 
 FORMATS = ("csv", "json", "markdown")
 _HEADINGS = ("mean", "std", "95 % interval", "-dummy", "-best", "p", "worse", "s")  # 80 columns
+ABOUT_INTERVALS = (
+    "The seeds share rows, so they narrow the interval only so far: Nadeau and Bengio's correction "
+    "keeps the part that comes from the training rows."
+)
 _COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (Holm)", "P(worse)", "seconds")
 
 
@@ -38,9 +43,10 @@ def show_boards(boards: Sequence[Leaderboard], top: int, terminal: Terminal) -> 
 
 def heading(board: Leaderboard) -> str:
     """What is compared, in one line."""
+    what = "configuration" if board.lines[0].record.kind == REPEATS else "run"
     return (
-        f"{plural(len(board.lines), 'run')} on {board.dataset}, {METRICS[board.metric].label}, "
-        f"{board.split}, {plural(board.n_folds, 'fold')}"
+        f"{plural(len(board.lines), what)} on {board.dataset}, {METRICS[board.metric].label}, "
+        f"{board.split}, {board.folds}"
     )
 
 
@@ -54,7 +60,9 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     if board.left_out:
         reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
         lines.append(f"Not compared: {reasons}.")
-    if board.n_folds > 1:
+    if board.lines[0].record.kind == REPEATS:
+        lines += repeat_lines(board, top)
+    if board.n_folds > 1 and len(board.lines) > 1:
         n_tied = sum(line.tied for line in board.lines)
         lines.append(
             f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, corrected for shared "
@@ -67,12 +75,30 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     known = not math.isnan(best.low + board.dummy)
     if known and not METRICS[board.metric].beats(best.low, best.high, board.dummy):
         lines.append("The best is not shown to be better than the dummy baseline.")
-    if board.n_looked_at > 1:
+    if board.n_looked_at > 1 and len(board.lines) > 1:
         lines.append(
             f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
             "good."
         )
     return lines
+
+
+def repeat_lines(board: Leaderboard, top: int) -> list[str]:
+    """How far the repeats of each configuration lie apart, and what the interval allows for."""
+    return [*(repeat_line(line, board.metric) for line in board.lines[:top]), ABOUT_INTERVALS]
+
+
+def repeat_line(line: Line, metric: str) -> str:
+    """Mean, interval and spread of a configuration over its seeds."""
+    means, interval = line.record.repeat_means(metric), ""
+    if not math.isnan(line.low):
+        interval = f" (95 % interval {format_interval(line.low, line.high)})"
+    spread = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+    return (
+        f"{line.label} over {plural(len(means), 'seed')}: {METRICS[metric].label} "
+        f"{format_number(line.mean)}{interval}; single seeds from "
+        f"{format_interval(means.min(), means.max())}, standard deviation {format_number(spread)}."
+    )
 
 
 def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
@@ -85,6 +111,7 @@ def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
         pairs = {
             "data": (first.data_sha256, board.data_sha256),
             "folds": (first.split_sha256, board.split_sha256),
+            "metric": (first.metric, board.metric),
         }
         other = " and ".join(name for name, (theirs, ours) in pairs.items() if theirs != ours)
         lines.append(f"Not paired with the runs above: other {other}.")

@@ -25,6 +25,16 @@ from student_perf.errors import ConfigError, one_line, suggest
 
 _PART_OF = {"classification": "classifier", "regression": "regressor"}
 _SWEEPER = "hydra.sweeper."
+_SAMPLER = "hydra.sweeper.sampler"
+_OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
+# Options of Hydra's own sweepers that go by another name here.
+ELSEWHERE = {
+    "search_space": (
+        "is written in Hydra's override grammar here; leave it out and type for example "
+        "'model.C=tag(log,interval(0.01,10))'"
+    ),
+    "max_batch_size": "there are no batches here; write hydra.sweeper.n_jobs=2 for two at a time",
+}
 
 
 def explain_composition_error(
@@ -120,12 +130,7 @@ def _explain_key(
     """Error for an override of an unknown key, or with a value that the key does not take."""
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
     if key.startswith(_SWEEPER):
-        file = find_config("student_perf", "hydra/sweeper")
-        options = [str(name) for name in OmegaConf.load(file) if str(name)[0] != "_"]
-        name = key.removeprefix(_SWEEPER).split(".")[0]
-        if name not in options:
-            return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
-        return ConfigError(f"{given}: {one_line(ConfigError(text))}")
+        return _explain_option(key, given, text)
     group = next((o for o in overrides if o.startswith(f"{key.split('.')[0]}=")), "x=1")
     if OverridesParser.create().parse_override(group).is_sweep_override():
         return ConfigError(
@@ -158,6 +163,26 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
             f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, set(names))}"
         )
     return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
+
+
+def _explain_option(key: str, given: str, text: str) -> ConfigError:
+    """Error for `hydra.sweeper.*`: an option that sweeps do not have, or have in another place."""
+    file = find_config("student_perf", "hydra/sweeper")
+    options = [str(name) for name in OmegaConf.load(file) if str(name) not in _OF_THE_FILE]
+    name, *rest = key.removeprefix(_SWEEPER).split(".")
+    if name in ELSEWHERE:
+        return ConfigError(f"{given}: {ELSEWHERE[name]}")
+    if name not in options:
+        return ConfigError(f"{given}: sweeps have no such option; {suggest(name, options)}")
+    if rest and key.startswith(f"{_SAMPLER}."):
+        value = given.partition("=")[2]
+        if rest == ["seed"]:
+            return ConfigError(f"{given}: write hydra.sweeper.seed={value}")
+        return ConfigError(
+            f"{given}: the sampler has no such option; choose the sampler, for example "
+            f"hydra/sweeper/sampler=tpe, or write +hydra.sweeper.sampler_options.{rest[0]}={value}"
+        )
+    return ConfigError(f"{given}: {one_line(ConfigError(text))}")
 
 
 def _known_keys(overrides: Sequence[str], config_dir: str | None) -> tuple[list[str], str | None]:

@@ -29,6 +29,7 @@ from student_perf.config.rules import (
 )
 from student_perf.config.schema import (
     GROUPS,
+    GUESSED_FROM,
     SOURCES,
     SPLITS,
     ExperimentConfig,
@@ -45,13 +46,14 @@ from student_perf.masking import learn_secrets
 from student_perf.paths import workspace
 from student_perf.scoring.metrics import default_metric, metric_direction
 
+_CHOOSES_MODEL = re.compile(r"\+?(model|search|experiment)\b")
 _resolving = ForkSafeLock()  # Hydra's node is one for the whole process
 _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
 def register_resolvers() -> None:
-    """Register `${workspace:}`, `${unique:}`, `${default_metric:}` and `${metric_direction:}`; the
-    last two know the metrics of the user's own modules too.
+    """Register `${workspace:}`, `${unique:}`, `${guessed:}`, `${default_metric:}` and
+    `${metric_direction:}`; the last two know the metrics of the user's own modules too.
     """
     import_trusted()
     OmegaConf.register_new_resolver("workspace", lambda: str(workspace()), replace=True)
@@ -60,7 +62,23 @@ def register_resolvers() -> None:
         "unique", lambda: secrets.token_hex(4), replace=True, use_cache=True
     )
     OmegaConf.register_new_resolver("default_metric", default_metric, replace=True)
+    OmegaConf.register_new_resolver("guessed", _guessed, replace=True)
     OmegaConf.register_new_resolver("metric_direction", metric_direction, replace=True)
+
+
+def _guessed(group: str, key: str, _root_: Any) -> Any:
+    """What the file of a dataset shows about a key that nobody has named."""
+    from student_perf.tables.guess import guess  # pandas, which only such datasets need here
+
+    node = _root_[group]
+    raw = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(raw, dict)
+    named = [str(k) for k, value in raw.items() if not str(value).startswith("${guessed:")]
+    return guess({name: _plain_value(node[name]) for name in named if name in GUESSED_FROM}, key)
+
+
+def _plain_value(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def validate(cfg: DictConfig) -> ExperimentConfig:
@@ -77,6 +95,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     learn_secrets(iter_leaves(composed))
     check_keys(composed, _ROOT_KEYS, "")
     check_seed(composed["seed"])
+    _check_has_source(mapping_at(composed, "dataset"))
     dataset = variant(composed, "dataset", "source", SOURCES)
     tracking = typed_node(TrackingConfig, composed["tracking"], "tracking")
     check_label("dataset.name", dataset.name, LONGEST_NAME)
@@ -103,6 +122,25 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         model=mapping_at(composed, "model"),
         composed=composed,
     )
+
+
+def _check_has_source(node: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a dataset file that only names a path."""
+    if "path" in node and "source" not in node:
+        raise ConfigError(
+            f"dataset.path={node['path']}: the dataset's file in conf/dataset says nothing of how "
+            "it is read; add the line 'defaults: [csv, _self_]' at its top"
+        )
+
+
+def follow_task(config: ExperimentConfig, overrides: Sequence[str]) -> list[str]:
+    """What to add to the overrides so that a model that nobody has chosen serves the task: the
+    default one is for classes, and numbers get ridge regression.
+    """
+    chosen = any(_CHOOSES_MODEL.match(word) for word in overrides)
+    is_default = config.model.get("name") == "logreg" and "regressor" not in config.model
+    is_number = config.dataset.task == "regression"
+    return ["model=ridge"] if is_default and is_number and not chosen else []
 
 
 def _tags(composed: dict[str, Any]) -> dict[str, str]:

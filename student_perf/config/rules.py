@@ -67,6 +67,10 @@ def check_dataset(dataset: DatasetConfig) -> None:
             f"dataset.subgroups={shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
             "take it out, groups must be known before the target"
         )
+    if dataset.ordered and dataset.bands is None and dataset.classes is None:
+        raise ConfigError(
+            "dataset.ordered=true: needs the order; name it as dataset.classes=[lowest,...,highest]"
+        )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
 
@@ -99,10 +103,10 @@ def check_split(split: SplitConfig) -> None:
         raise ConfigError(
             f"split.test_size={split.test_size}: must be at least 0 and below 1; try 0.2"
         )
-    if not 0 <= split.random_state < 2**32:
-        raise ConfigError(
-            f"split.random_state={split.random_state}: must be from 0 to {2**32 - 1}; try 0"
-        )
+    for key in ("random_state", "test_random_state"):
+        seed = getattr(split, key)
+        if seed is not None and not 0 <= seed < 2**32:
+            raise ConfigError(f"split.{key}={seed}: must be from 0 to {2**32 - 1}; try 0")
     if isinstance(split, HoldoutSplit) and not 0 < split.validation_size < 1:
         raise ConfigError(
             f"split.validation_size={split.validation_size}: must be between 0 and 1; try 0.25"
@@ -138,13 +142,13 @@ def check_report(report: ReportConfig) -> None:
 def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
     """Raise ConfigError for a metric that does not fit the task, or the wrong direction."""
     direction = metric_direction(objective.metric)
-    choices = ", ".join(metrics_of(dataset.task, dataset.ordered))
+    choices = ", ".join(metrics_of(dataset.task, dataset.is_ordered))
     if METRICS[objective.metric].task != dataset.task:
         raise ConfigError(
             f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
             f"dataset.task={dataset.task}; choose from {choices}"
         )
-    if METRICS[objective.metric].ordered and not dataset.ordered:
+    if METRICS[objective.metric].ordered and not dataset.is_ordered:
         raise ConfigError(
             f"objective.metric={objective.metric}: needs three or more classes in order; name them "
             f"as dataset.classes=[lowest,...,highest] or choose from {choices}"

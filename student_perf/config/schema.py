@@ -23,7 +23,11 @@ class DatasetConfig:
     Attributes:
         bands: How to cut a numeric target into classes; None leaves it as it is.
         classes: Order of the classes, lowest first.
-        categories: Values of text columns, in order if they have one.
+        ordered: Whether the classes are grades; None follows from the bands or the listed classes.
+        drop, keep: Columns to leave out, and the only ones to take if any are named; `*` and `?`
+            stand for any characters.
+        categorical: Columns of codes that look like numbers.
+        categories: Values of categorical columns, in order if they have one; kept as text.
         ranges: Lowest and highest value of numeric columns.
         clean: Steps of `data.cleaning`.
         subgroups: Columns by whose values the result is shown group by group.
@@ -39,6 +43,9 @@ class DatasetConfig:
     bands: Bands | None
     classes: list[Any] | None
     drop: list[str]
+    ordered: bool | None = None
+    keep: list[str] = field(default_factory=list)
+    categorical: list[str] = field(default_factory=list)
     categories: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     clean: list[Any] = field(default_factory=list)
@@ -48,11 +55,20 @@ class DatasetConfig:
     setup: str | None = None
     setups: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """YAML reads codes as numbers, and True and False as what they are; cells are text."""
+        as_text = {
+            name: [str(value) for value in values] if isinstance(values, list) else values
+            for name, values in self.categories.items()
+        }
+        object.__setattr__(self, "categories", as_text)
+
     @property
-    def ordered(self) -> bool:
+    def is_ordered(self) -> bool:
         """Whether the classes are three or more grades, in an order that was declared."""
         labels = self.bands.labels if self.bands is not None else self.classes
-        return self.task == "classification" and len(labels or ()) > 2
+        declared = self.ordered is not False and len(labels or ()) > 2
+        return self.task == "classification" and declared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +80,18 @@ class WooldridgeDataset(DatasetConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FileDataset(DatasetConfig):
-    """A file of the user: CSV, ARFF or parquet; `separator` is for a CSV."""
+    """A file of the user. How it is read is named here, or found out where it is null.
+
+    The defaults are for records of times before these keys existed.
+    """
 
     path: str
-    separator: str
+    separator: str | None
+    decimal: str | None = field(default_factory=lambda: ".")
+    thousands: str | None = None
+    encoding: str | None = field(default_factory=lambda: "utf-8")
+    missing_words: list[str] | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +131,20 @@ class SyntheticDataset(DatasetConfig):
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """What every split declares; `test_size` is the share of rows set aside first."""
+    """What every split declares; `test_size` is the share of rows set aside first, by a seed of its
+    own if `test_random_state` gives one.
+    """
 
     kind: str
     test_size: float
     random_state: int
     keep_duplicates_together: bool
+    test_random_state: int | None = field(default=None, kw_only=True)
+
+    @property
+    def test_seed(self) -> int:
+        """The seed by which the test rows are chosen."""
+        return self.random_state if self.test_random_state is None else self.test_random_state
 
 
 @dataclass(frozen=True)
@@ -232,6 +264,12 @@ SOURCES: dict[str, type[DatasetConfig]] = {
     "synthetic": SyntheticDataset,
 }
 
+
+# Keys of a dataset on which a guess about its file depends.
+GUESSED_FROM = (
+    *("path", "target", "separator", "decimal", "thousands", "encoding", "missing_words", "sheet"),
+    *("task", "bands", "classes", "clean", "ordered"),
+)
 
 SPLITS: dict[str, type[SplitConfig]] = {
     "holdout": HoldoutSplit,

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -20,9 +21,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import ArchiveDataset
-from student_perf.data.files import parse_table, read_file
 from student_perf.data.fingerprint import fingerprint_table
 from student_perf.errors import DataError
+from student_perf.tables.files import parse_table, read_file
+from student_perf.tables.options import PLAIN
 
 LARGEST_BYTES = 2 * 2**30
 _PATIENCE = 20  # times dataset.timeout: the whole download may take so long
@@ -35,15 +37,16 @@ def read_archive(config: ArchiveDataset) -> pd.DataFrame:
     Raises:
         DataError: It is not available, or not the table whose fingerprint the config names.
     """
+    options = replace(PLAIN, separator=config.separator)
     if config.path is not None:
         path = Path(config.path).expanduser()
-        return _verified(read_file(path, config.separator), config, f"dataset.path={path}")
+        return _verified(read_file(path, options).table, config, f"dataset.path={path}")
     cached = cached_file(config)
     if cached.is_file():
-        table = parse_table(cached.read_bytes(), cached.name, config.separator, str(cached))
+        table = parse_table(cached.read_bytes(), cached.name, options, str(cached)).table
         return _verified(table, config, f"cached file {cached}")
     data = _member(_download(config), config.member, config)
-    table = parse_table(data, cached.name, config.separator, config.url)
+    table = parse_table(data, cached.name, options, config.url).table
     _verified(table, config, config.url)
     cached.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(cached, data)

@@ -12,24 +12,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from student_perf.data.columns import label_of
+from student_perf.data.dates import date_columns
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
+from student_perf.data.missing import missing_rule
 from student_perf.errors import DataError, suggest
+from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.options import ReadOptions
 
-# What people write for "no answer", compared without case and surrounding space.
-MISSING_WORDS = frozenset({"", "?", "na", "n/a", "nan", "none", "null"})
 _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class LineageStep:
-    """What one step did: rows before and after, changed cells, examples, table hash after."""
+    """What one step did: rows before and after, changed cells, examples, table hash after, and what
+    it has decided by itself.
+    """
 
     step: str
     rows_before: int
@@ -37,30 +42,38 @@ class LineageStep:
     cells_changed: int
     examples: list[str]
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the dataset's config declares: the target, and the categories of columns in order."""
+    """What the dataset's config declares: the target, the categories of columns in order, and words
+    for missing cells. For new rows `answers` holds the values that training has seen.
+    """
 
     target: str
     categories: Mapping[str, Sequence[str]]
+    missing_words: Sequence[str] | None = None
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Result of a step; `columns` names those whose values changed, None says that rows moved."""
+    """Result of a step; `columns` names those whose values changed, None says that rows moved;
+    `notes` say what the step has decided by itself.
+    """
 
     table: pd.DataFrame
     columns: list[str] | None
     cells: int = 0
     examples: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def clean_table(
-    table: pd.DataFrame, steps: Sequence[Any], declared: Declared
+    table: pd.DataFrame, steps: Sequence[Any], declared: Declared, notes: tuple[str, ...] = ()
 ) -> tuple[pd.DataFrame, tuple[LineageStep, ...], dict[str, str]]:
-    """Clean a table by the declared steps.
+    """Clean a table by the declared steps; `notes` are what reading has decided.
 
     Returns:
         The cleaned table with rows numbered from 0, what reading and each step did, and the hash of
@@ -72,7 +85,7 @@ def clean_table(
     """
     hashes = fingerprint_columns(table)
     rows = len(table)
-    lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes))]
+    lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes), notes)]
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         before = len(table)
@@ -88,16 +101,17 @@ def clean_table(
                 change.cells,
                 list(change.examples),
                 combine_columns(hashes),
+                change.notes,
             )
         )
     check_categories(table, declared.categories)
     return table, tuple(lineage), hashes
 
 
-def clean_features(
-    table: pd.DataFrame, steps: Sequence[Any], categories: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
+def clean_features(table: pd.DataFrame, steps: Sequence[Any], declared: Declared) -> pd.DataFrame:
     """Clean new rows by those steps of the training that change single cells.
+
+    A word that training has seen as an answer stays one.
 
     No row is dropped, and missing columns are skipped. A column with words that stop `to_numeric`
     stays as it is; the contract refuses its cells.
@@ -116,19 +130,38 @@ def clean_features(
             columns = [options["column"]] if options["column"] in table else []
         elif name in ("normalise_text", "to_numeric"):
             named = options.get("columns") or _text_columns(table)
+            written = ReadOptions(
+                decimal=options.get("decimal", "."), thousands=options.get("thousands")
+            )
             columns = [
-                c for c in named if c in table and (name != "to_numeric" or _all_numbers(table[c]))
+                c
+                for c in named
+                if c in table and (name != "to_numeric" or _all_numbers(table[c], written))
             ]
             options["columns"] = columns
         else:
             continue
         if columns:
-            table = _STEPS[name](table, Declared("", categories), **options).table
+            table = _STEPS[name](table, declared, **options).table
     return table
 
 
-def _all_numbers(column: pd.Series) -> bool:
-    return bool((pd.to_numeric(column, errors="coerce").isna() == column.isna()).all())
+def derive_columns(table: pd.DataFrame, steps: Sequence[Any]) -> pd.DataFrame:
+    """New rows with the columns that steps of the training have made of others, unless they hold
+    them already.
+
+    Raises:
+        DataError: A cell is no date.
+    """
+    for number, entry in enumerate(steps):
+        name, options = _parsed(entry, f"dataset.clean[{number}]")
+        if name == "date_parts" and options["column"] in table:
+            table = _date_parts(table, Declared("", {}), **options).table
+    return table
+
+
+def _all_numbers(column: pd.Series, written: ReadOptions) -> bool:
+    return bool((parse_numbers(column, written).isna() == column.isna()).all())
 
 
 def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
@@ -178,16 +211,19 @@ def _normalise_text(
     declared category its declared spelling, whatever its case.
     """
     chosen = _checked_columns(table, columns) if columns else _text_columns(table)
-    rules = {}
+    rules, notes = {}, list[str]()
     for name in chosen:
         spelling = {str(c).casefold(): str(c) for c in declared.categories.get(name, ())}
-        rules[name] = partial(_normalised, spelling=spelling)
-    return _with_values(table, rules)
+        known = declared.answers.get(name, declared.categories.get(name))
+        rule = missing_rule(table[name], declared.missing_words, known, declared.target)
+        notes += rule.notes
+        rules[name] = partial(_normalised, spelling=spelling, missing=rule.words)
+    return replace(_with_values(table, rules), notes=tuple(notes))
 
 
-def _normalised(text: Any, spelling: Mapping[str, str]) -> str | None:
+def _normalised(text: Any, spelling: Mapping[str, str], missing: frozenset[str]) -> str | None:
     words = " ".join(str(text).split())
-    if words.casefold() in MISSING_WORDS and words.casefold() not in spelling:
+    if words.casefold() in missing and words.casefold() not in spelling:
         return None
     return spelling.get(words.casefold(), words)
 
@@ -195,23 +231,22 @@ def _normalised(text: Any, spelling: Mapping[str, str]) -> str | None:
 def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[str, Any]) -> Change:
     """Replace values of a column; null makes them missing."""
     _checked_columns(table, [column])
-    texts = {_as_written(old): new for old, new in values.items()}
-    return _with_values(table, {column: lambda value: texts.get(_as_written(value), value)})
+    texts = {label_of(old): new for old, new in values.items()}
+    return _with_values(table, {column: lambda value: texts.get(label_of(value), value)})
 
 
-def _as_written(value: Any) -> str:
-    """Text of a value; a whole number has no fraction, even if missing cells made its column one
-    of floats.
-    """
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value)
-
-
-def _to_numeric(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
+def _to_numeric(
+    table: pd.DataFrame,
+    _: Declared,
+    columns: list[str],
+    decimal: str = ".",
+    thousands: str | None = None,
+) -> Change:
     """Turn text columns into numbers; other text stops the run."""
     new = {}
+    options = ReadOptions(decimal=decimal, thousands=thousands)
     for name in _checked_columns(table, columns):
-        numbers = pd.to_numeric(table[name], errors="coerce")
+        numbers = parse_numbers(table[name], options)
         lost = table[name][numbers.isna() & table[name].notna()]
         if len(lost):
             raise DataError(
@@ -250,6 +285,20 @@ def _one_hot(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
     return Change(table.assign(**added), list(added), len(table) * len(added))
 
 
+def _date_parts(
+    table: pd.DataFrame,
+    _: Declared,
+    column: str,
+    parts: list[str],
+    day_first: bool | None = None,
+    since: str = "1970-01-01",
+) -> Change:
+    """Replace a column of dates by numbers, named after it and the part: `day_year`."""
+    _checked_columns(table, [column])
+    added = date_columns(table[column], parts, day_first, since)
+    return Change(table.drop(columns=column).assign(**added), list(added), len(table))
+
+
 _STEPS: dict[str, Callable[..., Change]] = {
     "normalise_text": _normalise_text,
     "map_values": _map_values,
@@ -257,6 +306,7 @@ _STEPS: dict[str, Callable[..., Change]] = {
     "drop_columns": _drop_columns,
     "drop_missing_target": _drop_missing_target,
     "drop_duplicates": _drop_duplicates,
+    "date_parts": _date_parts,
     "one_hot": _one_hot,
 }
 

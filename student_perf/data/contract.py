@@ -17,6 +17,7 @@ import yaml
 from student_perf.config.schema import DatasetConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError, one_line
+from student_perf.tables.options import ReadOptions
 
 _MOST_ROWS = 5
 
@@ -44,6 +45,8 @@ class Contract:
         columns: Rules by column, in the order of the features.
         clean: Cleaning steps as the dataset declares them; new rows go through them too.
         declared: Columns whose categories or range come from the config, not from the rows.
+        read: How the training file was read, as `tables.options.ReadOptions` names it; empty
+            without a file.
     """
 
     target: str
@@ -51,6 +54,12 @@ class Contract:
     columns: dict[str, ColumnContract]
     clean: list[Any] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
+    read: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> ReadOptions:
+        """How files of new rows are read."""
+        return ReadOptions(**self.read)
 
     def to_yaml(self) -> str:
         """Text that `contract_from_yaml` reads back."""
@@ -94,6 +103,7 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
         columns,
         clean=list(config.clean),
         declared=sorted({*config.categories, *config.ranges} & set(columns)),
+        read=asdict(dataset.read_as) if dataset.read_as is not None else {},
     )
 
 

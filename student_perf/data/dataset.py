@@ -10,16 +10,22 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from student_perf.config.schema import DatasetConfig
+from student_perf.config.schema import DatasetConfig, FileDataset
+from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import Declared, LineageStep, clean_table
+from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
+from student_perf.data.dates import date_advice, looks_like_dates
 from student_perf.data.fingerprint import combine_columns
-from student_perf.data.sources import raw_fingerprint, read_table
+from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
-from student_perf.errors import DataError, suggest
+from student_perf.errors import DataError
+from student_perf.tables.files import RawTable
+from student_perf.tables.options import ReadOptions
 
 _FIRST_ROWS = 1000
 _HASH_BASE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio, Knuth's multiplier of hashes
-_NO_FEATURES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "bytes")
+_DATES = ("date", "datetime", "datetime64")
+_NO_FEATURES = ("time", "timedelta", "timedelta64", "bytes")
 _DROP = "add the column to dataset.drop if it is an identifier"
 
 
@@ -36,8 +42,9 @@ class Dataset:
         sha256: Hash of features and target, made of the hashes in `column_sha256`.
         raw_sha256: Hash of the file's bytes; None without a file.
         lineage: What reading and each cleaning step did.
-        dropped: The columns of `dataset.drop`, which may still define groups of rows.
+        dropped: The columns left out, which may still define groups of rows.
         ordered: Whether the classes are grades.
+        read_as: How the file was read; None without a file.
     """
 
     name: str
@@ -53,6 +60,7 @@ class Dataset:
     dropped: pd.DataFrame = field(default_factory=pd.DataFrame)
     ordered: bool = False
     column_sha256: Mapping[str, str] = field(default_factory=dict)
+    read_as: ReadOptions | None = None
 
     def __post_init__(self) -> None:
         self.target.setflags(write=False)
@@ -70,6 +78,11 @@ class Dataset:
         """
         taken = self.features.iloc[numbers]
         return taken.copy() if len(numbers) == self.n_rows else taken
+
+    @property
+    def notes(self) -> list[str]:
+        """What reading and cleaning have decided by themselves."""
+        return [note for step in self.lineage for note in step.notes]
 
     @cached_property
     def duplicate_groups(self) -> np.ndarray:
@@ -103,34 +116,31 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     Raises:
         DataError: With the value, the rule and the fix.
     """
-    raw = read_table(config)
+    raw = read_source(config)
     with ThreadPoolExecutor(1) as pool:  # the file is hashed while its table is cleaned
         raw_sha256 = pool.submit(raw_fingerprint, config)
         return _from_table(raw, config, raw_sha256)
 
 
-def _from_table(
-    raw: pd.DataFrame, config: DatasetConfig, raw_sha256: Future[str | None]
-) -> Dataset:
-    _check_table(raw, config)
-    table, lineage, hashes = clean_table(
-        raw, config.clean, Declared(config.target, config.categories)
-    )
-    _check_columns(table, config)
+def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | None]) -> Dataset:
+    table = trimmed_names(raw.table)
+    _check_table(table, config)
+    table = with_declared_text(table, config)
+    missing = getattr(config, "missing_words", None)
+    labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
+    declared = Declared(config.target, config.categories, missing, config.categories | labels)
+    table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes)
+    roles = column_roles(table, config)
     target, classes = encode_target(table[config.target], config)
+    as_is = {
+        *config.categories,
+        *matching(config.categorical, list(map(str, table)), "dataset.categorical"),
+    }
     features = pd.DataFrame(
-        {
-            name: _feature(table[name], name in config.categories)
-            for name in table.columns
-            if name != config.target and name not in config.drop
-        },
+        {name: _feature(table[name], name in as_is) for name in roles.features},
         copy=False,  # else pandas makes a second table of the columns
     )
-    if features.shape[1] == 0:
-        raise DataError(
-            f"dataset.drop={config.drop}: leaves no feature column; keep at least one of "
-            f"{', '.join(name for name in table.columns if name != config.target)}"
-        )
+    _check_ranges(features, config)
     chosen = {str(name): hashes[name] for name in (*features, config.target)}
     return Dataset(
         name=config.name,
@@ -143,9 +153,10 @@ def _from_table(
         sha256=combine_columns(chosen),
         raw_sha256=raw_sha256.result(),
         lineage=lineage,
-        dropped=table[config.drop],
-        ordered=config.ordered,
+        dropped=table[roles.left_out],
+        ordered=config.is_ordered,
         column_sha256=chosen,
+        read_as=raw.options if isinstance(config, FileDataset) else None,
     )
 
 
@@ -165,16 +176,30 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             )
 
 
-def _check_columns(table: pd.DataFrame, config: DatasetConfig) -> None:
-    columns = [str(name) for name in table.columns]
-    named = {"target": [config.target], "drop": config.drop, "subgroups": config.subgroups}
-    for key, names in named.items():
-        for name in names:
-            if name not in columns:
-                raise DataError(
-                    f"dataset.{key}={name}: no such column in {config.name}; "
-                    f"{suggest(name, columns)}"
-                )
+def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
+    for name in config.ranges:
+        if name in features and features[name].dtype != np.float64:
+            raise DataError(
+                f"dataset.ranges.{name}: the column holds text like "
+                f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
+                f"with +dataset.categories.{name}=[...]"
+            )
+
+
+def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with blanks and tabs around its column names taken off, since nobody can type them.
+
+    Raises:
+        DataError: Two names differ in nothing else.
+    """
+    names = [str(name).strip() for name in table.columns]
+    if names == list(table.columns):
+        return table
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise DataError(
+            f"column name '{repeated[0]}' occurs twice, but for blanks around it; rename one"
+        )
+    return table.set_axis(names, axis=1)
 
 
 def _feature(column: pd.Series, declared: bool) -> pd.Series:
@@ -185,7 +210,9 @@ def _feature(column: pd.Series, declared: bool) -> pd.Series:
     """
     if column.isna().all():
         return column.astype("float64")
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+    if not declared and is_boolean(column):
+        return booleans_as_numbers(column)
+    if pd.api.types.is_numeric_dtype(column):
         numbers = column.astype("float64")
         values = numbers.to_numpy()
         # A look at both ends, without temporary columns, settles nearly every table.
@@ -196,6 +223,8 @@ def _feature(column: pd.Series, declared: bool) -> pd.Series:
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind == "decimal":
         return column.astype("float64")
+    if kind in _DATES or (not declared and looks_like_dates(column)):
+        raise DataError(date_advice(str(column.name), column.dropna().iloc[0]))
     if kind in _NO_FEATURES:
         _refuse(column, column.notna(), f"is a {kind}; derive a number from it or drop the column")
     texts = column.astype("str")

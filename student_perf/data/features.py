@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.data.cleaning import clean_features
+from student_perf.data.cleaning import Declared, clean_features, derive_columns
+from student_perf.data.columns import as_text, label_of
 from student_perf.data.contract import (
     ColumnContract,
     Contract,
@@ -21,7 +22,10 @@ from student_perf.data.contract import (
     Violation,
     find_violations,
 )
+from student_perf.data.dataset import trimmed_names
 from student_perf.errors import DataError, suggest
+from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.options import PLAIN, ReadOptions
 
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _LARGEST = 2.0**53  # beyond, a float64 does not hold every whole number
@@ -43,7 +47,7 @@ class Refusal:
 
 
 def prepare_features(
-    raw: pd.DataFrame, contract: Contract
+    raw: pd.DataFrame, contract: Contract, options: ReadOptions = PLAIN
 ) -> tuple[pd.DataFrame, dict[int, Refusal]]:
     """Clean and type raw rows, and find those that the contract refuses.
 
@@ -57,32 +61,34 @@ def prepare_features(
     Raises:
         DataError: A column is missing.
     """
-    features, refused = prepare_cells(raw, contract)
+    features, refused = prepare_cells(raw, contract, options)
     first: dict[int, Refusal] = {}
     for one in sorted(refused, key=lambda one: one.problem == "unknown category"):
         first.setdefault(one.row, one)
     return features, dict(sorted(first.items()))
 
 
-def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
-    """As `prepare_features`, but with every cell that breaks the contract, in column order."""
+def prepare_cells(
+    raw: pd.DataFrame, contract: Contract, options: ReadOptions = PLAIN
+) -> tuple[pd.DataFrame, list[Refusal]]:
+    """As `prepare_features`, but with every cell that breaks the contract, in column order.
+
+    `options` say how the numbers among the texts of a file are written; elsewhere, as in JSON, they
+    are written as programs write them.
+    """
+    raw = derive_columns(trimmed_names(raw), contract.clean)
     _check_columns(raw, contract)
     kinds = {name: rules.kind for name, rules in contract.columns.items()}
     table = pd.DataFrame({name: _as_read(raw[name], kinds[name]) for name in kinds})
     numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
     # As in the training file, a column of numbers has that type before it is cleaned.
-    ready = {name: _numbers(table[name], contract.columns[name]) for name in numeric}
+    ready = {name: _numbers(table[name], contract.columns[name], options) for name in numeric}
     parsed = {name: numbers for name, (numbers, wrong) in ready.items() if not wrong.any()}
-    declared = {
-        name: rules.categories
-        for name, rules in contract.columns.items()
-        if name in contract.declared and rules.categories is not None
-    }
-    table = clean_features(table.assign(**parsed), contract.clean, declared)
+    table = clean_features(table.assign(**parsed), contract.clean, declared_by(contract))
     features, refused = {}, []
     for name, rules in contract.columns.items():
         if rules.kind == "numeric":
-            features[name], wrong = _numbers(table[name], rules)
+            features[name], wrong = _numbers(table[name], rules, options)
             rows = np.flatnonzero(wrong).tolist()
             words = ("is not a number", str(table[name].iloc[rows[0]]) if rows else "")
             refused.append(Violation(name, *words, len(rows), rows, "not a number"))
@@ -91,6 +97,15 @@ def prepare_cells(raw: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, 
     typed = pd.DataFrame(features)
     refused += find_violations(typed, _without_observed_ranges(contract), most_rows=None)
     return typed, _refused_cells(refused, table, contract)
+
+
+def declared_by(contract: Contract) -> Declared:
+    """What the training declared, and the values it has seen, for cleaning new rows."""
+    seen = {name: rules.categories or [] for name, rules in contract.columns.items()}
+    declared = {
+        name: values for name, values in seen.items() if name in contract.declared and values
+    }
+    return Declared("", declared, contract.options.missing_words, seen)
 
 
 def column_as_read(cells: Iterable[Any], kind: str) -> pd.Series:
@@ -105,11 +120,13 @@ def column_as_read(cells: Iterable[Any], kind: str) -> pd.Series:
     known = [None if _is_missing(cell) else cell for cell in cells]
     if kind == "numeric" and all(map(_is_plain_number, known)):
         return pd.Series(known, dtype="float64")
-    return pd.Series([None if cell is None else str(cell) for cell in known], dtype="str")
+    return pd.Series([None if cell is None else label_of(cell) for cell in known], dtype="str")
 
 
 def _as_read(column: pd.Series, kind: str) -> pd.Series:
     is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if is_number and kind == "categorical":
+        return as_text(column.reset_index(drop=True))
     if is_number or isinstance(column.dtype, pd.StringDtype):
         return column.reset_index(drop=True)
     return column_as_read(column, kind)
@@ -136,9 +153,11 @@ def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:
         )
 
 
-def _numbers(column: pd.Series, rules: ColumnContract) -> tuple[pd.Series, pd.Series]:
+def _numbers(
+    column: pd.Series, rules: ColumnContract, options: ReadOptions
+) -> tuple[pd.Series, pd.Series]:
     """A column as float64, and which of its cells hold something other than a finite number."""
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    numbers = parse_numbers(column, options)
     if rules.lowest is not None and (rules.lowest, rules.highest) in ((0, 1), (0, 0), (1, 1)):
         # A training file of true and false gave a column of 1 and 0.
         words = column.astype("str").str.casefold().map(_BOOLEANS)

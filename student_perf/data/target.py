@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from student_perf.config.schema import Bands, DatasetConfig
+from student_perf.data.booleans import booleans_as_labels, is_boolean
+from student_perf.data.columns import label_of
 from student_perf.errors import DataError
-
-# A whole-number target with more values than this is a quantity, not a set of classes.
-_MOST_NUMERIC_CLASSES = 20
+from student_perf.tables.guess import is_quantity
 
 
 def encode_target(
@@ -73,20 +75,21 @@ def _banded(
 
 
 def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tuple[str | int, ...]]:
-    if pd.api.types.is_bool_dtype(column):
-        column = column.astype("int64")
+    if is_boolean(column):
+        column = booleans_as_labels(column)
     if pd.api.types.is_numeric_dtype(column):
         _check_few_numbers(column, config)
         column = column.astype("int64")
     else:
         column = column.astype("str")
-    labels = config.classes or sorted(column.unique().tolist())
+    labels = _labels(column, config.classes) or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}
-    outside = column[~column.isin(position)]
+    outside = column[~column.isin(list(position))].value_counts(sort=False)
     if len(outside):
+        counted = ", ".join(f"{label} ({n})" for label, n in outside.sort_index().items())
         raise DataError(
-            f"dataset.classes={labels}: does not hold '{outside.iloc[0]}' ({len(outside)} rows, "
-            f"first: row {outside.index[0]}); add it to the list or correct the rows"
+            f"dataset.classes={config.classes}: does not hold these labels of "
+            f"'{config.target}': {counted} rows; add them to the list or correct the rows"
         )
     if column.nunique() < 2:
         raise DataError(
@@ -96,9 +99,22 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
     return column.map(position).to_numpy(dtype=np.int64), tuple(labels)
 
 
+def _labels(column: pd.Series, classes: list[Any] | None) -> list[str | int] | None:
+    """The declared classes as the column writes them: YAML reads yes, True and codes in its way."""
+    if classes is None:
+        return None
+    if pd.api.types.is_numeric_dtype(column):
+        texts = [label_of(one) for one in classes]
+        return [int(text) if text.lstrip("-").isdigit() else text for text in texts]
+    spelling = {str(label).casefold(): str(label) for label in column.unique()}
+    return [
+        spelling.get(str(one).casefold(), str(one)) if isinstance(one, bool) else label_of(one)
+        for one in classes
+    ]
+
+
 def _check_few_numbers(column: pd.Series, config: DatasetConfig) -> None:
-    whole = bool((column == column.round()).all())
-    if not whole or column.nunique() > _MOST_NUMERIC_CLASSES:
+    if is_quantity(column):
         raise DataError(
             f"dataset.target={config.target}: {column.nunique()} different numbers are not "
             "classes; use dataset.task=regression, or cut them with dataset.bands"

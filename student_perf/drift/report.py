@@ -82,7 +82,7 @@ def make_report(
     current: str,
     thresholds: Thresholds,
     *,
-    separator: str = ",",
+    separator: str | None = None,
     target: str | None = None,
     model: str | None = None,
     store: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,16 @@ from student_perf.config.schema import DatasetConfig
 from student_perf.config.search_path import config_options
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, make_contract
+from student_perf.data.dataset import trimmed_names
 from student_perf.data.features import prepare_features
-from student_perf.data.files import ENDINGS, read_file
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept, find_run
 from student_perf.store.reader import fetch_file
+from student_perf.tables.files import ENDINGS, read_file
+from student_perf.tables.options import ReadOptions
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Rules:
 def load_sides(
     reference: str,
     current: str,
-    separator: str = ",",
+    separator: str | None = None,
     target: str | None = None,
     contract: Contract | None = None,
     model: str | None = None,
@@ -66,7 +68,7 @@ def load_sides(
     Args:
         reference: A CSV or parquet file, `DATASET [overrides]` of `conf/dataset`, or a run.
         current: The other side, named in the same way.
-        separator: That of CSV files.
+        separator: That of CSV files, if it is not that of the training file.
         target: The target's column, if both sides are files.
         contract: That of `model`.
         model: The run that the model comes from.
@@ -138,8 +140,11 @@ def _of_dataset(text: str, dataset: Dataset) -> Side:
     return Side(text, dataset.features, target, dataset)
 
 
-def _of_file(text: str, separator: str, target: str | None, rules: Rules | None) -> Side:
-    table = read_file(Path(text), separator)
+def _of_file(text: str, separator: str | None, target: str | None, rules: Rules | None) -> Side:
+    options = ReadOptions() if rules is None else rules.contract.options
+    if separator is not None:
+        options = replace(options, separator=separator)
+    table = trimmed_names(read_file(Path(text), options).table)
     if table.empty:
         raise DataError(f"{text}: holds no rows; drift needs some on both sides")
     if rules is None:

@@ -116,7 +116,7 @@ def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     units = units or _row_units(dataset, config.keep_duplicates_together)
     kept, test = np.arange(len(units.strata)), np.empty(0, dtype=np.int64)
     if config.test_size > 0:
-        kept, test = _cut(units, kept, config.test_size, "split.test_size", config.random_state)
+        kept, test = _cut(units, kept, config.test_size, "split.test_size", config.test_seed)
     if isinstance(config, HoldoutSplit):
         share, key = config.validation_size, "split.validation_size"
         # Another stream than the test cut's, or both would make the same draw.
@@ -188,7 +188,9 @@ def _fold_sides(
     units: _Units, kept: np.ndarray, config: KFoldSplit
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     _check_members(units, kept, config.n_splits, "split.n_splits")
-    splitter = StratifiedKFold(config.n_splits, shuffle=True, random_state=config.random_state)
+    # The outer folds of nested cross-validation are the test rows of its sweeps.
+    seed = config.test_seed if isinstance(config, NestedSplit) else config.random_state
+    splitter = StratifiedKFold(config.n_splits, shuffle=True, random_state=seed)
     if isinstance(config, RepeatedKFoldSplit):
         splitter = RepeatedStratifiedKFold(
             n_splits=config.n_splits,

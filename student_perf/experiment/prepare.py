@@ -64,11 +64,12 @@ def prepare(config: ExperimentConfig) -> Prepared:
     return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
 
 
-def prepare_data(config: ExperimentConfig) -> PreparedData:
-    """Load, clean, check and divide the rows. Raises DataError, also if a fold leaves the objective
-    undefined.
+def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> PreparedData:
+    """Load, clean, check and divide the rows, or those of `dataset` if they are loaded already.
+
+    Raises DataError, also if a fold leaves the objective undefined.
     """
-    dataset = load_dataset(config.dataset)
+    dataset = load_dataset(config.dataset) if dataset is None else dataset
     split = make_split(dataset, config.split)
     contract = make_contract(dataset, split.development, config.dataset)
     # Rules that were read off these rows hold for them; only what was declared can be broken.

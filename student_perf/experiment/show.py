@@ -17,6 +17,7 @@ from student_perf.runs.record import RunRecord
 from student_perf.store.address import kept_address, ui_command
 from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
+from student_perf.text import folds
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,13 @@ _LENGTH_OF_ID = 8  # enough to name a run
 def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
     """Dataset, target, split and model, what cleaning did, and what the guards found."""
     dataset, split = prepared.dataset, prepared.split
-    facts = {
+    facts = {"read as": dataset.read_as.describe()} if dataset.read_as is not None else {}
+    facts |= {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
-        "split": f"{split.kind}: {len(split.folds)} folds over {len(split.development)} rows; "
+        "split": f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows; "
         f"{len(split.test)} test rows set aside, unopened",
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
@@ -42,6 +44,9 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     for step in dataset.lineage[1:]:
         log.info("cleaning: %s", step)
     terminal.lineage(dataset.lineage)
+    for note in dataset.notes:
+        log.info("%s", note)
+    terminal.notes(dataset.notes)
     for line in prepared.warnings:
         log.warning("%s", line)
     terminal.warnings(prepared.warnings)
@@ -55,7 +60,8 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
             f"to {dataset.target.max():g}{floor}"
         )
     counts = np.bincount(dataset.target, minlength=len(dataset.classes))
-    classes = " < ".join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
+    sign = " < " if dataset.ordered else ", "
+    classes = sign.join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
     ceiling = f"; contradictory rows: accuracy of {limit:.3f} at most" if limit < 1 else ""
     return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
 
@@ -69,7 +75,7 @@ def show_outcome(
 ) -> None:
     """Metrics, test rows if they were opened, groups, important columns, and the verdict."""
     metric, rows, findings = config.objective.metric, outcome.rows, outcome.findings
-    terminal.metrics(rows, metric, f"held-out rows, {len(prepared.split.folds)} folds")
+    terminal.metrics(rows, metric, f"held-out rows, {folds(len(prepared.split.folds))}")
     if outcome.test is not None:
         n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
         terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)

@@ -44,7 +44,7 @@ def board_section(
     if board.recommended is not None and board.recommended not in shown:
         shown = [*shown, board.recommended]
     labels = [line.label for line in shown]
-    about_folds = f"{board.dataset}, n = {board.n_folds} folds"
+    about_folds = f"{board.dataset}, {board.folds}"
     chosen = _chosen(board)
     ranks = {id(line): rank for rank, line in enumerate(board.lines, start=1)}
     below = [line for line in closing(board, len(board.lines)) if line != recommendation(board)]
@@ -67,7 +67,7 @@ def board_section(
         ],
         change=_change(chosen),
         configs=_configs(board),
-        facts=data_facts(board.lines[0].record, board.n_folds) | _origins(board),
+        facts=data_facts(board.lines[0].record, board.folds) | _origins(board),
         commands=_commands(board),
     )
 

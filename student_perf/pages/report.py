@@ -34,10 +34,10 @@ def sweep_page(sweep: SweepOutcome) -> str:
 def comparison_page(comparison: Comparison) -> str:
     """The page of a comparison as text: its leaderboards, then each sweep.
 
-    If its only leaderboard holds just the trials of its only sweep, the sweep's section shows it.
+    If the leaderboards hold just the trials of its only sweep, the sweep's section shows them.
     """
     boards, sweeps = comparison.boards, comparison.sweeps
-    only = len(boards) == len(sweeps) == 1 and len(boards[0].lines) == len(sweeps[0].lines)
+    only = len(sweeps) == 1 and _sizes(boards) == _sizes(sweeps[0].boards)
     sections = [
         board_section(board, boards[0] if number else None, comparison.top, comparison.store)
         for number, board in enumerate(() if only else boards)
@@ -45,6 +45,10 @@ def comparison_page(comparison: Comparison) -> str:
     sections += [sweep_section(sweep) for sweep in sweeps]
     names = [sweep.record.name for sweep in sweeps] or [sections[0].name]
     return _page(f"Comparison: {' and '.join(names)}", sections, comparison.notes)
+
+
+def _sizes(boards: Sequence[Leaderboard]) -> list[int]:
+    return sorted(len(board.lines) for board in boards)
 
 
 def write_report(file: Path, sweep: SweepOutcome) -> Path:

@@ -27,7 +27,7 @@ from student_perf.plots.style import png
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import METRICS, Metric
-from student_perf.text import NO_VALUE, plural
+from student_perf.text import NO_VALUE
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -50,9 +50,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a section's leaderboard; `values` are those of the section's columns."""
+    """A line of a section's leaderboard; `values` are those of the section's columns, and `rank` is
+    None for a line that is compared with no other.
+    """
 
-    rank: int
+    rank: int | None
     label: str
     line: Line
     marked: bool
@@ -78,13 +80,13 @@ class Change:
 class Section:
     """What the template shows of one sweep or of one leaderboard; without what is empty.
 
-    `what` a row is, a run or a trial; `columns` are those of a sweep's parameters; `configs` is the
-    JSON of `configs_json`; `commands` are what to type next, by purpose.
+    `what` a row is, a run, a trial or a configuration; `columns` are those of a sweep's parameters;
+    `configs` is the JSON of `configs_json`; `commands` are what to type next, by purpose.
     """
 
     name: str
     metric: Metric
-    what: Literal["run", "trial"]
+    what: Literal["run", "trial", "configuration"]
     lead: list[str]
     rows: list[Row]
     dummy: float
@@ -97,6 +99,11 @@ class Section:
     columns: Sequence[str] = ()
     space: Mapping[str, str] = field(default_factory=dict)
     failures: Sequence[tuple[str, int]] = ()
+
+    @property
+    def title(self) -> str:
+        """What the table is: a ranking only if all its rows are ranked against each other."""
+        return "Leaderboard" if all(row.rank for row in self.rows) else "Side by side"
 
 
 def picture(figure: Figure, pair: bool = False) -> Picture:
@@ -182,9 +189,11 @@ def _changed(base: dict[str, str], config: dict[str, str]) -> dict[str, str | No
     return gone | {key: value for key, value in config.items() if base.get(key) != value}
 
 
-def data_facts(record: RunRecord, n_folds: int | None) -> dict[str, str]:
-    """The data card: which rows, which split; empty texts for what is unknown."""
-    folds = f", {plural(n_folds, 'fold')}" if n_folds else ""
+def data_facts(record: RunRecord, folds: str) -> dict[str, str]:
+    """The data card: which rows, which split with how many `folds`; empty texts for what is
+    unknown.
+    """
+    folds = f", {folds}" if folds else ""
     return {
         "dataset": f"{record.dataset} {record.dataset_version}".strip(),
         "rows": str(record.n_rows or ""),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from student_perf.compare.leaderboard import Line
+from student_perf.compare.apart import deciding_keys, set_name
+from student_perf.compare.leaderboard import Leaderboard, Line
 from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.compare.show import closing
 from student_perf.pages.section import (
@@ -41,7 +42,14 @@ from student_perf.render import render
 from student_perf.runs.layout import PAGE_FILE, PREDICTIONS_FILE
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
-from student_perf.text import format_number, markdown_code, plural, short_value
+from student_perf.text import (
+    NO_VALUE,
+    format_interval,
+    format_number,
+    markdown_code,
+    plural,
+    short_value,
+)
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -52,14 +60,14 @@ _MOST_DIMENSIONS = 8
 
 def sweep_section(sweep: SweepOutcome) -> Section:
     """Everything the page shows of one sweep."""
+    if sweep.is_apart:
+        return _apart_section(sweep)
     shown = _shown(sweep)
     columns = list(dict.fromkeys(key for line in shown for key in line.record.swept))
     below = closing(sweep.board, len(sweep.board.lines)) if sweep.board else []
     if more := len(sweep.lines) - len(shown):
         below.insert(0, f"and {plural(more, 'more trial')}.")
-    lead = [] if sweep.record.status == "FINISHED" else [
-        f"This sweep is {sweep.record.status}: the page shows the trials so far."
-    ]  # fmt: skip
+    lead = [] if sweep.record.status == "FINISHED" else [_so_far(sweep)]
     return Section(
         name=sweep.record.name,
         metric=METRICS[sweep.metric],
@@ -77,6 +85,55 @@ def sweep_section(sweep: SweepOutcome) -> Section:
         space=sweep.space,
         failures=_failures(sweep),
     )
+
+
+def _apart_section(sweep: SweepOutcome) -> Section:
+    """Configurations instead of trials, those that can be ranked together; no best is marked."""
+    keys, rows = deciding_keys(sweep.boards), []
+    for board in sweep.boards:
+        several = len(board.lines) > 1  # else there is nothing to rank it against
+        for rank, line in enumerate(board.lines[:_MOST_LINES], start=1):
+            drawn = [set_name(board, keys), *_seeds_of(board, line)]
+            rows.append(Row(rank if several else None, line.label, line, False, drawn))
+    lead = [] if sweep.record.status == "FINISHED" else [_so_far(sweep)]
+    return Section(
+        name=sweep.record.name,
+        metric=METRICS[sweep.metric],
+        what="configuration",
+        lead=lead + sentences(sweep),
+        rows=rows,
+        columns=["compared within", "seeds", "single seeds"],
+        dummy=sweep.boards[0].dummy if len(sweep.boards) == 1 else math.nan,
+        below=[],
+        pictures=list(_apart_pictures(sweep)),
+        change=None,
+        configs=_configs(sweep),
+        facts=_facts(sweep),
+        commands=_commands(sweep),
+        space=sweep.space,
+        failures=_failures(sweep),
+    )
+
+
+def _seeds_of(board: Leaderboard, line: Line) -> tuple[str, str]:
+    """How many seeds a line is the mean of, and the lowest and highest of their means."""
+    means = line.record.repeat_means(board.metric)
+    if len(means) < 2:
+        return "1", NO_VALUE
+    return str(len(means)), format_interval(means.min(), means.max())
+
+
+def _apart_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
+    """Fold scores of the configurations in each set of several folds."""
+    for board in sweep.boards[:_MOST_DIMENSIONS]:
+        name = set_name(board, deciding_keys(sweep.boards))
+        subtitle = f"{name or sweep.record.dataset}, {board.folds}"
+        lines = board.lines[:_MOST_LINES]
+        yield from fold_pictures(lines, [line.label for line in lines], board, subtitle)
+
+
+def _so_far(sweep: SweepOutcome) -> str:
+    return f"This sweep is {sweep.record.status}: the page shows the trials so far."
 
 
 def markdown_note(sweep: SweepOutcome) -> str:
@@ -114,7 +171,8 @@ def _trials(sweep: SweepOutcome) -> str:
 
 def _facts(sweep: SweepOutcome) -> dict[str, str]:
     """The data card, and where the sweep comes from."""
-    facts = data_facts(sweep.record, sweep.board.n_folds if sweep.board else None)
+    only = sweep.boards[0] if len(sweep.boards) == 1 else None
+    facts = data_facts(sweep.record, only.folds if only else "")
     about = {"sampler": sweep.record.sampler, "trials": _trials(sweep)}
     return facts | about | origin_facts(sweep.record)
 
@@ -123,8 +181,8 @@ def _pictures(sweep: SweepOutcome, shown: Sequence[Line]) -> Iterator[Picture]:
     """The pictures in the order of the page, without those that would show nothing."""
     if sweep.board is None or not sweep.lines:
         return
-    n_folds = plural(sweep.board.n_folds, "fold")
-    subtitle = f"{sweep.record.dataset}, n = {len(sweep.lines)} finished trials, {n_folds}"
+    trials = plural(len(sweep.lines), "finished trial")
+    subtitle = f"{sweep.record.dataset}, n = {trials}, {sweep.board.folds}"
     best = list(shown[:_MOST_LINES])
     yield from fold_pictures(best, _names(best), sweep.board, subtitle)
     yield from map(picture, _figures(sweep, sweep.board.dummy, subtitle))
@@ -209,6 +267,9 @@ def _change(sweep: SweepOutcome) -> Change | None:
 
 
 def _configs(sweep: SweepOutcome) -> str:
+    if sweep.is_apart:
+        trials = ((trial.name, trial) for trial in sweep.finished[:MOST_CONFIGS])
+        return configs_json(config_of(sweep.record), trials)
     chosen = sweep.lines[:MOST_CONFIGS]
     chosen += [line for line in (sweep.best, sweep.defaults) if line and line not in chosen]
     named = zip(_names(chosen), chosen, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,7 @@ from student_perf.runs.model_file import load_model
 from student_perf.runs.record import Recorded
 from student_perf.store.find import refuse_nested
 from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.repeats import repeated_composed
 from student_perf.terminal import Terminal
 
 _INPUTS = ("config", "data")
@@ -136,7 +138,9 @@ def reproduce(
     ]
     if check_only:
         return Verdict(differences)
-    figures = run_again(config, run.record.kind, folder)
+    repeats = list(repeated_composed(run.record, run.composed))[1:]
+    configs = [config, *(rebuild_config(one, data) for one in repeats)]
+    figures = run_again(configs, run.record.kind, folder)
     try:
         return Verdict(differences, _compare(run, folder, figures))
     except (ValueError, TypeError) as error:  # pyarrow's errors are ValueErrors
@@ -150,23 +154,25 @@ def config_hash(run: Recorded) -> str:
     return validate_plain(run.composed).sha256
 
 
-def run_again(config: ExperimentConfig, kind: str, folder: Path) -> Figures:
-    """Evaluate as a run of this kind does, with predictions and model in `folder`.
+def run_again(configs: Sequence[ExperimentConfig], kind: str, folder: Path) -> Figures:
+    """Evaluate as a run of this kind does, with predictions and model in `folder`; only a trial has
+    several configs, its repeats.
 
     A winner's test rows are scored without counting a look, since the figure is known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "trial":
-        return _run_trial(config, folder)
+        return _run_trial(configs, folder)
+    config = configs[0]
     figures = dict(run_experiment(config, folder, Terminal(quiet=True)).record.metrics)
     return figures | _test_figures(config, folder) if kind == "final" else figures
 
 
-def _run_trial(config: ExperimentConfig, folder: Path) -> Figures:
+def _run_trial(configs: Sequence[ExperimentConfig], folder: Path) -> Figures:
     evaluator = TrialEvaluator()
-    dataset = evaluator.data(config).dataset
+    dataset = evaluator.data(*configs).dataset
     with limited_threads(dataset.n_rows):
-        result = evaluator.evaluate(config)
+        result = evaluator.evaluate(*configs)
     table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE)
     return cv_metrics(result, result.fold_scores)

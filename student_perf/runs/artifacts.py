@@ -18,7 +18,6 @@ from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
-from student_perf.data.files import csv_text
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
@@ -38,6 +37,8 @@ from student_perf.runs.layout import (
 from student_perf.runs.model_file import save_model
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
+from student_perf.tables.files import csv_text
+from student_perf.text import folds
 
 if TYPE_CHECKING:
     from student_perf.plots.style import Figure
@@ -180,8 +181,7 @@ def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
 def _subtitle(dataset: Dataset, split: Split) -> str:
     n_rows = sum(len(fold.validation) for fold in split.folds) // split.n_repeats
     times = f", each predicted {split.n_repeats} times" if split.n_repeats > 1 else ""
-    folds = f"{len(split.folds)} folds" if len(split.folds) > 1 else "1 fold"
-    return f"{dataset.name}, {folds}, n = {n_rows} rows{times}"
+    return f"{dataset.name}, {folds(len(split.folds))}, n = {n_rows} rows{times}"
 
 
 def _save_figures(folder: Path, figures: Iterable[tuple[str, Figure]]) -> None:

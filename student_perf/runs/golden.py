@@ -16,9 +16,9 @@ import pandas as pd
 
 from student_perf.config.schema import DatasetConfig
 from student_perf.data.contract import Contract
-from student_perf.data.dataset import Dataset
+from student_perf.data.dataset import Dataset, trimmed_names
 from student_perf.data.features import prepare_features
-from student_perf.data.sources import read_table
+from student_perf.data.sources import read_source
 from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
 from student_perf.runs.versions import installed_versions
@@ -126,7 +126,7 @@ def _raw_rows(
         step.cells_changed or step.rows_after < step.rows_before for step in dataset.lineage[1:]
     ):
         return wanted.reset_index(drop=True)
-    raw = read_table(config)
+    raw = trimmed_names(read_source(config).table)
     prepared, _ = prepare_features(raw, contract)
     first = pd.Series(pd.util.hash_pandas_object(prepared, index=False)).drop_duplicates()
     positions = dict(zip(first, first.index, strict=True))

@@ -105,6 +105,7 @@ class RunRecord:
     target = _Text(tag.TARGET)  # of a sweep: how its target is distributed
     n_missing = _Text(tag.N_MISSING)  # of a sweep: cells without a value
     command = _Text(tag.COMMAND)  # of a sweep: what was typed
+    ranking = _Text(tag.RANKING)  # of a sweep without one best: why
     why_ended = _Text(tag.ENDED)  # of a sweep that ended before its `n_trials`
     model = _Text("model.name", "params")
     algorithm = _Text("algorithm", "params")  # class of the estimator
@@ -150,6 +151,11 @@ class RunRecord:
     def n_rows(self) -> int | None:
         """Number of rows of the dataset."""
         return int(self.params["n_rows"]) if "n_rows" in self.params else None
+
+    @property
+    def n_repeats(self) -> int:
+        """How many seeds its figures are the mean of."""
+        return int(self.params.get("repeats", "1"))
 
     @property
     def test_over_train(self) -> float:
@@ -208,6 +214,18 @@ class RunRecord:
 
         known = self.metrics.get(logged_as(metric, "folds"), [])
         return np.atleast_1d(np.array(known, dtype=np.float64))
+
+    def repeat_means(self, metric: str) -> np.ndarray:
+        """Means by seed, shape (R,); of a run that repeats nothing, its one mean."""
+        import numpy as np
+
+        known, scores = self.metrics.get(logged_as(metric, "repeats")), self.fold_scores(metric)
+        if isinstance(known, list):
+            return np.array(known, dtype=np.float64)
+        if len(scores) and len(scores) % self.n_repeats == 0:
+            means: np.ndarray = scores.reshape(self.n_repeats, -1).mean(axis=1)
+            return means
+        return np.array([self.mean(metric)])
 
     def mean(self, metric: str) -> float:
         """Mean over folds."""

@@ -21,6 +21,7 @@ TRIAL = "student_perf.trial_number"
 CONFIGURATION = "student_perf.configuration"  # where a trial's values come from
 OUTSIDE = "student_perf.outside_space"  # of a reference: which of its values the space lacks
 TIED = "student_perf.tied"  # of a ranked trial: `tied` with the best, or `worse`
+RANKING = "student_perf.ranking"  # of a sweep without one best: why
 OBJECTIVES = "student_perf.objectives"  # of a sweep and its runs: what it seeks and limits
 ENDED = "student_perf.ended"  # of a sweep that ended before its `n_trials`: why
 TARGET = "student_perf.target"

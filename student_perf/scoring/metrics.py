@@ -30,13 +30,15 @@ Direction = Literal["maximize", "minimize"]
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
-# The names under which runs log the figures of a metric; `folds` are its scores by step.
+# The names under which runs log the figures of a metric; `folds` are its scores by step, `repeats`
+# its means by seed.
 _LOGGED_AS = {
     "mean": "cv_{}_mean",
     "std": "cv_{}_std",
     "low": "cv_{}_ci95_low",
     "high": "cv_{}_ci95_high",
     "folds": "fold_{}",
+    "repeats": "repeat_{}",
     "train": "train_{}_mean",
     "dummy": "dummy_{}_mean",
     "test": "test_{}",

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ from pyarrow import csv as arrow_csv
 
 from student_perf.atomic import check_place
 from student_perf.data.features import prepare_features
-from student_perf.data.files import CHUNKED_ENDINGS, iter_tables
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
+from student_perf.tables.files import iter_tables, settled_options
+from student_perf.tables.options import ReadOptions
 from student_perf.text import spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
+_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")  # of the file of predictions
 _FLAGGED = "unknown category"
 _AsCell = Callable[[str], object]
 
@@ -71,7 +73,7 @@ def predict_file(
     kept: KeptModel,
     source: Path,
     target: Path,
-    separator: str = ",",
+    separator: str | None = None,
     flag_unknown: bool = False,
     rows_at_once: int = _ROWS_AT_ONCE,
 ) -> Summary:
@@ -84,7 +86,7 @@ def predict_file(
         kept: The model, checked by its golden rows first.
         source: The file to read.
         target: The file to write.
-        separator: That of a CSV source.
+        separator: That of a CSV source, if it is not that of the training file.
         flag_unknown: Predict a row whose first problem is an unknown category, and still give the
             reason; the category counts as one that the training has not seen.
         rows_at_once: The most rows in memory.
@@ -99,15 +101,24 @@ def predict_file(
     summary = Summary()
     as_cell = str if _is_parquet(target) else spreadsheet_cell
     with _open_writer(target, _schema(kept)) as writer:
-        for raw in iter_tables(source, separator, rows_at_once):
-            writer.write_table(_answered(kept, raw, flag_unknown, summary, as_cell))
+        options = kept.contract.options
+        if separator is not None:
+            options = replace(options, separator=separator)
+        options = settled_options(source, options)
+        for raw in iter_tables(source, options, rows_at_once):
+            writer.write_table(_answered(kept, raw, options, flag_unknown, summary, as_cell))
     return summary
 
 
 def _answered(
-    kept: KeptModel, raw: pd.DataFrame, flag_unknown: bool, summary: Summary, as_cell: _AsCell
+    kept: KeptModel,
+    raw: pd.DataFrame,
+    options: ReadOptions,
+    flag_unknown: bool,
+    summary: Summary,
+    as_cell: _AsCell,
 ) -> pa.Table:
-    features, broken = prepare_features(raw, kept.contract)
+    features, broken = prepare_features(raw, kept.contract, options)
     flagged = [r for r, why in broken.items() if flag_unknown and why.problem == _FLAGGED]
     usable = np.ones(len(raw), dtype=bool)
     usable[list(broken)] = False
@@ -159,10 +170,9 @@ def _is_parquet(target: Path) -> bool:
 
 
 def _check_target(source: Path, target: Path) -> None:
-    if target.suffix.lower() not in CHUNKED_ENDINGS:
+    if target.suffix.lower() not in _ENDINGS:
         raise ConfigError(
-            f"{target}: the ending '{target.suffix}' is unknown; use one of "
-            f"{', '.join(CHUNKED_ENDINGS)}"
+            f"{target}: the ending '{target.suffix}' is unknown; use one of {', '.join(_ENDINGS)}"
         )
     check_place(target, "output")
     if target.resolve() == source.resolve():

@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from student_perf.data.cleaning import clean_features
 from student_perf.data.contract import ColumnContract, Contract
-from student_perf.data.features import Refusal, column_as_read, prepare_cells
+from student_perf.data.features import Refusal, column_as_read, declared_by, prepare_cells
 from student_perf.errors import suggest
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
@@ -189,8 +189,7 @@ def _columns_of(error: ValidationError) -> set[str]:
 
 def _is_kept_by_cleaning(contract: Contract) -> bool:
     """Whether the cleaning steps leave every allowed value as it is."""
-    declared = {n: r.categories for n, r in contract.columns.items() if n in contract.declared}
-    known = {name: categories for name, categories in declared.items() if categories is not None}
+    known = declared_by(contract)
     for name, rules in contract.columns.items():
         if rules.kind == "categorical":
             column = pd.Series(rules.categories or [], dtype="str", name=name)

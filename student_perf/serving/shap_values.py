@@ -11,7 +11,6 @@ import pandas as pd
 
 from student_perf.atomic import write_atomic
 from student_perf.data import load_dataset
-from student_perf.data.files import csv_text
 from student_perf.errors import ConfigError, DataError
 from student_perf.evaluation.splits import make_split
 from student_perf.experiment.rebuild import rebuild_config
@@ -19,6 +18,7 @@ from student_perf.plots.shap import shap_figure
 from student_perf.plots.style import png
 from student_perf.runs.record import Recorded
 from student_perf.store.kept_model import KeptModel, load_kept_model
+from student_perf.tables.files import csv_text
 
 TABLE_FILE, PICTURE_FILE = "shap.csv", "shap.png"
 _PERMUTATIONS = 3  # of each row; the values of a row sum up exactly after any number of them

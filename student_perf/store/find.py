@@ -320,8 +320,10 @@ def _winner(word: str, record: RunRecord, store: str | None) -> RunRecord:
         winners = _children(record, _uri(store), "final")
     finished = [winner for winner in winners if winner.status == "FINISHED"]
     if not finished:
+        why = f" ({record.ranking})" if record.ranking else ""
         raise ConfigError(
-            f"{word}: is a sweep, {record.status}, without a winner; name one of its runs"
+            f"{word}: is a sweep, {record.status}, without a winner{why}; name one of its runs, "
+            f"like {record.folder / '0'}"
         )
     return finished[-1]
 

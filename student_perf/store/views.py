@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEEN_TO_WORK = ("3.17.2",)
+_ORDER_OF_START = "attributes.start_time"  # the page's "Created"
 RANK = "rank"  # metric of a ranked trial, 1 the best
 _NAMED_SINCE = (3, 15)
 _PREFIX = "mlflow.sharedViewState."
@@ -112,6 +113,8 @@ class SweepShape:
         constraints: names of limited metrics.
         n_folds: validation scores of one trial.
         is_ranked: whether its trials have the metric `RANK` and the tag `tags.TIED`.
+        is_apart: whether its trials differ in data, folds or metric, so that no order by a metric
+            would be fair.
         repeats: params that repeat a configuration, for example `seed`: runs that differ in nothing
             else stand in one group, shown by its mean.
     """
@@ -123,6 +126,7 @@ class SweepShape:
     constraints: tuple[str, ...] = ()
     n_folds: int = 1
     is_ranked: bool = True
+    is_apart: bool = False
     repeats: tuple[str, ...] = ()
 
     @property
@@ -156,6 +160,8 @@ def sweep_view(sweep: SweepShape) -> View:
         # As `compare` ranks them: of equals the earlier first.
         order_by, ascending = _metric(RANK), True
         columns = [order_by, *columns, _tag(tags.TIED)]
+    if sweep.is_apart:
+        order_by, ascending = _ORDER_OF_START, True
     columns += [_metric(OBJECTIVES[name].key) for name in sweep.constraints]
     if decides.name in METRICS and not sweep.repeats:
         columns.append(_metric(f"test_{decides.name}"))

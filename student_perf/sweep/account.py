@@ -186,6 +186,9 @@ def _count_records(account: Account, trials: Sequence[RunRecord]) -> None:
 
 def _count_board(account: Account, outcome: SweepOutcome) -> None:
     """Every finished trial is a row, or was scored on other rows than the best."""
+    if outcome.is_apart:
+        _count_sets(account, outcome)
+        return
     on_board = {line.record.trial_number for line in outcome.lines}
     finished = [trial for trial in outcome.trials if trial.status == "FINISHED"]
     off = [trial for trial in finished if trial.trial_number not in on_board]
@@ -205,9 +208,28 @@ def _count_board(account: Account, outcome: SweepOutcome) -> None:
         account.wrong.append(f"board: lacks {_named(_numbers(lost))}")
 
 
+def _count_sets(account: Account, outcome: SweepOutcome) -> None:
+    """Every finished trial counts in one set of those that can be compared; none has won."""
+    lines = [line for board in outcome.boards for line in board.lines]
+    n_counted = sum(line.record.n_repeats for line in lines)
+    account.counted.append(
+        f"board: {plural(len(lines), 'configuration')} of {plural(n_counted, 'trial')} in "
+        f"{plural(len(outcome.boards), 'set')} that can be compared; no best among them all"
+    )
+    if n_counted != len(outcome.finished):
+        lost = [t for t in outcome.finished if not math.isfinite(t.mean(t.objective))]
+        account.wrong.append(f"board: lacks {_named(_numbers(lost or outcome.finished))}")
+
+
 def _check_winner(account: Account, outcome: SweepOutcome) -> None:
     """The winner is the best trial, and its stored predictions give the figure on the board."""
     winner, best = outcome.winner, outcome.best
+    if outcome.is_apart:
+        earlier = (
+            "" if winner is None else f"; that of trial {winner.trial_number} is an earlier one"
+        )
+        account.counted.append(f"winner: none, since the trials cannot be ranked{earlier}")
+        return
     if winner is None or best is None:
         account.counted.append("winner: none")
         return
@@ -221,12 +243,13 @@ def _check_winner(account: Account, outcome: SweepOutcome) -> None:
     except (OSError, ValueError) as error:
         account.wrong.append(f"winner: its predictions cannot be read ({one_line(error)})")
         return
-    figure = float(scores.mean())
+    figure, expected = float(scores.mean()), float(best.scores[: len(scores)].mean())
+    # A winner is one run, with the first of a trial's seeds.
     what = f"winner: trial {winner.trial_number}, {outcome.metric} {format_number(figure)}"
-    if math.isclose(figure, best.mean, rel_tol=_ONE_FIGURE, abs_tol=_ONE_FIGURE):
+    if math.isclose(figure, expected, rel_tol=_ONE_FIGURE, abs_tol=_ONE_FIGURE):
         account.counted.append(f"{what} by its stored predictions, as on the board")
     else:
-        account.wrong.append(f"{what} by its stored predictions, {best.mean:.6g} on the board")
+        account.wrong.append(f"{what} by its stored predictions, {expected:.6g} on the board")
 
 
 def _count_mlflow(account: Account, outcome: SweepOutcome) -> None:

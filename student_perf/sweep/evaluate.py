@@ -16,12 +16,15 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.config.schema import ExperimentConfig
+from student_perf.data import Dataset, load_dataset
 from student_perf.evaluation.contained import contained, seed_globals
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
 from student_perf.experiment.prepare import PreparedData, build_pipeline, prepare_data
 from student_perf.models.build import build_estimator
+from student_perf.sweep.repeats import joined_data, joined_result
 
 _MOST_CACHED_BYTES = 1 << 30
+_OF_DATA = ("dataset", "split", "guards", "objective")
 
 OnFold = Callable[[int, dict[str, float]], None]
 
@@ -31,19 +34,51 @@ class TrialEvaluator:
 
     def __init__(self, caching: bool = True) -> None:
         self._caching = caching
+        self._datasets: dict[str, Dataset] = {}
         self._data: dict[str, PreparedData] = {}
         self._inputs: dict[str, FoldInputs] = {}
         self._cached_bytes = 0
 
-    def data(self, config: ExperimentConfig) -> PreparedData:
-        """Rows, split and contract of a config."""
-        key = _key(config, "dataset", "split", "guards")
-        if key not in self._data:
-            self._data[key] = prepare_data(config)
+    def data(self, config: ExperimentConfig, *repeats: ExperimentConfig) -> PreparedData:
+        """Rows, split and contract of a config, with the folds of its `repeats` after its own."""
+        if not repeats:
+            return self._prepared(config)
+        keys = [_key(one, *_OF_DATA) for one in (config, *repeats)]
+        if (key := "".join(keys)) not in self._data:
+            self._data[key] = joined_data([self._prepared(one) for one in (config, *repeats)])
         return self._data[key]
 
-    def evaluate(self, config: ExperimentConfig, on_fold: OnFold | None = None) -> CVResult:
-        """Held-out predictions and scores; what `on_fold` raises ends the evaluation."""
+    def _prepared(self, config: ExperimentConfig) -> PreparedData:
+        key = _key(config, *_OF_DATA)
+        if key not in self._data:
+            self._data[key] = prepare_data(config, self._dataset(config))
+        return self._data[key]
+
+    def _dataset(self, config: ExperimentConfig) -> Dataset:
+        key = _key(config, "dataset")
+        if key not in self._datasets:
+            self._datasets[key] = load_dataset(config.dataset)
+        return self._datasets[key]
+
+    def evaluate(
+        self, config: ExperimentConfig, *repeats: ExperimentConfig, on_fold: OnFold | None = None
+    ) -> CVResult:
+        """Held-out predictions and scores, those of `repeats` after its own; what `on_fold` raises
+        ends the evaluation.
+        """
+        results: list[CVResult] = []
+        n_folds = 0  # of the repeats before
+
+        def watch(done: int, scores: dict[str, float]) -> None:
+            if on_fold is not None:
+                on_fold(n_folds + done, scores)
+
+        for one in (config, *repeats):
+            results.append(self._evaluate(one, watch))
+            n_folds += len(self.data(one).split.folds)
+        return results[0] if not repeats else joined_result(results)
+
+    def _evaluate(self, config: ExperimentConfig, on_fold: OnFold) -> CVResult:
         data = self.data(config)
         if not self._caching:
             whole = build_pipeline(config, data.dataset)

@@ -7,23 +7,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from student_perf.config.explain import ELSEWHERE
 from student_perf.config.names import check_folder_name
-from student_perf.config.typed import typed_node
+from student_perf.config.typed import iter_leaves, shown, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
+from student_perf.sweep.samplers import check_sampler, read_node
 
-SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsgaii", "qmc")
-_NEEDED_BY = {  # package of a sampler, and how to install it
-    "cmaes": ("cmaes", "pip install -e '.[cmaes]'"),
-    "gp": ("torch", "pip install torch"),
-}
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never", "records")
-HISTORY = "history"  # of sampler_options: how many trials tpe learns from
-_SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
 MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
 _UNITS = {"M": 10**6, "G": 10**9}
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
@@ -37,7 +31,7 @@ class SweepOptions:
     sampler_options: dict[str, Any]
     pruner: str
     pruner_options: dict[str, Any]
-    direction: str | None
+    direction: Any
     storage: str | None
     study_name: str | None
     n_trials: int | None
@@ -55,6 +49,7 @@ class SweepOptions:
     objectives: list[Any] = field(default_factory=list)
     constraints: dict[str, Any] = field(default_factory=dict)
     custom_search_space: str | None = None
+    repeats: int = 1
     keep_models: int = 1
     register: str | None = None
     storage_wait: float = 120.0
@@ -66,37 +61,68 @@ def make_options(node: Mapping[str, Any]) -> SweepOptions:
     """Options from the node `hydra.sweeper`. Raises ConfigError naming the key."""
     # Hydra refuses `name={key: value}` for an empty mapping, so in the file these are null.
     filled = {name: node[name] or {} for name in _MAPPINGS if name in node}
-    return typed_node(SweepOptions, dict(node) | filled, "hydra.sweeper")
+    # Hydra makes groups of `+hydra.sweeper.params.model.C=...`.
+    filled["params"] = dict(iter_leaves(filled.get("params", {})))
+    sampler, chosen = read_node(node.get("sampler"))
+    chosen |= filled.get("sampler_options", {})
+    filled |= {"sampler": sampler, "sampler_options": chosen}
+    # Each worker draws a seed of its own from this one, or all would try the same values.
+    seed = chosen.pop("seed", None)
+    if seed is not None:
+        if node.get("seed") not in (None, seed):
+            raise ConfigError(
+                f"hydra.sweeper.seed={node['seed']}: the sampler's node says {seed}; leave out one"
+            )
+        filled["seed"] = seed
+    _refuse_elsewhere(node)
+    return typed_node(SweepOptions, {**node, **filled}, "hydra.sweeper")
+
+
+def _refuse_elsewhere(node: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an option of Hydra's own sweepers that goes by another name here."""
+    for name, instead in ELSEWHERE.items():
+        value = node.get(name)
+        if value is None:
+            continue
+        if name == "search_space" and isinstance(value, Mapping):
+            words = " ".join(f"'{key}={_grammar(space)}'" for key, space in value.items())
+            instead = f"is written in Hydra's override grammar here; leave it out and type {words}"
+        raise ConfigError(f"hydra.sweeper.{name}={shown(value)}: {instead}")
+
+
+def _grammar(space: Any) -> str:
+    """A space as old releases of the official plugin wrote it, in Hydra's override grammar."""
+    if not isinstance(space, Mapping):
+        return str(space)
+    if "choices" in space:
+        return f"choice({','.join(map(str, space['choices']))})"
+    low, high, step = space.get("low"), space.get("high"), space.get("step")
+    if step is not None:
+        text = f"range({low},{high + step},{step})"
+    else:
+        text = f"interval({low},{high})"
+        text = f"int({text})" if space.get("type") == "int" else text
+    return f"tag(log,{text})" if space.get("log") else text
 
 
 def check_options(options: SweepOptions) -> None:
     """Raise ConfigError for a value outside its range, naming the nearest choice."""
-    for name, choices in (("sampler", SAMPLERS), ("pruner", PRUNERS), ("resume", RESUME)):
+    several = bool(options.objectives or options.constraints)
+    check_sampler(options.sampler, options.sampler_options, several)
+    for name, choices in (("pruner", PRUNERS), ("resume", RESUME)):
         value = getattr(options, name)
-        if value not in choices and not (name == "sampler" and value is None):
+        if value not in choices:
             raise ConfigError(
                 f"hydra.sweeper.{name}={value}: must be one of {', '.join(choices)}; "
                 f"{suggest(str(value), choices)}"
             )
     _check_names(options)
     lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
-    lowest_of |= {"storage_wait": 0, "patience": 1}
+    lowest_of |= {"storage_wait": 0, "patience": 1, "repeats": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
         if value is not None and value < lowest:
             raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
-    package, install = _NEEDED_BY.get(options.sampler or "", ("", ""))
-    if package and find_spec(package) is None:
-        raise ConfigError(
-            f"hydra.sweeper.sampler={options.sampler}: needs {package}, which is not installed; "
-            f"run: {install}, or use hydra.sweeper.sampler=tpe"
-        )
-    several = options.objectives or options.constraints
-    if several and options.sampler == "cmaes":
-        raise ConfigError(
-            "hydra.sweeper.sampler=cmaes: knows neither several objectives nor constraints; "
-            "use tpe or nsgaii"
-        )
     _check_single_best(options)
     if options.zip and options.sampler not in (None, "grid"):
         raise ConfigError(
@@ -104,7 +130,6 @@ def check_options(options: SweepOptions) -> None:
             "it out, so that hydra.sweeper.zip runs as a grid"
         )
     _check_trial_limits(options)
-    _check_history(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)
     if not 0 <= options.max_failure_rate <= 1:
@@ -161,22 +186,6 @@ def _check_trial_limits(options: SweepOptions) -> None:
         raise ConfigError(
             f"hydra.sweeper.trial_memory={options.trial_memory}: needs /proc, which this system "
             "does not have; leave it out"
-        )
-
-
-def _check_history(options: SweepOptions) -> None:
-    history = options.sampler_options.get(HISTORY)
-    if history is None:
-        return
-    if options.sampler not in (None, "tpe") or options.objectives or options.constraints:
-        raise ConfigError(
-            f"hydra.sweeper.sampler_options.{HISTORY}={history}: is for the tpe sampler with one "
-            "objective and no constraints; leave it out"
-        )
-    if not isinstance(history, int) or history < _SHORTEST_HISTORY:
-        raise ConfigError(
-            f"hydra.sweeper.sampler_options.{HISTORY}={history}: must be a whole number from "
-            f"{_SHORTEST_HISTORY} on; try 500"
         )
 
 

@@ -8,28 +8,34 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
 from student_perf import __version__
+from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
 from student_perf.config.trusted import trusted_sources
-from student_perf.config.typed import iter_leaves
+from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
+from student_perf.sweep.comparable import Comparison, Corners, check_comparison
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.repeats import composed_repeats
+from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
 
@@ -72,6 +78,11 @@ class SweepPlan:
     known: dict[str, Any]  # its values by key
     objectives: Objectives
     fingerprints: dict[str, Any]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
+        """The configs by which trial `number` with these values is judged: one for each repeat."""
+        return composed_repeats(self.composer, values, self.options.repeats, number)
 
     @property
     def is_grid(self) -> bool:
@@ -89,28 +100,26 @@ def make_plan(
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
 
-    Returns:
-        The plan, and an evaluator that has loaded the data, for workers to inherit.
-
-    Raises:
-        StudentPerfError: A trial could not even start.
+    Returns the plan, and an evaluator that has loaded the data, for workers to inherit. Raises
+    StudentPerfError if a trial could not even start.
     """
     check_options(options)
-    start = find_base(options, arguments, is_group, load_search, source)
+    arguments = _last_of_each(arguments)
+    find = partial(find_base, options, is_group=is_group, load_search=load_search, source=source)
+    start, arguments = _following_task(find, arguments)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = options.sampler or ("grid" if _lists_its_values(options, space) else "tpe")
+    sampler = _chosen_sampler(options, space)
     _check_something_varies(options, arguments, space, sampler)
-    evaluator = TrialEvaluator()
-    data = _check_corners(space, start, evaluator)
+    evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    study_name = options.study_name or make_study_name(base, arguments, fingerprints["space"])
+    name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
-        folder=root / study_name,
-        study_name=study_name,
-        storage=options.storage or str(root / study_name / JOURNAL_FILE),
+        folder=root / name,
+        study_name=name,
+        storage=options.storage or str(root / name / JOURNAL_FILE),
         options=options,
         sampler=sampler,
         n_trials=0,
@@ -122,13 +131,28 @@ def make_plan(
         known=known,
         objectives=objectives,
         fingerprints=fingerprints,
+        comparison=comparison,
     )
     return with_total(plan, _n_outside(plan)), evaluator
 
 
+def _following_task(
+    find: Callable[[Sequence[Override]], Base], arguments: Sequence[Override]
+) -> tuple[Base, Sequence[Override]]:
+    """The base, and the overrides with those that follow from the task of its dataset."""
+    start = find(arguments)
+    if any(p.key == "model" for p in start.parameters):
+        return start, arguments
+    added = follow_task(start.config, [_as_text(one) for one in arguments])
+    if not added:
+        return start, arguments
+    arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+    return find(arguments), arguments
+
+
 def _n_outside(plan: SweepPlan) -> int:
-    """How many references there are: the defaults, if they lie outside a space that is searched."""
-    return int(not plan.is_grid and bool(plan.space.outside(default_values(plan))))
+    """1 if the defaults, which a search starts with, lie outside the space."""
+    return 1 if not plan.is_grid and plan.space.outside(default_values(plan)) else 0
 
 
 @dataclass(frozen=True)
@@ -195,6 +219,7 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     objectives = make_objectives(task, metric, also, limits, dataset.ordered)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
+    _check_direction(options, objectives)
     return objectives
 
 
@@ -208,18 +233,31 @@ def _check_words(
 ) -> None:
     """Raise ConfigError if options and overrides contradict each other."""
     check_no_tracking_store(options.storage, base.tracking)
-    _check_direction(options, base)
     _check_search(arguments, base, folders)
     for values in options.enqueue:
         _check_enqueued(space, known, values)
 
 
-def _check_direction(options: SweepOptions, base: ExperimentConfig) -> None:
-    """Raise ConfigError for a direction that is not the objective's."""
-    if options.direction not in (None, base.objective.direction):
+def _check_direction(options: SweepOptions, objectives: Objectives) -> None:
+    """Raise ConfigError for a direction, or a list of them, that is not the objectives'."""
+    given = options.direction
+    if given is None:
+        return
+    several = given if isinstance(given, list) else [given]
+    if isinstance(given, list) and len(given) > len(objectives.metrics):
         raise ConfigError(
-            f"hydra.sweeper.direction={options.direction}: {base.objective.metric} is to "
-            f"{base.objective.direction}; leave the direction out, it follows from the objective"
+            f"hydra.sweeper.direction={shown(given)}: there is one objective, "
+            f"{objectives.metrics[0]}; name the others, for example "
+            "'hydra.sweeper.objectives=[fit_seconds]'"
+        )
+    if several != objectives.directions[: len(several)]:
+        aims = ", ".join(
+            f"{name} is to {direction}"
+            for name, direction in zip(objectives.metrics, objectives.directions, strict=True)
+        )
+        raise ConfigError(
+            f"hydra.sweeper.direction={shown(given)}: {aims}; leave the direction out, it follows "
+            "from the objective"
         )
 
 
@@ -290,22 +328,27 @@ def _not_of_all(parameter: Parameter, owner: Parameter, has: Sequence[Any]) -> s
     )
 
 
-def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> PreparedData:
+def _check_corners(
+    space: Space, start: Base, options: SweepOptions, sampler: str
+) -> tuple[TrialEvaluator, PreparedData, Comparison]:
     """Compose every corner of the space and build its estimator without fitting it.
 
     Raises ConfigError for a key that does not exist, a value that the estimator refuses, or a
-    parameter that changes nothing. Returns the rows of the first corner.
+    parameter that changes nothing. Returns an evaluator that has loaded the rows, those of the
+    first corner, and why there may be no best trial.
     """
     _check_owners(space, start)
+    evaluator, corners = TrialEvaluator(), Corners()
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
-            config = start.composer.compose(values)
-            data = evaluator.data(config)
+            config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
+            corners.add(values, config, data)
             for key in values:
                 seen.setdefault(key, set()).add(json.dumps(config.composed, default=str))
     for parameter in space.parameters:
@@ -315,7 +358,9 @@ def _check_corners(space: Space, start: Base, evaluator: TrialEvaluator) -> Prep
                 "correct the key or take it out of the sweep"
             )
     assert first is not None
-    return first
+    comparison = corners.compared()
+    check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
+    return evaluator, first, comparison
 
 
 def default_values(plan: SweepPlan) -> dict[str, Any]:
@@ -329,6 +374,22 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     for parameter in plan.space.parameters:
         default = plan.known.get(parameter.key) if parameter.applies(plan.known) else None
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
+
+
+def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+    """The sampler that is asked for, checked with its options; without one the grid or a rule."""
+    name = options.sampler
+    if name in (None, AUTO):
+        name = "tpe" if name is None else choose_sampler(space.is_conditional)
+        name = "grid" if _lists_its_values(options, space) else name
+    if name != "grid":
+        SAMPLERS[name].build(options.sampler_options)
+    return name
+
+
+def _last_of_each(arguments: Sequence[Override]) -> list[Override]:
+    """As with Hydra's own sweeper the last override of a key counts, in the place of the first."""
+    return list({o.get_key_element(): o for o in arguments}.values())
 
 
 def _as_text(override: Override) -> str:
@@ -398,6 +459,12 @@ def _check_something_varies(
         )
 
 
+def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+    """What names a study besides the overrides, among which there are none of Hydra's own."""
+    space = fingerprints["space"]
+    return space if options.repeats == 1 else [space, options.repeats]
+
+
 def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space: Any) -> str:
     """A name that the same command gives again, whatever it says of tags, tracking, report and how
     many trials run how; `space` is the fingerprint of what it searches.
@@ -441,6 +508,7 @@ def _fingerprints(
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),
+        "repeats": str(options.repeats),
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",

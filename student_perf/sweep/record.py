@@ -23,6 +23,7 @@ from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
+from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
 from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED
@@ -62,6 +63,8 @@ def start_record(
         "sweep.objectives": ",".join(plan.objectives.metrics),
         **{f"space.{p.name}": p.describe() for p in plan.space.parameters},
     }
+    if plan.comparison.is_apart:
+        record.tags[tags.RANKING] = "; ".join(plan.comparison.sentences)
     record.objectives = plan.objectives.to_dict()
     record.optuna = {MIXED: [], **known, CONTRACT: plan.fingerprints}
     record.space = [
@@ -122,6 +125,11 @@ def outcome_metrics(
         f"trials_{state}": float(n) for state, n in n_by_state.items()
     }
     metrics["n_trials"] = float(plan.n_trials)  # not a param: those cannot change, and this may
+    if len(outcome.boards) == 1 and outcome.is_apart:  # repeats: the best mean, or the only one
+        line = outcome.boards[0].lines[0]
+        figures = {"mean": line.mean, "low": line.low, "high": line.high}
+        metrics |= {logged_as(outcome.metric, name): value for name, value in figures.items()}
+        metrics["n_repeats"] = float(line.record.n_repeats)
     if outcome.ranked:
         best = outcome.ranked[0]
         metrics["best_value"] = plan.objectives.values(best.metrics)[0]
@@ -145,14 +153,16 @@ def expected_seconds(plan: SweepPlan, data: PreparedData) -> float | None:
             if times:
                 break
     left = plan.n_trials - len(trials)
-    return left * sum(times) / len(times) / plan.options.n_jobs if times and left > 0 else None
+    if not times or left <= 0:
+        return None
+    return left * plan.options.repeats * sum(times) / len(times) / plan.options.n_jobs
 
 
 def _seconds_of_trials(folders: Iterable[Path]) -> list[float]:
     with accept_changes(warn=False):
         records = [load_record(folder) for folder in islice(folders, _MOST_LOOKED_AT)]
     # Records of earlier versions may have been written while the clock was set back.
-    return [max(0.0, r.ended - r.started) for r in records if r.ended is not None]
+    return [max(0.0, r.ended - r.started) / r.n_repeats for r in records if r.ended is not None]
 
 
 def describe_target(dataset: Dataset) -> str:

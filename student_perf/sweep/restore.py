@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from student_perf.config.schema import ExperimentConfig
@@ -18,6 +18,7 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
+from student_perf.sweep.repeats import describe_repeats
 from student_perf.sweep.study import state_of, swept_values
 
 if TYPE_CHECKING:
@@ -45,11 +46,12 @@ def _restore(
     plan: SweepPlan, study: optuna.Study, evaluator: TrialEvaluator, trial: FrozenTrial
 ) -> str:
     values = swept_values(plan, study, trial.number)
-    config = plan.composer.compose(values, trial.number)
-    data = evaluator.data(config)
+    configs = plan.configs(values, trial.number)
+    config, data = configs[0], evaluator.data(*configs)
     record = make_record(config, plan.folder / str(trial.number), data, kind="trial")
     described = {k: v for k, v in values.items() if k not in trial.user_attrs.get(OUTSIDE, ())}
     describe_trial(record, plan, trial, described)
+    describe_repeats(record, configs)
     record.optuna = trial_facts(study, trial._trial_id)
     start_trial(record, config)
     state = state_of(trial)
@@ -59,18 +61,21 @@ def _restore(
     elif state == "fail":
         record.fail(f"unknown: {_GONE}")
     else:
-        return _run_again(plan, evaluator, record, config)
+        return _run_again(plan, evaluator, record, configs)
     return f"Trial {trial.number}, {record.status}: {_GONE}."
 
 
 def _run_again(
-    plan: SweepPlan, evaluator: TrialEvaluator, record: RunRecord, config: ExperimentConfig
+    plan: SweepPlan,
+    evaluator: TrialEvaluator,
+    record: RunRecord,
+    configs: Sequence[ExperimentConfig],
 ) -> str:
-    data = evaluator.data(config)
+    data = evaluator.data(*configs)
     what = f"Trial {record.trial_number}: its folder was removed"
     try:
         with limited_threads(data.dataset.n_rows):
-            result = evaluator.evaluate(config)
+            result = evaluator.evaluate(*configs)
         record.metrics = cv_metrics(result, plan.objectives.names)
         finish_trial(record, data.dataset, result)
     except Exception as error:

@@ -105,7 +105,8 @@ def run_sweep(
         source: What the command composes from, if it has options of its own.
 
     Returns:
-        The winner's folder; None if no trial has finished, or for a preview.
+        The winner's folder, or the sweep's if its trials cannot be ranked; None if no trial has
+        finished, or for a preview.
 
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
@@ -120,9 +121,9 @@ def run_sweep(
         check_usable(plan.base.tracking)
         show_lost_run(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
-        winner = _run(plan, evaluator, hydra_config, launch, console)
-        register_winner(plan, winner, console)
-        return winner
+        folder = _run(plan, evaluator, hydra_config, launch, console)
+        register_winner(plan, folder, console)
+        return folder
 
 
 def _run(
@@ -167,7 +168,7 @@ def _run(
         if holds_record(plan.folder):
             _show_places(plan, study, winner)
     _check_account(plan, study, outcome)
-    return winner
+    return plan.folder if outcome.is_apart else winner
 
 
 def _removed(plan: SweepPlan, path: Path) -> ConfigError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.status import Status
 from rich.text import Text
 
+from student_perf.compare.apart import deciding_keys, set_name
 from student_perf.compare.outcome import SweepOutcome, described, sentences
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
@@ -50,13 +51,16 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
         f"{plan.n_trials} trials{_share(plan)}, {how}; {plan.objectives.describe()}; {jobs}{took}",
         console,
     )
-    _print(resolution, console)
+    if not plan.comparison.is_apart:  # nothing is ranked
+        _print(resolution, console)
     if plan.options.patience is not None:
         _print(
             f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
             "time and tests nothing.",
             console,
         )
+    for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
+        _print(f"{line}.", console)
 
 
 def _share(plan: SweepPlan) -> str:
@@ -67,6 +71,16 @@ def _share(plan: SweepPlan) -> str:
     if plan.n_trials >= size:
         return f", all {size:,.0f} configurations of the space"
     return f" of {size:,.0f} configurations"
+
+
+def _repeat_lines(plan: SweepPlan) -> list[str]:
+    if (n := plan.options.repeats) == 1:
+        return []
+    seed = plan.base.seed
+    return [
+        f"Each configuration is judged by its mean over {n} seeds ({seed} to {seed + n - 1}): "
+        "other folds, the same test rows"
+    ]
 
 
 def show_lost_run(plan: SweepPlan, console: Console) -> None:
@@ -136,6 +150,8 @@ class Progress:
 
     def _update_best(self) -> None:
         """Rank the trials that are new and the best so far; each record is read once."""
+        if self._plan.comparison.is_apart:
+            return
         new = complete_numbers(self._study) - self._seen
         self._seen |= new
         folders = {number: self._plan.folder / str(number) for number in new}
@@ -153,12 +169,24 @@ class Progress:
 
 
 def show_trials(outcome: SweepOutcome, console: Console) -> None:
-    """The best trials with their intervals, best first, then the references."""
+    """The best trials with their intervals, best first, then the references; of trials that cannot
+    be ranked each set of configurations by itself.
+    """
+    if outcome.is_apart:
+        _show_sets(outcome, console)
+        return
     ranked = outcome.ranked
     if len(ranked) + len(outcome.references) < 2:
         return
+    _print_trials(outcome, [*ranked[:_MOST_TRIALS], *outcome.references], console)
+    if len(ranked) > _MOST_TRIALS:
+        console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
+    console.print()
+
+
+def _print_trials(outcome: SweepOutcome, trials: Sequence[RunRecord], console: Console) -> None:
     rows = []
-    for trial in [*ranked[:_MOST_TRIALS], *outcome.references]:
+    for trial in trials:
         estimate = trial.estimate(outcome.metric)
         interval = format_interval(estimate.low, estimate.high)
         mean = format_number(estimate.mean)
@@ -167,9 +195,34 @@ def show_trials(outcome: SweepOutcome, console: Console) -> None:
     label = METRICS[outcome.metric].label
     table = make_table(["trial", words(), label, "95 % interval"], rows)
     console.print(Padding(table, (0, 2)), soft_wrap=False)
-    if len(ranked) > _MOST_TRIALS:
-        console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
-    console.print()
+
+
+def _show_sets(outcome: SweepOutcome, console: Console) -> None:
+    """Each set of configurations by itself; of a single one the seeds that its mean is over."""
+    if [len(board.lines) for board in outcome.boards] == [1]:
+        _print_trials(outcome, outcome.finished[:_MOST_TRIALS], console)
+        if len(outcome.finished) > _MOST_TRIALS:
+            console.print(f"    and {len(outcome.finished) - _MOST_TRIALS} more")
+        console.print()
+        return
+    keys = deciding_keys(outcome.boards)
+    for board in outcome.boards:
+        name = set_name(board, keys)
+        label, rows = METRICS[board.metric].label, []
+        for line in board.lines[:_MOST_TRIALS]:
+            means = line.record.repeat_means(board.metric)
+            single = format_interval(means.min(), means.max()) if len(means) > 1 else ""
+            interval = format_interval(line.low, line.high)
+            rows.append((line.label, format_number(line.mean), interval, single))
+        table = make_table([words(), label, "95 % interval", "single seeds"], rows)
+        if board.n_repeats == 1:
+            table = make_table([words(), label, "95 % interval"], [row[:3] for row in rows])
+        if name:
+            console.print(Padding(f"{name}, {board.folds}", (0, 2)), style="bold")
+        console.print(Padding(table, (0, 2)), soft_wrap=False)
+        if more := len(board.lines) - len(rows):
+            console.print(f"    and {more} more")
+        console.print()
 
 
 def show_outcome(outcome: SweepOutcome, console: Console) -> None:

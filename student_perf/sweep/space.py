@@ -3,7 +3,8 @@
 The grammar is `choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`,
 `int(interval(lo,hi))`, and `tag(log, ...)` around each. `optuna.distributions` hold the values:
 
->>> from hydra.core.override_parser.overrides_parser import OverridesParser
+>>> import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
 >>> override = OverridesParser.create().parse_override("model.C=tag(log,interval(0.01,10))")
 >>> parameter = parse_parameter(override)
 >>> parameter.distribution
@@ -21,7 +22,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hydra.core.override_parser.types import (
+    ChoiceSweep,
     FloatRange,
     IntervalSweep,
     Override,
@@ -360,7 +363,7 @@ def parse_parameter(override: Override) -> Parameter:
     key, value = override.get_key_element(), override.value()
     if isinstance(value, IntervalSweep):
         return _interval(key, value)
-    if isinstance(value, RangeSweep):
+    if isinstance(value, RangeSweep) and not value.shuffle:
         return _range(key, value)
     if override.is_sweep_override():
         return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
@@ -617,7 +620,7 @@ def _once(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _listed(override: Override) -> Iterator[Any]:
-    for value in override.sweep_iterator():
+    for value in _in_order(override):
         yield _scalar(value.text if isinstance(value, QuotedString) else value)
 
 
@@ -628,3 +631,14 @@ def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     return Override._get_value_element_as_str(value)
+
+
+def _in_order(override: Override) -> Iterator[Any]:
+    """The values as written; those of `shuffle` in an order that the same command gives again."""
+    value = override.value()
+    if not isinstance(value, ChoiceSweep | RangeSweep) or not value.shuffle:
+        yield from override.sweep_iterator()
+        return
+    values = list(replace(override, _value=replace(value, shuffle=False)).sweep_iterator())
+    seed = list((override.input_line or "").encode())
+    yield from (values[i] for i in np.random.default_rng(seed).permutation(len(values)))

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 import pandas as pd
 
 from student_perf.atomic import write_atomic
+from student_perf.compare.apart import deciding_keys, set_name
+from student_perf.compare.comparable import is_seed
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.compare.show import rows
-from student_perf.data.files import csv_text
 from student_perf.errors import one_line
 from student_perf.runs import tags
 from student_perf.runs.layout import LEADERBOARD_FILE
 from student_perf.store.standings import Standings, load_standings
 from student_perf.store.views import RANK, SweepShape, logged_parameters
+from student_perf.tables.files import csv_text
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,6 @@ _COLUMNS = (
     *("run", "rank", "metric", "mean", "ci95_low", "ci95_high", "minus_best", "p_holm", "tied"),
     "fit_seconds",
 )
-_REPEATS = ("seed", "split.random_state")  # keys that repeat a configuration
 
 
 def write_standings(outcome: SweepOutcome) -> None:
@@ -35,7 +36,7 @@ def write_standings(outcome: SweepOutcome) -> None:
     """
     folder = outcome.record.folder
     try:
-        if outcome.lines:
+        if outcome.boards:
             before = load_standings(folder)
             make_standings(outcome, set(before.marks) if before else set()).save(folder)
             write_atomic(folder / LEADERBOARD_FILE, csv_text(leaderboard(outcome)))
@@ -44,13 +45,24 @@ def write_standings(outcome: SweepOutcome) -> None:
 
 
 def leaderboard(outcome: SweepOutcome) -> pd.DataFrame:
-    """One line for each finished trial, best first, with what it drew."""
-    assert outcome.board is not None
-    known = {row["run"]: row for row in rows(outcome.board)}
-    return pd.DataFrame(
-        {name: known[line.label][name] for name in _COLUMNS} | {"rank": rank} | line.record.swept
-        for rank, line in enumerate(outcome.lines, start=1)
-    )
+    """One line for each finished trial, or for the repeats of a configuration, with what it drew:
+    best first in each set of those that can be ranked.
+    """
+    keys = deciding_keys(outcome.boards)
+    table = []
+    for board in outcome.boards:
+        known = {row["run"]: row for row in rows(board)}
+        lines = board.lines if outcome.is_apart else outcome.lines
+        named = {"set": set_name(board, keys)} if keys else {}
+        table += [
+            named
+            | {name: known[line.label][name] for name in _COLUMNS}
+            | {"rank": rank}
+            | ({"repeats": line.record.n_repeats} if board.n_repeats > 1 else {})
+            | line.record.swept
+            for rank, line in enumerate(lines, start=1)
+        ]
+    return pd.DataFrame(table)
 
 
 def make_standings(outcome: SweepOutcome, before: set[int]) -> Standings:
@@ -68,16 +80,17 @@ def make_standings(outcome: SweepOutcome, before: set[int]) -> Standings:
 
 def shape_of(outcome: SweepOutcome) -> SweepShape:
     """What the view of the sweep depends on."""
-    finished = outcome.ranked
-    names, shared = logged_parameters(outcome.parameters, finished)
+    names, shared = logged_parameters(outcome.parameters, outcome.finished)
     return SweepShape(
         study=outcome.record.study or outcome.record.name,
         objectives=tuple(outcome.objectives.metrics),
         parameters=names,
         shared=shared,
         constraints=tuple(outcome.objectives.limits),
-        n_folds=len(outcome.lines[0].scores),
-        repeats=tuple(name for name in names if name in _REPEATS),
+        n_folds=max(len(t.fold_scores(outcome.metric)) for t in outcome.finished),
+        is_ranked=not outcome.is_apart,
+        is_apart=len(outcome.boards) > 1,
+        repeats=tuple(name for name in names if is_seed(name)) if outcome.is_apart else (),
     )
 
 

@@ -18,6 +18,9 @@ from student_perf.sweep.nested import run_nested
 from student_perf.sweep.options import SweepOptions, make_options
 from student_perf.sweep.plan import SweepPlan, find_base, load_search
 from student_perf.sweep.run import run_sweep
+from student_perf.terminal import make_console
+
+_SUBDIR = "${hydra.job.num}"  # Hydra's default
 
 
 def start_sweep(
@@ -37,8 +40,8 @@ def start_sweep(
         launch: Starts the workers elsewhere; by default they run on this machine.
 
     Returns:
-        The folder of the winner or of the nested result; None if no trial has finished, or for a
-        preview.
+        The folder of the winner or of the nested result, or the sweep's own if its trials cannot be
+        ranked; None if no trial has finished, or for a preview.
 
     Raises:
         StudentPerfError: The plan does not hold, or the sweep had to stop.
@@ -46,6 +49,7 @@ def start_sweep(
     learn_secrets([("hydra.sweeper.storage", node.get("storage"))])
     options = make_options(node)
     overrides = make_parser(loader).parse_overrides(list(arguments))
+    _say_unused(config)
     own = [override for override in overrides if not override.is_hydra_override()]
     source = source_of(config)
     of_source: dict[str, Any] = {
@@ -68,3 +72,16 @@ def start_sweep(
 def _is_nested(config: DictConfig) -> bool:
     """Whether there are outer folds to go through."""
     return bool(config.split.kind == "nested" and config.split.outer_fold is None)
+
+
+def _say_unused(config: DictConfig) -> None:
+    """Say which settings of Hydra's own sweeper do nothing here."""
+    node: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    if node["sweep"]["subdir"] != _SUBDIR:
+        make_console().print(
+            "  hydra.sweep.subdir has no effect: each trial's folder is its number in the sweep's"
+        )
+    if node["job"]["chdir"]:
+        make_console().print(
+            "  hydra.job.chdir has no effect: trials share processes, which stay in this folder"
+        )

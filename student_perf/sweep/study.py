@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from student_perf.compare.outcome import SweepOutcome, load_sweep
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.distinct import OUTSIDE, Taken
 from student_perf.sweep.growth import has_grown
-from student_perf.sweep.options import HISTORY
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 from student_perf.sweep.plateau import out_of_patience
+from student_perf.sweep.samplers import SAMPLERS, built
 from student_perf.sweep.storage import DamagedJournalError, open_storage
 
 if TYPE_CHECKING:
@@ -373,25 +373,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
 
 def _sampler(plan: SweepPlan, seed: int) -> Any:
-    from optuna import samplers
-
     options = dict(plan.options.sampler_options)
     if plan.sampler == "tpe" and plan.space.is_conditional:
         options = {"multivariate": True, "group": True, **options}
-    if HISTORY in options:
-        from student_perf.sweep.bounded_tpe import BoundedTPESampler
-
-        return _built(BoundedTPESampler, {"seed": seed, **options}, "sampler")
-    classes: dict[str, Any] = {
-        "tpe": samplers.TPESampler,
-        "random": samplers.RandomSampler,
-        "grid": samplers.RandomSampler,  # never draws: every point of the grid is queued
-        "gp": samplers.GPSampler,
-        "cmaes": samplers.CmaEsSampler,
-        "nsgaii": samplers.NSGAIISampler,
-        "qmc": samplers.QMCSampler,
-    }
-    return _built(classes[plan.sampler], {"seed": seed, **options}, "sampler")
+    return SAMPLERS[plan.sampler].build({**options, "seed": seed})
 
 
 def _pruner(plan: SweepPlan) -> Any:
@@ -407,18 +392,4 @@ def _pruner(plan: SweepPlan) -> Any:
         "hyperband": pruners.HyperbandPruner,
         "wilcoxon": pruners.WilcoxonPruner,
     }
-    return _built(classes[plan.options.pruner], options, "pruner")
-
-
-def _built(cls: Any, options: dict[str, Any], name: str) -> Any:
-    from optuna.exceptions import ExperimentalWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        try:
-            return cls(**options)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"hydra.sweeper.{name}_options={json.dumps(options)}: {cls.__name__} refuses them "
-                f"({one_line(error)}); see Optuna's documentation of {cls.__name__}"
-            ) from error
+    return built(classes[plan.options.pruner], options, "pruner")

@@ -36,6 +36,7 @@ from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
+from student_perf.sweep.repeats import describe_repeats
 from student_perf.sweep.settle import fail_trial, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
@@ -178,13 +179,15 @@ class Worker:
             values = trial_values(trial, self.plan)
             if self.plan.options.custom_search_space:
                 values |= self._custom_values(trial, values)
-            config = self.plan.composer.compose(values, trial.number)
-            data = self.evaluator.data(config)
+            configs = self.plan.configs(values, trial.number)
+            config, data = configs[0], self.evaluator.data(*configs)
             record = make_record(config, folder, data, kind="trial")
+            describe_repeats(record, configs)
             describe_trial(record, self.plan, trial, values)
             record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
-            result = self.evaluator.evaluate(config, self._fold_watcher(trial, scored))
+            watch = self._fold_watcher(trial, scored)
+            result = self.evaluator.evaluate(*configs, on_fold=watch)
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:

@@ -65,15 +65,62 @@ def test_that_no_trial_keeps_the_limits_is_said(limited):
     assert "Constraints: no trial keeps them; this one is the best anyway." in sentences(sweep)
 
 
-def test_the_best_is_compared_on_its_own_rows_only(sweep_folder):
-    """A sweep over datasets or splits has several leaderboards; the best may be on a small one."""
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        (
+            {"tags": {"student_perf.split_sha256": "t" * 64}, "params": {"split.n_splits": "9"}},
+            "folds",
+        ),
+        ({"tags": {"student_perf.data_sha256": "e" * 64}}, "data"),
+        (
+            {"params": {"objective.metric": "log_loss"}, "metrics": {"fold_log_loss": [1.0, 2.0]}},
+            "metric",
+        ),
+    ],
+)
+def test_trials_that_cannot_be_ranked_stand_side_by_side(sweep_folder, changed, what):
     folder = sweep_folder(FOLDS)
-    change(folder / "1", tags={"student_perf.split_sha256": "t" * 64})
+    change(folder / "1", **changed)
     sweep = load_sweep(folder)
-    assert [record.trial_number for record in sweep.ranked] == [1, 0, 2]
-    assert [line.record.trial_number for line in sweep.lines] == [1]
-    assert sweep.defaults is None
-    assert sweep.gain is None
+    assert sweep.is_apart
+    assert (sweep.ranked, sweep.best, sweep.board) == ([], None, None)
+    assert [[line.record.trial_number for line in b.lines] for b in sweep.boards] == [[0, 2], [1]]
+    first, *_, last = sentences(sweep)
+    assert (
+        first == f"Side by side: the trials differ in {what}, so there is no best among them all."
+    )
+    assert last == "No winner was fitted, and nobody has looked at the test rows."
+
+
+def test_seeds_of_one_configuration_are_repeats_with_a_mean(sweep_folder):
+    folder = repeated(sweep_folder, FOLDS)
+    sweep = load_sweep(folder)
+    assert (sweep.ranked, sweep.best) == ([], None)
+    ((line,),) = [board.lines for board in sweep.boards]
+    assert line.mean == pytest.approx(np.mean(FOLDS))
+    means = [np.mean(folds) for folds in FOLDS]
+    text = " ".join(sentences(sweep))
+    assert text.startswith(f"logreg over 3 seeds: accuracy {np.mean(FOLDS):.3f} (95 % interval ")
+    assert (
+        f"{min(means):.3f} to {max(means):.3f}, standard deviation {np.std(means, ddof=1):.3f}."
+        in text
+    )
+    assert "Best" not in text
+
+
+def repeated(sweep_folder, folds):
+    """A sweep of one configuration over as many seeds, each with folds of its own."""
+    folder = sweep_folder(folds)
+    for number in range(len(folds)):
+        seed = {"seed": str(number), "split.random_state": str(number), "swept.seed": str(number)}
+        same = {"model.C": "1.0", "swept.model.C": "1.0"}
+        change(
+            folder / str(number),
+            params=seed | same,
+            tags={"student_perf.split_sha256": f"{number}" * 64},
+        )
+    return folder
 
 
 def test_a_reference_is_compared_and_never_the_best(sweep_folder):

@@ -47,7 +47,7 @@ def test_the_table_fits_and_says_why_runs_are_apart(boards, printed):
 def test_a_single_fold_is_ranked_without_marks(make_record, printed):
     records = [make_record("a", [0.6]), make_record("b", [0.5], "rf")]
     text = printed(make_leaderboards(records))
-    assert "2 runs on grades, accuracy, kfold, 1 fold" in text
+    assert "2 runs on grades, accuracy, kfold, 1 validation part" in text
     assert "Best: " in text
     assert "tied" not in text
     assert not [line for line in text.splitlines() if line[:1] in "=>" and line[:1]]

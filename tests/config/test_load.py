@@ -1,11 +1,13 @@
 import pytest
 
+from student_perf.config.load import follow_task, validate_resolved
+from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
 NEEDS = {
-    "csv": ["dataset.path=grades.csv", "dataset.target=grade"],
-    "parquet": ["dataset.path=grades.parquet", "dataset.target=grade"],
+    "csv": ["dataset.path={grades}", "dataset.target=grade"],
+    "parquet": ["dataset.path={grades}", "dataset.target=grade"],
     "openml": ["dataset.openml_id=31", "dataset.target=class"],
     "entrance_exam_modified": ["dataset.path=modified.csv"],
     "group_kfold": ["split.group=school"],
@@ -21,8 +23,9 @@ def options(group):
 
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])
-def test_every_option_of_every_group_composes_and_is_valid(compose_config, group, option):
-    config = compose_config(f"{group}={option}", *NEEDS.get(option, []))
+def test_every_option_of_every_group_composes_and_is_valid(compose_config, grades, group, option):
+    needs = [word.format(grades=grades) for word in NEEDS.get(option, [])]
+    config = compose_config(f"{group}={option}", *needs)
     assert config.composed["seed"] == 0
 
 
@@ -36,3 +39,18 @@ def test_tracking_precedence(compose_config, monkeypatch, workspace):
     assert compose_config("tracking=sqlite").tracking.uri.startswith("sqlite:///")
     explicit = compose_config("tracking.uri=http://127.0.0.1:8000", "tracking.experiment=x")
     assert (explicit.tracking.uri, explicit.tracking.experiment) == ("http://127.0.0.1:8000", "x")
+
+
+def test_numbers_get_a_model_of_numbers_unless_one_is_chosen(compose_config):
+    config = compose_config("dataset=econmath_score")
+    assert follow_task(config, ["dataset=econmath_score"]) == ["model=ridge"]
+    for word in ("model=logreg", "model.C=2", "experiment=x", "+search=y"):
+        assert follow_task(config, [word]) == []
+    assert follow_task(compose_config(), []) == []
+
+
+def test_a_dataset_file_of_a_path_alone_is_told_what_to_add(compose_config):
+    composed = compose_config().composed
+    node = {"path": "notas.csv", "target": "nota"}
+    with pytest.raises(ConfigError, match=r"add the line 'defaults: \[csv, _self_\]'"):
+        validate_resolved({**composed, "dataset": node})

@@ -76,7 +76,7 @@ BODIES = {
     "no_inner": zipped(readme__txt=b"moved"),
     "broken_inner": zipped(student__zip=b"PK not a zip"),
     "climbing": zipped(**{"../../mat__csv": CSV}),
-    "no_table": zipped(student__zip=zipped(mat__csv=b"a;a\n1;2\n")),
+    "no_table": zipped(student__zip=zipped(mat__csv=b"a;b\n1;2;3\n")),
     "damaged": GOOD.replace(GOOD[60:64], b"\x00\x00\x00\x00", 1),
 }
 
@@ -135,7 +135,7 @@ def test_first_use_downloads_and_the_next_reads_the_cache(config):
         ("no_inner", "the archive holds readme.txt, but no 'student.zip'"),
         ("broken_inner", "not an intact zip"),
         ("climbing", "but no 'student.zip'"),
-        ("no_table", "column name 'a' occurs twice"),
+        ("no_table", "cannot be read as a table"),
     ],
 )
 def test_bad_answers_are_one_line_and_leave_the_cache_as_it_was(config, server, path, message):

@@ -7,8 +7,8 @@ import pytest
 from student_perf.data import load_dataset
 from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
 from student_perf.data.features import column_as_read, prepare_features
-from student_perf.data.files import iter_tables, read_file
 from student_perf.errors import DataError
+from student_perf.tables.files import iter_tables, read_file
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
     path, dataset, contract = messy
     if ending == "parquet":
         path = tmp_path / "messy.parquet"
-        read_file(tmp_path / "messy.csv").to_parquet(path)
+        read_file(tmp_path / "messy.csv").table.to_parquet(path)
     prepared = []
-    for raw in iter_tables(path, ",", n_rows):
+    for raw in iter_tables(path, contract.options, n_rows):
         features, refused = prepare_features(raw, contract)
         assert not refused
         prepared.append(features[(raw["grade"].notna() & (raw["grade"] != "")).to_numpy()])
@@ -79,7 +79,7 @@ def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
     messy, column, value, problem, message
 ):
     path, _, contract = messy
-    raw = next(iter_tables(path, ",", 20))
+    raw = next(iter_tables(path, contract.options, 20))
     raw.loc[[4, 9], column] = value
     raw.loc[9, "school"] = "east"
     _, refused = prepare_features(raw, contract)
@@ -91,14 +91,14 @@ def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
 
 def test_a_range_the_rows_only_happened_to_span_refuses_nothing(messy):
     path, _, contract = messy
-    raw = next(iter_tables(path, ",", 20))
+    raw = next(iter_tables(path, contract.options, 20))
     raw.loc[0, "points"] = "123456789"
     assert prepare_features(raw, contract)[1] == {}
 
 
 def test_a_missing_column_fails_at_once(messy):
     path, _, contract = messy
-    raw = next(iter_tables(path, ",", 20)).rename(columns={"school": "schol"})
+    raw = next(iter_tables(path, contract.options, 20)).rename(columns={"school": "schol"})
     with pytest.raises(DataError, match=r"column 'school': .* did you mean schol\?"):
         prepare_features(raw, contract)
 
@@ -107,7 +107,7 @@ def test_one_hot_cannot_be_repeated(messy):
     path, _, contract = messy
     contract.clean.append({"step": "one_hot", "columns": ["school"]})
     with pytest.raises(DataError, match="one_hot"):
-        prepare_features(next(iter_tables(path, ",", 20)), contract)
+        prepare_features(next(iter_tables(path, contract.options, 20)), contract)
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,11 @@ def test_declared_order_beats_the_alphabet():
     assert labels == tuple(order)
 
 
-def test_numbers_sort_as_numbers_and_booleans_become_codes():
+def test_numbers_sort_as_numbers_and_booleans_are_labels():
     codes, labels = encode_target(column([10, 9, 2]), config())
     assert (codes.tolist(), labels) == ([2, 1, 0], (2, 9, 10))
     codes, labels = encode_target(column([True, False]), config())
-    assert (codes.tolist(), labels) == ([1, 0], (0, 1))
+    assert (codes.tolist(), labels) == ([1, 0], ("False", "True"))
 
 
 def test_regression_keeps_the_numbers():
@@ -66,7 +66,11 @@ def test_regression_keeps_the_numbers():
         ([0.5, 1.5], config(), "are not classes"),
         (list(range(21)), config(), "21 different numbers are not classes"),
         (["a", "a"], config(), "single class 'a'"),
-        (["a", "b", "c"], config(classes=["a", "b"]), "does not hold 'c' .1 rows, first: row 2"),
+        (
+            ["a", "b", "c"],
+            config(classes=["a", "b"]),
+            "does not hold these labels of 'grade': c .1.",
+        ),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(values, config_, message):

@@ -41,7 +41,7 @@ def test_configs_are_kept_as_what_differs_and_cannot_end_their_element(make_reco
 def test_facts_come_from_the_record_empty_if_unknown(make_record):
     record = make_record("one", [0.5])
     record.params["n_rows"] = "856"
-    facts = data_facts(record, 5)
+    facts = data_facts(record, "5 folds")
     assert (facts["dataset"], facts["rows"]) == (record.dataset, "856")
     assert facts["data SHA-256"] == record.data_sha256
     assert "5 folds" in facts["split"]

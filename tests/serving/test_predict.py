@@ -101,9 +101,9 @@ def test_no_part_is_larger_than_asked(kept_run, grades, tmp_path, monkeypatch):
     sizes = []
     prepare = predict.prepare_features
 
-    def watched(raw, contract):
+    def watched(raw, contract, options):
         sizes.append(len(raw))
-        return prepare(raw, contract)
+        return prepare(raw, contract, options)
 
     kept = load_kept_model(str(kept_run))
     monkeypatch.setattr(predict, "prepare_features", watched)

@@ -23,7 +23,7 @@ from student_perf.sweep.study import check_contract, fill_queue, open_study, rea
 from student_perf.sweep.worker import Worker
 
 MakePlan = Callable[..., tuple[SweepPlan, TrialEvaluator]]
-GROUPS = ("model", "split", "preprocess", "dataset", "search")
+GROUPS = ("model", "split", "preprocess", "dataset", "objective", "search")
 
 
 def options_of(**changed: Any) -> SweepOptions:

@@ -112,13 +112,24 @@ def test_a_sweep_without_its_study_counts_the_rest(sweep_folder):
 def test_what_is_not_on_the_board_is_counted_or_named(sweep_folder):
     folder = sweep_folder([[0.5, 0.6], [0.7, 0.8], [0.6, 0.6], [0.5, 0.5]])
     load_record(folder / "2").fail("no luck")
-    change_record(load_record(folder / "0"), tags={"student_perf.split_sha256": "t" * 64})
     account = take_account(load_sweep(folder), None)
-    assert account.counted[2] == "board: 2 rows; besides 1 failed, 1 on other rows or folds"
+    assert account.counted[2] == "board: 3 rows; besides 1 failed"
     change_record(load_record(folder / "3"), metrics={"fold_accuracy": [0.5, None]})
     assert take_account(load_sweep(folder), None).wrong == ["board: lacks trial 3"]
     change_record(load_record(folder / "3"), tags={"student_perf.trial_number": "7"})
     assert "trial 3: its record is that of trial 7" in take_account(load_sweep(folder), None).wrong
+
+
+def test_sets_that_cannot_be_ranked_are_counted_and_have_no_winner(sweep_folder):
+    folder = sweep_folder([[0.5, 0.6], [0.7, 0.8], [0.6, 0.6]])
+    change_record(load_record(folder / "0"), tags={"student_perf.split_sha256": "t" * 64})
+    account = take_account(load_sweep(folder), None)
+    assert account.counted[2:] == [
+        "board: 3 configurations of 3 trials in 2 sets that can be compared; no best among them "
+        "all",
+        "winner: none, since the trials cannot be ranked",
+    ]
+    assert not account.wrong
 
 
 def test_trials_of_a_tracked_sweep_that_were_not_sent_are_named_once(sweep_folder):

@@ -157,7 +157,7 @@ def test_no_worker_outlives_what_ends_the_command(plan_of, monkeypatch, error):
 @pytest.mark.slow
 def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
     monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
-    plan, evaluator = plan_of("seed=1,2", C, n_trials=3, n_jobs=1)
+    plan, evaluator = plan_of("preprocess=default,ordinal", C, n_trials=3, n_jobs=1)
     study = opened(plan)
     local.run_workers(plan, evaluator, lambda: None)
     assert counts(study)["complete"] == 3

@@ -8,7 +8,7 @@ from tests.sweep.conftest import outcome_of, run_trials
 
 def test_several_objectives_give_the_front_that_counting_finds(plan_of):
     plan, evaluator = plan_of(
-        "model.C=1e-5,1e-3,0.1,10", "split.random_state=0,1", objectives=["log_loss"]
+        "model.C=1e-5,1e-3,0.1,10", "preprocess=default,ordinal", objectives=["log_loss"]
     )
     study = run_trials(plan, evaluator)
     points = {t.number: t.values for t in study.trials}

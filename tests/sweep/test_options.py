@@ -12,7 +12,7 @@ C = "model.C=tag(log,interval(0.01,10))"
     [("gp", "pip install torch"), ("cmaes", r"pip install -e '\.\[cmaes\]'")],
 )
 def test_a_sampler_whose_library_is_missing_is_named(plan_of, monkeypatch, sampler, install):
-    monkeypatch.setattr("student_perf.sweep.options.find_spec", lambda name: None)
+    monkeypatch.setattr("student_perf.sweep.samplers.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=install):
         plan_of(C, sampler=sampler)
 

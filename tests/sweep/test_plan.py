@@ -19,9 +19,9 @@ def test_plain_choices_give_the_grid(plan_of):
     [
         ([C], {}, ("tpe", 50)),
         ([C], {"n_trials": 7, "sampler": "random"}, ("random", 7)),
-        (["seed=1,2,3"], {"n_trials": 2}, ("tpe", 2)),
-        ([], {"params": {"seed": "1,2,3"}}, ("tpe", 4)),
-        ([], {"params": {"seed": "1,2,3"}, "sampler": "grid"}, ("grid", 3)),
+        (["model.C=1,2,3"], {"n_trials": 2}, ("tpe", 2)),
+        ([], {"params": {"model.C": "1,2,3"}}, ("tpe", 3)),
+        ([], {"params": {"model.C": "1,2,3"}, "sampler": "grid"}, ("grid", 3)),
         ([], {}, ("grid", 1)),
     ],
 )

@@ -44,7 +44,7 @@ def test_pruned_and_failed_trials_are_recorded_again_with_a_note(plan_of, monkey
             raise ValueError("no luck")
         if config.model["C"] == 10:
             on_fold(1, {"accuracy": 0.0})
-        return evaluate(config, on_fold)
+        return evaluate(config, on_fold=on_fold)
 
     monkeypatch.setattr(evaluator, "evaluate", hostile)
     run_trials(plan, evaluator)

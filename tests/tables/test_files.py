@@ -6,10 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from student_perf.data import files
-from student_perf.data.files import iter_tables, parse_table, read_file
 from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment.prepare import prepare
+from student_perf.tables import files
+from student_perf.tables.files import iter_tables, parse_table, read_file
+from student_perf.tables.options import PLAIN, ReadOptions
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
 GOOD = f"hours,days,grade\n{ROWS}"
@@ -30,21 +31,11 @@ BAD = {
     "empty": ("t.csv", "", [], "the file is empty"),
     "white space only": ("t.csv", " \n \n", [], "the file is empty"),
     "header only": ("t.csv", "hours,grade\n", [], "0 rows"),
-    "unknown ending": ("t.xlsx", GOOD, [], "the ending '.xlsx' is not one of"),
-    "no ending": ("table", GOOD, [], "the ending '' is not one of"),
-    "utf-16": ("t.csv", GOOD.encode("utf-16"), [], "zero bytes"),
-    "latin-1": ("t.csv", GOOD.replace("a\n", "é\n").encode("latin-1"), [], "UTF-8"),
     "zero bytes": ("t.csv", edited("3,3,b", "\0,3,b"), [], "zero bytes"),
-    "wrong separator": ("t.csv", GOOD.replace(",", ";"), [], "dataset.separator=';'"),
-    "tabs": ("t.csv", GOOD.replace(",", "\t"), [], "single column"),
     "separator too long": ("t.csv", GOOD, ["dataset.separator='::'"], "one character"),
     "row too long": ("t.csv", edited("5,5,b", "5,5,b,9"), [], "cannot be read as a table"),
     "row too short": ("t.csv", edited("5,5,b", "5,5"), [], "cannot be read as a table"),
     "open quote": ("t.csv", edited("5,5,b", '"5,5,b'), [], "cannot be read as a table"),
-    "duplicate names": ("t.csv", edited("hours", "days"), [], "'days' occurs twice"),
-    "names equal but for space": ("t.csv", edited("hours", " days "), [], "'days' occurs twice"),
-    "blank name": ("t.csv", edited("hours", ""), [], "column 1 has no name"),
-    "blank last name": ("t.csv", edited("hours,", "hours, ,"), [], "column 2 has no name"),
     "broken parquet": ("t.parquet", GOOD, [], "cannot be read as a table"),
     "broken arff": ("t.arff", "@relation x\n@data\n1,2\n", [], "cannot be read as a table"),
     "csv called arff": ("t.arff", GOOD, [], "cannot be read as a table"),
@@ -56,8 +47,8 @@ BAD = {
         "loses digits as a number",
     ),
     "beyond 64 bits": ("t.csv", column("key", lambda i: 10**30 + i), [], "key"),
-    "dates": ("t.csv", column("day", lambda i: f"2024-01-{i % 28 + 1:02}"), [], "derive a number"),
-    "times": ("t.csv", column("at", lambda i: f"2024-01-01 10:{i:02}:00"), [], "derive a number"),
+    "dates": ("t.csv", column("day", lambda i: f"2024-01-{i % 28 + 1:02}"), [], "date_parts"),
+    "times": ("t.csv", column("at", lambda i: f"2024-01-01 10:{i:02}:00"), [], "date_parts"),
     "text among numbers": ("t.csv", edited("5,5,b", "five,5,b"), [], "is text among numbers"),
     "missing target": ("t.csv", edited("5,5,b", "5,5,"), [], "1 of 40 rows have no value"),
     "one class": ("t.csv", GOOD.replace(",b\n", ",a\n"), [], "single class 'a'"),
@@ -68,7 +59,6 @@ BAD = {
         ["dataset.task=regression", "model=rf"],
         "needs numbers",
     ),
-    "many numbers as classes": ("t.csv", GOOD, ["dataset.target=hours"], "are not classes"),
     "no such target": ("t.csv", GOOD, ["dataset.target=grades"], "did you mean grade"),
     "only the target": ("t.csv", GOOD, ["dataset.drop=[hours,days]"], "no feature column"),
     "undeclared category": (
@@ -77,7 +67,12 @@ BAD = {
         ["+dataset.categories.grade=[a,c]"],
         "grade='b' (20 rows, first: row 1)",
     ),
-    "class not listed": ("t.csv", GOOD, ["dataset.classes=[a,c]"], "does not hold 'b'"),
+    "class not listed": (
+        "t.csv",
+        GOOD,
+        ["dataset.classes=[a,c]"],
+        "these labels of 'grade': b (20)",
+    ),
     "out of range": ("t.csv", GOOD, ["+dataset.ranges.days=[0,5]"], "outside 0 to 5"),
     "leaking column": (
         "t.csv",
@@ -101,25 +96,22 @@ def test_bad_tables_give_one_clear_line(compose_config, tmp_path, case):
     name, content, more, expected = BAD[case]
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    config = compose_config(
-        "tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=grade", *more
-    )
+    words = ["tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=grade", *more]
     with pytest.raises(StudentPerfError) as caught:
-        prepare(config)
+        prepare(compose_config(*words))
     line = str(caught.value)
     assert expected in line
     assert "\n" not in line
 
 
 def test_a_folder_is_no_file(compose_config, tmp_path):
-    config = compose_config("dataset=csv", f"dataset.path={tmp_path}", "dataset.target=grade")
     with pytest.raises(StudentPerfError, match="is a folder"):
-        prepare(config)
+        compose_config("dataset=csv", f"dataset.path={tmp_path}", "dataset.target=grade")
 
 
 def parsed(text, name="t.csv", separator=","):
     data = text if isinstance(text, bytes) else text.encode()
-    return parse_table(data, name, separator, "here")
+    return parse_table(data, name, ReadOptions(separator=separator), "here").table
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name():
@@ -171,18 +163,17 @@ def test_an_unseen_category_at_prediction_is_named(compose_config, grades):
 def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("id;town\n1;NA\n2;Nagaon\n3;\n", encoding="utf-8")
-    tables = list(iter_tables(path, ";", 2))
+    tables = list(iter_tables(path, ReadOptions(), 2))
     assert [len(table) for table in tables] == [2, 1], tables
     assert pd.concat(tables)["id"].tolist() == ["1", "2", "3"]
-    whole = read_file(path, ";")
+    whole = read_file(path).table
     assert pd.concat(tables)["town"].isna().tolist() == whole["town"].isna().tolist()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.arff", "a\n1\n", "the ending '.arff' is not one of"),
-        ("x.csv", "a,a\n1,2\n", "column name 'a' occurs twice"),
+        ("x.arff", "a\n1\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1,2\n3,4,5\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1,2,3\n", "cannot be read as a table"),
         ("x.csv", "a,b\n1\n", "cannot be read as a table"),
@@ -196,7 +187,7 @@ def test_a_file_that_cannot_be_read_in_parts_is_reported(tmp_path, name, content
     if name:
         (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        list(iter_tables(tmp_path / (name or "y.csv"), ",", 1))
+        list(iter_tables(tmp_path / (name or "y.csv"), PLAIN, 1))
 
 
 def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
@@ -214,5 +205,5 @@ def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="are read at once; take a sample of the rows"):
         read_file(tmp_path / "bomb.parquet")
     with pytest.raises(DataError, match=r"row group 0 unpacks to .*; write it in smaller"):
-        list(iter_tables(tmp_path / "bomb.parquet", ",", 1000))
-    assert sum(map(len, iter_tables(tmp_path / "bomb.parquet", ",", 10))) == 1000
+        list(iter_tables(tmp_path / "bomb.parquet", PLAIN, 1000))
+    assert sum(map(len, iter_tables(tmp_path / "bomb.parquet", PLAIN, 10))) == 1000

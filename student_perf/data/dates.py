@@ -1,0 +1,104 @@
+"""Dates: noticed, and turned into numbers by a declared step, never into one category a day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from student_perf.errors import DataError, suggest
+
+_YEAR_FIRST = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
+_YEAR_LAST = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
+_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_DATE = re.compile(rf"\s*(?:{_YEAR_FIRST}|{_YEAR_LAST}){_TIME}\s*")
+_FIRST_ROWS = 1000
+PARTS = ("year", "month", "weekday", "days")
+
+
+def looks_like_dates(column: pd.Series) -> bool:
+    """Whether every cell of text is a date, written year first or year last."""
+    known = column.dropna()
+    if not len(known) or not all(map(_is_date, known.iloc[:_FIRST_ROWS])):
+        return False
+    return all(map(_is_date, known.unique()))
+
+
+def date_advice(name: str, value: Any) -> str:
+    """The line that says what to type for a column of dates."""
+    return (
+        f"column '{name}': '{value}' is a date, which is no category; take numbers from it: "
+        f"'dataset.clean=[normalise_text,{{step: date_parts, column: {name}, "
+        f"parts: [year,month]}}]' ({', '.join(PARTS)}), or leave it out: 'dataset.drop=[{name}]'"
+    )
+
+
+def date_columns(
+    column: pd.Series, parts: Sequence[str], day_first: bool | None, since: str
+) -> dict[str, pd.Series]:
+    """Numbers of a column of dates, by the name of their new column.
+
+    Args:
+        column: Dates, or text of dates.
+        parts: Among year, month (1 to 12), weekday (Monday is 0) and days since `since`.
+        day_first: Whether 03/04/2024 is in April; None where the dates show it.
+        since: The day from which days count.
+
+    Raises:
+        DataError: A part is unknown, a cell is no date, or the order of day and month is unclear.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise DataError(f"dataset.clean: date_parts has no part {part}; {suggest(part, PARTS)}")
+    dates = _parsed(column, day_first)
+    numbers = {
+        "year": dates.dt.year,
+        "month": dates.dt.month,
+        "weekday": dates.dt.day_of_week,
+        "days": (dates.dt.normalize() - pd.Timestamp(since)).dt.days,
+    }
+    return {f"{column.name}_{part}": numbers[part].astype("float64") for part in parts}
+
+
+def _parsed(column: pd.Series, day_first: bool | None) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        dates: pd.Series = column.dt.tz_localize(None)
+        return dates
+    texts = column.astype("str").where(column.notna())
+    wrong = texts[texts.notna() & ~texts.fillna("").map(_is_date)]
+    if len(wrong):
+        raise DataError(
+            f"dataset.clean: date_parts of '{column.name}' meets '{wrong.iloc[0]}' "
+            f"({len(wrong)} rows); map it to null first"
+        )
+    days = texts.str.extract(r"^\s*(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})").astype("float64")
+    year_first = bool((days[0].dropna() > 31).all())
+    if year_first:
+        return _date(days[0], days[1], days[2], column)
+    if day_first is None:
+        first, second = days[0].max() > 12, days[1].max() > 12
+        if first == second:
+            raise DataError(
+                f"dataset.clean: date_parts of '{column.name}': day and month of "
+                f"'{texts.dropna().iloc[0]}' may be swapped; add day_first: true or false"
+            )
+        day_first = bool(first)
+    day, month = (days[0], days[1]) if day_first else (days[1], days[0])
+    return _date(days[2], month, day, column)
+
+
+def _date(year: pd.Series, month: pd.Series, day: pd.Series, column: pd.Series) -> pd.Series:
+    parts = pd.DataFrame({"year": year, "month": month, "day": day})
+    dates = pd.to_datetime(parts, errors="coerce")
+    if len(wrong := column[dates.isna() & column.notna()]):
+        raise DataError(
+            f"dataset.clean: date_parts of '{column.name}': '{wrong.iloc[0]}' is no day; "
+            "map it to null first, or change day_first"
+        )
+    return dates
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None

@@ -1,0 +1,133 @@
+"""Before the first trial: which swept keys decide rows, folds or metric, and which only repeat.
+
+No list of names says that. The corners of the space are composed and their rows divided anyway; a
+key decides what changes when only its value does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from student_perf.compare.comparable import (
+    can_be_ranked,
+    differing,
+    has_repeats,
+    setting,
+)
+from student_perf.config.schema import ExperimentConfig
+from student_perf.errors import ConfigError
+from student_perf.experiment.prepare import PreparedData
+from student_perf.experiment.records import make_record
+from student_perf.runs.record import RunRecord
+from student_perf.sweep.options import SweepOptions
+from student_perf.sweep.space import Space
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Why a sweep has no best trial: `repeating` keys give a configuration other seeds, `deciding`
+    keys change what their values name: data, folds or metric.
+    """
+
+    repeating: tuple[str, ...] = ()
+    deciding: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether some trials cannot be ranked against others."""
+        return bool(self.repeating or self.deciding)
+
+    @property
+    def sentences(self) -> list[str]:
+        """What that means for the sweep, for whoever reads its plan."""
+        lines = [
+            f"{key} decides the {what}: its values stand side by side, with no best among them"
+            for key, what in self.deciding
+        ]
+        if self.repeating:
+            keys = " and ".join(self.repeating)
+            lines.append(
+                f"{keys} repeats each configuration with other seeds: the mean counts, no single "
+                "trial wins"
+            )
+        return lines
+
+
+class Corners:
+    """The corners of a space with what each is made from."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Mapping[str, Any], RunRecord]] = []
+
+    def add(self, values: Mapping[str, Any], config: ExperimentConfig, data: PreparedData) -> None:
+        """Take up a corner's values by key, and the config and rows that they lead to."""
+        self._known.append((values, make_record(config, Path(), data)))
+
+    def compared(self) -> Comparison:
+        """What each swept key changes when only its value does."""
+        repeating, deciding = [], []
+        for key in dict.fromkeys(key for values, _ in self._known for key in values):
+            sides = self._beside(key)
+            apart = next((s for s in sides if len(set(map(setting, s))) > 1), None)
+            if apart is not None:
+                deciding.append((key, " and ".join(differing(apart))))
+            elif any(has_repeats(s) or not can_be_ranked(s) for s in sides):
+                repeating.append(key)
+        return Comparison(tuple(repeating), tuple(deciding))
+
+    def _beside(self, key: str) -> list[list[RunRecord]]:
+        """Corners with this key, those together that differ in nothing else."""
+        found: dict[str, list[RunRecord]] = {}
+        for values, record in self._known:
+            if key in values:
+                rest = sorted((k, repr(v)) for k, v in values.items() if k != key)
+                found.setdefault(repr(rest), []).append(record)
+        return list(found.values())
+
+
+def check_comparison(
+    comparison: Comparison, options: SweepOptions, space: Space, sampler: str, is_nested: bool
+) -> None:
+    """Raise ConfigError if the sweep would have to choose among what cannot be ranked."""
+    if not comparison.is_apart:
+        return
+    if is_nested:
+        raise ConfigError(
+            f"split=nested: chooses a winner in each outer fold, but {comparison.sentences[0]}; "
+            "seeds and keys of split, dataset and objective cannot be swept in nested "
+            "cross-validation"
+        )
+    if sampler != "grid":
+        raise ConfigError(_why_no_search(comparison, space, sampler))
+    keys = [*comparison.repeating, *(key for key, _ in comparison.deciding)]
+    for name, asked, needs in (
+        ("register", options.register is not None, "a winner"),
+        ("repeats", options.repeats > 1 and bool(comparison.repeating), "one seed"),
+        ("keep_models", options.keep_models > 1, "a winner"),
+        ("pruner", options.pruner != "none", "trials that can be ranked"),
+    ):
+        if asked:
+            raise ConfigError(
+                f"hydra.sweeper.{name}={getattr(options, name)}: needs {needs}, which a sweep over "
+                f"{', '.join(keys)} does not have; leave it out"
+            )
+
+
+def _why_no_search(comparison: Comparison, space: Space, sampler: str) -> str:
+    described: Sequence[str] = [*(key for key, _ in comparison.deciding), *comparison.repeating]
+    key = described[0]
+    values = next((p.describe() for p in space.parameters if p.key == key), "")
+    if comparison.deciding:
+        return (
+            f"{key}={values}: decides the {comparison.deciding[0][1]}, so {sampler} cannot rank "
+            "its values; run a search for each value, or all combinations: "
+            "hydra.sweeper.sampler=grid without n_trials"
+        )
+    return (
+        f"{key}={values}: gives a configuration other seeds, so {sampler} cannot choose among its "
+        "values; judge each configuration by its mean with hydra.sweeper.repeats=3, or run all "
+        "combinations: hydra.sweeper.sampler=grid"
+    )

@@ -1,0 +1,253 @@
+"""Tables from files of any format: what a file is shows in its content, not in its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+
+from student_perf.errors import DataError, StudentPerfError, one_line, suggest
+from student_perf.tables.arff import read_arff
+from student_perf.tables.content import MOST_BYTES, content, head, kind_of, opened, unpacked
+from student_perf.tables.options import ReadOptions, one_character
+from student_perf.tables.sheets import choose_sheet, read_sheet
+from student_perf.tables.sniff import UnsureError, complete_options
+from student_perf.tables.text import BLOCK, is_index, iter_text, read_text
+from student_perf.text import spreadsheet_cell
+
+ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet", ".feather", ".xlsx", ".ods", ".gz", ".zip")
+_MOST_BYTES = MOST_BYTES
+_PROBLEMS = (ValueError, TypeError, NotImplementedError, OSError)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table as a file holds it.
+
+    Attributes:
+        options: How it was read, everything named that its format needs.
+        notes: What was decided about columns, in words.
+    """
+
+    table: pd.DataFrame
+    options: ReadOptions = field(default_factory=ReadOptions)
+    notes: tuple[str, ...] = ()
+
+
+def read_file(path: Path, options: ReadOptions | None = None) -> RawTable:
+    """Read the table in a file that the user names.
+
+    Raises:
+        DataError: Names `dataset.path` and the fix.
+    """
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "no such file"
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = suggest(path.name, [name for name in near if name.lower().endswith(ENDINGS)])
+        raise DataError(f"dataset.path={path}: {problem}; {hint}")
+    _refuse_oversized(path, f"dataset.path={path}")
+    return parse_table(path, path.name, options or ReadOptions(), f"dataset.path={path}")
+
+
+def parse_table(source: Path | bytes, name: str, options: ReadOptions, origin: str) -> RawTable:
+    """Parse the table in a file or in its bytes.
+
+    Args:
+        source: Path or content.
+        name: File name.
+        options: How it is written; what is not named is found out.
+        origin: Start of error messages.
+
+    Raises:
+        DataError: The file is empty, or its content is not a table, or may be read in two ways.
+    """
+    _refuse_empty(source, origin)
+    try:
+        source, name = unpacked(source, name)
+        _refuse_empty(source, origin)
+        options = _settled(source, name, options)
+        table, notes = _read(source, name, options)
+    except StudentPerfError:
+        raise
+    except _PROBLEMS as error:
+        raise _unreadable(error, origin) from error
+    return RawTable(table, options, tuple(notes))
+
+
+def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
+    """One column of a file, for a first look; of text and parquet no other one is read.
+
+    Raises:
+        DataError: As `read_file`, and if there is no such column.
+    """
+    origin = f"dataset.path={path}"
+    _refuse_oversized(path, origin)
+    try:
+        source, held = unpacked(path, path.name)
+        kind = kind_of(source, held)
+        if kind == "text":
+            table, _ = read_text(source, options, only=name)
+        elif kind == "parquet" and name in pq.read_schema(opened(source)).names:
+            table = pd.read_parquet(opened(source), columns=[name])
+        else:
+            table, _ = _read(source, held, options)
+    except StudentPerfError:
+        raise
+    except _PROBLEMS as error:
+        raise _unreadable(error, origin) from error
+    columns = {str(column).strip(): table[column] for column in table.columns}
+    if name not in columns:
+        raise DataError(
+            f"dataset.target={name}: no such column in {path.name}; {suggest(name, columns)}"
+        )
+    return columns[name]
+
+
+def settled_options(path: Path, options: ReadOptions) -> ReadOptions:
+    """The options with everything named that the file's format needs.
+
+    Raises:
+        DataError: As `read_file`.
+    """
+    origin = f"dataset.path={path}"
+    if not path.is_file():
+        read_file(path, options)  # says why
+    _refuse_empty(path, origin)
+    try:
+        source, name = unpacked(path, path.name)
+        return _settled(source, name, options)
+    except StudentPerfError:
+        raise
+    except _PROBLEMS as error:
+        raise _unreadable(error, origin) from error
+
+
+def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
+    """Read a file in tables of about `n_rows`, so that memory does not grow with a text or parquet
+    file.
+
+    Cells of a text file are text, as nobody knows yet what later rows hold; the same cells are
+    missing as with `parse_table`.
+
+    Raises:
+        DataError: As `read_file`.
+    """
+    origin = f"{path}"
+    if not path.is_file():
+        raise DataError(f"{origin}: no such file; name a CSV or parquet file")
+    _refuse_empty(path, origin)
+    try:
+        source, name = unpacked(path, path.name)
+        kind = kind_of(source, name)
+        if kind == "parquet":
+            with pq.ParquetFile(opened(source)) as file:
+                _refuse_wide_groups(file.metadata, n_rows)
+                for batch in file.iter_batches(n_rows):
+                    yield batch.to_pandas()
+        elif kind == "text":
+            yield from iter_text(source, _settled(source, name, options), n_rows)
+        else:
+            yield parse_table(source, name, options, origin).table
+    except StudentPerfError:
+        raise
+    except _PROBLEMS as error:
+        raise _unreadable(error, origin) from error
+
+
+def _settled(source: Path | bytes, name: str, options: ReadOptions) -> ReadOptions:
+    kind = kind_of(source, name)
+    options = replace(
+        options,
+        separator=one_character(options.separator, "dataset.separator"),
+        decimal=one_character(options.decimal, "dataset.decimal"),
+        thousands=one_character(options.thousands, "dataset.thousands"),
+    )
+    if kind == "text":
+        return complete_options(source, options)
+    if kind == "sheet":
+        return replace(options, separator=None, sheet=choose_sheet(source, options.sheet))
+    return replace(options, separator=None)
+
+
+def _read(source: Path | bytes, name: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
+    kind = kind_of(source, name)
+    if kind == "text":
+        return read_text(source, options)
+    if kind == "sheet":
+        return read_sheet(source, options)
+    if kind == "arff":
+        return read_arff(content(source).decode(options.encoding or "utf-8-sig"))
+    if kind == "feather":
+        return _without_index(pf.read_table(opened(source)).to_pandas()), []
+    return _without_index(pd.read_parquet(opened(source))), []
+
+
+def _without_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the index that pandas has once written as a column."""
+    first = str(table.columns[0]) if table.shape[1] else ""
+    named = first in ("__index_level_0__", "Unnamed: 0")
+    return table.iloc[:, 1:] if named and is_index(table.iloc[:, 0]) else table
+
+
+def _refuse_empty(source: Path | bytes, origin: str) -> None:
+    if not head(source).strip():
+        raise DataError(f"{origin}: the file is empty; it needs a header row and rows below")
+
+
+def _unreadable(error: Exception, origin: str) -> DataError:
+    if isinstance(error, UnsureError) or "dataset." in str(error):
+        return DataError(f"{origin}: {error}")
+    hint = "see how the first lines of the file are written"
+    return DataError(f"{origin}: cannot be read as a table ({_problem(error)}); {hint}")
+
+
+def _problem(error: Exception) -> str:
+    if "straddl" in str(error):  # Arrow's word for a row that does not fit into a block
+        return f"a row, or a quoted cell that never ends, is longer than {BLOCK:,} bytes"
+    if isinstance(error, (pa.ArrowInvalid, UnicodeDecodeError)):
+        return one_line(error)[:200]
+    return str(error)[:300]
+
+
+def _refuse_oversized(path: Path, origin: str) -> None:
+    """Raise DataError for a large table, since it is read into memory as a whole."""
+    size = path.stat().st_size
+    if size and kind_of(path, path.name) == "parquet":
+        try:
+            metadata = pq.read_metadata(path)
+        except (ValueError, OSError):
+            return  # not a parquet file; the parser says why
+        groups = (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+        # Equal values take hardly any room in the file, but eight bytes each in memory.
+        size = max(sum(groups), 8 * metadata.num_rows * metadata.num_columns)
+    if size > _MOST_BYTES:
+        raise DataError(
+            f"{origin}: unpacks to {size / 2**30:.1f} GiB, more than the {_MOST_BYTES / 2**30:g} "
+            "GiB that are read at once; take a sample of the rows"
+        )
+
+
+def _refuse_wide_groups(metadata: pq.FileMetaData, n_rows: int) -> None:
+    """Raise ValueError if `n_rows` rows, or a row group, unpack to more than fits."""
+    for number in range(metadata.num_row_groups):
+        size = metadata.row_group(number).total_byte_size
+        size = max(size, 8 * min(n_rows, metadata.num_rows) * metadata.num_columns)
+        if size > _MOST_BYTES:
+            raise ValueError(
+                f"row group {number} unpacks to {size / 2**30:.1f} GiB, more than "
+                f"{_MOST_BYTES / 2**30:g}; write it in smaller row groups"
+            )
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The table as CSV for people, too: no cell is a formula to a spreadsheet.
+
+    >>> csv_text(pd.DataFrame({"group": ["=1+1", "-2"], "gap": [-0.5, 1.0]})).split()
+    ['group,gap', "'=1+1,-0.5", '-2,1.0']
+    """
+    return str(table.map(spreadsheet_cell).rename(columns=spreadsheet_cell).to_csv(index=False))

@@ -1,0 +1,86 @@
+"""How a file is read: one object, sniffed once, kept with the run, used by every reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from student_perf.errors import DataError
+
+# Cells that are empty in every file: what pandas, numpy, R and spreadsheets write by themselves.
+MACHINE_WORDS = (
+    *("", "nan", "NaN", "-nan", "-NaN", "NAN", "null", "NULL", "<NA>", "NaT"),
+    *("#N/A", "#N/A N/A", "#NA", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!"),
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+# Words that people write for "no answer", and sometimes as an answer; compared without case.
+DOUBTFUL_WORDS = frozenset({"none", "na", "n/a", "-", "?"})
+_NAMES = {"\t": "tab", " ": "blank", "\xa0": "no-break blank", "\u202f": "narrow blank"}
+_SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the cells of a file are written; None stands for what is not named.
+
+    Attributes:
+        separator: Between the cells of a text file.
+        decimal: Before the fraction of a number.
+        thousands: Between groups of three digits.
+        encoding: Of the text, by Python's name.
+        missing_words: Cells that are missing, without case; None leaves it to the rule for words
+            that may be answers.
+        sheet: Name of the sheet of a spreadsheet.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    missing_words: list[str] | None = None
+    sheet: str | None = None
+
+    def describe(self) -> str:
+        """What was taken, for people."""
+        words = []
+        if self.separator is not None:
+            words.append(f"separator {shown_character(self.separator)}")
+        if self.decimal is not None:
+            words.append(f"decimal {shown_character(self.decimal)}")
+        if self.thousands is not None:
+            words.append(f"thousands {shown_character(self.thousands)}")
+        words += [word for word in (self.encoding,) if word is not None]
+        if self.sheet is not None:
+            words.append(f"sheet '{self.sheet}'")
+        if self.missing_words is not None:
+            words.append(f"missing words {', '.join(self.missing_words) or 'none declared'}")
+        return ", ".join(words)
+
+    @property
+    def plain_numbers(self) -> bool:
+        """Whether numbers are written as programs write them."""
+        return self.decimal in (None, ".") and self.thousands is None
+
+
+# How every file was read before options existed, and how published files are.
+PLAIN = ReadOptions(separator=",", decimal=".", encoding="utf-8")
+
+
+def shown_character(character: str) -> str:
+    """A separator as a message names it: ';' in quotes, white space by its name."""
+    return _NAMES.get(character, f"'{character}'")
+
+
+def one_character(value: str | None, key: str) -> str | None:
+    """A separator as it was typed; `tab` and `blank` may be written out.
+
+    Raises:
+        DataError: It is longer than one character.
+    """
+    if value is None:
+        return None
+    spelled = _SPELLED.get(value, value)
+    if len(spelled) != 1:
+        raise DataError(
+            f"{key}={value}: must be one character; write it like {key}=';' or {key}=tab"
+        )
+    return spelled

@@ -1,0 +1,277 @@
+"""What nobody has named about a text file: encoding, separator, decimal sign, thousands.
+
+Each guess needs evidence in the file. Where two readings fit, the file is refused with the line to
+type, since a wrong one would change the data without a word.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from student_perf.tables.numbers import number_pattern
+from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, ReadOptions
+
+SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE = 2**20  # bytes that are looked at
+_PART = 2**24
+_ROWS = 2000
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# What cp1252 has beside letters and people write in western Europe.
+_USUAL_SIGNS = set("€º°ª“”«»¿¡—…·\xa0§²³±½¼£\u2018\u2019\u2013\xb4")
+_GROUP_SIGNS = (" ", "\xa0", "\u202f", "'", "\u2019")
+_EMPTY = frozenset(word.casefold() for word in MACHINE_WORDS) | DOUBTFUL_WORDS
+
+
+class UnsureError(ValueError):
+    """Two readings fit; the text says what to type."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a text file stand below its header.
+
+    Attributes:
+        names: The header as it is written.
+        has_extra_cell: Whether rows end with a separator that the header lacks.
+    """
+
+    names: list[str]
+    has_extra_cell: bool
+
+
+def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
+    """The options with what is not named filled in from the file.
+
+    Raises:
+        UnsureError: The file leaves two readings.
+    """
+    encoding = given.encoding or sniff_encoding(source)
+    text = sample_of(source, encoding)
+    separator = given.separator or _sniff_separator(text)
+    taken = replace(given, encoding=encoding, separator=separator)
+    if given.decimal is None and given.thousands in (",", "."):
+        taken = replace(taken, decimal="." if given.thousands == "," else ",")
+    elif given.decimal is None:
+        rows = sample_rows(text, separator)[1:]
+        decimal, thousands = _sniff_numbers(rows, given.thousands, separator)
+        taken = replace(taken, decimal=decimal, thousands=thousands)
+    return taken
+
+
+def sniff_encoding(source: Path | bytes) -> str:
+    """Encoding of a text file. Raises UnsureError if it is neither Unicode nor western European."""
+    start = _start(source)
+    for mark, name in _MARKS.items():
+        if start.startswith(mark):
+            return name
+    if start.count(0) > len(start) / 5:
+        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    if (data := _first_not_utf8(source)) is None:
+        return "utf-8"
+    name = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
+    _check_western(data.decode(name), name)
+    return name
+
+
+def _start(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:_SAMPLE]
+    with source.open("rb") as file:
+        return file.read(_SAMPLE)
+
+
+def _first_not_utf8(source: Path | bytes) -> bytes | None:
+    """The first part of a file that is not UTF-8; None if all of it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        while part := file.read(_PART):
+            try:
+                decoder.decode(part)
+            except UnicodeDecodeError:
+                return part
+    return None
+
+
+def _check_western(text: str, name: str) -> None:
+    """Every byte is a letter or sign in these encodings, so the words must look like some."""
+    signs = {c for c in text if ord(c) > 127 and not c.isalpha()} - _USUAL_SIGNS
+    foreign = re.search(r"[^\W\d_]{3,}", re.sub(r"[\x00-\x7f]+", " ", text))
+    if signs or foreign:
+        shown = foreign.group() if foreign else sorted(signs)[0]
+        raise UnsureError(
+            f"its text is not UTF-8, and as {name} it would hold '{shown}'; name its encoding, for "
+            "example dataset.encoding=cp850, cp1250, cp1251 or mac_roman"
+        )
+
+
+def sample_of(source: Path | bytes, encoding: str) -> str:
+    """The first whole lines of a text file.
+
+    Raises:
+        ValueError: There is no such encoding, or the text has another one.
+    """
+    data = _start(source)
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        raise ValueError(
+            f"dataset.encoding={encoding}: no such encoding; try utf-8 or cp1252"
+        ) from None
+    try:
+        text = decoder.decode(data, final=len(data) < _SAMPLE)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"its text is not {encoding} ({error.reason} at byte {error.start}); name another "
+            "encoding, or leave out dataset.encoding"
+        ) from error
+    if len(data) == _SAMPLE and (end := text.rfind("\n")) > 0:
+        text = text[: end + 1]
+    return text.removeprefix("\ufeff")
+
+
+def sample_rows(text: str, separator: str) -> list[list[str]]:
+    """The first rows, quotes resolved; empty lines are no rows."""
+    return list(_rows(text, separator, _ROWS))
+
+
+def layout(rows: Sequence[Sequence[str]]) -> Layout:
+    """How the rows stand below their header. Raises ValueError without a header."""
+    if not rows:
+        raise ValueError("it has no header row")
+    names = [name.strip() for name in rows[0]]
+    wide = [row for row in rows[1:] if len(row) == len(names) + 1 and not row[-1].strip()]
+    has_extra_cell = len(rows) > 1 and len(wide) == len(rows) - 1
+    return Layout(names, has_extra_cell)
+
+
+def _rows(text: str, separator: str, most: int) -> Iterator[list[str]]:
+    found = 0
+    try:
+        for row in csv.reader(io.StringIO(text), delimiter=separator):
+            if row:
+                yield row
+                found += 1
+            if found == most:
+                return
+    except csv.Error:
+        return  # a cell of more than 131,072 characters; the reader says what is wrong
+
+
+def _sniff_separator(text: str) -> str:
+    """The separator by which nearly all rows have the cells of the header, and most of them."""
+    fits: dict[str, int] = {}
+    for separator in SEPARATORS:
+        rows = list(_rows(text, separator, 200))
+        if not rows or len(rows[0]) < 2:
+            continue
+        width = len(rows[0])
+        same = sum(len(row) in (width, width + 1) for row in rows[1:])
+        if same >= 0.8 * (len(rows) - 1):
+            fits[separator] = width
+    best = max(fits.values(), default=0)
+    chosen = [separator for separator, width in fits.items() if width == best]
+    if len(chosen) > 1:
+        raise UnsureError(
+            f"both {' and '.join(map(repr, chosen))} separate its cells; name one: "
+            f"\"dataset.separator='{chosen[0]}'\""
+        )
+    return chosen[0] if chosen else ","
+
+
+def _sniff_numbers(
+    rows: Sequence[Sequence[str]], thousands: str | None, separator: str
+) -> tuple[str, str | None]:
+    """Decimal and thousands sign, by columns whose cells are all numbers in one of the readings.
+
+    A reading is evident where a cell allows no other one: 1,5 or 0,123 or 1.234,5. Where cells are
+    separated by commas, 1.234 is a fraction; elsewhere it may be a thousand.
+    """
+    commas: str | None = None
+    points: str | None = None
+    doubtful: tuple[str, str] | None = None
+    groups = thousands or _blank_groups(rows)
+    for cells in _columns(rows):
+        if any("," in cell for cell in cells):
+            evident = next((c for c in cells if _is_evident(c, ",", ".")), None)
+            if evident and (_all(cells, ",", ".") or _all(cells, ",", groups)):
+                commas = commas or evident
+            elif (plain := next((c for c in cells if _is_evident(c, ".", ",")), None)) and _all(
+                cells, ".", ","
+            ):
+                points, groups = points or plain, ","
+            elif _all(cells, ",", "."):
+                doubtful = doubtful or (next(c for c in cells if "," in c), ",")
+        elif any(_is_evident(cell, ".", ",") for cell in cells) and _all(cells, ".", groups):
+            points = points or next(cell for cell in cells if "." in cell)
+        elif separator != "," and _all(cells, ",", ".", must="."):
+            doubtful = doubtful or (next(cell for cell in cells if "." in cell), ".")
+    return _decided(commas, points, doubtful, groups, rows)
+
+
+def _blank_groups(rows: Sequence[Sequence[str]]) -> str | None:
+    """A blank or an apostrophe between groups of three digits, if a column shows one."""
+    for cells in _columns(rows):
+        for sign in _GROUP_SIGNS:
+            if _all(cells, ".", sign, must=sign) or _all(cells, ",", sign, must=sign):
+                return sign
+    return None
+
+
+def _decided(
+    commas: str | None,
+    points: str | None,
+    doubtful: tuple[str, str] | None,
+    groups: str | None,
+    rows: Sequence[Sequence[str]],
+) -> tuple[str, str | None]:
+    if commas and points:
+        raise UnsureError(
+            f"it holds '{commas}' and '{points}': name the decimal sign of most columns, for "
+            "example dataset.decimal=. and turn the others into numbers with the step "
+            "{step: to_numeric, columns: [NAME], decimal: ','} of dataset.clean"
+        )
+    if commas:
+        dotted = any(_all(c, ",", ".", must=".") for c in _columns(rows))
+        return ",", groups or ("." if dotted else None)
+    if doubtful and not points:
+        cell, sign = doubtful
+        raise UnsureError(
+            f"'{cell}' is a fraction or a number of thousands; name it: "
+            f"\"dataset.decimal='{sign}'\" or \"dataset.thousands='{sign}'\""
+        )
+    return ".", groups or ("," if doubtful and doubtful[1] == "," else None)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The distinct cells of each column that may be numbers."""
+    width = max(map(len, rows), default=0)
+    for position in range(width):
+        cells = {row[position].strip() for row in rows if position < len(row)}
+        known = [cell for cell in cells if cell.casefold() not in _EMPTY]
+        if known and all(cell[-1:].isdigit() or cell[-1:] == "%" for cell in known):
+            yield sorted(known)
+
+
+def _all(cells: Sequence[str], decimal: str, groups: str | None, must: str = "") -> bool:
+    """Whether all cells are numbers written so, and one of them holds `must`."""
+    sign = None if groups == decimal else groups
+    pattern = re.compile(number_pattern(decimal, sign))
+    return all(map(pattern.match, cells)) and any(must in cell for cell in cells)
+
+
+def _is_evident(cell: str, decimal: str, other: str) -> bool:
+    """Whether a cell is a number with this decimal sign and cannot be one with groups of three."""
+    if decimal not in cell or not re.match(number_pattern(decimal, other), cell):
+        return False
+    return re.match(number_pattern(other, decimal), cell) is None

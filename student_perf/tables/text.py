@@ -1,0 +1,135 @@
+"""Text files with separated cells: whole, or in parts, by the same options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from student_perf.tables.content import opened
+from student_perf.tables.numbers import typed_column
+from student_perf.tables.options import MACHINE_WORDS, ReadOptions
+from student_perf.tables.sniff import Layout, layout, sample_of, sample_rows
+
+BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
+
+
+def read_text(
+    source: Path | bytes, options: ReadOptions, only: str | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table of a text file, columns of numbers as numbers, and what was decided about it.
+
+    With `only` it holds that single column, if there is one of this name.
+
+    Raises:
+        ValueError: It is not a table.
+    """
+    shape = _layout(source, options)
+    names, notes = column_names(shape.names)
+    wanted = [only] if only in names else names
+    table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
+    columns: dict[str, pd.Series] = {}
+    for name in wanted:
+        column, note = typed_column(table.column(name), options)
+        columns[name] = column.to_pandas()
+        notes += [f"'{name}': {note}"] if note else []
+    read = pd.DataFrame(columns, copy=False)
+    return (read, notes) if only in names else _without_edges(read, shape.names, notes)
+
+
+def _without_edges(
+    table: pd.DataFrame, header: Sequence[str], notes: list[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out an index at the left, and the empty column of a separator at the right."""
+    if header[0] in ("", "Unnamed: 0") and is_index(table.iloc[:, 0]):
+        notes = [note for note in notes if not note.startswith("column 1 has no name")]
+        notes = [*notes, "the first column only counts the rows: left out"]
+        table = table.iloc[:, 1:]
+    if header[-1] == "" and table.shape[1] and table.iloc[:, -1].isna().all():
+        notes = [note for note in notes if not note.startswith(f"column {len(header)} has no name")]
+        table = table.iloc[:, :-1]
+    return table, notes
+
+
+def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
+    """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
+    shape = _layout(source, options)
+    names, _ = column_names(shape.names)
+    reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
+    for batch in reader:
+        for first in range(0, batch.num_rows, n_rows):
+            yield batch.slice(first, n_rows).to_pandas()
+
+
+def null_words(options: ReadOptions) -> list[str]:
+    """Cells that a reader leaves empty.
+
+    >>> null_words(ReadOptions(missing_words=["s/d"]))[-2:]
+    ['s/d', 'S/D']
+    """
+    declared = options.missing_words
+    spelled = [form for word in declared or () for form in (word, word.upper(), word.lower())]
+    return list(dict.fromkeys([*MACHINE_WORDS, *spelled]))
+
+
+def column_names(header: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names by which every column can be typed, and what was decided about them.
+
+    >>> column_names(["a", "", "a"])[0]
+    ['a', 'column_2', 'a_2']
+    """
+    names: list[str] = []
+    notes = []
+    for position, name in enumerate(header, start=1):
+        given = name or f"column_{position}"
+        number, unique = 2, given
+        while unique in names or (unique != name and unique in header):
+            unique, number = f"{given}_{number}", number + 1
+        if not name:
+            notes.append(f"column {position} has no name: called {unique}")
+        elif unique != name:
+            notes.append(f"'{name}' occurs twice: column {position} is called {unique}")
+        names.append(unique)
+    return names, notes
+
+
+def is_index(column: pd.Series) -> bool:
+    """Whether a column only counts the rows, from 0 or 1, as pandas writes its index."""
+    if not pd.api.types.is_integer_dtype(column) or not len(column):
+        return False
+    first = int(column.iloc[0])
+    return first in (0, 1) and bool((column == np.arange(first, first + len(column))).all())
+
+
+def _layout(source: Path | bytes, options: ReadOptions) -> Layout:
+    text = sample_of(source, options.encoding or "utf-8")
+    if "\0" in text:
+        raise ValueError("it holds zero bytes, so it is not text; name its dataset.encoding")
+    return layout(sample_rows(text.lstrip("\n\r"), options.separator or ","))
+
+
+def _arguments(
+    options: ReadOptions, shape: Layout, names: Sequence[str], wanted: Sequence[str]
+) -> dict[str, Any]:
+    """For Arrow: every cell as text, and rows that are too long or too short are refused."""
+    every = [*names, *([f"{names[-1]} end"] if shape.has_extra_cell else [])]
+    encoding = "utf-8" if options.encoding in (None, "utf-8-sig") else options.encoding
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            block_size=BLOCK, column_names=every, skip_rows_after_names=1, encoding=encoding
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=options.separator or ",", newlines_in_values=True
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(every, pa.string()),
+            null_values=null_words(options),
+            strings_can_be_null=True,
+            include_columns=list(wanted),
+        ),
+    }

@@ -1,0 +1,47 @@
+import pytest
+
+from student_perf.errors import ConfigError
+from student_perf.sweep.comparable import Comparison
+
+C = "model.C=tag(log,interval(0.01,10))"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["seed=range(0,5)", "model=tree"], Comparison(("seed",))),
+        (["split.random_state=0,1", "model.C=1,2"], Comparison(("split.random_state",))),
+        (["seed=0,1", "split.random_state=0"], Comparison(("seed",))),
+        (["model=tree", "model.random_state=0,1"], Comparison(("model.random_state",))),
+        (["split.n_splits=3,4"], Comparison((), (("split.n_splits", "folds"),))),
+        (["split=kfold,repeated_kfold"], Comparison((), (("split", "folds"),))),
+        (["split.test_size=0.1,0.2"], Comparison((), (("split.test_size", "folds"),))),
+        (["objective=accuracy,log_loss"], Comparison((), (("objective", "metric"),))),
+        (["dataset.drop=[hsgpa],[actmth]"], Comparison((), (("dataset.drop", "data"),))),
+        (["seed=0,1", "dataset.drop=[hsgpa],[actmth]"],
+         Comparison(("seed",), (("dataset.drop", "data"),))),
+        (["model=tree,logreg", "preprocess=default,ordinal"], Comparison()),
+    ],
+)  # fmt: skip
+def test_keys_that_decide_or_repeat_are_found_by_what_they_change(plan_of, overrides, expected):
+    plan, _ = plan_of(*overrides)
+    assert plan.comparison == expected
+    assert plan.comparison.is_apart == bool(plan.comparison.sentences)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "message"),
+    [
+        (["seed=range(0,9)", C], {}, "repeats=3"),
+        (["split.n_splits=3,4", C], {}, "run a search for each value"),
+        (["split.test_size=interval(0.1,0.3)"], {}, "so tpe cannot rank its values"),
+        (["seed=0,1"], {"n_trials": 2}, "sampler=grid"),
+        (["seed=0,1"], {"register": "grades"}, "needs a winner"),
+        (["split.n_splits=3,4"], {"pruner": "median"}, "that can be ranked"),
+        (["seed=0,1"], {"repeats": 3}, "hydra.sweeper.repeats=3: needs one seed"),
+    ],
+)
+def test_what_would_choose_among_the_incomparable_is_refused(plan_of, overrides, options, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        plan_of(*overrides, **options)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,19 @@
+import pytest
+
+from student_perf.errors import DataError
+from student_perf.tables.options import ReadOptions, one_character
+
+
+def test_what_was_taken_is_said_in_one_line():
+    options = ReadOptions("\t", ",", ".", "cp1252", ["s/d"], "Notas")
+    assert options.describe() == (
+        "separator tab, decimal ',', thousands '.', cp1252, sheet 'Notas', missing words s/d"
+    )
+    assert ReadOptions().describe() == ""
+
+
+def test_a_separator_is_one_character_or_its_name():
+    assert one_character("tab", "dataset.separator") == "\t"
+    assert one_character(None, "dataset.separator") is None
+    with pytest.raises(DataError, match=r"dataset\.separator=::: must be one character"):
+        one_character("::", "dataset.separator")

@@ -1,0 +1,47 @@
+import pytest
+
+from student_perf.tables.options import ReadOptions
+from student_perf.tables.sniff import UnsureError, complete_options
+
+# text, encoding, what is taken
+SURE = [
+    ("año;x\n1,5;2\n2,7;3\n", "cp1252", "separator ';', decimal ',', cp1252"),
+    ("año;x\n1,5;2\n2,7;3\n", "utf-8-sig", "separator ';', decimal ',', utf-8-sig"),
+    ("año\tx\n1.5\t2\n", "utf-16", "separator tab, decimal '.', utf-16"),
+    ("a|b\r\n1|2\r\n", "utf-16-le", "separator '|', decimal '.', utf-16-le"),
+    ('a,b\n"1,46",2\n', "utf-8", "separator ',', decimal ',', utf-8"),
+    ('a,b\n"1,234",2.5\n', "utf-8", "separator ',', decimal '.', thousands ',', utf-8"),
+    ("a;b\n1.234,5;2\n3,1;7\n", "utf-8", "separator ';', decimal ',', thousands '.', utf-8"),
+    ("a;b\n1 234,5;2\n3,1;7\n", "utf-8", "separator ';', decimal ',', thousands blank, utf-8"),
+    ("a;b;\n59,5%;x;\n60%;y;\n", "utf-8", "separator ';', decimal ',', utf-8"),
+    ('a,b\n"x;y\nz",2\n"z",3\n', "utf-8", "separator ',', decimal '.', utf-8"),
+    ("a,b\n1.234,x\n", "utf-8", "separator ',', decimal '.', utf-8"),
+]
+
+
+@pytest.mark.parametrize(("text", "encoding", "expected"), SURE)
+def test_a_file_shows_how_it_is_written(text, encoding, expected):
+    assert complete_options(text.encode(encoding), ReadOptions()).describe() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "message"),
+    [
+        ('a,b\n"1,234",x\n', "utf-8", r"\"dataset\.decimal=','\" or \"dataset\.thousands=','\""),
+        ("a;b\n1.234;x\n", "utf-8", r"\"dataset\.decimal='\.'\" or"),
+        ("a;b\n1,5;2.5\n", "utf-8", r"it holds '1,5' and '2\.5'"),
+        ("\u0436;b\n\u0434\u0438\u0436;2\n", "cp1251", r"dataset\.encoding=cp850"),
+        ("año;b\n1;ó\n", "cp850", r"dataset\.encoding=cp850"),
+    ],
+)
+def test_two_readings_are_refused_with_the_line_to_type(text, encoding, message):
+    with pytest.raises(UnsureError, match=message):
+        complete_options(text.encode(encoding), ReadOptions())
+
+
+def test_what_is_named_is_not_guessed():
+    given = ReadOptions(separator=";", thousands=".", encoding="cp1251")
+    taken = complete_options("ж;b\n1.234;ж\n".encode("cp1251"), given)
+    assert taken.describe() == "separator ';', decimal ',', thousands '.', cp1251"
+    with pytest.raises(ValueError, match="no such encoding"):
+        complete_options(b"a,b\n1,2\n", ReadOptions(encoding="latin-99"))

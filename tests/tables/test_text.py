@@ -1,0 +1,50 @@
+import pandas as pd
+
+from student_perf.tables.options import PLAIN, ReadOptions
+from student_perf.tables.text import iter_text, read_text
+
+
+def read(text, **options):
+    return read_text(text.encode(), ReadOptions(**({"separator": ","} | options)))
+
+
+def test_an_index_column_is_left_out_and_said():
+    table, notes = read(",x,y\n0,1.5,a\n1,2.5,b\n")
+    assert list(table) == ["x", "y"]
+    assert notes == ["the first column only counts the rows: left out"]
+
+
+def test_unnamed_and_repeated_columns_get_names_that_can_be_typed():
+    table, notes = read(",x,x\nu,1,2\nv,3,4\n")
+    assert list(table) == ["column_1", "x", "x_2"]
+    assert notes == [
+        "column 1 has no name: called column_1",
+        "'x' occurs twice: column 3 is called x_2",
+    ]
+
+
+def test_a_trailing_separator_is_no_column():
+    both, _ = read("a;b;\n1;x;\n2;y;\n", separator=";")
+    rows_only, _ = read("a;b\n1;x;\n2;y;\n", separator=";")
+    for table in (both, rows_only):
+        assert list(table) == ["a", "b"]
+        assert table["a"].tolist() == [1, 2]
+
+
+def test_other_encodings_quoted_newlines_and_tabs_in_names():
+    data = 'año\t;"b"\r\n1,5;"x\ny"\r\n'.encode("cp1252")
+    table, _ = read_text(data, ReadOptions(separator=";", decimal=",", encoding="cp1252"))
+    assert table.to_dict("list") == {"año": [1.5], "b": ["x\ny"]}
+
+
+def test_parts_hold_the_same_rows_as_text():
+    data = "a;b\n1,5;NA\n2,5;\n3,5;z\n".encode("utf-16")
+    options = ReadOptions(separator=";", decimal=",", encoding="utf-16")
+    parts = pd.concat(iter_text(data, options, 2), ignore_index=True)
+    assert parts["a"].tolist() == ["1,5", "2,5", "3,5"]
+    assert parts["b"].isna().tolist() == [False, True, False]
+
+
+def test_one_column_is_read_alone():
+    table, _ = read_text(b"a,b\n1,2\n", PLAIN, only="b")
+    assert list(table) == ["b"]
