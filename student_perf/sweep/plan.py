@@ -226,6 +226,7 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     _check_direction(options, objectives)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
+    _check_direction(options, objectives)
     return objectives
 
 
