@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,28 +100,18 @@ def make_plan(
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
 
-    Returns:
-        The plan, and an evaluator that has loaded the data, for workers to inherit.
-
-    Raises:
-        StudentPerfError: A trial could not even start.
+    Returns the plan, and an evaluator that has loaded the data, for workers to inherit. Raises
+    StudentPerfError if a trial could not even start.
     """
     check_options(options)
-    arguments = _last_of_each(arguments)
-    start = find_base(options, arguments, is_group, load_search, source)
-    if not any(p.key == "model" for p in start.parameters) and (
-        added := follow_task(start.config, [_as_text(one) for one in arguments])
-    ):
-        arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
-        start = find_base(options, arguments, is_group, load_search, source)
+    find = partial(find_base, options, is_group=is_group, load_search=load_search, source=source)
+    arguments, start = _following_task(_last_of_each(arguments), find)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = _chosen_sampler(options, space)
-    _check_something_varies(options, arguments, space, sampler)
+    sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
-    _check_direction(options, objectives)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
     name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
     plan = SweepPlan(
@@ -141,6 +132,20 @@ def make_plan(
         comparison=comparison,
     )
     return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _following_task(
+    arguments: Sequence[Override], find: Callable[..., Base]
+) -> tuple[Sequence[Override], Base]:
+    """The arguments and their base, with a model for the dataset's task if none is chosen."""
+    start = find(arguments=arguments)
+    if any(p.key == "model" for p in start.parameters):
+        return arguments, start
+    added = follow_task(start.config, [_as_text(one) for one in arguments])
+    if not added:
+        return arguments, start
+    arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
+    return arguments, find(arguments=arguments)
 
 
 def _n_outside(plan: SweepPlan) -> int:
@@ -212,6 +217,7 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     objectives = make_objectives(task, metric, also, limits, dataset.ordered)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
+    _check_direction(options, objectives)
     return objectives
 
 
@@ -368,12 +374,13 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
 
 
-def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+def _chosen_sampler(options: SweepOptions, arguments: Sequence[Override], space: Space) -> str:
     """The sampler that is asked for, checked with its options; without one the grid or a rule."""
     name = options.sampler
     if name in (None, AUTO):
         name = "tpe" if name is None else choose_sampler(space.is_conditional)
         name = "grid" if _lists_its_values(options, space) else name
+    _check_something_varies(options, arguments, space, name)
     if name != "grid":
         SAMPLERS[name].build(options.sampler_options)
     return name
