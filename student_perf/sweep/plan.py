@@ -110,8 +110,7 @@ def make_plan(
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
-    sampler = _chosen_sampler(options, space)
-    _check_something_varies(options, arguments, space, sampler)
+    sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
     fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
@@ -383,12 +382,13 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
 
 
-def _chosen_sampler(options: SweepOptions, space: Space) -> str:
+def _chosen_sampler(options: SweepOptions, arguments: Sequence[Override], space: Space) -> str:
     """The sampler that is asked for, checked with its options; without one the grid or a rule."""
     name = options.sampler
     if name in (None, AUTO):
         name = "tpe" if name is None else choose_sampler(space.is_conditional)
         name = "grid" if _lists_its_values(options, space) else name
+    _check_something_varies(options, arguments, space, name)
     if name != "grid":
         SAMPLERS[name].build(options.sampler_options)
     return name
