@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from student_perf.errors import ConfigError, DiskError, StudentPerfError, encodable
+from student_perf.errors import ConfigError, DiskError, StudentPerfError, encodable, one_line
 from student_perf.masking import masked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -67,7 +67,7 @@ def is_full(error: BaseException) -> bool:
         return True
     # Errors of pyarrow and SQLite have no number.
     is_foreign = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
-    return is_foreign and any(text in str(error) for text in _FULL_BY_TEXT)
+    return is_foreign and any(text in one_line(error) for text in _FULL_BY_TEXT)
 
 
 def full_disk(folder: Path) -> DiskError:

@@ -137,7 +137,7 @@ def test_what_the_command_line_prints_is_shown_on_demand(capsys):
 def test_errors_are_those_of_the_command_line(workspace):
     with pytest.raises(ConfigError, match="model=xbg: no such option; did you mean xgb"):
         run("model=xbg")
-    with pytest.raises(ConfigError, match="no such key to sweep"):
+    with pytest.raises(ConfigError, match="has no key 'depth' in 'model'; did you mean max_depth"):
         sweep(QUICK, "model.depth=1,2")
     for function in (run, sweep):
         with pytest.raises(ConfigError) as caught:

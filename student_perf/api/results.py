@@ -183,7 +183,7 @@ class Comparison:
     @property
     def recommended(self) -> list[Run]:
         """The run that each leaderboard recommends, where it does; a configuration that stands for
-        several trials is no run.
+        several trials is not a run.
         """
         lines = (board.recommended for board in self.boards)
         return [Run(line.record) for line in lines if line and line.record.kind != REPEATS]

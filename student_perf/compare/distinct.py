@@ -16,17 +16,17 @@ def distinct(records: Sequence[RunRecord]) -> list[tuple[RunRecord, int]]:
     """
     same: dict[tuple[object, ...], list[RunRecord]] = {}
     for record in records:
-        same.setdefault(_identity(record), []).append(record)
+        same.setdefault(identity(record), []).append(record)
     return [(min(runs, key=_place), len(runs)) for runs in same.values()]
 
 
 def n_distinct(records: Sequence[RunRecord]) -> int:
     """Number of configurations among runs."""
-    return len({_identity(record) for record in records})
+    return len({identity(record) for record in records})
 
 
-def _identity(record: RunRecord) -> tuple[object, ...]:
-    """What exact repeats share; a run of an unknown configuration repeats none."""
+def identity(record: RunRecord) -> tuple[object, ...]:
+    """What exact repeats share: rows, config, scores. A run of an unknown config repeats none."""
     if not record.config_sha256:
         return (id(record),)
     scores = record.fold_scores(record.objective) if record.objective else ()

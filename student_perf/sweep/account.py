@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from student_perf.compare.distinct import identity
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import StudentPerfError, one_line
 from student_perf.masking import MASK
@@ -195,8 +196,8 @@ def _count_board(account: Account, outcome: SweepOutcome) -> None:
     rows = outcome.board.lines[0].record.rows if outcome.board else None
     others = [trial for trial in off if trial.rows != rows]
     same_rows = [trial for trial in off if trial.rows == rows]
-    shown = {line.record.config_sha256 for line in outcome.lines}
-    lost = [trial for trial in same_rows if trial.config_sha256 not in shown]
+    shown = {identity(line.record) for line in outcome.lines}
+    lost = [trial for trial in same_rows if identity(trial) not in shown]
     n_repeats = len(same_rows) - len(lost)
     by_state = Counter(t.status.lower() for t in outcome.trials if t.status != "FINISHED")
     named = [f"{n} {state}" for state, n in by_state.most_common()]

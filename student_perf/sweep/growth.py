@@ -66,7 +66,7 @@ def placed(plan: SweepPlan, record: RunRecord) -> dict[str, Any]:
     drawn = {k: d.to_external_repr(facts["params"][k]) for k, d in former.items()}
     values = {name.split(" (")[0]: value for name, value in drawn.items()}
     swept = {p.key for p in space.parameters}
-    # What the user's own function has drawn is no part of the space.
+    # What the user's own function has drawn is not part of the space.
     own = values.keys() - swept if plan.options.custom_search_space else set()
     outside = {k: v for k, v in values.items() if k not in swept and k not in own}
     outside |= facts["user_attrs"].get(OUTSIDE) or {}

@@ -3,8 +3,7 @@
 The grammar is `choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`,
 `int(interval(lo,hi))`, and `tag(log, ...)` around each. `optuna.distributions` hold the values:
 
->>> import numpy as np
-from hydra.core.override_parser.overrides_parser import OverridesParser
+>>> from hydra.core.override_parser.overrides_parser import OverridesParser
 >>> override = OverridesParser.create().parse_override("model.C=tag(log,interval(0.01,10))")
 >>> parameter = parse_parameter(override)
 >>> parameter.distribution

@@ -34,7 +34,9 @@ def test_econmath_holds_what_the_package_documents():
 def test_csv_is_read_by_its_separator(grades, tmp_path):
     other = tmp_path / "semicolon.csv"
     pd.read_csv(grades).to_csv(other, sep=";", index=False)
-    pd.testing.assert_frame_equal(read_source(csv(grades)).table, read_source(csv(other, ";")))
+    pd.testing.assert_frame_equal(
+        read_source(csv(grades)).table, read_source(csv(other, ";")).table
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.errors import ConfigError, DataError
+from student_perf.experiment import prepare as prepare_module
 from student_perf.experiment.prepare import build_pipeline, prepare, prepare_data, useful_threads
 
 
@@ -17,15 +18,18 @@ def test_what_is_prepared_is_unfitted_and_keeps_the_test_rows_apart(compose_conf
     assert list(prepared.contract.columns) == list(prepared.dataset.features.columns)
 
 
-def test_a_model_that_cannot_serve_is_refused_before_the_data_are_read(compose_config):
+def test_a_model_that_cannot_serve_is_refused_before_the_data_are_read(
+    compose_config, grades, monkeypatch
+):
     config = compose_config(
         "tracking=off",
         "dataset=csv",
-        "dataset.path=absent.csv",
-        "dataset.target=x",
+        f"dataset.path={grades}",
+        "dataset.target=hours",
         "dataset.task=regression",
         "model=logreg",
     )
+    monkeypatch.setattr(prepare_module, "load_dataset", lambda *_: pytest.fail("were read"))
     with pytest.raises(ConfigError, match="model=logreg: has no regressor"):
         prepare(config)
 

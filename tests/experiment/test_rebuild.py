@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -58,7 +59,9 @@ def test_a_record_reads_nothing_of_this_machine(compose_config, monkeypatch):
 
 def test_data_elsewhere(grades, compose_config, workspace):
     words = ["dataset=csv", "dataset.target=grade", "tracking=off"]
-    config = compose_config(*words, "dataset.path=/gone/grades.csv")
+    gone = shutil.copy(grades, grades.with_name("gone.csv"))
+    config = compose_config(*words, f"dataset.path={gone}")
+    gone.unlink()
     assert rebuild_config(config.composed, str(grades)).dataset.path == str(grades)
     with pytest.raises(ConfigError, match="comes from no file"):
         rebuild_config(compose_config("tracking=off").composed, str(grades))

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import TrackingError
 from student_perf.experiment.run import run_experiment
+from student_perf.runs.layout import SENDING_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store.client import as_current, check_store
 from student_perf.store.publisher import publish
@@ -66,7 +67,8 @@ def test_params_metrics_and_tags_equal_the_record(tracked):
 def test_artifacts_are_those_of_the_folder(tracked):
     result, client, run = tracked
     logged = {file.path for file in client.list_artifacts(run.info.run_id)} - {"images", "tables"}
-    kept = {p.name for p in result.record.folder.iterdir()} - {"model.skops", "record.json"}
+    own = {"model.skops", "record.json", SENDING_LOCK_FILE}
+    kept = {p.name for p in result.record.folder.iterdir()} - own
     assert logged == kept
     assert "confusion_matrix.png" in logged
 

@@ -87,7 +87,7 @@ def test_progress_in_a_file_is_plain_lines(done):
 
 
 def test_the_plan_fits_80_columns_and_shows_the_defaults(plan_of):
-    plan, _ = plan_of("model=rf,logreg", "seed=range(0,100)")
+    plan, _ = plan_of("model=logreg,svm", "model.tol=range(0.001,0.1,0.001)")
     out = StringIO()
     show_plan(plan, Console(file=out, width=80), 130.0, "What 3 folds can show: little.")
     text = out.getvalue()

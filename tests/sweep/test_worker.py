@@ -43,11 +43,11 @@ def failing(evaluator, monkeypatch, fails):
     calls = []
     original = evaluator.evaluate
 
-    def evaluate(config, on_fold=None):
+    def evaluate(*configs, on_fold):
         calls.append(1)
         if fails(len(calls)):
             raise ValueError("bad luck\nmore lines")
-        return original(config, on_fold)
+        return original(*configs, on_fold=on_fold)
 
     monkeypatch.setattr(evaluator, "evaluate", evaluate)
 
