@@ -11,7 +11,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep report test coverage test-slow test-all lint format type lock ui clean all
+.PHONY: help setup train sweep report test coverage test-slow test-faults test-all lint format type lock ui clean all
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -34,9 +34,12 @@ coverage: $(stamp)  ## the fast tests, and which lines they run (least: see pypr
 	$(bin)/python -m pytest -m "not slow" -n 2 --cov
 
 test-slow: $(stamp)  ## the tests that start processes and servers, and mostly wait for them
-	$(bin)/python -m pytest -m slow -n 4
+	$(bin)/python -m pytest -m "slow and not fault" -n 4
 
-test-all: test test-slow  ## all tests
+test-faults: $(stamp)  ## kills, full disks, lost servers: those that write docs/reliability.md
+	$(bin)/python -m pytest -m fault -n 4 --write-reliability
+
+test-all: test test-slow test-faults  ## all tests
 
 lint: $(stamp)  ## ruff, spelling, and the form of every file
 	$(bin)/ruff check .

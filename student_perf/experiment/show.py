@@ -27,7 +27,8 @@ _LENGTH_OF_ID = 8  # enough to name a run
 def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
     """Dataset, target, split and model, what cleaning did, and what the guards found."""
     dataset, split = prepared.dataset, prepared.split
-    facts = {"read as": dataset.read_as.describe()} if dataset.read_as is not None else {}
+    read_as = "" if dataset.read_as is None else dataset.read_as.describe()
+    facts = {"read as": read_as} if read_as else {}
     facts |= {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "

@@ -48,7 +48,9 @@ class OptunaSweeper(Sweeper):
         launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=RemoteWorker(plan), config=self._config
         )
-        job = [*plan.composer.words(plan.chosen), f"hydra.sweep.dir='{plan.folder / 'workers'}'"]
+        # Hydra would write the words, with whatever secrets they hold, beside each job.
+        quiet = ["hydra.output_subdir=null", f"hydra.sweep.dir='{plan.folder / 'workers'}'"]
+        job = [*plan.composer.words(plan.chosen), *quiet]
         root = logging.getLogger()
         level, handlers = root.level, root.handlers[:]
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from student_perf.errors import suggest
+from student_perf.errors import DataError, suggest
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import ReadOptions
@@ -94,9 +94,9 @@ def _book(source: Path | bytes) -> Any:
             CalamineWorkbook,
         )
     except ImportError:
-        raise ValueError(
-            "a spreadsheet needs the package python-calamine; install it with: "
-            "pip install 'student-perf[sheets]', or save the sheet as CSV"
+        raise DataError(
+            "dataset.path: a spreadsheet needs python-calamine, which is not installed; run: "
+            "pip install python-calamine, or save the sheet as CSV"
         ) from None
     try:
         return CalamineWorkbook.from_object(opened(source))

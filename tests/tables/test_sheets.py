@@ -1,7 +1,10 @@
 import builtins
+import zipfile
 
 import pytest
 
+from student_perf.errors import DataError
+from student_perf.tables.files import read_file
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.sheets import choose_sheet, read_sheet
 
@@ -15,7 +18,7 @@ def test_without_the_extra_the_line_says_what_to_install(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ValueError, match=r"pip install 'student-perf\[sheets\]'"):
+    with pytest.raises(DataError, match="run: pip install python-calamine, or save"):
         choose_sheet(b"PK", None)
 
 
@@ -57,3 +60,53 @@ def test_several_sheets_are_asked_about_by_name(book):
         choose_sheet(b"", None)
     with pytest.raises(ValueError, match="no such sheet; did you mean Notas"):
         choose_sheet(b"", "Nota")
+
+
+def write_xlsx(path, **sheets):
+    """A workbook of rows of texts and numbers, with what a reader needs and no more."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    books, relations = "", ""
+    with zipfile.ZipFile(path, "w") as file:
+        for number, (name, rows) in enumerate(sheets.items(), 1):
+            target = f"worksheets/sheet{number}.xml"
+            lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+            content = f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>'
+            file.writestr(f"xl/{target}", content)
+            books += f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>'
+            relations += (
+                f'<Relationship Id="r{number}" Type="{office}/worksheet" Target="{target}"/>'
+            )
+        workbook = (
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{books}</sheets></workbook>'
+        )
+        file.writestr("[Content_Types].xml", "<Types/>")
+        book = f'<Relationship Id="b" Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
+        file.writestr("_rels/.rels", f'<Relationships xmlns="{package}">{book}</Relationships>')
+        file.writestr("xl/workbook.xml", workbook)
+        file.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}">{relations}</Relationships>',
+        )
+
+
+def cell(value):
+    if isinstance(value, str):
+        return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+    return f"<c><v>{value}</v></c>"
+
+
+NOTES = [["grupo", "nota"], ["A", 7.5], ["B", 4]]
+
+
+def test_a_real_workbook_is_read_by_its_only_sheet_or_the_one_that_is_named(tmp_path):
+    write_xlsx(tmp_path / "one.xlsx", Notas=NOTES)
+    raw = read_file(tmp_path / "one.xlsx")
+    assert raw.table.to_dict("list") == {"grupo": ["A", "B"], "nota": [7.5, 4.0]}
+    assert raw.options.describe() == "sheet 'Notas'"
+    write_xlsx(tmp_path / "two.xlsx", Notas=NOTES, Otra=[["x"], [1], [2]])
+    with pytest.raises(DataError, match="several sheets: Notas, Otra; name one"):
+        read_file(tmp_path / "two.xlsx")
+    other = read_file(tmp_path / "two.xlsx", ReadOptions(sheet="Otra")).table
+    assert other["x"].tolist() == [1, 2]
