@@ -12,7 +12,7 @@ from student_perf.errors import ChangedError, ConfigError, TrackingError
 from student_perf.experiment.run import run_experiment
 from student_perf.reproduction.reproduce import reproduce
 from student_perf.runs import tags
-from student_perf.runs.layout import LOGGED_PLACE
+from student_perf.runs.layout import LOGGED_PLACE, SENDING_LOCK_FILE
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.store import reader
 from student_perf.store.client import RunStore
@@ -160,7 +160,7 @@ def test_a_run_of_another_machine_comes_back_whole_and_is_reproduced(workspace, 
     assert fetched.decisive_params == sent.decisive_params
     assert fetched.tags.items() >= sent.tags.items()
     for name, content in there.items():
-        if name.name != "record.json":
+        if name.name not in ("record.json", SENDING_LOCK_FILE):
             assert (tmp_path / "fetched" / name).read_bytes() == content, name
     assert json.loads((tmp_path / "fetched" / "record.json").read_text())["kind"] == "single"
     with open_run(run_id, store) as recorded:

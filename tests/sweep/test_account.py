@@ -14,7 +14,7 @@ from tests.made_runs import change_record
 from tests.sweep.conftest import outcome_of, run_trials
 
 QUICK = ["split.n_splits=2", "report.importance=false"]
-TREE = ["model=tree", "model.max_depth=range(2,4)", "hydra.sweeper.n_trials=4",
+TREE = ["model=tree", "model.max_depth=range(2,5)", "hydra.sweeper.n_trials=4",
         "hydra.sweeper.sampler=random", "hydra.sweeper.study_name=mine"]  # fmt: skip
 
 
