@@ -31,7 +31,7 @@ from tests.reliability import (  # noqa: F401 (hooks)
 )
 from tests.shortcuts import (  # noqa: F401 (fixtures)
     configs_read_once,
-    default_sigint,
+    default_signals,
     fresh_stores,
     mlflow_loaded,
     no_pictures,

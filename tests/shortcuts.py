@@ -66,11 +66,16 @@ def configs_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def default_sigint() -> Iterator[None]:
-    """Ctrl-C as at a terminal: a shell starts its background jobs with the signal ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def default_signals() -> Iterator[None]:
+    """Signals as at a terminal: a shell starts its background jobs with Ctrl-C ignored, and nohup
+    does so with SIGHUP.
+    """
+    kept = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        kept[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

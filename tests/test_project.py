@@ -132,7 +132,7 @@ def test_the_environment_is_refreshed_only_when_its_inputs_change(tmp_path):
     stamp = tmp_path / "venv/.installed"
     stamp.parent.mkdir()
     stamp.touch()
-    newest = max((PROJECT_DIR / n).stat().st_mtime for n in ("requirements.txt", "pyproject.toml"))
+    newest = max((PROJECT_DIR / n).stat().st_mtime for n in INPUTS)
     os.utime(stamp, (newest + 10, newest + 10))
     assert "venv/.installed" not in make(tmp_path, "--dry-run", "setup").stdout
     os.utime(stamp, (newest - 1e6, newest - 1e6))
@@ -172,6 +172,7 @@ def test_editor_files_name_commands_that_exist():
     assert modules <= {"student_perf.train", "pytest", "student_perf"}
 
 
+INPUTS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")
 _UNIDIOMATIC = re.compile(
     r"(?<!there )\bis no\b(?! (longer|slower))|\bbe had\b|\bof ours\b|\bflatters\b", re.IGNORECASE
 )

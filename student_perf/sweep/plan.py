@@ -34,7 +34,7 @@ from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
 from student_perf.sweep.repeats import composed_repeats
-from student_perf.sweep.samplers import AUTO, SAMPLERS, choose_sampler
+from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
 
@@ -383,7 +383,9 @@ def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
 
 
 def _chosen_sampler(options: SweepOptions, arguments: Sequence[Override], space: Space) -> str:
-    """The sampler that is asked for, checked with its options; without one the grid or a rule."""
+    """The sampler that is asked for, without one the grid or by a rule. Raises ConfigError for
+    options that it or the pruner does not have.
+    """
     name = options.sampler
     if name in (None, AUTO):
         name = "tpe" if name is None else choose_sampler(space.is_conditional)
@@ -391,6 +393,7 @@ def _chosen_sampler(options: SweepOptions, arguments: Sequence[Override], space:
     _check_something_varies(options, arguments, space, name)
     if name != "grid":
         SAMPLERS[name].build(options.sampler_options)
+    build_pruner(options.pruner, options.pruner_options)
     return name
 
 

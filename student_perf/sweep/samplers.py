@@ -1,4 +1,4 @@
-"""The samplers of a sweep by name: which class of Optuna each is, and how it is made.
+"""The samplers and pruners of a sweep by name: which class of Optuna each is, and how it is made.
 
 The names are those of Hydra's official Optuna plugin, whose nodes are read here too:
 
@@ -148,6 +148,21 @@ def _check_history(name: str | None, options: Mapping[str, Any], several: bool) 
             f"hydra.sweeper.sampler_options.{HISTORY}={history}: must be a whole number from "
             f"{_SHORTEST_HISTORY} on; try 500"
         )
+
+
+def build_pruner(name: str, options: Mapping[str, Any]) -> Any:
+    """The pruner with this name. Raises ConfigError if Optuna refuses its options."""
+    from optuna import pruners
+
+    defaults = {"percentile": 50.0} if name == "percentile" else {}
+    classes: dict[str, Any] = {
+        "none": pruners.NopPruner,
+        "median": pruners.MedianPruner,
+        "percentile": pruners.PercentilePruner,
+        "hyperband": pruners.HyperbandPruner,
+        "wilcoxon": pruners.WilcoxonPruner,
+    }
+    return built(classes[name], {**defaults, **options}, "pruner")
 
 
 def built(cls: Any, options: Mapping[str, Any], name: str) -> Any:

@@ -23,7 +23,7 @@ from student_perf.sweep.distinct import OUTSIDE, Taken
 from student_perf.sweep.growth import has_grown
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 from student_perf.sweep.plateau import out_of_patience
-from student_perf.sweep.samplers import SAMPLERS, built
+from student_perf.sweep.samplers import SAMPLERS, build_pruner
 from student_perf.sweep.storage import DamagedJournalError, open_storage
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def open_study(plan: SweepPlan, stream: int = 0, *, waits: bool = False) -> optu
         storage=open_storage(plan.storage, patience, waits_to_open=waits),
         directions=plan.objectives.directions,
         load_if_exists=True,
-        pruner=_pruner(plan),
+        pruner=build_pruner(plan.options.pruner, plan.options.pruner_options),
     )
     # A continued study must not repeat the draws of its first part.
     n_before = len(study.get_trials(deepcopy=False))
@@ -377,19 +377,3 @@ def _sampler(plan: SweepPlan, seed: int) -> Any:
     if plan.sampler == "tpe" and plan.space.is_conditional:
         options = {"multivariate": True, "group": True, **options}
     return SAMPLERS[plan.sampler].build({**options, "seed": seed})
-
-
-def _pruner(plan: SweepPlan) -> Any:
-    from optuna import pruners
-
-    options = dict(plan.options.pruner_options)
-    if plan.options.pruner == "percentile":
-        options.setdefault("percentile", 50.0)
-    classes: dict[str, Any] = {
-        "none": pruners.NopPruner,
-        "median": pruners.MedianPruner,
-        "percentile": pruners.PercentilePruner,
-        "hyperband": pruners.HyperbandPruner,
-        "wilcoxon": pruners.WilcoxonPruner,
-    }
-    return built(classes[plan.options.pruner], options, "pruner")

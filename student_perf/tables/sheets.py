@@ -89,10 +89,7 @@ def _header(cell: Any) -> str:
 
 def _book(source: Path | bytes) -> Any:
     try:
-        from python_calamine import (  # type: ignore[import-not-found]
-            CalamineError,
-            CalamineWorkbook,
-        )
+        from python_calamine import CalamineError, CalamineWorkbook
     except ImportError:
         raise DataError(
             "dataset.path: a spreadsheet needs python-calamine, which is not installed; run: "
