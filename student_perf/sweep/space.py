@@ -439,7 +439,11 @@ def read_zip(
             if key in swept or key in seen:
                 raise ConfigError(f"hydra.sweeper.zip: {key} is swept elsewhere too; sweep it once")
         seen |= lists.keys()
-        kept = {key: map(_scalar, values) for key, values in lists.items() if key not in fixed}
+        kept = {
+            key: list(map(_scalar, values)) for key, values in lists.items() if key not in fixed
+        }
+        for key, values in kept.items():
+            _check_apart(key, values)
         rows = [dict(zip(kept, values, strict=True)) for values in zip(*kept.values(), strict=True)]
         rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
         parameters += [
@@ -611,11 +615,27 @@ def is_written(value: Any) -> bool:
 
 def _choices(override: Override) -> Iterator[Any]:
     """The values, each once."""
-    yield from _once(_listed(override))
+    values = _once(_listed(override))
+    _check_apart(override.get_key_element(), values)
+    yield from values
 
 
 def _once(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple({(type(value), value): value for value in values}.values())
+
+
+def _check_apart(key: str, values: Sequence[Any]) -> None:
+    """Raise ConfigError for values of several types that Python holds equal: a study would know
+    them as one, and refit its best trial with the first of them.
+    """
+    first: dict[Any, Any] = {}
+    for value in values:
+        other = first.setdefault(value, value)
+        if type(other) is not type(value):
+            raise ConfigError(
+                f"{key}: {literal(other, key)} and {literal(value, key)} are equal, so a study "
+                "cannot tell them apart; leave one out, and try it in a run of its own"
+            )
 
 
 def _listed(override: Override) -> Iterator[Any]:

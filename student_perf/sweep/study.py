@@ -19,7 +19,7 @@ from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
-from student_perf.sweep.distinct import OUTSIDE, Taken
+from student_perf.sweep.distinct import GIVEN, OUTSIDE, Taken
 from student_perf.sweep.growth import has_grown
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 from student_perf.sweep.plateau import out_of_patience
@@ -188,10 +188,15 @@ def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:
 
 
 def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str, Any]:
-    """Config values by key that a trial drew; those of a custom search space go by their keys."""
+    """Config values by key that a trial ran; those of a custom search space go by their keys."""
     keys = {p.name: p.key for p in plan.space.parameters}
-    drawn = study.get_trials(deepcopy=False)[number].params
-    return {keys.get(name, name): value for name, value in drawn.items()}
+    trial = study.get_trials(deepcopy=False)[number]
+    # Of a given 1.0 the study keeps the choice 1, which is equal; the trial ran what was given.
+    as_given = trial.system_attrs.get(GIVEN, {})
+    ran = {
+        k: as_given[k] if k in as_given and as_given[k] == v else v for k, v in trial.params.items()
+    }
+    return {keys.get(name, name): value for name, value in ran.items()}
 
 
 def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:

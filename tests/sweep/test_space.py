@@ -42,7 +42,7 @@ def space_of(*arguments, params=None, conditional=(), known=None, searches=None)
         ("m.x=tag(log,int(interval(1,64)))", Int(1, 64, log=True), None),
         ("m.x=tag(log,range(1,9,3))", Int(1, 7, log=True), 3),
         ("m.x=tag(log,range(0.5,2,0.5))", Float(0.5, 1.5, log=True), 0.5),
-        ("m.x=a,b,1,1.5,true,null", Categorical(("a", "b", 1, 1.5, True, None)), None),
+        ("m.x=a,b,2,1.5,true,null", Categorical(("a", "b", 2, 1.5, True, None)), None),
         ("m.x=choice('[a,b]',[a,b])", Categorical(("'[a,b]'", "[a,b]")), None),
         ("m.x=choice('a b',c)", Categorical(("a b", "c")), None),
         ("m.x=choice([a,b],[c])", Categorical(("[a,b]", "[c]")), None),
@@ -112,6 +112,8 @@ def test_equal_choices_are_one_to_optuna():
         ("m.x=tag(log,interval(0,1))", "start above 0"),
         ("m.x=interval(3,3)", "is empty"),
         ("m.x=range(3,3)", "is empty"),
+        ("m.x=1,1.0", r"m.x: 1 and 1.0 are equal, .* leave one out"),
+        ("m.x=choice(a,1,true)", "m.x: 1 and true are equal"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(text, message):
@@ -296,6 +298,7 @@ def test_a_key_that_the_command_line_sets_leaves_its_row():
         ({"m.depth": []}, "must map keys to lists"),
         ("m.depth", "must map keys to lists"),
         ({"m.c": [1, 2], "m.depth": [2, 4]}, "m.c is swept elsewhere too"),
+        ({"m.depth": [1, 1.0]}, "m.depth: 1 and 1.0 are equal"),
     ],
 )
 def test_what_cannot_go_together_is_refused_in_one_line(entry, message):

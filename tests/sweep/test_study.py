@@ -13,6 +13,7 @@ from student_perf.sweep.study import (
     open_study,
     recover,
     requeue,
+    swept_values,
     tell,
     tell_complete,
     trial_values,
@@ -235,3 +236,14 @@ def test_a_trial_that_is_told_twice_keeps_what_the_study_knows(plan_of):
     requeue(study, trial._trial_id)  # by another command
     tell_complete(study, plan, trial, {"cv_accuracy_mean": 0.5})
     assert study.trials[2].state == TrialState.WAITING
+
+
+def test_a_winner_is_refitted_with_what_its_trial_ran(plan_of):
+    """Optuna keeps the choice 1 of a given 1.0, which is equal but means all of the features."""
+    key = "model.classifier.max_features"
+    plan, _ = plan_of("model=rf", f"{key}=1,2", n_trials=3, enqueue=[{key: 1.0}])
+    study = opened(plan)
+    next_trial(study, plan)
+    ran = trial_values(next_trial(study, plan), plan)
+    again = swept_values(plan, study, 1)
+    assert (repr(ran), repr(again)) == (repr({key: 1.0}), repr({key: 1.0}))
