@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
+CONFIGURATION = "configuration"  # user attribute: where a trial comes from whose values are given
 GIVEN = "fixed_params"  # Optuna's system attribute: values that a trial has before it is drawn
 _MOST_DRAWS = 5  # by the sampler itself: some give the same answer whenever they are asked
 _MOST_COMPLETIONS = 100  # at random, of values that a trial was given
@@ -92,16 +93,19 @@ def settle_values(study: optuna.Study, plan: SweepPlan, trial: optuna.Trial, tak
         return
     for drawn in _draws(plan, trial, outside):
         if not _may_repeat(space, drawn):
-            trial._fixed_params = drawn
-            return
+            break
         if taken.holds(drawn, outside, trial.number):
             continue
         with FileLock(plan.folder / "ask.lock"):
             taken.update(study.get_trials(deepcopy=False))
             if not taken.holds(drawn, outside, trial.number):
                 trial.storage.set_trial_system_attr(trial._trial_id, GIVEN, drawn)
-                trial._fixed_params = drawn
-                return
+                break
+    else:
+        return
+    trial._fixed_params = drawn
+    if CONFIGURATION in trial.user_attrs and not drawn.items() >= names.items():
+        trial.set_user_attr(CONFIGURATION, "drawn")  # its own values are used up
 
 
 def _may_repeat(space: Space, names: Mapping[str, Any]) -> bool:

@@ -50,8 +50,7 @@ def _contains(
 
 def _fixed_value(parameter: Parameter, config: Mapping[str, str]) -> Any:
     """The parameter's value that a config fixes, as text by path; None if it is none of its."""
-    key = parameter.key.lstrip("+")
-    text = config.get(key, config.get(f"{key}.name"))
+    text = config.get(parameter.path, config.get(f"{parameter.path}.name"))
     return None if text is None else parameter.read(text)
 
 

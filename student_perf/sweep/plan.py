@@ -372,13 +372,13 @@ def _check_corners(
 def default_values(plan: SweepPlan) -> dict[str, Any]:
     """The base config's own value of each parameter that applies to it."""
     applying = [p for p in plan.space.parameters if p.applies(plan.known)]
-    return {p.key: plan.known[p.key] for p in applying if p.key in plan.known}
+    return {p.key: plan.known[p.path] for p in applying if p.path in plan.known}
 
 
 def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     """Key, values and default of each parameter, for the preview."""
     for parameter in plan.space.parameters:
-        default = plan.known.get(parameter.key) if parameter.applies(plan.known) else None
+        default = plan.known.get(parameter.path) if parameter.applies(plan.known) else None
         yield parameter.name, parameter.describe(), "" if default is None else str(default)
 
 

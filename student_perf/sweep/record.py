@@ -24,9 +24,9 @@ from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
 from student_perf.scoring.metrics import logged_as
-from student_perf.sweep.distinct import OUTSIDE
+from student_perf.sweep.distinct import CONFIGURATION, OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
-from student_perf.sweep.study import CONFIGURATION, CONTRACT, MIXED
+from student_perf.sweep.study import CONTRACT, MIXED
 from student_perf.text import format_interval, format_number
 
 if TYPE_CHECKING:

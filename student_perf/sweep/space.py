@@ -71,6 +71,11 @@ class Parameter:
         return f"{self.key} ({conditions})" if conditions else self.key
 
     @property
+    def path(self) -> str:
+        """Where the composed config has it: the key without the sign of its override."""
+        return self.key.lstrip("+")
+
+    @property
     def choices(self) -> tuple[Any, ...]:
         """The values of a choice; empty for numbers."""
         return getattr(self.distribution, "choices", ())

@@ -19,7 +19,7 @@ from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
-from student_perf.sweep.distinct import GIVEN, OUTSIDE, Taken
+from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken
 from student_perf.sweep.growth import has_grown
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 from student_perf.sweep.plateau import out_of_patience
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"  # in the sweep's folder: why all workers are to stop
 DEFAULTS = "defaults"
-CONFIGURATION = "configuration"  # user attribute: where an enqueued trial comes from
 REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 CONTRACT = "fingerprints"
@@ -160,7 +159,10 @@ def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]
             text = json.dumps(values, sort_keys=True)
             yield plan.space.names(values), {CONFIGURATION: "grid", _QUEUED: text}
         return
-    yield _queued(plan, default_values(plan), DEFAULTS, DEFAULTS)
+    params, attributes = _queued(plan, default_values(plan), DEFAULTS, DEFAULTS)
+    if plan.options.custom_search_space or plan.space.lacks(params, attributes[OUTSIDE]):
+        del attributes[CONFIGURATION]  # what is left open is drawn
+    yield params, attributes
     for number, values in enumerate(plan.options.enqueue):
         text = json.dumps(values, sort_keys=True)
         yield _queued(plan, values, f"enqueue[{number}]", text)

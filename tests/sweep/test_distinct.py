@@ -135,3 +135,13 @@ def test_equal_numbers_are_one_configuration():
     assert configuration({"x": 0.1 + 0.2}, {}) == configuration({"x": 0.3}, {})
     assert configuration({"x": 1}, {}) != configuration({"x": 1}, {"y": 2})
     assert configuration({"x": 1, "y": 2}, {}) == configuration({"y": 2, "x": 1}, {})
+
+
+def test_a_trial_whose_own_values_are_used_up_is_a_drawn_one(plan_of):
+    whole = [{"model.max_depth": 2, "model.min_samples_leaf": leaf} for leaf in (5, 10)]
+    queue = [*whole, {"model.max_depth": 2}]
+    plan, _ = plan_of(*TREE, sampler="random", n_trials=16, enqueue=queue)
+    study = opened(plan)
+    assert draw_all(study, plan)[3]["model.max_depth"] == 3
+    labels = [trial.user_attrs.get("configuration") for trial in study.trials]
+    assert labels == ["defaults", "enqueue[0]", "enqueue[1]", "drawn", None]

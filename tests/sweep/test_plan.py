@@ -5,6 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from student_perf.errors import ConfigError
 from student_perf.sweep.plan import default_values, iter_rows
+from student_perf.sweep.study import queue_of
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -212,3 +213,11 @@ def test_a_plan_travels_to_other_machines(plan_of):
     assert there == plan
     values = {"model.C": 0.25}
     assert there.composer.compose(values) == plan.composer.compose(values)
+
+
+def test_the_default_of_a_key_with_a_sign_is_that_of_its_path(plan_of):
+    plan, _ = plan_of("++model.C=tag(log,interval(0.0001,100))", sampler="random", n_trials=3)
+    assert default_values(plan) == {"++model.C": 1.0}
+    assert [row[2] for row in iter_rows(plan)] == ["1.0"]
+    (params, attributes), *_ = queue_of(plan)
+    assert (params, attributes["configuration"]) == ({"++model.C": 1.0}, "defaults")

@@ -247,3 +247,13 @@ def test_a_winner_is_refitted_with_what_its_trial_ran(plan_of):
     ran = trial_values(next_trial(study, plan), plan)
     again = swept_values(plan, study, 1)
     assert (repr(ran), repr(again)) == (repr({key: 1.0}), repr({key: 1.0}))
+
+
+def test_only_a_trial_that_runs_every_default_is_called_so(plan_of):
+    own = {"custom_search_space": "tests.sweep.conftest.options_of", "n_trials": 2}
+    for overrides, options in (
+        ([C], own),
+        (["+model.classifier.intercept_scaling=interval(0.5,2.5)"], {"n_trials": 2}),
+    ):
+        plan, _ = plan_of(*overrides, **options)
+        assert "configuration" not in opened(plan).trials[0].user_attrs
