@@ -66,9 +66,13 @@ def configuration(names: Mapping[str, Any], outside: Mapping[str, Any]) -> str:
 
 def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+        name: _whole(float(f"{value:.{_DIGITS}g}")) if isinstance(value, float) else value
         for name, value in values.items()
     }
+
+
+def _whole(number: float) -> float:
+    return int(number) if number.is_integer() else number
 
 
 def given(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -19,7 +19,7 @@ from student_perf.errors import ConfigError
 from student_perf.masking import masked
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
-from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken
+from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken, configuration
 from student_perf.sweep.growth import has_grown
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
 from student_perf.sweep.plateau import out_of_patience
@@ -150,10 +150,18 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
 
 
 def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """What a study starts with, in order: params by their names in the study, and user attributes.
-
-    One of these, `queued`, is text that tells the configurations apart.
+    """What a study starts with, in order and each once: params by their names in the study, and user
+    attributes. One of these, `queued`, is text that tells the configurations apart.
     """
+    seen = set()
+    for params, attributes in _listed(plan):
+        text = configuration(params, attributes.get(OUTSIDE, {}))
+        if text not in seen:
+            seen.add(text)
+            yield params, attributes
+
+
+def _listed(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     if plan.is_grid:
         for values in islice(plan.space.grid(), plan.n_trials):
             text = json.dumps(values, sort_keys=True)

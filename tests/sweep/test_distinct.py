@@ -133,6 +133,8 @@ def test_what_the_users_function_draws_is_not_known_before(plan_of):
 
 def test_equal_numbers_are_one_configuration():
     assert configuration({"x": 0.1 + 0.2}, {}) == configuration({"x": 0.3}, {})
+    assert configuration({"x": 1}, {}) == configuration({"x": 1.0}, {})
+    assert configuration({"x": 1}, {}) != configuration({"x": True}, {})
     assert configuration({"x": 1}, {}) != configuration({"x": 1}, {"y": 2})
     assert configuration({"x": 1, "y": 2}, {}) == configuration({"y": 2, "x": 1}, {})
 
@@ -145,3 +147,11 @@ def test_a_trial_whose_own_values_are_used_up_is_a_drawn_one(plan_of):
     assert draw_all(study, plan)[3]["model.max_depth"] == 3
     labels = [trial.user_attrs.get("configuration") for trial in study.trials]
     assert labels == ["defaults", "enqueue[0]", "enqueue[1]", "drawn", None]
+
+
+def test_a_known_good_value_that_is_the_default_is_queued_once(plan_of):
+    for number, queue in enumerate([{"model.C": 1.0}, {"model.C": 1}]):
+        plan, _ = plan_of("model.C=choice(0.1,1.0,10.0)", sampler="tpe", n_trials=10,
+                          enqueue=[queue], study_name=str(number))  # fmt: skip
+        drawn = draw_all(opened(plan), plan)
+        assert sorted(values["model.C"] for values in drawn) == [0.1, 1.0, 10.0]
