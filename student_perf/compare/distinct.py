@@ -10,14 +10,19 @@ from collections.abc import Sequence
 from student_perf.runs.record import RunRecord
 
 
-def distinct(records: Sequence[RunRecord]) -> list[tuple[RunRecord, int]]:
+def distinct(records: Sequence[RunRecord], ranked: bool = False) -> list[tuple[RunRecord, int]]:
     """One run of each configuration, with the number of its exact repeats and itself, in the order
-    in which configurations first come; the earliest run stands for the others, but no reference.
+    in which configurations first come.
+
+    Args:
+        records: The runs.
+        ranked: Whether they come best first, so that the first stands for its repeats. Otherwise
+            the earliest one does, but no reference.
     """
     same: dict[tuple[object, ...], list[RunRecord]] = {}
     for record in records:
         same.setdefault(identity(record), []).append(record)
-    return [(min(runs, key=_place), len(runs)) for runs in same.values()]
+    return [(runs[0] if ranked else min(runs, key=_place), len(runs)) for runs in same.values()]
 
 
 def n_distinct(records: Sequence[RunRecord]) -> int:

@@ -230,7 +230,7 @@ def _leaderboard(
     metric = metric or objectives.most_common(1)[0][0]
     _check_metric(metric)
     every, left_out = _candidates(group)
-    counted = distinct(every)
+    counted = distinct(every, ranked)
     candidates = [record for record, _ in counted]
     scored = {i: _fold_scores(record, metric, store) for i, record in enumerate(candidates)}
     n_folds = max((len(values) for values in scored.values()), default=0)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 OUTSIDE = "outside"  # user attribute: values by key that the space lacks; makes a trial a reference
 CONFIGURATION = "configuration"  # user attribute: where a trial comes from whose values are given
 GIVEN = "fixed_params"  # Optuna's system attribute: values that a trial has before it is drawn
+# A child may be its parent unchanged, and each worker may begin the same sequence.
+_REPEATS_NUMBERS = ("nsgaii", "nsgaiii", "qmc")
 _MOST_DRAWS = 5  # by the sampler itself: some give the same answer whenever they are asked
 _MOST_COMPLETIONS = 100  # at random, of values that a trial was given
 _MOST_RANDOM_DRAWS = 1000
@@ -96,7 +98,7 @@ def settle_values(study: optuna.Study, plan: SweepPlan, trial: optuna.Trial, tak
     if plan.options.custom_search_space or not space.lacks(names, outside):
         return
     for drawn in _draws(plan, trial, outside):
-        if not _may_repeat(space, drawn):
+        if not _may_repeat(plan, drawn):
             break
         if taken.holds(drawn, outside, trial.number):
             continue
@@ -112,13 +114,13 @@ def settle_values(study: optuna.Study, plan: SweepPlan, trial: optuna.Trial, tak
         trial.set_user_attr(CONFIGURATION, "drawn")  # its own values are used up
 
 
-def _may_repeat(space: Space, names: Mapping[str, Any]) -> bool:
-    """Whether these values can be drawn twice: no sampler gives a number of an interval again, but
-    for its ends.
+def _may_repeat(plan: SweepPlan, names: Mapping[str, Any]) -> bool:
+    """Whether these values can be drawn twice: most samplers give no number of an interval again,
+    but for its ends.
     """
-    return not any(
+    return plan.sampler in _REPEATS_NUMBERS or not any(
         p.drawable is None and names[p.name] not in p.corners
-        for p in space.parameters
+        for p in plan.space.parameters
         if p.name in names
     )
 

@@ -45,3 +45,16 @@ def test_a_trial_stands_for_a_reference_of_the_same_configuration(make_record):
     reference.tags["student_perf.outside_space"] = "model.max_depth=4"
     trial = made(make_record, "tree-5", [0.5, 0.6], "a", study="s")
     assert distinct([reference, trial]) == [(trial, 2)]
+
+
+def test_the_repeat_that_keeps_the_limits_stands_for_the_others(make_record):
+    trials = [
+        made(make_record, f"tree-{i}", [0.5, 0.6], "a", study="s", seconds=seconds)
+        for i, seconds in enumerate([9.0, 2.0])
+    ]
+    sweep = made(make_record, "s", [], "c", kind="sweep")
+    sweep.objectives = {"metrics": ["accuracy"], "limits": {"fit_seconds": 5}}
+    outcome = SweepOutcome(sweep, trials, None)
+    assert outcome.best.record is trials[1]
+    assert outcome.best.times == 2
+    assert outcome.keeps_limits(outcome.best)

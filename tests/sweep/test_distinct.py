@@ -155,3 +155,15 @@ def test_a_known_good_value_that_is_the_default_is_queued_once(plan_of):
                           enqueue=[queue], study_name=str(number))  # fmt: skip
         drawn = draw_all(opened(plan), plan)
         assert sorted(values["model.C"] for values in drawn) == [0.1, 1.0, 10.0]
+
+
+@pytest.mark.parametrize("sampler", ["nsgaii", "nsgaiii"])
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_child_that_is_its_parent_is_drawn_again(plan_of, sampler):
+    """Numbers of an interval too: a child takes each number from a parent, unless it mutates."""
+    overrides = "model.C=interval(0.1,10)", "model.tol=interval(0.0001,0.01)"
+    options = {"population_size": 4, "crossover_prob": 0.0, "mutation_prob": 0.0}
+    plan, _ = plan_of(*overrides, sampler=sampler, sampler_options=options, n_trials=16)
+    study = opened(plan)
+    draw_all(study, plan, float)
+    assert is_distinct(study)
