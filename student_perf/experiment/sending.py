@@ -15,7 +15,7 @@ from student_perf.config.schema import TrackingConfig
 from student_perf.data import Dataset
 from student_perf.experiment.prepare import can_fork
 from student_perf.runs.record import RunRecord
-from student_perf.signals import leave_to_parent
+from student_perf.signals import collected, interruption, leave_to_parent
 from student_perf.store.client import get_ready
 from student_perf.store.publisher import try_publish
 
@@ -36,6 +36,7 @@ def sender(tracking: TrackingConfig, dataset: Dataset, beside: bool) -> Iterator
     """
     if beside and tracking.enabled and can_fork() and "mlflow" not in sys.modules:
         with closing(_Helper(tracking, dataset)) as helper:
+            helper.start()
             yield helper.send
     else:
         yield lambda record: try_publish(record, tracking, dataset)
@@ -47,12 +48,18 @@ class _Helper:
     def __init__(self, tracking: TrackingConfig, dataset: Dataset) -> None:
         self._tracking, self._dataset = tracking, dataset
         context = get_context("fork")
-        self._connection, theirs = context.Pipe()
+        self._connection, self._theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, self._connection, tracking, dataset)
+            target=_serve, args=(self._theirs, self._connection, tracking, dataset)
         )
-        self._process.start()
-        theirs.close()
+
+    def start(self) -> None:
+        """Start the process. Ctrl-C waits until it is known, and so can be ended."""
+        with collected() as received:
+            self._process.start()
+        self._theirs.close()
+        if received:
+            raise interruption(received[0])
 
     def send(self, record: RunRecord) -> str | None:
         """`try_publish` in the process; in this one if that was killed, which sends nothing twice.
@@ -72,10 +79,11 @@ class _Helper:
         return pending  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, if it was started."""
         self._connection.close()
-        self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
 
 
 def _serve(
@@ -86,7 +94,7 @@ def _serve(
     leave_to_parent()
     with suppress(Exception):  # sending says what is wrong
         get_ready(tracking)
-    with suppress(EOFError):
+    with suppress(EOFError, OSError):  # the command has ended
         record: RunRecord = connection.recv()
         connection.send(_answer(record, tracking, dataset))
 

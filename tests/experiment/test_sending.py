@@ -33,6 +33,7 @@ def helper():
 
     def make():
         made.append(_Helper(TRACKING, None))
+        made[-1].start()
         return made[-1]
 
     yield make
@@ -101,6 +102,28 @@ def test_ctrl_c_and_sigterm_are_left_to_the_command(publish, helper, record, mon
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(one._process.pid, number)
     assert one.send(record) is None
+
+
+def test_ctrl_c_while_it_starts_ends_it(publish, monkeypatch):
+    monkeypatch.setattr(sending, "get_ready", lambda tracking: time.sleep(600))
+    one = _Helper(TRACKING, None)
+    start = one._process.start
+
+    def interrupted():
+        start()
+        os.kill(THIS_PROCESS, signal.SIGINT)
+
+    monkeypatch.setattr(one._process, "start", interrupted)
+    monkeypatch.setattr(sending, "_Helper", lambda *_: one)
+    monkeypatch.setattr(sending, "can_fork", lambda: True)
+    monkeypatch.delitem(sending.sys.modules, "mlflow", raising=False)
+    with pytest.raises(KeyboardInterrupt), sender(TRACKING, None, beside=True):
+        raise AssertionError("began")
+    assert not one._process.is_alive()
+
+
+def test_one_that_was_not_started_can_be_closed():
+    _Helper(TRACKING, None).close()
 
 
 def test_it_ends_with_the_command(publish, helper):
