@@ -375,6 +375,13 @@ def default_values(plan: SweepPlan) -> dict[str, Any]:
     return {p.key: plan.known[p.path] for p in applying if p.path in plan.known}
 
 
+def with_conditions(plan: SweepPlan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by key, and those of the base config on which they depend and that they leave open."""
+    known = {**plan.known, **values}
+    here = [p for p in plan.space.parameters if p.key in values and p.applies(known)]
+    return {k: known[k] for p in here for k, _ in p.when if k in known} | dict(values)
+
+
 def iter_rows(plan: SweepPlan) -> Iterator[tuple[str, str, str]]:
     """Key, values and default of each parameter, for the preview."""
     for parameter in plan.space.parameters:

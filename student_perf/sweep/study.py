@@ -21,7 +21,7 @@ from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken, configuration
 from student_perf.sweep.growth import has_grown
-from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values
+from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values, with_conditions
 from student_perf.sweep.plateau import out_of_patience
 from student_perf.sweep.samplers import SAMPLERS, build_pruner
 from student_perf.sweep.storage import DamagedJournalError, open_storage
@@ -150,8 +150,8 @@ def fill_queue(study: optuna.Study, plan: SweepPlan) -> None:
 
 
 def queue_of(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """What a study starts with, in order and each once: params by their names in the study, and user
-    attributes. One of these, `queued`, is text that tells the configurations apart.
+    """What a study starts with, in order and each once: params by their names in the study, and
+    user attributes. One of these, `queued`, is text that tells the configurations apart.
     """
     seen = set()
     for params, attributes in _listed(plan):
@@ -173,7 +173,7 @@ def _listed(plan: SweepPlan) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     yield params, attributes
     for number, values in enumerate(plan.options.enqueue):
         text = json.dumps(values, sort_keys=True)
-        yield _queued(plan, values, f"enqueue[{number}]", text)
+        yield _queued(plan, with_conditions(plan, values), f"enqueue[{number}]", text)
 
 
 def _queued(

@@ -257,3 +257,11 @@ def test_only_a_trial_that_runs_every_default_is_called_so(plan_of):
     ):
         plan, _ = plan_of(*overrides, **options)
         assert "configuration" not in opened(plan).trials[0].user_attrs
+
+
+def test_a_known_good_value_brings_the_option_that_it_depends_on(plan_of):
+    branch = {"when": {"model": "logreg"}, "params": {"model.C": "interval(0.1,1)"}}
+    plan, _ = plan_of("model=dummy,logreg", conditional=[branch], enqueue=[{"model.C": 0.3}],
+                      sampler="random", n_trials=3)  # fmt: skip
+    expected = {"model": "logreg", "model.C (model=logreg)": 0.3}
+    assert queued(opened(plan))[1] == expected
