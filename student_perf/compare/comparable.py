@@ -46,7 +46,7 @@ def is_seed(key: str) -> bool:
 def setting(record: RunRecord) -> Key:
     """What repeats share: data, metric, and the split but for its seeds."""
     split = [pair for pair in record.params.items() if pair[0].startswith("split.")]
-    return record.data_sha256, record.objective, *_without_seeds(split)
+    return record.data_sha256, record.encoding, record.objective, *_without_seeds(split)
 
 
 def configuration(record: RunRecord) -> Key:
@@ -55,8 +55,8 @@ def configuration(record: RunRecord) -> Key:
 
 
 def ranking_key(record: RunRecord) -> Key:
-    """Data, test rows and folds, metric: only runs that share all of them can be ranked."""
-    return *record.rows, record.objective
+    """Data, classes, test rows and folds, metric: only runs that share all can be ranked."""
+    return *record.rows, record.encoding, record.objective
 
 
 def can_be_ranked(trials: Sequence[RunRecord]) -> bool:
@@ -96,8 +96,8 @@ def merged(records: Sequence[RunRecord]) -> list[RunRecord]:
 def differing(trials: Sequence[RunRecord]) -> list[str]:
     """What keeps trials from being ranked, in words: `data`, `folds`, `metric`."""
     sides: dict[str, set[Key | str]] = {
-        "data": {trial.data_sha256 for trial in trials},
-        "folds": {(trial.data_sha256, trial.split_sha256) for trial in trials},
+        "data": {(trial.data_sha256, trial.encoding) for trial in trials},
+        "folds": {trial.split_sha256 for trial in trials},
         "metric": {trial.objective for trial in trials},
     }
     if len(sides["data"]) > 1:  # other rows have other folds

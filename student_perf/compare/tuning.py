@@ -74,7 +74,7 @@ def tuning_of(
     trials = [record for record, _ in distinct(trials)]
     if len(trials) < 2:
         return None
-    if len({record.rows for record in trials}) > 1:
+    if len({(*record.rows, record.encoding) for record in trials}) > 1:
         raise DataError(f"{study}: its trials have different data or folds; filter one of them")
     paths = (fetch_file(r, store or r.tracking_uri, PREDICTIONS_FILE) for r in trials)
     corrected = bias_corrected([load_predictions(path) for path in paths], metric, seed=seed)

@@ -3,6 +3,7 @@ import pytest
 from student_perf.errors import ConfigError
 from student_perf.sweep.comparable import Comparison
 
+BANDS = "dataset.bands={edges:[55],labels:[fail,pass]},{edges:[60,70,80],labels:[a,b,c,d]}"
 C = "model.C=tag(log,interval(0.01,10))"
 
 
@@ -18,6 +19,8 @@ C = "model.C=tag(log,interval(0.01,10))"
         (["split.test_size=0.1,0.2"], Comparison((), (("split.test_size", "folds"),))),
         (["objective=accuracy,log_loss"], Comparison((), (("objective", "metric"),))),
         (["dataset.drop=[hsgpa],[actmth]"], Comparison((), (("dataset.drop", "data"),))),
+        ([BANDS, "split=group_kfold", "split.group=act"],
+         Comparison((), (("dataset.bands", "data"),))),
         (["seed=0,1", "dataset.drop=[hsgpa],[actmth]"],
          Comparison(("seed",), (("dataset.drop", "data"),))),
         (["model=tree,logreg", "preprocess=default,ordinal"], Comparison()),
