@@ -107,6 +107,7 @@ def check_comparison(
         ("register", options.register is not None, "a winner"),
         ("repeats", options.repeats > 1 and bool(comparison.repeating), "one seed"),
         ("keep_models", options.keep_models > 1, "a winner"),
+        ("patience", options.patience is not None, "a best trial"),
         ("pruner", options.pruner != "none", "trials that can be ranked"),
     ):
         if asked:

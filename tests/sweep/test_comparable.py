@@ -40,6 +40,7 @@ def test_keys_that_decide_or_repeat_are_found_by_what_they_change(plan_of, overr
         (["split.test_size=interval(0.1,0.3)"], {}, "so tpe cannot rank its values"),
         (["seed=0,1"], {"n_trials": 2}, "sampler=grid"),
         (["seed=0,1"], {"register": "grades"}, "needs a winner"),
+        (["seed=0,1"], {"patience": 1}, "hydra.sweeper.patience=1: needs a best trial"),
         (["split.n_splits=3,4"], {"pruner": "median"}, "that can be ranked"),
         (["seed=0,1"], {"repeats": 3}, "hydra.sweeper.repeats=3: needs one seed"),
     ],
