@@ -26,7 +26,7 @@ from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.text import short_value
 
 REPEATS = "repeats"  # the kind of a record that stands for several trials
-_SEEDS = ("seed", "random_state", "test_random_state")  # last words of config keys
+_SEEDS = ("seed", "random_state")  # how the last words of config keys end
 _FIRST_SEEDS = ("seed", "split.random_state", "split.test_random_state")  # those of every config
 _FITTED = ("dataset.", "preprocess.", "model.")
 _OF_FOLDS = ("std", "low", "high")  # figures that follow from fold scores
@@ -35,12 +35,13 @@ Key = tuple[Any, ...]
 
 
 def is_seed(key: str) -> bool:
-    """Whether a config key only drives random numbers.
+    """Whether a config key only drives random numbers, by the end of its name: some libraries have
+    several seeds, such as `bagging_seed`.
 
     >>> [is_seed(key) for key in ("seed", "split.random_state", "split.n_splits")]
     [True, True, False]
     """
-    return key.rpartition(".")[2] in _SEEDS
+    return key.endswith(_SEEDS)
 
 
 def setting(record: RunRecord) -> Key:

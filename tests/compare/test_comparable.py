@@ -103,6 +103,8 @@ def test_the_same_cells_as_other_classes_are_other_data(trials):
     assert about(second, first)[-1] == "Not paired with the runs above: other data."
 
 
-def test_seeds_are_known_by_their_last_word():
+def test_seeds_are_known_by_how_their_names_end():
     assert is_seed("model.members.rf.random_state")
+    assert is_seed("+model.bagging_seed")
+    assert is_seed("+seed")
     assert not is_seed("model.seeded")

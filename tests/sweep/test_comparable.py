@@ -14,6 +14,7 @@ C = "model.C=tag(log,interval(0.01,10))"
         (["split.random_state=0,1", "model.C=1,2"], Comparison(("split.random_state",))),
         (["seed=0,1", "split.random_state=0"], Comparison(("seed",))),
         (["model=tree", "model.random_state=0,1"], Comparison(("model.random_state",))),
+        (["model=tree", "++model.random_state=1,2"], Comparison(("++model.random_state",))),
         (["split.n_splits=3,4"], Comparison((), (("split.n_splits", "folds"),))),
         (["split=kfold,repeated_kfold"], Comparison((), (("split", "folds"),))),
         (["split.test_size=0.1,0.2"], Comparison((), (("split.test_size", "folds"),))),
