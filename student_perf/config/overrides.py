@@ -29,9 +29,8 @@ _NAME = re.compile(r"[A-Za-z_][\w .]*", re.ASCII)  # keys cannot be quoted
 _NO_TEXT = {"true", "false", "null", "nan", "inf"}
 # What stands for itself in a value: quoted texts, interpolations, and marks around elements.
 _PARTS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\]{},])""")
-_ESCAPE = re.compile(
-    r"\\[\\()\[\]{}:=, \t]"
-)  # what a backslash takes the meaning from, outside quotes
+# What a backslash takes the meaning from outside quotes.
+_ESCAPE = re.compile(r"\\[\\()\[\]{}:=, \t]")
 _FUNCTIONS = tuple(create_functions().definitions)
 # A call within a value: its commas and brackets are not the user's text.
 _CALL = re.compile(

@@ -70,7 +70,7 @@ def joined_data(parts: Sequence[PreparedData]) -> PreparedData:
     if len({part.split.sha256 for part in parts}) < len(parts):
         raise ConfigError(
             f"hydra.sweeper.repeats={len(parts)}: seeds share their folds, so the same folds would "
-            "count again; leave out split.random_state, which the seed decides then"
+            "count again; leave out split.random_state, and each seed has its own"
         )
     assert all(np.array_equal(part.split.test, first.test) for part in parts)
     folds = tuple(fold for part in parts for fold in part.split.folds)
