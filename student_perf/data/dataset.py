@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError
 from student_perf.tables.files import RawTable
+from student_perf.tables.numbers import parse_numbers
 from student_perf.tables.options import ReadOptions
 
 _FIRST_ROWS = 1000
@@ -137,7 +138,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         *matching(config.categorical, list(map(str, table)), "dataset.categorical"),
     }
     features = pd.DataFrame(
-        {name: _feature(table[name], name in as_is) for name in roles.features},
+        {name: _feature(table[name], name in as_is, raw.options) for name in roles.features},
         copy=False,  # else pandas makes a second table of the columns
     )
     _check_ranges(features, config)
@@ -202,7 +203,7 @@ def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_axis(names, axis=1)
 
 
-def _feature(column: pd.Series, declared: bool) -> pd.Series:
+def _feature(column: pd.Series, declared: bool, options: ReadOptions) -> pd.Series:
     """Numbers and booleans as float64, everything else as text; missing cells as NaN.
 
     Raises DataError for values that the conversion would distort: infinities, whole numbers that
@@ -229,7 +230,7 @@ def _feature(column: pd.Series, declared: bool) -> pd.Series:
         _refuse(column, column.notna(), f"is a {kind}; derive a number from it or drop the column")
     texts = column.astype("str")
     if not declared:
-        _refuse_mixed(texts)
+        _refuse_mixed(texts, options)
     return texts
 
 
@@ -258,18 +259,35 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
         )
 
 
-def _refuse_mixed(texts: pd.Series) -> None:
-    """Refuse text if at least half of its distinct values are numbers, but not all."""
+def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
+    """Refuse text if at least half of its distinct values are numbers, but not all, or if they are
+    numbers with another decimal sign than the file's.
+    """
+    comma = options.decimal == ","
+    other = replace(options, decimal="." if comma else ",", thousands=None)
     # If half of the values are numbers, the first rows already show one.
-    if pd.to_numeric(texts.iloc[:_FIRST_ROWS], errors="coerce").isna().all():
+    first = texts.iloc[:_FIRST_ROWS]
+    if all(parse_numbers(first, one).isna().all() for one in (options, other)):
         return
     values = pd.Series(texts.dropna().unique())
-    is_number = pd.to_numeric(values, errors="coerce").notna()
-    if 0.5 <= is_number.mean() < 1:
-        words = set(values[~is_number])
+    is_number = parse_numbers(values, options).notna()
+    is_other = parse_numbers(values, other).notna()
+    name = f"'{texts.name}'"
+    if is_other.mean() >= 0.5 and is_other.sum() > is_number.sum():
+        shown = values[is_other & ~is_number].iloc[0]
         _refuse(
             texts,
-            texts.isin(words),
-            "is text among numbers; make it missing with the step map_values and turn the rest "
-            "into numbers with to_numeric, or drop the column",
+            texts == shown,
+            f"is a number with '{other.decimal}', and the file is read with "
+            f"'{options.decimal or '.'}'; name the sign: \"dataset.decimal='{other.decimal}'\", or "
+            f'keep its values as they are: "dataset.categorical=[{name}]"',
+        )
+    if 0.5 <= is_number.mean() < 1:
+        word = values[~is_number].iloc[0]
+        _refuse(
+            texts,
+            texts.isin(set(values[~is_number])),
+            "is text among numbers; if it means that one is missing: "
+            f"\"dataset.missing_words=['{word}']\"; if the values are no numbers: "
+            f'"dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
         )

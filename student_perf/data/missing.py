@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from student_perf.errors import DataError
-from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    FEWEST_ANSWERS,
+    FREQUENT_ANSWER,
+    MACHINE_WORDS,
+)
 
 # Compared without case and surrounding space.
 ALWAYS_MISSING = frozenset(word.casefold() for word in MACHINE_WORDS)
-_FREQUENT = 0.05  # share of rows from which a word is an answer that many gave
-_FEWEST_ROWS = 10
 _CODE = re.compile(r"[A-Z]{2}|[a-z]{2}")
 _FEWEST_CODES = 5
 
@@ -59,7 +62,9 @@ def missing_rule(
     others = [str(word) for word in counts.index if _folded(word) not in every]
     answers, notes = set(), []
     for word, n in doubtful.items():
-        is_answer = n >= max(_FEWEST_ROWS, _FREQUENT * len(column)) or _is_code(word, others)
+        is_answer = n >= max(FEWEST_ANSWERS, FREQUENT_ANSWER * len(column)) or _is_code(
+            word, others
+        )
         if not is_answer and column.name == target:
             raise DataError(_question(word, n, column))
         answers |= {_folded(word)} if is_answer else set()

@@ -26,6 +26,7 @@ from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept, find_run
 from student_perf.store.reader import fetch_file
 from student_perf.tables.files import ENDINGS, read_file
+from student_perf.tables.numbers import parse_numbers
 from student_perf.tables.options import ReadOptions
 
 
@@ -155,13 +156,13 @@ def _of_file(text: str, separator: str | None, target: str | None, rules: Rules 
             )
         features = table.drop(columns=[target] if target else [])
         return Side(text, features, table[target] if target else None)
-    features, _ = prepare_features(table, rules.contract)
+    features, _ = prepare_features(table, rules.contract, options)
     name = rules.contract.target
     column = table.get(name)
-    return Side(text, features, None if column is None else _labels(column, rules))
+    return Side(text, features, None if column is None else _labels(column, rules, options))
 
 
-def _labels(column: pd.Series, rules: Rules) -> pd.Series | None:
+def _labels(column: pd.Series, rules: Rules, options: ReadOptions) -> pd.Series | None:
     """A file's target as the dataset has it: cut into bands, as numbers, or as text.
 
     None if it holds none of the classes, for example numbers whose bands are unknown.
@@ -169,12 +170,12 @@ def _labels(column: pd.Series, rules: Rules) -> pd.Series | None:
     config, classes = rules.config, rules.contract.classes
     column = column.reset_index(drop=True)
     if config is not None and config.bands is not None:
-        numbers = pd.to_numeric(column, errors="coerce")
+        numbers = parse_numbers(column, options)
         codes = np.digitize(numbers.to_numpy(dtype=np.float64), config.bands.edges)
         labels = pd.Series(np.asarray(config.bands.labels)[codes], name=column.name)
         return labels.astype("str").where(numbers.notna())
     if not classes:
-        return pd.to_numeric(column, errors="coerce").astype("float64")
+        return parse_numbers(column, options)
     spelling = {label.casefold(): label for label in classes}
     texts = column.astype("str").where(column.notna()).str.strip()
     labels = texts.map(lambda text: spelling.get(str(text).casefold(), text), na_action="ignore")

@@ -64,7 +64,10 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
     sign = " < " if dataset.ordered else ", "
     classes = sign.join(f"{c} ({n})" for c, n in zip(dataset.classes, counts, strict=True))
     ceiling = f"; contradictory rows: accuracy of {limit:.3f} at most" if limit < 1 else ""
-    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}"
+    codes = ""
+    if dataset.ordered and all(str(label).isdecimal() for label in dataset.classes):
+        codes = "; in the order of their numbers, if they are codes: dataset.ordered=false"
+    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}{codes}"
 
 
 def show_outcome(

@@ -6,6 +6,8 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
@@ -63,11 +65,11 @@ def unpacked(source: Path | bytes, name: str) -> tuple[Path | bytes, str]:
     """
     kind = kind_of(source, name)
     if kind == "gzip":
-        with gzip.open(opened(source)) as file:
+        with _readable(), gzip.open(opened(source)) as file:
             return _limited(file), name.removesuffix(".gz")
     if kind != "zip":
         return source, name
-    with zipfile.ZipFile(opened(source)) as archive:
+    with _readable(), zipfile.ZipFile(opened(source)) as archive:
         held = [one.filename for one in archive.infolist() if not one.is_dir()]
         files = [one for one in held if not one.startswith("__MACOSX/")]
         if len(files) != 1:
@@ -77,11 +79,17 @@ def unpacked(source: Path | bytes, name: str) -> tuple[Path | bytes, str]:
             return _limited(file), Path(files[0]).name
 
 
-def _limited(file: IO[bytes] | gzip.GzipFile) -> bytes:
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what an archive raises that cannot be read into ValueError."""
     try:
-        data: bytes = file.read(MOST_BYTES + 1)
+        yield
     except (EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise ValueError(f"the archive is broken or locked: {error}") from error
+
+
+def _limited(file: IO[bytes] | gzip.GzipFile) -> bytes:
+    data: bytes = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ValueError("it unpacks to more than 2 GiB")
     return data

@@ -93,7 +93,7 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
         if kind == "text":
             table, _ = read_text(source, options, only=name)
         elif kind == "parquet" and name in pq.read_schema(opened(source)).names:
-            table = pd.read_parquet(opened(source), columns=[name])
+            table = _named_levels(pd.read_parquet(opened(source), columns=[name]))
         else:
             table, _ = _read(source, held, options)
     except StudentPerfError:
@@ -148,7 +148,7 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
             with pq.ParquetFile(opened(source)) as file:
                 _refuse_wide_groups(file.metadata, n_rows)
                 for batch in file.iter_batches(n_rows):
-                    yield batch.to_pandas()
+                    yield _named_levels(batch.to_pandas())
         elif kind == "text":
             yield from iter_text(source, _settled(source, name, options), n_rows)
         else:
@@ -183,15 +183,26 @@ def _read(source: Path | bytes, name: str, options: ReadOptions) -> tuple[pd.Dat
     if kind == "arff":
         return read_arff(content(source).decode(options.encoding or "utf-8-sig"))
     if kind == "feather":
-        return _without_index(pf.read_table(opened(source)).to_pandas()), []
-    return _without_index(pd.read_parquet(opened(source))), []
+        return _without_index(pf.read_table(opened(source)).to_pandas())
+    return _without_index(pd.read_parquet(opened(source)))
 
 
-def _without_index(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the index that pandas has once written as a column."""
+def _without_index(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out the index that pandas has written as a column; an index with names is columns, as
+    a note says.
+    """
+    levels = [str(name) for name in table.index.names if name is not None]
+    if levels:
+        notes = [f"the index is a column: {', '.join(levels)}"]
+        return _named_levels(table), notes
     first = str(table.columns[0]) if table.shape[1] else ""
     named = first in ("__index_level_0__", "Unnamed: 0")
-    return table.iloc[:, 1:] if named and is_index(table.iloc[:, 0]) else table
+    return (table.iloc[:, 1:] if named and is_index(table.iloc[:, 0]) else table), []
+
+
+def _named_levels(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the levels of its index that have a name as columns."""
+    return table.reset_index([name for name in table.index.names if name is not None])
 
 
 def _refuse_empty(source: Path | bytes, origin: str) -> None:

@@ -5,7 +5,7 @@ Each answer is put into the config before it is used, so the record of a run hol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from student_perf.tables.files import read_column, settled_options
-from student_perf.tables.options import DOUBTFUL_WORDS, ReadOptions
+from student_perf.tables.options import DOUBTFUL_WORDS, FEWEST_ANSWERS, FREQUENT_ANSWER, ReadOptions
 
 # A whole-number target with more values than this is a quantity, not a set of classes.
 MOST_NUMERIC_CLASSES = 20
@@ -58,7 +58,19 @@ def guess(dataset: Mapping[str, Any], key: str) -> Any:
     changed = any(target in str(step) for step in dataset.get("clean") or ())
     if task == "regression" or changed or dataset.get("ordered") is False:
         return None
+    if _has_doubtful_answer(values, dataset.get("missing_words")):
+        return None  # what counts as missing decides which labels there are
     return ordered_labels(values)
+
+
+def _has_doubtful_answer(values: pd.Series, declared: Sequence[str] | None) -> bool:
+    """Whether a word for "missing" may be one of the labels: it is frequent, or words are named."""
+    if pd.api.types.is_numeric_dtype(values):
+        return False
+    words = values.dropna().astype("str").str.strip().str.casefold()
+    doubtful = words[words.isin(DOUBTFUL_WORDS)].value_counts()
+    frequent = max(FEWEST_ANSWERS, FREQUENT_ANSWER * len(values))
+    return bool(len(doubtful)) and (declared is not None or int(doubtful.max()) >= frequent)
 
 
 def is_quantity(values: pd.Series) -> bool:

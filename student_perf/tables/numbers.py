@@ -15,10 +15,13 @@ _LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
 
 
 def number_pattern(decimal: str, thousands: str | None) -> str:
-    """Regular expression of a whole cell that is a number, with or without a percent sign."""
+    """Regular expression of a whole cell that is a number, with or without a percent sign.
+
+    Groups of three begin with 1 to 9: nobody writes a thousand as 0.967.
+    """
     digits = r"[0-9]+"
     if thousands is not None:
-        digits = rf"(?:[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+|[0-9]+)"
+        digits = rf"(?:[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+|[0-9]+)"
     fraction = rf"{re.escape(decimal)}[0-9]+"
     return rf"^\s*[+-]?(?:{digits}(?:{fraction})?|{fraction})(?:[eE][+-]?[0-9]+)?\s*%?\s*$"
 

@@ -16,6 +16,8 @@ MACHINE_WORDS = (
 DOUBTFUL_WORDS = frozenset({"none", "na", "n/a", "-", "?"})
 _NAMES = {"\t": "tab", " ": "blank", "\xa0": "no-break blank", "\u202f": "narrow blank"}
 _SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
+FREQUENT_ANSWER = 0.05  # share of rows from which such a word is an answer that many gave
+FEWEST_ANSWERS = 10
 
 
 @dataclass(frozen=True)

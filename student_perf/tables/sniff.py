@@ -44,10 +44,12 @@ class Layout:
     Attributes:
         names: The header as it is written.
         has_extra_cell: Whether rows end with a separator that the header lacks.
+        n_lines_before: Lines above the header.
     """
 
     names: list[str]
     has_extra_cell: bool
+    n_lines_before: int = 0
 
 
 def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
@@ -58,14 +60,17 @@ def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
     """
     encoding = given.encoding or sniff_encoding(source)
     text = sample_of(source, encoding)
-    separator = given.separator or _sniff_separator(text)
+    said = separator_line(text)
+    text = text[len(said) :]
+    separator = given.separator or said[4:5] or _sniff_separator(text)
     taken = replace(given, encoding=encoding, separator=separator)
     if given.decimal is None and given.thousands in (",", "."):
         taken = replace(taken, decimal="." if given.thousands == "," else ",")
     elif given.decimal is None:
-        rows = sample_rows(text, separator)[1:]
-        decimal, thousands = _sniff_numbers(rows, given.thousands, separator)
+        decimal, thousands = _sniff_numbers(_cells(text, taken), given.thousands, separator)
         taken = replace(taken, decimal=decimal, thousands=thousands)
+    elif given.thousands is None:
+        taken = replace(taken, thousands=_sniff_thousands(_cells(text, taken), given.decimal))
     return taken
 
 
@@ -138,6 +143,16 @@ def sample_of(source: Path | bytes, encoding: str) -> str:
     if len(data) == _SAMPLE and (end := text.rfind("\n")) > 0:
         text = text[: end + 1]
     return text.removeprefix("\ufeff")
+
+
+def separator_line(text: str) -> str:
+    r"""The first line if it only names the separator, as spreadsheets write it; else nothing.
+
+    >>> separator_line("sep=;\r\na;b\r\n")
+    'sep=;\r\n'
+    """
+    named = re.match(r"sep=.\r?\n", text, re.IGNORECASE)
+    return named.group() if named else ""
 
 
 def sample_rows(text: str, separator: str) -> list[list[str]]:
@@ -253,14 +268,29 @@ def _decided(
     return ".", groups or ("," if doubtful and doubtful[1] == "," else None)
 
 
+def _cells(text: str, options: ReadOptions) -> list[list[str]]:
+    """The first rows below the header, with declared words for "missing" left empty."""
+    words = {word.strip().casefold() for word in options.missing_words or ()}
+    rows = sample_rows(text, options.separator or ",")[1:]
+    return [["" if cell.strip().casefold() in words else cell for cell in row] for row in rows]
+
+
+def _sniff_thousands(rows: Sequence[Sequence[str]], decimal: str) -> str | None:
+    """The sign between groups of three digits, if a column shows it beside this decimal sign."""
+    sign = "." if decimal == "," else ","
+    shown = any(_all(cells, decimal, sign, must=sign) for cells in _columns(rows))
+    return sign if shown else _blank_groups(rows)
+
+
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """The distinct cells of each column that may be numbers."""
+    """The distinct cells of each column that look like numbers, if at least half of them do."""
     width = max(map(len, rows), default=0)
     for position in range(width):
         cells = {row[position].strip() for row in rows if position < len(row)}
         known = [cell for cell in cells if cell.casefold() not in _EMPTY]
-        if known and all(cell[-1:].isdigit() or cell[-1:] == "%" for cell in known):
-            yield sorted(known)
+        numbers = [cell for cell in known if cell[-1:].isdigit() or cell[-1:] == "%"]
+        if numbers and len(numbers) >= len(known) / 2:
+            yield sorted(numbers)
 
 
 def _all(cells: Sequence[str], decimal: str, groups: str | None, must: str = "") -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import MACHINE_WORDS, ReadOptions
-from student_perf.tables.sniff import Layout, layout, sample_of, sample_rows
+from student_perf.tables.sniff import Layout, layout, sample_of, sample_rows, separator_line
 
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
 
@@ -33,6 +35,7 @@ def read_text(
     names, notes = column_names(shape.names)
     wanted = [only] if only in names else names
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
+    table = _without_empty(table, _beyond(names, shape))
     columns: dict[str, pd.Series] = {}
     for name in wanted:
         column, note = typed_column(table.column(name), options)
@@ -62,6 +65,7 @@ def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterat
     names, _ = column_names(shape.names)
     reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
     for batch in reader:
+        batch = _without_empty(batch, _beyond(names, shape))
         for first in range(0, batch.num_rows, n_rows):
             yield batch.slice(first, n_rows).to_pandas()
 
@@ -110,18 +114,42 @@ def _layout(source: Path | bytes, options: ReadOptions) -> Layout:
     text = sample_of(source, options.encoding or "utf-8")
     if "\0" in text:
         raise ValueError("it holds zero bytes, so it is not text; name its dataset.encoding")
-    return layout(sample_rows(text.lstrip("\n\r"), options.separator or ","))
+    said = separator_line(text)
+    below = text[len(said) :].lstrip("\n\r")
+    shape = layout(sample_rows(below, options.separator or ","))
+    return replace(shape, n_lines_before=int(bool(said)))
+
+
+def _beyond(names: Sequence[str], shape: Layout) -> list[str]:
+    """Name of the column that a separator at the end of each row makes; none without it."""
+    return [f"{names[-1]} end"] if shape.has_extra_cell else []
+
+
+def _without_empty(table: Any, names: Sequence[str]) -> Any:
+    """Leave out columns of empty cells. Raises ValueError if one of them holds something."""
+    for name in names:
+        cells = pc.drop_null(table.column(name))
+        filled = pc.filter(cells, pc.not_equal(pc.utf8_trim_whitespace(cells), ""))
+        if len(filled):
+            raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
+        table = table.drop_columns([name])
+    return table
 
 
 def _arguments(
     options: ReadOptions, shape: Layout, names: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, Any]:
     """For Arrow: every cell as text, and rows that are too long or too short are refused."""
-    every = [*names, *([f"{names[-1]} end"] if shape.has_extra_cell else [])]
+    beyond = _beyond(names, shape)
+    every = [*names, *beyond]
     encoding = "utf-8" if options.encoding in (None, "utf-8-sig") else options.encoding
     return {
         "read_options": arrow_csv.ReadOptions(
-            block_size=BLOCK, column_names=every, skip_rows_after_names=1, encoding=encoding
+            block_size=BLOCK,
+            column_names=every,
+            skip_rows=shape.n_lines_before,
+            skip_rows_after_names=1,
+            encoding=encoding,
         ),
         "parse_options": arrow_csv.ParseOptions(
             delimiter=options.separator or ",", newlines_in_values=True
@@ -130,6 +158,6 @@ def _arguments(
             column_types=dict.fromkeys(every, pa.string()),
             null_values=null_words(options),
             strings_can_be_null=True,
-            include_columns=list(wanted),
+            include_columns=[*wanted, *beyond],
         ),
     }

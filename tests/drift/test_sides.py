@@ -63,3 +63,13 @@ def test_files_without_rows_or_target_are_reported(grades, tmp_path):
         load_sides(str(grades), str(tmp_path / "empty.csv"))
     with pytest.raises(DataError, match="did you mean grade"):
         load_sides(str(grades), str(grades), target="grad")
+
+
+def test_one_bad_cell_among_decimal_commas_is_one_missing_cell(tmp_path):
+    rows = [f"{i % 10},{i % 7};{'si' if i % 2 else 'no'}" for i in range(60)]
+    (tmp_path / "before.csv").write_text("\n".join(["nota;y", *rows]))
+    (tmp_path / "now.csv").write_text("\n".join(["nota;y", "NP;si", *rows[1:]]))
+    words = f"csv dataset.path={tmp_path}/before.csv dataset.target=y"
+    before, now, _ = load_sides(words, str(tmp_path / "now.csv"))
+    assert now.features["nota"].isna().sum() == 1
+    assert now.features["nota"][1:].tolist() == before.features["nota"][1:].tolist()

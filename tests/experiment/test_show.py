@@ -3,7 +3,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from student_perf.experiment.prepare import prepare
-from student_perf.experiment.show import mlflow_places, show_composed, show_places
+from student_perf.experiment.show import _describe_target, mlflow_places, show_composed, show_places
 from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.terminal import Terminal
@@ -53,3 +53,12 @@ def test_a_store_of_an_unknown_schema_is_said_once_a_sent_run(
     show_places(Terminal(), config, record, None)
     assert " ".join(capsys.readouterr().out.split()).count(f"warning: {line}") == 1
     assert caplog.text.count(line) == 1
+
+
+def test_numbers_as_classes_say_that_they_count_as_an_order(small_dataset):
+    grades = replace(small_dataset, classes=["0", "1", "2"], ordered=True)
+    assert _describe_target(grades, 1.0).endswith(
+        "; in the order of their numbers, if they are codes: dataset.ordered=false"
+    )
+    assert "their numbers" not in _describe_target(replace(grades, ordered=False), 1.0)
+    assert "their numbers" not in _describe_target(replace(grades, classes=["a", "b", "c"]), 1.0)

@@ -546,6 +546,7 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
     assert len(sent_runs(workspace)[1]) == 1
 
 
+@pytest.mark.usefixtures("mlflow_loaded")  # before it is, its modules are only stand-ins
 @pytest.mark.parametrize(
     "step",
     [

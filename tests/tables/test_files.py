@@ -1,5 +1,7 @@
 """Bad files and bad tables: one clear line each. Good but unusual ones: read as they are."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment.prepare import prepare
 from student_perf.tables import files
-from student_perf.tables.files import iter_tables, parse_table, read_file
+from student_perf.tables.files import iter_tables, parse_table, read_column, read_file
 from student_perf.tables.options import PLAIN, ReadOptions
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
@@ -207,3 +209,24 @@ def test_a_file_too_large_for_memory_is_refused_unread(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"row group 0 unpacks to .*; write it in smaller"):
         list(iter_tables(tmp_path / "bomb.parquet", PLAIN, 1000))
     assert sum(map(len, iter_tables(tmp_path / "bomb.parquet", PLAIN, 10))) == 1000
+
+
+def test_an_index_with_names_is_columns(tmp_path):
+    table = pd.DataFrame({"school": ["A", "B"], "year": [1, 2], "grade": [7.5, 8.0]})
+    for name, levels in (("one", ["school"]), ("two", ["school", "year"])):
+        path = tmp_path / f"{name}.parquet"
+        table.set_index(levels).to_parquet(path)
+        raw = read_file(path)
+        assert raw.table[["school", "year", "grade"]].to_dict() == table.to_dict()
+        assert raw.notes == (f"the index is a column: {', '.join(levels)}",)
+        assert read_column(path, raw.options, "school").tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize("cut", [30, -30])
+def test_a_broken_archive_is_one_line(tmp_path, cut):
+    path = tmp_path / "grades.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("grades.csv", "a,b\n1,2\n" * 100)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match="the archive is broken or locked"):
+        read_file(path)

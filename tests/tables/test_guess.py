@@ -43,3 +43,13 @@ def test_only_scales_have_an_order():
     assert ordered_labels(pd.Series([True, False])) is None
     levels = pd.CategoricalDtype(["c", "x", "b"], ordered=True)
     assert ordered_labels(pd.Series(["b", "c", "x"], dtype=levels)) == ["c", "x", "b"]
+
+
+def test_a_frequent_word_for_nothing_may_be_a_label(tmp_path):
+    path = tmp_path / "level.csv"
+    rows = "".join(f"{i},{level}\n" for i, level in enumerate(["None", "Low", "High", "Low"] * 20))
+    path.write_text(f"x,level\n{rows}")
+    dataset = {"path": str(path), "target": "level"}
+    assert guess(dataset, "classes") is None, "an order would leave it out"
+    path.write_text(path.read_text().replace("None", "Medium"))
+    assert guess(dataset, "classes") == ["Low", "Medium", "High"]

@@ -16,6 +16,9 @@ SURE = [
     ("a;b;\n59,5%;x;\n60%;y;\n", "utf-8", "separator ';', decimal ',', utf-8"),
     ('a,b\n"x;y\nz",2\n"z",3\n', "utf-8", "separator ',', decimal '.', utf-8"),
     ("a,b\n1.234,x\n", "utf-8", "separator ',', decimal '.', utf-8"),
+    ("a;b\n0,152;x\n0,967;y\n", "utf-8", "separator ';', decimal ',', utf-8"),
+    ("a;b\n7,5;x\nNP;y\n8,25;z\n", "utf-8", "separator ';', decimal ',', utf-8"),
+    ("sep=;\r\na;b\r\n1,5;x\r\n", "utf-8", "separator ';', decimal ',', utf-8"),
 ]
 
 
@@ -30,6 +33,7 @@ def test_a_file_shows_how_it_is_written(text, encoding, expected):
         ('a,b\n"1,234",x\n', "utf-8", r"\"dataset\.decimal=','\" or \"dataset\.thousands=','\""),
         ("a;b\n1.234;x\n", "utf-8", r"\"dataset\.decimal='\.'\" or"),
         ("a;b\n1,5;2.5\n", "utf-8", r"it holds '1,5' and '2\.5'"),
+        ("a;b\n1,3;0.967\n8,0;0.164\n", "utf-8", r"it holds '1,3' and '0\.164'"),
         ("\u0436;b\n\u0434\u0438\u0436;2\n", "cp1251", r"dataset\.encoding=cp850"),
         ("año;b\n1;ó\n", "cp850", r"dataset\.encoding=cp850"),
     ],
@@ -45,3 +49,9 @@ def test_what_is_named_is_not_guessed():
     assert taken.describe() == "separator ';', decimal ',', thousands '.', cp1251"
     with pytest.raises(ValueError, match="no such encoding"):
         complete_options(b"a,b\n1,2\n", ReadOptions(encoding="latin-99"))
+
+
+def test_beside_a_named_decimal_sign_thousands_are_found():
+    given = ReadOptions(decimal=",")
+    taken = complete_options(b"a;b\n1,250;1.234\n2,500;5.678\n", given)
+    assert (taken.decimal, taken.thousands) == (",", ".")

@@ -1,5 +1,8 @@
 import pandas as pd
+import pytest
 
+from student_perf.errors import DataError
+from student_perf.tables.files import read_file
 from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.tables.text import iter_text, read_text
 
@@ -48,3 +51,20 @@ def test_parts_hold_the_same_rows_as_text():
 def test_one_column_is_read_alone():
     table, _ = read_text(b"a,b\n1,2\n", PLAIN, only="b")
     assert list(table) == ["b"]
+
+
+def test_a_line_that_names_the_separator_is_no_header(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_bytes(b"sep=;\r\ngrupo;nota\r\nA;7,5\r\nB;8\r\n")
+    raw = read_file(path)
+    assert raw.table.to_dict("list") == {"grupo": ["A", "B"], "nota": [7.5, 8.0]}
+
+
+def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
+    path = tmp_path / "late.csv"
+    rows = "1;2;\n" * 3000
+    path.write_text(f"a;b\n{rows}")
+    assert list(read_file(path).table) == ["a", "b"]
+    path.write_text(f"a;b\n{rows}5;6;IMPORTANT\n")
+    with pytest.raises(DataError, match="more cells than the header: 'IMPORTANT'"):
+        read_file(path)
