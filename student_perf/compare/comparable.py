@@ -55,9 +55,14 @@ def configuration(record: RunRecord) -> Key:
     return _without_seeds(p for p in record.params.items() if p[0].startswith(_FITTED))
 
 
+def answered_rows(record: RunRecord) -> Key:
+    """Data, classes, test rows and folds: what runs share whose scores can be paired."""
+    return *record.rows, record.encoding
+
+
 def ranking_key(record: RunRecord) -> Key:
     """Data, classes, test rows and folds, metric: only runs that share all can be ranked."""
-    return *record.rows, record.encoding, record.objective
+    return *answered_rows(record), record.objective
 
 
 def can_be_ranked(trials: Sequence[RunRecord]) -> bool:

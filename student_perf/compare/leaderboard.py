@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from student_perf.compare.comparable import REPEATS, Key, merged, ranking_key
+from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
 from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
@@ -139,8 +139,7 @@ def make_leaderboards(
     groups: dict[Key, list[RunRecord]] = {}
     for record in merged(_without_first_repeats(records)):
         if record.kind != "sweep" and all(record.rows):
-            key = ranking_key(record)
-            key = key if record.study in apart else key[:-1]
+            key = ranking_key(record) if record.study in apart else answered_rows(record)
             groups.setdefault(key, []).append(record)
     boards = [_leaderboard(group, metric, rope, store, ranked) for group in groups.values()]
     filled = [board for board in boards if board.lines]
