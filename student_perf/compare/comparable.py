@@ -26,7 +26,7 @@ from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.text import short_value
 
 REPEATS = "repeats"  # the kind of a record that stands for several trials
-_SEEDS = ("seed", "random_state", "test_random_state")  # last words of config keys
+_SEEDS = ("seed", "random_state")  # how the last words of config keys end
 _FIRST_SEEDS = ("seed", "split.random_state", "split.test_random_state")  # those of every config
 _FITTED = ("dataset.", "preprocess.", "model.")
 _OF_FOLDS = ("std", "low", "high")  # figures that follow from fold scores
@@ -35,18 +35,19 @@ Key = tuple[Any, ...]
 
 
 def is_seed(key: str) -> bool:
-    """Whether a config key only drives random numbers.
+    """Whether a config key only drives random numbers, by the end of its name: some libraries have
+    several seeds, such as `bagging_seed`.
 
     >>> [is_seed(key) for key in ("seed", "split.random_state", "split.n_splits")]
     [True, True, False]
     """
-    return key.rpartition(".")[2] in _SEEDS
+    return key.endswith(_SEEDS)
 
 
 def setting(record: RunRecord) -> Key:
     """What repeats share: data, metric, and the split but for its seeds."""
     split = [pair for pair in record.params.items() if pair[0].startswith("split.")]
-    return record.data_sha256, record.objective, *_without_seeds(split)
+    return record.data_sha256, record.encoding, record.objective, *_without_seeds(split)
 
 
 def configuration(record: RunRecord) -> Key:
@@ -54,9 +55,14 @@ def configuration(record: RunRecord) -> Key:
     return _without_seeds(p for p in record.params.items() if p[0].startswith(_FITTED))
 
 
+def answered_rows(record: RunRecord) -> Key:
+    """Data, classes, test rows and folds: what runs share whose scores can be paired."""
+    return *record.rows, record.encoding
+
+
 def ranking_key(record: RunRecord) -> Key:
-    """Data, test rows and folds, metric: only runs that share all of them can be ranked."""
-    return *record.rows, record.objective
+    """Data, classes, test rows and folds, metric: only runs that share all can be ranked."""
+    return *answered_rows(record), record.objective
 
 
 def can_be_ranked(trials: Sequence[RunRecord]) -> bool:
@@ -96,8 +102,8 @@ def merged(records: Sequence[RunRecord]) -> list[RunRecord]:
 def differing(trials: Sequence[RunRecord]) -> list[str]:
     """What keeps trials from being ranked, in words: `data`, `folds`, `metric`."""
     sides: dict[str, set[Key | str]] = {
-        "data": {trial.data_sha256 for trial in trials},
-        "folds": {(trial.data_sha256, trial.split_sha256) for trial in trials},
+        "data": {(trial.data_sha256, trial.encoding) for trial in trials},
+        "folds": {trial.split_sha256 for trial in trials},
         "metric": {trial.objective for trial in trials},
     }
     if len(sides["data"]) > 1:  # other rows have other folds

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from student_perf.compare.comparable import REPEATS, merged, ranking_key
+from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
 from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
@@ -122,7 +122,7 @@ def make_leaderboards(
     store: str = "",
     ranked: bool = False,
 ) -> list[Leaderboard]:
-    """One leaderboard for each set of runs that share data and folds, the largest first.
+    """One leaderboard for each set of runs that share data, classes and folds, the largest first.
 
     Trials of a sweep that repeat a configuration with other seeds become one line, their mean; a
     sweep over several objectives has a leaderboard for each. `metric` is by default the objective
@@ -136,10 +136,10 @@ def make_leaderboards(
         ConfigError: No run can be scored by the metric.
     """
     apart = set() if metric else _studies_of_several_objectives(records)
-    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    groups: dict[Key, list[RunRecord]] = {}
     for record in merged(_without_first_repeats(records)):
         if record.kind != "sweep" and all(record.rows):
-            key = ranking_key(record) if record.study in apart else record.rows
+            key = ranking_key(record) if record.study in apart else answered_rows(record)
             groups.setdefault(key, []).append(record)
     boards = [_leaderboard(group, metric, rope, store, ranked) for group in groups.values()]
     filled = [board for board in boards if board.lines]

@@ -225,7 +225,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     if sweep.is_apart:
         lines = apart_lines(sweep.finished, sweep.boards)
         lines += [] if sweep.winner else [NO_WINNER]
-        return [*lines, *_failure_lines(sweep, code)]
+        return [*lines, *_ended_lines(sweep), *_failure_lines(sweep, code)]
     best = sweep.best
     if best is None:
         whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."

@@ -109,13 +109,17 @@ def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
     ]
     if first is not None:
         pairs = {
-            "data": (first.data_sha256, board.data_sha256),
+            "data": (_data(first), _data(board)),
             "folds": (first.split_sha256, board.split_sha256),
             "metric": (first.metric, board.metric),
         }
         other = " and ".join(name for name, (theirs, ours) in pairs.items() if theirs != ours)
         lines.append(f"Not paired with the runs above: other {other}.")
     return lines
+
+
+def _data(board: Leaderboard) -> tuple[object, ...]:
+    return board.data_sha256, *(line.record.encoding for line in board.lines[:1])
 
 
 def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:

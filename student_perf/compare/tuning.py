@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from student_perf.compare.comparable import answered_rows
 from student_perf.compare.distinct import distinct
 from student_perf.errors import DataError
 from student_perf.runs.layout import PREDICTIONS_FILE
@@ -74,7 +75,7 @@ def tuning_of(
     trials = [record for record, _ in distinct(trials)]
     if len(trials) < 2:
         return None
-    if len({record.rows for record in trials}) > 1:
+    if len(set(map(answered_rows, trials))) > 1:
         raise DataError(f"{study}: its trials have different data or folds; filter one of them")
     paths = (fetch_file(r, store or r.tracking_uri, PREDICTIONS_FILE) for r in trials)
     corrected = bias_corrected([load_predictions(path) for path in paths], metric, seed=seed)

@@ -29,6 +29,8 @@ _NAME = re.compile(r"[A-Za-z_][\w .]*", re.ASCII)  # keys cannot be quoted
 _NO_TEXT = {"true", "false", "null", "nan", "inf"}
 # What stands for itself in a value: quoted texts, interpolations, and marks around elements.
 _PARTS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\]{},])""")
+# What a backslash takes the meaning from outside quotes.
+_ESCAPE = re.compile(r"\\[\\()\[\]{}:=, \t]")
 _FUNCTIONS = tuple(create_functions().definitions)
 # A call within a value: its commas and brackets are not the user's text.
 _CALL = re.compile(
@@ -97,7 +99,7 @@ def _name(name: Any, key: str) -> str:
 def in_quotes(text: str) -> str:
     """A text in quotes, as the grammar reads it back."""
     # A backslash counts only before a quote or at the end.
-    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
+    escaped = re.sub(r"(\\*)('|\Z)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
     return f"'{escaped}'"
 
 
@@ -111,10 +113,13 @@ def quoted(word: str) -> str:
     """An override with quotes around each text that the grammar takes only so: one with letters
     beyond ASCII, `~`, `=` or parentheses.
 
-    What the grammar takes, and what quotes do not mend, stays as it is.
+    What the grammar takes, and what quotes do not mend, stays as it is: within quotes an escaped
+    comma would be a backslash and a comma.
     """
     key, equals, value = word.partition("=")
-    if _is_override(word) or not equals or not _is_override(f"{key}=x") or _CALL.search(value):
+    if _is_override(word) or not equals or not _is_override(f"{key}=x"):
+        return word
+    if _CALL.search(value) or _ESCAPE.search(value):
         return word
     whole = [] if re.match(r"\s*[\[{'\"]", value) or "," in value else [in_quotes(value)]
     for mended in ("".join(_quoted_parts(value)), *whole):

@@ -167,6 +167,11 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
             "the champion was trained on other data, so no rows can be compared; train its config "
             "on these data and promote that first"
         )
+    if run.record.encoding != champion.record.encoding:
+        raise ConfigError(
+            "the champion answers with other classes, so no rows can be compared; train its config "
+            "with these dataset.bands and dataset.classes and promote that first"
+        )
     problem = "the two models have no predictions of the same kind of rows"
     for file, what in _ROWS.items():
         both = (run.record.file(file), champion.record.file(file))

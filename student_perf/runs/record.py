@@ -46,6 +46,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 
 LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
+_OF_TARGET = ("dataset.task", "dataset.bands", "dataset.classes")
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
 _GLANCE = re.compile(r'^  "(kind|status|started|mlflow_run_id)": "?([^",\n]+)', re.MULTILINE)
 
@@ -146,6 +147,14 @@ class RunRecord:
     def rows(self) -> tuple[str, str]:
         """Data and split: only runs in which both agree share their folds."""
         return self.data_sha256, self.split_sha256
+
+    @property
+    def encoding(self) -> tuple[tuple[str, str], ...]:
+        """What decides the meaning of the target's cells, which the hash of the data is taken of
+        before they become classes: task, bands and order of classes.
+        """
+        known = self.params.items()
+        return tuple(sorted(pair for pair in known if pair[0].startswith(_OF_TARGET)))
 
     @property
     def n_rows(self) -> int | None:

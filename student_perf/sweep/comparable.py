@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from student_perf.compare.comparable import (
-    can_be_ranked,
     differing,
     has_repeats,
     setting,
@@ -59,8 +58,10 @@ class Comparison:
 class Corners:
     """The corners of a space with what each is made from."""
 
-    def __init__(self) -> None:
+    def __init__(self, space: Space) -> None:
         self._known: list[tuple[Mapping[str, Any], RunRecord]] = []
+        # The values of a zip go together, so all its keys are one.
+        self._zips = {p.key: tuple(p.rows[0]) for p in space.parameters if p.rows}
 
     def add(self, values: Mapping[str, Any], config: ExperimentConfig, data: PreparedData) -> None:
         """Take up a corner's values by key, and the config and rows that they lead to."""
@@ -69,23 +70,32 @@ class Corners:
     def compared(self) -> Comparison:
         """What each swept key changes when only its value does."""
         repeating, deciding = [], []
-        for key in dict.fromkeys(key for values, _ in self._known for key in values):
-            sides = self._beside(key)
-            apart = next((s for s in sides if len(set(map(setting, s))) > 1), None)
-            if apart is not None:
-                deciding.append((key, " and ".join(differing(apart))))
-            elif any(has_repeats(s) or not can_be_ranked(s) for s in sides):
-                repeating.append(key)
+        swept = (key for values, _ in self._known for key in values)
+        for keys in dict.fromkeys(self._zips.get(key, (key,)) for key in swept):
+            name = keys[0] if len(keys) == 1 else f"the zip of {' and '.join(keys)}"
+            sides = self._beside(keys)
+            decided = next(filter(None, map(_decided, sides)), [])
+            if decided:
+                deciding.append((name, " and ".join(decided)))
+            elif any(map(has_repeats, sides)):
+                repeating.append(name)
         return Comparison(tuple(repeating), tuple(deciding))
 
-    def _beside(self, key: str) -> list[list[RunRecord]]:
-        """Corners with this key, those together that differ in nothing else."""
+    def _beside(self, keys: Sequence[str]) -> list[list[RunRecord]]:
+        """Corners with these keys, those together that differ in nothing else."""
         found: dict[str, list[RunRecord]] = {}
         for values, record in self._known:
-            if key in values:
-                rest = sorted((k, repr(v)) for k, v in values.items() if k != key)
+            if keys[0] in values:
+                rest = sorted((k, repr(v)) for k, v in values.items() if k not in keys)
                 found.setdefault(repr(rest), []).append(record)
         return list(found.values())
+
+
+def _decided(side: Sequence[RunRecord]) -> list[str]:
+    """What keeps these corners from being ranked, in words, unless they only repeat."""
+    if has_repeats(side) and len(set(map(setting, side))) == 1:
+        return []
+    return differing(side)
 
 
 def check_comparison(
@@ -107,6 +117,7 @@ def check_comparison(
         ("register", options.register is not None, "a winner"),
         ("repeats", options.repeats > 1 and bool(comparison.repeating), "one seed"),
         ("keep_models", options.keep_models > 1, "a winner"),
+        ("patience", options.patience is not None, "a best trial"),
         ("pruner", options.pruner != "none", "trials that can be ranked"),
     ):
         if asked:

@@ -33,7 +33,7 @@ from student_perf.runs.record import RunRecord, load_record, write_json
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
-from student_perf.sweep.plan import make_study_name
+from student_perf.sweep.plan import Base, make_study_name, sought
 from student_perf.terminal import Terminal, make_console, make_table, words
 from student_perf.text import format_interval, format_number
 
@@ -43,17 +43,19 @@ RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 def run_nested(
     options: SweepOptions,
     arguments: Sequence[Override],
-    base: ExperimentConfig,
+    start: Base,
     run_sweep: RunSweep,
 ) -> Path | None:
     """Sweep each outer fold, then write and publish the nested result; returns its folder.
 
-    `base` is the config that the sweeps start from. The same command continues after a stop, since
+    `start` is what the sweeps start from. The same command continues after a stop, since
     each fold's sweep does. None for a preview, which shows the sweep of the first fold. Raises
     StudentPerfError.
     """
+    base = start.config
     assert isinstance(base.split, NestedSplit)
-    name = options.study_name or make_study_name(base, arguments, "nested")
+    searched = ["nested", sought(start.parameters, options)]
+    name = options.study_name or make_study_name(base, arguments, searched)
     console = make_console()
     winners = []
     for number in range(base.split.n_splits):

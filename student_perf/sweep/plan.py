@@ -106,15 +106,15 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
-    arguments, start = _start(options, arguments, is_group, load_search, source)
+    arguments, start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = settled(start.parameters, known)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
-    fingerprints = _fingerprints(space, base, data, options, sampler, objectives)
-    name = options.study_name or make_study_name(base, arguments, _sought(fingerprints, options))
+    fingerprints = _fingerprints(space.parameters, base, data, options, sampler, objectives)
+    name = options.study_name or make_study_name(base, arguments, sought(space.parameters, options))
     plan = SweepPlan(
         folder=root / name,
         study_name=name,
@@ -135,23 +135,23 @@ def make_plan(
     return with_total(plan, _n_outside(plan)), evaluator
 
 
-def _start(
+def find_base(
     options: SweepOptions,
     arguments: Sequence[Override],
     is_group: Callable[[str], bool],
     load_search: Callable[[str], Mapping[str, Any]],
-    source: ConfigSource | None,
+    source: ConfigSource | None = None,
 ) -> tuple[Sequence[Override], Base]:
     """The base of the sweep, and the overrides it is made from: the last of each key, with the
-    model that follows from the task if none was named.
+    model that follows from the task if none was named. Raises ConfigError.
     """
     arguments = _last_of_each(arguments)
-    start = find_base(options, arguments, is_group, load_search, source)
+    start = _composed_base(options, arguments, is_group, load_search, source)
     if not any(p.key == "model" for p in start.parameters) and (
         added := follow_task(start.config, [_as_text(one) for one in arguments])
     ):
         arguments = [*arguments, *OverridesParser.create().parse_overrides(added)]
-        start = find_base(options, arguments, is_group, load_search, source)
+        start = _composed_base(options, arguments, is_group, load_search, source)
     return arguments, start
 
 
@@ -179,7 +179,7 @@ class Base:
     composer: TrialComposer
 
 
-def find_base(
+def _composed_base(
     options: SweepOptions,
     arguments: Sequence[Override],
     is_group: Callable[[str], bool],
@@ -344,7 +344,7 @@ def _check_corners(
     first corner, and why there may be no best trial.
     """
     _check_owners(space, start)
-    evaluator, corners = TrialEvaluator(), Corners()
+    evaluator, corners = TrialEvaluator(), Corners(space)
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
@@ -476,9 +476,19 @@ def _check_something_varies(
         )
 
 
-def _sought(fingerprints: Mapping[str, Any], options: SweepOptions) -> Any:
+def _described(parameters: Sequence[Parameter], options: SweepOptions) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        parameter.name: f"{parameter.describe()} [{_hash(_NO_VALUES | parameter.data())[:6]}]"
+        for parameter in parameters
+    }
+    if options.custom_search_space:
+        described["custom_search_space"] = options.custom_search_space
+    return described
+
+
+def sought(parameters: Sequence[Parameter], options: SweepOptions) -> Any:
     """What names a study besides the overrides, among which there are none of Hydra's own."""
-    space = fingerprints["space"]
+    space = _described(parameters, options)
     return space if options.repeats == 1 else [space, options.repeats]
 
 
@@ -499,7 +509,7 @@ def make_study_name(base: ExperimentConfig, arguments: Sequence[Override], space
 
 
 def _fingerprints(
-    space: Space,
+    parameters: Sequence[Parameter],
     base: ExperimentConfig,
     data: PreparedData,
     options: SweepOptions,
@@ -507,13 +517,7 @@ def _fingerprints(
     objectives: Objectives,
 ) -> dict[str, Any]:
     """What must stay the same for a study to be continued, as text that shows a difference."""
-    described: dict[str, Any] = {
-        parameter.name: f"{parameter.describe()} [{_hash(_NO_VALUES | parameter.data())[:6]}]"
-        for parameter in space.parameters
-    }
-    if options.custom_search_space:
-        described["custom_search_space"] = options.custom_search_space
-    swept = {parameter.key for parameter in space.parameters}
+    swept = {parameter.key for parameter in parameters}
     rest = {
         path: str(value)
         for path, value in iter_leaves(base.composed)
@@ -521,7 +525,7 @@ def _fingerprints(
     }
     seed = "" if options.seed is None else f" seed {options.seed}"
     return {
-        "space": described,
+        "space": _described(parameters, options),
         "data": data.dataset.sha256[:16],
         "split": data.split.sha256[:16],
         "objective": objectives.describe(),

@@ -16,6 +16,7 @@ import numpy as np
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.config.typed import iter_leaves
+from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.experiment.prepare import PreparedData
 from student_perf.runs.record import RunRecord
@@ -60,8 +61,17 @@ def repeated_composed(record: RunRecord, composed: Mapping[str, Any]) -> Iterato
 
 
 def joined_data(parts: Sequence[PreparedData]) -> PreparedData:
-    """The rows of repeats with the folds of all of them; their test rows are the same."""
+    """The rows of repeats with the folds of all of them; their test rows are the same.
+
+    Raises:
+        ConfigError: Two repeats share their folds, which would count as if there were more.
+    """
     first = parts[0].split
+    if len({part.split.sha256 for part in parts}) < len(parts):
+        raise ConfigError(
+            f"hydra.sweeper.repeats={len(parts)}: seeds share their folds, so the same folds would "
+            "count again; leave out split.random_state, and each seed has its own"
+        )
     assert all(np.array_equal(part.split.test, first.test) for part in parts)
     folds = tuple(fold for part in parts for fold in part.split.folds)
     split = replace(first, folds=folds, n_repeats=first.n_repeats * len(parts))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from student_perf.compare.comparable import answered_rows
 from student_perf.experiment.prepare import PreparedData
+from student_perf.experiment.records import make_record
 from student_perf.runs import layout
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
@@ -65,12 +67,12 @@ def _deviation(plan: SweepPlan, data: PreparedData) -> tuple[float, str]:
 
 def _earlier(plan: SweepPlan, data: PreparedData) -> list[RunRecord]:
     """Finished trials on the same rows and folds: of this sweep, or else of another one."""
-    rows = data.dataset.sha256, data.split.sha256
+    rows = answered_rows(make_record(plan.base, plan.folder, data))
     for folder in (plan.folder, *_other_sweeps(plan)):
         with accept_changes(warn=False):  # they only say what to expect
             trials = islice(layout.iter_below(folder, layout.TRIALS), _MOST_LOOKED_AT)
             records = [load_record(path) for path in trials]
-        same = [r for r in records if r.status == "FINISHED" and r.rows == rows]
+        same = [r for r in records if r.status == "FINISHED" and answered_rows(r) == rows]
         if len(same) > 1:
             return same
     return []

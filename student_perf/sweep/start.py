@@ -66,7 +66,7 @@ def start_sweep(
     )
     if not _is_nested(config):
         return run(options, own)
-    return run_nested(options, own, find_base(options, own, **of_source).config, run)
+    return run_nested(options, own, find_base(options, own, **of_source)[1], run)
 
 
 def _is_nested(config: DictConfig) -> bool:

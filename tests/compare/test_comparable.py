@@ -3,6 +3,7 @@ import pytest
 
 from student_perf.compare.comparable import can_be_ranked, differing, has_repeats, is_seed, merged
 from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.show import about
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import paired_difference
@@ -90,6 +91,20 @@ def test_trials_of_several_objectives_are_compared_within_each(trials):
     assert [board.metric for board in make_leaderboards(records)] == ["accuracy", "log_loss"]
 
 
-def test_seeds_are_known_by_their_last_word():
+def test_the_same_cells_as_other_classes_are_other_data(trials):
+    """The hash of the data is taken of cells: one pass mark and four grades share it."""
+    records = trials(seeds=1)
+    records[0].params["dataset.bands.edges"] = "[55]"
+    records[1].params["dataset.bands.edges"] = "[60, 70, 80]"
+    assert records[0].rows == records[1].rows
+    assert not can_be_ranked(records)
+    assert differing(records) == ["data"]
+    first, second = make_leaderboards(records)
+    assert about(second, first)[-1] == "Not paired with the runs above: other data."
+
+
+def test_seeds_are_known_by_how_their_names_end():
     assert is_seed("model.members.rf.random_state")
+    assert is_seed("+model.bagging_seed")
+    assert is_seed("+seed")
     assert not is_seed("model.seeded")

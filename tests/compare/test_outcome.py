@@ -82,11 +82,13 @@ def test_that_no_trial_keeps_the_limits_is_said(limited):
 def test_trials_that_cannot_be_ranked_stand_side_by_side(sweep_folder, changed, what):
     folder = sweep_folder(FOLDS)
     change(folder / "1", **changed)
+    change(folder, tags={"student_perf.ended": "after 9 s."})
     sweep = load_sweep(folder)
     assert sweep.is_apart
     assert (sweep.ranked, sweep.best, sweep.board) == ([], None, None)
     assert [[line.record.trial_number for line in b.lines] for b in sweep.boards] == [[0, 2], [1]]
-    first, *_, last = sentences(sweep)
+    first, *_, last, ended = sentences(sweep)
+    assert ended == "Ended: after 9 s."
     assert (
         first == f"Side by side: the trials differ in {what}, so there is no best among them all."
     )

@@ -12,6 +12,7 @@ from student_perf.config.overrides import accepted, element, in_quotes, literal,
         ("dataset.path=/tmp/grades (1).csv", "/tmp/grades (1).csv"),
         ("dataset.path=grades(1).csv", "grades(1).csv"),
         ("dataset.path=a=b.csv", "a=b.csv"),
+        (r"dataset.path=C:\dir\año.csv", r"C:\dir\año.csv"),
         ("dataset.path=/tmp/o'neil.csv", "/tmp/o'neil.csv"),
         ("dataset.path=/tmp/x[1] (2).csv", "/tmp/x[1] (2).csv"),
         ("dataset.drop=[año,edad]", ["año", "edad"]),
@@ -33,6 +34,7 @@ def test_each_of_several_values_gets_its_own():
         "model=xgb", "seed=range(0,3)", "x='a b'", "x=${seed}", "x=", "~x",  # the grammar takes it
         "seed", "model.C=[1", "+tags.año=x", "x='a",  # quotes do not mend it
         "model.C=intervl(0,1)", "model.C=interval(0,1", "x=choice(ñ,b)",  # nor a mistyped call
+        r"x=[é\,ñ]", r"x=año\,b", r"x=año\ b", r"x=ñ\\,b",  # nor what is escaped already
     ],
 )  # fmt: skip
 def test_what_is_no_text_stays_as_it_is(word):
@@ -68,7 +70,9 @@ def test_sorting_a_range_of_fractions_keeps_how_many_there_are():
     assert list(override.sweep_iterator()) == pytest.approx([0.9, 0.6, 0.3, 0.0])
 
 
-@pytest.mark.parametrize("text", ["a b", "null", "NaN", "[a,b]", "it's", "a\\'b\\", "", "año"])
+@pytest.mark.parametrize(
+    "text", ["a b", "null", "NaN", "[a,b]", "it's", "a\\'b\\", "a\\\n", "", "año"]
+)
 def test_a_text_comes_back_as_it_was(text):
     assert element(literal(text, "x")) == text
     assert element(in_quotes(text)) == text

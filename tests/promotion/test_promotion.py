@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -135,6 +136,12 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
     two.record.seal()
     with pytest.raises(ConfigError, match="did not answer the same held-out rows"):
         promotion._pair(one, two)
+
+
+def test_classes_cut_at_other_marks_are_not_compared_with_the_champions(sent):
+    other = replace(sent.record, params=sent.record.params | {"dataset.bands.edges": "[55]"})
+    with pytest.raises(ConfigError, match="the champion answers with other classes"):
+        promotion._pair(sent, replace(sent, record=other))
 
 
 def test_groups_of_data_that_have_changed_are_not_reported(run, grades):

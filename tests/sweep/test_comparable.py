@@ -3,6 +3,8 @@ import pytest
 from student_perf.errors import ConfigError
 from student_perf.sweep.comparable import Comparison
 
+BANDS = "dataset.bands={edges:[55],labels:[fail,pass]},{edges:[60,70,80],labels:[a,b,c,d]}"
+ZIP = [{"seed": [0, 1], "model.C": [1.0, 0.9]}]
 C = "model.C=tag(log,interval(0.01,10))"
 
 
@@ -13,13 +15,18 @@ C = "model.C=tag(log,interval(0.01,10))"
         (["split.random_state=0,1", "model.C=1,2"], Comparison(("split.random_state",))),
         (["seed=0,1", "split.random_state=0"], Comparison(("seed",))),
         (["model=tree", "model.random_state=0,1"], Comparison(("model.random_state",))),
+        (["model=tree", "++model.random_state=1,2"], Comparison(("++model.random_state",))),
         (["split.n_splits=3,4"], Comparison((), (("split.n_splits", "folds"),))),
         (["split=kfold,repeated_kfold"], Comparison((), (("split", "folds"),))),
         (["split.test_size=0.1,0.2"], Comparison((), (("split.test_size", "folds"),))),
         (["objective=accuracy,log_loss"], Comparison((), (("objective", "metric"),))),
         (["dataset.drop=[hsgpa],[actmth]"], Comparison((), (("dataset.drop", "data"),))),
+        ([BANDS, "split=group_kfold", "split.group=act"],
+         Comparison((), (("dataset.bands", "data"),))),
         (["seed=0,1", "dataset.drop=[hsgpa],[actmth]"],
          Comparison(("seed",), (("dataset.drop", "data"),))),
+        (["split=kfold,nested"], Comparison()),  # the same folds
+        (["split.keep_duplicates_together=true,false"], Comparison()),  # there are none
         (["model=tree,logreg", "preprocess=default,ordinal"], Comparison()),
     ],
 )  # fmt: skip
@@ -30,13 +37,30 @@ def test_keys_that_decide_or_repeat_are_found_by_what_they_change(plan_of, overr
 
 
 @pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ({"seed": [0, 1], "model.C": [1.0, 0.9]},
+         Comparison((), (("the zip of seed and model.C", "folds"),))),
+        ({"seed": [0, 1], "split.random_state": [0, 1]},
+         Comparison(("the zip of seed and split.random_state",))),
+        ({"model.C": [1, 2], "model.class_weight": [None, "balanced"]}, Comparison()),
+    ],
+)  # fmt: skip
+def test_the_keys_of_a_zip_change_together(plan_of, rows, expected):
+    plan, _ = plan_of("model=logreg", zip=[rows])
+    assert plan.comparison == expected
+
+
+@pytest.mark.parametrize(
     ("overrides", "options", "message"),
     [
         (["seed=range(0,9)", C], {}, "repeats=3"),
         (["split.n_splits=3,4", C], {}, "run a search for each value"),
         (["split.test_size=interval(0.1,0.3)"], {}, "so tpe cannot rank its values"),
         (["seed=0,1"], {"n_trials": 2}, "sampler=grid"),
+        ([], {"zip": ZIP, "patience": 1}, "which a sweep over the zip of seed and model.C does"),
         (["seed=0,1"], {"register": "grades"}, "needs a winner"),
+        (["seed=0,1"], {"patience": 1}, "hydra.sweeper.patience=1: needs a best trial"),
         (["split.n_splits=3,4"], {"pruner": "median"}, "that can be ranked"),
         (["seed=0,1"], {"repeats": 3}, "hydra.sweeper.repeats=3: needs one seed"),
     ],

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from student_perf.compare.outcome import sentences
+from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
 from student_perf.sweep.account import take_account
 from student_perf.sweep.evaluate import TrialEvaluator
@@ -25,6 +26,11 @@ def test_repeats_have_other_folds_and_seeds_and_the_same_test_rows(plan):
     assert len({split.sha256 for split in splits}) == 3
     for split in splits:
         np.testing.assert_array_equal(split.test, splits[0].test)
+
+
+def test_the_same_folds_again_are_refused(plan_of):
+    with pytest.raises(ConfigError, match=r"repeats=3: .*; leave out split.random_state"):
+        plan_of(*DEPTHS, "split.random_state=0", repeats=3)
 
 
 def test_a_trial_holds_what_its_seeds_give_alone(plan):

@@ -1,9 +1,44 @@
+import pytest
 from hydra import compose
 from omegaconf import OmegaConf
 
 from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
+from student_perf.sweep import start
 from student_perf.sweep.start import start_sweep
+
+
+@pytest.fixture
+def nested_name(monkeypatch):
+    """Gives the name of the first outer fold's study of a nested sweep that runs nothing."""
+    names = []
+    monkeypatch.setattr(start, "run_sweep", lambda options, *_, **__: names.append(options))
+
+    def name(*swept, **options):
+        register_resolvers()
+        words = ["dataset=econmath_score", "split=nested", "tracking=off"]
+        with hydra_ready() as loader:
+            config = compose("config", words, return_hydra_config=True)
+        known = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+        node = {name: value for name, value in known.items() if not name.startswith("_")}
+        start_sweep(config, node | {"preview": True} | options, [*words, *swept], loader)
+        return names[-1].study_name
+
+    return name
+
+
+def test_a_nested_sweep_starts_from_the_model_that_its_plans_choose(nested_name):
+    name = nested_name("preprocess=default,ordinal")
+    assert name.startswith("econmath_score-ridge-")
+    assert name.endswith("-fold0")
+
+
+def test_a_nested_study_is_named_by_all_that_it_seeks(nested_name):
+    space = {"params": {"model.alpha": "choice(1,2)"}}
+    other = {"params": {"model.alpha": "choice(1,3)"}}
+    names = [nested_name(**options) for options in (space, other, space | {"repeats": 2}, space)]
+    assert len(set(names)) == 3
+    assert names[3] == names[0]
 
 
 def test_a_preview_runs_nothing_and_gives_no_folder(workspace, capsys):
