@@ -32,6 +32,7 @@ from tests.reliability import (  # noqa: F401 (hooks)
 from tests.shortcuts import (  # noqa: F401 (fixtures)
     configs_read_once,
     default_signals,
+    end_lent_processes,
     fresh_stores,
     mlflow_loaded,
     no_pictures,
@@ -92,6 +93,8 @@ def train(
 
     def run(*overrides: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
+        if "hydra/launcher=joblib" in overrides:
+            end_lent_processes()
         handlers = logging.root.handlers[:]
         try:
             code = main()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import OmegaConf
 
@@ -129,3 +130,10 @@ def _make_once(file: Path) -> None:
             draft = file.with_name("draft.db")
             MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
             draft.rename(file)
+
+
+def end_lent_processes() -> None:
+    """End the processes that joblib lends from one test to the next: they work in the other's
+    folder, with its modules. A command of a user has its own.
+    """
+    get_reusable_executor().shutdown(wait=True)

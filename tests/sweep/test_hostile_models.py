@@ -8,7 +8,6 @@ import signal
 import sys
 
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
 from student_perf.runs.record import load_record
 from tests.conftest import write_grades
@@ -169,8 +168,6 @@ def test_deaths_are_remembered_by_the_next_start(sweep_with, tmp_path):
 @pytest.mark.parametrize("kind", [k for k in hostile.KINDS if k != "parent"])
 def test_another_launcher_does_the_same(sweep_with, kind):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    if kind == "memory":
-        end_reused_processes()  # a trial counts with what its process had before
     outcome, folder = sweep_with(kind, 2, *limits(kind), "hydra/launcher=joblib")
     check(sweep_with, kind, folder)
     assert outcome.code == 0, outcome.err
@@ -257,11 +254,6 @@ def is_alive(pid):
     return True
 
 
-def end_reused_processes():
-    """joblib lends the processes of one test to the next, which then work in the other's folder."""
-    get_reusable_executor().shutdown(wait=True)
-
-
 @pytest.mark.fault(
     "Processes",
     "kill -9 of a job of another launcher",
@@ -270,13 +262,11 @@ def end_reused_processes():
 @pytest.mark.slow
 def test_a_job_of_a_launcher_that_is_killed_ends_the_sweep_with_one_line(sweep_with):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    end_reused_processes()
     outcome, folder = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert outcome.code == 1
     assert re.match("student_perf: .*a job of the launcher has ended.*goes on$", outcome.err)
     assert "RUNNING" not in states_of(folder)
     assert load_record(folder).status == "STOPPED"
-    end_reused_processes()
     again, _ = sweep_with("parent", 2, "hydra/launcher=joblib")
     assert again.code == 0, again.err
     check(sweep_with, "parent", folder)
