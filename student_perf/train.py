@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -23,9 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from student_perf.atomic import disk_errors, explain_disk_error, write_atomic
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import compose_config, follow_task, register_resolvers, validate
+from student_perf.config.load import register_resolvers, serving_task, validate
 from student_perf.config.names import check_unused
 from student_perf.config.overrides import accepted
+from student_perf.config.search_path import source_of
 from student_perf.config.trusted import refuse_pickles
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ChangedError, StudentPerfError, one_line
@@ -70,10 +72,9 @@ def _run(cfg: DictConfig) -> float:
     assert isinstance(plain, dict)
     learn_secrets(iter_leaves({str(key): value for key, value in plain.items()}))
     _mask_files(folder)  # a config that is not valid stays on disk, too
-    config = validate(cfg)
+    composed: Any = HydraConfig.instance().cfg  # with `-cn` and `--config-dir`
     words = list(HydraConfig.get().overrides.task)
-    if added := follow_task(config, words):
-        config = validate(compose_config([*words, *added]))
+    config = serving_task(validate(cfg), words, source_of(composed))
     terminal = Terminal()
     terminal.title(config)
     from student_perf.experiment.run import run_experiment

@@ -155,3 +155,14 @@ def test_the_package_gives_the_door_when_it_is_asked_for():
     assert student_perf.api.run is run
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = student_perf.nothing
+
+
+def test_a_numeric_target_gets_a_model_that_serves_it(workspace):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"hours": rng.normal(5, 2, 60), "paid": rng.choice(["yes", "no"], 60)})
+    table["grade"] = table["hours"] + rng.normal(0, 0.3, 60)
+    words = {name: value for name, value in QUICK.items() if name != "model"}
+    done = run(words, data=table, target="grade")
+    assert (done.record.model, done.record.objective) == ("ridge", "root_mean_squared_error")
+    with pytest.raises(ConfigError, match="has no regressor"):
+        run(words, "model=logreg", data=table, target="grade")

@@ -259,3 +259,19 @@ def test_a_real_server_takes_a_run(workspace, tmp_path):
         assert run.info.status == "FINISHED"
         logged = {file.path for file in client.list_artifacts(run.info.run_id)}
         assert {"confusion_matrix.png", "predictions.parquet", "train.log"} <= logged
+
+
+def test_the_model_of_a_numeric_target_joins_the_config_that_was_named(train, grades, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "defaults: [config, _self_]\nseed: 7\nsplit: {n_splits: 3}\ntracking: {enabled: false}\n"
+        "report: {importance: false}\n"
+    )
+    outcome = train("--config-dir", str(folder), "-cn", "mine", "dataset=csv",
+                    f"dataset.path={grades}", "dataset.target=hours",
+                    "dataset.clean=[normalise_text,drop_missing_target]")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "ridge on csv, split kfold, seed 7" in outcome.out
+    assert "3 folds over" in outcome.out
+    assert "mlflow" not in outcome.out

@@ -40,9 +40,9 @@ from student_perf.api.words import as_overrides, keep_table
 from student_perf.atomic import write_atomic
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.config.explain import explain_composition_error
-from student_perf.config.load import hydra_node, register_resolvers, validate
+from student_perf.config.load import hydra_node, register_resolvers, serving_task, validate
 from student_perf.config.names import check_unused
-from student_perf.config.search_path import hydra_ready, without_hydra
+from student_perf.config.search_path import hydra_ready, source_of, without_hydra
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.masking import learn_environment, learn_words, logging_to, masked
@@ -89,8 +89,10 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     _write_words(folder, words)
     with silent(not _is_shown(show)), logging_to(folder / LOG_FILE):
+        source = source_of(config)
         with hydra_node(config):
-            terminal, valid = Terminal(), validate(without_hydra(config))
+            terminal = Terminal()
+            valid = serving_task(validate(without_hydra(config)), words, source)
         terminal.title(valid)
         return Run(run_experiment(valid, folder, terminal).record)
 

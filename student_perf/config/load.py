@@ -37,7 +37,7 @@ from student_perf.config.schema import (
     ReportConfig,
     TrackingConfig,
 )
-from student_perf.config.search_path import standard_source, without_hydra
+from student_perf.config.search_path import ConfigSource, standard_source, without_hydra
 from student_perf.config.trusted import import_trusted
 from student_perf.config.typed import check_keys, iter_leaves, mapping_at, typed_node, variant
 from student_perf.errors import ConfigError, StudentPerfError
@@ -141,6 +141,16 @@ def follow_task(config: ExperimentConfig, overrides: Sequence[str]) -> list[str]
     is_default = config.model.get("name") == "logreg" and "regressor" not in config.model
     is_number = config.dataset.task == "regression"
     return ["model=ridge"] if is_default and is_number and not chosen else []
+
+
+def serving_task(
+    config: ExperimentConfig, overrides: Sequence[str], source: ConfigSource
+) -> ExperimentConfig:
+    """The config, composed again from its source with the model that follows from the task if
+    nobody has chosen one. Raises ConfigError.
+    """
+    added = follow_task(config, overrides)
+    return validate(without_hydra(source.compose([*overrides, *added]))) if added else config
 
 
 def _tags(composed: dict[str, Any]) -> dict[str, str]:

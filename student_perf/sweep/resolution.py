@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from student_perf.compare.comparable import answered_rows
+from student_perf.compare.comparable import Key, answered_rows
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
 from student_perf.runs import layout
@@ -68,17 +68,18 @@ def _deviation(plan: SweepPlan, data: PreparedData) -> tuple[float, str]:
 def _earlier(plan: SweepPlan, data: PreparedData) -> list[RunRecord]:
     """Finished trials on the same rows and folds: of this sweep, or else of another one."""
     rows = answered_rows(make_record(plan.base, plan.folder, data))
-    for folder in (plan.folder, *_other_sweeps(plan)):
-        with accept_changes(warn=False):  # they only say what to expect
+    with accept_changes(warn=False):  # they only say what to expect
+        for folder in (plan.folder, *_sweeps_of(rows, plan)):
             trials = islice(layout.iter_below(folder, layout.TRIALS), _MOST_LOOKED_AT)
             records = [load_record(path) for path in trials]
-        same = [r for r in records if r.status == "FINISHED" and answered_rows(r) == rows]
-        if len(same) > 1:
-            return same
+            same = [r for r in records if r.status == "FINISHED" and answered_rows(r) == rows]
+            if len(same) > 1:
+                return same
     return []
 
 
-def _other_sweeps(plan: SweepPlan) -> Iterator[Path]:
-    return (
-        folder for folder in layout.iter_below(plan.folder.parent, "*") if folder != plan.folder
-    )
+def _sweeps_of(rows: Key, plan: SweepPlan) -> Iterator[Path]:
+    """Other sweeps on these rows, by their own records, since a workspace may have hundreds."""
+    for folder in layout.iter_below(plan.folder.parent, "*"):
+        if folder != plan.folder and answered_rows(load_record(folder)) == rows:
+            yield folder

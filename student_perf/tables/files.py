@@ -16,7 +16,7 @@ from student_perf.tables.arff import read_arff
 from student_perf.tables.content import MOST_BYTES, content, head, kind_of, opened, unpacked
 from student_perf.tables.options import ReadOptions, one_character
 from student_perf.tables.sheets import choose_sheet, read_sheet
-from student_perf.tables.sniff import UnsureError, complete_options
+from student_perf.tables.sniff import OptionError, complete_options
 from student_perf.tables.text import BLOCK, is_index, iter_text, read_text
 from student_perf.text import spreadsheet_cell
 
@@ -211,7 +211,7 @@ def _refuse_empty(source: Path | bytes, origin: str) -> None:
 
 
 def _unreadable(error: Exception, origin: str) -> DataError:
-    if isinstance(error, UnsureError) or "dataset." in str(error):
+    if isinstance(error, OptionError):
         return DataError(f"{origin}: {error}")
     hint = "see how the first lines of the file are written"
     return DataError(f"{origin}: cannot be read as a table ({_problem(error)}); {hint}")

@@ -12,6 +12,7 @@ from student_perf.errors import DataError, suggest
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import ReadOptions
+from student_perf.tables.sniff import OptionError
 from student_perf.tables.text import column_names, is_index, null_words
 
 
@@ -19,12 +20,13 @@ def choose_sheet(source: Path | bytes, given: str | None) -> str:
     """Name of the sheet to read: the one that is named, or the only one with cells.
 
     Raises:
-        ValueError: There is no such sheet, several could be meant, or the extra is not installed.
+        OptionError: There is no such sheet, or several could be meant.
+        DataError: The extra is not installed.
     """
     book = _book(source)
     if given is not None:
         if given not in book.sheet_names:
-            raise ValueError(
+            raise OptionError(
                 f"dataset.sheet={given}: no such sheet; {suggest(given, book.sheet_names)}"
             )
         return given
@@ -32,7 +34,7 @@ def choose_sheet(source: Path | bytes, given: str | None) -> str:
     if len(filled) != 1:
         shown = ", ".join(filled) or "none with cells"
         first = filled[0] if filled else "NAME"
-        raise ValueError(
+        raise OptionError(
             f"it has several sheets: {shown}; name one: \"dataset.sheet='{first}'\""
             if filled
             else "all its sheets are empty"

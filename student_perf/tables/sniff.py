@@ -33,8 +33,8 @@ _GROUP_SIGNS = (" ", "\xa0", "\u202f", "'", "\u2019")
 _EMPTY = frozenset(word.casefold() for word in MACHINE_WORDS) | DOUBTFUL_WORDS
 
 
-class UnsureError(ValueError):
-    """Two readings fit; the text says what to type."""
+class OptionError(ValueError):
+    """How to read the file is open, or wrong as it is named; the text says what to type."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
     """The options with what is not named filled in from the file.
 
     Raises:
-        UnsureError: The file leaves two readings.
+        OptionError: The file leaves two readings.
     """
     encoding = given.encoding or sniff_encoding(source)
     text = sample_of(source, encoding)
@@ -75,7 +75,7 @@ def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
 
 
 def sniff_encoding(source: Path | bytes) -> str:
-    """Encoding of a text file. Raises UnsureError if it is neither Unicode nor western European."""
+    """Encoding of a text file. Raises OptionError if it is neither Unicode nor western European."""
     start = _start(source)
     for mark, name in _MARKS.items():
         if start.startswith(mark):
@@ -114,7 +114,7 @@ def _check_western(text: str, name: str) -> None:
     foreign = re.search(r"[^\W\d_]{3,}", re.sub(r"[\x00-\x7f]+", " ", text))
     if signs or foreign:
         shown = foreign.group() if foreign else sorted(signs)[0]
-        raise UnsureError(
+        raise OptionError(
             f"its text is not UTF-8, and as {name} it would hold '{shown}'; name its encoding, for "
             "example dataset.encoding=cp850, cp1250, cp1251 or mac_roman"
         )
@@ -124,19 +124,19 @@ def sample_of(source: Path | bytes, encoding: str) -> str:
     """The first whole lines of a text file.
 
     Raises:
-        ValueError: There is no such encoding, or the text has another one.
+        OptionError: There is no such encoding, or the text has another one.
     """
     data = _start(source)
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
-        raise ValueError(
+        raise OptionError(
             f"dataset.encoding={encoding}: no such encoding; try utf-8 or cp1252"
         ) from None
     try:
         text = decoder.decode(data, final=len(data) < _SAMPLE)
     except UnicodeDecodeError as error:
-        raise ValueError(
+        raise OptionError(
             f"its text is not {encoding} ({error.reason} at byte {error.start}); name another "
             "encoding, or leave out dataset.encoding"
         ) from error
@@ -197,7 +197,7 @@ def _sniff_separator(text: str) -> str:
     best = max(fits.values(), default=0)
     chosen = [separator for separator, width in fits.items() if width == best]
     if len(chosen) > 1:
-        raise UnsureError(
+        raise OptionError(
             f"both {' and '.join(map(repr, chosen))} separate its cells; name one: "
             f"\"dataset.separator='{chosen[0]}'\""
         )
@@ -251,7 +251,7 @@ def _decided(
     rows: Sequence[Sequence[str]],
 ) -> tuple[str, str | None]:
     if commas and points:
-        raise UnsureError(
+        raise OptionError(
             f"it holds '{commas}' and '{points}': name the decimal sign of most columns, for "
             "example dataset.decimal=. and turn the others into numbers with the step "
             "{step: to_numeric, columns: [NAME], decimal: ','} of dataset.clean"
@@ -261,7 +261,7 @@ def _decided(
         return ",", groups or ("." if dotted else None)
     if doubtful and not points:
         cell, sign = doubtful
-        raise UnsureError(
+        raise OptionError(
             f"'{cell}' is a fraction or a number of thousands; name it: "
             f"\"dataset.decimal='{sign}'\" or \"dataset.thousands='{sign}'\""
         )

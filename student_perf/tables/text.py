@@ -16,7 +16,14 @@ from pyarrow import csv as arrow_csv
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import MACHINE_WORDS, ReadOptions
-from student_perf.tables.sniff import Layout, layout, sample_of, sample_rows, separator_line
+from student_perf.tables.sniff import (
+    Layout,
+    OptionError,
+    layout,
+    sample_of,
+    sample_rows,
+    separator_line,
+)
 
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
 
@@ -113,7 +120,7 @@ def is_index(column: pd.Series) -> bool:
 def _layout(source: Path | bytes, options: ReadOptions) -> Layout:
     text = sample_of(source, options.encoding or "utf-8")
     if "\0" in text:
-        raise ValueError("it holds zero bytes, so it is not text; name its dataset.encoding")
+        raise OptionError("it holds zero bytes, so it is not text; name its dataset.encoding")
     said = separator_line(text)
     below = text[len(said) :].lstrip("\n\r")
     shape = layout(sample_rows(below, options.separator or ","))

@@ -1,7 +1,7 @@
 import pytest
 
 from student_perf.tables.options import ReadOptions
-from student_perf.tables.sniff import UnsureError, complete_options
+from student_perf.tables.sniff import OptionError, complete_options
 
 # text, encoding, what is taken
 SURE = [
@@ -39,7 +39,7 @@ def test_a_file_shows_how_it_is_written(text, encoding, expected):
     ],
 )
 def test_two_readings_are_refused_with_the_line_to_type(text, encoding, message):
-    with pytest.raises(UnsureError, match=message):
+    with pytest.raises(OptionError, match=message):
         complete_options(text.encode(encoding), ReadOptions())
 
 
