@@ -175,7 +175,7 @@ def _as_one(name: str, group: Sequence[RunRecord]) -> RunRecord:
     }
     ratios = [record.test_over_train for record in group]
     known = {tags.STUDY, tags.MODEL, tags.DATASET, tags.DATASET_VERSION, tags.DATA_SHA256}
-    known |= {tags.COMMIT, tags.DIRTY, tags.OBJECTIVES}
+    known |= {tags.TARGET_SHA256, tags.COMMIT, tags.DIRTY, tags.OBJECTIVES}
     return RunRecord(
         folder=first.folder.parent,
         name=name,

@@ -29,7 +29,12 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
-from student_perf.sweep.comparable import Comparison, Corners, check_comparison
+from student_perf.sweep.comparable import (
+    Comparison,
+    Corners,
+    check_comparison,
+    check_no_outer_folds,
+)
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
@@ -351,6 +356,7 @@ def _check_corners(
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
             config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            check_no_outer_folds(config, space)
             data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data
