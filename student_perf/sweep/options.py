@@ -20,6 +20,10 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never", "records")
 MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
 _UNITS = {"M": 10**6, "G": 10**9}
+_ENTRIES = {  # lists of mappings, with what one looks like
+    "enqueue": "{model.max_depth: 3}",
+    "conditional": '{when: {model: rf}, params: {model.n_estimators: "50,100"}}',
+}
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
 
 
@@ -130,6 +134,7 @@ def check_options(options: SweepOptions) -> None:
             "it out, so that hydra.sweeper.zip runs as a grid"
         )
     _check_trial_limits(options)
+    _check_entries(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)
     if not 0 <= options.max_failure_rate <= 1:
@@ -151,6 +156,17 @@ def _check_single_best(options: SweepOptions) -> None:
             f"hydra.sweeper.patience={options.patience}: needs a single best, and several "
             "objectives have none; leave it out, or give a hydra.sweeper.timeout"
         )
+
+
+def _check_entries(options: SweepOptions) -> None:
+    """Raise ConfigError for a list with something else than mappings in it."""
+    for name, example in _ENTRIES.items():
+        for entry in getattr(options, name):
+            if not isinstance(entry, Mapping):
+                raise ConfigError(
+                    f"hydra.sweeper.{name}={shown(entry)}: must map keys to values; write "
+                    f"'hydra.sweeper.{name}=[{example}]'"
+                )
 
 
 def _check_names(options: SweepOptions) -> None:

@@ -33,6 +33,8 @@ def test_an_option_of_the_wrong_kind_names_its_key():
         ({"trial_timeout": 0}, "trial_timeout=0.0: must be more than 0 seconds"),
         ({"trial_memory": "4"}, "trial_memory=4: must be a size in MB or GB"),
         ({"trial_memory": "0GB"}, "trial_memory=0GB: must be a size"),
+        ({"enqueue": [3]}, "enqueue=3: must map keys to values; write .*model.max_depth: 3"),
+        ({"conditional": [3]}, "conditional=3: must map keys to values; write .*when: "),
         ({"custom_search_space": "no.such"}, "custom_search_space=no.such: cannot be imported"),
     ],
 )
