@@ -36,6 +36,15 @@ def out_of_patience(study: optuna.Study, plan: SweepPlan) -> int | None:
     return Plateau(study, plan).best_if_over()
 
 
+def place_of(study: optuna.Study, trial: FrozenTrial) -> tuple[bool, float, int]:
+    """By which complete trials are ranked, the best lowest, as `Objectives.ranked` does by their
+    records.
+    """
+    breaks_limits = any(excess > 0 for excess in trial.constraints.values())
+    value = -trial.values[0] if study.directions[0].name == "MAXIMIZE" else trial.values[0]
+    return breaks_limits, math.inf if math.isnan(value) else value, trial.number
+
+
 class Plateau:
     """Whether the best of a study still improves, as one worker knows it.
 
@@ -46,7 +55,6 @@ class Plateau:
 
     def __init__(self, study: optuna.Study, plan: SweepPlan) -> None:
         self._study, self._patience = study, plan.options.patience
-        self._sign = -1 if study.directions[0].name == "MAXIMIZE" else 1
         self._open: list[int] = []  # numbers of trials that had begun, and not ended
         self._n_begun = 0  # no trial from this number on had begun
         self._judged: list[int] = []  # numbers in order
@@ -77,7 +85,7 @@ class Plateau:
             elif not trial.user_attrs.get(OUTSIDE) and trial.state.name in ("COMPLETE", "PRUNED"):
                 insort(self._judged, number)
                 if trial.state.name == "COMPLETE":
-                    place = self._place(trial)
+                    place = place_of(self._study, trial)
                     self._best = place if self._best is None else min(self._best, place)
 
     def _begun(self, trials: Sequence[FrozenTrial]) -> Iterator[int]:
@@ -90,9 +98,3 @@ class Plateau:
             while self._n_begun < len(trials) and trials[self._n_begun].state.name != "WAITING":
                 self._n_begun += 1
         yield from range(n_before, self._n_begun)
-
-    def _place(self, trial: FrozenTrial) -> tuple[bool, float, int]:
-        """By which trials are ranked, as `Objectives.ranked` does."""
-        breaks_limits = any(excess > 0 for excess in trial.constraints.values())
-        value = self._sign * trial.values[0]
-        return breaks_limits, math.inf if math.isnan(value) else value, trial.number

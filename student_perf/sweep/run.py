@@ -344,8 +344,8 @@ def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | No
         )
     elif done < plan.n_trials and time_is_up:
         why = (
-            f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}; the same command "
-            "runs them, for as long again."
+            f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}; the same "
+            "command runs them, for as long again."
         )
     elif done < plan.n_trials:
         ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}

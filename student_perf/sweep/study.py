@@ -347,12 +347,12 @@ def n_outside(study: optuna.Study) -> int:
     return sum(bool(t.user_attrs.get(OUTSIDE)) for t in study.get_trials(deepcopy=False))
 
 
-def complete_numbers(study: optuna.Study) -> set[int]:
-    """Numbers of the trials that are complete."""
+def complete_trials(study: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
+    """The trials that are complete, by number."""
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return {trial.number for trial in complete}
+    return {trial.number: trial for trial in complete}
 
 
 def read_outcome(folder: Path, study: optuna.Study | None = None) -> SweepOutcome:
