@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _OF_FOLDS = ("std", "low", "high")  # figures that follow from fold scores
 Key = tuple[Any, ...]
 
 
+@cache  # asked for each key of each of thousands of records, which have the same keys
 def is_seed(key: str) -> bool:
     """Whether a config key only drives random numbers, by the end of its name: some libraries have
     several seeds, such as `bagging_seed`.
