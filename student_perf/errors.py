@@ -71,8 +71,10 @@ _NATIVE_NAMES = {
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Sentence that names the choice nearest to `word`, or all choices if none is near.
 
-    >>> suggest("lern", ["learn", "drop"]), suggest("feature_fraction", ["colsample_bytree", "gamma"])
-    ('did you mean learn?', 'did you mean colsample_bytree?')
+    >>> suggest("lern", ["learn", "drop"])
+    'did you mean learn?'
+    >>> suggest("feature_fraction", ["colsample_bytree", "gamma"])
+    'did you mean colsample_bytree?'
     """
     known = sorted(choices)
     if _NATIVE_NAMES.get(word) in known:
