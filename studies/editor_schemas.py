@@ -40,6 +40,7 @@ _COMMENT = re.compile(r"^\s*(\w+):[^#]*#\s+(.+)$")
 
 def main() -> None:
     """Command line."""
+    assert PROJECT_DIR is not None  # a study runs in a checkout
     folder = PROJECT_DIR / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts().items():
