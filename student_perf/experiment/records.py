@@ -114,6 +114,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         tags.CONFIG_SHA256: config.sha256,
         tags.DATA_SHA256: dataset.sha256,
         tags.RAW_SHA256: dataset.raw_sha256,
+        tags.TARGET_SHA256: dataset.target_sha256,
         tags.SPLIT_SHA256: split.sha256,
         tags.PYTHON: provenance.python,
         tags.PLATFORM: provenance.platform,

@@ -55,6 +55,12 @@ def run_nested(
     """
     base = start.config
     assert isinstance(base.split, NestedSplit)
+    swept = next((p for p in start.parameters if p.path == "split.outer_fold"), None)
+    if swept is not None:
+        raise ConfigError(
+            f"split.outer_fold={swept.describe()}: split=nested goes through all outer folds by "
+            "itself; leave it out, or run one of them: split.outer_fold=0"
+        )
     searched = ["nested", sought(start.parameters, options)]
     name = options.study_name or make_study_name(base, arguments, searched)
     console = make_console()
