@@ -17,7 +17,7 @@ import pandas as pd
 from student_perf.config.schema import DatasetConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset, trimmed_names
-from student_perf.data.features import prepare_features
+from student_perf.data.features import Refusal, needed_columns, prepare_features
 from student_perf.data.sources import read_source
 from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
@@ -43,6 +43,10 @@ class GoldenRows:
     def to_json(self) -> str:
         """Text that `golden_from_json` reads back."""
         return to_json(asdict(self))
+
+    def prepared(self, contract: Contract) -> tuple[pd.DataFrame, dict[int, Refusal]]:
+        """The rows as `prepare_features` makes them, read as the training file they come from."""
+        return prepare_features(pd.DataFrame(self.rows), contract, contract.options)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def make_golden_rows(
         return None
     numbers = development[_chosen(dataset, development)]
     rows = _raw_rows(dataset, config, numbers, contract)
-    features, _ = prepare_features(rows, contract)
+    features, _ = prepare_features(rows, contract, contract.options)
     expected = np.asarray(answer(features), dtype=np.float64).reshape(len(rows), -1)
     return GoldenRows(
         rows=[{name: _plain(value) for name, value in row.items()} for row in _records(rows)],
@@ -93,7 +97,7 @@ def golden_from_json(text: str) -> GoldenRows:
 
 def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) -> list[Mismatch]:
     """The golden rows that are now refused, or whose answer differs by more than `TOLERANCE`."""
-    features, refused = prepare_features(pd.DataFrame(golden.rows), contract)
+    features, refused = golden.prepared(contract)
     got = np.asarray(answer(features), dtype=np.float64).reshape(len(features), -1)
     mismatches = []
     for row, (now, before) in enumerate(zip(got.tolist(), golden.expected, strict=True)):
@@ -127,12 +131,12 @@ def _raw_rows(
     ):
         return wanted.reset_index(drop=True)
     raw = trimmed_names(read_source(config).table)
-    prepared, _ = prepare_features(raw, contract)
+    prepared, _ = prepare_features(raw, contract, contract.options)
     first = pd.Series(pd.util.hash_pandas_object(prepared, index=False)).drop_duplicates()
     positions = dict(zip(first, first.index, strict=True))
     hashes = pd.util.hash_pandas_object(wanted, index=False)
     rows = [positions[key] for key in hashes if key in positions]
-    return raw.iloc[rows][list(contract.columns)].reset_index(drop=True)
+    return raw.iloc[rows][needed_columns(raw, contract)].reset_index(drop=True)
 
 
 def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from pyarrow import csv as arrow_csv
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import MACHINE_WORDS, ReadOptions
+from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import (
     Layout,
     OptionError,
@@ -28,10 +29,8 @@ from student_perf.tables.sniff import (
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
 
 
-def read_text(
-    source: Path | bytes, options: ReadOptions, only: str | None = None
-) -> tuple[pd.DataFrame, list[str]]:
-    """The table of a text file, columns of numbers as numbers, and what was decided about it.
+def read_text(source: Path | bytes, options: ReadOptions, only: str | None = None) -> RawTable:
+    """The table of a text file, columns of numbers as numbers.
 
     With `only` it holds that single column, if there is one of this name.
 
@@ -43,19 +42,15 @@ def read_text(
     wanted = [only] if only in names else names
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
     table = _without_empty(table, _beyond(names, shape))
-    columns: dict[str, pd.Series] = {}
-    for name in wanted:
-        column, note = typed_column(table.column(name), options)
-        columns[name] = column.to_pandas()
-        notes += [f"'{name}': {note}"] if note else []
-    read = pd.DataFrame(columns, copy=False)
-    return (read, notes) if only in names else _without_edges(read, shape.names, notes)
+    columns = {name: typed_column(table.column(name), options) for name in wanted}
+    raw = table_of(columns, options)
+    raw = replace(raw, notes=(*notes, *raw.notes))
+    return raw if only in names else without_edges(raw, shape.names)
 
 
-def _without_edges(
-    table: pd.DataFrame, header: Sequence[str], notes: list[str]
-) -> tuple[pd.DataFrame, list[str]]:
+def without_edges(raw: RawTable, header: Sequence[str]) -> RawTable:
     """Leave out an index at the left, and the empty column of a separator at the right."""
+    table, notes = raw.table, list(raw.notes)
     if header[0] in ("", "Unnamed: 0") and is_index(table.iloc[:, 0]):
         notes = [note for note in notes if not note.startswith("column 1 has no name")]
         notes = [*notes, "the first column only counts the rows: left out"]
@@ -63,7 +58,7 @@ def _without_edges(
     if header[-1] == "" and table.shape[1] and table.iloc[:, -1].isna().all():
         notes = [note for note in notes if not note.startswith(f"column {len(header)} has no name")]
         table = table.iloc[:, :-1]
-    return table, notes
+    return replace(raw, table=table, notes=tuple(notes))
 
 
 def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:

@@ -19,8 +19,9 @@ SPANISH = ReadOptions(decimal=",", thousands=".")
     ],
 )
 def test_columns_of_numbers_are_numbers(cells, options, expected):
-    column, _ = typed_column(pa.array(cells, pa.string()), options)
-    assert column.to_pylist() == expected
+    column = typed_column(pa.array(cells, pa.string()), options)
+    assert column.cells.to_pylist() == expected
+    assert column.is_percent == ("%" in str(cells[0]))
 
 
 @pytest.mark.parametrize(
@@ -34,15 +35,14 @@ def test_columns_of_numbers_are_numbers(cells, options, expected):
     ],
 )
 def test_anything_else_stays_text(cells, options):
-    column, _ = typed_column(pa.array(cells, pa.string()), options)
-    assert column.to_pylist() == cells
+    assert typed_column(pa.array(cells, pa.string()), options).cells.to_pylist() == cells
 
 
 def test_what_was_decided_is_said():
-    _, codes = typed_column(pa.array(["01", "02"]), PLAIN)
-    _, words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
-    assert codes == "kept as text, since numbers with leading zeros are codes"
-    assert words == "'-' among numbers is missing (2 rows)"
+    codes = typed_column(pa.array(["01", "02"]), PLAIN)
+    words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
+    assert codes.notes == ("kept as text, since numbers with leading zeros are codes",)
+    assert words.notes == ("'-' among numbers is missing (2 rows)",)
 
 
 def test_new_rows_are_read_as_the_training_file():

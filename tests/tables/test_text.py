@@ -8,7 +8,8 @@ from student_perf.tables.text import iter_text, read_text
 
 
 def read(text, **options):
-    return read_text(text.encode(), ReadOptions(**({"separator": ","} | options)))
+    raw = read_text(text.encode(), ReadOptions(**({"separator": ","} | options)))
+    return raw.table, list(raw.notes)
 
 
 def test_an_index_column_is_left_out_and_said():
@@ -36,7 +37,7 @@ def test_a_trailing_separator_is_no_column():
 
 def test_other_encodings_quoted_newlines_and_tabs_in_names():
     data = 'año\t;"b"\r\n1,5;"x\ny"\r\n'.encode("cp1252")
-    table, _ = read_text(data, ReadOptions(separator=";", decimal=",", encoding="cp1252"))
+    table = read_text(data, ReadOptions(separator=";", decimal=",", encoding="cp1252")).table
     assert table.to_dict("list") == {"año": [1.5], "b": ["x\ny"]}
 
 
@@ -49,8 +50,8 @@ def test_parts_hold_the_same_rows_as_text():
 
 
 def test_one_column_is_read_alone():
-    table, _ = read_text(b"a,b\n1,2\n", PLAIN, only="b")
-    assert list(table) == ["b"]
+    raw = read_text(b"a,b\n1,2\n", PLAIN, only="b")
+    assert list(raw.table) == ["b"]
 
 
 def test_a_line_that_names_the_separator_is_no_header(tmp_path):
