@@ -15,6 +15,7 @@ from typing import IO, Literal
 Kind = Literal["text", "arff", "json", "parquet", "feather", "sheet", "gzip", "zip"]
 MOST_BYTES = 2 * 2**30  # of a table in memory
 _HEAD = 2**16  # a header row fits into this many bytes
+_TAIL = 64
 _MAGIC: dict[bytes, Kind] = {
     b"PAR1": "parquet",
     b"ARROW1": "feather",
@@ -55,6 +56,15 @@ def head(source: Path | bytes) -> bytes:
         return source[:_HEAD]
     with source.open("rb") as file:
         return file.read(_HEAD)
+
+
+def tail(source: Path | bytes) -> bytes:
+    """The last bytes of a file or of its content, an even number of them."""
+    if isinstance(source, bytes):
+        return source[-_TAIL:]
+    with source.open("rb") as file:
+        file.seek(-min(_TAIL, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        return file.read()
 
 
 def opened(source: Path | bytes) -> Path | io.BytesIO:

@@ -46,11 +46,13 @@ class Layout:
         names: The header as it is written.
         has_extra_cell: Whether rows end with a separator that the header lacks.
         n_lines_before: Lines above the header.
+        is_empty: Whether no row stands below the header.
     """
 
     names: list[str]
     has_extra_cell: bool
     n_lines_before: int = 0
+    is_empty: bool = False
 
 
 def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
@@ -147,7 +149,7 @@ def _unicode_of(source: Path | bytes) -> str | None:
     if start.isascii():
         return None
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
+        codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < _SAMPLE)
     except UnicodeDecodeError:
         return None
     return "utf-8"
@@ -166,7 +168,7 @@ def _first_not_utf8(source: Path | bytes) -> bytes | None:
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         while part := file.read(_PART):
             try:
-                decoder.decode(part)
+                decoder.decode(part, final=len(part) < _PART)
             except UnicodeDecodeError:
                 return part
     return None
@@ -231,7 +233,7 @@ def layout(rows: Sequence[Sequence[str]]) -> Layout:
     names = [name.strip() for name in rows[0]]
     wide = [row for row in rows[1:] if len(row) == len(names) + 1 and not row[-1].strip()]
     has_extra_cell = len(rows) > 1 and len(wide) == len(rows) - 1
-    return Layout(names, has_extra_cell)
+    return Layout(names, has_extra_cell, is_empty=len(rows) == 1)
 
 
 def _rows(text: str, separator: str, most: int) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from student_perf.tables.content import opened
+from student_perf.tables.content import opened, tail
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import MACHINE_WORDS, ReadOptions
 from student_perf.tables.raw import RawTable, table_of
@@ -40,7 +40,10 @@ def read_text(source: Path | bytes, options: ReadOptions, only: str | None = Non
     shape = _layout(source, options)
     names, notes = column_names(shape.names)
     wanted = [only] if only in names else names
+    if shape.is_empty:
+        return RawTable(pd.DataFrame(columns=wanted, dtype="str"), options, tuple(notes))
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
+    _refuse_open_quote(source, options, table)
     table = _without_empty(table, _beyond(names, shape))
     columns = {name: typed_column(table.column(name), options) for name in wanted}
     raw = table_of(columns, options)
@@ -64,9 +67,12 @@ def without_edges(raw: RawTable, header: Sequence[str]) -> RawTable:
 def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
     """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
     shape = _layout(source, options)
+    if shape.is_empty:
+        return
     names, _ = column_names(shape.names)
     reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
     for batch in reader:
+        _refuse_open_quote(source, options, batch)
         batch = _without_empty(batch, _beyond(names, shape))
         for first in range(0, batch.num_rows, n_rows):
             yield batch.slice(first, n_rows).to_pandas()
@@ -136,6 +142,17 @@ def _without_empty(table: Any, names: Sequence[str]) -> Any:
             raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
         table = table.drop_columns([name])
     return table
+
+
+def _refuse_open_quote(source: Path | bytes, options: ReadOptions, table: Any) -> None:
+    """Raise ValueError if the last cell of a file has swallowed what follows an open quote."""
+    last = table.column(table.num_columns - 1)
+    cell = last[-1].as_py() if len(last) else None
+    if cell is None or not set("\r\n") & set(cell):
+        return
+    end = tail(source).decode(options.encoding or "utf-8", "ignore")
+    if end.rstrip().endswith(cell.rstrip()[-8:]):
+        raise ValueError(f"a quote is never closed, before '{' '.join(cell.split())[:40]}'")
 
 
 def _arguments(

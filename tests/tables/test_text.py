@@ -69,3 +69,27 @@ def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
     path.write_text(f"a;b\n{rows}5;6;IMPORTANT\n")
     with pytest.raises(DataError, match="more cells than the header: 'IMPORTANT'"):
         read_file(path)
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"2\n3,4\n', 'a,b\n1,2\n3,"4\n5,6\n'])
+def test_a_quote_that_is_never_closed_swallows_no_rows(text):
+    with pytest.raises(ValueError, match="a quote is never closed, before"):
+        read(text)
+    with pytest.raises(ValueError, match="a quote is never closed, before"):
+        list(iter_text(text.encode(), PLAIN, 10))
+
+
+def test_a_lone_quote_within_a_cell_and_a_last_cell_of_two_lines_are_read():
+    assert read('a,b\n1,2"\n3,4\n')[0]["b"].tolist() == ['2"', "4"]
+    assert read('a,b\n1,"x\ny"\n')[0]["b"].tolist() == ["x\ny"]
+    assert read('a,b\n1,"x\ny"')[0]["b"].tolist() == ["x\ny"]
+
+
+def test_a_header_alone_has_no_rows_with_or_without_a_line_end():
+    for text in ("a,b", "a,b\n"):
+        assert read(text)[0].shape == (0, 2)
+        assert list(iter_text(text.encode(), PLAIN, 10)) == []
+
+
+def test_line_ends_of_old_macs_are_line_ends():
+    assert read("a,b\r1,x\r2,y\r")[0].to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
