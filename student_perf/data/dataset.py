@@ -185,20 +185,13 @@ def _number_forms(
     for name in map(str, table.columns):
         is_number = pd.api.types.is_numeric_dtype(table[name])
         was_number = name in held and pd.api.types.is_numeric_dtype(held[name])
-        least = _least_size(table[name]) if name in percents and is_number else None
+        is_percent = is_number and name in percents
         if is_number and not was_number and name in steps:
             signs = steps[name]
-            forms[name] = NumberForm(signs.decimal or ".", signs.thousands, True, least)
-        elif was_number and (least is not None or not is_number or name == config.target):
-            forms[name] = NumberForm(least_percent=least)
+            forms[name] = NumberForm(signs.decimal or ".", signs.thousands, True, is_percent)
+        elif was_number and (is_percent or not is_number or name == config.target):
+            forms[name] = NumberForm(is_percent=is_percent)
     return forms
-
-
-def _least_size(percentages: pd.Series) -> float:
-    """The smallest percentage but zero; 100 if there is none."""
-    sizes = percentages.abs()
-    least = sizes[sizes > 0].min()
-    return 100.0 if pd.isna(least) else float(least)
 
 
 def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:

@@ -165,12 +165,11 @@ def _doubtful_cells(
     """
     for name, cells in held.items():
         form = contract.forms.get(name, NumberForm())
-        if form.least_percent is not None:
+        if form.is_percent:
             numbers = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_size_or_none)
             sizes = numbers.astype("float64").abs()
-            doubtful = (sizes > 0) & (sizes <= 1) & (sizes < form.least_percent)
-            words = "may be a share or a percentage; write 80 or '80%' for 80 %"
-            yield from _refused(name, cells, doubtful, words)
+            words = "may be a share or a percentage; write 80 or '80%', and '0.8%' if it is that"
+            yield from _refused(name, cells, (sizes > 0) & (sizes <= 1), words)
         if of_program and (name in contract.forms or name in contract.columns):
             if name in contract.columns and contract.columns[name].kind == "categorical":
                 continue

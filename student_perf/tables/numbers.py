@@ -33,19 +33,13 @@ class NumberForm:
         thousands: Between groups of three digits.
         by_step: Whether the file held text, of which a cleaning step with these signs made numbers;
             else the signs are those of the file.
-        least_percent: The smallest percentage but zero, if every cell had a percent sign; else
-            None.
+        is_percent: Whether every cell had a percent sign.
     """
 
     decimal: str = "."
     thousands: str | None = None
     by_step: bool = False
-    least_percent: float | None = None
-
-    @property
-    def is_percent(self) -> bool:
-        """Whether every cell had a percent sign."""
-        return self.least_percent is not None
+    is_percent: bool = False
 
     def options(self, of_file: ReadOptions) -> ReadOptions:
         """How cells of this column are read in a file of new rows."""

@@ -9,6 +9,7 @@ from student_perf.data.contract import ColumnContract, Contract, contract_from_y
 from student_perf.data.features import prepare_cells, prepare_features
 from student_perf.errors import DataError
 from student_perf.tables.files import iter_tables, read_file
+from student_perf.tables.numbers import NumberForm
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_percent_signs_are_part_of_the_contract(tmp_path, compose_config, by_ste
         f"share,hours,grade\n{rows}",
         *([f"dataset.clean=[{clean}]"] if by_step else []),
     )
-    assert contract.forms["share"].least_percent == (75 if by_step else 9)
+    assert contract.forms["share"] == NumberForm(by_step=by_step, is_percent=True)
     found = cells_of(contract, "share", ["75%", "0.80", 75.0, 0.8, "60 %"], contract.options)
     assert found[0] == found[2] == 75
     assert found[1] == "has no percent sign; every cell had one in training"

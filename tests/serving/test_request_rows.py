@@ -244,7 +244,7 @@ def test_a_wrong_date_is_refused_by_its_own_name():
 
 
 def test_a_share_in_a_column_of_percentages_is_refused():
-    contract = replace(CONTRACT, forms={"age": NumberForm(least_percent=15.0)})
+    contract = replace(CONTRACT, forms={"age": NumberForm(is_percent=True)})
     (cell,) = refused(GOOD | {"age": 0.17}, GOOD | {"age": 17}, contract=contract)
     assert (cell.row, cell.column) == (0, "age")
     assert "may be a share or a percentage" in cell.message
