@@ -14,11 +14,11 @@ from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import Declared, LineageStep, clean_table
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
-from student_perf.data.dates import date_advice, looks_like_dates
+from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
-from student_perf.errors import DataError
+from student_perf.errors import DataError, suggest
 from student_perf.tables.files import RawTable
 from student_perf.tables.numbers import parse_numbers
 from student_perf.tables.options import ReadOptions
@@ -46,6 +46,8 @@ class Dataset:
         dropped: The columns left out, which may still define groups of rows.
         ordered: Whether the classes are grades.
         read_as: How the file was read; None without a file.
+        times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
+        weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
     """
 
     name: str
@@ -62,9 +64,13 @@ class Dataset:
     ordered: bool = False
     column_sha256: Mapping[str, str] = field(default_factory=dict)
     read_as: ReadOptions | None = None
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.target.setflags(write=False)
+        for values in (self.target, self.times, self.weights):
+            if values is not None:
+                values.setflags(write=False)
 
     @property
     def n_rows(self) -> int:
@@ -79,6 +85,26 @@ class Dataset:
         """
         taken = self.features.iloc[numbers]
         return taken.copy() if len(numbers) == self.n_rows else taken
+
+    def column(self, name: str, key: str) -> pd.Series:
+        """A column by name, whether the model gets it or not.
+
+        Args:
+            name: Of the column; the target is none of them.
+            key: The option that names it, for the message.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        for table in (self.features, self.dropped):
+            if name in table:
+                return table[name]
+        known = [str(column) for column in (*self.features, *self.dropped)]
+        raise DataError(f"{key}={name}: no such column in {self.name}; {suggest(name, known)}")
+
+    def weights_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Weights of the rows with these numbers; None if rows have none."""
+        return None if self.weights is None else self.weights[numbers]
 
     @property
     def notes(self) -> list[str]:
@@ -142,7 +168,8 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         copy=False,  # else pandas makes a second table of the columns
     )
     _check_ranges(features, config)
-    chosen = {str(name): hashes[name] for name in (*features, config.target)}
+    weighted = [config.weight] if config.weight else []
+    chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
     return Dataset(
         name=config.name,
         version=config.version,
@@ -158,6 +185,10 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         ordered=config.is_ordered,
         column_sha256=chosen,
         read_as=raw.options if isinstance(config, FileDataset) else None,
+        times=times_of(table[config.time], config.categories.get(config.time))
+        if config.time
+        else None,
+        weights=_weights(table[config.weight], raw.options) if config.weight else None,
     )
 
 
@@ -185,6 +216,19 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
+
+
+def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
+    """The column of weights as float64, shape (n,). Raises DataError for one not above 0."""
+    numbers = parse_numbers(column, options)
+    weights: np.ndarray = numbers.to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    if len(wrong):
+        raise DataError(
+            f"dataset.weight={column.name}: '{column.iloc[wrong[0]]}' is not a number above 0 "
+            f"({len(wrong)} rows, first: row {wrong[0]}); correct these rows or remove them"
+        )
+    return weights
 
 
 def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,14 @@ LEAK_STRENGTH = 0.999
 # Two grades of one subject, an honest pair (G2 and G3), have 0.4 and correlate by 0.96.
 COPY_SHARE = 0.95
 COPY_CORRELATION = 0.99
+# What to do about rows that are known, where the split itself cannot keep them together.
+_DROP_COPIES = "if they are copies: 'dataset.clean=[normalise_text,drop_duplicates]'"
+_KNOWN_ROWS = {
+    "group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "stratified_group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "temporal": f"those are older; {_DROP_COPIES}",
+    "column": f"the column puts them on two sides; {_DROP_COPIES}",
+}
 _ID_SHARE = 0.95
 _ID_ROWS = 30
 _SOME_ROWS = 5000
@@ -210,7 +218,7 @@ def _shared(dataset: Dataset, split: Split) -> Iterator[str]:
     if known:
         yield (
             f"split: {known} held-out rows have the features of a training row; "
-            "use split.keep_duplicates_together=true"
+            f"{_KNOWN_ROWS.get(split.kind, 'use split.keep_duplicates_together=true')}"
         )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
-from student_perf.config.schema import ExperimentConfig
+from student_perf.config.schema import ColumnSplit, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
@@ -75,7 +75,7 @@ def make_record(
     params |= {
         "algorithm": algorithm_name(config.model, config.dataset.task),
         "random_state": str(config.seed),
-        "test_size": str(config.split.test_size),
+        "test_size": str(_test_share(config, data)),
         "features": ",".join(features),
         "n_features": str(len(features)),
         "n_rows": str(dataset.n_rows),
@@ -90,6 +90,13 @@ def make_record(
             key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
         },
     )
+
+
+def _test_share(config: ExperimentConfig, data: PreparedData) -> float:
+    """Share of the test rows: as declared, or as a column of the data says."""
+    if isinstance(config.split, ColumnSplit):
+        return round(len(data.split.test) / data.dataset.n_rows, 4)
+    return config.split.test_size
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:

@@ -31,7 +31,6 @@ def learning_curve(
     `result` itself, the cross-validation on all training rows with its train scores.
     """
     lines = []
-    n_validation = float(np.mean([len(fold.validation) for fold in split.folds]))
     orders = [_nested_order(dataset, fold.train, seed + i) for i, fold in enumerate(split.folds)]
     for share in SHARES:
         parts = [order[: round(share * len(order))] for order in orders]
@@ -40,7 +39,9 @@ def learning_curve(
         else:
             held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric, seed)
         n_train = float(np.mean([len(part) for part in parts]))
-        estimate = fold_interval(held_out, n_validation / n_train, METRICS[metric])
+        pairs = zip(split.folds, parts, strict=True)
+        ratio = float(np.mean([len(fold.validation) / len(part) for fold, part in pairs]))
+        estimate = fold_interval(held_out, ratio, METRICS[metric])
         lines.append(
             {
                 "share": share,

@@ -38,6 +38,11 @@ def composed_repeats(
         ConfigError: The values do not compose.
     """
     first = composer.compose(values, number)
+    if n_repeats > 1 and not first.split.is_drawn:
+        raise ConfigError(
+            f"hydra.sweeper.repeats={n_repeats}: no seed changes the folds of "
+            f"split={first.split.kind}, so the same folds would count again; leave it out"
+        )
     held = {"split.test_random_state": first.split.test_seed}
     more = range(first.seed + 1, first.seed + n_repeats)
     return first, *(composer.compose({**values, "seed": seed, **held}, number) for seed in more)
