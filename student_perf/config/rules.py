@@ -219,6 +219,12 @@ def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
             f"objective.metric={objective.metric}: needs three or more classes in order; name them "
             f"as dataset.classes=[lowest,...,highest] or choose from {choices}"
         )
+    if dataset.weight is not None and not METRICS[objective.metric].takes_weights:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: takes no weights, and dataset.weight="
+            f"{dataset.weight} gives rows some; declare it with weighted=True, or choose from "
+            f"{choices}"
+        )
     if objective.direction != direction:
         raise ConfigError(
             f"objective.direction={objective.direction}: the direction of {objective.metric} is "

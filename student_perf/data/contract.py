@@ -47,6 +47,7 @@ class Contract:
         declared: Columns whose categories or range come from the config, not from the rows.
         read: How the training file was read, as `tables.options.ReadOptions` names it; empty
             without a file.
+        weight: Column of the weights in training, which nobody needs to predict.
     """
 
     target: str
@@ -55,6 +56,7 @@ class Contract:
     clean: list[Any] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
     read: dict[str, Any] = field(default_factory=dict)
+    weight: str | None = None
 
     @property
     def options(self) -> ReadOptions:
@@ -104,6 +106,7 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
         clean=list(config.clean),
         declared=sorted({*config.categories, *config.ranges} & set(columns)),
         read=asdict(dataset.read_as) if dataset.read_as is not None else {},
+        weight=config.weight,
     )
 
 

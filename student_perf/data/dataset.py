@@ -48,6 +48,7 @@ class Dataset:
         read_as: How the file was read; None without a file.
         times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
         weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
+        groups: Number of each row's group, shape (n,); None without `dataset.group`.
     """
 
     name: str
@@ -66,9 +67,10 @@ class Dataset:
     read_as: ReadOptions | None = None
     times: np.ndarray | None = None
     weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for values in (self.target, self.times, self.weights):
+        for values in (self.target, self.times, self.weights, self.groups):
             if values is not None:
                 values.setflags(write=False)
 
@@ -105,6 +107,10 @@ class Dataset:
     def weights_of(self, numbers: np.ndarray) -> np.ndarray | None:
         """Weights of the rows with these numbers; None if rows have none."""
         return None if self.weights is None else self.weights[numbers]
+
+    def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Groups of the rows with these numbers; None if rows have none."""
+        return None if self.groups is None else self.groups[numbers]
 
     @property
     def notes(self) -> list[str]:
@@ -189,6 +195,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         if config.time
         else None,
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
+        groups=group_numbers(table[config.group]) if config.group else None,
     )
 
 
@@ -216,6 +223,12 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
+
+
+def group_numbers(column: pd.Series) -> np.ndarray:
+    """Number of each row's group by first appearance, shape (n,); rows without a value are one."""
+    numbers: np.ndarray = pd.factorize(column, use_na_sentinel=False)[0].astype(np.int64)
+    return numbers
 
 
 def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:

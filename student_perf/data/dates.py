@@ -51,12 +51,16 @@ def times_of(column: pd.Series, declared: Sequence[str] | None = None) -> np.nda
             f"{column.isna().argmax()}); every row needs a time, remove these rows"
         )
     if declared:
-        return column.map({value: place for place, value in enumerate(declared)}).to_numpy(float)
+        place = {value: number for number, value in enumerate(declared)}
+        return np.array([place[value] for value in column], dtype=np.float64)
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=np.float64)
+        numbers: np.ndarray = column.to_numpy(dtype=np.float64)
+        return numbers
     if pd.api.types.is_datetime64_any_dtype(column) or looks_like_dates(column):
         days = _parsed(column, None, key, "write the dates year first")
-        return ((days - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy() + _seconds(column)
+        since = (days - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
+        seconds: np.ndarray = since.to_numpy(dtype=np.float64) + _seconds(column)
+        return seconds
     texts = column.astype("str").str.strip()
     if not texts.str.match(r"\d{4}(?!\d)").all():
         word = texts[~texts.str.match(r"\d{4}(?!\d)")].iloc[0]

@@ -1,9 +1,9 @@
 """Whole groups divided so that every part holds the classes in proportion, as far as groups allow.
 
 scikit-learn's `StratifiedGroupKFold` puts one group after the other, the most uneven first, where
-it evens the class shares most. Few groups of unequal sizes can so leave a fold without some class, or
-without any row, though another division has no such gap. Then other orders of the groups are tried,
-and what comes out is mended by moving and swapping groups.
+it evens the class shares most. Few groups of unequal sizes can so leave a fold without some class,
+or without any row, though another division has no such gap. Then other orders of the groups are
+tried, and what comes out is mended by moving and swapping groups.
 """
 
 from __future__ import annotations

@@ -73,8 +73,11 @@ def label_noise_limit(dataset: Dataset) -> float:
     """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
 
     A fact about the whole table, the test rows included; no model and no choice depends on it.
-    Rows with identical features get one answer: the majority of their targets, or the mean.
+    Rows with identical features get one answer: the majority of their targets, or the mean. Rows
+    count by their weights, if they have some.
     """
+    if dataset.weights is not None:
+        return _weighted_limit(dataset, dataset.weights)
     groups = dataset.duplicate_groups
     target = pd.Series(dataset.target)
     if dataset.task == "classification":
@@ -82,6 +85,18 @@ def label_noise_limit(dataset: Dataset) -> float:
         return float(counts.groupby(level=0).max().sum() / dataset.n_rows)
     residuals = target - target.groupby(groups).transform("mean")
     return float(np.sqrt((residuals**2).mean()))
+
+
+def _weighted_limit(dataset: Dataset, weights: np.ndarray) -> float:
+    groups, weight = dataset.duplicate_groups, pd.Series(weights)
+    if dataset.task == "classification":
+        of_class = weight.groupby([groups, dataset.target]).sum()
+        return float(of_class.groupby(level=0).max().sum() / weight.sum())
+    # From the first row of each group on, so that a row alone has a residual of exactly 0.
+    beyond = dataset.target - pd.Series(dataset.target).groupby(groups).transform("first")
+    means = (weight * beyond).groupby(groups).sum() / weight.groupby(groups).sum()
+    residuals = beyond - means.to_numpy()[groups]
+    return float(np.sqrt((weight * residuals**2).sum() / weight.sum()))
 
 
 def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:

@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 )
 
 from student_perf.config.schema import GroupKFoldSplit, NestedSplit, SplitConfig
-from student_perf.data.dataset import Dataset
+from student_perf.data.dataset import Dataset, group_numbers
 from student_perf.errors import DataError
 from student_perf.evaluation.group_folds import group_cut, group_folds
 
@@ -133,11 +133,10 @@ class MixedUnits(Units):
 
     def _counts(self, kept: np.ndarray) -> np.ndarray:
         """Rows of each stratum in each of some units, shape (len(kept), n_strata)."""
-        shape = len(self.strata), int(self.row_strata.max()) + 1
-        counts = np.bincount(
-            self.of_row * shape[1] + self.row_strata, minlength=shape[0] * shape[1]
-        )
-        return counts.reshape(shape)[kept]
+        counts = np.zeros((len(self.strata), int(self.row_strata.max()) + 1), dtype=np.int64)
+        np.add.at(counts, (self.of_row, self.row_strata), 1)
+        chosen: np.ndarray = counts[kept]
+        return chosen
 
 
 def units_of(dataset: Dataset, config: SplitConfig) -> Units:
@@ -157,8 +156,7 @@ def units_of(dataset: Dataset, config: SplitConfig) -> Units:
 
 
 def _groups(dataset: Dataset, column: str, strata: Strata, in_proportion: bool) -> Units:
-    values = dataset.column(column, "split.group")
-    of_row = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
+    of_row = group_numbers(dataset.column(column, "split.group"))
     # Whole groups move, so counts of groups are those of one stratum.
     of_unit = np.zeros(of_row.max() + 1, dtype=np.int64)
     plain = Units(of_row, of_unit, "groups", (f"'{column}'",))

@@ -20,6 +20,8 @@ from student_perf.evaluation.splits import Split, make_split
 from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined, unknown_classes
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
+from student_perf.models.weights import takes_weights
+from student_perf.scoring.metrics import METRICS, metrics_of
 from student_perf.store.client import check_usable
 
 _MANY_ROWS = 20_000
@@ -61,7 +63,24 @@ def prepare(config: ExperimentConfig) -> Prepared:
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)
     data = prepare_data(config)
-    return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
+    pipeline = build_pipeline(config, data.dataset)
+    warnings = [*data.warnings, *without_weights(config, pipeline)]
+    return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
+
+
+def without_weights(config: ExperimentConfig, pipeline: Pipeline) -> list[str]:
+    """What leaves the declared weights of the rows out: the model, or metrics of the user's own."""
+    lines = []
+    if config.dataset.weight is not None and not takes_weights(pipeline):
+        lines.append(
+            f"model={config.model.get('name')}: its fit takes no weights, so it learns from every "
+            f"row alike; scores and dummy count dataset.weight={config.dataset.weight}"
+        )
+    known = metrics_of(config.dataset.task, config.dataset.is_ordered)
+    unweighted = [METRICS[name].label for name in known if not METRICS[name].takes_weights]
+    if config.dataset.weight is not None and unweighted:
+        lines.append(f"no weights, and so no figure: {', '.join(unweighted)}")
+    return lines
 
 
 def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> PreparedData:

@@ -239,7 +239,7 @@ def _logged_metrics(
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
-        error = reliability(result.y_true, result.output).error
+        error = reliability(result.y_true, result.output, weights=result.weights).error
         logged["cv_expected_calibration_error"] = error
     more = ("low", "high", "train", "dummy")
     for name, row in rows.items():

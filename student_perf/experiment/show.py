@@ -36,6 +36,7 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
         "split": _describe_split(dataset, split),
+        **_describe_weights(dataset, config.dataset.weight),
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
     }
@@ -53,15 +54,24 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     terminal.warnings(prepared.warnings)
 
 
+def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
+    if dataset.weights is None:
+        return {}
+    low, high = dataset.weights.min(), dataset.weights.max()
+    n_effective = dataset.weights.sum() ** 2 / (dataset.weights**2).sum()
+    return {
+        "weights": f"{name}, from {low:g} to {high:g}; in fits and scores, where the rows are "
+        f"worth {n_effective:.0f} of equal weight"
+    }
+
+
 def _describe_split(dataset: Dataset, split: Split) -> str:
     validated = f", {split.n_validated} of them validated" if split.kind == "temporal" else ""
     n_between = dataset.n_rows - len(split.development) - len(split.test)
-    between = (
-        f"; {n_between} rows before them left out as a gap" if split.kind == "temporal" else ""
-    )
+    between = f"; {n_between} rows before them left out as a gap" if n_between else ""
     return (
         f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows{validated}; "
-        f"{len(split.test)} test rows set aside, unopened{between if n_between else ''}"
+        f"{len(split.test)} test rows set aside, unopened{between}"
     )
 
 

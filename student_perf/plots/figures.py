@@ -46,7 +46,9 @@ class HeldOut:
     @property
     def numbers(self) -> tuple[np.ndarray, np.ndarray, str, str]:
         """True and predicted numbers, target and subtitle."""
-        return self.result.y_true, self.result.y_pred, self.dataset.target_name, self.subtitle
+        result, once = self.result, "; points and bins count each row once"
+        subtitle = self.subtitle + ("" if result.weights is None else once)
+        return result.y_true, result.y_pred, self.dataset.target_name, subtitle
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,20 @@ def _confusion(run: HeldOut) -> Figure:
 
 
 def _roc(run: HeldOut) -> Figure:
-    return roc_figure(roc_curves(run.result.y_true, run.result.output), *run.of_classes)
+    result = run.result
+    curves = roc_curves(result.y_true, result.output, result.weights)
+    return roc_figure(curves, *run.of_classes)
 
 
 def _precision_recall(run: HeldOut) -> Figure:
-    curves = precision_recall_curves(run.result.y_true, run.result.output)
+    result = run.result
+    curves = precision_recall_curves(result.y_true, result.output, result.weights)
     return precision_recall_figure(curves, *run.of_classes)
 
 
 def _reliability(run: HeldOut) -> Figure:
-    bins = reliability(run.result.y_true, run.result.output, run.n_repeats)
+    result = run.result
+    bins = reliability(result.y_true, result.output, run.n_repeats, weights=result.weights)
     return reliability_figure(bins, *run.of_classes)
 
 
