@@ -228,13 +228,16 @@ class NestedSplit(KFoldSplit):
 
 @dataclass(frozen=True)
 class GuardsConfig:
-    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`."""
+    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`, and for the
+    advice of `student_perf.evaluation.advice`, of which records of earlier times have no level.
+    """
 
     disguised_column: str
     leaking_feature: str
     id_like: str
     constant: str
     shared_rows: str
+    split_advice: str = field(default_factory=lambda: "warn")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
+from student_perf.errors import DataError
+from student_perf.evaluation.advice import advise
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.splits import Split, make_split
 from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined, unknown_classes
@@ -64,8 +66,19 @@ def prepare(config: ExperimentConfig) -> Prepared:
     build_steps(config.preprocess)
     data = prepare_data(config)
     pipeline = build_pipeline(config, data.dataset)
-    warnings = [*data.warnings, *without_weights(config, pipeline)]
+    warnings = [*data.warnings, *split_advice(config, data), *without_weights(config, pipeline)]
     return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
+
+
+def split_advice(config: ExperimentConfig, data: PreparedData) -> list[str]:
+    """Which split the rows ask for, if it is another one. Raises DataError if the guard says so."""
+    if config.guards.split_advice == "off":
+        return []
+    metric = config.objective.metric
+    lines = advise(data.dataset, data.split, config.split, config.dataset, metric)
+    if lines and config.guards.split_advice == "error":
+        raise DataError(f"{lines[0]}; guards.split_advice=warn goes on anyway")
+    return lines
 
 
 def without_weights(config: ExperimentConfig, pipeline: Pipeline) -> list[str]:
