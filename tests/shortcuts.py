@@ -45,8 +45,8 @@ def pictures() -> None:
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs leave no pictures, and those of pages have one pixel, unless the test asks for them."""
     if "pictures" not in request.fixturenames:
-        patched = "student_perf.runs.artifacts._save_figures"
-        monkeypatch.setattr(patched, lambda folder, figures: None)
+        patched = "student_perf.runs.artifacts.write_pictures"
+        monkeypatch.setattr(patched, lambda folder, shown: None)
         monkeypatch.setattr(FigureCanvasAgg, "print_png", _print_one_pixel)
 
 
