@@ -204,9 +204,8 @@ def test_the_evaluator_of_trials_agrees_with_a_single_run(run):
 
 
 @pytest.mark.parametrize("name", ["model.skops", "predictions.parquet"])
-def test_results_that_are_damaged_are_one_line(name, run, tmp_path):
-    record = run("model=dummy")
-    (record.folder / name).write_bytes(b"damaged")
-    record.seal()
+def test_results_that_are_damaged_are_one_line(name, graded, tmp_path):
+    (graded.folder / name).write_bytes(b"damaged")
+    graded.seal()
     with pytest.raises(ConfigError, match="its results cannot be read"):
-        reproduce(read(record), tmp_path / "again")
+        reproduce(read(graded), tmp_path / "again")
