@@ -8,6 +8,7 @@ finding or None. Targets are read of the given rows only.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,8 @@ import pandas as pd
 from scipy.special import fdtrc
 
 from student_perf.data.dataset import Dataset
-from student_perf.data.dates import looks_like_dates
+from student_perf.data.dates import looks_like_dates, times_of
+from student_perf.errors import DataError
 
 Kind = Literal["copied rows", "groups", "time", "blocks", "sorted by target"]
 
@@ -34,6 +36,7 @@ _LIKE_NEIGHBOURS = 0.15  # the same, median over the other columns
 _MOST_ROWS = 20_000
 _BINS = 8
 _FEWEST_TIMES = 4
+_LATE_DAY = 10_000  # days since 1970, of 1997; smaller numbers count something else
 _LINE_OF_COPIES = "'dataset.clean=[normalise_text,drop_duplicates]'"
 
 _ID = re.compile(
@@ -165,27 +168,29 @@ def _may_be_id(values: pd.Series) -> bool:
 
 
 def time_order(dataset: Dataset) -> Finding | None:
-    """A column that says when rows arose: dates, or whole years, or one named like a time."""
+    """A column that says when rows arose: dates, or whole years, or days by its name."""
     for name, column in _columns(dataset).items():
-        known = column.dropna()
-        if _NO_TIME.search(name) or known.nunique() < _FEWEST_TIMES or len(known) < len(column):
+        if _NO_TIME.search(name) or column.nunique() < _FEWEST_TIMES or column.isna().any():
             continue
-        if _is_time(name, known):
-            low, high = known.min(), known.max()
-            shown = [f"{v:g}" if isinstance(v, float) else str(v) for v in (low, high)]
-            message = f"'{name}' says when rows arose ({shown[0]} to {shown[1]})"
+        if not _is_time(name, column):
+            continue
+        with suppress(DataError):  # dates in an unclear order of day and month
+            times = times_of(column)
+            ends = (column.iloc[times.argmin()], column.iloc[times.argmax()])
+            first, last = (f"{v:g}" if isinstance(v, float) else str(v) for v in ends)
+            message = f"'{name}' says when rows arose ({first} to {last})"
             return Finding("time", (name,), message, line_of("time", name, dataset))
     return None
 
 
-def _is_time(name: str, known: pd.Series) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(known):
+def _is_time(name: str, column: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(column):
         return True
-    if not pd.api.types.is_numeric_dtype(known):
-        return looks_like_dates(known)
-    is_year = bool(known.between(1900, 2100).all() and (known % 1 == 0).all())
-    is_day = bool((known % 1 == 0).all() and known.min() > 10_000 and _TIME.search(name))
-    return is_year or is_day
+    if not pd.api.types.is_numeric_dtype(column):
+        return looks_like_dates(column)
+    is_whole = bool((column % 1 == 0).all())
+    is_year = bool(column.between(1900, 2100).all())
+    return is_whole and (is_year or (column.min() > _LATE_DAY and _TIME.search(name) is not None))
 
 
 def blocks(dataset: Dataset, rows: np.ndarray) -> Finding | None:

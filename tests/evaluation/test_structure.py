@@ -77,6 +77,7 @@ def test_only_the_given_rows_decide():
     [
         (pd.date_range("2020-01-01", periods=60), "dataset.time=day split=temporal"),
         ([f"2020-01-{i % 28 + 1:02d}" for i in range(60)], "dataset.time=day split=temporal"),
+        ([f"{i % 28 + 1:02d}.01.2020" for i in range(60)], "dataset.time=day split=temporal"),
         (np.arange(60) % 12 + 2010.0, "dataset.time=day split=temporal"),
         (np.arange(60) + 18_000.0, "dataset.time=day split=temporal"),
         (np.arange(60.0), None),
