@@ -148,12 +148,12 @@ def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -
 def _units(finding: Finding, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """What is to be held out together, or the order of time, shape (n,)."""
     if finding.kind == "copied rows":
-        copies: np.ndarray = dataset.duplicate_groups[rows]
-        return copies
+        return group_numbers(pd.Series(dataset.duplicate_groups[rows]))
     if not finding.columns:
         return np.arange(len(rows)) // _ROWS_PER_BLOCK
     if finding.kind == "time" and dataset.times is not None:
-        return dataset.times[rows]
+        times: np.ndarray = dataset.times[rows]
+        return times
     column = dataset.column(finding.columns[0], "dataset.group").iloc[rows]
     return times_of(column) if finding.kind == "time" else group_numbers(column)
 

@@ -46,7 +46,7 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"(?:^|[_\W])(?:date|day|days|year|month|semester|semestre|term|cohort|wave|period|quarter|"
+    r"(?:^|[_\W])(?:date|day|days|year|month|semest(?:er|re)|term|cohort|wave|period|quarter|"
     r"time|timestamp|fecha|año|ano|anio|jahr|data)(?:$|[_\W])",
     re.IGNORECASE,
 )
