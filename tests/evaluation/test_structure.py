@@ -64,6 +64,15 @@ def test_an_identifier_that_occurs_several_times_is_a_group():
     assert repeated_ids(unnamed, every(pupils)).message.endswith("alike in born, job")
 
 
+def test_bands_of_a_number_are_not_traits_of_it():
+    points = pd.Series(np.random.default_rng(0).integers(0, 40, 600).astype(float))
+    bands = {"points": points, "passed": (points > 12) * 1.0, "grade": points // 10}
+    target = np.random.default_rng(1).integers(0, 2, 600)
+    assert repeated_ids(made(bands, target), np.arange(600)) is None
+    gaps = {**bands, "points": points.where(points > 12)}
+    assert repeated_ids(made(gaps, target), np.arange(600)) is None
+
+
 def test_only_the_given_rows_decide():
     pupils, rows = of_pupils(), np.arange(400)
     blind = pupils.target.copy()
