@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import Declared, LineageStep, clean_table, numeric_steps
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
 from student_perf.data.dates import date_advice, looks_like_dates
-from student_perf.data.fingerprint import combine_columns
+from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError
@@ -93,6 +94,15 @@ class Dataset:
         """Number of each row's set of identical feature rows, shape (n,), by first appearance."""
         codes: np.ndarray = pd.factorize(_row_hashes(self.features))[0].astype(np.int64)
         return codes
+
+    @cached_property
+    def target_sha256(self) -> str:
+        """Hash of what is predicted: task, classes in their order, and the code or number of each
+        row. It is the same whether classes were written out or found.
+        """
+        content = json.dumps([self.task, [str(label) for label in self.classes]])
+        column = fingerprint_columns(pd.DataFrame({"target": self.target}))
+        return combine_columns({content: column["target"]})
 
     @property
     def numeric(self) -> list[str]:

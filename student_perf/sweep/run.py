@@ -343,7 +343,10 @@ def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | No
             "or hydra.sweeper.n_trials, to go on."
         )
     elif done < plan.n_trials and time_is_up:
-        why = f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}."
+        why = (
+            f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}; the same "
+            "command runs them, for as long again."
+        )
     elif done < plan.n_trials:
         ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
         numbers = [str(n) for n in range(plan.n_trials) if n not in ended][:_MOST_NAMED]
