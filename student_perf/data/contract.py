@@ -52,6 +52,7 @@ class Contract:
         read: How the training file was read, as `tables.options.ReadOptions` names it; empty
             without a file.
         forms: How columns wrote their numbers, where `read` does not say it all.
+        weight: Column of the weights in training, which nobody needs to predict.
     """
 
     target: str
@@ -73,6 +74,8 @@ class Contract:
     def derived(self) -> dict[str, str]:
         """Columns that a step makes of another one, which new rows may hold instead."""
         return derived_columns(self.clean)
+
+    weight: str | None = None
 
     @property
     def options(self) -> ReadOptions:
@@ -123,6 +126,7 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
         declared=sorted({*config.categories, *config.ranges} & set(columns)),
         read=asdict(dataset.read_as) if dataset.read_as is not None else {},
         forms=dict(dataset.forms),
+        weight=config.weight,
     )
 
 

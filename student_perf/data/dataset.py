@@ -15,11 +15,11 @@ from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import Declared, LineageStep, clean_table, numeric_steps
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
-from student_perf.data.dates import date_advice, looks_like_dates
+from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
-from student_perf.errors import DataError
+from student_perf.errors import DataError, suggest
 from student_perf.tables.numbers import NumberForm, parse_numbers
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
@@ -49,6 +49,9 @@ class Dataset:
         read_as: How the file was read; None without a file.
         forms: How columns write their numbers, the target among them, where that is more than
             `read_as` says; with a column of numbers that are labels.
+        times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
+        weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
+        groups: Number of each row's group, shape (n,); None without `dataset.group`.
     """
 
     name: str
@@ -66,9 +69,14 @@ class Dataset:
     column_sha256: Mapping[str, str] = field(default_factory=dict)
     read_as: ReadOptions | None = None
     forms: Mapping[str, NumberForm] = field(default_factory=dict)
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.target.setflags(write=False)
+        for values in (self.target, self.times, self.weights, self.groups):
+            if values is not None:
+                values.setflags(write=False)
 
     @property
     def n_rows(self) -> int:
@@ -83,6 +91,30 @@ class Dataset:
         """
         taken = self.features.iloc[numbers]
         return taken.copy() if len(numbers) == self.n_rows else taken
+
+    def column(self, name: str, key: str) -> pd.Series:
+        """A column by name, whether the model gets it or not.
+
+        Args:
+            name: Of the column; the target is none of them.
+            key: The option that names it, for the message.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        for table in (self.features, self.dropped):
+            if name in table:
+                return table[name]
+        known = [str(column) for column in (*self.features, *self.dropped)]
+        raise DataError(f"{key}={name}: no such column in {self.name}; {suggest(name, known)}")
+
+    def weights_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Weights of the rows with these numbers; None if rows have none."""
+        return None if self.weights is None else self.weights[numbers]
+
+    def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Groups of the rows with these numbers; None if rows have none."""
+        return None if self.groups is None else self.groups[numbers]
 
     @property
     def notes(self) -> list[str]:
@@ -156,7 +188,8 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         copy=False,  # else pandas makes a second table of the columns
     )
     _check_ranges(features, config)
-    chosen = {str(name): hashes[name] for name in (*features, config.target)}
+    weighted = [config.weight] if config.weight else []
+    chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
     forms = _number_forms(held, table[list(chosen)], config, lineage)
     return Dataset(
         name=config.name,
@@ -174,6 +207,11 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         column_sha256=chosen,
         read_as=raw.options if isinstance(config, FileDataset) else None,
         forms=forms,
+        times=times_of(table[config.time], config.categories.get(config.time))
+        if config.time
+        else None,
+        weights=_weights(table[config.weight], raw.options) if config.weight else None,
+        groups=group_numbers(table[config.group]) if config.group else None,
     )
 
 
@@ -228,6 +266,25 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
+
+
+def group_numbers(column: pd.Series) -> np.ndarray:
+    """Number of each row's group by first appearance, shape (n,); rows without a value are one."""
+    numbers: np.ndarray = pd.factorize(column, use_na_sentinel=False)[0].astype(np.int64)
+    return numbers
+
+
+def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
+    """The column of weights as float64, shape (n,). Raises DataError for one not above 0."""
+    numbers = parse_numbers(column, options)
+    weights: np.ndarray = numbers.to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    if len(wrong):
+        raise DataError(
+            f"dataset.weight={column.name}: '{column.iloc[wrong[0]]}' is not a number above 0 "
+            f"({len(wrong)} rows, first: row {wrong[0]}); correct these rows or remove them"
+        )
+    return weights
 
 
 def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from student_perf.errors import DataError, suggest
@@ -105,6 +106,55 @@ def date_advice(name: str, value: Any) -> str:
         f"parts: [{'hour' if is_time else 'year,month'}]}}]' ({', '.join(PARTS)}), leave it out: "
         f"'dataset.drop=[{name}]', or keep it as a label: 'dataset.categorical=[{name}]'"
     )
+
+
+def times_of(column: pd.Series, declared: Sequence[str] | None = None) -> np.ndarray:
+    """When each row of `dataset.time` arose, as numbers that grow with time, shape (n,): numbers,
+    dates (hours), text that starts with a year, or the place among `declared` values.
+
+    Raises:
+        DataError: A row has no time, or the text has no order.
+    """
+    key = f"dataset.time={column.name}"
+    if column.isna().any():
+        raise DataError(
+            f"{key}: {column.isna().sum()} of {len(column)} rows have no value (first: row "
+            f"{column.isna().argmax()}); every row needs a time, remove these rows"
+        )
+    if declared:
+        place = {value: number for number, value in enumerate(declared)}
+        return np.array([place[value] for value in column], dtype=np.float64)
+    if pd.api.types.is_numeric_dtype(column):
+        numbers: np.ndarray = column.to_numpy(dtype=np.float64)
+        return numbers
+    if pd.api.types.is_datetime64_any_dtype(column) or looks_like_dates(column):
+        return _hours(column, key)
+    texts = column.astype("str").str.strip()
+    if not texts.str.match(r"\d{4}(?!\d)").all():
+        word = texts[~texts.str.match(r"\d{4}(?!\d)")].iloc[0]
+        raise DataError(
+            f"{key}: '{word}' is neither a number nor a date and does not start with a year; list "
+            f"the values in order: '+dataset.categories.{column.name}=[first,...,last]'"
+        )
+    return pd.factorize(texts, sort=True)[0].astype(np.float64)
+
+
+def _hours(column: pd.Series, key: str) -> np.ndarray:
+    """Hours since 1970 of a column of dates, shape (n,)."""
+    cells = column.map(_plain)
+    try:
+        day_first = _order(cells)
+    except DataError as error:
+        raise DataError(
+            f"{key}: day and month of '{cells.iloc[0]}' may be swapped; write the dates year first"
+        ) from error
+    hours = np.zeros(len(cells))
+    for row, cell in enumerate(cells):
+        numbers = _numbers(cell, ["days"], day_first, date(1970, 1, 1))
+        if isinstance(numbers, str):
+            raise DataError(f"{key}: '{cell}' {numbers} (row {row}); correct it or remove the row")
+        hours[row] = 24 * numbers["days"] + numbers.get("hour", 0.0)
+    return hours
 
 
 def date_columns(

@@ -184,7 +184,7 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
     if record.data_sha256 != side.dataset.sha256 or not predictions.is_file():
         return None
     stored = load_predictions(predictions)
-    rows, answers = once_each(stored.row, stored.y_true, stored.output)
+    rows, answers = once_each(stored.row, stored.answers)
     output = np.full((side.dataset.n_rows, *stored.output.shape[1:]), np.nan)
     output[rows] = answers.output
     return output

@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
-from student_perf.config.schema import ExperimentConfig
+from student_perf.config.schema import ColumnSplit, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
@@ -77,7 +77,7 @@ def make_record(
     params |= {
         "algorithm": algorithm_name(config.model, config.dataset.task),
         "random_state": str(config.seed),
-        "test_size": str(config.split.test_size),
+        "test_size": str(_test_share(config, data)),
         "features": ",".join(features),
         "n_features": str(len(features)),
         "n_rows": str(dataset.n_rows),
@@ -92,6 +92,13 @@ def make_record(
             key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
         },
     )
+
+
+def _test_share(config: ExperimentConfig, data: PreparedData) -> float:
+    """Share of the test rows: as declared, or as a column of the data says."""
+    if isinstance(config.split, ColumnSplit):
+        return round(len(data.split.test) / data.dataset.n_rows, 4)
+    return config.split.test_size
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
@@ -242,7 +249,7 @@ def _logged_metrics(
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
-        error = reliability(result.y_true, result.output).error
+        error = reliability(result.y_true, result.output, weights=result.weights).error
         logged["cv_expected_calibration_error"] = error
     more = ("low", "high", "train", "dummy")
     for name, row in rows.items():

@@ -55,16 +55,20 @@ def _confusion(run: Shown) -> Figure:
 
 
 def _roc(run: Shown) -> Figure:
-    return roc_figure(roc_curves(run.result.y_true, run.result.output), *run.of_classes)
+    result = run.result
+    curves = roc_curves(result.y_true, result.output, result.weights)
+    return roc_figure(curves, *run.of_classes)
 
 
 def _precision_recall(run: Shown) -> Figure:
-    curves = precision_recall_curves(run.result.y_true, run.result.output)
+    result = run.result
+    curves = precision_recall_curves(result.y_true, result.output, result.weights)
     return precision_recall_figure(curves, *run.of_classes)
 
 
 def _reliability(run: Shown) -> Figure:
-    bins = reliability(run.result.y_true, run.result.output, run.n_repeats)
+    result = run.result
+    bins = reliability(result.y_true, result.output, run.n_repeats, weights=result.weights)
     return reliability_figure(bins, *run.of_classes)
 
 

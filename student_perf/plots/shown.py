@@ -40,4 +40,6 @@ class Shown:
     @property
     def numbers(self) -> tuple[np.ndarray, np.ndarray, str, str]:
         """True and predicted numbers, target and subtitle."""
-        return self.result.y_true, self.result.y_pred, self.target, self.subtitle
+        result, once = self.result, "; points and bins count each row once"
+        subtitle = self.subtitle + ("" if result.weights is None else once)
+        return result.y_true, result.y_pred, self.target, subtitle

@@ -35,6 +35,7 @@ from student_perf.runs.layout import (
     TEST_PREDICTIONS_FILE,
 )
 from student_perf.runs.model_file import save_model
+from student_perf.runs.predictions import OF_ROWS
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
 from student_perf.tables.files import csv_text
@@ -121,11 +122,13 @@ def write_pictures(folder: Path, shown: Shown) -> None:
 def predictions_table(
     dataset: Dataset, rows: np.ndarray, fold: np.ndarray, output: np.ndarray
 ) -> pa.Table:
-    """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
-    probability of each as `proba_<label>`. `rows` and `fold` have shape (n,), `output` is what
-    `evaluation.predict` returns for the rows.
+    """One line for each held-out prediction: row, fold, weight and number of the group if rows have
+    them, truth, prediction and, for classes, the probability of each as `proba_<label>`. `rows` and
+    `fold` have shape (n,), `output` is what `evaluation.predict` returns for the rows.
     """
     columns: dict[str, Any] = {"row": rows.astype(np.int32), "fold": fold.astype(np.int16)}
+    of_rows = zip(OF_ROWS, (dataset.weights_of(rows), dataset.groups_of(rows)), strict=True)
+    columns |= {name: values for name, values in of_rows if values is not None}
     y_true = dataset.target[rows]
     if dataset.task == "regression":
         return pa.table(columns | {"y_true": y_true, "y_pred": output})
@@ -181,6 +184,7 @@ def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
         result.y_pred,
         labels=range(len(dataset.classes)),
         target_names=[str(label) for label in dataset.classes],
+        sample_weight=result.weights,
         zero_division=0,
         **words,
     )
@@ -189,4 +193,5 @@ def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
 def _subtitle(dataset: Dataset, split: Split) -> str:
     n_rows = sum(len(fold.validation) for fold in split.folds) // split.n_repeats
     times = f", each predicted {split.n_repeats} times" if split.n_repeats > 1 else ""
-    return f"{dataset.name}, {folds(len(split.folds))}, n = {n_rows} rows{times}"
+    weighted = "" if dataset.weights is None else ", weighted"
+    return f"{dataset.name}, {folds(len(split.folds))}, n = {n_rows} rows{times}{weighted}"

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from student_perf.data.cleaning import Declared, clean_features, clean_table, settled_steps
-from student_perf.data.dates import date_advice, date_columns, looks_like_dates
+from student_perf.data.dates import date_advice, date_columns, looks_like_dates, times_of
 from student_perf.errors import DataError
 
 PARTS = ["year", "month", "weekday", "days"]
@@ -95,3 +95,39 @@ def test_a_form_that_leaves_the_order_open_and_training_lacked_is_refused():
     new = pd.DataFrame({"day": ["03/04/2024"]})
     _, problems = clean_features(new, settled_steps([step], lineage), Declared("x", {}))
     assert "training had no date of this form" in problems["day"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [2019, 2020, 2021],
+        [-1.5, 0.0, 2.25],
+        ["2019-12-31 09:05", "2019-12-31 10:00:30", "2020-01-01"],
+        ["31/01/2020", "01/02/2020", "29/02/2020"],
+        pd.to_datetime(["2019-12-31 09:00", "2019-12-31 10:00", "2020-01-01 00:00"]),
+        ["2019/20 S1", "2019/20 S2", "2020/21 S1"],
+    ],
+)
+def test_times_grow(cells):
+    column = pd.Series(cells, name="day")
+    times = times_of(column)
+    assert times[0] < times[1] < times[2]
+    assert times_of(column[::-1]).tolist() == times[::-1].tolist()
+
+
+def test_declared_values_are_in_order():
+    column = pd.Series(["spring", "autumn", "spring"], name="term")
+    assert times_of(column, ["spring", "autumn"]).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([2019, None], r"dataset.time=day: 1 of 2 rows have no value \(first: row 1\)"),
+        (["autumn 19", "spring 20"], r"\+dataset.categories.day=\[first,...,last\]"),
+        (["01/02/2020", "03/02/2020"], "dataset.time=day: day and month .* year first"),
+    ],
+)
+def test_times_without_an_order_are_refused(cells, message):
+    with pytest.raises(DataError, match=message):
+        times_of(pd.Series(cells, name="day"))
