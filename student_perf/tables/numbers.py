@@ -116,7 +116,7 @@ def read_cells(cells: pd.Series, options: ReadOptions, form: NumberForm) -> pd.S
     few, another decimal sign, leading zeros.
     """
     if pd.api.types.is_numeric_dtype(cells):
-        return parse_numbers(cells, options)
+        return without_declared(parse_numbers(cells, options), options)
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(_texts(cells)))
     words = DOUBTFUL_WORDS if options.missing_words is None else options.missing_words
     empty = pa.array(sorted(_MACHINE | {word.lower() for word in words}))
@@ -124,8 +124,24 @@ def read_cells(cells: pd.Series, options: ReadOptions, form: NumberForm) -> pd.S
     if not kept.notna().any():
         return kept.astype("float64")
     codes = _chosen(pc.match_substring_regex(texts, _LEADING_ZERO))
-    read = parsed_cells(kept, options, form.is_percent)
+    read = without_declared(parsed_cells(kept, options, form.is_percent), options)
     return read.astype("object").where(~codes, kept) if codes.any() else read
+
+
+def without_declared(numbers: pd.Series, options: ReadOptions) -> pd.Series:
+    """Numbers without those that are declared to mean "missing", such as -99, whatever held them.
+
+    >>> without_declared(pd.Series([1.0, -99.0]), ReadOptions(missing_words=["-99"])).tolist()
+    [1.0, nan]
+    """
+    declared = missing_numbers(options)
+    return numbers.where(~numbers.isin(declared)) if declared else numbers
+
+
+def missing_numbers(options: ReadOptions) -> list[float]:
+    """The declared words for "missing" that are numbers."""
+    words = pd.Series(options.missing_words or [], dtype="str")
+    return [float(number) for number in parse_numbers(words, options).dropna()]
 
 
 def why_no_number(cell: Any, options: ReadOptions, form: NumberForm) -> str:

@@ -310,3 +310,26 @@ def test_a_file_of_any_format_gives_the_features_of_the_training_file(tmp_path, 
         features, refused = prepare_features(raw, contract, options)
         assert refused == {}
         pd.testing.assert_frame_equal(features, dataset.features, check_exact=True)
+
+
+def test_a_number_that_is_declared_to_be_missing_is_so_from_everywhere(tmp_path, compose_config):
+    rows = [(3 if i % 4 else -99, i % 9, "ab"[i % 2]) for i in range(60)]
+    table = pd.DataFrame(rows, columns=["points", "hours", "grade"])
+    table.to_parquet(tmp_path / "train.parquet")
+    text = table.to_csv(index=False)
+    for name in ("train.csv", "train.parquet"):
+        if name == "train.csv":
+            (tmp_path / name).write_text(text)
+        config = compose_config(
+            "dataset=csv",
+            f"dataset.path={tmp_path / name}",
+            "dataset.target=grade",
+            "dataset.missing_words=['-99']",
+        ).dataset
+        dataset = load_dataset(config)
+        contract = make_contract(dataset, np.arange(dataset.n_rows), config)
+        assert dataset.features["points"].isna().sum() == 15
+        for options in (None, contract.options):
+            found = cells_of(contract, "points", [-99, "-99", -99.0, 3, "4"], options)
+            assert np.isnan(found[:3]).all()
+            assert found[3:] == [3, 4]
