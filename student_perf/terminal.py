@@ -33,7 +33,7 @@ from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metrics import METRICS
-from student_perf.text import format_interval, format_number
+from student_perf.text import format_interval, format_number, visible
 
 if TYPE_CHECKING:
     from student_perf.data.cleaning import LineageStep
@@ -99,7 +99,7 @@ def make_table(
 
 def print_error(error: BaseException) -> None:
     """One line on standard error."""
-    print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
+    print(f"student_perf: {masked(visible(one_line(error)))}", file=sys.stderr)
 
 
 def say_unused_conf() -> None:
@@ -110,7 +110,7 @@ def say_unused_conf() -> None:
 
 def print_warning(text: str) -> None:
     """One line on standard error about what does not stop the command."""
-    print(f"student_perf: warning: {masked(text)}", file=sys.stderr)
+    print(f"student_perf: warning: {masked(visible(text))}", file=sys.stderr)
 
 
 @contextmanager

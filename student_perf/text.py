@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 NO_VALUE = "-"
 # What Markdown would take for a table's bar, for HTML, or for a link or picture.
@@ -106,7 +107,16 @@ def visible(text: str) -> str:
     >>> visible(f"a{chr(0x202e)}b")
     'a\\u202eb'
     """
-    return text.translate(_WRITTEN_OUT)
+    return text if text.isprintable() else text.translate(_WRITTEN_OUT)
+
+
+def visible_tree(value: Any) -> Any:
+    """Plain data whose texts, names of values among them, are `visible`."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible_tree(key): visible_tree(item) for key, item in value.items()}
+    return [visible_tree(item) for item in value] if isinstance(value, list) else value
 
 
 def spreadsheet_cell(value: object) -> object:
