@@ -32,7 +32,7 @@ _UNSEEN = [
     *range(0x2066, 0x206A),
 ]
 _WRITTEN_OUT = {code: f"\\u{code:04x}" for code in _UNSEEN if chr(code) not in "\t\n\r"}
-_FORMULA = tuple("=+-@\t\r")
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are as wide as an ideograph
 
 
 def format_number(value: float | None) -> str:
@@ -123,8 +123,8 @@ def spreadsheet_cell(value: object) -> object:
     """A cell of a CSV file that no spreadsheet runs as a formula: such text gets a `'` before it.
     Numbers stay, as text too.
 
-    >>> [spreadsheet_cell(cell) for cell in ("=1+1", "-1.5", -1.5, "a=b")]
-    ["'=1+1", '-1.5', -1.5, 'a=b']
+    >>> [spreadsheet_cell(cell) for cell in ("=1+1", "\uff1d1+1", "-1.5", -1.5, "a=b")]
+    ["'=1+1", "'\uff1d1+1", '-1.5', -1.5, 'a=b']
     """
     if not isinstance(value, str) or not value.startswith(_FORMULA):
         return value

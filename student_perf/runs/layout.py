@@ -88,4 +88,5 @@ def iter_below(folder: Path, *places: str) -> Iterator[Path]:
     """Folders with a record at `places`; by default a folder itself and two levels below it."""
     for place in places or (".", "*", "*/*"):
         for file in sorted(folder.glob(f"{place}/{RECORD_FILE}")):
-            yield file.parent
+            if file.is_file():  # not a pipe, which nobody would write to
+                yield file.parent

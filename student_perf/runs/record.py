@@ -349,15 +349,31 @@ class Recorded:
         return self.record.folder
 
     def json(self, name: str) -> dict[str, Any]:
-        """Content of one of its JSON files, empty if the run has none."""
-        file = self.record.file(name)
-        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        """Content of one of its JSON files, empty if the run has none. Raises as `text`, and
+        ConfigError if it is not JSON.
+        """
+        try:
+            content = json.loads(self.text(name) or "{}")
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(self.folder / name, error) from error
         return content if isinstance(content, dict) else {}
 
     def text(self, name: str) -> str | None:
-        """Content of one of its text files, None if the run has none."""
+        """Content of one of its text files, None if the run has none.
+
+        Raises:
+            ChangedError: It is not as the run left it.
+            ConfigError: It is not UTF-8.
+        """
         file = self.record.file(name)
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        try:
+            return file.read_text(encoding="utf-8") if file.is_file() else None
+        except UnicodeDecodeError as error:
+            raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> ConfigError:
+    return ConfigError(f"{file}: cannot be read ({one_line(error)}); get the run again")
 
 
 def load_record(folder: Path) -> RunRecord:
