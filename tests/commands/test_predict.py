@@ -44,6 +44,6 @@ def test_a_file_of_another_program_is_read_as_it_shows_and_said(kept_run, grades
 
 def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, capsys):
     words = ["predict", str(kept_run), str(grades), str(tmp_path / "out.csv")]
-    assert cli.main([*words, "--read", "encodin=cp1252"]) == 1
+    assert cli.main([*words, "--read", "seperator=tab"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--read encodin=cp1252: takes KEY=VALUE; did you mean encoding?" in line
+    assert "--read seperator=tab: takes KEY=VALUE; did you mean separator?" in line
