@@ -188,13 +188,23 @@ class NestedSplit(KFoldSplit):
 
 @dataclass(frozen=True)
 class GuardsConfig:
-    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`."""
+    """`error`, `warn` or `off` for each numbered check of `evaluation`, by its code."""
 
-    disguised_column: str
-    leaking_feature: str
-    id_like: str
-    constant: str
-    shared_rows: str
+    levels: dict[str, str]
+
+    def level(self, code: str) -> str:
+        """The level of a check; one that a config of earlier times does not name warns."""
+        return self.levels.get(code, "warn")
+
+
+# Names of checks from before they had codes; a config may still use them.
+FORMER_GUARDS = {
+    "leaking_feature": "SP101",
+    "disguised_column": "SP102",
+    "shared_rows": "SP104",
+    "id_like": "SP201",
+    "constant": "SP202",
+}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.evaluation.guards import check_guards, label_noise_limit
+from student_perf.evaluation.registry import Finding, Subject
 from student_perf.evaluation.splits import Split, make_split
-from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined, unknown_classes
+from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
@@ -28,15 +29,15 @@ _several_threads = False
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What is settled about the rows before the first fit. `warnings` come from guards that
-    let them pass and from folds with `gaps`; `noise_limit` is what contradictory rows leave to any
-    model.
+    """What is settled about the rows before the first fit. `warnings` come from checks that let
+    them pass, `gaps` are folds that leave metrics undefined; `noise_limit` is what contradictory
+    rows leave to any model.
     """
 
     dataset: Dataset
     split: Split
     contract: Contract
-    warnings: list[str]
+    warnings: list[Finding]
     gaps: list[Gap]
     noise_limit: float
 
@@ -84,11 +85,7 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
         dataset=dataset,
         split=split,
         contract=contract,
-        warnings=[
-            *check_guards(dataset, split, config.dataset, config.guards),
-            *map(str, gaps),
-            *unknown_classes(dataset, split, config.split),
-        ],
+        warnings=check_guards(Subject(dataset, split, config.dataset, config.split), config.guards),
         gaps=gaps,
         noise_limit=label_noise_limit(dataset),
     )

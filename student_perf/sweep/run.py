@@ -243,7 +243,7 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
     show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
-    _warn(data.warnings, console)
+    _warn(list(map(str, data.warnings)), console)
 
 
 def _warn(lines: Sequence[str], console: Console) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from student_perf.tables.options import DOUBTFUL_WORDS, ReadOptions
+from student_perf.tables.options import DOUBTFUL_WORDS, TAKEN_AS_MISSING, ReadOptions
+from student_perf.text import plural
 
 _LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
 
@@ -79,7 +80,10 @@ def typed_column(texts: pa.Array | pa.ChunkedArray, options: ReadOptions) -> tup
     numbers = _cast(candidate, options)
     if numbers is None:
         return texts, None
-    notes += [f"{word} among numbers is missing ({count} rows)" for word, count in words.items()]
+    notes += [
+        f"{word} among numbers {TAKEN_AS_MISSING} ({plural(count, 'row')})"
+        for word, count in words.items()
+    ]
     return numbers, "; ".join(notes) or None
 
 

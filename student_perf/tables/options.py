@@ -18,6 +18,7 @@ _NAMES = {"\t": "tab", " ": "blank", "\xa0": "no-break blank", "\u202f": "narrow
 _SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
 FREQUENT_ANSWER = 0.05  # share of rows from which such a word is an answer that many gave
 FEWEST_ANSWERS = 10
+TAKEN_AS_MISSING = "is taken as missing"  # how the notes of reading and cleaning say so
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_what_was_decided_is_said():
     _, codes = typed_column(pa.array(["01", "02"]), PLAIN)
     _, words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
     assert codes == "kept as text, since numbers with leading zeros are codes"
-    assert words == "'-' among numbers is missing (2 rows)"
+    assert words == "'-' among numbers is taken as missing (2 rows)"
 
 
 def test_new_rows_are_read_as_the_training_file():
