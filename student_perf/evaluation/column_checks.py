@@ -212,6 +212,28 @@ def sentinel(subject: Subject) -> Iterator[str]:
                 )
 
 
+@check(
+    "SP209",
+    "One value in several spellings",
+    what="Values of a column of text differ only in case.",
+    why="`Excellent` and `eXCELLENT` become two categories, of which one is rare and means nothing "
+    "to a model. Copies of a file that were typed by hand hold many of them.",
+    fix="Declare the values in `dataset.categories`: the step `normalise_text` gives each its "
+    "declared spelling. `python -m student_perf data FILE --write` lists them.",
+)
+def spellings(subject: Subject) -> Iterator[str]:
+    """A line for each column of text whose values differ only in case."""
+    for name in subject.dataset.categorical:
+        counts = subject.some[name].value_counts()
+        folded = pd.Series(counts.index, dtype="str").str.casefold()
+        if (twice := folded[folded.duplicated()]).size:
+            same = [f"'{v}'" for v in counts.index if str(v).casefold() == twice.iloc[0]]
+            yield (
+                f"column '{name}': {' and '.join(same)} differ only in case; "
+                "declare its values in dataset.categories"
+            )
+
+
 def _looks_like_id(column: pd.Series) -> bool:
     values = column.dropna()
     if not len(values) or values.nunique() < _ID_SHARE * len(column):

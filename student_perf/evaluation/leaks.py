@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ NEARLY_ALL = {"regression": 0.95, "classification": 0.85}
 # The best of many pairs looks better than a single column: two of 30 honest measurements of a
 # tumour save 0.89 of the errors.
 NEARLY_ALL_BY_TWO = {"regression": 0.95, "classification": 0.93}
+_MOST_BANDS, _ROWS_OF_A_BAND = 20, 5
 _MOST_COLUMNS = 100  # of numbers, whose pairs are looked at
 _FEW_ROWS = 2000
 _MOST_PAIRS = 3  # of each relation, looked at closely
@@ -111,6 +112,38 @@ def nearly_all(subject: Subject) -> Iterator[str]:
             f"columns '{pair.one}' and '{pair.two}': by {pair.relation} they "
             f"{_nearly_all(pair.share, subject)}"
         )
+
+
+@check(
+    "SP105",
+    "A column that was cut from the target",
+    what="The values of a column divide a numeric target without overlap: all rows with one value "
+    "have lower targets than all rows with the next.",
+    why="A pass mark, a band or a grade does so if it was computed from the target; a column that "
+    "was known before never does. One copy of a public student file ends with such a column.",
+    fix="Add the column to `dataset.drop`.",
+)
+def cut(subject: Subject) -> Iterator[str]:
+    """A line for each column of few values between which the target does not overlap."""
+    dataset, y = subject.dataset, subject.dataset.target[subject.rows]
+    if dataset.task != "regression":
+        return
+    for name, column in dataset.features.items():
+        codes, values = pd.factorize(column.iloc[subject.rows])
+        if 2 <= len(values) <= _MOST_BANDS and _divides(codes, y):
+            yield (
+                f"column '{name}': its {len(values)} values divide '{dataset.target_name}' without "
+                "overlap, so it was cut from it; add it to dataset.drop"
+            )
+
+
+def _divides(codes: np.ndarray, y: np.ndarray) -> bool:
+    """Whether the targets of each code, all of several rows, lie apart from those of the others."""
+    parts = [y[codes == code] for code in range(int(codes.max()) + 1)]
+    if min(map(len, parts)) < _ROWS_OF_A_BAND:
+        return False
+    parts.sort(key=lambda part: float(part.min()))
+    return all(one.max() < two.min() for one, two in pairwise(parts))
 
 
 def _nearly_all(share: float, subject: Subject, ending: str = "") -> str:

@@ -136,3 +136,9 @@ def test_a_number_far_from_all_others_stands_for_missing(plain, value):
     near = np.random.default_rng(0).integers(60, 100, N).astype(float)
     near[::20] = 99
     assert findings_of(with_column(plain, "score", near)) == []
+
+
+def test_values_that_differ_only_in_case_are_named(plain):
+    spelled = plain.features["school"].where(np.arange(N) % 9 > 0, "NORTH")
+    data = with_column(plain, "school", spelled)
+    assert codes_of(data, "school") == ["SP209"]

@@ -6,7 +6,9 @@ import pytest
 
 from student_perf.evaluation.strength import feature_strength
 from tests.conftest import SMALL_CONFIG
-from tests.evaluation.checked import findings_of, lines_of, with_column
+from tests.evaluation.checked import KFOLD, findings_of, lines_of, with_column
+
+NO_TEST = replace(KFOLD, test_size=0.0)
 
 
 def test_honest_columns_pass(small_dataset):
@@ -109,3 +111,14 @@ def test_honest_columns_that_say_much_pass(parts):
     t = parts.features
     target = (t.a + t.b + t.c + rng.normal(0, 1.5, 400)).to_numpy()
     assert findings_of(replace(parts, target=target)) == []
+
+
+def test_a_column_that_was_cut_from_the_target_is_named(parts):
+    rng = np.random.default_rng(3)
+    data = replace(parts, target=rng.normal(60, 10, 400))
+    passed = pd.Series(np.where(data.target >= 60, "yes", "no"), dtype="str")
+    (found,) = findings_of(with_column(data, "passed", passed))
+    assert found.code == "SP105"
+    assert found.text.startswith("column 'passed': its 2 values divide 'grade' without overlap")
+    passed[int(np.argmax(data.target))] = "no"
+    assert findings_of(with_column(data, "passed", passed), split=NO_TEST) == []
