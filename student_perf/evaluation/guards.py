@@ -1,6 +1,6 @@
 """Checks before any training, for columns and splits that would make a score meaningless.
 
-The functions stand in `leaks`, `column_checks` and `row_checks`, each with its code and its page
+The functions stand in `leaks` and the modules called checks, each with its code and its page
 (`registry`). Checks of columns look at development rows only; `SP104` compares features of all
 sides. None reads a test row's target.
 """
@@ -13,14 +13,20 @@ import pandas as pd
 from student_perf.config.schema import GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import ConfigError, DataError, suggest
-from student_perf.evaluation import column_checks, leaks, row_checks
+from student_perf.evaluation import column_checks, leaks, row_checks, split_checks
 from student_perf.evaluation.registry import CHECKS, Check, Finding, Subject
 
-MODULES = (leaks, column_checks, row_checks)  # which register the checks as they are imported
+# They register the checks as they are imported.
+MODULES = (leaks, column_checks, row_checks, split_checks)
 
 
-def check_guards(subject: Subject, guards: GuardsConfig) -> list[Finding]:
+def check_guards(subject: Subject, guards: GuardsConfig, costly: bool = False) -> list[Finding]:
     """What the checks that are set to `warn` have found, in the order of their codes.
+
+    Args:
+        subject: What they look at.
+        guards: The level of each.
+        costly: Whether to ask those that fit something, which a command asks once, or the others.
 
     Raises:
         ConfigError: The config names a check that does not exist.
@@ -32,7 +38,7 @@ def check_guards(subject: Subject, guards: GuardsConfig) -> list[Finding]:
     findings = []
     for check in all_checks():
         level = guards.level(check.code)
-        if level == "off":
+        if level == "off" or check.costly != costly:
             continue
         lines = list(check.find(subject))
         if lines and level == "error":
@@ -52,8 +58,11 @@ def label_noise_limit(dataset: Dataset) -> float:
     """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
 
     A fact about the whole table, the test rows included; no model and no choice depends on it.
-    Rows with identical features get one answer: the majority of their targets, or the mean.
+    Rows with identical features get one answer: the majority of their targets, or the mean. Rows
+    count by their weights, if they have some.
     """
+    if dataset.weights is not None:
+        return _weighted_limit(dataset, dataset.weights)
     groups = dataset.duplicate_groups
     target = pd.Series(dataset.target)
     if dataset.task == "classification":
@@ -61,3 +70,15 @@ def label_noise_limit(dataset: Dataset) -> float:
         return float(counts.groupby(level=0).max().sum() / dataset.n_rows)
     residuals = target - target.groupby(groups).transform("mean")
     return float(np.sqrt((residuals**2).mean()))
+
+
+def _weighted_limit(dataset: Dataset, weights: np.ndarray) -> float:
+    groups, weight = dataset.duplicate_groups, pd.Series(weights)
+    if dataset.task == "classification":
+        of_class = weight.groupby([groups, dataset.target]).sum()
+        return float(of_class.groupby(level=0).max().sum() / weight.sum())
+    # From the first row of each group on, so that a row alone has a residual of exactly 0.
+    beyond = dataset.target - pd.Series(dataset.target).groupby(groups).transform("first")
+    means = (weight * beyond).groupby(groups).sum() / weight.groupby(groups).sum()
+    residuals = beyond - means.to_numpy()[groups]
+    return float(np.sqrt((weight * residuals**2).sum() / weight.sum()))

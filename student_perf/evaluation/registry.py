@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from student_perf.config.schema import DatasetConfig, SplitConfig
 from student_perf.data.dataset import Dataset
@@ -22,12 +23,23 @@ SOME_ROWS = 5000  # a finding shows in some thousand rows; all rows are looked a
 
 @dataclass(frozen=True)
 class Subject:
-    """What the checks look at: the rows, how they are divided, and what the config declares."""
+    """What the checks look at: the rows, how they are divided, and what the config declares.
+
+    Attributes:
+        dataset: The rows.
+        split: The sides of the rows.
+        config: What is declared of the rows.
+        split_config: What made the sides.
+        metric: Name of the metric that decides; only costly checks need it.
+        pipeline: The unfitted model with its preprocessing; only costly checks need it.
+    """
 
     dataset: Dataset
     split: Split
     config: DatasetConfig
     split_config: SplitConfig
+    metric: str = ""
+    pipeline: Pipeline | None = None
 
     @property
     def rows(self) -> np.ndarray:
@@ -61,7 +73,10 @@ Find = Callable[[Subject], Iterator[str]]
 
 @dataclass(frozen=True)
 class Check:
-    """A check and its page: `what` it finds, `why` that matters, and the `fix`."""
+    """A check and its page: `what` it finds, `why` that matters, and the `fix`.
+
+    A `costly` one fits something, so a command asks it once and not for each trial.
+    """
 
     code: str
     title: str
@@ -69,17 +84,20 @@ class Check:
     why: str
     fix: str
     find: Find
+    costly: bool = False
 
 
 CHECKS: dict[str, Check] = {}
 
 
-def check(code: str, title: str, *, what: str, why: str, fix: str) -> Callable[[Find], Find]:
+def check(
+    code: str, title: str, *, what: str, why: str, fix: str, costly: bool = False
+) -> Callable[[Find], Find]:
     """Register a function as the check with this code; it yields a line for each finding."""
 
     def register(find: Find) -> Find:
         assert code not in CHECKS, code
-        CHECKS[code] = Check(code, title, what, why, fix, find)
+        CHECKS[code] = Check(code, title, what, why, fix, find, costly)
         return find
 
     return register

@@ -10,6 +10,14 @@ from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.undefined import find_gaps, unknown_classes
 from student_perf.text import plural
 
+# What to do about rows that are known, where the split itself cannot keep them together.
+_DROP_COPIES = "if they are copies: 'dataset.clean=[normalise_text,drop_duplicates]'"
+_KNOWN_ROWS = {
+    "group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "stratified_group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "temporal": f"those are older; {_DROP_COPIES}",
+    "column": f"the column puts them on two sides; {_DROP_COPIES}",
+}
 FEWEST_OF_A_CLASS = 10  # training rows
 
 
@@ -30,7 +38,7 @@ def shared_rows(subject: Subject) -> Iterator[str]:
     if known:
         yield (
             f"split: {known} held-out rows have the features of a training row; "
-            "use split.keep_duplicates_together=true"
+            f"{_KNOWN_ROWS.get(split.kind, 'use split.keep_duplicates_together=true')}"
         )
 
 

@@ -62,7 +62,20 @@ def prepare(config: ExperimentConfig) -> Prepared:
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)
     data = prepare_data(config)
-    return Prepared(**vars(data), pipeline=build_pipeline(config, data.dataset))
+    pipeline = build_pipeline(config, data.dataset)
+    warnings = [*data.warnings, *look_once(config, data, pipeline)]
+    return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
+
+
+def look_once(
+    config: ExperimentConfig, data: PreparedData, pipeline: Pipeline | None = None
+) -> list[Finding]:
+    """What the costly checks have found. Raises DataError if one that is set to `error` has."""
+    pipeline = build_pipeline(config, data.dataset) if pipeline is None else pipeline
+    subject = Subject(
+        data.dataset, data.split, config.dataset, config.split, config.objective.metric, pipeline
+    )
+    return check_guards(subject, config.guards, costly=True)
 
 
 def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> PreparedData:

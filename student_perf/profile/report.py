@@ -18,7 +18,7 @@ from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.evaluation.guards import label_noise_limit
 from student_perf.evaluation.registry import Finding
-from student_perf.experiment.prepare import PreparedData, prepare_data
+from student_perf.experiment.prepare import PreparedData, look_once, prepare_data
 from student_perf.profile.answers import Answers, expected_answers
 from student_perf.profile.columns import ColumnFacts, column_facts
 from student_perf.tables.files import ENDINGS
@@ -165,8 +165,10 @@ def _prepared(
 ) -> PreparedData | None:
     """The rows divided and checked; what would stop a run is added to the problems."""
     levels = {c: "warn" if level == "error" else level for c, level in config.guards.levels.items()}
+    config = replace(config, guards=GuardsConfig(levels))
     try:
-        return prepare_data(replace(config, guards=GuardsConfig(levels)), dataset)
+        data = prepare_data(config, dataset)
+        return replace(data, warnings=[*data.warnings, *look_once(config, data)])
     except DataError as error:
         problems.append(str(error))
         return None

@@ -173,7 +173,7 @@ def test_ctrl_c_marks_the_record_and_sends_nothing(tmp_path, monkeypatch):
         raise AssertionError("nothing may be sent after Ctrl-C")
 
     monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
-    monkeypatch.setattr("student_perf.experiment.sending.try_publish", unreachable)
+    monkeypatch.setattr("student_perf.store.publisher.try_publish", unreachable)
     with pytest.raises(KeyboardInterrupt):
         run(compose_config("model=logreg"), tmp_path)
     assert load_record(tmp_path).status == "FAILED"
