@@ -41,6 +41,7 @@ from tests.shortcuts import (  # noqa: F401 (fixtures)
     pictures,
     ready_stores,
     same_priority,
+    trials_composed_once,
 )
 
 Compose = Callable[..., ExperimentConfig]

@@ -8,7 +8,7 @@ import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +19,18 @@ import pytest
 from hydra._internal import config_loader_impl as loading
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.defaults_list import DefaultsList, Overrides, create_defaults_list
+from hydra.core.utils import JobRuntime
 from joblib.externals.loky import get_reusable_executor
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import DictConfig, OmegaConf, grammar_parser
 
+from student_perf.config.search_path import ConfigSource
 from student_perf.paths import CONF_DIR
 from student_perf.store import client
 from student_perf.store.address import sqlite_file
 
 _alone = client._alone
+_MOST_CONFIGS = 500  # each takes some 0.1 MB
 _ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
@@ -116,6 +119,27 @@ def options_joined_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "create_defaults_list", find_files)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", join_files)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trials_composed_once() -> Iterator[None]:
+    """Sweeps of many tests start from the same words, which are composed once."""
+    compose, known = ConfigSource.compose, dict[str, bytes]()
+
+    def compose_once(self: ConfigSource, overrides: Sequence[str]) -> DictConfig:
+        if self.folders() != [CONF_DIR]:
+            return compose(self, overrides)
+        key = repr((self, list(overrides), Path.cwd(), JobRuntime.instance().conf))
+        if key not in known:
+            if len(known) == _MOST_CONFIGS:
+                del known[next(iter(known))]
+            known[key] = pickle.dumps(compose(self, overrides))
+        config: DictConfig = pickle.loads(known[key])
+        return config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigSource, "compose", compose_once)
         yield
 
 

@@ -39,7 +39,7 @@ def test_every_group_with_typed_keys_has_a_schema():
     [
         ("split", {"kind": "kfold", "n_splits": "five"}),
         ("split", {"kind": "kfolds"}),
-        ("dataset", {"source": "file", "seperator": ";"}),
+        ("dataset", {"source": "file", "separators": ";"}),
         ("model", {"name": "mine", "classifier": {}}),
         ("config", {"guards": {"id_likes": "warn"}}),
         ("config", {"hydra": {"sweeper": {"n_trials": "many"}}}),
