@@ -184,7 +184,8 @@ def survey(config: DatasetConfig) -> Survey:
     missing = getattr(config, "missing_words", None)
     declared = Declared("", config.categories, missing, config.categories)
     steps = [step for step in config.clean if step != "drop_missing_target"]
-    table, lineage, _ = clean_table(table, steps, declared, raw.notes)
+    percents = [name.strip() for name in raw.percents]
+    table, lineage, _ = clean_table(table, steps, declared, raw.notes, percents)
     as_is = {*config.categories, *matching(config.categorical, list(map(str, table)), "")}
     columns, refused = {}, {}
     for name in map(str, table):

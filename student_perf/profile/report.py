@@ -14,6 +14,7 @@ from student_perf.config.load import compose_config, register_resolvers, serving
 from student_perf.config.overrides import accepted, literal
 from student_perf.config.schema import ExperimentConfig, GuardsConfig
 from student_perf.config.search_path import config_options, standard_source
+from student_perf.data.columns import column_roles
 from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.evaluation.guards import label_noise_limit
@@ -82,9 +83,11 @@ def make_report(table: str, overrides: Sequence[str] = ()) -> DataReport:
     config = _config(table, overrides)
     seen = survey(config.dataset)
     target = config.dataset.target
-    dataset, problems = None, [line for name, line in seen.refused.items() if name != target]
+    wanted = column_roles(seen.columns, config.dataset).features if target else list(seen.columns)
+    refused = {name: line for name, line in seen.refused.items() if name in wanted}
+    dataset, problems = None, list(refused.values())
     if target:
-        dataset, config = _load(config, seen, problems)
+        dataset, config = _load(config, seen, list(refused), problems)
     data = _prepared(config, dataset, problems) if dataset is not None else None
     development = None if data is None else data.split.development
     rows = np.arange(0 if dataset is None else dataset.n_rows) if data is None else development
@@ -131,7 +134,7 @@ def _config(table: str, overrides: Sequence[str]) -> ExperimentConfig:
 
 
 def _load(
-    config: ExperimentConfig, seen: Survey, problems: list[str]
+    config: ExperimentConfig, seen: Survey, refused: list[str], problems: list[str]
 ) -> tuple[Dataset | None, ExperimentConfig]:
     """The rows as a run has them, without what it would stop at; why it would is added."""
     declared, target = config.dataset, config.dataset.target
@@ -140,7 +143,6 @@ def _load(
         if "drop_missing_target" not in declared.clean:
             problems.append(f"column '{target}': {n} rows have no target; leave them out: '{fix}'")
         declared = replace(declared, clean=[*declared.clean, "drop_missing_target"])
-    refused = [name for name in seen.refused if name != target and name not in declared.drop]
     declared = replace(declared, drop=[*declared.drop, *refused])
     config = replace(config, dataset=declared)
     try:

@@ -74,3 +74,12 @@ def test_classes_in_two_spellings_are_a_problem(grades):
 def test_a_name_that_is_neither_file_nor_dataset_is_refused(table, message):
     with pytest.raises(ConfigError, match=message):
         make_report(table)
+
+
+def test_a_date_that_is_declared_or_left_out_stops_nothing(dirty):
+    words = ["dataset.target=grade", "dataset.drop=[mixed]"]
+    in_time = make_report(str(dirty), [*words, "dataset.time=seen", "split=temporal"])
+    left_out = make_report(str(dirty), ["dataset.target=grade", "dataset.drop=[mixed,seen]"])
+    for report in (in_time, left_out):
+        assert [line.split(":")[0] for line in report.problems] == ["column 'grade'"]
+        assert report.answers is not None
