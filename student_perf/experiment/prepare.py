@@ -18,7 +18,12 @@ from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.registry import Finding, Subject
 from student_perf.evaluation.splits import Split, make_split
-from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined
+from student_perf.evaluation.undefined import (
+    Gap,
+    find_gaps,
+    refuse_undefined,
+    refuse_untaught,
+)
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
@@ -92,6 +97,7 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     check_contract(
         dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
     )
+    refuse_untaught(dataset, split, config.split)
     gaps = find_gaps(dataset, split, config.split)
     refuse_undefined(gaps, [config.objective.metric], dataset, "objective.metric")
     return PreparedData(
