@@ -14,11 +14,16 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset
-from student_perf.evaluation.cross_validation import CVResult, cross_validate, fit, predict
+from student_perf.evaluation.cross_validation import (
+    CVResult,
+    answers_for,
+    cross_validate,
+    fit,
+    predict,
+)
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import bootstrap
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import METRICS, metrics_of
@@ -91,7 +96,7 @@ def score_test_rows(
     """What a kept model answers for rows, and its metrics with bootstrap intervals."""
     output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
     metrics = [METRICS[name] for name in metrics_of(dataset.task, dataset.ordered)]
-    return output, bootstrap(Answers(dataset.target[rows], output), metrics, seed)
+    return output, bootstrap(answers_for(dataset, rows, output), metrics, seed)
 
 
 def answer_of(
@@ -131,4 +136,5 @@ def _fit_final(prepared: Prepared, seed: int) -> BaseEstimator:
     if dataset.classes:
         model = LabelledClassifier(model, list(dataset.classes))
     target = dataset.target_labels(dataset.target[rows])
-    return fit(model, dataset.rows(rows), target, seed, "in the fit of the model to keep")
+    weights, where = dataset.weights_of(rows), "in the fit of the model to keep"
+    return fit(model, dataset.rows(rows), target, seed, where, weights)

@@ -7,9 +7,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult, fit, predict
+from student_perf.evaluation.cross_validation import CVResult, answers_for, fit, predict
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
 
@@ -31,7 +30,6 @@ def learning_curve(
     `result` itself, the cross-validation on all training rows with its train scores.
     """
     lines = []
-    n_validation = float(np.mean([len(fold.validation) for fold in split.folds]))
     orders = [_nested_order(dataset, fold.train, seed + i) for i, fold in enumerate(split.folds)]
     for share in SHARES:
         parts = [order[: round(share * len(order))] for order in orders]
@@ -40,7 +38,9 @@ def learning_curve(
         else:
             held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric, seed)
         n_train = float(np.mean([len(part) for part in parts]))
-        estimate = fold_interval(held_out, n_validation / n_train, METRICS[metric])
+        pairs = zip(split.folds, parts, strict=True)
+        ratio = float(np.mean([len(fold.validation) / len(part) for fold, part in pairs]))
+        estimate = fold_interval(held_out, ratio, METRICS[metric])
         lines.append(
             {
                 "share": share,
@@ -66,10 +66,11 @@ def _scores_of_parts(
     measured = []
     for number, (fold, part) in enumerate(zip(split.folds, parts, strict=True)):
         where = f"in {split.fold_name(number)} (learning curve)"
-        fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where)
+        weights = dataset.weights_of(part)
+        fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where, weights)
         for rows in (fold.validation, part):
             output = predict(fitted, dataset.rows(rows), dataset, where)
-            measured.append(METRICS[metric].of(Answers(dataset.target[rows], output)))
+            measured.append(METRICS[metric].of(answers_for(dataset, rows, output)))
     return np.array(measured[::2]), np.array(measured[1::2])
 
 

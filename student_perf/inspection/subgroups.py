@@ -59,7 +59,7 @@ def subgroup_table(
     `min_size` rows is named, but not scored.
     """
     metrics = _subgroup_metrics(dataset.task, objective)
-    number, answers = once_each(result.row, result.y_true, result.output)
+    number, answers = once_each(result.row, result.answers)
     table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[number]
     groups = {ALL: (np.zeros(len(number), dtype=np.int64), [""])}
     groups |= {column: group_codes(table[column]) for column in columns}

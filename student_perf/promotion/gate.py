@@ -49,8 +49,8 @@ def pair(challenger: Predictions, champion: Predictions, what: str) -> PairedRow
     Raises:
         ConfigError: Rows, truth or classes are not the same.
     """
-    row, mine = once_each(challenger.row, challenger.y_true, challenger.output)
-    other, theirs = once_each(champion.row, champion.y_true, champion.output)
+    row, mine = once_each(challenger.row, challenger.answers)
+    other, theirs = once_each(champion.row, champion.answers)
     same = (
         np.array_equal(row, other)
         and np.array_equal(mine.y_true, theirs.y_true)
@@ -114,7 +114,8 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Expected calibration error over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
-    error = reliability(predictions.y_true, predictions.output).error
+    weights = predictions.weights
+    error = reliability(predictions.y_true, predictions.output, weights=weights).error
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
     reason = f"expected calibration error {error:.3f}, at most {limits.calibration:g}{advice}"

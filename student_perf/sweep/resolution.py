@@ -57,12 +57,18 @@ def _deviation(plan: SweepPlan, data: PreparedData) -> tuple[float, str]:
         return float(np.median(spreads)), f"by {plural(len(known), 'earlier trial')}"
     if name != "accuracy":
         return math.nan, ""
-    n_rows = float(np.mean([len(fold.validation) for fold in folds]))
+    n_rows = float(np.mean([_n_effective(data, fold.validation) for fold in folds]))
     known_by = (
         f"assumed: half of the answers right, correlation {_CORRELATION} between those of the two; "
         "training rows add to it"
     )
     return share_deviation(_SHARE, _CORRELATION, n_rows), known_by
+
+
+def _n_effective(data: PreparedData, rows: np.ndarray) -> float:
+    """How many rows of equal weight some rows are worth (Kish 1965)."""
+    weights = data.dataset.weights_of(rows)
+    return len(rows) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def _earlier(plan: SweepPlan, data: PreparedData) -> list[RunRecord]:

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hydra.core.override_parser.types import (
     ChoiceSweep,
-    FloatRange,
     IntervalSweep,
     Override,
     QuotedString,
@@ -56,6 +55,8 @@ class Parameter:
     an interval has none. `when` holds pairs of a key and the values that it may have for the
     parameter to apply.
     `rows` holds the values by key that go together, if the parameter is part of a `zip`.
+    `is_exact` says that a choice is told apart from an equal number of another type, as the model
+    does (`sweep.value_types`).
     """
 
     key: str
@@ -63,6 +64,7 @@ class Parameter:
     step: float | None = None
     when: tuple[Condition, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = ()
+    is_exact: bool = False
 
     @property
     def name(self) -> str:
@@ -195,11 +197,19 @@ class Parameter:
         return None
 
     def contains(self, value: Any) -> bool:
-        """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
+        """Whether a sampler could draw this value."""
         if isinstance(self.distribution, CategoricalDistribution):
-            return value in self.choices
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and self.distribution._contains(value)
+            return any(self.is_same(choice, value) for choice in self.choices)
+        return _is_number(value) and self.distribution._contains(value)
+
+    def is_same(self, one: Any, other: Any) -> bool:
+        """Whether two values are one choice: equal ones of a type, and 1 and 1.0 unless the model
+        tells them apart. True is never 1.
+        """
+        if type(one) is type(other):
+            return bool(one == other)
+        are_numbers = _is_number(one) and _is_number(other)
+        return are_numbers and one == other and not self.is_exact
 
     def suggest(self, trial: Trial) -> Any:
         """A value drawn by the trial's sampler."""
@@ -210,6 +220,10 @@ class Parameter:
                 return trial.suggest_int(self.name, low, high, step=step, log=log)
             case FloatDistribution(low=low, high=high, step=step, log=log):
                 return trial.suggest_float(self.name, low, high, step=step, log=log)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -368,7 +382,7 @@ def parse_parameter(override: Override) -> Parameter:
     if isinstance(value, IntervalSweep):
         return _interval(key, value)
     if isinstance(value, RangeSweep) and not value.shuffle:
-        return _range(key, value)
+        return _range(key, value, list(override.sweep_iterator()))
     if override.is_sweep_override():
         return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
     raise ConfigError(
@@ -523,6 +537,11 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Para
             "write for example when: {model: svm}"
         )
     conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
+    if not isinstance(entry.get("params") or {}, Mapping):
+        raise ConfigError(
+            f"hydra.sweeper.conditional.params={entry['params']}: must map keys to values; write "
+            'params: {model.n_estimators: "50,100"}'
+        )
     loaded = load_search(str(entry[SEARCH])) if SEARCH in entry else {}
     params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
     parameters = [parse_parameter(o) for o in _parsed(params)]
@@ -586,8 +605,8 @@ def _interval(key: str, value: IntervalSweep) -> Parameter:
     return Parameter(key, FloatDistribution(low, high, log=log))
 
 
-def _range(key: str, value: RangeSweep) -> Parameter:
-    values = list(value.range())
+def _range(key: str, value: RangeSweep, values: Sequence[Any]) -> Parameter:
+    """`values` are those of the range, cast where it says so."""
     if not values:
         raise ConfigError(
             f"{key}=range({value.start},{value.stop}): is empty; it runs up to the value before "
@@ -596,7 +615,7 @@ def _range(key: str, value: RangeSweep) -> Parameter:
     low, high, step = min(values), max(values), abs(value.step)
     log = _is_log(key, value, low)
     distribution: Distribution
-    if isinstance(value.range(), FloatRange):
+    if isinstance(values[0], float):
         distribution = FloatDistribution(low, high, log=log, step=None if log else step)
     else:
         distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))

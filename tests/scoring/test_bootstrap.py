@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,39 @@ def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
         covered += got.low <= 0.7 <= got.high
         assert np.isnan(got.std)
     assert 88 <= covered <= 99
+
+
+def test_rows_of_a_group_are_drawn_together():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(25), 8)
+    right = np.repeat(rng.random(25) < 0.6, 8)
+    truth = np.tile([0, 1], 100)
+    output = np.eye(2)[np.where(right, truth, 1 - truth)]
+    metric = METRICS["accuracy"]
+    alone = bootstrap(Answers(truth, output), [metric], 0)["accuracy"]
+    together = bootstrap(Answers(truth, output, groups=groups), [metric], 0)["accuracy"]
+    assert together.mean == alone.mean
+    # Rows of a group are all right or all wrong: 200 of them are worth 25.
+    ratio = (together.high - together.low) / (alone.high - alone.low)
+    assert ratio == pytest.approx(np.sqrt(8), rel=0.2)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "log_loss", "roc_auc_ovr"])
+def test_resampled_rows_keep_their_weights(name):
+    rng = np.random.default_rng(1)
+    truth, score = rng.integers(0, 2, 80), rng.random(80)
+    output = np.column_stack([1 - score, score])
+    weights = rng.integers(1, 4, 80).astype(float)
+    metric, answers = METRICS[name], Answers(truth, output, weights)
+    times = np.random.default_rng(2).multinomial(80, np.full(80, 1 / 80), 3)
+    samples = of_samples(metric, answers, times)
+    for value, one in zip(samples, times, strict=True):
+        assert value == pytest.approx(metric.of(answers.take(np.repeat(np.arange(80), one))))
+
+
+def test_a_metric_without_weights_has_no_figure_for_weighted_rows():
+    metric = replace(METRICS["roc_auc_ovr"], weighted=False)
+    answers = Answers(np.array([0, 1]), np.eye(2), np.array([1.0, 2.0]))
+    assert not metric.takes_weights
+    assert np.isnan(metric.of(answers))
+    assert np.isnan(bootstrap(answers, [metric], 0)["roc_auc_ovr"].low)
