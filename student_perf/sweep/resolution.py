@@ -16,14 +16,12 @@ from student_perf.runs import layout
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
 from student_perf.scoring.metrics import METRICS
-from student_perf.scoring.power import share_deviation, smallest_difference
+from student_perf.scoring.power import ASSUMED_CORRELATION, share_deviation, smallest_difference
 from student_perf.sweep.plan import SweepPlan
 from student_perf.text import format_number, plural
 
 _MOST_LOOKED_AT = 20  # trials whose scores say how much differences vary
-# Half of the answers right is the worst case. Between two trials of searches on the datasets of
-# `conf/dataset` the median correlation was 0.35 to 1.0, in most of them 0.7 to 0.9.
-_SHARE, _CORRELATION = 0.5, 0.7
+_SHARE = 0.5  # of right answers: the worst case
 
 
 def resolution_line(plan: SweepPlan, data: PreparedData) -> str:
@@ -59,10 +57,10 @@ def _deviation(plan: SweepPlan, data: PreparedData) -> tuple[float, str]:
         return math.nan, ""
     n_rows = float(np.mean([_n_effective(data, fold.validation) for fold in folds]))
     known_by = (
-        f"assumed: half of the answers right, correlation {_CORRELATION} between those of the two; "
-        "training rows add to it"
+        f"assumed: half of the answers right, correlation {ASSUMED_CORRELATION} between those of "
+        "the two; training rows add to it"
     )
-    return share_deviation(_SHARE, _CORRELATION, n_rows), known_by
+    return share_deviation(_SHARE, ASSUMED_CORRELATION, n_rows), known_by
 
 
 def _n_effective(data: PreparedData, rows: np.ndarray) -> float:
