@@ -55,7 +55,8 @@ class Fold:
 class Split:
     """Row numbers (read-only) of the reserved test part and the folds of the rest.
 
-    `n_repeats` says how often each development row is validated.
+    `n_repeats` says how often each development row is validated, `unit`, shape (n_rows,), which
+    rows of the dataset always stay together; None: each row may go its own way.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Split:
     development: np.ndarray
     folds: tuple[Fold, ...]
     n_repeats: int = 1
+    unit: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.test.setflags(write=False)
@@ -99,6 +101,11 @@ class _Units:
     noun: str
     names: tuple[str, ...] = field(default=())
 
+    @property
+    def joined(self) -> np.ndarray | None:
+        """`of_row` if some unit holds several rows."""
+        return self.of_row if len(self.strata) < len(self.of_row) else None
+
     def rows(self, units: np.ndarray) -> np.ndarray:
         """Ascending row numbers of some units."""
         chosen = np.zeros(len(self.strata), dtype=bool)
@@ -127,9 +134,9 @@ def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     folds = tuple(_fold(units, train, validation, config) for train, validation in sides)
     if isinstance(config, NestedSplit) and config.outer_fold is not None:
         outer = folds[config.outer_fold]
-        return Split(config.kind, outer.validation, outer.train, outer.inner)
+        return Split(config.kind, outer.validation, outer.train, outer.inner, unit=units.joined)
     n_repeats = config.n_repeats if isinstance(config, RepeatedKFoldSplit) else 1
-    return Split(config.kind, units.rows(test), units.rows(kept), folds, n_repeats)
+    return Split(config.kind, units.rows(test), units.rows(kept), folds, n_repeats, units.joined)
 
 
 def _row_units(dataset: Dataset, keep_duplicates_together: bool) -> _Units:

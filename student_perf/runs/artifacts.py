@@ -111,13 +111,20 @@ def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findi
 
 
 def predictions_table(
-    dataset: Dataset, rows: np.ndarray, fold: np.ndarray, output: np.ndarray
+    dataset: Dataset,
+    rows: np.ndarray,
+    fold: np.ndarray,
+    output: np.ndarray,
+    unit: np.ndarray | None = None,
 ) -> pa.Table:
     """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
     probability of each as `proba_<label>`. `rows` and `fold` have shape (n,), `output` is what
-    `evaluation.predict` returns for the rows.
+    `evaluation.predict` returns for the rows. `unit`, shape (n,), makes a column of its own where
+    the split keeps rows together.
     """
     columns: dict[str, Any] = {"row": rows.astype(np.int32), "fold": fold.astype(np.int16)}
+    if unit is not None:
+        columns["unit"] = unit.astype(np.int32)
     y_true = dataset.target[rows]
     if dataset.task == "regression":
         return pa.table(columns | {"y_true": y_true, "y_pred": output})
@@ -132,15 +139,16 @@ def predictions_table(
 
 
 def write_test_predictions(
-    folder: Path, dataset: Dataset, rows: np.ndarray, output: np.ndarray
+    folder: Path, dataset: Dataset, split: Split, output: np.ndarray
 ) -> None:
     """What a winner answered for the test rows, for comparisons on the same rows."""
-    table = predictions_table(dataset, rows, np.zeros(len(rows)), output)
+    unit = None if split.unit is None else split.unit[split.test]
+    table = predictions_table(dataset, split.test, np.zeros(len(split.test)), output, unit)
     pq.write_table(table, folder / TEST_PREDICTIONS_FILE, compression="zstd")
 
 
 def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None:
-    table = predictions_table(dataset, result.row, result.fold, result.output)
+    table = predictions_table(dataset, result.row, result.fold, result.output, result.unit)
     pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
 
 

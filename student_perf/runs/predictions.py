@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from student_perf.scoring import influence
 from student_perf.scoring.answers import Answers
+from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS
 
 _PROBABILITY = "proba_"
@@ -19,7 +21,8 @@ _PROBABILITY = "proba_"
 class Predictions:
     """One line for each held-out prediction; `row`, `fold`, `y_true` have shape (n,), `output`
     holds probabilities (n, K) or numbers (n,), and `y_true` the codes 0..K-1 of `labels`, or
-    numbers.
+    numbers. `unit`, shape (n,), numbers the rows that the split keeps together; None if it may
+    part any two.
     """
 
     task: str
@@ -28,6 +31,7 @@ class Predictions:
     y_true: np.ndarray
     output: np.ndarray
     labels: tuple[str, ...] = ()
+    unit: np.ndarray | None = None
 
     @cached_property
     def answers(self) -> Answers:
@@ -39,14 +43,29 @@ def load_predictions(path: Path) -> Predictions:
     """Read `predictions.parquet` as `artifacts.predictions_table` has written it."""
     table = pq.read_table(path)
     row, fold = (table[name].to_numpy() for name in ("row", "fold"))
+    unit = table["unit"].to_numpy() if "unit" in table.column_names else None
     names = [name for name in table.column_names if name.startswith(_PROBABILITY)]
     if not names:
         y_true, output = (table[name].to_numpy() for name in ("y_true", "y_pred"))
-        return Predictions("regression", row, fold, y_true, output)
+        return Predictions("regression", row, fold, y_true, output, unit=unit)
     code_of = {name.removeprefix(_PROBABILITY): code for code, name in enumerate(names)}
     y_true = np.array([code_of[label] for label in table["y_true"].to_pylist()], dtype=np.int64)
     output = np.column_stack([table[name].to_numpy() for name in names])
-    return Predictions("classification", row, fold, y_true, output, tuple(code_of))
+    return Predictions("classification", row, fold, y_true, output, tuple(code_of), unit)
+
+
+def row_scores(
+    predictions: Predictions, metric: str, of_folds: np.ndarray | None = None
+) -> RowScores:
+    """Mean over the folds of a metric, and how far each row moves it; `of_folds`, shape (J,), are
+    its fold scores if they are known.
+    """
+    known = predictions
+    of_folds = fold_scores(known, metric) if of_folds is None else of_folds
+    mean = float(of_folds.mean())
+    return influence.row_scores(
+        METRICS[metric], known.answers, known.row, known.fold, known.unit, mean
+    )
 
 
 def fold_scores(predictions: Predictions, metric: str) -> np.ndarray:

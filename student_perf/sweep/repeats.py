@@ -92,6 +92,7 @@ def joined_result(results: Sequence[CVResult]) -> CVResult:
         train_scores=_joined_scores([one.train_scores for one in results]),
         fit_seconds=float(np.mean([one.fit_seconds for one in results])),
         test_over_train=float(np.mean([one.test_over_train for one in results])),
+        unit=None if first.unit is None else np.concatenate([one.unit for one in results]),
     )
 
 
