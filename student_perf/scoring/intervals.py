@@ -10,7 +10,7 @@ Where a record holds nothing but the scores of its folds, their corrected interv
 >>> measured = row_scores(METRICS["accuracy"], answers, np.arange(100), np.arange(100) % 1)
 >>> estimate = row_interval(measured, METRICS["accuracy"])
 >>> print(f"{estimate.mean:.2f}, {estimate.low:.3f} to {estimate.high:.3f}")
-0.80, 0.691 to 0.878
+0.80, 0.689 to 0.878
 """
 
 from __future__ import annotations
