@@ -11,7 +11,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep report test coverage test-slow test-faults test-all lint format type lock ui clean all
+.PHONY: help setup train sweep report compare test coverage test-slow test-faults test-all lint format type lock ui clean all
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -26,6 +26,9 @@ sweep: $(stamp)  ## run several experiments (SWEEP_ARGS="model=rf,xgb")
 
 report: $(stamp)  ## show the latest finished run again
 	$(bin)/python -m student_perf report
+
+compare: $(stamp)  ## which of the workspace's runs is best, and which tie with it
+	$(bin)/python -m student_perf compare
 
 test: $(stamp)  ## the fast tests, for every commit
 	$(bin)/python -m pytest -m "not slow" -n 2

@@ -45,9 +45,40 @@ class ChangedError(StudentPerfError):
     """What a run has left is not as it was; a finding, not a fault of the command."""
 
 
+# What XGBoost and LightGBM call parameters outside their scikit-learn classes, and those here.
+_NATIVE_NAMES = {
+    "alpha": "reg_alpha",
+    "bagging_fraction": "subsample",
+    "bagging_freq": "subsample_freq",
+    "boosting": "boosting_type",
+    "eta": "learning_rate",
+    "feature_fraction": "colsample_bytree",
+    "lambda": "reg_lambda",
+    "lambda_l1": "reg_alpha",
+    "lambda_l2": "reg_lambda",
+    "min_data_in_leaf": "min_child_samples",
+    "min_gain_to_split": "min_split_gain",
+    "min_split_loss": "gamma",
+    "min_sum_hessian_in_leaf": "min_child_weight",
+    "nthread": "n_jobs",
+    "num_boost_round": "n_estimators",
+    "num_iterations": "n_estimators",
+    "num_round": "n_estimators",
+    "num_threads": "n_jobs",
+}
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
-    """Sentence that names the choice nearest to `word`, or all choices if none is near."""
+    """Sentence that names the choice nearest to `word`, or all choices if none is near.
+
+    >>> suggest("lern", ["learn", "drop"])
+    'did you mean learn?'
+    >>> suggest("feature_fraction", ["colsample_bytree", "gamma"])
+    'did you mean colsample_bytree?'
+    """
     known = sorted(choices)
+    if _NATIVE_NAMES.get(word) in known:
+        return f"did you mean {_NATIVE_NAMES[word]}?"
     folded = {choice.casefold(): choice for choice in known}
     near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
     near = near or [choice for choice in folded if choice.startswith(word.casefold())]

@@ -1,7 +1,7 @@
 r"""How figures, intervals and Markdown are written: the same on the terminal, on pages, in notes.
 
 >>> format_number(0.12345), format_number(12345.6), format_number(None)
-('0.123', '12,345.6', '-')
+('0.123', '12,346', '-')
 >>> format_interval(0.41, 0.523)
 '0.410 to 0.523'
 >>> format_interval(-0.031, 0.055, format_change)
@@ -15,7 +15,7 @@ r"""How figures, intervals and Markdown are written: the same on the terminal, o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 NO_VALUE = "-"
 # What Markdown would take for a table's bar, for HTML, or for a link or picture.
@@ -35,13 +35,15 @@ _FORMULA = tuple("=+-@\t\r")
 
 
 def format_number(value: float | None) -> str:
-    """Three decimals below 100, one above; a dash for an unknown value."""
-    return _format(value, ".3f", ",.1f")
+    """Three decimals below 100, one above, none from 10,000, four digits from a million, so that
+    no column of a table has to cut one; a dash for an unknown value.
+    """
+    return _format(value, ".3f", {1e2: ",.1f", 1e4: ",.0f", 1e6: ".3e"})
 
 
 def format_change(value: float | None) -> str:
     """A difference: as a number, with its sign."""
-    return _format(value, "+z.3f", "+,.0f")
+    return _format(value, "+z.3f", {1e2: "+,.0f", 1e6: "+.3e"})
 
 
 def format_probability(value: float | None) -> str:
@@ -63,10 +65,13 @@ def format_short(value: float | None) -> str:
     return _format(value, ".2g")
 
 
-def _format(value: float | None, form: str, large: str | None = None) -> str:
+def _format(value: float | None, form: str, larger: Mapping[float, str] | None = None) -> str:
+    """The value in the form of the largest size that it reaches; `larger` names them upwards."""
     if value is None or math.isnan(value):
         return NO_VALUE
-    return format(value, large if large and abs(value) >= 100 else form)
+    for size, other in (larger or {}).items():
+        form = other if abs(value) >= size else form
+    return format(value, form)
 
 
 def format_interval(

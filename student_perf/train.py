@@ -77,12 +77,14 @@ def _run(cfg: DictConfig) -> float:
     config = serving_task(validate(cfg), words, source_of(composed))
     terminal = Terminal()
     terminal.title(config)
-    from student_perf.experiment.run import run_experiment
+    from student_perf.experiment.beside import companion
 
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
-        with disk_errors(folder):
-            return run_experiment(config, folder, terminal, beside=True).objective
+        with disk_errors(folder), companion(config.tracking) as beside:
+            from student_perf.experiment.run import run_experiment
+
+            return run_experiment(config, folder, terminal, companion=beside).objective
     finally:
         logging.captureWarnings(False)
 

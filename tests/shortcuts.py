@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+import omegaconf
 import pytest
+from hydra._internal import config_loader_impl as loading
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.defaults_list import DefaultsList, Overrides, create_defaults_list
+from hydra.core.utils import JobRuntime
 from joblib.externals.loky import get_reusable_executor
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, grammar_parser
 
+from student_perf.config.search_path import ConfigSource
+from student_perf.paths import CONF_DIR
 from student_perf.store import client
 from student_perf.store.address import sqlite_file
 
 _alone = client._alone
+_MOST_CONFIGS = 500  # each takes some 0.1 MB
 _ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
@@ -35,8 +45,8 @@ def pictures() -> None:
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs leave no pictures, and those of pages have one pixel, unless the test asks for them."""
     if "pictures" not in request.fixturenames:
-        patched = "student_perf.runs.artifacts._save_figures"
-        monkeypatch.setattr(patched, lambda folder, figures: None)
+        patched = "student_perf.runs.artifacts.write_pictures"
+        monkeypatch.setattr(patched, lambda folder, shown: None)
         monkeypatch.setattr(FigureCanvasAgg, "print_png", _print_one_pixel)
 
 
@@ -64,6 +74,82 @@ def configs_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", load_config)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def expressions_parsed_once() -> Iterator[None]:
+    """An interpolation is parsed once: the parser is slow, and its trees are only read."""
+    parse = functools.lru_cache(maxsize=10_000)(grammar_parser.parse)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (omegaconf.base, omegaconf._utils):
+            patch.setattr(module, "parse", parse)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def options_joined_once() -> Iterator[None]:
+    """The files of the same options are joined once; overrides of single values follow anew.
+
+    Only where all files are the package's, which no test changes. Errors are found anew.
+    """
+    joined: dict[str, bytes] = {}
+    lists: dict[str, DefaultsList] = {}
+    find, join = create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+
+    def find_files(repo: Any, config_name: str, overrides_list: Any, **how: bool) -> DefaultsList:
+        known = Overrides(repo, overrides_list)
+        chosen = (known.override_choices, known.append_group_defaults, known.deletions)
+        key = repr((_sources(repo), config_name, chosen, how))
+        if key in lists:
+            return replace(lists[key], config_overrides=known.config_overrides)
+        found = find(repo, config_name, overrides_list, **how)
+        if _is_packages_own(repo):
+            lists[key] = found
+        return found
+
+    def join_files(self: Any, defaults: list[Any], repo: Any) -> DictConfig:
+        if not _is_packages_own(repo):
+            return join(self, defaults, repo)
+        key = repr((_sources(repo), defaults))
+        if key not in joined:
+            joined[key] = pickle.dumps(join(self, defaults, repo))
+        config: DictConfig = pickle.loads(joined[key])
+        return config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "create_defaults_list", find_files)
+        patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", join_files)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trials_composed_once() -> Iterator[None]:
+    """Sweeps of many tests start from the same words, which are composed once."""
+    compose, known = ConfigSource.compose, dict[str, bytes]()
+
+    def compose_once(self: ConfigSource, overrides: Sequence[str]) -> DictConfig:
+        if self.folders() != [CONF_DIR]:
+            return compose(self, overrides)
+        key = repr((self, list(overrides), Path.cwd(), JobRuntime.instance().conf))
+        if key not in known:
+            if len(known) == _MOST_CONFIGS:
+                del known[next(iter(known))]
+            known[key] = pickle.dumps(compose(self, overrides))
+        config: DictConfig = pickle.loads(known[key])
+        return config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigSource, "compose", compose_once)
+        yield
+
+
+def _sources(repo: Any) -> list[tuple[str, str]]:
+    return [(source.scheme(), source.path) for source in repo.get_sources()]
+
+
+def _is_packages_own(repo: Any) -> bool:
+    files = {path for scheme, path in _sources(repo) if scheme == "file"}
+    return files == {str(CONF_DIR)}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
-from student_perf.paths import PROJECT_DIR
+from student_perf.paths import CONF_DIR, PROJECT_DIR
 
 LOCK = (PROJECT_DIR / "requirements.txt").read_text()
 DEV_LOCK = (PROJECT_DIR / "requirements-dev.txt").read_text()
@@ -170,6 +170,10 @@ def test_editor_files_name_commands_that_exist():
     launches = json.loads((folder / "launch.json").read_text())["configurations"]
     modules = {launch["module"] for launch in launches}
     assert modules <= {"student_perf.train", "pytest", "student_perf"}
+    inputs = json.loads((folder / "tasks.json").read_text())["inputs"]
+    for one in inputs:
+        known = {file.stem for file in (CONF_DIR / one["id"]).glob("*.yaml")}
+        assert {*one["options"], one["default"]} <= known, one["id"]
 
 
 INPUTS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")

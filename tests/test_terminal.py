@@ -46,6 +46,19 @@ def test_a_pipe_gets_plain_text_within_80_columns(capsys):
     assert "> accuracy" in " ".join(out.split())
 
 
+@pytest.mark.parametrize("size", [1e4, 9.99e5, 1e6, 1e12])
+def test_large_figures_are_never_cut_at_80_columns(capsys, size):
+    row = {"mean": -size, "std": size, "low": -size, "high": size, "dummy": size, "train": -size}
+    Terminal().metrics(
+        {"mean_absolute_error": row, "spearman": row},
+        "mean_absolute_error",
+        "held-out rows, 5 folds",
+    )
+    out = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    assert "…" not in out
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc_ovr"])
 def test_groups_fit_80_columns_and_say_what_is_too_small(capsys, metric):
     values = {metric: (0.5, 0.4, 0.6), "f1_macro": (0.45, 0.3, 0.6)}

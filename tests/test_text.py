@@ -20,8 +20,9 @@ from student_perf.text import (
 
 
 def test_numbers_are_readable():
-    shown = [format_number(v) for v in (0.12345, 12.3456, 12345.678, None, math.nan)]
-    assert shown == ["0.123", "12.346", "12,345.7", "-", "-"]
+    shown = [format_number(v) for v in (0.12345, 12.3456, 1234.56, 12345.678, None, math.nan)]
+    assert shown == ["0.123", "12.346", "1,234.6", "12,346", "-", "-"]
+    assert [format_number(v) for v in (999999.0, -8.39483e8)] == ["999,999", "-8.395e+08"]
 
 
 def test_changes_have_a_sign_and_zero_is_never_negative():

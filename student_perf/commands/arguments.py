@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
@@ -99,11 +99,24 @@ def add_html(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to this file, too")
 
 
-def add_separator(parser: argparse.ArgumentParser) -> None:
-    """`--separator` of CSV files."""
+def add_read(parser: argparse.ArgumentParser) -> None:
+    """`--read KEY=VALUE`, which says how files of new rows are written."""
     parser.add_argument(
-        "--separator", help="separator of CSV files (default: as in training, or as the file shows)"
+        "--read",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how the file is written, if not as the training file: separator, decimal, thousands, "
+        "encoding, sheet or missing_words; may be repeated (default: as in training, or as the "
+        "file shows)",
     )
+
+
+def named_options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """What `--read` names. Raises DataError for another key."""
+    from student_perf.tables.options import parse_named
+
+    return parse_named(chosen.read)
 
 
 def add_limits(parser: argparse.ArgumentParser, schema: type, config: str) -> None:

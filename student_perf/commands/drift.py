@@ -12,8 +12,9 @@ from student_perf.commands.arguments import (
     RUN,
     add_html,
     add_limits,
-    add_separator,
+    add_read,
     formats,
+    named_options,
     reading,
     store_of,
 )
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("current", help="the same, for the rows to judge")
     parser.add_argument("--model", metavar="RUN", help="compare the predictions of this run, too")
     parser.add_argument("--target", help="the target's column if both sides are files")
-    add_separator(parser)
+    add_read(parser)
     add_html(parser)
     parser.add_argument("--no-tracking", action="store_true", help="record nothing")
     add_limits(parser, Thresholds, DRIFT_CONFIG)
@@ -70,7 +71,7 @@ def run(chosen: argparse.Namespace) -> int:
         chosen.reference,
         chosen.current,
         limits,
-        separator=chosen.separator,
+        named=named_options(chosen),
         target=chosen.target,
         model=chosen.model,
         store=chosen.store,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from student_perf.commands.arguments import MODELS, add_run, add_separator, reading
+from student_perf.commands.arguments import MODELS, add_read, add_run, named_options, reading
 from student_perf.exit_codes import ExitCode
 
 HELP = "predict the rows of a file, or refuse them with a reason"
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="refuse",
         help="rows with an unknown category: refuse them, or predict them and give the reason",
     )
-    add_separator(parser)
+    add_read(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -38,8 +38,10 @@ def run(chosen: argparse.Namespace) -> int:
         load_kept_model(chosen.run, chosen.store),
         Path(chosen.input),
         Path(chosen.output),
-        chosen.separator,
+        named_options(chosen),
         flag_unknown=chosen.on_unknown == "flag",
     )
+    if summary.read_as:
+        print(f"read as {summary.read_as}")
     print(f"{summary}: {chosen.output}")
     return ExitCode.ROWS_REFUSED if summary.refused else ExitCode.DONE

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _OF_FOLDS = ("std", "low", "high")  # figures that follow from fold scores
 Key = tuple[Any, ...]
 
 
+@cache  # asked for each key of each of thousands of records, which have the same keys
 def is_seed(key: str) -> bool:
     """Whether a config key only drives random numbers, by the end of its name: some libraries have
     several seeds, such as `bagging_seed`.
@@ -175,7 +177,7 @@ def _as_one(name: str, group: Sequence[RunRecord]) -> RunRecord:
     }
     ratios = [record.test_over_train for record in group]
     known = {tags.STUDY, tags.MODEL, tags.DATASET, tags.DATASET_VERSION, tags.DATA_SHA256}
-    known |= {tags.COMMIT, tags.DIRTY, tags.OBJECTIVES}
+    known |= {tags.TARGET_SHA256, tags.COMMIT, tags.DIRTY, tags.OBJECTIVES}
     return RunRecord(
         folder=first.folder.parent,
         name=name,

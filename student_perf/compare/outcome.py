@@ -120,7 +120,7 @@ class SweepOutcome:
             return replace(board, recommended=recommend(kept, self.metric))
         return board
 
-    @property
+    @cached_property
     def lines(self) -> list[Line]:
         """The trials that can be compared to the best, with their figures, best first."""
         lines = self.board.lines if self.board else []
@@ -205,8 +205,9 @@ class SweepOutcome:
     def is_flat(self) -> bool:
         """Whether several configurations all gave the same value."""
         values = {trial.metrics.get(METRICS[self.metric].key) for trial in self.ranked}
-        tried = {tuple(sorted(trial.swept.items())) for trial in self.ranked}
-        return len(values) == 1 and len(tried) > _FEW_TRIED
+        if len(values) != 1:
+            return False
+        return len({tuple(sorted(trial.swept.items())) for trial in self.ranked}) > _FEW_TRIED
 
 
 def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> SweepOutcome:

@@ -30,7 +30,9 @@ def paired_runs(a: RunRecord, b: RunRecord, metric: str) -> tuple[PairedDifferen
     """
     first, second = a.row_scores(metric), b.row_scores(metric)
     if first is not None and second is not None and np.array_equal(first.unit, second.unit):
-        return row_difference(first, second), plural(len(first.unit), "row")
+        known = a.predictions()
+        noun = "row" if known is None or known.groups is None else "group"
+        return row_difference(first, second), plural(len(first.unit), noun)
     ours, theirs = a.fold_scores(metric), b.fold_scores(metric)
     if len(ours) != len(theirs) or not np.isfinite([*ours, *theirs]).all():
         raise ValueError(f"{metric} is not known on every fold of both runs")

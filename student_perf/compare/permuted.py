@@ -13,6 +13,7 @@ from student_perf.errors import DataError
 from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.experiment.prepare import build_pipeline, limited_threads, prepare_data
 from student_perf.experiment.rebuild import rebuild_config
+from student_perf.models.weights import fit_weighted
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import METRICS
@@ -40,10 +41,12 @@ class PermutedLabels(BaseEstimator):  # type: ignore[misc]
         self.estimator = estimator
         self.seed = seed
 
-    def fit(self, features: Any, target: np.ndarray) -> Self:
+    def fit(
+        self, features: Any, target: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> Self:
         """Fit a clone to permuted labels."""
         shuffled = np.random.default_rng(self.seed).permutation(target)
-        self.estimator_ = clone(self.estimator).fit(features, shuffled)
+        self.estimator_ = fit_weighted(clone(self.estimator), features, shuffled, sample_weight)
         if hasattr(self.estimator_, "classes_"):
             self.classes_ = self.estimator_.classes_
         return self

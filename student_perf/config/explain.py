@@ -26,6 +26,8 @@ from student_perf.errors import ConfigError, one_line, suggest
 _PART_OF = {"classification": "classifier", "regression": "regressor"}
 _SWEEPER = "hydra.sweeper."
 _SAMPLER = "hydra.sweeper.sampler"
+# What a dataset's file may leave out.
+_LEFT_OUT = ("keep", "categorical", "categories", "ranges", "ordered", "group", "time", "weight")
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
 # Options of Hydra's own sweepers that go by another name here.
 ELSEWHERE = {
@@ -157,6 +159,8 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
             f"{given}: '{last}' is {' and '.join(parts)}, which dataset.task={task} does not use; "
             "leave it out"
         )
+    if parent == "dataset" and last in _LEFT_OUT:
+        return ConfigError(f"{given}: this dataset's file leaves '{last}' out; write +{given}")
     names = [path.removeprefix(f"{parent}.").split(".")[0] for path in below]
     if names:
         return ConfigError(

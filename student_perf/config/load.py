@@ -25,6 +25,7 @@ from student_perf.config.rules import (
     check_report,
     check_seed,
     check_split,
+    declared_by_each_other,
     make_guards,
 )
 from student_perf.config.schema import (
@@ -107,6 +108,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     report = typed_node(ReportConfig, composed["report"], "report")
     check_dataset(dataset)
     check_split(split)
+    dataset, split = declared_by_each_other(dataset, split)
     check_report(report)
     check_objective(objective, dataset)
     return ExperimentConfig(

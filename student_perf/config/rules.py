@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from student_perf.config.schema import (
     Bands,
+    ColumnSplit,
     DatasetConfig,
+    GroupKFoldSplit,
     GuardsConfig,
     HoldoutSplit,
     KFoldSplit,
@@ -16,6 +19,7 @@ from student_perf.config.schema import (
     RepeatedKFoldSplit,
     ReportConfig,
     SplitConfig,
+    TemporalSplit,
 )
 from student_perf.config.typed import shown, typed_node
 from student_perf.errors import ConfigError, suggest
@@ -67,6 +71,12 @@ def check_dataset(dataset: DatasetConfig) -> None:
             f"dataset.subgroups={shown(dataset.subgroups)}: holds the target '{dataset.target}'; "
             "take it out, groups must be known before the target"
         )
+    for key in ("group", "time", "weight"):
+        if getattr(dataset, key) == dataset.target:
+            raise ConfigError(
+                f"dataset.{key}={dataset.target}: is the target; name another column, or "
+                f"dataset.{key}=null"
+            )
     if dataset.ordered and dataset.bands is None and dataset.classes is None:
         raise ConfigError(
             "dataset.ordered=true: needs the order; name it as dataset.classes=[lowest,...,highest]"
@@ -123,6 +133,62 @@ def check_split(split: SplitConfig) -> None:
         )
     if isinstance(split, RepeatedKFoldSplit) and split.n_repeats < 1:
         raise ConfigError(f"split.n_repeats={split.n_repeats}: must be at least 1; try 5")
+    if isinstance(split, TemporalSplit) and split.gap < 0:
+        raise ConfigError(f"split.gap={split.gap}: must be at least 0; try 1")
+    _check_combination(split)
+
+
+def _check_combination(split: SplitConfig) -> None:
+    """Raise ConfigError for an option that has no meaning for this kind of split."""
+    by = "time" if isinstance(split, TemporalSplit) else "the column"
+    if not split.is_drawn and split.keep_duplicates_together:
+        raise ConfigError(
+            f"split.keep_duplicates_together=true: {by} alone divides the rows of "
+            f"split={split.kind}; leave it out, guards.shared_rows names rows on two sides"
+        )
+    if isinstance(split, ColumnSplit) and split.test_size > 0:
+        raise ConfigError(
+            f"split.test_size={split.test_size}: the column says which rows are test rows; leave "
+            "it out"
+        )
+    if split.stratify_by is None:
+        return
+    if not split.is_drawn:
+        raise ConfigError(
+            f"split.stratify_by={split.stratify_by}: {by} alone divides the rows of "
+            f"split={split.kind}; leave it out"
+        )
+    if split.kind == "group_kfold":
+        raise ConfigError(
+            f"split.stratify_by={split.stratify_by}: split=group_kfold keeps nothing in "
+            "proportion; use split=stratified_group_kfold"
+        )
+
+
+def declared_by_each_other(
+    dataset: DatasetConfig, split: SplitConfig
+) -> tuple[DatasetConfig, SplitConfig]:
+    """Dataset and split with what each takes from the other: a split the groups, a dataset the
+    column that divides its rows.
+
+    Raises:
+        ConfigError: Neither names the groups or the time that the split needs.
+    """
+    if isinstance(split, GroupKFoldSplit) and split.group is None:
+        if dataset.group is None:
+            raise ConfigError(
+                f"split={split.kind}: needs the column of the groups; add dataset.group=COLUMN"
+            )
+        split = replace(split, group=dataset.group)
+    if isinstance(split, TemporalSplit) and dataset.time is None:
+        raise ConfigError(
+            "split=temporal: needs the column that says when a row arose; add dataset.time=COLUMN"
+        )
+    if isinstance(split, ColumnSplit):
+        if split.column == dataset.target:
+            raise ConfigError(f"split.column={split.column}: is the target; name another column")
+        dataset = replace(dataset, split_column=split.column)
+    return dataset, split
 
 
 def check_report(report: ReportConfig) -> None:
@@ -152,6 +218,12 @@ def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
         raise ConfigError(
             f"objective.metric={objective.metric}: needs three or more classes in order; name them "
             f"as dataset.classes=[lowest,...,highest] or choose from {choices}"
+        )
+    if dataset.weight is not None and not METRICS[objective.metric].takes_weights:
+        raise ConfigError(
+            f"objective.metric={objective.metric}: takes no weights, and dataset.weight="
+            f"{dataset.weight} gives rows some; declare it with weighted=True, or choose from "
+            f"{choices}"
         )
     if objective.direction != direction:
         raise ConfigError(

@@ -31,6 +31,10 @@ class DatasetConfig:
         ranges: Lowest and highest value of numeric columns.
         clean: Steps of `data.cleaning`.
         subgroups: Columns by whose values the result is shown group by group.
+        group, time: Columns that say whose a row is and when it arose; features only if `keep`
+            names them.
+        weight: Column of the rows' weights, in fits and scores; never a feature.
+        split_column: Column that says which side a row is on; set by `split=column`.
         forms, setups: Named variants of target and inputs; `form` and `setup` choose among them by
             interpolation in the file itself.
     """
@@ -50,6 +54,10 @@ class DatasetConfig:
     ranges: dict[str, Any] = field(default_factory=dict)
     clean: list[Any] = field(default_factory=list)
     subgroups: list[str] = field(default_factory=list)
+    group: str | None = None
+    time: str | None = None
+    weight: str | None = None
+    split_column: str | None = None
     form: str | None = None
     forms: dict[str, Any] = field(default_factory=dict)
     setup: str | None = None
@@ -132,7 +140,8 @@ class SyntheticDataset(DatasetConfig):
 @dataclass(frozen=True)
 class SplitConfig:
     """What every split declares; `test_size` is the share of rows set aside first, by a seed of its
-    own if `test_random_state` gives one.
+    own if `test_random_state` gives one. `stratify_by` is the column that is kept in proportion;
+    None is the target.
     """
 
     kind: str
@@ -140,11 +149,17 @@ class SplitConfig:
     random_state: int
     keep_duplicates_together: bool
     test_random_state: int | None = field(default=None, kw_only=True)
+    stratify_by: str | None = field(default=None, kw_only=True)
 
     @property
     def test_seed(self) -> int:
         """The seed by which the test rows are chosen."""
         return self.random_state if self.test_random_state is None else self.test_random_state
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a seed decides the folds."""
+        return not isinstance(self, (TemporalSplit, ColumnSplit))
 
 
 @dataclass(frozen=True)
@@ -170,9 +185,32 @@ class RepeatedKFoldSplit(KFoldSplit):
 
 @dataclass(frozen=True)
 class GroupKFoldSplit(KFoldSplit):
-    """K folds of whole groups: rows with the same value of the column `group` stay together."""
+    """K folds of whole groups: rows with the same value of the column `group` stay together; None
+    is the dataset's.
+    """
 
-    group: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class StratifiedGroupKFoldSplit(GroupKFoldSplit):
+    """K folds of whole groups that hold the classes as nearly in proportion as groups allow."""
+
+
+@dataclass(frozen=True)
+class TemporalSplit(KFoldSplit):
+    """K windows by the dataset's `time`, each validated by a model of all rows before it; the
+    latest rows are the test part. `gap` times lie between the two sides.
+    """
+
+    gap: int = 0
+
+
+@dataclass(frozen=True)
+class ColumnSplit(SplitConfig):
+    """The sides that a column of the file gives: train, val and test, or fold numbers."""
+
+    column: str
 
 
 @dataclass(frozen=True)
@@ -180,21 +218,26 @@ class NestedSplit(KFoldSplit):
     """K outer folds, each training part divided again into `n_inner_splits` for tuning.
 
     With `outer_fold` the split is that of one outer fold: its validation rows are the test part.
+    Rows with the same value of the column `group` stay together, if it names one.
     """
 
     n_inner_splits: int
     outer_fold: int | None = None
+    group: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
 class GuardsConfig:
-    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`."""
+    """`error`, `warn` or `off` for each check of `student_perf.evaluation.guards`, and for the
+    advice of `student_perf.evaluation.advice`, of which records of earlier times have no level.
+    """
 
     disguised_column: str
     leaking_feature: str
     id_like: str
     constant: str
     shared_rows: str
+    split_advice: str = field(default_factory=lambda: "warn")
 
 
 @dataclass(frozen=True)
@@ -276,6 +319,9 @@ SPLITS: dict[str, type[SplitConfig]] = {
     "kfold": KFoldSplit,
     "repeated_kfold": RepeatedKFoldSplit,
     "group_kfold": GroupKFoldSplit,
+    "stratified_group_kfold": StratifiedGroupKFoldSplit,
+    "temporal": TemporalSplit,
+    "column": ColumnSplit,
     "nested": NestedSplit,
 }
 

@@ -10,7 +10,7 @@ A step is one entry of `dataset.clean`: its name, or a group with `step` and its
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,20 +20,21 @@ import numpy as np
 import pandas as pd
 
 from student_perf.data.columns import label_of
-from student_perf.data.dates import date_columns
+from student_perf.data.dates import date_columns, read_dates
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.missing import missing_rule
 from student_perf.errors import DataError, suggest
-from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.numbers import parse_numbers, parsed_cells
 from student_perf.tables.options import ReadOptions
 
 _EXAMPLES = 3
+_EPOCH = "1970-01-01"
 
 
 @dataclass(frozen=True)
 class LineageStep:
     """What one step did: rows before and after, changed cells, examples, table hash after, and what
-    it has decided by itself.
+    it has decided by itself: in words, and as options that repeat it.
     """
 
     step: str
@@ -43,6 +44,7 @@ class LineageStep:
     examples: list[str]
     sha256: str
     notes: tuple[str, ...] = ()
+    decided: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Declared:
 @dataclass(frozen=True)
 class Change:
     """Result of a step; `columns` names those whose values changed, None says that rows moved;
-    `notes` say what the step has decided by itself.
+    `notes` and `decided` say what the step has decided by itself.
     """
 
     table: pd.DataFrame
@@ -68,12 +70,18 @@ class Change:
     cells: int = 0
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    decided: Mapping[str, Any] = field(default_factory=dict)
 
 
 def clean_table(
-    table: pd.DataFrame, steps: Sequence[Any], declared: Declared, notes: tuple[str, ...] = ()
+    table: pd.DataFrame,
+    steps: Sequence[Any],
+    declared: Declared,
+    notes: tuple[str, ...] = (),
+    percents: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, tuple[LineageStep, ...], dict[str, str]]:
-    """Clean a table by the declared steps; `notes` are what reading has decided.
+    """Clean a table by the declared steps; `notes` are what reading has decided, and `percents` the
+    columns whose percent signs it has taken off.
 
     Returns:
         The cleaned table with rows numbered from 0, what reading and each step did, and the hash of
@@ -85,7 +93,8 @@ def clean_table(
     """
     hashes = fingerprint_columns(table)
     rows = len(table)
-    lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes), notes)]
+    decided = {"percents": list(percents)}
+    lineage = [LineageStep("read", rows, rows, 0, [], combine_columns(hashes), notes, decided)]
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         before = len(table)
@@ -102,23 +111,34 @@ def clean_table(
                 list(change.examples),
                 combine_columns(hashes),
                 change.notes,
+                change.decided,
             )
         )
     check_categories(table, declared.categories)
     return table, tuple(lineage), hashes
 
 
-def clean_features(table: pd.DataFrame, steps: Sequence[Any], declared: Declared) -> pd.DataFrame:
+def clean_features(
+    table: pd.DataFrame, steps: Sequence[Any], declared: Declared, percents: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
     """Clean new rows by those steps of the training that change single cells.
 
-    A word that training has seen as an answer stays one.
+    A word that training has seen as an answer stays one. No row is dropped, and missing columns are
+    skipped. Cells of which a step makes no number stay as they are.
 
-    No row is dropped, and missing columns are skipped. A column with words that stop `to_numeric`
-    stays as it is; the contract refuses its cells.
+    Args:
+        table: Cells as the training's reader leaves them.
+        steps: Those of the training, with what they have decided there.
+        declared: What the training has declared and seen.
+        percents: Columns whose cells need a percent sign where `to_numeric` reads them.
+
+    Returns:
+        The table, and for each column of dates the rule that a cell breaks, None for good ones.
 
     Raises:
         DataError: New rows cannot repeat a step.
     """
+    problems = {}
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         if name == "one_hot":
@@ -126,42 +146,61 @@ def clean_features(table: pd.DataFrame, steps: Sequence[Any], declared: Declared
                 "dataset.clean: one_hot makes its columns from the values of the training rows, "
                 "which new rows cannot repeat; train without it, models encode categories"
             )
-        if name == "map_values":
-            columns = [options["column"]] if options["column"] in table else []
-        elif name in ("normalise_text", "to_numeric"):
-            named = options.get("columns") or _text_columns(table)
-            written = ReadOptions(
-                decimal=options.get("decimal", "."), thousands=options.get("thousands")
-            )
-            columns = [
-                c
-                for c in named
-                if c in table and (name != "to_numeric" or _all_numbers(table[c], written))
-            ]
-            options["columns"] = columns
-        else:
-            continue
-        if columns:
-            table = _STEPS[name](table, declared, **options).table
-    return table
-
-
-def derive_columns(table: pd.DataFrame, steps: Sequence[Any]) -> pd.DataFrame:
-    """New rows with the columns that steps of the training have made of others, unless they hold
-    them already.
-
-    Raises:
-        DataError: A cell holds no date.
-    """
-    for number, entry in enumerate(steps):
-        name, options = _parsed(entry, f"dataset.clean[{number}]")
         if name == "date_parts" and options["column"] in table:
-            table = _date_parts(table, Declared("", {}), **options).table
-    return table
+            column = options.pop("column")
+            found = read_dates(table[column], **({"day_first": None, "since": _EPOCH} | options))
+            problems[column] = found.problems
+            table = table.drop(columns=column).assign(**found.columns)
+        elif name == "map_values" and options["column"] in table:
+            table = _map_values(table, declared, **options).table
+        elif name == "normalise_text":
+            named = options.get("columns") or [*_text_columns(table), *_mixed_columns(table)]
+            table = _normalise_text(table, declared, [c for c in named if c in table]).table
+        elif name == "to_numeric":
+            signs = signs_of(options)
+            table = table.assign(
+                **{
+                    column: parsed_cells(table[column], signs, column in percents)
+                    for column in options["columns"]
+                    if column in table
+                }
+            )
+    return table, problems
 
 
-def _all_numbers(column: pd.Series, written: ReadOptions) -> bool:
-    return bool((parse_numbers(column, written).isna() == column.isna()).all())
+def settled_steps(steps: Sequence[Any], lineage: Sequence[LineageStep]) -> list[Any]:
+    """The declared steps with what each has decided by itself, so that new rows repeat it."""
+    if len(lineage) != len(steps) + 1:  # rows without a file were never cleaned
+        return list(steps)
+    return [
+        dict(entry) | dict(done.decided) if done.step == "date_parts" else entry
+        for entry, done in zip(steps, lineage[1:], strict=True)
+    ]
+
+
+def derived_columns(steps: Sequence[Any]) -> dict[str, str]:
+    """The columns that `date_parts` makes, and the one that each is made of."""
+    return {
+        f"{entry['column']}_{part}": str(entry["column"])
+        for entry in steps
+        if isinstance(entry, Mapping) and entry.get("step") == "date_parts"
+        for part in entry["parts"]
+    }
+
+
+def signs_of(options: Mapping[str, Any]) -> ReadOptions:
+    """How a step `to_numeric` reads the cells of its columns."""
+    return ReadOptions(decimal=options.get("decimal", "."), thousands=options.get("thousands"))
+
+
+def numeric_steps(steps: Sequence[Any]) -> dict[str, ReadOptions]:
+    """The columns of which `to_numeric` makes numbers, and how it reads them."""
+    return {
+        str(column): signs_of(entry)
+        for entry in steps
+        if isinstance(entry, Mapping) and entry.get("step") == "to_numeric"
+        for column in entry["columns"]
+    }
 
 
 def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> None:
@@ -221,7 +260,9 @@ def _normalise_text(
     return replace(_with_values(table, rules), notes=tuple(notes))
 
 
-def _normalised(text: Any, spelling: Mapping[str, str], missing: frozenset[str]) -> str | None:
+def _normalised(text: Any, spelling: Mapping[str, str], missing: frozenset[str]) -> Any:
+    if isinstance(text, float):  # among the text of new rows
+        return text
     words = " ".join(str(text).split())
     if words.casefold() in missing and words.casefold() not in spelling:
         return None
@@ -243,18 +284,31 @@ def _to_numeric(
     thousands: str | None = None,
 ) -> Change:
     """Turn text columns into numbers; other text stops the run."""
-    new = {}
+    new, percents = {}, []
     options = ReadOptions(decimal=decimal, thousands=thousands)
     for name in _checked_columns(table, columns):
-        numbers = parse_numbers(table[name], options)
-        lost = table[name][numbers.isna() & table[name].notna()]
-        if len(lost):
+        column = table[name]
+        if pd.api.types.is_numeric_dtype(column) and not options.plain_numbers:
             raise DataError(
-                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}' ({len(lost)} rows, "
-                f"first: row {lost.index[0]}); map these values to null first"
+                f"dataset.clean: to_numeric of '{name}' with decimal '{decimal}' comes too late, "
+                "the file gave numbers already; name the signs for the file: dataset.decimal and "
+                "dataset.thousands, or leave out the step"
+            )
+        numbers = parse_numbers(column, options)
+        signed = parse_numbers(column, options, is_percent=True)
+        if is_percent := signed.notna().any() and not pd.api.types.is_numeric_dtype(column):
+            numbers = signed
+            percents.append(name)
+        lost = column[numbers.isna() & column.notna()]
+        if len(lost):
+            words = ", which has no percent sign, as others have" if is_percent else ""
+            raise DataError(
+                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}'{words} ({len(lost)} "
+                f"rows, first: row {lost.index[0]}); map these values to null first"
             )
         new[name] = numbers
-    return Change(table.assign(**new), list(new))
+    notes = tuple(f"'{name}': percent signs taken off" for name in percents)
+    return Change(table.assign(**new), list(new), notes=notes, decided={"percents": percents})
 
 
 def _drop_columns(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
@@ -291,12 +345,14 @@ def _date_parts(
     column: str,
     parts: list[str],
     day_first: bool | None = None,
-    since: str = "1970-01-01",
+    since: str = _EPOCH,
 ) -> Change:
     """Replace a column of dates by numbers, named after it and the part: `day_year`."""
     _checked_columns(table, [column])
-    added = date_columns(table[column], parts, day_first, since)
-    return Change(table.drop(columns=column).assign(**added), list(added), len(table))
+    found = date_columns(table[column], parts, day_first, since)
+    added = found.columns
+    cleaned = table.drop(columns=column).assign(**added)
+    return Change(cleaned, list(added), len(table), decided={"day_first": found.day_first})
 
 
 _STEPS: dict[str, Callable[..., Change]] = {
@@ -318,6 +374,11 @@ def _text_columns(table: pd.DataFrame) -> list[str]:
         if pd.api.types.is_string_dtype(table[name])
         or isinstance(table[name].dtype, pd.CategoricalDtype)
     ]
+
+
+def _mixed_columns(table: pd.DataFrame) -> list[str]:
+    """Columns of new rows with numbers among text."""
+    return [str(name) for name in table.columns if table[name].dtype == object]
 
 
 def _checked_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:

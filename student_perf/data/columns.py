@@ -22,7 +22,9 @@ class Roles:
 
 
 def column_roles(table: pd.DataFrame, config: DatasetConfig) -> Roles:
-    """Features and columns left out, by `dataset.keep` and `dataset.drop`.
+    """Features and columns left out, by `dataset.keep`, `dataset.drop` and the declared facts: the
+    columns of groups and time are features only if `dataset.keep` names them, those of weights and
+    of a given split never.
 
     Raises:
         DataError: A section of the config names a column that does not exist, or no feature is
@@ -32,6 +34,8 @@ def column_roles(table: pd.DataFrame, config: DatasetConfig) -> Roles:
     check_named(names, config)
     kept = set(matching(config.keep, names, "dataset.keep")) if config.keep else set(names)
     dropped = set(matching(config.drop, names, "dataset.drop"))
+    dropped |= {name for name in (config.weight, config.split_column) if name}
+    dropped |= {name for name in (config.group, config.time) if name and not config.keep}
     others = [name for name in names if name != config.target]
     features = [name for name in others if name in kept and name not in dropped]
     if not features:
@@ -45,15 +49,19 @@ def column_roles(table: pd.DataFrame, config: DatasetConfig) -> Roles:
 
 def check_named(names: Sequence[str], config: DatasetConfig) -> None:
     """Raise DataError for a column that a section of the config names and the table lacks."""
-    sections: dict[str, Iterable[str]] = {
-        "target": [config.target],
-        "subgroups": config.subgroups,
+    sections: dict[str, Iterable[str | None]] = {
+        "dataset.target": [config.target],
+        "dataset.subgroups": config.subgroups,
+        "dataset.group": [config.group],
+        "dataset.time": [config.time],
+        "dataset.weight": [config.weight],
+        "split.column": [config.split_column],
     }
     for key, wanted in sections.items():
         for name in wanted:
-            if name not in names:
+            if name is not None and name not in names:
                 raise DataError(
-                    f"dataset.{key}={name}: no such column in {config.name}; {suggest(name, names)}"
+                    f"{key}={name}: no such column in {config.name}; {suggest(name, names)}"
                 )
     for key, declared in {"categories": config.categories, "ranges": config.ranges}.items():
         for name in declared:

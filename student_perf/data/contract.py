@@ -15,13 +15,17 @@ import pandas as pd
 import yaml
 
 from student_perf.config.schema import DatasetConfig
+from student_perf.data.cleaning import derived_columns, settled_steps
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError, one_line
+from student_perf.tables.numbers import NumberForm
 from student_perf.tables.options import ReadOptions
 
 _MOST_ROWS = 5
 
-Problem = Literal["column missing", "not a number", "unknown category", "missing value", "range"]
+Problem = Literal[
+    "column missing", "not a number", "not a date", "unknown category", "missing value", "range"
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Contract:
         declared: Columns whose categories or range come from the config, not from the rows.
         read: How the training file was read, as `tables.options.ReadOptions` names it; empty
             without a file.
+        forms: How columns wrote their numbers, where `read` does not say it all.
+        weight: Column of the weights in training, which nobody needs to predict.
     """
 
     target: str
@@ -55,6 +61,21 @@ class Contract:
     clean: list[Any] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
     read: dict[str, Any] = field(default_factory=dict)
+    forms: dict[str, NumberForm] = field(default_factory=dict)
+
+    @property
+    def number_columns(self) -> list[str]:
+        """Columns whose cells the reader of the training file took for numbers."""
+        numeric = [name for name, rules in self.columns.items() if rules.kind == "numeric"]
+        by_step = {name for name, form in self.forms.items() if form.by_step}
+        return [name for name in {*numeric, *self.forms} if name not in by_step]
+
+    @property
+    def derived(self) -> dict[str, str]:
+        """Columns that a step makes of another one, which new rows may hold instead."""
+        return derived_columns(self.clean)
+
+    weight: str | None = None
 
     @property
     def options(self) -> ReadOptions:
@@ -101,9 +122,11 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
         dataset.target_name,
         [str(label) for label in dataset.classes],
         columns,
-        clean=list(config.clean),
+        clean=settled_steps(config.clean, dataset.lineage),
         declared=sorted({*config.categories, *config.ranges} & set(columns)),
         read=asdict(dataset.read_as) if dataset.read_as is not None else {},
+        forms=dict(dataset.forms),
+        weight=config.weight,
     )
 
 
@@ -112,7 +135,8 @@ def contract_from_yaml(text: str) -> Contract:
     try:
         content = yaml.safe_load(text)
         columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
-        return Contract(**(content | {"columns": columns}))
+        forms = {n: NumberForm(**form) for n, form in content.get("forms", {}).items()}
+        return Contract(**(content | {"columns": columns, "forms": forms}))
     except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"contract.yaml: is not a contract ({one_line(error)[:200]}); get the run again"

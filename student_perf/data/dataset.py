@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,16 +13,16 @@ import pandas as pd
 
 from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
-from student_perf.data.cleaning import Declared, LineageStep, clean_table
+from student_perf.data.cleaning import Declared, LineageStep, clean_table, numeric_steps
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
-from student_perf.data.dates import date_advice, looks_like_dates
-from student_perf.data.fingerprint import combine_columns
+from student_perf.data.dates import date_advice, looks_like_dates, times_of
+from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
-from student_perf.errors import DataError
-from student_perf.tables.files import RawTable
-from student_perf.tables.numbers import parse_numbers
+from student_perf.errors import DataError, suggest
+from student_perf.tables.numbers import NumberForm, parse_numbers
 from student_perf.tables.options import ReadOptions
+from student_perf.tables.raw import RawTable
 
 _FIRST_ROWS = 1000
 _HASH_BASE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio, Knuth's multiplier of hashes
@@ -46,6 +47,11 @@ class Dataset:
         dropped: The columns left out, which may still define groups of rows.
         ordered: Whether the classes are grades.
         read_as: How the file was read; None without a file.
+        forms: How columns write their numbers, the target among them, where that is more than
+            `read_as` says; with a column of numbers that are labels.
+        times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
+        weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
+        groups: Number of each row's group, shape (n,); None without `dataset.group`.
     """
 
     name: str
@@ -62,9 +68,15 @@ class Dataset:
     ordered: bool = False
     column_sha256: Mapping[str, str] = field(default_factory=dict)
     read_as: ReadOptions | None = None
+    forms: Mapping[str, NumberForm] = field(default_factory=dict)
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.target.setflags(write=False)
+        for values in (self.target, self.times, self.weights, self.groups):
+            if values is not None:
+                values.setflags(write=False)
 
     @property
     def n_rows(self) -> int:
@@ -80,6 +92,30 @@ class Dataset:
         taken = self.features.iloc[numbers]
         return taken.copy() if len(numbers) == self.n_rows else taken
 
+    def column(self, name: str, key: str) -> pd.Series:
+        """A column by name, whether the model gets it or not.
+
+        Args:
+            name: Of the column; the target is none of them.
+            key: The option that names it, for the message.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        for table in (self.features, self.dropped):
+            if name in table:
+                return table[name]
+        known = [str(column) for column in (*self.features, *self.dropped)]
+        raise DataError(f"{key}={name}: no such column in {self.name}; {suggest(name, known)}")
+
+    def weights_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Weights of the rows with these numbers; None if rows have none."""
+        return None if self.weights is None else self.weights[numbers]
+
+    def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Groups of the rows with these numbers; None if rows have none."""
+        return None if self.groups is None else self.groups[numbers]
+
     @property
     def notes(self) -> list[str]:
         """What reading and cleaning have decided by themselves."""
@@ -90,6 +126,15 @@ class Dataset:
         """Number of each row's set of identical feature rows, shape (n,), by first appearance."""
         codes: np.ndarray = pd.factorize(_row_hashes(self.features))[0].astype(np.int64)
         return codes
+
+    @cached_property
+    def target_sha256(self) -> str:
+        """Hash of what is predicted: task, classes in their order, and the code or number of each
+        row. It is the same whether classes were written out or found.
+        """
+        content = json.dumps([self.task, [str(label) for label in self.classes]])
+        column = fingerprint_columns(pd.DataFrame({"target": self.target}))
+        return combine_columns({content: column["target"]})
 
     @property
     def numeric(self) -> list[str]:
@@ -124,13 +169,14 @@ def load_dataset(config: DatasetConfig) -> Dataset:
 
 
 def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | None]) -> Dataset:
-    table = trimmed_names(raw.table)
+    table = held = trimmed_names(raw.table)
     _check_table(table, config)
     table = with_declared_text(table, config)
+    percents = [name.strip() for name in raw.percents]
     missing = getattr(config, "missing_words", None)
     labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
     declared = Declared(config.target, config.categories, missing, config.categories | labels)
-    table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes)
+    table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes, percents)
     roles = column_roles(table, config)
     target, classes = encode_target(table[config.target], config)
     as_is = {
@@ -142,7 +188,9 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         copy=False,  # else pandas makes a second table of the columns
     )
     _check_ranges(features, config)
-    chosen = {str(name): hashes[name] for name in (*features, config.target)}
+    weighted = [config.weight] if config.weight else []
+    chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
+    forms = _number_forms(held, table[list(chosen)], config, lineage)
     return Dataset(
         name=config.name,
         version=config.version,
@@ -158,7 +206,40 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         ordered=config.is_ordered,
         column_sha256=chosen,
         read_as=raw.options if isinstance(config, FileDataset) else None,
+        forms=forms,
+        times=times_of(table[config.time], config.categories.get(config.time))
+        if config.time
+        else None,
+        weights=_weights(table[config.weight], raw.options) if config.weight else None,
+        groups=group_numbers(table[config.group]) if config.group else None,
     )
+
+
+def _number_forms(
+    held: pd.DataFrame, table: pd.DataFrame, config: DatasetConfig, lineage: Sequence[LineageStep]
+) -> dict[str, NumberForm]:
+    """Forms of columns whose cells were numbers with a percent sign, made by a step, or labels, and
+    of a target of numbers.
+
+    Args:
+        held: The table as the reader gave it.
+        table: The columns that count, after cleaning.
+        config: That of the dataset.
+        lineage: What reading and the steps have decided.
+    """
+    percents = {name for step in lineage for name in step.decided.get("percents", ())}
+    steps = numeric_steps(config.clean)
+    forms = {}
+    for name in map(str, table.columns):
+        is_number = pd.api.types.is_numeric_dtype(table[name])
+        was_number = name in held and pd.api.types.is_numeric_dtype(held[name])
+        is_percent = is_number and name in percents
+        if is_number and not was_number and name in steps:
+            signs = steps[name]
+            forms[name] = NumberForm(signs.decimal or ".", signs.thousands, True, is_percent)
+        elif was_number and (is_percent or not is_number or name == config.target):
+            forms[name] = NumberForm(is_percent=is_percent)
+    return forms
 
 
 def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
@@ -185,6 +266,25 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
+
+
+def group_numbers(column: pd.Series) -> np.ndarray:
+    """Number of each row's group by first appearance, shape (n,); rows without a value are one."""
+    numbers: np.ndarray = pd.factorize(column, use_na_sentinel=False)[0].astype(np.int64)
+    return numbers
+
+
+def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
+    """The column of weights as float64, shape (n,). Raises DataError for one not above 0."""
+    numbers = parse_numbers(column, options)
+    weights: np.ndarray = numbers.to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    if len(wrong):
+        raise DataError(
+            f"dataset.weight={column.name}: '{column.iloc[wrong[0]]}' is not a number above 0 "
+            f"({len(wrong)} rows, first: row {wrong[0]}); correct these rows or remove them"
+        )
+    return weights
 
 
 def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -261,27 +361,24 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
 
 def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
     """Refuse text if at least half of its distinct values are numbers, but not all, or if they are
-    numbers with another decimal sign than the file's.
+    numbers with other signs than the file's.
     """
-    comma = options.decimal == ","
-    other = replace(options, decimal="." if comma else ",", thousands=None)
+    others = [
+        replace(options, decimal=decimal, thousands=thousands)
+        for decimal, thousands in ((".", None), (",", None), (".", ","), (",", "."))
+    ]
     # If half of the values are numbers, the first rows already show one.
     first = texts.iloc[:_FIRST_ROWS]
-    if all(parse_numbers(first, one).isna().all() for one in (options, other)):
+    signed = parse_numbers(first, options, is_percent=True)
+    if signed.isna().all() and all(parse_numbers(first, one).isna().all() for one in others):
         return
     values = pd.Series(texts.dropna().unique())
+    is_signed = parse_numbers(values, options, is_percent=True).notna()
     is_number = parse_numbers(values, options).notna()
-    is_other = parse_numbers(values, other).notna()
+    if is_signed.any() and (is_number | is_signed).mean() >= 0.5:
+        _refuse_some_percents(texts, values[is_signed], values[is_number])
+    _refuse_other_signs(texts, values, is_number, others)
     name = f"'{texts.name}'"
-    if is_other.mean() >= 0.5 and is_other.sum() > is_number.sum():
-        shown = values[is_other & ~is_number].iloc[0]
-        _refuse(
-            texts,
-            texts == shown,
-            f"is a number with '{other.decimal}', and the file is read with "
-            f"'{options.decimal or '.'}'; name the sign: \"dataset.decimal='{other.decimal}'\", or "
-            f'keep its values as they are: "dataset.categorical=[{name}]"',
-        )
     if 0.5 <= is_number.mean() < 1:
         word = values[~is_number].iloc[0]
         _refuse(
@@ -291,3 +388,38 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
             f"\"dataset.missing_words=['{word}']\"; if the values are no numbers: "
             f'"dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
         )
+
+
+def _refuse_other_signs(
+    texts: pd.Series, values: pd.Series, is_number: pd.Series, others: Sequence[ReadOptions]
+) -> None:
+    """Refuse values of which other signs make more numbers than those of the file."""
+    fits = [parse_numbers(values, one).notna() for one in others]
+    best = max(range(len(others)), key=lambda i: int(fits[i].sum()))
+    if fits[best].mean() < 0.5 or fits[best].sum() <= is_number.sum():
+        return
+    signs = others[best]
+    shown = values[fits[best] & ~is_number].iloc[0]
+    keys = {"decimal": signs.decimal, "thousands": signs.thousands}
+    typed = " ".join(f"\"dataset.{key}='{sign}'\"" for key, sign in keys.items() if sign)
+    _refuse(
+        texts,
+        texts == shown,
+        f"is a number in another form than the file is read with; name its signs: {typed}, or for "
+        f"this column alone: 'dataset.clean=[normalise_text,{{step: to_numeric, columns: "
+        f'["{texts.name}"], decimal: "{signs.decimal}"'
+        + (f', thousands: "{signs.thousands}"' if signs.thousands else "")
+        + f"}}]', or keep its values as they are: \"dataset.categorical=['{texts.name}']\"",
+    )
+
+
+def _refuse_some_percents(texts: pd.Series, signed: pd.Series, plain: pd.Series) -> None:
+    if not len(plain):
+        return
+    _refuse(
+        texts,
+        texts.isin(set(plain)),
+        f"has no percent sign, and '{signed.iloc[0]}' has one; write all of them alike, as nobody "
+        f"can see whether it is a share, or keep the values as labels: "
+        f"\"dataset.categorical=['{texts.name}']\"",
+    )

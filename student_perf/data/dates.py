@@ -1,48 +1,171 @@
-"""Dates: noticed, and turned into numbers by a declared step, never into one category a day."""
+"""Dates and times: noticed, and turned into numbers by a declared step, never into one category a
+day.
+
+A cell is read by its own form. Only the order of day and month is one decision for the column, made
+in training and kept with the model.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from student_perf.errors import DataError, suggest
 
-_YEAR_FIRST = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
-_YEAR_LAST = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
-_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
-_DATE = re.compile(rf"\s*(?:{_YEAR_FIRST}|{_YEAR_LAST}){_TIME}\s*")
+PARTS = ("year", "month", "weekday", "days", "hour")
+_MONTHS = (
+    "january february march april may june july august september october november december",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "januar februar märz april mai juni juli august september oktober november dezember",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+)
+_SHORTEST_MONTH = 3  # letters of a month's abbreviation
+_CLOCK = (
+    r"(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2}(?:\.\d+)?))?(?:\s*(?P<half>[ap])\.?\s?m\.?)?"
+)
+_TIME = rf"(?:(?:T|,?\s+){_CLOCK}\s*(?:Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?"
+_WORD = r"(?P<word>[^\W\d_]{3,})\.?"
+_FORMS = tuple(
+    re.compile(rf"\s*{form}\s*", re.IGNORECASE)
+    for form in (
+        rf"(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_TIME}",
+        rf"(?P<a>\d{{1,2}})[-/.](?P<b>\d{{1,2}})[-/.](?P<y>\d{{4}}|\d{{2}}){_TIME}",
+        rf"(?P<d>\d{{1,2}})[-/.\s]+(?:de\s+)?{_WORD}[-/.,\s]+(?:de\s+)?(?P<y>\d{{4}}|\d{{2}}){_TIME}",
+        rf"{_WORD}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}}){_TIME}",
+        rf"{_WORD}[-/.,\s]+(?:de\s+)?(?P<y>\d{{4}})",
+        r"(?P<y>\d{4})[-/](?P<m>\d{1,2})",
+        r"(?P<m>\d{1,2})[-/](?P<y>\d{4})",
+        _CLOCK,
+    )
+)
 _FIRST_ROWS = 1000
-PARTS = ("year", "month", "weekday", "days")
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """What a cell says. `a` and `b` are day and month in an order that it leaves open."""
+
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    hour: float | None = None
+    a: int | None = None
+    b: int | None = None
+
+    def day_of(self, day_first: bool | None) -> date | None:
+        """The day, None if it does not exist or the order is open."""
+        month, day = self.month, self.day
+        if self.a is not None:
+            month, day = (self.b, self.a) if day_first else (self.a, self.b)
+        if self.year is None or (self.a is not None and day_first is None):
+            return None
+        try:
+            return date(self.year, month or 0, day or 0)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class DateNumbers:
+    """Numbers of a column of dates.
+
+    Attributes:
+        columns: By the name of their new column.
+        problems: The rule that a cell breaks, None for good and missing cells.
+        day_first: The order of day and month, None where no cell leaves it open.
+    """
+
+    columns: dict[str, pd.Series]
+    problems: pd.Series
+    day_first: bool | None
 
 
 def looks_like_dates(column: pd.Series) -> bool:
-    """Whether every cell of text is a date, written year first or year last."""
+    """Whether every cell of text is a date or a time."""
     known = column.dropna()
-    if not len(known) or not all(map(_is_date, known.iloc[:_FIRST_ROWS])):
+    if not len(known) or not all(map(_is_possible, known.iloc[:_FIRST_ROWS])):
         return False
-    return all(map(_is_date, known.unique()))
+    return all(map(_is_possible, known.unique()))
 
 
 def date_advice(name: str, value: Any) -> str:
     """The line that says what to type for a column of dates."""
+    moment = _moment(str(value))
+    is_time = moment is not None and moment.year is None
     return (
-        f"column '{name}': '{value}' is a date, not a category; take numbers from it: "
-        f"'dataset.clean=[normalise_text,{{step: date_parts, column: {name}, "
-        f"parts: [year,month]}}]' ({', '.join(PARTS)}), or leave it out: 'dataset.drop=[{name}]'"
+        f"column '{name}': '{value}' is a {'time' if is_time else 'date'}, not a category; take "
+        f"numbers from it: 'dataset.clean=[normalise_text,{{step: date_parts, column: {name}, "
+        f"parts: [{'hour' if is_time else 'year,month'}]}}]' ({', '.join(PARTS)}), leave it out: "
+        f"'dataset.drop=[{name}]', or keep it as a label: 'dataset.categorical=[{name}]'"
     )
+
+
+def times_of(column: pd.Series, declared: Sequence[str] | None = None) -> np.ndarray:
+    """When each row of `dataset.time` arose, as numbers that grow with time, shape (n,): numbers,
+    dates (hours), text that starts with a year, or the place among `declared` values.
+
+    Raises:
+        DataError: A row has no time, or the text has no order.
+    """
+    key = f"dataset.time={column.name}"
+    if column.isna().any():
+        raise DataError(
+            f"{key}: {column.isna().sum()} of {len(column)} rows have no value (first: row "
+            f"{column.isna().argmax()}); every row needs a time, remove these rows"
+        )
+    if declared:
+        place = {value: number for number, value in enumerate(declared)}
+        return np.array([place[value] for value in column], dtype=np.float64)
+    if pd.api.types.is_numeric_dtype(column):
+        numbers: np.ndarray = column.to_numpy(dtype=np.float64)
+        return numbers
+    if pd.api.types.is_datetime64_any_dtype(column) or looks_like_dates(column):
+        return _hours(column, key)
+    texts = column.astype("str").str.strip()
+    if not texts.str.match(r"\d{4}(?!\d)").all():
+        word = texts[~texts.str.match(r"\d{4}(?!\d)")].iloc[0]
+        raise DataError(
+            f"{key}: '{word}' is neither a number nor a date and does not start with a year; list "
+            f"the values in order: '+dataset.categories.{column.name}=[first,...,last]'"
+        )
+    return pd.factorize(texts, sort=True)[0].astype(np.float64)
+
+
+def _hours(column: pd.Series, key: str) -> np.ndarray:
+    """Hours since 1970 of a column of dates, shape (n,)."""
+    cells = column.map(_plain)
+    try:
+        day_first = _order(cells)
+    except DataError as error:
+        raise DataError(
+            f"{key}: day and month of '{cells.iloc[0]}' may be swapped; write the dates year first"
+        ) from error
+    hours = np.zeros(len(cells))
+    for row, cell in enumerate(cells):
+        numbers = _numbers(cell, ["days"], day_first, date(1970, 1, 1))
+        if isinstance(numbers, str):
+            raise DataError(f"{key}: '{cell}' {numbers} (row {row}); correct it or remove the row")
+        hours[row] = 24 * numbers["days"] + numbers.get("hour", 0.0)
+    return hours
 
 
 def date_columns(
     column: pd.Series, parts: Sequence[str], day_first: bool | None, since: str
-) -> dict[str, pd.Series]:
-    """Numbers of a column of dates, by the name of their new column.
+) -> DateNumbers:
+    """Numbers of a column of dates of a training file, and the order of day and month.
 
     Args:
         column: Dates, or text of dates.
-        parts: Among year, month (1 to 12), weekday (Monday is 0) and days since `since`.
+        parts: Among year, month (1 to 12), weekday (Monday is 0), days since `since`, and hour with
+            its fraction.
         day_first: Whether 03/04/2024 is in April; None where the dates show it.
         since: The day from which days count.
 
@@ -52,53 +175,142 @@ def date_columns(
     for part in parts:
         if part not in PARTS:
             raise DataError(f"dataset.clean: date_parts has no part {part}; {suggest(part, PARTS)}")
-    dates = _parsed(column, day_first)
-    numbers = {
-        "year": dates.dt.year,
-        "month": dates.dt.month,
-        "weekday": dates.dt.day_of_week,
-        "days": (dates.dt.normalize() - pd.Timestamp(since)).dt.days,
-    }
-    return {f"{column.name}_{part}": numbers[part].astype("float64") for part in parts}
-
-
-def _parsed(column: pd.Series, day_first: bool | None) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        dates: pd.Series = column.dt.tz_localize(None)
-        return dates
-    texts = column.astype("str").where(column.notna())
-    wrong = texts[texts.notna() & ~texts.fillna("").map(_is_date)]
+    if day_first is None and not pd.api.types.is_datetime64_any_dtype(column):
+        day_first = _order(column)
+    found = read_dates(column, parts, day_first, since)
+    wrong = found.problems.dropna()
     if len(wrong):
         raise DataError(
-            f"dataset.clean: date_parts of '{column.name}' meets '{wrong.iloc[0]}' "
-            f"({len(wrong)} rows); map it to null first"
+            f"dataset.clean: date_parts of '{column.name}' meets '{column[wrong.index[0]]}', which "
+            f"{wrong.iloc[0]} ({len(wrong)} rows); map it to null first, or change day_first"
         )
-    days = texts.str.extract(r"^\s*(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})").astype("float64")
-    year_first = bool((days[0].dropna() > 31).all())
-    if year_first:
-        return _date(days[0], days[1], days[2], column)
-    if day_first is None:
-        first, second = days[0].max() > 12, days[1].max() > 12
-        if first == second:
-            raise DataError(
-                f"dataset.clean: date_parts of '{column.name}': day and month of "
-                f"'{texts.dropna().iloc[0]}' may be swapped; add day_first: true or false"
-            )
-        day_first = bool(first)
-    day, month = (days[0], days[1]) if day_first else (days[1], days[0])
-    return _date(days[2], month, day, column)
+    return found
 
 
-def _date(year: pd.Series, month: pd.Series, day: pd.Series, column: pd.Series) -> pd.Series:
-    parts = pd.DataFrame({"year": year, "month": month, "day": day})
-    dates = pd.to_datetime(parts, errors="coerce")
-    if len(wrong := column[dates.isna() & column.notna()]):
+def read_dates(
+    column: pd.Series, parts: Sequence[str], day_first: bool | None, since: str
+) -> DateNumbers:
+    """As `date_columns`, for new rows: the order is the training's, and a wrong cell is told."""
+    start = date.fromisoformat(since)
+    cells = column.map(_plain, na_action="ignore").astype("object")
+    known = {cell: _numbers(cell, parts, day_first, start) for cell in cells.dropna().unique()}
+    rows = [known.get(cell) for cell in cells]
+    columns = {
+        f"{column.name}_{part}": pd.Series(
+            [float("nan") if not isinstance(row, dict) else row[part] for row in rows],
+            index=column.index,
+            dtype="float64",
+        )
+        for part in parts
+    }
+    problems = [row if isinstance(row, str) else None for row in rows]
+    return DateNumbers(columns, pd.Series(problems, column.index, dtype="object"), day_first)
+
+
+def _is_possible(value: Any) -> bool:
+    """Whether a cell is a time, or a date in one of the orders of day and month."""
+    moment = _moment(value)
+    if moment is None or moment.year is None:
+        return moment is not None
+    return any(moment.day_of(day_first) is not None for day_first in (True, False))
+
+
+def _plain(cell: Any) -> str:
+    """A cell as text: what holds a date by itself in the form that Python writes."""
+    if isinstance(cell, date):  # a timestamp, too
+        return str(pd.Timestamp(cell).tz_localize(None))
+    return str(cell)
+
+
+def _numbers(
+    text: str, parts: Sequence[str], day_first: bool | None, start: date
+) -> dict[str, float] | str:
+    """The parts of a cell, or the rule that it breaks."""
+    moment = _moment(text)
+    if moment is None:
+        return "is not a date"
+    day = moment.day_of(day_first)
+    if day is None and set(parts) - {"hour"}:
+        if moment.year is None:
+            return "is a time without a date"
+        if moment.a is not None and day_first is None:
+            return "leaves open what is day and month; training had no date of this form"
+        return "does not exist"
+    if moment.hour is None and "hour" in parts:
+        return "has no time"
+    numbers = {} if moment.hour is None else {"hour": moment.hour}
+    if day is None:
+        return numbers
+    days = float((day - start).days)
+    weekday = float(day.weekday())
+    calendar = {"year": float(day.year), "month": float(day.month)}
+    return numbers | calendar | {"weekday": weekday, "days": days}
+
+
+def _order(column: pd.Series) -> bool | None:
+    """Whether the day comes first where dates leave it open; None if none does.
+
+    Raises DataError if all of them could be read in both ways.
+    """
+    texts = [text for text in column.dropna().unique() if isinstance(text, str)]
+    open_ones = [(t, m) for t in texts if (m := _moment(t)) is not None and m.a is not None]
+    if not open_ones:
+        return None
+    day_first = any((moment.a or 0) > 12 for _, moment in open_ones)
+    month_first = any((moment.b or 0) > 12 for _, moment in open_ones)
+    if day_first == month_first:
         raise DataError(
-            f"dataset.clean: date_parts of '{column.name}': '{wrong.iloc[0]}' does not exist; "
-            "map it to null first, or change day_first"
+            f"dataset.clean: date_parts of '{column.name}': day and month of '{open_ones[0][0]}' "
+            "may be swapped; add day_first: true or false"
         )
-    return dates
+    return day_first
 
 
-def _is_date(value: Any) -> bool:
-    return isinstance(value, str) and _DATE.fullmatch(value) is not None
+def _moment(value: Any) -> _Moment | None:
+    """What a text says by its form; None for another text."""
+    if not isinstance(value, str) or not value[:40].strip():
+        return None
+    for form in _FORMS:
+        if (match := form.fullmatch(value)) is not None:
+            return _made(match.groupdict())
+    return None
+
+
+def _made(found: dict[str, str | None]) -> _Moment | None:
+    number = {key: int(text) for key in "ymdab" if (text := found.get(key)) is not None}
+    hour = _hour(found)
+    if found.get("h") is not None and hour is None:
+        return None
+    if "y" not in number:
+        return _Moment(hour=hour)
+    year = number["y"]
+    if len(str(found["y"])) == 2:
+        year += 1900 if year > 68 else 2000  # as POSIX reads two digits
+    if "a" in number:
+        return _Moment(year, hour=hour, a=number["a"], b=number["b"])
+    month = number.get("m") or _month(str(found.get("word")))
+    if month is None or not 1 <= month <= 12:
+        return None
+    return _Moment(year, month, number.get("d", 1), hour)
+
+
+def _hour(found: dict[str, str | None]) -> float | None:
+    if found.get("h") is None:
+        return None
+    hour, minute, second = int(found["h"] or 0), int(found["min"] or 0), float(found["s"] or 0)
+    half = (found.get("half") or "").lower()
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return hour + minute / 60 + second / 3600 if hour < 24 and minute < 60 else None
+
+
+def _month(word: str) -> int | None:
+    """Number of a month by its name or the start of it, in six languages."""
+    folded = word.casefold()
+    months = {
+        number
+        for names in _MONTHS
+        for number, name in enumerate(names.split(), start=1)
+        if name.startswith(folded)
+    }
+    return months.pop() if len(folded) >= _SHORTEST_MONTH and len(months) == 1 else None

@@ -6,29 +6,29 @@ since one bad row must not cost the others their prediction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from student_perf.data.cleaning import Declared, clean_features, derive_columns
+from student_perf.data.cleaning import Declared, clean_features
 from student_perf.data.columns import as_text, label_of
-from student_perf.data.contract import (
-    ColumnContract,
-    Contract,
-    Problem,
-    Violation,
-    find_violations,
-)
+from student_perf.data.contract import ColumnContract, Contract, Problem, find_violations
 from student_perf.data.dataset import trimmed_names
 from student_perf.errors import DataError, suggest
-from student_perf.tables.numbers import parse_numbers
-from student_perf.tables.options import PLAIN, ReadOptions
+from student_perf.tables.numbers import (
+    LARGEST,
+    NumberForm,
+    doubtful_numbers,
+    plain_cells,
+    read_cells,
+    why_no_number,
+)
+from student_perf.tables.options import ReadOptions
 
 _BOOLEANS = {"true": 1.0, "false": 0.0}
-_LARGEST = 2.0**53  # beyond, a float64 does not hold every whole number
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,18 @@ class Refusal:
 
 
 def prepare_features(
-    raw: pd.DataFrame, contract: Contract, options: ReadOptions = PLAIN
+    raw: pd.DataFrame, contract: Contract, options: ReadOptions | None = None
 ) -> tuple[pd.DataFrame, dict[int, Refusal]]:
     """Clean and type raw rows, and find those that the contract refuses.
 
     Text in a column of numbers becomes missing. A declared range counts; one that only describes
     the training rows does not.
+
+    Args:
+        raw: Rows with the contract's columns, or those of which a step makes them.
+        contract: That of the training.
+        options: How the file of the rows is written; None for rows of a program, as in JSON. Of
+            these a text is refused which is another number to programs than to the training file.
 
     Returns:
         The contract's columns, float64 or text, rows numbered from 0; and for each refused row the
@@ -69,101 +75,168 @@ def prepare_features(
 
 
 def prepare_cells(
-    raw: pd.DataFrame, contract: Contract, options: ReadOptions = PLAIN
+    raw: pd.DataFrame, contract: Contract, options: ReadOptions | None = None
 ) -> tuple[pd.DataFrame, list[Refusal]]:
-    """As `prepare_features`, but with every cell that breaks the contract, in column order.
-
-    `options` say how the numbers among the texts of a file are written; elsewhere, as in JSON, they
-    are written as programs write them.
-    """
-    raw = derive_columns(trimmed_names(raw), contract.clean)
-    _check_columns(raw, contract)
-    kinds = {name: rules.kind for name, rules in contract.columns.items()}
-    table = pd.DataFrame({name: _as_read(raw[name], kinds[name]) for name in kinds})
-    numeric = [name for name, rules in contract.columns.items() if rules.kind == "numeric"]
-    # As in the training file, a column of numbers has that type before it is cleaned.
-    ready = {name: _numbers(table[name], contract.columns[name], options) for name in numeric}
-    parsed = {name: numbers for name, (numbers, wrong) in ready.items() if not wrong.any()}
-    table = clean_features(table.assign(**parsed), contract.clean, declared_by(contract))
-    features, refused = {}, []
+    """As `prepare_features`, but with every cell that breaks the contract, in column order."""
+    raw = trimmed_names(raw)
+    held = {name: _as_held(raw[name]) for name in needed_columns(raw, contract)}
+    refused = list(_doubtful_cells(held, contract, options is None))
+    reading = _Reading(contract, options or contract.options)
+    table = pd.DataFrame({name: reading.read(name, cells) for name, cells in held.items()})
+    percents = [name for name, form in contract.forms.items() if form.by_step and form.is_percent]
+    table, dates = clean_features(table, contract.clean, declared_by(contract), percents)
+    for name, problems in dates.items():
+        rows = np.flatnonzero(problems.notna()).tolist()
+        refused += [
+            Refusal(row, name, str(held[name].iloc[row]), "not a date", str(problems.iloc[row]))
+            for row in rows
+        ]
+    features = {}
     for name, rules in contract.columns.items():
         if rules.kind == "numeric":
-            features[name], wrong = _numbers(table[name], rules, options)
-            rows = np.flatnonzero(wrong).tolist()
-            words = ("is not a number", str(table[name].iloc[rows[0]]) if rows else "")
-            refused.append(Violation(name, *words, len(rows), rows, "not a number"))
+            features[name], wrong = _numbers(table[name], rules)
+            refused += reading.refusals(name, table[name], wrong)
         else:
             features[name] = table[name].astype("str").where(table[name].notna())
     typed = pd.DataFrame(features)
-    refused += find_violations(typed, _without_observed_ranges(contract), most_rows=None)
-    return typed, _refused_cells(refused, table, contract)
+    refused += _violations(typed, table, contract)
+    return typed, _one_a_cell(refused, contract)
+
+
+def prepared_target(column: pd.Series, contract: Contract, options: ReadOptions) -> pd.Series:
+    """The target of new rows as training read and cleaned its own: numbers, or text."""
+    name = contract.target
+    if name not in contract.forms and not contract.classes:
+        contract = replace(contract, forms=contract.forms | {name: NumberForm()})
+    cells = _Reading(contract, options).read(name, _as_held(column.rename(name)))
+    table, _ = clean_features(cells.to_frame(name), contract.clean, declared_by(contract))
+    cleaned: pd.Series = table[name]
+    return cleaned
 
 
 def declared_by(contract: Contract) -> Declared:
     """What the training declared, and the values it has seen, for cleaning new rows."""
-    seen = {name: rules.categories or [] for name, rules in contract.columns.items()}
+    seen: dict[str, list[str]] = {name: [] for name in contract.derived.values()}
+    seen[contract.target] = contract.classes
+    seen |= {name: rules.categories or [] for name, rules in contract.columns.items()}
     declared = {
         name: values for name, values in seen.items() if name in contract.declared and values
     }
     return Declared("", declared, contract.options.missing_words, seen)
 
 
-def column_as_read(cells: Iterable[Any], kind: str) -> pd.Series:
-    """A column of any objects as if read from a file: a column of numbers with anything else in it
-    is text, true and false too.
+@dataclass(frozen=True)
+class _Reading:
+    """How the columns of a file of new rows are read, so that they are what training read."""
 
-    >>> column_as_read([1, None], "numeric").tolist()
-    [1.0, nan]
-    >>> column_as_read([1, True], "numeric").tolist()
-    ['1', 'True']
+    contract: Contract
+    options: ReadOptions
+
+    def read(self, name: str, cells: pd.Series) -> pd.Series:
+        """Numbers where the reader of the training file took them for some, else text."""
+        rules, form = self.contract.columns.get(name), self.contract.forms.get(name)
+        is_numeric = rules is not None and rules.kind == "numeric"
+        if not is_numeric and pd.api.types.is_numeric_dtype(cells):
+            return cells if rules is None else as_text(cells)
+        if is_numeric or form is not None:
+            form = form or NumberForm()
+            cells = cells if form.by_step else read_cells(cells, self.options, form)
+        if is_numeric or rules is None or isinstance(cells.dtype, pd.StringDtype):
+            return cells
+        return as_text(cells)
+
+    def refusals(self, name: str, cells: pd.Series, wrong: pd.Series) -> Iterator[Refusal]:
+        """What is wrong with cells that should be numbers."""
+        form = self.contract.forms.get(name, NumberForm())
+        options = form.options(self.options)
+        rules: dict[str, str] = {}
+        for row in np.flatnonzero(wrong).tolist():
+            value = str(cells.iloc[row])
+            if value not in rules:
+                rules[value] = why_no_number(value, options, form)
+            yield Refusal(row, name, value, "not a number", rules[value])
+
+
+def _doubtful_cells(
+    held: dict[str, pd.Series], contract: Contract, of_program: bool
+) -> Iterator[Refusal]:
+    """Cells that may be one number or another: a share or a percentage, and in the text of a
+    program a fraction or a thousand.
     """
-    known = [None if _is_missing(cell) else cell for cell in cells]
-    if kind == "numeric" and all(map(_is_plain_number, known)):
-        return pd.Series(known, dtype="float64")
-    return pd.Series([None if cell is None else label_of(cell) for cell in known], dtype="str")
+    for name, cells in held.items():
+        form = contract.forms.get(name, NumberForm())
+        if form.is_percent:
+            numbers = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_size_or_none)
+            sizes = numbers.astype("float64").abs()
+            words = "may be a share or a percentage; write 80 or '80%', and '0.8%' if it is that"
+            yield from _refused(name, cells, (sizes > 0) & (sizes <= 1), words)
+        if of_program and (name in contract.forms or name in contract.columns):
+            if name in contract.columns and contract.columns[name].kind == "categorical":
+                continue
+            options = form.options(contract.options)
+            words = "is another number as the training data write it; send a number, not a text"
+            yield from _refused(name, cells, doubtful_numbers(cells, options), words)
 
 
-def _as_read(column: pd.Series, kind: str) -> pd.Series:
+def _size_or_none(cell: Any) -> float | None:
+    return abs(cell) if isinstance(cell, float) else None
+
+
+def _refused(name: str, cells: pd.Series, wrong: pd.Series, rule: str) -> Iterator[Refusal]:
+    for row in np.flatnonzero(wrong).tolist():
+        yield Refusal(row, name, str(cells.iloc[row]), "not a number", rule)
+
+
+def _as_held(column: pd.Series) -> pd.Series:
+    """A column as its source holds it: numbers, text, objects of both, or days."""
+    column = column.reset_index(drop=True)
     is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if is_number and kind == "categorical":
-        return as_text(column.reset_index(drop=True))
-    if is_number or isinstance(column.dtype, pd.StringDtype):
-        return column.reset_index(drop=True)
-    return column_as_read(column, kind)
+    is_day = pd.api.types.is_datetime64_any_dtype(column)
+    if is_number or is_day or isinstance(column.dtype, pd.StringDtype):
+        return column
+    return plain_cells(column)
 
 
-def _is_missing(cell: Any) -> bool:
-    return cell is None or cell is pd.NA or cell is pd.NaT or cell != cell
+def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
+    """Columns of the raw rows that the contract needs; for one that a step makes, what it makes it
+    of, if the rows hold that.
 
-
-def _is_plain_number(cell: Any) -> bool:
-    if cell is None:
-        return True
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= _LARGEST
-
-
-def _check_columns(raw: pd.DataFrame, contract: Contract) -> None:
+    Raises:
+        DataError: One is missing.
+    """
     columns = [str(name) for name in raw.columns]
-    lacking = [name for name in contract.columns if name not in columns]
+    derived = contract.derived
+    made_of = {n: derived[n] if derived.get(n) in columns else n for n in contract.columns}
+    lacking = [name for name in made_of if made_of[name] not in columns]
     if lacking:
+        name = derived.get(lacking[0], lacking[0])
         more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
         raise DataError(
-            f"column '{lacking[0]}'{more}: the model needs it and the input lacks it; "
-            f"{suggest(lacking[0], columns)} (a CSV with another separator: --separator ';')"
+            f"column '{name}'{more}: the model needs it and the input lacks it; "
+            f"{suggest(name, columns)} (a CSV with another separator: --read 'separator=;')"
         )
+    return list(dict.fromkeys(made_of.values()))
 
 
-def _numbers(
-    column: pd.Series, rules: ColumnContract, options: ReadOptions
-) -> tuple[pd.Series, pd.Series]:
+def _numbers(column: pd.Series, rules: ColumnContract) -> tuple[pd.Series, pd.Series]:
     """A column as float64, and which of its cells hold something other than a finite number."""
-    numbers = parse_numbers(column, options)
-    if rules.lowest is not None and (rules.lowest, rules.highest) in ((0, 1), (0, 0), (1, 1)):
-        # A training file of true and false gave a column of 1 and 0.
-        words = column.astype("str").str.casefold().map(_BOOLEANS)
-        numbers = numbers.fillna(words)
-    numbers = numbers.where(numbers.abs() <= _LARGEST)
+    if pd.api.types.is_numeric_dtype(column):
+        numbers = column.astype("float64")
+    else:
+        numbers = column.map(lambda c: c if isinstance(c, float) else np.nan).astype("float64")
+        if rules.lowest is not None and (rules.lowest, rules.highest) in ((0, 1), (0, 0), (1, 1)):
+            # A training file of true and false gave a column of 1 and 0.
+            words = column.astype("str").str.casefold().map(_BOOLEANS)
+            numbers = numbers.fillna(words)
+    numbers = numbers.where(numbers.abs() <= LARGEST)
     return numbers, numbers.isna() & column.notna()
+
+
+def _violations(typed: pd.DataFrame, table: pd.DataFrame, contract: Contract) -> Iterator[Refusal]:
+    for one in find_violations(typed, _without_observed_ranges(contract), most_rows=None):
+        values = table[one.column].iloc[one.rows].map(label_of)
+        for row, value in zip(one.rows, values, strict=True):
+            yield Refusal(row, one.column, value, one.problem, one.rule)
 
 
 def _without_observed_ranges(contract: Contract) -> Contract:
@@ -174,16 +247,17 @@ def _without_observed_ranges(contract: Contract) -> Contract:
     return replace(contract, columns=columns)
 
 
-def _refused_cells(
-    violations: list[Violation], table: pd.DataFrame, contract: Contract
-) -> list[Refusal]:
-    """One refusal for each cell; text among numbers comes before the gap that it leaves."""
-    order = list(contract.columns)
+def _one_a_cell(refused: list[Refusal], contract: Contract) -> list[Refusal]:
+    """The first refusal of each cell in column order: what is wrong with a text comes before the
+    gap that it leaves, and a date before its parts.
+    """
+    derived = contract.derived
+    order = {name: number for number, name in enumerate(contract.columns)}
+    for part, source in derived.items():
+        if part in order:
+            order[source] = min(order[part], order.get(source, order[part]))
     cells: dict[tuple[int, str], Refusal] = {}
-    for one in sorted(violations, key=lambda one: order.index(one.column)):
-        values = table[one.column].iloc[one.rows].astype("str").tolist()
-        for row, value in zip(one.rows, values, strict=True):
-            cells.setdefault(
-                (row, one.column), Refusal(row, one.column, str(value), one.problem, one.rule)
-            )
+    for one in sorted(refused, key=lambda one: order[one.column]):
+        if (one.row, derived.get(one.column, "")) not in cells:
+            cells.setdefault((one.row, one.column), one)
     return list(cells.values())

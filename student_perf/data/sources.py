@@ -22,8 +22,9 @@ from student_perf.config.schema import (
 )
 from student_perf.data.archive import cached_file, read_archive
 from student_perf.errors import DataError, one_line, suggest
-from student_perf.tables.files import RawTable, read_file
+from student_perf.tables.files import read_file
 from student_perf.tables.options import ReadOptions
+from student_perf.tables.raw import RawTable
 
 
 def read_source(config: DatasetConfig) -> RawTable:

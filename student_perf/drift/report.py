@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def make_report(
     current: str,
     thresholds: Thresholds,
     *,
-    separator: str | None = None,
+    named: Mapping[str, Any] | None = None,
     target: str | None = None,
     model: str | None = None,
     store: str | None = None,
@@ -100,7 +101,7 @@ def make_report(
     """
     kept = load_kept_model(model, store) if model else None
     left, right, rules = load_sides(
-        reference, current, separator, target, kept.contract if kept else None, model, store
+        reference, current, named, target, kept.contract if kept else None, model, store
     )
     columns = _compare_sides(left, right, thresholds, rules)
     notes: list[str] = []
@@ -183,7 +184,7 @@ def _held_out(kept: KeptModel, folder: Path, side: Side) -> np.ndarray | None:
     if record.data_sha256 != side.dataset.sha256 or not predictions.is_file():
         return None
     stored = load_predictions(predictions)
-    rows, answers = once_each(stored.row, stored.y_true, stored.output)
+    rows, answers = once_each(stored.row, stored.answers)
     output = np.full((side.dataset.n_rows, *stored.output.shape[1:]), np.nan)
     output[rows] = answers.output
     return output

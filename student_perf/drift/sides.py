@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,18 +17,20 @@ from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import DatasetConfig
 from student_perf.config.search_path import config_options
 from student_perf.data import Dataset, load_dataset
+from student_perf.data.columns import as_text
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.dataset import trimmed_names
-from student_perf.data.features import prepare_features
+from student_perf.data.features import prepare_features, prepared_target
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept, find_run
 from student_perf.store.reader import fetch_file
-from student_perf.tables.files import ENDINGS, read_file
-from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.files import ENDINGS, iter_tables, new_file_options, read_file
 from student_perf.tables.options import ReadOptions
+
+_ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Rules:
 def load_sides(
     reference: str,
     current: str,
-    separator: str | None = None,
+    named: Mapping[str, Any] | None = None,
     target: str | None = None,
     contract: Contract | None = None,
     model: str | None = None,
@@ -69,7 +72,8 @@ def load_sides(
     Args:
         reference: A CSV or parquet file, `DATASET [overrides]` of `conf/dataset`, or a run.
         current: The other side, named in the same way.
-        separator: That of CSV files, if it is not that of the training file.
+        named: How files are written, if not as the training file, by the keys of
+            `tables.options.ReadOptions`.
         target: The target's column, if both sides are files.
         contract: That of `model`.
         model: The run that the model comes from.
@@ -89,7 +93,7 @@ def load_sides(
         if rules is None and config is not None and dataset is not None:
             rules = Rules(make_contract(dataset, np.arange(dataset.n_rows), config), config)
     left, right = (
-        _of_dataset(text, dataset) if dataset else _of_file(text, separator, target, rules)
+        _of_dataset(text, dataset) if dataset else _of_file(text, named or {}, target, rules)
         for text, dataset in zip((reference, current), datasets, strict=True)
     )
     return left, right, rules
@@ -141,25 +145,35 @@ def _of_dataset(text: str, dataset: Dataset) -> Side:
     return Side(text, dataset.features, target, dataset)
 
 
-def _of_file(text: str, separator: str | None, target: str | None, rules: Rules | None) -> Side:
-    options = ReadOptions() if rules is None else rules.contract.options
-    if separator is not None:
-        options = replace(options, separator=separator)
+def _of_file(text: str, named: Mapping[str, Any], target: str | None, rules: Rules | None) -> Side:
+    if rules is None:
+        return _of_plain_file(text, named, target)
+    contract, path = rules.contract, Path(text)
+    options = new_file_options(path, contract.options, named, contract.number_columns)
+    table = trimmed_names(pd.concat(iter_tables(path, options, _ROWS_AT_ONCE), ignore_index=True))
+    _refuse_empty(text, table)
+    features, _ = prepare_features(table, contract, options)
+    column = table.get(contract.target)
+    return Side(text, features, None if column is None else _labels(column, rules, options))
+
+
+def _of_plain_file(text: str, named: Mapping[str, Any], target: str | None) -> Side:
+    """A file beside another one, both as they are."""
+    options = new_file_options(Path(text), ReadOptions(), named)
     table = trimmed_names(read_file(Path(text), options).table)
+    _refuse_empty(text, table)
+    if target is not None and target not in table:
+        raise DataError(
+            f"--target {target}: {text} has no such column; "
+            f"{suggest(target, map(str, table.columns))}"
+        )
+    features = table.drop(columns=[target] if target else [])
+    return Side(text, features, table[target] if target else None)
+
+
+def _refuse_empty(text: str, table: pd.DataFrame) -> None:
     if table.empty:
         raise DataError(f"{text}: holds no rows; drift needs some on both sides")
-    if rules is None:
-        if target is not None and target not in table:
-            raise DataError(
-                f"--target {target}: {text} has no such column; "
-                f"{suggest(target, map(str, table.columns))}"
-            )
-        features = table.drop(columns=[target] if target else [])
-        return Side(text, features, table[target] if target else None)
-    features, _ = prepare_features(table, rules.contract, options)
-    name = rules.contract.target
-    column = table.get(name)
-    return Side(text, features, None if column is None else _labels(column, rules, options))
 
 
 def _labels(column: pd.Series, rules: Rules, options: ReadOptions) -> pd.Series | None:
@@ -168,15 +182,15 @@ def _labels(column: pd.Series, rules: Rules, options: ReadOptions) -> pd.Series 
     None if it holds none of the classes, for example numbers whose bands are unknown.
     """
     config, classes = rules.config, rules.contract.classes
-    column = column.reset_index(drop=True)
+    cells = prepared_target(column, rules.contract, options)
+    numbers = cells.map(lambda cell: cell if isinstance(cell, float) else np.nan).astype("float64")
     if config is not None and config.bands is not None:
-        numbers = parse_numbers(column, options)
-        codes = np.digitize(numbers.to_numpy(dtype=np.float64), config.bands.edges)
+        codes = np.digitize(numbers.to_numpy(), config.bands.edges)
         labels = pd.Series(np.asarray(config.bands.labels)[codes], name=column.name)
         return labels.astype("str").where(numbers.notna())
     if not classes:
-        return parse_numbers(column, options)
+        return numbers
     spelling = {label.casefold(): label for label in classes}
-    texts = column.astype("str").where(column.notna()).str.strip()
+    texts = as_text(cells).str.strip()
     labels = texts.map(lambda text: spelling.get(str(text).casefold(), text), na_action="ignore")
     return labels if labels.isin(classes).any() else None

@@ -20,6 +20,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import ModelError
 from student_perf.evaluation.contained import contained, process_kept, seed_globals
 from student_perf.evaluation.splits import Fold, Split
+from student_perf.models.weights import fit_weighted
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.checks import all_classes, checked_answer
 from student_perf.scoring.influence import RowScores, row_scores
@@ -33,10 +34,9 @@ FoldInputs = Callable[[int], tuple[Any, Any]]
 class CVResult:
     """Held-out predictions of all folds, concatenated in fold order, and their scores.
 
-    `row`, `fold`, `y_true` have shape (n,); `output` holds probabilities (n, K) or numbers (n,);
-    `fold_scores[metric]` has shape (J,), `train_scores[metric]` too if they were asked for.
-    `fit_seconds` is wall time over all folds; `unit`, shape (n,), numbers the rows that the split
-    keeps together, None if it may part any two.
+    `row`, `fold`, `y_true` have shape (n,), and `weights` and `groups` if rows have some; `output`
+    holds probabilities (n, K) or numbers (n,); `fold_scores[metric]` has shape (J,),
+    `train_scores[metric]` too if they were asked for. `fit_seconds` is wall time over all folds.
     """
 
     task: str
@@ -49,12 +49,13 @@ class CVResult:
     fit_seconds: float
     is_ordered: bool
     test_over_train: float
-    unit: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @cached_property
     def answers(self) -> Answers:
         """Truth and output of all held-out rows, those of repeated folds several times."""
-        return Answers(self.y_true, self.output)
+        return Answers(self.y_true, self.output, self.weights, self.groups)
 
     @cached_property
     def y_pred(self) -> np.ndarray:
@@ -75,7 +76,7 @@ class CVResult:
     def row_scores(self, metric: str) -> RowScores:
         """Mean over the folds of a metric, and how far each row moves it."""
         mean = float(self.fold_scores[metric].mean())
-        return row_scores(METRICS[metric], self.answers, self.row, self.fold, self.unit, mean)
+        return row_scores(METRICS[metric], self.answers, self.row, self.fold, mean)
 
 
 def cross_validate(
@@ -106,7 +107,8 @@ def cross_validate(
             where = f"in {split.fold_name(number)}"
             train, validation = inputs(number)
             started = time.perf_counter()
-            fitted = fit(estimator, train, dataset.target[fold.train], seed, where)
+            weights = dataset.weights_of(fold.train)
+            fitted = fit(estimator, train, dataset.target[fold.train], seed, where, weights)
             fit_seconds += time.perf_counter() - started
             outputs.append(predict(fitted, validation, dataset, where))
             fold_scores.append(_scores(dataset, fold.validation, outputs[-1]))
@@ -132,7 +134,12 @@ def result_of(
 
 
 def fit(
-    estimator: BaseEstimator, features: Any, target: np.ndarray, seed: int, where: str
+    estimator: BaseEstimator,
+    features: Any,
+    target: np.ndarray,
+    seed: int,
+    where: str,
+    weights: np.ndarray | None = None,
 ) -> BaseEstimator:
     """A fitted clone of an estimator; what it draws from global random numbers follows from `seed`.
 
@@ -142,6 +149,7 @@ def fit(
         target: Shape (n,), which the fit may change.
         seed: That of the run.
         where: The place, for messages: `in fold 2 of 5`.
+        weights: Of the rows, shape (n,), if they have some; a model without them learns without.
 
     Raises:
         ModelError: The fit tried to end the process.
@@ -149,7 +157,7 @@ def fit(
     fitted = clone(estimator)
     with contained(where):
         seed_globals(seed)
-        fitted.fit(features, target)
+        fit_weighted(fitted, features, target, weights)
     return fitted
 
 
@@ -205,12 +213,19 @@ def _result(
         fit_seconds=fit_seconds,
         is_ordered=dataset.ordered,
         test_over_train=split.test_over_train,
-        unit=None if split.unit is None else split.unit[row],
+        weights=dataset.weights_of(row),
+        groups=dataset.groups_of(row),
     )
 
 
 def _scores(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> dict[str, float]:
-    return Answers(dataset.target[rows], output).scores(dataset.ordered)
+    return answers_for(dataset, rows, output).scores(dataset.ordered)
+
+
+def answers_for(dataset: Dataset, rows: np.ndarray, output: np.ndarray) -> Answers:
+    """A model's `output` for the rows with these numbers, with their truth, weights and groups."""
+    weights, groups = dataset.weights_of(rows), dataset.groups_of(rows)
+    return Answers(dataset.target[rows], output, weights, groups)
 
 
 def _by_metric(of_folds: list[dict[str, float]]) -> dict[str, np.ndarray]:

@@ -24,6 +24,14 @@ LEAK_STRENGTH = 0.999
 # Two grades of one subject, an honest pair (G2 and G3), have 0.4 and correlate by 0.96.
 COPY_SHARE = 0.95
 COPY_CORRELATION = 0.99
+# What to do about rows that are known, where the split itself cannot keep them together.
+_DROP_COPIES = "if they are copies: 'dataset.clean=[normalise_text,drop_duplicates]'"
+_KNOWN_ROWS = {
+    "group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "stratified_group_kfold": f"they are of other groups; {_DROP_COPIES}",
+    "temporal": f"those are older; {_DROP_COPIES}",
+    "column": f"the column puts them on two sides; {_DROP_COPIES}",
+}
 _ID_SHARE = 0.95
 _ID_ROWS = 30
 _SOME_ROWS = 5000
@@ -65,8 +73,11 @@ def label_noise_limit(dataset: Dataset) -> float:
     """Best accuracy any classifier can reach on these rows, or for numbers the lowest RMSE.
 
     A fact about the whole table, the test rows included; no model and no choice depends on it.
-    Rows with identical features get one answer: the majority of their targets, or the mean.
+    Rows with identical features get one answer: the majority of their targets, or the mean. Rows
+    count by their weights, if they have some.
     """
+    if dataset.weights is not None:
+        return _weighted_limit(dataset, dataset.weights)
     groups = dataset.duplicate_groups
     target = pd.Series(dataset.target)
     if dataset.task == "classification":
@@ -74,6 +85,18 @@ def label_noise_limit(dataset: Dataset) -> float:
         return float(counts.groupby(level=0).max().sum() / dataset.n_rows)
     residuals = target - target.groupby(groups).transform("mean")
     return float(np.sqrt((residuals**2).mean()))
+
+
+def _weighted_limit(dataset: Dataset, weights: np.ndarray) -> float:
+    groups, weight = dataset.duplicate_groups, pd.Series(weights)
+    if dataset.task == "classification":
+        of_class = weight.groupby([groups, dataset.target]).sum()
+        return float(of_class.groupby(level=0).max().sum() / weight.sum())
+    # From the first row of each group on, so that a row alone has a residual of exactly 0.
+    beyond = dataset.target - pd.Series(dataset.target).groupby(groups).transform("first")
+    means = (weight * beyond).groupby(groups).sum() / weight.groupby(groups).sum()
+    residuals = beyond - means.to_numpy()[groups]
+    return float(np.sqrt((weight * residuals**2).sum() / weight.sum()))
 
 
 def feature_strength(column: pd.Series, target: np.ndarray, task: str) -> float:
@@ -210,7 +233,7 @@ def _shared(dataset: Dataset, split: Split) -> Iterator[str]:
     if known:
         yield (
             f"split: {known} held-out rows have the features of a training row; "
-            "use split.keep_duplicates_together=true"
+            f"{_KNOWN_ROWS.get(split.kind, 'use split.keep_duplicates_together=true')}"
         )
 
 

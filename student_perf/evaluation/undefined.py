@@ -1,6 +1,7 @@
 """What no model can be scored by, or answer, in a fold: known from its rows before any training.
 
-Splits that keep classes in proportion leave no such fold; those of whole groups may.
+Splits that keep classes in proportion leave no such fold; those of whole groups, by time, by a
+column of the data, or stratified by another column than the target may.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from student_perf.config.schema import GroupKFoldSplit, SplitConfig
 from student_perf.data.dataset import Dataset
@@ -117,10 +117,10 @@ def _missing(dataset: Dataset, truth: np.ndarray) -> list[str]:
 def _name(dataset: Dataset, split: Split, config: SplitConfig, number: int) -> str:
     """`fold 2 of 5 (school 'north')`: with the groups of its validation rows, if they have some."""
     name = split.fold_name(number)
-    if not isinstance(config, GroupKFoldSplit):
+    if not isinstance(config, GroupKFoldSplit) or config.group is None:
         return name
-    table = pd.concat([dataset.features, dataset.dropped], axis=1)
-    groups = table[config.group].iloc[split.folds[number].validation].unique()
+    column = dataset.column(config.group, "split.group")
+    groups = column.iloc[split.folds[number].validation].unique()
     return f"{name} ({config.group} {_listed(list(map(str, groups)))})"
 
 

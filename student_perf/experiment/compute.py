@@ -15,12 +15,16 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset
-from student_perf.evaluation.cross_validation import CVResult, cross_validate, fit, predict
-from student_perf.evaluation.splits import Split
+from student_perf.evaluation.cross_validation import (
+    CVResult,
+    answers_for,
+    cross_validate,
+    fit,
+    predict,
+)
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
 from student_perf.scoring.metrics import METRICS, metrics_of
@@ -94,24 +98,21 @@ def compute(
     model = _fit_final(prepared, config.seed)
     test = None
     if opens_test and len(split.test):
-        test = TestScores(*score_test_rows(model, dataset, split))
+        test = TestScores(*score_test_rows(model, dataset, split.test))
     return Outcome(cv, baseline, findings, model, test)
 
 
 def score_test_rows(
-    model: BaseEstimator, dataset: Dataset, split: Split
+    model: BaseEstimator, dataset: Dataset, rows: np.ndarray
 ) -> tuple[np.ndarray, dict[str, Estimate]]:
-    """What a kept model answers for the test rows, and its metrics; their intervals hold for this
-    very model, however it was trained.
+    """What a kept model answers for rows, and its metrics; their intervals hold for this very
+    model, however it was trained.
     """
-    rows = split.test
     output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
-    answers, unit = Answers(dataset.target[rows], output), None
-    if split.unit is not None:
-        unit = split.unit[rows]
-    fold, estimates = np.zeros(len(rows), dtype=np.int64), {}
+    answers, fold = answers_for(dataset, rows, output), np.zeros(len(rows), dtype=np.int64)
+    estimates = {}
     for name in metrics_of(dataset.task, dataset.ordered):
-        scores = row_scores(METRICS[name], answers, rows, fold, unit)
+        scores = row_scores(METRICS[name], answers, rows, fold)
         estimates[name] = row_interval(scores, METRICS[name], factor=FIXED_MODEL)
     return output, estimates
 
@@ -153,4 +154,5 @@ def _fit_final(prepared: Prepared, seed: int) -> BaseEstimator:
     if dataset.classes:
         model = LabelledClassifier(model, list(dataset.classes))
     target = dataset.target_labels(dataset.target[rows])
-    return fit(model, dataset.rows(rows), target, seed, "in the fit of the model to keep")
+    weights, where = dataset.weights_of(rows), "in the fit of the model to keep"
+    return fit(model, dataset.rows(rows), target, seed, where, weights)

@@ -16,12 +16,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.atomic import write_atomic
-from student_perf.config.schema import ExperimentConfig
+from student_perf.config.schema import ColumnSplit, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
+from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
 from student_perf.inspection.calibration import reliability
@@ -29,6 +30,7 @@ from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
 from student_perf.runs import tags
 from student_perf.runs.artifacts import (
+    shown_of,
     write_findings,
     write_inputs,
     write_result,
@@ -76,7 +78,7 @@ def make_record(
     params |= {
         "algorithm": algorithm_name(config.model, config.dataset.task),
         "random_state": str(config.seed),
-        "test_size": str(config.split.test_size),
+        "test_size": str(_test_share(config, data)),
         "features": ",".join(features),
         "n_features": str(len(features)),
         "n_rows": str(dataset.n_rows),
@@ -91,6 +93,13 @@ def make_record(
             key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
         },
     )
+
+
+def _test_share(config: ExperimentConfig, data: PreparedData) -> float:
+    """Share of the test rows: as declared, or as a column of the data says."""
+    if isinstance(config.split, ColumnSplit):
+        return round(len(data.split.test) / data.dataset.n_rows, 4)
+    return config.split.test_size
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
@@ -113,6 +122,7 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         tags.CONFIG_SHA256: config.sha256,
         tags.DATA_SHA256: dataset.sha256,
         tags.RAW_SHA256: dataset.raw_sha256,
+        tags.TARGET_SHA256: dataset.target_sha256,
         tags.SPLIT_SHA256: split.sha256,
         tags.PYTHON: provenance.python,
         tags.PLATFORM: provenance.platform,
@@ -139,20 +149,27 @@ def start_record(
 
 
 def finish_record(
-    config: ExperimentConfig, record: RunRecord, prepared: Prepared, outcome: Outcome, clock: Clock
+    config: ExperimentConfig,
+    record: RunRecord,
+    prepared: Prepared,
+    outcome: Outcome,
+    clock: Clock,
+    companion: Companion,
 ) -> None:
     """Write all files of a run, then its record as FINISHED."""
     folder, dataset, split = record.folder, prepared.dataset, prepared.split
+    companion.draw(folder, shown_of(dataset, split, outcome.cv, outcome.findings))
     summary = make_summary(config, outcome.cv, outcome.rows)
     write_result(folder, dataset, split, outcome.cv, summary, outcome.model)
-    write_findings(folder, dataset, split, outcome.findings)
+    write_findings(folder, outcome.findings)
     _write_golden(folder, config, prepared, outcome.model)
     record.metrics = _logged_metrics(prepared, outcome.cv, outcome.rows)
     if outcome.test is not None:
-        write_test_predictions(folder, dataset, split, outcome.test.output)
+        write_test_predictions(folder, dataset, split.test, outcome.test.output)
         n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
         record.metrics["test_looks"] = float(n_looks)
         record.metrics |= metrics_on_test_rows(outcome.test.estimates)
+    companion.wait()
     record.metrics |= clock.costs()
     record.tags[tags.NOTE] = run_note(record, outcome.rows)
     write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
@@ -236,7 +253,7 @@ def _logged_metrics(
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
-        error = reliability(result.y_true, result.output).error
+        error = reliability(result.y_true, result.output, weights=result.weights).error
         logged["cv_expected_calibration_error"] = error
     more = ("low", "high", "train", "dummy", "gain", "gain_low", "gain_high", "gain_p")
     for name, row in rows.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
 from student_perf.evaluation.contained import contained, process_kept
 from student_perf.evaluation.cross_validation import CVResult
+from student_perf.experiment.beside import Companion, Here
 from student_perf.experiment.compute import compute
 from student_perf.experiment.prepare import Prepared, limited_threads, prepare
 from student_perf.experiment.records import (
@@ -21,11 +22,11 @@ from student_perf.experiment.records import (
     finish_record,
     start_record,
 )
-from student_perf.experiment.sending import Send, sender
 from student_perf.experiment.show import show_composed, show_outcome, show_places
 from student_perf.locks import holding
 from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE, RUN_LOCK_FILE
 from student_perf.runs.record import RunRecord
+from student_perf.store.excerpt import excerpt_of
 from student_perf.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,7 @@ def run_experiment(
     terminal: Terminal,
     kind: str = "single",
     more_tags: Mapping[str, str] | None = None,
-    send: bool = True,
-    beside: bool = False,
+    companion: Companion | None = None,
 ) -> RunResult:
     """Run the experiment and leave its record in `folder` and in the tracking store.
 
@@ -57,28 +57,18 @@ def run_experiment(
         terminal: Shows what is done and what comes out.
         kind: Only a `final` run, the winner of a sweep, opens the test rows.
         more_tags: Tags of the record besides its own.
-        send: False leaves the record to the publisher of its sweep.
-        beside: Whether another process may import MLflow meanwhile, and send the record.
+        companion: What draws and sends; this process if there is none.
 
     Raises:
         StudentPerfError: Config, data or store cannot be used; nothing has been fitted.
-
         ModelError: The model has given no answer, or has tried to end the process.
 
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
-    # Begun before the run's lock is held, which a fork would keep, and before the first fit.
-    with (
-        sender(config.tracking, prepared.dataset, beside and send) as sends,
-        limited_threads(prepared.dataset.n_rows),
-    ):
-        sending = sends if send else _not_sent
-        return _run(config, prepared, folder, terminal, kind, more_tags or {}, sending)
-
-
-def _not_sent(_record: RunRecord) -> None:
-    """Leave the record to the publisher of its sweep."""
+    with limited_threads(prepared.dataset.n_rows):
+        tags = more_tags or {}
+        return _run(config, prepared, folder, terminal, kind, tags, companion or Here())
 
 
 def _run(
@@ -88,8 +78,11 @@ def _run(
     terminal: Terminal,
     kind: str,
     more_tags: Mapping[str, str],
-    send: Send,
+    companion: Companion,
 ) -> RunResult:
+    def send() -> str | None:
+        return companion.send(record, config.tracking, excerpt_of(prepared.dataset))
+
     show_composed(terminal, config, prepared)
     folder.mkdir(parents=True, exist_ok=True)
     with holding(folder / RUN_LOCK_FILE):
@@ -99,12 +92,12 @@ def _run(
             terminal.warnings(describe_provenance(config, folder))
             with process_kept(), contained("while the run was computed"):
                 outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
-                finish_record(config, record, prepared, outcome, clock)
+                finish_record(config, record, prepared, outcome, clock, companion)
         except BaseException as error:
             _record_failure(record, error, send)
             raise
     show_outcome(terminal, config, prepared, record, outcome)
-    show_places(terminal, config, record, pending=send(record))
+    show_places(terminal, config, record, pending=send())
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 
 
@@ -117,11 +110,11 @@ def _make_room(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _record_failure(record: RunRecord, error: BaseException, send: Send) -> None:
+def _record_failure(record: RunRecord, error: BaseException, send: Callable[[], object]) -> None:
     log.error("run failed", exc_info=error)
     if explain_disk_error(error, record.folder) is not None:
         _make_room(record.folder)
     with suppress(OSError):  # of a full disk, which the error says already
         record.fail(one_line(error))
     if isinstance(error, Exception):  # not on Ctrl-C, after which nobody wants to wait
-        send(record)
+        send()

@@ -10,6 +10,7 @@ import numpy as np
 
 from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
+from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
@@ -34,8 +35,8 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
-        "split": f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows; "
-        f"{len(split.test)} test rows set aside, unopened",
+        "split": _describe_split(dataset, split),
+        **_describe_weights(dataset, config.dataset.weight),
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
     }
@@ -51,6 +52,27 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     for line in prepared.warnings:
         log.warning("%s", line)
     terminal.warnings(prepared.warnings)
+
+
+def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
+    if dataset.weights is None:
+        return {}
+    low, high = dataset.weights.min(), dataset.weights.max()
+    n_effective = dataset.weights.sum() ** 2 / (dataset.weights**2).sum()
+    return {
+        "weights": f"{name}, from {low:g} to {high:g}; in fits and scores, where the rows are "
+        f"worth {n_effective:.0f} of equal weight"
+    }
+
+
+def _describe_split(dataset: Dataset, split: Split) -> str:
+    validated = f", {split.n_validated} of them validated" if split.kind == "temporal" else ""
+    n_between = dataset.n_rows - len(split.development) - len(split.test)
+    between = f"; {n_between} rows before them left out as a gap" if n_between else ""
+    return (
+        f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows{validated}; "
+        f"{len(split.test)} test rows set aside, unopened{between}"
+    )
 
 
 def _describe_target(dataset: Dataset, limit: float) -> str:

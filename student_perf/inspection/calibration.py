@@ -29,7 +29,11 @@ class Reliability:
 
 
 def reliability(
-    y_true: np.ndarray, probabilities: np.ndarray, n_repeats: int = 1, n_bins: int = N_BINS
+    y_true: np.ndarray,
+    probabilities: np.ndarray,
+    n_repeats: int = 1,
+    n_bins: int = N_BINS,
+    weights: np.ndarray | None = None,
 ) -> Reliability:
     """Bins of equal width over the confidence, and the expected calibration error (ECE).
 
@@ -40,8 +44,11 @@ def reliability(
     Probabilities Using Bayesian Binning"; Guo et al. 2017, "On Calibration of Modern Neural
     Networks"). It exceeds 0 by chance, the more so the fewer the rows, so it is taken over all
     held-out rows at once and not fold by fold. Intervals of the frequencies are Wilson's (1927); a
-    row that `n_repeats` repeats predict counts once in them.
+    row that `n_repeats` repeats predict counts once in them. Rows with `weights`, shape (n,), count
+    as many as their effective number (Kish 1965, "Survey Sampling"), the square of the sum of
+    weights over the sum of their squares.
     """
+    weights = np.ones(len(y_true)) if weights is None else weights
     if probabilities.shape[1] == 2:
         confidence, hit = probabilities[:, 1], y_true == 1
     else:
@@ -51,10 +58,15 @@ def reliability(
     count = np.bincount(of_row, minlength=n_bins)
     held = count > 0
     count = count[held]
-    mean_confidence = np.bincount(of_row, confidence, n_bins)[held] / count
-    frequency = np.bincount(of_row, hit, n_bins)[held] / count
-    low, high = _wilson_interval(frequency, count / n_repeats)
-    error = float(np.abs(mean_confidence - frequency) @ count / count.sum())
+
+    def total(of_rows: np.ndarray) -> np.ndarray:
+        sums: np.ndarray = np.bincount(of_row, weights * of_rows, n_bins)[held]
+        return sums
+
+    weight = total(np.ones(len(weights)))
+    mean_confidence, frequency = total(confidence) / weight, total(hit) / weight
+    low, high = _wilson_interval(frequency, weight**2 / total(weights) / n_repeats)
+    error = float(np.abs(mean_confidence - frequency) @ weight / weight.sum())
     return Reliability(mean_confidence, frequency, low, high, count, error)
 
 

@@ -25,28 +25,36 @@ class Curve:
     n_rows: int
 
 
-def roc_curves(y_true: np.ndarray, probabilities: np.ndarray) -> list[Curve]:
+def roc_curves(
+    y_true: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> list[Curve]:
     """False positive rate (x) against true positive rate (y), with the ROC AUC as area.
 
     A curve for every class that is true in some rows and not in all; for two classes one, of the
-    second. Shapes as in `calibration.reliability`. The rows of all folds enter as one set, so the
-    area differs a little from the mean over folds, which is the figure to report (Forman and Scholz
-    2010, "Apples-to-Apples in Cross-Validation Studies").
+    second. Shapes as in `calibration.reliability`; rows count by their `weights`, if there are any.
+    The rows of all folds enter as one set, so the area differs a little from the mean over folds,
+    which is the figure to report (Forman and Scholz 2010, "Apples-to-Apples in Cross-Validation
+    Studies").
     """
 
     def points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        false_rate, true_rate, _ = roc_curve(positive, score)
-        return false_rate, true_rate, roc_auc(positive, score)
+        false_rate, true_rate, _ = roc_curve(positive, score, sample_weight=weights)
+        return false_rate, true_rate, roc_auc(positive, score, weights)
 
     return _curves(y_true, probabilities, points)
 
 
-def precision_recall_curves(y_true: np.ndarray, probabilities: np.ndarray) -> list[Curve]:
+def precision_recall_curves(
+    y_true: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> list[Curve]:
     """Recall (x) against precision (y), with the average precision as area; classes as above."""
 
     def points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        precision, recall, _ = precision_recall_curve(positive, score, drop_intermediate=True)
-        return recall, precision, float(average_precision_score(positive, score))
+        precision, recall, _ = precision_recall_curve(
+            positive, score, sample_weight=weights, drop_intermediate=True
+        )
+        area = average_precision_score(positive, score, sample_weight=weights)
+        return recall, precision, float(area)
 
     return _curves(y_true, probabilities, points)
 

@@ -28,6 +28,13 @@ class Findings:
     learning_curve: pd.DataFrame | None = None
     subgroups: pd.DataFrame | None = None
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Those that were asked for, by name."""
+        return {
+            name: table for name, table in vars(self).items() if isinstance(table, pd.DataFrame)
+        }
+
 
 @dataclass
 class Inspector:

@@ -9,9 +9,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import predict
+from student_perf.evaluation.cross_validation import answers_for, predict
 from student_perf.evaluation.splits import Fold, Split
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
 
@@ -75,7 +74,7 @@ class PermutationImportance:
         return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
     def _score(self, rows: np.ndarray, output: np.ndarray) -> float:
-        return METRICS[self.metric].of(Answers(self.dataset.target[rows], output))
+        return METRICS[self.metric].of(answers_for(self.dataset, rows, output))
 
 
 def _permuted_copies(

@@ -7,9 +7,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult, fit, predict, result_of
+from student_perf.evaluation.cross_validation import (
+    CVResult,
+    answers_for,
+    fit,
+    predict,
+    result_of,
+)
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.answers import Answers
 from student_perf.scoring.metrics import METRICS
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -64,10 +69,11 @@ def _fitted_on_parts(
     held_out, on_train = [], []
     for number, (fold, part) in enumerate(zip(split.folds, parts, strict=True)):
         where = f"in {split.fold_name(number)} (learning curve)"
-        fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where)
+        weights = dataset.weights_of(part)
+        fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where, weights)
         held_out.append(predict(fitted, dataset.rows(fold.validation), dataset, where))
         known = predict(fitted, dataset.rows(part), dataset, where)
-        on_train.append(METRICS[metric].of(Answers(dataset.target[part], known)))
+        on_train.append(METRICS[metric].of(answers_for(dataset, part, known)))
     return result_of(dataset, split, held_out, 0.0), np.array(on_train)
 
 

@@ -86,9 +86,8 @@ def _estimate(result: CVResult, chosen: np.ndarray, metric: Metric) -> Estimate:
     """A metric on some of the held-out predictions; on all of them the one that the run shows."""
     if chosen.all() and metric.name in result.fold_scores:
         return result.estimate(metric.name)
-    unit = None if result.unit is None else result.unit[chosen]
     answers = result.answers.take(chosen)
-    scores = row_scores(metric, answers, result.row[chosen], result.fold[chosen], unit)
+    scores = row_scores(metric, answers, result.row[chosen], result.fold[chosen])
     return row_interval(scores, metric)
 
 

@@ -45,9 +45,10 @@ class _CatBoost(BaseEstimator):
         silent = {"allow_writing_files": False, "verbose": False, "bootstrap_type": "Bernoulli"}
         return {**self.get_params(), **silent}
 
-    def _fit(self, model: Any, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
+    def _fit(self, model: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> Self:  # noqa: N803 (scikit-learn's name)
         self.categorical_ = categorical_columns(X)
-        self.model_ = model.fit(self._coded(X), y, cat_features=self.categorical_ or None)
+        names = self.categorical_ or None
+        self.model_ = model.fit(self._coded(X), y, cat_features=names, sample_weight=weights)
         return self
 
     def _coded(self, X: Any) -> Any:  # noqa: N803
@@ -60,10 +61,11 @@ class _CatBoost(BaseEstimator):
 class CatBoostClassifier(ProbabilisticClassifier, _CatBoost):
     """catboost.CatBoostClassifier with plain parameters."""
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803
         """Fit on a table or array of n rows and classes `y`, shape (n,)."""
         self.classes_ = np.unique(y)
-        return self._fit(catboost.CatBoostClassifier(**self.catboost_parameters()), X, y)
+        model = catboost.CatBoostClassifier(**self.catboost_parameters())
+        return self._fit(model, X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probabilities, shape (n, K), columns in the order of `classes_`."""
@@ -75,9 +77,10 @@ class CatBoostClassifier(ProbabilisticClassifier, _CatBoost):
 class CatBoostRegressor(RegressorMixin, _CatBoost):
     """catboost.CatBoostRegressor with plain parameters."""
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803
         """Fit on a table or array of n rows and the target `y`, shape (n,)."""
-        return self._fit(catboost.CatBoostRegressor(**self.catboost_parameters()), X, y)
+        model = catboost.CatBoostRegressor(**self.catboost_parameters())
+        return self._fit(model, X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Numbers, shape (n,)."""

@@ -22,6 +22,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import make_constraint
 
 from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.models.libraries import LIBRARIES, allowed_prefixes, library_of
@@ -34,6 +35,7 @@ _PLAIN_WORDS = {
     NoneType: "null",
 }
 
+_SCALARS = (bool, int, float, str, NoneType)
 # scikit-learn's name for a folder in which joblib keeps what was computed, and reads it from
 _MEMORY = "memory"
 
@@ -174,3 +176,42 @@ def _check_ranges(component: BaseEstimator, places: Mapping[str, str]) -> None:
         name = next((name for name in places if f"'{name}'" in rule), "")
         value = component.get_params(deep=False).get(name)
         raise ConfigError(f"{places.get(name, name)}={value}: {rule}") from error
+
+
+def have_one_meaning(one: BaseEstimator, other: BaseEstimator) -> bool:
+    """Whether two unfitted estimators or transformers are the same to their libraries: their
+    parameters are equal, and where 1 stands beside 1.0 no constraint takes only one of the two.
+
+    >>> from sklearn.ensemble import RandomForestClassifier as RF
+    >>> have_one_meaning(RF(max_features=1), RF(max_features=1.0))
+    False
+    >>> have_one_meaning(RF(ccp_alpha=0), RF(ccp_alpha=0.0))
+    True
+    """
+    sides = one.get_params(), other.get_params()
+    if sides[0].keys() != sides[1].keys():
+        return False
+    for name in sides[0]:
+        a, b = (side[name] for side in sides)
+        if not isinstance(a, _SCALARS):
+            continue  # the parameters of a part have names of their own
+        owner, _, parameter = name.rpartition("__")
+        if not (a == b or repr(a) == repr(b)):  # NaN, as a missing value is written, equals none
+            return False
+        if not _takes_alike(sides[0][owner] if owner else one, parameter, a, b):
+            return False
+    return True
+
+
+def _takes_alike(owner: BaseEstimator, name: str, one: Any, other: Any) -> bool:
+    """Whether the type of two equal values makes no difference to a parameter. A class without
+    constraints may make one, unless its library is known to take all numbers alike.
+    """
+    if type(one) is type(other):
+        return True
+    constraints = getattr(owner, "_parameter_constraints", {}).get(name)
+    if not isinstance(constraints, list):
+        library = library_of(type(owner))
+        return library is not None and library.name != "sklearn"
+    checks = [make_constraint(constraint).is_satisfied_by for constraint in constraints]
+    return [check(one) for check in checks] == [check(other) for check in checks]

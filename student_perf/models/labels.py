@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
+from student_perf.models.weights import fit_weighted
 from student_perf.scoring.checks import all_classes
 
 
@@ -23,12 +24,12 @@ class LabelledClassifier(ProbabilisticClassifier):
         self.estimator = estimator
         self.labels = labels
 
-    def fit(self, X: pd.DataFrame, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: pd.DataFrame, y: Any, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit a clone of `estimator` on the codes of the labels `y`, shape (n,)."""
         position = {label: code for code, label in enumerate(self.labels)}
         codes = np.array([position[label] for label in y], dtype=np.int64)
         self.classes_ = np.asarray(self.labels)
-        self.estimator_ = clone(self.estimator).fit(X, codes)
+        self.estimator_ = fit_weighted(clone(self.estimator), X, codes, sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from student_perf.models.probabilistic import ProbabilisticClassifier
+from student_perf.models.weights import fit_weighted
 from student_perf.scoring.checks import checked_answer
 
 
@@ -24,12 +25,12 @@ class OrdinalClassifier(ProbabilisticClassifier):
     def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit on classes `y`, shape (n,), whose sorted values are their order."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_rows_ = len(codes)
         self.estimators_ = [
-            clone(self.estimator).fit(X, (codes > bound).astype(np.int64))
+            fit_weighted(clone(self.estimator), X, (codes > bound).astype(np.int64), sample_weight)
             for bound in range(len(self.classes_) - 1)
         ]
         return self

@@ -15,12 +15,12 @@ from sklearn.svm import SVR
 class _StandardisedTarget:
     """Fits to (y - mean) / std of the training rows and answers in the unit of `y`."""
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit on numbers, shape (n, p), and the target `y`, shape (n,)."""
         # The parent's fit may call predict, which must answer in standardised units until then.
         self.target_mean_, self.target_std_ = 0.0, 1.0
         mean, std = float(np.mean(y)), float(np.std(y)) or 1.0
-        super().fit(X, (y - mean) / std)  # type: ignore[misc]
+        super().fit(X, (y - mean) / std, sample_weight)  # type: ignore[misc]
         self.target_mean_, self.target_std_ = mean, std
         return self
 

@@ -49,11 +49,11 @@ class CalibratedSVC(ProbabilisticClassifier):
         self.class_weight = class_weight
         self.cv = cv
 
-    def fit(self, X: Any, y: np.ndarray) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:  # noqa: N803
         """Fit on numbers, shape (n, p), and classes `y`, shape (n,)."""
         self._validate_params()
         machine = SVC(**{name: getattr(self, name) for name in _SVC_PARAMETERS})
         calibrated = CalibratedClassifierCV(machine, method="sigmoid", cv=self.cv, ensemble=False)
-        self.estimator_ = calibrated.fit(X, y)
+        self.estimator_ = calibrated.fit(X, y, sample_weight)
         self.classes_ = self.estimator_.classes_
         return self

@@ -40,7 +40,7 @@ def confusion_figure(
         axes.text(
             predicted,
             true,
-            f"{counts[true, predicted]}\n{shares[true, predicted]:.0%}",
+            f"{counts[true, predicted]:.6g}\n{shares[true, predicted]:.0%}",
             ha="center",
             va="center",
             color="white" if shares[true, predicted] > 0.55 else INK,

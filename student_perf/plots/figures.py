@@ -6,10 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult
 from student_perf.inspection.calibration import reliability
 from student_perf.inspection.curves import precision_recall_curves, roc_curves
 from student_perf.plots.classification import (
@@ -24,29 +20,10 @@ from student_perf.plots.inspection import (
     subgroup_figure,
 )
 from student_perf.plots.regression import predicted_actual_figure, residual_figure
+from student_perf.plots.shown import Shown
 from student_perf.plots.style import Figure
 
 Page = Literal["sweep", "board"]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Held-out predictions, all as one set, with the words below their pictures' titles."""
-
-    dataset: Dataset
-    result: CVResult
-    n_repeats: int
-    subtitle: str
-
-    @property
-    def of_classes(self) -> tuple[tuple[str | int, ...], str, str]:
-        """Classes, target and subtitle."""
-        return self.dataset.classes, self.dataset.target_name, self.subtitle
-
-    @property
-    def numbers(self) -> tuple[np.ndarray, np.ndarray, str, str]:
-        """True and predicted numbers, target and subtitle."""
-        return self.result.y_true, self.result.y_pred, self.dataset.target_name, self.subtitle
 
 
 @dataclass(frozen=True)
@@ -57,7 +34,7 @@ class RunFigure:
         name: Name of the file; for findings also of their table in `inspection.Findings`.
         caption: What a page says of it to those who do not see it.
         of: The task whose held-out predictions it shows, or `findings`.
-        draw: Makes it from `HeldOut`, or from a table of findings, the metric and a subtitle.
+        draw: Makes it from `Shown`, or from a table of findings, the metric and a subtitle.
         pages: The pages that show it: of a sweep for the winner, of a leaderboard for the best.
     """
 
@@ -73,29 +50,33 @@ class RunFigure:
         return f"{self.name}.png"
 
 
-def _confusion(run: HeldOut) -> Figure:
+def _confusion(run: Shown) -> Figure:
     return confusion_figure(run.result.answers.counts.table, *run.of_classes)
 
 
-def _roc(run: HeldOut) -> Figure:
-    return roc_figure(roc_curves(run.result.y_true, run.result.output), *run.of_classes)
+def _roc(run: Shown) -> Figure:
+    result = run.result
+    curves = roc_curves(result.y_true, result.output, result.weights)
+    return roc_figure(curves, *run.of_classes)
 
 
-def _precision_recall(run: HeldOut) -> Figure:
-    curves = precision_recall_curves(run.result.y_true, run.result.output)
+def _precision_recall(run: Shown) -> Figure:
+    result = run.result
+    curves = precision_recall_curves(result.y_true, result.output, result.weights)
     return precision_recall_figure(curves, *run.of_classes)
 
 
-def _reliability(run: HeldOut) -> Figure:
-    bins = reliability(run.result.y_true, run.result.output, run.n_repeats)
+def _reliability(run: Shown) -> Figure:
+    result = run.result
+    bins = reliability(result.y_true, result.output, run.n_repeats, weights=result.weights)
     return reliability_figure(bins, *run.of_classes)
 
 
-def _predicted_actual(run: HeldOut) -> Figure:
+def _predicted_actual(run: Shown) -> Figure:
     return predicted_actual_figure(*run.numbers)
 
 
-def _residuals(run: HeldOut) -> Figure:
+def _residuals(run: Shown) -> Figure:
     return residual_figure(*run.numbers, run.n_repeats)
 
 

@@ -37,26 +37,20 @@ class Check:
 @dataclass(frozen=True)
 class PairedRows:
     """Both models' answers for the same n rows; `row`, shape (n,), has their numbers and `what`
-    says what they are. `unit`, shape (n,), numbers the rows that the split keeps together, and
-    `factor` is that of the standard error: what was trained for each fold varies more.
+    says what they are. `factor` is that of the standard error: what was trained for each fold
+    varies more.
     """
 
     what: str
     row: np.ndarray
     challenger: Answers
     champion: Answers
-    unit: np.ndarray | None = None
     factor: float = FIXED_MODEL
 
     def take(self, chosen: np.ndarray) -> PairedRows:
         """Some of the rows, by position or mask."""
-        unit = None if self.unit is None else self.unit[chosen]
-        row, mine, theirs = (
-            self.row[chosen],
-            self.challenger.take(chosen),
-            self.champion.take(chosen),
-        )
-        return PairedRows(self.what, row, mine, theirs, unit, self.factor)
+        mine, theirs = self.challenger.take(chosen), self.champion.take(chosen)
+        return PairedRows(self.what, self.row[chosen], mine, theirs, self.factor)
 
 
 def pair(
@@ -67,8 +61,8 @@ def pair(
     Raises:
         ConfigError: Rows, truth or classes are not the same.
     """
-    row, mine = once_each(challenger.row, challenger.y_true, challenger.output)
-    other, theirs = once_each(champion.row, champion.y_true, champion.output)
+    row, mine = once_each(challenger.row, challenger.answers)
+    other, theirs = once_each(champion.row, champion.answers)
     same = (
         np.array_equal(row, other)
         and np.array_equal(mine.y_true, theirs.y_true)
@@ -76,11 +70,7 @@ def pair(
     )
     if not same:
         raise ConfigError(f"the two models did not answer the same {what}")
-    unit = None
-    if challenger.unit is not None:
-        _, first = np.unique(challenger.row, return_index=True)
-        unit = challenger.unit[first]
-    return PairedRows(what, row, mine, theirs, unit, factor)
+    return PairedRows(what, row, mine, theirs, factor)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits) -> Check:
@@ -135,7 +125,8 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Expected calibration error over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
-    error = reliability(predictions.y_true, predictions.output).error
+    weights = predictions.weights
+    error = reliability(predictions.y_true, predictions.output, weights=weights).error
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
     reason = f"expected calibration error {error:.3f}, at most {limits.calibration:g}{advice}"
@@ -159,8 +150,7 @@ class _Compared:
 def _compare(rows: PairedRows, metric: str, limits: GateLimits) -> _Compared:
     info, fold = METRICS[metric], np.zeros(len(rows.row), dtype=np.int64)
     mine, theirs = (
-        row_scores(info, answers, rows.row, fold, rows.unit)
-        for answers in (rows.challenger, rows.champion)
+        row_scores(info, answers, rows.row, fold) for answers in (rows.challenger, rows.champion)
     )
     margin = limits.margin * (1.0 if math.isfinite(info.highest) else abs(theirs.mean))
     difference = by_rows([mine], theirs, rows.factor)

@@ -173,18 +173,18 @@ def _run_trial(configs: Sequence[ExperimentConfig], folder: Path) -> Figures:
     dataset = evaluator.data(*configs).dataset
     with limited_threads(dataset.n_rows):
         result = evaluator.evaluate(*configs)
-    table = predictions_table(dataset, result.row, result.fold, result.output, result.unit)
+    table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE)
     return cv_metrics(result, result.fold_scores)
 
 
 def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
     dataset = load_dataset(config.dataset)
-    split = make_split(dataset, config.split)
-    if not len(split.test):
+    rows = make_split(dataset, config.split).test
+    if not len(rows):
         return {}
     model = load_model(folder / MODEL_FILE)
-    return metrics_on_test_rows(score_test_rows(model, dataset, split)[1])
+    return metrics_on_test_rows(score_test_rows(model, dataset, rows)[1])
 
 
 def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Split
 from student_perf.inspection.findings import Findings
 from student_perf.masking import masked_tree, masked_yaml
+from student_perf.plots.shown import Shown
 from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -35,13 +35,11 @@ from student_perf.runs.layout import (
     TEST_PREDICTIONS_FILE,
 )
 from student_perf.runs.model_file import save_model
+from student_perf.runs.predictions import OF_ROWS
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
 from student_perf.tables.files import csv_text
 from student_perf.text import folds
-
-if TYPE_CHECKING:
-    from student_perf.plots.style import Figure
 
 
 def write_inputs(
@@ -73,15 +71,10 @@ def write_result(
     _write_predictions(folder, dataset, result)
     packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
     write_atomic(folder / PACKAGES_FILE, packages)
-    subtitle = _subtitle(dataset, split)
     if dataset.task == "classification":
-        write_atomic(folder / REPORT_FILE, report_text(dataset, result, subtitle))
+        text = report_text(dataset, result, _subtitle(dataset, split))
+        write_atomic(folder / REPORT_FILE, text)
         write_atomic(folder / REPORT_TABLE_FILE, csv_text(report_table(dataset, result)))
-    # Here and below: matplotlib takes half a second to import, and trials draw nothing.
-    from student_perf.plots.figures import HeldOut, figures_of
-
-    shown = HeldOut(dataset, result, split.n_repeats, subtitle)
-    _save_figures(folder, ((one.file, one.draw(shown)) for one in figures_of(dataset.task)))
     save_model(model, folder / MODEL_FILE)
 
 
@@ -98,33 +91,44 @@ def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
     record.finish()
 
 
-def write_findings(folder: Path, dataset: Dataset, split: Split, findings: Findings) -> None:
-    """The tables of an inspection as CSV, each with its picture."""
-    from student_perf.plots.figures import figures_of
+def write_findings(folder: Path, findings: Findings) -> None:
+    """The tables of an inspection as CSV."""
+    for name, table in findings.tables.items():
+        write_atomic(folder / f"{name}.csv", csv_text(table))
 
+
+def shown_of(dataset: Dataset, split: Split, result: CVResult, findings: Findings) -> Shown:
+    """What the pictures of a run show."""
     subtitle = _subtitle(dataset, split)
+    classes, target = dataset.classes, dataset.target_name
+    return Shown(classes, target, result, split.n_repeats, subtitle, findings)
+
+
+def write_pictures(folder: Path, shown: Shown) -> None:
+    """The pictures of held-out predictions and of the inspection's tables."""
+    # Not at the top: matplotlib takes half a second to import, and trials draw nothing.
+    from student_perf.plots.figures import figures_of
+    from student_perf.plots.style import png
+
+    for one in figures_of(shown.result.task):
+        write_atomic(folder / one.file, png(one.draw(shown)))
+    findings = shown.findings
     for one in figures_of("findings"):
-        table = getattr(findings, one.name)
-        if table is not None:
-            write_atomic(folder / f"{one.name}.csv", csv_text(table))
-            _save_figures(folder, [(one.file, one.draw(table, findings.metric, subtitle))])
+        if (table := findings.tables.get(one.name)) is not None:
+            figure = one.draw(table, findings.metric, shown.subtitle)
+            write_atomic(folder / one.file, png(figure))
 
 
 def predictions_table(
-    dataset: Dataset,
-    rows: np.ndarray,
-    fold: np.ndarray,
-    output: np.ndarray,
-    unit: np.ndarray | None = None,
+    dataset: Dataset, rows: np.ndarray, fold: np.ndarray, output: np.ndarray
 ) -> pa.Table:
-    """One line for each held-out prediction: row, fold, truth, prediction and, for classes, the
-    probability of each as `proba_<label>`. `rows` and `fold` have shape (n,), `output` is what
-    `evaluation.predict` returns for the rows. `unit`, shape (n,), makes a column of its own where
-    the split keeps rows together.
+    """One line for each held-out prediction: row, fold, weight and number of the group if rows have
+    them, truth, prediction and, for classes, the probability of each as `proba_<label>`. `rows` and
+    `fold` have shape (n,), `output` is what `evaluation.predict` returns for the rows.
     """
     columns: dict[str, Any] = {"row": rows.astype(np.int32), "fold": fold.astype(np.int16)}
-    if unit is not None:
-        columns["unit"] = unit.astype(np.int32)
+    of_rows = zip(OF_ROWS, (dataset.weights_of(rows), dataset.groups_of(rows)), strict=True)
+    columns |= {name: values for name, values in of_rows if values is not None}
     y_true = dataset.target[rows]
     if dataset.task == "regression":
         return pa.table(columns | {"y_true": y_true, "y_pred": output})
@@ -139,16 +143,15 @@ def predictions_table(
 
 
 def write_test_predictions(
-    folder: Path, dataset: Dataset, split: Split, output: np.ndarray
+    folder: Path, dataset: Dataset, rows: np.ndarray, output: np.ndarray
 ) -> None:
     """What a winner answered for the test rows, for comparisons on the same rows."""
-    unit = None if split.unit is None else split.unit[split.test]
-    table = predictions_table(dataset, split.test, np.zeros(len(split.test)), output, unit)
+    table = predictions_table(dataset, rows, np.zeros(len(rows)), output)
     pq.write_table(table, folder / TEST_PREDICTIONS_FILE, compression="zstd")
 
 
 def _write_predictions(folder: Path, dataset: Dataset, result: CVResult) -> None:
-    table = predictions_table(dataset, result.row, result.fold, result.output, result.unit)
+    table = predictions_table(dataset, result.row, result.fold, result.output)
     pq.write_table(table, folder / PREDICTIONS_FILE, compression="zstd")
 
 
@@ -181,6 +184,7 @@ def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
         result.y_pred,
         labels=range(len(dataset.classes)),
         target_names=[str(label) for label in dataset.classes],
+        sample_weight=result.weights,
         zero_division=0,
         **words,
     )
@@ -189,11 +193,5 @@ def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
 def _subtitle(dataset: Dataset, split: Split) -> str:
     n_rows = sum(len(fold.validation) for fold in split.folds) // split.n_repeats
     times = f", each predicted {split.n_repeats} times" if split.n_repeats > 1 else ""
-    return f"{dataset.name}, {folds(len(split.folds))}, n = {n_rows} rows{times}"
-
-
-def _save_figures(folder: Path, figures: Iterable[tuple[str, Figure]]) -> None:
-    from student_perf.plots.style import png
-
-    for file, figure in figures:
-        write_atomic(folder / file, png(figure))
+    weighted = "" if dataset.weights is None else ", weighted"
+    return f"{dataset.name}, {folds(len(split.folds))}, n = {n_rows} rows{times}{weighted}"

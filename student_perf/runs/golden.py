@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ import pandas as pd
 from student_perf.config.schema import DatasetConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset, trimmed_names
-from student_perf.data.features import prepare_features
+from student_perf.data.features import Refusal, needed_columns, prepare_features
 from student_perf.data.sources import read_source
 from student_perf.models.libraries import PACKAGES
 from student_perf.runs.record import to_json
 from student_perf.runs.versions import installed_versions
+from student_perf.tables.numbers import written
+from student_perf.tables.options import ReadOptions
 
 # Far above the rounding of other processors and threads, far below any change of meaning.
 TOLERANCE = 1e-6
@@ -43,6 +46,10 @@ class GoldenRows:
     def to_json(self) -> str:
         """Text that `golden_from_json` reads back."""
         return to_json(asdict(self))
+
+    def prepared(self, contract: Contract) -> tuple[pd.DataFrame, dict[int, Refusal]]:
+        """The rows as `prepare_features` makes them, read as the training file they come from."""
+        return prepare_features(pd.DataFrame(self.rows), contract, contract.options)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def make_golden_rows(
         return None
     numbers = development[_chosen(dataset, development)]
     rows = _raw_rows(dataset, config, numbers, contract)
-    features, _ = prepare_features(rows, contract)
+    features, _ = prepare_features(rows, contract, contract.options)
     expected = np.asarray(answer(features), dtype=np.float64).reshape(len(rows), -1)
     return GoldenRows(
         rows=[{name: _plain(value) for name, value in row.items()} for row in _records(rows)],
@@ -93,7 +100,7 @@ def golden_from_json(text: str) -> GoldenRows:
 
 def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) -> list[Mismatch]:
     """The golden rows that are now refused, or whose answer differs by more than `TOLERANCE`."""
-    features, refused = prepare_features(pd.DataFrame(golden.rows), contract)
+    features, refused = golden.prepared(contract)
     got = np.asarray(answer(features), dtype=np.float64).reshape(len(features), -1)
     mismatches = []
     for row, (now, before) in enumerate(zip(got.tolist(), golden.expected, strict=True)):
@@ -125,14 +132,33 @@ def _raw_rows(
     if not any(
         step.cells_changed or step.rows_after < step.rows_before for step in dataset.lineage[1:]
     ):
-        return wanted.reset_index(drop=True)
+        return _with_signs(wanted.reset_index(drop=True), contract)
     raw = trimmed_names(read_source(config).table)
-    prepared, _ = prepare_features(raw, contract)
+    prepared, _ = prepare_features(_with_signs(raw, contract), contract, contract.options)
     first = pd.Series(pd.util.hash_pandas_object(prepared, index=False)).drop_duplicates()
     positions = dict(zip(first, first.index, strict=True))
     hashes = pd.util.hash_pandas_object(wanted, index=False)
     rows = [positions[key] for key in hashes if key in positions]
-    return raw.iloc[rows][list(contract.columns)].reset_index(drop=True)
+    chosen = raw.iloc[rows][needed_columns(raw, contract)].reset_index(drop=True)
+    return _with_signs(chosen, contract)
+
+
+def _with_signs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Rows whose percentages have the sign again that reading has taken off, since a number alone
+    may be a share.
+    """
+    signed = {
+        name: rows[name].map(
+            partial(_percentage, options=form.options(contract.options)), na_action="ignore"
+        )
+        for name, form in contract.forms.items()
+        if form.is_percent and name in rows and pd.api.types.is_numeric_dtype(rows[name])
+    }
+    return rows.assign(**signed)
+
+
+def _percentage(number: float, options: ReadOptions) -> str:
+    return f"{written(number, options)}%"
 
 
 def _records(table: pd.DataFrame) -> list[Mapping[str, Any]]:

@@ -15,14 +15,14 @@ from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS
 
 _PROBABILITY = "proba_"
+OF_ROWS = ("weight", "group")  # columns that a file has if the rows have them
 
 
 @dataclass(frozen=True)
 class Predictions:
     """One line for each held-out prediction; `row`, `fold`, `y_true` have shape (n,), `output`
     holds probabilities (n, K) or numbers (n,), and `y_true` the codes 0..K-1 of `labels`, or
-    numbers. `unit`, shape (n,), numbers the rows that the split keeps together; None if it may
-    part any two.
+    numbers. `weights` and `groups`, shape (n,), are those of the rows, if they have some.
     """
 
     task: str
@@ -31,27 +31,28 @@ class Predictions:
     y_true: np.ndarray
     output: np.ndarray
     labels: tuple[str, ...] = ()
-    unit: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @cached_property
     def answers(self) -> Answers:
         """Truth and output, line by line."""
-        return Answers(self.y_true, self.output)
+        return Answers(self.y_true, self.output, self.weights, self.groups)
 
 
 def load_predictions(path: Path) -> Predictions:
     """Read `predictions.parquet` as `artifacts.predictions_table` has written it."""
     table = pq.read_table(path)
     row, fold = (table[name].to_numpy() for name in ("row", "fold"))
-    unit = table["unit"].to_numpy() if "unit" in table.column_names else None
+    of_rows = [table[name].to_numpy() if name in table.column_names else None for name in OF_ROWS]
     names = [name for name in table.column_names if name.startswith(_PROBABILITY)]
     if not names:
         y_true, output = (table[name].to_numpy() for name in ("y_true", "y_pred"))
-        return Predictions("regression", row, fold, y_true, output, unit=unit)
+        return Predictions("regression", row, fold, y_true, output, (), *of_rows)
     code_of = {name.removeprefix(_PROBABILITY): code for code, name in enumerate(names)}
     y_true = np.array([code_of[label] for label in table["y_true"].to_pylist()], dtype=np.int64)
     output = np.column_stack([table[name].to_numpy() for name in names])
-    return Predictions("classification", row, fold, y_true, output, tuple(code_of), unit)
+    return Predictions("classification", row, fold, y_true, output, tuple(code_of), *of_rows)
 
 
 def row_scores(
@@ -60,12 +61,10 @@ def row_scores(
     """Mean over the folds of a metric, and how far each row moves it; `of_folds`, shape (J,), are
     its fold scores if they are known.
     """
-    known = predictions
-    of_folds = fold_scores(known, metric) if of_folds is None else of_folds
+    of_folds = fold_scores(predictions, metric) if of_folds is None else of_folds
     mean = float(of_folds.mean())
-    return influence.row_scores(
-        METRICS[metric], known.answers, known.row, known.fold, known.unit, mean
-    )
+    row, fold = predictions.row, predictions.fold
+    return influence.row_scores(METRICS[metric], predictions.answers, row, fold, mean)
 
 
 def fold_scores(predictions: Predictions, metric: str) -> np.ndarray:

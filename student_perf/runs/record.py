@@ -98,6 +98,7 @@ class RunRecord:
     dataset = _Text(tag.DATASET)
     dataset_version = _Text(tag.DATASET_VERSION)
     data_sha256 = _Text(tag.DATA_SHA256)  # of the rows
+    target_sha256 = _Text(tag.TARGET_SHA256)  # of what is predicted: classes and codes, or numbers
     raw_sha256 = _Text(tag.RAW_SHA256)  # of the file's bytes
     split_sha256 = _Text(tag.SPLIT_SHA256)  # of test rows and folds
     config_sha256 = _Text(tag.CONFIG_SHA256)
@@ -153,9 +154,11 @@ class RunRecord:
 
     @property
     def encoding(self) -> tuple[tuple[str, str], ...]:
-        """What decides the meaning of the target's cells, which the hash of the data is taken of
-        before they become classes: task, bands and order of classes.
+        """What the target's cells became, since the hash of the data is taken of them before that.
+        A record without the target's own hash has the keys that decide it: task, bands and classes.
         """
+        if self.target_sha256:
+            return ((tag.TARGET_SHA256, self.target_sha256),)
         known = self.params.items()
         return tuple(sorted(pair for pair in known if pair[0].startswith(_OF_TARGET)))
 

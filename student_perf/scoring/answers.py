@@ -26,10 +26,20 @@ class Answers:
     Args:
         y_true: Class codes 0..K-1 or numbers, shape (n,).
         output: Probabilities, shape (n, K), rows summing to 1, or numbers, shape (n,).
+        weights: Of the rows, shape (n,), above 0; None counts each once. A row of weight 2 counts
+            as two equal rows would.
+        groups: Number of each row's group, shape (n,); rows of a group are not independent, so the
+            bootstrap draws whole groups. None draws rows.
     """
 
-    def __init__(self, y_true: np.ndarray, output: np.ndarray) -> None:
-        self.y_true, self.output = y_true, output
+    def __init__(
+        self,
+        y_true: np.ndarray,
+        output: np.ndarray,
+        weights: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        self.y_true, self.output, self.weights, self.groups = y_true, output, weights, groups
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -45,7 +55,23 @@ class Answers:
 
     def take(self, rows: np.ndarray | slice) -> Answers:
         """The answers for some rows by position, mask or slice; a row may come several times."""
-        return Answers(self.y_true[rows], self.output[rows])
+        weights, groups = (
+            None if known is None else known[rows] for known in (self.weights, self.groups)
+        )
+        return Answers(self.y_true[rows], self.output[rows], weights, groups)
+
+    def total(self, of_rows: np.ndarray) -> float:
+        """Sum of a figure of each row, shape (n,), by weight."""
+        return float(of_rows.sum() if self.weights is None else of_rows @ self.weights)
+
+    def mean(self, of_rows: np.ndarray) -> float:
+        """Mean of a figure of each row, shape (n,), by weight."""
+        return float(of_rows.mean() if self.weights is None else self.total(of_rows) / self.weight)
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights; without any, the number of rows."""
+        return float(len(self) if self.weights is None else self.weights.sum())
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -58,7 +84,7 @@ class Answers:
     def counts(self) -> Counts:
         """The confusion matrix."""
         n_classes = self.output.shape[1]
-        counts = np.bincount(self.cells, minlength=n_classes**2)
+        counts = np.bincount(self.cells, self.weights, minlength=n_classes**2)
         return Counts(counts.reshape(n_classes, n_classes))
 
     @cached_property
@@ -100,7 +126,8 @@ class Answers:
         """
         n_classes = self.output.shape[1]
         codes = range(n_classes) if n_classes > 2 else (1,)
-        return float(np.mean([roc_auc(self.y_true == k, self.output[:, k]) for k in codes]))
+        areas = [roc_auc(self.y_true == k, self.output[:, k], self.weights) for k in codes]
+        return float(np.mean(areas))
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -110,19 +137,34 @@ class Answers:
 
     @property
     def spread(self) -> float:
-        """Sum of the truth's squared distances to its mean."""
-        return float(((self.y_true - self.y_true.mean()) ** 2).sum())
+        """Sum of the truth's squared distances to its mean, by weight."""
+        return self.total((self.y_true - self.mean(self.y_true)) ** 2)
+
+    @property
+    def squared_error(self) -> float:
+        """Sum of the squared errors, by weight."""
+        return self.total(self.errors**2)
 
     @property
     def rank_correlation(self) -> float:
         """Spearman's; NaN for fewer than two rows, and if truth or prediction is constant."""
+        ranks = np.stack([self._ranks(self.y_true), self._ranks(self.output)])
+        ranks -= np.array([[self.mean(one)] for one in ranks])
+        norms = np.sqrt([self.total(one**2) for one in ranks])
+        product = self.total(ranks[0] * ranks[1])
+        return product / float(norms.prod()) if norms.all() else float("nan")
+
+    def _ranks(self, values: np.ndarray) -> np.ndarray:
+        """Mean rank of each row; a rank counts the weight below it, as if rows were repeated."""
         # Imported here: scipy.stats takes a second, and comparing recorded figures needs no ranks.
         from scipy.stats import rankdata
 
-        ranks = rankdata(np.stack([self.y_true, self.output]), axis=1)
-        ranks -= ranks.mean(axis=1, keepdims=True)
-        norms = np.sqrt((ranks**2).sum(axis=1))
-        return float(ranks[0] @ ranks[1] / norms.prod()) if norms.all() else float("nan")
+        if self.weights is None:
+            ranks: np.ndarray = rankdata(values)
+            return ranks
+        _, of_row = np.unique(values, return_inverse=True)
+        weight = np.bincount(of_row, self.weights)
+        return (weight.cumsum() - weight / 2)[of_row]
 
 
 class Counts:
@@ -205,8 +247,9 @@ class Counts:
         return weights
 
 
-def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
-    """Area under the ROC curve of `score` for the boolean `positive`, both of shape (n,).
+def roc_auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Area under the ROC curve of `score` for the boolean `positive`, both of shape (n,), as are
+    the weights of the rows, if there are any.
 
     It is the Mann-Whitney U statistic over n_positive * n_negative (Hanley and McNeil 1982): the
     share of pairs in which the positive scores higher, ties counting half. NaN if one side is empty
@@ -216,21 +259,34 @@ def roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
     n_pairs = len(above) * len(below)
     if n_pairs == 0 or np.isnan(score).any():
         return float("nan")
+    if weights is not None:
+        return _weighted_auc(above, below, weights[positive], weights[~positive])
     # Counts, which are exact, take a fifth of the time that ranks of all scores would take.
     below.sort()
     n_lower, n_not_higher = below.searchsorted(above), below.searchsorted(above, "right")
     return float((n_lower.sum() + n_not_higher.sum()) / 2 / n_pairs)
 
 
-def once_each(
-    row: np.ndarray, y_true: np.ndarray, output: np.ndarray
-) -> tuple[np.ndarray, Answers]:
+def _weighted_auc(
+    above: np.ndarray, below: np.ndarray, of_above: np.ndarray, of_below: np.ndarray
+) -> float:
+    """The same share, where a pair counts as the product of its weights."""
+    order = below.argsort()
+    below = below[order]
+    reached = np.concatenate([[0.0], of_below[order].cumsum()])
+    lower, not_higher = below.searchsorted(above), below.searchsorted(above, "right")
+    won = (reached[lower] + reached[not_higher]) / 2
+    return float(of_above @ won / (of_above.sum() * reached[-1]))
+
+
+def once_each(row: np.ndarray, answers: Answers) -> tuple[np.ndarray, Answers]:
     """Each row number once, ascending, with the mean of the outputs that repeats gave for it."""
     numbers, first, of_row = np.unique(row, return_index=True, return_inverse=True)
+    one, output = answers.take(first), answers.output
     total = np.zeros((len(numbers), *output.shape[1:]))
     np.add.at(total, of_row, output)
     times = np.bincount(of_row).reshape(-1, *[1] * (output.ndim - 1))
-    return numbers, Answers(y_true[first], total / times)
+    return numbers, Answers(one.y_true, total / times, one.weights, one.groups)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

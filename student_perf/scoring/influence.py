@@ -31,7 +31,7 @@ class RowScores:
     """A metric on rows, and how far each unit of them moves it: `unit` holds their numbers,
     ascending, `moved` their influences, both of shape (n_units,).
 
-    A unit is a row, however often it was predicted, or the rows that a split keeps together.
+    A unit is a row, however often it was predicted, or a group of rows.
     """
 
     mean: float
@@ -49,20 +49,21 @@ def row_scores(
     answers: Answers,
     row: np.ndarray,
     fold: np.ndarray,
-    unit: np.ndarray | None = None,
     mean: float | None = None,
 ) -> RowScores:
     """A metric of held-out predictions, and how far each unit of rows moves it.
 
     Args:
         metric: What is measured.
-        answers: The predictions, n of them, fold by fold.
+        answers: The predictions, n of them, fold by fold; their groups are the units if they have
+            some, else each row is one.
         row: The row of each, shape (n,).
         fold: The fold of each, shape (n,), ascending.
-        unit: The unit of each, shape (n,); by default each row is one.
         mean: The figure itself; by default the mean over repeats of the metric of all their rows.
     """
-    numbers, place = np.unique(row if unit is None else unit, return_inverse=True)
+    numbers, place = np.unique(
+        row if answers.groups is None else answers.groups, return_inverse=True
+    )
     moved, figure = np.zeros(len(numbers)), 0.0
     for mine, share in repeats(row, fold):
         part = answers if share == 1 else answers.take(mine)
@@ -97,7 +98,8 @@ def influences(metric: Metric, answers: Answers) -> np.ndarray:
     Row means: the row minus the mean, by the chain rule if the metric is a root. Metrics of counts:
     the jackknife, which leaves out a row of each cell of the confusion matrix. ROC AUC: the
     structural components of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44). R2: the
-    jackknife. Spearman's rho: its influence function. Any other formula: a jackknife over groups.
+    jackknife. Spearman's rho: its influence function. Any other formula, and ranks
+    of rows with weights: a jackknife over groups.
     NaN if the metric is not defined, or if there are fewer than two rows.
     """
     n = len(answers)
@@ -107,33 +109,46 @@ def influences(metric: Metric, answers: Answers) -> np.ndarray:
         return _of_rows(metric, answers)
     if metric.of_counts is not None:
         return _of_counts(metric, answers)
+    if answers.weights is not None and not metric.takes_weights:
+        return np.full(n, np.nan)
     closed = _CLOSED.get(metric.name)
-    return _by_groups(metric, answers) if closed is None else closed(answers)
+    is_ranked = answers.weights is not None and metric.name != "r2"
+    return _by_groups(metric, answers) if closed is None or is_ranked else closed(answers)
 
 
 def _of_rows(metric: Metric, answers: Answers) -> np.ndarray:
     assert metric.of_rows is not None
     figures, n = metric.of_rows(answers).astype(np.float64), len(answers)
-    mean = figures.mean()
-    moved: np.ndarray = (figures - mean) / np.sqrt(n * (n - 1))
+    mean = answers.mean(figures)
+    moved: np.ndarray = _shares(answers) * (figures - mean) * np.sqrt(n / (n - 1))
     if metric.root:
         return moved / (2 * np.sqrt(mean)) if mean > 0 else np.zeros(n)
     return moved
 
 
 def _of_counts(metric: Metric, answers: Answers) -> np.ndarray:
-    """All rows of a cell are alike, so that one table a cell says it for all. Where a metric is not
-    defined without a row, the row counts as if it moved nothing.
+    """All rows of a cell are alike, so that one table a cell says it for all; of rows with weights
+    a mean weight is left out, or all that is there. Where a metric is not defined without a row,
+    the row counts as if it moved nothing.
     """
     assert metric.of_counts is not None
     n, table = len(answers), answers.counts.table
     seen, cell_of = np.unique(answers.cells, return_inverse=True)
-    without = np.repeat(table.reshape(1, -1), len(seen), axis=0)
-    without[np.arange(len(seen)), seen] -= 1
-    left = np.asarray(metric.of_counts(Counts(without.reshape(-1, *table.shape))))
-    left = np.where(np.isnan(left), metric.of(answers), left)[cell_of]
-    moved: np.ndarray = (left.mean() - left) * np.sqrt((n - 1) / n)
+    without = np.repeat(table.reshape(1, -1).astype(np.float64), len(seen), axis=0)
+    step = np.minimum(answers.weight / n, table.ravel()[seen])
+    without[np.arange(len(seen)), seen] -= step
+    figure, left = metric.of(answers), metric.of_counts(Counts(without.reshape(-1, *table.shape)))
+    change = np.where(np.isnan(left), 0.0, figure - np.asarray(left)) / step
+    each = change[cell_of] * _shares(answers) * answers.weight
+    moved: np.ndarray = (each - each.mean()) * np.sqrt((n - 1) / n)
     return moved
+
+
+def _shares(answers: Answers) -> np.ndarray:
+    """Each row's share of all weights, shape (n,)."""
+    n = len(answers)
+    shares: np.ndarray = np.full(n, 1 / n)
+    return shares if answers.weights is None else answers.weights / answers.weight
 
 
 def _of_roc_auc(answers: Answers) -> np.ndarray:
@@ -166,10 +181,11 @@ def _share_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _of_r2(answers: Answers) -> np.ndarray:
     """The jackknife: both sums of squares without each row follow from those of all."""
-    n, squares = len(answers), answers.errors**2
-    distance = (answers.y_true - answers.y_true.mean()) ** 2 * n / (n - 1)
+    n, share = len(answers), _shares(answers)
+    squares = share * answers.errors**2
+    distance = (answers.y_true - share @ answers.y_true) ** 2
+    spread = share @ distance - share * distance / (1 - share)
     left = np.full(n, np.nan)
-    spread = answers.spread - distance
     np.divide(squares.sum() - squares, spread, out=left, where=spread > 0)
     moved: np.ndarray = (left - left.mean()) * np.sqrt((n - 1) / n)
     return moved

@@ -130,6 +130,7 @@ class Metric(Objective):
         of_rows: A figure of each row, shape (n,), if the metric is their mean.
         root: Whether it is the root of that mean.
         of_answers: The formula of any other metric.
+        weighted: Whether `of_answers` counts the rows by their weights. The other forms always do.
     """
 
     task: Task
@@ -141,6 +142,12 @@ class Metric(Objective):
     of_rows: Callable[[Answers], np.ndarray] | None = None
     root: bool = False
     of_answers: Callable[[Answers], float] | None = None
+    weighted: bool = False
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether it is defined for rows with weights."""
+        return self.of_answers is None or self.weighted
 
     @property
     def key(self) -> str:
@@ -148,11 +155,13 @@ class Metric(Objective):
         return logged_as(self.name, "mean")
 
     def of(self, answers: Answers) -> float:
-        """Its value for a set of rows; NaN if it is not defined there."""
+        """Its value for a set of rows; NaN if it is not defined there, or for their weights."""
+        if answers.weights is not None and not self.takes_weights:
+            return math.nan
         if self.of_counts is not None:
             return float(self.of_counts(answers.counts))
         if self.of_rows is not None:
-            mean = float(self.of_rows(answers).mean())
+            mean = answers.mean(self.of_rows(answers))
             return math.sqrt(mean) if self.root else mean
         assert self.of_answers is not None
         return float(self.of_answers(answers))
@@ -184,7 +193,13 @@ _METRICS: tuple[Metric, ...] = (
     ),
     _score("recall_weighted", "recall (weighted)", of_counts=lambda c: c.weighted(c.recall)),
     _score("f1_weighted", "F1 (weighted)", of_counts=lambda c: c.weighted(c.f1)),
-    _score("roc_auc_ovr", "ROC AUC (one vs rest)", usual=True, of_answers=lambda a: a.roc_auc_ovr),
+    _score(
+        "roc_auc_ovr",
+        "ROC AUC (one vs rest)",
+        usual=True,
+        of_answers=lambda a: a.roc_auc_ovr,
+        weighted=True,
+    ),
     _loss("log_loss", "log loss", of_rows=lambda a: a.log_losses),
     _loss("brier_score", "Brier score", highest=2.0, of_rows=lambda a: a.brier_losses),
     _grade_score(  # Cohen 1968; NaN if the truth is a single class
@@ -216,9 +231,16 @@ _METRICS: tuple[Metric, ...] = (
         "R2",
         usual=True,
         lowest=-_INF,
-        of_answers=lambda a: 1 - (a.errors**2).sum() / (a.spread or _NAN),
+        of_answers=lambda a: 1 - a.squared_error / (a.spread or _NAN),
+        weighted=True,
     ),
-    _fit("spearman", "Spearman's rho", lowest=-1.0, of_answers=lambda a: a.rank_correlation),
+    _fit(
+        "spearman",
+        "Spearman's rho",
+        lowest=-1.0,
+        of_answers=lambda a: a.rank_correlation,
+        weighted=True,
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 OBJECTIVES: dict[str, Objective] = {**METRICS, FIT_SECONDS.name: FIT_SECONDS}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
-from student_perf.tables.files import iter_tables, settled_options
+from student_perf.tables.files import iter_tables, new_file_options
 from student_perf.tables.options import ReadOptions
 from student_perf.text import spreadsheet_cell
 
@@ -33,12 +33,15 @@ _AsCell = Callable[[str], object]
 
 @dataclass
 class Summary:
-    """Rows read, refused and flagged, and how often each problem refused or flagged one."""
+    """Rows read, refused and flagged, how often each problem refused or flagged one, and how the
+    file was read if not as the training file.
+    """
 
     rows: int = 0
     refused: int = 0
     flagged: int = 0
     problems: Counter[str] = field(default_factory=Counter)
+    read_as: str = ""
 
     def __str__(self) -> str:
         words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
@@ -73,7 +76,7 @@ def predict_file(
     kept: KeptModel,
     source: Path,
     target: Path,
-    separator: str | None = None,
+    named: Mapping[str, Any] | None = None,
     flag_unknown: bool = False,
     rows_at_once: int = _ROWS_AT_ONCE,
 ) -> Summary:
@@ -86,7 +89,8 @@ def predict_file(
         kept: The model, checked by its golden rows first.
         source: The file to read.
         target: The file to write.
-        separator: That of a CSV source, if it is not that of the training file.
+        named: How the source is written where it is not written as the training file, by the keys
+            of `tables.options.ReadOptions`.
         flag_unknown: Predict a row whose first problem is an unknown category, and still give the
             reason; the category counts as one that the training has not seen.
         rows_at_once: The most rows in memory.
@@ -100,11 +104,11 @@ def predict_file(
         raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
     summary = Summary()
     as_cell = str if _is_parquet(target) else spreadsheet_cell
+    contract = kept.contract
+    options = new_file_options(source, contract.options, named or {}, contract.number_columns)
+    if options != contract.options:
+        summary.read_as = options.describe()
     with _open_writer(target, _schema(kept)) as writer:
-        options = kept.contract.options
-        if separator is not None:
-            options = replace(options, separator=separator)
-        options = settled_options(source, options)
         for raw in iter_tables(source, options, rows_at_once):
             writer.write_table(_answered(kept, raw, options, flag_unknown, summary, as_cell))
     return summary

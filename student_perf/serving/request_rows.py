@@ -8,20 +8,21 @@ can and says what is wrong with the rest: there is one set of rules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from student_perf.data.cleaning import clean_features
 from student_perf.data.contract import ColumnContract, Contract
-from student_perf.data.features import Refusal, column_as_read, declared_by, prepare_cells
+from student_perf.data.features import Refusal, declared_by, prepare_cells
 from student_perf.errors import suggest
+from student_perf.tables.numbers import NumberForm, plain_cells
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
 _LARGEST = 2**53  # as in data.features
@@ -95,7 +96,7 @@ class RequestReader:
         rows = _parsed(body, self._max_rows)
         contract = self._part(columns)
         misshapen = list(_iter_misshapen(rows, self._contract))
-        features, cells = prepare_cells(_raw_table(rows, contract), contract)
+        features, cells = _prepared(rows, contract)
         known = {(one.row, one.column) for one in misshapen}
         broken = [one for one in cells if not known & {(one.row, None), (one.row, one.column)}]
         refused: list[_Misshapen | Refusal] = [*misshapen, *broken]
@@ -159,12 +160,13 @@ def _with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
 def _row_type(contract: Contract) -> Any:
     fields = {}
     for name, rules in contract.columns.items():
-        cell = _cell_type(rules, name in contract.declared)
+        form = contract.forms.get(name, NumberForm())
+        cell = _cell_type(rules, name in contract.declared, form)
         fields[name] = cell | None if rules.may_be_missing else cell
     return _with_strict_keys("Row", fields)
 
 
-def _cell_type(rules: ColumnContract, is_declared: bool) -> Any:
+def _cell_type(rules: ColumnContract, is_declared: bool, form: NumberForm) -> Any:
     if rules.kind == "categorical":
         return Literal[tuple(rules.categories)] if rules.categories else None
     low, high = -float(_LARGEST), float(_LARGEST)
@@ -175,8 +177,20 @@ def _cell_type(rules: ColumnContract, is_declared: bool) -> Any:
         )
         if is_declared:
             low, high = rules.lowest, rules.highest
+    words += ", in percent" if form.is_percent else ""
     limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, description=words)
-    return Annotated[float, limits]
+    return (
+        Annotated[float, limits, AfterValidator(_no_share)]
+        if form.is_percent
+        else Annotated[float, limits]
+    )
+
+
+def _no_share(value: float) -> float:
+    """A number that may be a share is looked at by the rules of a file, which know the training."""
+    if 0 < abs(value) <= 1:
+        raise ValueError("may be a share")
+    return value
 
 
 def _columns_of(error: ValidationError) -> set[str]:
@@ -193,7 +207,7 @@ def _is_kept_by_cleaning(contract: Contract) -> bool:
     for name, rules in contract.columns.items():
         if rules.kind == "categorical":
             column = pd.Series(rules.categories or [], dtype="str", name=name)
-            cleaned = clean_features(column.to_frame(), contract.clean, known)[name]
+            cleaned = clean_features(column.to_frame(), contract.clean, known)[0][name]
             if not cleaned.equals(column):
                 return False
         elif any(_touches(step, name) for step in contract.clean):
@@ -232,31 +246,57 @@ class _Misshapen:
 
 
 def _iter_misshapen(rows: list[Any], contract: Contract) -> Iterator[_Misshapen]:
-    columns = contract.columns
+    columns, derived = contract.columns, contract.derived
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             yield _Misshapen(number, None, "no row", "the row is not an object")
             continue
+        given = _sources(row, derived)
         for name in columns:
-            if name not in row:
-                words = f"{name}: the row lacks it; write null for a missing value"
+            if name not in row and derived.get(name) not in given:
+                made_of = f" or '{derived[name]}', of which it is made" if name in derived else ""
+                words = f"{name}: the row lacks it{made_of}; write null for a missing value"
                 yield _Misshapen(number, name, "column missing", words)
-            elif isinstance(row[name], (list, dict)):
-                kind = "a list" if isinstance(row[name], list) else "an object"
+        for name, cell in row.items():
+            if name not in columns and name not in given:
+                yield _Misshapen(number, name, "unknown column")
+            elif isinstance(cell, (list, dict)):
+                kind = "a list" if isinstance(cell, list) else "an object"
                 words = f"{name}: {kind} is not a single value"
                 yield _Misshapen(number, name, "wrong kind", words)
-        for name in row:
-            if name not in columns:
-                yield _Misshapen(number, name, "unknown column")
 
 
-def _raw_table(rows: list[Any], contract: Contract) -> pd.DataFrame:
-    """The rows as if read from a file; a list or object counts as missing."""
+def _sources(row: Mapping[str, Any], derived: Mapping[str, str]) -> set[str]:
+    """Columns of a row of which a step makes others, unless the row holds one of these itself."""
+    given = {source for source in derived.values() if source in row}
+    return given - {derived[name] for name in derived if name in row}
+
+
+def _prepared(rows: list[Any], contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
+    """The rows as `prepare_cells` makes them. Those that hold a date and those that hold the
+    numbers made of it are prepared apart.
+    """
+    by_sources: dict[frozenset[str], list[int]] = {}
+    for number, row in enumerate(rows):
+        given = _sources(row, contract.derived) if isinstance(row, dict) else set()
+        by_sources.setdefault(frozenset(given), []).append(number)
+    parts, refused = [], []
+    for sources, numbers in by_sources.items():
+        part = [rows[number] for number in numbers]
+        features, cells = prepare_cells(_raw_table(part, contract, sources), contract)
+        parts.append(features.set_axis(numbers))
+        refused += [replace(one, row=numbers[one.row]) for one in cells]
+    features = pd.concat(parts).sort_index() if len(parts) > 1 else parts[0]
+    return features, refused
+
+
+def _raw_table(rows: list[Any], contract: Contract, sources: Collection[str]) -> pd.DataFrame:
+    """The rows as a program holds them; a list or object counts as missing."""
+    names = [name for name in contract.columns if contract.derived.get(name) not in sources]
     table = {}
-    for name, rules in contract.columns.items():
+    for name in (*names, *sources):
         values = [row.get(name) if isinstance(row, dict) else None for row in rows]
-        cells = [None if isinstance(cell, (list, dict)) else cell for cell in values]
-        table[name] = column_as_read(cells, rules.kind)
+        table[name] = plain_cells(None if isinstance(c, (list, dict)) else c for c in values)
     return pd.DataFrame(table)
 
 
@@ -281,7 +321,8 @@ def _told(refused: Sequence[_Misshapen | Refusal], contract: Contract) -> list[R
 def _refused(cell: Refusal, contract: Contract) -> RefusedCell:
     value = None if cell.problem == "missing value" else _echo(cell.value)
     message = f"{cell.column}: {'a missing value' if value is None else repr(value)} {cell.rule}"
-    categories = contract.columns[cell.column].categories
+    rules = contract.columns.get(cell.column)
+    categories = rules.categories if rules else None
     return RefusedCell(cell.row, cell.column, value, cell.problem, message, categories)
 
 

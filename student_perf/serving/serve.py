@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import uvicorn
 import yaml
 from pydantic_core import to_json
@@ -23,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
@@ -86,7 +84,7 @@ class Predictor:
                 f"{kept.source}: is not served, {'; '.join(wrong)}; see: check {kept.source}"
             )
         assert kept.golden is not None
-        golden, _ = prepare_features(pd.DataFrame(kept.golden.rows), kept.contract)
+        golden, _ = kept.golden.prepared(kept.contract)
         self._arrays = make_array_model(kept, golden)
 
     def check(self) -> list[str]:

@@ -14,12 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from student_perf.config.trusted import trusted_places
 from student_perf.data.contract import Contract, contract_from_yaml
-from student_perf.data.dataset import Dataset
 from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR
 from student_perf.runs import tags
@@ -34,6 +32,7 @@ from student_perf.runs.layout import (
 )
 from student_perf.runs.model_file import trusted_types
 from student_perf.runs.record import RunRecord
+from student_perf.store.excerpt import Excerpt
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,11 +57,10 @@ _REFUSED_IN_NAMES = re.compile(r"[/:.%\"']")
 _LOADER = "student_perf.store.logged_model"  # named, not imported: it is MLflow that imports it
 # What it imports beside the packages of the model.
 _LOADER_PACKAGES = ("filelock", "hydra-core", "omegaconf", "pyarrow", "pyyaml", "rich", "skops")
-_SAMPLE = 100  # rows from which MLflow learns the columns, and as many incomplete ones
 _MOST_ROWS = 200  # of a table on MLflow's page
 
 
-def describe_dataset(dataset: Dataset, record: RunRecord) -> DatasetInput:
+def describe_dataset(dataset: Excerpt, record: RunRecord) -> DatasetInput:
     """The rows of a run as MLflow lists them, identified by our own digest: its own leaves out
     columns and reads 10,000 rows.
     """
@@ -71,17 +69,14 @@ def describe_dataset(dataset: Dataset, record: RunRecord) -> DatasetInput:
     from mlflow.entities import Dataset as Described
     from mlflow.entities import DatasetInput, InputTag
 
-    rows = _rows_of_every_kind(dataset)
-    labels = dataset.target_labels(dataset.target[rows])
     facts = from_pandas(
-        dataset.features.iloc[rows].assign(**{dataset.target_name: labels}),
+        dataset.rows,
         source=CodeDatasetSource(origin(record)),
-        targets=dataset.target_name,
+        targets=dataset.target,
         name=dataset.name,
         digest=dataset.sha256[:LENGTH_OF_DIGEST],
     ).to_dict()
-    n_columns = dataset.features.shape[1] + 1
-    profile = {"num_rows": dataset.n_rows, "num_elements": dataset.n_rows * n_columns}
+    profile = {"num_rows": dataset.n_rows, "num_elements": dataset.n_rows * dataset.n_columns}
     described = Described(**(facts | {"profile": json.dumps(profile)}))
     return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
 
@@ -96,7 +91,7 @@ def model_name(record: RunRecord) -> str:
     return _REFUSED_IN_NAMES.sub("_", f"{record.model}-{record.dataset}")
 
 
-def send_model(dataset: Dataset, record: RunRecord) -> str:
+def send_model(dataset: Excerpt, record: RunRecord) -> str:
     """Attach the fitted model of a record to the active run, ready to be served as it is; returns
     the model's id.
     """
@@ -115,7 +110,7 @@ def send_model(dataset: Dataset, record: RunRecord) -> str:
             loader_module=_LOADER,
             data_path=str(data),
             signature=signature_of(contract),
-            input_example=dataset.features.head(3),
+            input_example=dataset.example,
             pip_requirements=_model_requirements(record.folder / MODEL_FILE),
             code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
         )
@@ -184,13 +179,6 @@ def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
     rest.insert(0, ", ".join(keys), joined)
     known = rest.astype(object).where(rest.notna(), None)  # JSON has no NaN
     return {"columns": list(rest.columns), "data": known.to_numpy().tolist()}
-
-
-def _rows_of_every_kind(dataset: Dataset) -> np.ndarray:
-    """Positions of rows from which MLflow learns the columns, and which of them may be missing."""
-    incomplete = np.flatnonzero(dataset.features.isna().any(axis=1))
-    first = np.arange(min(_SAMPLE, dataset.n_rows))
-    return np.union1d(first, incomplete[:_SAMPLE])
 
 
 def _model_requirements(model: Path) -> list[str]:

@@ -29,7 +29,6 @@ from filelock import FileLock
 from student_perf.atomic import explain_disk_error
 from student_perf.config.names import unique_name
 from student_perf.config.schema import TrackingConfig
-from student_perf.data.dataset import Dataset
 from student_perf.errors import (
     StoreUnreachableError,
     StudentPerfError,
@@ -59,6 +58,7 @@ from student_perf.store.attachments import (
     send_pictures,
     send_tables,
 )
+from student_perf.store.excerpt import Excerpt
 from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
@@ -227,7 +227,7 @@ class RunStore:
         self,
         record: RunRecord,
         run_id: str | None = None,
-        dataset: Dataset | None = None,
+        dataset: Excerpt | None = None,
         with_model: bool = False,
         files: Sequence[Path] | None = None,
     ) -> str:
@@ -260,7 +260,7 @@ class RunStore:
         return run_id
 
     def add_rows(
-        self, records: Sequence[RunRecord], datasets: Mapping[str, Dataset] | None = None
+        self, records: Sequence[RunRecord], datasets: Mapping[str, Excerpt] | None = None
     ) -> list[str]:
         """Write new records as rows, all of them or none; returns their ids, if rows are taken."""
         rows = open_runs(self._file, self._experiment_id) if self._file else None
@@ -280,12 +280,12 @@ class RunStore:
         rows.add(runs)
         return [run.run_id for run in runs]
 
-    def _describe(self, dataset: Dataset, record: RunRecord) -> DatasetInput:
+    def _describe(self, dataset: Excerpt, record: RunRecord) -> DatasetInput:
         if dataset.sha256 not in self._described:
             self._described[dataset.sha256] = describe_dataset(dataset, record)
         return self._described[dataset.sha256]
 
-    def _dataset_row(self, record: RunRecord, datasets: Mapping[str, Dataset]) -> DatasetRow | None:
+    def _dataset_row(self, record: RunRecord, datasets: Mapping[str, Excerpt]) -> DatasetRow | None:
         if (dataset := datasets.get(record.data_sha256)) is None:
             return None
         described = self._describe(dataset, record)

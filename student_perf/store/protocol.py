@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from student_perf.data.dataset import Dataset
 from student_perf.runs.record import RunRecord
+from student_perf.store.excerpt import Excerpt
 from student_perf.store.stage import Stage
 from student_perf.store.views import SweepShape
 
@@ -35,7 +35,7 @@ class Store(Protocol):
         self,
         record: RunRecord,
         run_id: str | None = None,
-        dataset: Dataset | None = None,
+        dataset: Excerpt | None = None,
         with_model: bool = False,
         files: Sequence[Path] | None = None,
     ) -> str:
@@ -47,18 +47,18 @@ class Store(Protocol):
         Args:
             record: Its folder holds the files.
             run_id: The run that was begun for it.
-            dataset: The rows, to attach to the run.
+            dataset: What the run shows of its rows.
             with_model: Whether to attach the folder's model to the run, with the rows.
             files: The files to keep as artifacts; by default all in the record's folder.
         """
 
     def add_rows(
-        self, records: Sequence[RunRecord], datasets: Mapping[str, Dataset] | None = None
+        self, records: Sequence[RunRecord], datasets: Mapping[str, Excerpt] | None = None
     ) -> list[str]:
         """Send new records all at once or not at all, without models; returns the ids.
 
-        Empty if the store cannot do that; then each record has to be sent. `datasets` are the rows
-        by their SHA-256, as far as they are at hand.
+        Empty if the store cannot do that; then each record has to be sent. `datasets` are what
+        runs show of their rows, by the SHA-256 of these, as far as they are at hand.
         """
 
     def find(self, record: RunRecord) -> str | None:

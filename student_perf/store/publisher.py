@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from student_perf.atomic import write_atomic
 from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import TrackingConfig
-from student_perf.data import Dataset, load_dataset
+from student_perf.data import load_dataset
 from student_perf.errors import ChangedError, StudentPerfError, TrackingError, one_line
 from student_perf.masking import MASK, masked
 from student_perf.runs import layout, tags
@@ -40,6 +40,7 @@ from student_perf.store.client import (
     mlflow_status,
     open_store,
 )
+from student_perf.store.excerpt import Excerpt, excerpt_of
 from student_perf.store.protocol import Store
 from student_perf.store.stage import Stage
 from student_perf.store.standings import load_standings
@@ -59,14 +60,14 @@ _LOCK_SECONDS = 60  # a publisher whose sweep was killed sends what there is and
 def publish(
     record: RunRecord,
     tracking: TrackingConfig,
-    dataset: Dataset | None = None,
+    dataset: Excerpt | None = None,
 ) -> int:
     """Send what the store lacks of a record from its folder; of a sweep, all that belongs to it.
 
     Args:
         record: One that came to its end; gets the run's id.
         tracking: The store.
-        dataset: The rows, if they are at hand; otherwise they are loaded again.
+        dataset: What the run shows of its rows; loaded again if it is not at hand.
 
     Returns:
         The number of trials sent, 0 for anything but a sweep.
@@ -94,7 +95,7 @@ def publish(
 def try_publish(
     record: RunRecord,
     tracking: TrackingConfig,
-    dataset: Dataset | None = None,
+    dataset: Excerpt | None = None,
 ) -> str | None:
     """`publish` if tracking is on; returns why it failed, None if it did not."""
     if not tracking.enabled:
@@ -257,7 +258,7 @@ class _Sending:
         self._handled: set[int] = set()
         self._ids: dict[int, str] = {}
         self._refused: dict[Path, Exception] = {}
-        self._datasets: dict[str, Dataset | None] = {}
+        self._datasets: dict[str, Excerpt | None] = {}
 
     def _open(self) -> str:
         """The sweep's run: a new one, the one it has, or a new one in place of one that is gone."""
@@ -376,14 +377,14 @@ class _Sending:
             (record.folder / ERROR_FILE).unlink(missing_ok=True)
             self._note(record, run_id)
 
-    def _dataset_of(self, record: RunRecord) -> Dataset | None:
+    def _dataset_of(self, record: RunRecord) -> Excerpt | None:
         """The rows of a record, which most runs of a sweep share."""
         key = record.data_sha256
         if key not in self._datasets:
             self._datasets[key] = _dataset_of(record)
         return self._datasets[key]
 
-    def _datasets_of(self, records: Sequence[RunRecord]) -> dict[str, Dataset]:
+    def _datasets_of(self, records: Sequence[RunRecord]) -> dict[str, Excerpt]:
         found = ((record.data_sha256, self._dataset_of(record)) for record in records)
         return {key: dataset for key, dataset in found if dataset is not None}
 
@@ -433,7 +434,7 @@ def _send_complete(
     record: RunRecord,
     store: Store,
     sweep_id: str | None,
-    dataset: Dataset | None = None,
+    dataset: Excerpt | None = None,
 ) -> None:
     """Send a record with its dataset and its model, below the sweep's run if there is one; a run
     that was begun for it is completed.
@@ -454,11 +455,11 @@ def _keep_address(folder: Path, address: str | None) -> None:
         write_atomic(folder / ADDRESS_FILE, address)
 
 
-def _dataset_of(record: RunRecord) -> Dataset | None:
+def _dataset_of(record: RunRecord) -> Excerpt | None:
     """The rows of a run, None if they are gone or have changed."""
     try:
         dataset = load_dataset(load_recorded(record.folder / CONFIG_FILE).dataset)
     except (StudentPerfError, OSError) as error:
         log.warning("%s: sent without its dataset (%s)", record.folder, error)
         return None
-    return dataset if dataset.sha256 == record.data_sha256 else None
+    return excerpt_of(dataset) if dataset.sha256 == record.data_sha256 else None

@@ -16,7 +16,7 @@ from student_perf.compare.comparable import (
     has_repeats,
     setting,
 )
-from student_perf.config.schema import ExperimentConfig
+from student_perf.config.schema import ExperimentConfig, NestedSplit
 from student_perf.errors import ConfigError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
@@ -96,6 +96,17 @@ def _decided(side: Sequence[RunRecord]) -> list[str]:
     if has_repeats(side) and len(set(map(setting, side))) == 1:
         return []
     return differing(side)
+
+
+def check_no_outer_folds(config: ExperimentConfig, space: Space) -> None:
+    """Raise ConfigError if a corner asks for sweeps of its own, as all outer folds together do."""
+    if isinstance(config.split, NestedSplit) and config.split.outer_fold is None:
+        values = next((p.describe() for p in space.parameters if p.key == "split"), "nested")
+        raise ConfigError(
+            f"split={values}: nested cross-validation is a sweep for each of its outer folds, so "
+            "it cannot be one of the swept values; run it by itself, split=nested, and the others "
+            "in a sweep of their own"
+        )
 
 
 def check_comparison(

@@ -55,7 +55,8 @@ class TrialEvaluator:
         return self._data[key]
 
     def _dataset(self, config: ExperimentConfig) -> Dataset:
-        key = _key(config, "dataset")
+        # A split by a column takes the column from the features.
+        key = f"{_key(config, 'dataset')}{config.dataset.split_column}"
         if key not in self._datasets:
             self._datasets[key] = load_dataset(config.dataset)
         return self._datasets[key]

@@ -31,6 +31,7 @@ from student_perf.runs.layout import LOG_FILE, METRICS_FILE, TEST_PREDICTIONS_FI
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import RunRecord, load_record, write_json
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, logged_as
+from student_perf.store.excerpt import excerpt_of
 from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import Base, make_study_name, sought
@@ -54,6 +55,12 @@ def run_nested(
     """
     base = start.config
     assert isinstance(base.split, NestedSplit)
+    swept = next((p for p in start.parameters if p.path == "split.outer_fold"), None)
+    if swept is not None:
+        raise ConfigError(
+            f"split.outer_fold={swept.describe()}: split=nested goes through all outer folds by "
+            "itself; leave it out, or run one of them: split.outer_fold=0"
+        )
     searched = ["nested", sought(start.parameters, options)]
     name = options.study_name or make_study_name(base, arguments, searched)
     console = make_console()
@@ -100,7 +107,7 @@ def _conclude(
     finish_trial(record, data.dataset, result)
     _show(console, base, records, result, inner)
     with logging_to(folder / LOG_FILE):
-        pending = try_publish(record, base.tracking, data.dataset)
+        pending = try_publish(record, base.tracking, excerpt_of(data.dataset))
     Terminal().pending(pending, folder)
     console.print(Text.assemble("\n  ", ("folder", "dim"), f"   {folder}"), soft_wrap=True)
     return folder

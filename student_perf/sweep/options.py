@@ -20,6 +20,11 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never", "records")
 MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
 _UNITS = {"M": 10**6, "G": 10**9}
+_SECONDS = ("timeout", "trial_timeout")
+_ENTRIES = {  # lists of mappings, with what one looks like
+    "enqueue": "{model.max_depth: 3}",
+    "conditional": '{when: {model: rf}, params: {model.n_estimators: "50,100"}}',
+}
 _MAPPINGS = ("sampler_options", "pruner_options", "params", "constraints")
 
 
@@ -75,7 +80,20 @@ def make_options(node: Mapping[str, Any]) -> SweepOptions:
             )
         filled["seed"] = seed
     _refuse_elsewhere(node)
+    _check_seconds(node)
     return typed_node(SweepOptions, {**node, **filled}, "hydra.sweeper")
+
+
+def _check_seconds(node: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a duration that is no positive number."""
+    for name in _SECONDS:
+        value = node.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 < value < math.inf):
+            raise ConfigError(
+                f"hydra.sweeper.{name}={shown(value)}: must be a number of seconds above 0; write "
+                f"for example hydra.sweeper.{name}=600, or null for no limit"
+            )
 
 
 def _refuse_elsewhere(node: Mapping[str, Any]) -> None:
@@ -117,11 +135,11 @@ def check_options(options: SweepOptions) -> None:
                 f"{suggest(str(value), choices)}"
             )
     _check_names(options)
-    lowest_of = {"n_trials": 1, "n_jobs": 1, "timeout": 0, "seed": 0, "keep_models": 1}
+    lowest_of = {"n_trials": 1, "n_jobs": 1, "seed": 0, "keep_models": 1}
     lowest_of |= {"storage_wait": 0, "patience": 1, "repeats": 1}
     for name, lowest in lowest_of.items():
         value = getattr(options, name)
-        if value is not None and value < lowest:
+        if value is not None and not value >= lowest:  # nor NaN
             raise ConfigError(f"hydra.sweeper.{name}={value}: must be {lowest} or more")
     _check_single_best(options)
     if options.zip and options.sampler not in (None, "grid"):
@@ -130,6 +148,7 @@ def check_options(options: SweepOptions) -> None:
             "it out, so that hydra.sweeper.zip runs as a grid"
         )
     _check_trial_limits(options)
+    _check_entries(options)
     if options.custom_search_space:
         load_function(options.custom_search_space)
     if not 0 <= options.max_failure_rate <= 1:
@@ -151,6 +170,17 @@ def _check_single_best(options: SweepOptions) -> None:
             f"hydra.sweeper.patience={options.patience}: needs a single best, and several "
             "objectives have none; leave it out, or give a hydra.sweeper.timeout"
         )
+
+
+def _check_entries(options: SweepOptions) -> None:
+    """Raise ConfigError for a list with something else than mappings in it."""
+    for name, example in _ENTRIES.items():
+        for entry in getattr(options, name):
+            if not isinstance(entry, Mapping):
+                raise ConfigError(
+                    f"hydra.sweeper.{name}={shown(entry)}: must map keys to values; write "
+                    f"'hydra.sweeper.{name}=[{example}]'"
+                )
 
 
 def _check_names(options: SweepOptions) -> None:
@@ -176,12 +206,6 @@ def memory_bytes(options: SweepOptions) -> float:
 
 
 def _check_trial_limits(options: SweepOptions) -> None:
-    limit = options.trial_timeout
-    if limit is not None and limit <= 0:
-        raise ConfigError(
-            f"hydra.sweeper.trial_timeout={limit}: must be more than 0 seconds, or null for no "
-            "limit"
-        )
     if math.isfinite(memory_bytes(options)) and not MEMORY_FILE.exists():
         raise ConfigError(
             f"hydra.sweeper.trial_memory={options.trial_memory}: needs /proc, which this system "

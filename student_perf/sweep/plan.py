@@ -29,7 +29,12 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
 from student_perf.paths import PACKAGE_DIR
 from student_perf.scoring.objectives import Objectives, make_objectives
-from student_perf.sweep.comparable import Comparison, Corners, check_comparison
+from student_perf.sweep.comparable import (
+    Comparison,
+    Corners,
+    check_comparison,
+    check_no_outer_folds,
+)
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
@@ -37,6 +42,7 @@ from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
+from student_perf.sweep.value_types import with_value_types
 
 _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
@@ -108,7 +114,9 @@ def make_plan(
     check_options(options)
     arguments, start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    space = settled(start.parameters, known)
+    space = with_value_types(
+        settled(start.parameters, known), start.composer, start.chosen, known, options.enqueue
+    )
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
@@ -351,6 +359,7 @@ def _check_corners(
     with threadpool_limits(1):
         for values in space.corners(start.chosen):
             config, *repeats = composed_repeats(start.composer, values, options.repeats)
+            check_no_outer_folds(config, space)
             data = evaluator.data(config, *repeats)
             build_pipeline(config, data.dataset)
             first = first or data

@@ -38,6 +38,11 @@ def composed_repeats(
         ConfigError: The values do not compose.
     """
     first = composer.compose(values, number)
+    if n_repeats > 1 and not first.split.is_drawn:
+        raise ConfigError(
+            f"hydra.sweeper.repeats={n_repeats}: no seed changes the folds of "
+            f"split={first.split.kind}, so the same folds would count again; leave it out"
+        )
     held = {"split.test_random_state": first.split.test_seed}
     more = range(first.seed + 1, first.seed + n_repeats)
     return first, *(composer.compose({**values, "seed": seed, **held}, number) for seed in more)
@@ -88,12 +93,18 @@ def joined_result(results: Sequence[CVResult]) -> CVResult:
         fold=np.concatenate([one.fold + i for one, i in zip(results, starts[:-1], strict=True)]),
         y_true=np.concatenate([one.y_true for one in results]),
         output=np.concatenate([one.output for one in results]),
+        weights=_joined([one.weights for one in results]),
+        groups=_joined([one.groups for one in results]),
         fold_scores=_joined_scores([one.fold_scores for one in results]),
         train_scores=_joined_scores([one.train_scores for one in results]),
         fit_seconds=float(np.mean([one.fit_seconds for one in results])),
         test_over_train=float(np.mean([one.test_over_train for one in results])),
-        unit=None if first.unit is None else np.concatenate([one.unit for one in results]),
     )
+
+
+def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
 
 
 def _joined_scores(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
+from student_perf.experiment.prepare import build_pipeline, split_advice, without_weights
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
@@ -243,7 +244,9 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
     show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
-    _warn(data.warnings, console)
+    pipeline = build_pipeline(plan.base, data.dataset)
+    lines = [*split_advice(plan.base, data), *without_weights(plan.base, pipeline)]
+    _warn([*data.warnings, *lines], console)
 
 
 def _warn(lines: Sequence[str], console: Console) -> None:
@@ -343,7 +346,10 @@ def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | No
             "or hydra.sweeper.n_trials, to go on."
         )
     elif done < plan.n_trials and time_is_up:
-        why = f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}."
+        why = (
+            f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}; the same "
+            "command runs them, for as long again."
+        )
     elif done < plan.n_trials:
         ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
         numbers = [str(n) for n in range(plan.n_trials) if n not in ended][:_MOST_NAMED]

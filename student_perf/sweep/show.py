@@ -21,7 +21,8 @@ from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
 from student_perf.sweep.plan import SweepPlan, iter_rows
-from student_perf.sweep.study import complete_numbers, counts, n_done
+from student_perf.sweep.plateau import place_of
+from student_perf.sweep.study import complete_trials, counts, n_done
 from student_perf.terminal import make_table, words
 from student_perf.text import duration, format_interval, format_number, plural
 
@@ -103,6 +104,7 @@ class Progress:
         self._started = time.monotonic()
         self._done_before = n_done(counts(study))
         self._seen: set[int] = set()
+        self._place: tuple[bool, float, int] | None = None  # of the best
         self._best: RunRecord | None = None
         self._last_line = time.monotonic()
         self._printed = ""
@@ -149,17 +151,20 @@ class Progress:
         return ", ".join(parts)
 
     def _update_best(self) -> None:
-        """Rank the trials that are new and the best so far; each record is read once."""
+        """Rank the trials that are new and the best so far, as the study knows them; only the
+        record of a new best is read.
+        """
         if self._plan.comparison.is_apart:
             return
-        new = complete_numbers(self._study) - self._seen
+        complete = complete_trials(self._study)
+        new = complete.keys() - self._seen
         self._seen |= new
-        folders = {number: self._plan.folder / str(number) for number in new}
-        rivals = {n: load_record(path) for n, path in folders.items() if holds_record(path)}
-        if self._best is not None and self._best.trial_number is not None:
-            rivals[self._best.trial_number] = self._best
-        ranked = self._plan.objectives.ranked({n: r.metrics for n, r in rivals.items()})
-        self._best = rivals[ranked[0]] if ranked else None
+        places = [place_of(self._study, complete[number]) for number in new]
+        if not places or (self._place is not None and self._place < min(places)):
+            return
+        self._place = min(places)
+        folder = self._plan.folder / str(self._place[-1])
+        self._best = load_record(folder) if holds_record(folder) else None
 
     def _seconds_left(self, done: int) -> float:
         new = done - self._done_before

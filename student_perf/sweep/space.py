@@ -56,6 +56,8 @@ class Parameter:
     an interval has none. `when` holds pairs of a key and the values that it may have for the
     parameter to apply.
     `rows` holds the values by key that go together, if the parameter is part of a `zip`.
+    `is_exact` says that a choice is told apart from an equal number of another type, as the model
+    does (`sweep.value_types`).
     """
 
     key: str
@@ -63,6 +65,7 @@ class Parameter:
     step: float | None = None
     when: tuple[Condition, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = ()
+    is_exact: bool = False
 
     @property
     def name(self) -> str:
@@ -195,11 +198,19 @@ class Parameter:
         return None
 
     def contains(self, value: Any) -> bool:
-        """Whether a sampler could draw this value. As in Python, True and 1 are the same choice."""
+        """Whether a sampler could draw this value."""
         if isinstance(self.distribution, CategoricalDistribution):
-            return value in self.choices
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and self.distribution._contains(value)
+            return any(self.is_same(choice, value) for choice in self.choices)
+        return _is_number(value) and self.distribution._contains(value)
+
+    def is_same(self, one: Any, other: Any) -> bool:
+        """Whether two values are one choice: equal ones of a type, and 1 and 1.0 unless the model
+        tells them apart. True is never 1.
+        """
+        if type(one) is type(other):
+            return bool(one == other)
+        are_numbers = _is_number(one) and _is_number(other)
+        return are_numbers and one == other and not self.is_exact
 
     def suggest(self, trial: Trial) -> Any:
         """A value drawn by the trial's sampler."""
@@ -210,6 +221,10 @@ class Parameter:
                 return trial.suggest_int(self.name, low, high, step=step, log=log)
             case FloatDistribution(low=low, high=high, step=step, log=log):
                 return trial.suggest_float(self.name, low, high, step=step, log=log)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -523,6 +538,11 @@ def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Para
             "write for example when: {model: svm}"
         )
     conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
+    if not isinstance(entry.get("params") or {}, Mapping):
+        raise ConfigError(
+            f"hydra.sweeper.conditional.params={entry['params']}: must map keys to values; write "
+            'params: {model.n_estimators: "50,100"}'
+        )
     loaded = load_search(str(entry[SEARCH])) if SEARCH in entry else {}
     params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
     parameters = [parse_parameter(o) for o in _parsed(params)]

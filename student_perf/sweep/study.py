@@ -22,7 +22,7 @@ from student_perf.runs.record import load_record
 from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken, configuration
 from student_perf.sweep.growth import has_grown
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values, with_conditions
-from student_perf.sweep.plateau import out_of_patience
+from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.samplers import SAMPLERS, build_pruner
 from student_perf.sweep.storage import DamagedJournalError, open_storage
 
@@ -209,13 +209,23 @@ def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str,
     return {keys.get(name, name): value for name, value in ran.items()}
 
 
-def next_trial(study: optuna.Study, plan: SweepPlan) -> optuna.Trial | None:
-    """Ask for a trial; None if all `n_trials` have been handed out, or patience is over."""
+def next_trial(
+    study: optuna.Study, plan: SweepPlan, plateau: Plateau | None = None
+) -> optuna.Trial | None:
+    """Ask for a trial; None if all `n_trials` have been handed out, or patience is over.
+
+    Args:
+        study: The sweep's study.
+        plan: The sweep's plan.
+        plateau: What this worker knows of the study's best, by default nothing yet.
+    """
     import optuna
+
+    plateau = plateau or Plateau(study, plan)
 
     with FileLock(plan.folder / "ask.lock"):
         trials = study.get_trials(deepcopy=False)
-        if out_of_patience(study, plan) is not None:
+        if plateau.best_if_over() is not None:
             return None
         left = plan.n_trials - len(trials)
         if left <= 0:  # only then count the queue, which takes time
@@ -337,12 +347,12 @@ def n_outside(study: optuna.Study) -> int:
     return sum(bool(t.user_attrs.get(OUTSIDE)) for t in study.get_trials(deepcopy=False))
 
 
-def complete_numbers(study: optuna.Study) -> set[int]:
-    """Numbers of the trials that are complete."""
+def complete_trials(study: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
+    """The trials that are complete, by number."""
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return {trial.number for trial in complete}
+    return {trial.number: trial for trial in complete}
 
 
 def read_outcome(folder: Path, study: optuna.Study | None = None) -> SweepOutcome:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import TrackingError, one_line
+from student_perf.experiment.beside import UnderSweep
 from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, WINNER, holds_record
@@ -104,4 +105,4 @@ def _refit(
         tags.TRIAL: str(number),
         tags.OBJECTIVES: ",".join(plan.objectives.names),
     }
-    run_experiment(config, folder, terminal, kind, more, send=False)
+    run_experiment(config, folder, terminal, kind, more, UnderSweep())

@@ -34,6 +34,7 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.repeats import describe_repeats
@@ -142,10 +143,11 @@ class Worker:
         study = open_study(self.plan, self.number, waits=True)
         self._errors: list[str] = []
         self._taken = Taken(self.plan.space)
+        plateau = Plateau(study, self.plan)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
             while not self._must_stop():
-                trial = next_trial(study, self.plan)
+                trial = next_trial(study, self.plan, plateau)
                 if trial is None:
                     return
                 self.slot.begin(trial.number)

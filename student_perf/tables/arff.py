@@ -20,7 +20,7 @@ def read_arff(text: str) -> tuple[pd.DataFrame, list[str]]:
 
     text, left_out = _without_text(text)
     try:
-        rows, meta = arff.loadarff(io.StringIO(text))
+        rows, meta = arff.loadarff(io.StringIO(_ascii(text)))
     except StopIteration as error:
         raise ValueError("it has no @data section") from error
     if not meta.names():
@@ -29,9 +29,23 @@ def read_arff(text: str) -> tuple[pd.DataFrame, list[str]]:
     for column in table.columns:
         if table[column].dtype == object:
             # ARFF writes a missing nominal value as ?
-            decoded = table[column].str.decode("utf-8").astype("str")
+            decoded = table[column].str.decode("ascii").map(_from_ascii).astype("str")
             table[column] = decoded.mask(decoded == "?")
+    table = table.rename(columns=_from_ascii)
     return table, [f"'{name}': {kind}, left out" for name, kind in left_out]
+
+
+def _ascii(text: str) -> str:
+    """Letters beyond ASCII, which scipy does not take, as their bytes: =C3=AD for an accented i."""
+    return re.sub(
+        r"[^\x00-\x7f]|=", lambda sign: "".join(f"={b:02X}" for b in sign[0].encode()), text
+    )
+
+
+def _from_ascii(text: str) -> str:
+    return re.sub(
+        r"(?:=[0-9A-F]{2})+", lambda signs: bytes.fromhex(signs[0].replace("=", "")).decode(), text
+    )
 
 
 def _without_text(text: str) -> tuple[str, list[tuple[str, str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,16 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-Kind = Literal["text", "arff", "parquet", "feather", "sheet", "gzip", "zip"]
+Kind = Literal["text", "arff", "json", "parquet", "feather", "sheet", "gzip", "zip"]
 MOST_BYTES = 2 * 2**30  # of a table in memory
 _HEAD = 2**16  # a header row fits into this many bytes
+_TAIL = 64
 _MAGIC: dict[bytes, Kind] = {
     b"PAR1": "parquet",
     b"ARROW1": "feather",
     b"\x1f\x8b": "gzip",
     b"\xd0\xcf\x11\xe0": "sheet",  # the older xls
 }
-_ENDINGS: dict[str, Kind] = {".parquet": "parquet", ".arff": "arff", ".feather": "feather"}
+_ENDINGS: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".arff": "arff",
+    ".feather": "feather",
+    ".json": "json",
+    ".jsonl": "json",
+}
+_RECORDS = re.compile(r'\s*(?:\[\s*)?\{\s*"')
 
 
 def kind_of(source: Path | bytes, name: str) -> Kind:
@@ -36,6 +45,8 @@ def kind_of(source: Path | bytes, name: str) -> Kind:
     first = next((line for line in lines if line and not line.startswith("%")), "")
     if first.startswith("@relation"):
         return "arff"
+    if _RECORDS.match(text):
+        return "json"
     return _ENDINGS.get(Path(name).suffix.lower(), "text")
 
 
@@ -45,6 +56,15 @@ def head(source: Path | bytes) -> bytes:
         return source[:_HEAD]
     with source.open("rb") as file:
         return file.read(_HEAD)
+
+
+def tail(source: Path | bytes) -> bytes:
+    """The last bytes of a file or of its content, an even number of them."""
+    if isinstance(source, bytes):
+        return source[-_TAIL:]
+    with source.open("rb") as file:
+        file.seek(-min(_TAIL, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        return file.read()
 
 
 def opened(source: Path | bytes) -> Path | io.BytesIO:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,29 +16,27 @@ import pyarrow.parquet as pq
 from student_perf.errors import DataError, StudentPerfError, one_line, suggest
 from student_perf.tables.arff import read_arff
 from student_perf.tables.content import MOST_BYTES, content, head, kind_of, opened, unpacked
-from student_perf.tables.options import ReadOptions, one_character
-from student_perf.tables.sheets import choose_sheet, read_sheet
-from student_perf.tables.sniff import OptionError, complete_options
+from student_perf.tables.json_records import json_cells, read_json
+from student_perf.tables.options import ReadOptions, named_for_commands, one_character
+from student_perf.tables.raw import RawTable
+from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
+from student_perf.tables.sniff import (
+    OptionError,
+    complete_options,
+    fitting_encoding,
+    fitting_separator,
+    other_decimal,
+    sniff_encoding,
+)
 from student_perf.tables.text import BLOCK, is_index, iter_text, read_text
 from student_perf.text import spreadsheet_cell
 
-ENDINGS = (".csv", ".txt", ".tsv", ".arff", ".parquet", ".feather", ".xlsx", ".ods", ".gz", ".zip")
+ENDINGS = (
+    *(".csv", ".txt", ".tsv", ".arff", ".parquet", ".feather", ".xlsx", ".ods"),
+    *(".json", ".jsonl", ".gz", ".zip"),
+)
 _MOST_BYTES = MOST_BYTES
 _PROBLEMS = (ValueError, TypeError, NotImplementedError, OSError)
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """A table as a file holds it.
-
-    Attributes:
-        options: How it was read, everything named that its format needs.
-        notes: What was decided about columns, in words.
-    """
-
-    table: pd.DataFrame
-    options: ReadOptions = field(default_factory=ReadOptions)
-    notes: tuple[str, ...] = ()
 
 
 def read_file(path: Path, options: ReadOptions | None = None) -> RawTable:
@@ -70,13 +70,11 @@ def parse_table(source: Path | bytes, name: str, options: ReadOptions, origin: s
     try:
         source, name = unpacked(source, name)
         _refuse_empty(source, origin)
-        options = _settled(source, name, options)
-        table, notes = _read(source, name, options)
+        return _read(source, name, _settled(source, name, options))
     except StudentPerfError:
         raise
     except _PROBLEMS as error:
         raise _unreadable(error, origin) from error
-    return RawTable(table, options, tuple(notes))
 
 
 def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
@@ -91,11 +89,11 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
         source, held = unpacked(path, path.name)
         kind = kind_of(source, held)
         if kind == "text":
-            table, _ = read_text(source, options, only=name)
+            table = read_text(source, options, only=name).table
         elif kind == "parquet" and name in pq.read_schema(opened(source)).names:
             table = _named_levels(pd.read_parquet(opened(source), columns=[name]))
         else:
-            table, _ = _read(source, held, options)
+            table = _read(source, held, options).table
     except StudentPerfError:
         raise
     except _PROBLEMS as error:
@@ -127,36 +125,93 @@ def settled_options(path: Path, options: ReadOptions) -> ReadOptions:
         raise _unreadable(error, origin) from error
 
 
-def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
-    """Read a file in tables of about `n_rows`, so that memory does not grow with a text or parquet
-    file.
+def new_file_options(
+    path: Path, trained: ReadOptions, named: Mapping[str, Any], numbers: Collection[str] = ()
+) -> ReadOptions:
+    """How a file of new rows is read: as the training file, but for what is named or what it can
+    only have otherwise.
 
-    Cells of a text file are text, as nobody knows yet what later rows hold; the same cells are
-    missing as with `parse_table`.
+    With another separator another program has written it, so its decimal sign is found out anew.
+
+    Args:
+        path: The file.
+        trained: How the training file was read.
+        named: Keys of `ReadOptions` that the user names.
+        numbers: Columns that were numbers in the training file.
 
     Raises:
-        DataError: As `read_file`.
+        DataError: As `iter_tables`, or the file writes numbers in another way.
     """
-    origin = f"{path}"
-    if not path.is_file():
-        raise DataError(f"{origin}: no such file; name a CSV or parquet file")
-    _refuse_empty(path, origin)
-    try:
+    with _for_new_rows(path):
         source, name = unpacked(path, path.name)
         kind = kind_of(source, name)
+        options = replace(trained, **named)
+        if kind in ("text", "arff", "json") and trained.encoding and "encoding" not in named:
+            options = replace(options, encoding=fitting_encoding(source, trained.encoding))
+        if kind == "text" and "separator" not in named:
+            options = replace(options, separator=fitting_separator(source, options))
+        keeps_signs = options.separator == trained.separator or kind != "text"
+        if not keeps_signs and not {"decimal", "thousands"} & set(named):
+            options = replace(options, decimal=None, thousands=None)
+        options = _settled(source, name, options)
+        if kind == "text" and keeps_signs and "decimal" not in named:
+            _refuse_other_signs(source, options, numbers)
+        return options
+
+
+def _refuse_other_signs(
+    source: Path | bytes, options: ReadOptions, numbers: Collection[str]
+) -> None:
+    shown = other_decimal(source, options, numbers)
+    if shown is not None:
+        other = "." if options.decimal == "," else ","
+        raise OptionError(
+            f"its numbers are written like '{shown}', those of the training file with "
+            f"'{options.decimal}'; name the sign: \"dataset.decimal='{other}'\""
+        )
+
+
+def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
+    """Read a file of new rows in tables of about `n_rows`, so that memory does not grow with a text
+    or parquet file.
+
+    Cells are as the file holds them, numbers or text, since not this file but the training decides
+    what is a number; the same cells are missing as with `parse_table`.
+
+    Raises:
+        DataError: As `read_file`; what can be named is named as `--read KEY=VALUE`.
+    """
+    with _for_new_rows(path):
+        source, name = unpacked(path, path.name)
+        kind = kind_of(source, name)
+        options = _settled(source, name, options)
         if kind == "parquet":
             with pq.ParquetFile(opened(source)) as file:
                 _refuse_wide_groups(file.metadata, n_rows)
                 for batch in file.iter_batches(n_rows):
                     yield _named_levels(batch.to_pandas())
         elif kind == "text":
-            yield from iter_text(source, _settled(source, name, options), n_rows)
+            yield from iter_text(source, options, n_rows)
+        elif kind == "sheet":
+            yield sheet_cells(source, options)
+        elif kind == "json":
+            yield json_cells(_text(source, options), options)
         else:
-            yield parse_table(source, name, options, origin).table
-    except StudentPerfError:
-        raise
+            yield _read(source, name, options).table
+
+
+@contextmanager
+def _for_new_rows(path: Path) -> Iterator[None]:
+    """Errors of a file that a command reads: no config names its options."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name a CSV or parquet file")
+    try:
+        _refuse_empty(path, str(path))
+        yield
+    except StudentPerfError as error:
+        raise DataError(named_for_commands(str(error))) from error
     except _PROBLEMS as error:
-        raise _unreadable(error, origin) from error
+        raise DataError(named_for_commands(str(_unreadable(error, str(path))))) from error
 
 
 def _settled(source: Path | bytes, name: str, options: ReadOptions) -> ReadOptions:
@@ -169,22 +224,33 @@ def _settled(source: Path | bytes, name: str, options: ReadOptions) -> ReadOptio
     )
     if kind == "text":
         return complete_options(source, options)
+    options = replace(options, separator=None)
     if kind == "sheet":
-        return replace(options, separator=None, sheet=choose_sheet(source, options.sheet))
-    return replace(options, separator=None)
+        return replace(options, sheet=choose_sheet(source, options.sheet))
+    if kind in ("arff", "json"):
+        return replace(options, encoding=options.encoding or sniff_encoding(source))
+    return options
 
 
-def _read(source: Path | bytes, name: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
+def _read(source: Path | bytes, name: str, options: ReadOptions) -> RawTable:
     kind = kind_of(source, name)
     if kind == "text":
         return read_text(source, options)
     if kind == "sheet":
         return read_sheet(source, options)
+    if kind == "json":
+        return read_json(_text(source, options), options)
     if kind == "arff":
-        return read_arff(content(source).decode(options.encoding or "utf-8-sig"))
-    if kind == "feather":
-        return _without_index(pf.read_table(opened(source)).to_pandas())
-    return _without_index(pd.read_parquet(opened(source)))
+        table, notes = read_arff(_text(source, options))
+    elif kind == "feather":
+        table, notes = _without_index(pf.read_table(opened(source)).to_pandas())
+    else:
+        table, notes = _without_index(pd.read_parquet(opened(source)))
+    return RawTable(table, options, tuple(notes))
+
+
+def _text(source: Path | bytes, options: ReadOptions) -> str:
+    return content(source).decode(options.encoding or "utf-8").removeprefix("\ufeff")
 
 
 def _without_index(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
-from student_perf.errors import DataError
+from student_perf.errors import DataError, suggest
 
 # Cells that are empty in every file: what pandas, numpy, R and spreadsheets write by themselves.
 MACHINE_WORDS = (
@@ -16,6 +19,7 @@ MACHINE_WORDS = (
 DOUBTFUL_WORDS = frozenset({"none", "na", "n/a", "-", "?"})
 _NAMES = {"\t": "tab", " ": "blank", "\xa0": "no-break blank", "\u202f": "narrow blank"}
 _SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
+_CHARACTERS = ("separator", "decimal", "thousands")
 FREQUENT_ANSWER = 0.05  # share of rows from which such a word is an answer that many gave
 FEWEST_ANSWERS = 10
 
@@ -65,6 +69,42 @@ class ReadOptions:
 
 # How every file was read before options existed, and how published files are.
 PLAIN = ReadOptions(separator=",", decimal=".", encoding="utf-8")
+
+
+def named_for_commands(message: str) -> str:
+    """A message that names a key of a dataset's config, for commands that take `--read KEY=VALUE`.
+
+    >>> named_for_commands("see dataset.decimal=,")
+    'see --read=decimal=,'
+    """
+    keys = "|".join(one.name for one in fields(ReadOptions))
+    return re.sub(rf"dataset\.({keys})\b", r"--read=\1", message)
+
+
+def parse_named(texts: Sequence[str]) -> dict[str, Any]:
+    """What a user names as KEY=VALUE; words are listed with commas, brackets may stand around them.
+
+    Raises:
+        DataError: There is no such key, or the value is no single character where it must be.
+
+    >>> parse_named(["separator=;", "missing_words=[none,-]"])
+    {'separator': ';', 'missing_words': ['none', '-']}
+    """
+    named: dict[str, Any] = {}
+    known = [one.name for one in fields(ReadOptions)]
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if key not in known or not sign:
+            raise DataError(f"--read {text}: takes KEY=VALUE; {suggest(key, known)}")
+        value = value.strip("'\"") if len(value) > 1 else value
+        if key == "missing_words":
+            words = value.strip("[]").split(",")
+            named[key] = [word.strip().strip("'\"") for word in words if word.strip()]
+        elif key in _CHARACTERS:
+            named[key] = one_character(value, f"--read {key}")
+        else:
+            named[key] = value
+    return named
 
 
 def shown_character(character: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from student_perf.errors import DataError, suggest
 from student_perf.tables.content import opened
-from student_perf.tables.numbers import typed_column
+from student_perf.tables.numbers import plain_cells, typed_cells, written
 from student_perf.tables.options import ReadOptions
+from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import OptionError
-from student_perf.tables.text import column_names, is_index, null_words
+from student_perf.tables.text import column_names, null_words, without_edges
 
 
 def choose_sheet(source: Path | bytes, given: str | None) -> str:
@@ -42,12 +43,27 @@ def choose_sheet(source: Path | bytes, given: str | None) -> str:
     return str(filled[0])
 
 
-def read_sheet(source: Path | bytes, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
+def read_sheet(source: Path | bytes, options: ReadOptions) -> RawTable:
     """The table of a sheet, whose first row with a cell names the columns.
 
     Raises:
         ValueError: It is not a table.
     """
+    header, columns, notes = _columns(source, options)
+    raw = table_of({n: typed_cells(cells, options) for n, cells in columns.items()}, options)
+    return without_edges(replace(raw, notes=(*notes, *raw.notes)), header)
+
+
+def sheet_cells(source: Path | bytes, options: ReadOptions) -> pd.DataFrame:
+    """As `read_sheet`, but with cells as they are: numbers, and text."""
+    _, columns, _ = _columns(source, options)
+    return pd.DataFrame({name: plain_cells(cells) for name, cells in columns.items()})
+
+
+def _columns(
+    source: Path | bytes, options: ReadOptions
+) -> tuple[list[str], dict[str, list[Any]], list[str]]:
+    """Header, cells by column, and notes; columns without a cell are none."""
     sheet = _book(source).get_sheet_by_name(choose_sheet(source, options.sheet))
     rows = [row for row in sheet.to_python() if any(cell != "" for cell in row)]
     if not rows:
@@ -56,37 +72,15 @@ def read_sheet(source: Path | bytes, options: ReadOptions) -> tuple[pd.DataFrame
     filled = [i for i, name in enumerate(header) if name or any(row[i] != "" for row in rows[1:])]
     names, notes = column_names([header[i] for i in filled])
     missing = set(null_words(options))
-    columns: dict[str, pd.Series] = {}
-    for position, name in zip(filled, names, strict=True):
-        cells = [None if str(row[position]) in missing else row[position] for row in rows[1:]]
-        columns[name], note = _typed(cells, options)
-        notes += [f"'{name}': {note}"] if note else []
-    table = pd.DataFrame(columns, copy=False)
-    if header[filled[0]] == "" and is_index(table.iloc[:, 0]):
-        notes = [*notes[1:], "the first column only counts the rows: left out"]
-        table = table.iloc[:, 1:]
-    return table, notes
-
-
-def _typed(cells: list[Any], options: ReadOptions) -> tuple[pd.Series, str | None]:
-    known = [cell for cell in cells if cell is not None]
-    if known and all(isinstance(cell, (int, float)) and type(cell) is not bool for cell in known):
-        numbers = pd.Series(cells, dtype="float64")
-        whole = bool((numbers.dropna() % 1 == 0).all()) and not numbers.isna().any()
-        return (numbers.astype("int64") if whole else numbers), None
-    texts = pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
-    column, note = typed_column(texts, options)
-    return column.to_pandas(), note
-
-
-def _text(cell: Any) -> str:
-    """A cell as it is seen; spreadsheets hold whole numbers as 3.0."""
-    whole = isinstance(cell, float) and cell.is_integer()
-    return str(int(cell) if whole else cell)
+    columns = {
+        name: [None if str(row[position]) in missing else row[position] for row in rows[1:]]
+        for position, name in zip(filled, names, strict=True)
+    }
+    return [header[i] for i in filled], columns, notes
 
 
 def _header(cell: Any) -> str:
-    return _text(cell).strip()
+    return written(cell).strip()
 
 
 def _book(source: Path | bytes) -> Any:

@@ -10,8 +10,9 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from student_perf.tables.numbers import number_pattern
@@ -45,11 +46,13 @@ class Layout:
         names: The header as it is written.
         has_extra_cell: Whether rows end with a separator that the header lacks.
         n_lines_before: Lines above the header.
+        is_empty: Whether no row stands below the header.
     """
 
     names: list[str]
     has_extra_cell: bool
     n_lines_before: int = 0
+    is_empty: bool = False
 
 
 def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
@@ -67,26 +70,89 @@ def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
     if given.decimal is None and given.thousands in (",", "."):
         taken = replace(taken, decimal="." if given.thousands == "," else ",")
     elif given.decimal is None:
-        decimal, thousands = _sniff_numbers(_cells(text, taken), given.thousands, separator)
+        rows = _cells(text, taken)
+        if _is_part(source, rows) and not any(map(_has_sign, rows)):
+            rows = _cells_with_signs(source, taken)  # the first decimal sign may come late
+        decimal, thousands = _sniff_numbers(rows, given.thousands, separator)
         taken = replace(taken, decimal=decimal, thousands=thousands)
     elif given.thousands is None:
         taken = replace(taken, thousands=_sniff_thousands(_cells(text, taken), given.decimal))
     return taken
 
 
+def fitting_encoding(source: Path | bytes, expected: str) -> str:
+    """The encoding that is expected of a file, unless the file can only have another one."""
+    shown = _unicode_of(source)
+    if shown is not None:
+        return shown
+    try:
+        sample_of(source, expected)
+    except OptionError:
+        return sniff_encoding(source)
+    return expected
+
+
+def fitting_separator(source: Path | bytes, options: ReadOptions) -> str | None:
+    """The separator of the options, unless the header lacks it and the rows show another one."""
+    text = sample_of(source, options.encoding or "utf-8")
+    said = separator_line(text)
+    rows = sample_rows(text[len(said) :], options.separator or ",")
+    if options.separator is None or said or len(rows[0] if rows else "") > 1:
+        return said[4:5] or options.separator
+    try:
+        shown = _sniff_separator(text)
+    except OptionError:
+        return options.separator
+    return shown if shown in text else options.separator
+
+
+def other_decimal(
+    source: Path | bytes, options: ReadOptions, columns: Collection[str]
+) -> str | None:
+    """A cell that shows that one of these columns is written with another decimal sign than the
+    options say; None if there is none.
+    """
+    text = sample_of(source, options.encoding or "utf-8")
+    header, *rows = sample_rows(text, options.separator or ",") or [[]]
+    here = options.decimal or "."
+    other = "." if here == "," else ","
+    for position, name in enumerate(header):
+        cells = [row[position : position + 1] for row in rows]
+        numbers = next(_columns(cells), []) if name.strip() in columns else []
+        shown = next((cell for cell in numbers if _is_evident(cell, other, here)), None)
+        if shown is not None and (_all(numbers, other, None) or _all(numbers, other, here)):
+            return shown
+    return None
+
+
 def sniff_encoding(source: Path | bytes) -> str:
     """Encoding of a text file. Raises OptionError if it is neither Unicode nor western European."""
+    if (shown := _unicode_of(source)) is not None:
+        return shown
+    if (data := _first_not_utf8(source)) is None:
+        return "utf-8"
+    name = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
+    _check_western(data.decode(name), name)
+    return name
+
+
+def _unicode_of(source: Path | bytes) -> str | None:
+    """The encoding of a file that can only be Unicode; UTF-8 without a mark and beyond ASCII is not
+    looked for in the whole file.
+    """
     start = _start(source)
     for mark, name in _MARKS.items():
         if start.startswith(mark):
             return name
     if start.count(0) > len(start) / 5:
         return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
-    if (data := _first_not_utf8(source)) is None:
-        return "utf-8"
-    name = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
-    _check_western(data.decode(name), name)
-    return name
+    if start.isascii():
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < _SAMPLE)
+    except UnicodeDecodeError:
+        return None
+    return "utf-8"
 
 
 def _start(source: Path | bytes) -> bytes:
@@ -102,7 +168,7 @@ def _first_not_utf8(source: Path | bytes) -> bytes | None:
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         while part := file.read(_PART):
             try:
-                decoder.decode(part)
+                decoder.decode(part, final=len(part) < _PART)
             except UnicodeDecodeError:
                 return part
     return None
@@ -167,20 +233,11 @@ def layout(rows: Sequence[Sequence[str]]) -> Layout:
     names = [name.strip() for name in rows[0]]
     wide = [row for row in rows[1:] if len(row) == len(names) + 1 and not row[-1].strip()]
     has_extra_cell = len(rows) > 1 and len(wide) == len(rows) - 1
-    return Layout(names, has_extra_cell)
+    return Layout(names, has_extra_cell, is_empty=len(rows) == 1)
 
 
 def _rows(text: str, separator: str, most: int) -> Iterator[list[str]]:
-    found = 0
-    try:
-        for row in csv.reader(io.StringIO(text), delimiter=separator):
-            if row:
-                yield row
-                found += 1
-            if found == most:
-                return
-    except csv.Error:
-        return  # a cell of more than 131,072 characters; the reader says what is wrong
+    yield from islice(filter(None, _reader(io.StringIO(text, newline=""), separator)), most)
 
 
 def _sniff_separator(text: str) -> str:
@@ -273,6 +330,32 @@ def _cells(text: str, options: ReadOptions) -> list[list[str]]:
     words = {word.strip().casefold() for word in options.missing_words or ()}
     rows = sample_rows(text, options.separator or ",")[1:]
     return [["" if cell.strip().casefold() in words else cell for cell in row] for row in rows]
+
+
+def _is_part(source: Path | bytes, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the file has more rows than these first ones."""
+    return len(rows) == _ROWS - 1 or len(_start(source)) == _SAMPLE
+
+
+def _has_sign(row: Sequence[str]) -> bool:
+    """Whether a cell holds a decimal sign, or one between groups of three digits."""
+    return any(re.search(r"\d[.,]\d|^[.,]\d", cell) for cell in row)
+
+
+def _cells_with_signs(source: Path | bytes, options: ReadOptions) -> list[list[str]]:
+    """Rows of a whole file in which a cell has such a sign, up to the usual number."""
+    words = {word.strip().casefold() for word in options.missing_words or ()}
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        text = io.TextIOWrapper(file, encoding=options.encoding, newline="")
+        found = islice(filter(_has_sign, _reader(text, options.separator or ",")), _ROWS)
+        return [["" if c.strip().casefold() in words else c for c in row] for row in found]
+
+
+def _reader(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(lines, delimiter=separator)
+    except csv.Error:
+        return  # a cell of more than 131,072 characters; the reader says what is wrong
 
 
 def _sniff_thousands(rows: Sequence[Sequence[str]], decimal: str) -> str | None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from student_perf.tables.content import opened
+from student_perf.tables.content import opened, tail
 from student_perf.tables.numbers import typed_column
 from student_perf.tables.options import MACHINE_WORDS, ReadOptions
+from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import (
     Layout,
     OptionError,
@@ -28,10 +29,8 @@ from student_perf.tables.sniff import (
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
 
 
-def read_text(
-    source: Path | bytes, options: ReadOptions, only: str | None = None
-) -> tuple[pd.DataFrame, list[str]]:
-    """The table of a text file, columns of numbers as numbers, and what was decided about it.
+def read_text(source: Path | bytes, options: ReadOptions, only: str | None = None) -> RawTable:
+    """The table of a text file, columns of numbers as numbers.
 
     With `only` it holds that single column, if there is one of this name.
 
@@ -41,21 +40,20 @@ def read_text(
     shape = _layout(source, options)
     names, notes = column_names(shape.names)
     wanted = [only] if only in names else names
+    if shape.is_empty:
+        return RawTable(pd.DataFrame(columns=wanted, dtype="str"), options, tuple(notes))
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
+    _refuse_open_quote(source, options, table)
     table = _without_empty(table, _beyond(names, shape))
-    columns: dict[str, pd.Series] = {}
-    for name in wanted:
-        column, note = typed_column(table.column(name), options)
-        columns[name] = column.to_pandas()
-        notes += [f"'{name}': {note}"] if note else []
-    read = pd.DataFrame(columns, copy=False)
-    return (read, notes) if only in names else _without_edges(read, shape.names, notes)
+    columns = {name: typed_column(table.column(name), options) for name in wanted}
+    raw = table_of(columns, options)
+    raw = replace(raw, notes=(*notes, *raw.notes))
+    return raw if only in names else without_edges(raw, shape.names)
 
 
-def _without_edges(
-    table: pd.DataFrame, header: Sequence[str], notes: list[str]
-) -> tuple[pd.DataFrame, list[str]]:
+def without_edges(raw: RawTable, header: Sequence[str]) -> RawTable:
     """Leave out an index at the left, and the empty column of a separator at the right."""
+    table, notes = raw.table, list(raw.notes)
     if header[0] in ("", "Unnamed: 0") and is_index(table.iloc[:, 0]):
         notes = [note for note in notes if not note.startswith("column 1 has no name")]
         notes = [*notes, "the first column only counts the rows: left out"]
@@ -63,15 +61,18 @@ def _without_edges(
     if header[-1] == "" and table.shape[1] and table.iloc[:, -1].isna().all():
         notes = [note for note in notes if not note.startswith(f"column {len(header)} has no name")]
         table = table.iloc[:, :-1]
-    return table, notes
+    return replace(raw, table=table, notes=tuple(notes))
 
 
 def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
     """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
     shape = _layout(source, options)
+    if shape.is_empty:
+        return
     names, _ = column_names(shape.names)
     reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
     for batch in reader:
+        _refuse_open_quote(source, options, batch)
         batch = _without_empty(batch, _beyond(names, shape))
         for first in range(0, batch.num_rows, n_rows):
             yield batch.slice(first, n_rows).to_pandas()
@@ -141,6 +142,17 @@ def _without_empty(table: Any, names: Sequence[str]) -> Any:
             raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
         table = table.drop_columns([name])
     return table
+
+
+def _refuse_open_quote(source: Path | bytes, options: ReadOptions, table: Any) -> None:
+    """Raise ValueError if the last cell of a file has swallowed what follows an open quote."""
+    last = table.column(table.num_columns - 1)
+    cell = last[-1].as_py() if len(last) else None
+    if cell is None or not set("\r\n") & set(cell):
+        return
+    end = tail(source).decode(options.encoding or "utf-8", "ignore")
+    if end.rstrip().endswith(cell.rstrip()[-8:]):
+        raise ValueError(f"a quote is never closed, before '{' '.join(cell.split())[:40]}'")
 
 
 def _arguments(

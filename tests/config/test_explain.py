@@ -32,7 +32,7 @@ CASES = {
         "model.objective=reg:nothing: xgboost refuses it",
     ),
     "number as option": (["model=3"], "model=3: a group takes the name of an option"),
-    "null as option": (["split=null"], "choose from group_kfold, holdout, kfold"),
+    "null as option": (["split=null"], "choose from column, group_kfold, holdout, kfold"),
     "wrong key": (["model=rf", "model.max_dept=3"], "did you mean max_depth"),
     "wrong key added": (["model=rf", "+model.max_dept=3"], "did you mean max_depth"),
     "wrong key in split": (["+split.n_split=3"], "did you mean n_splits"),

@@ -1,3 +1,8 @@
+import pytest
+
+from student_perf.errors import ConfigError
+
+
 def test_objective_follows_the_task(compose_config):
     assert compose_config("dataset=econmath_score").objective.metric == "root_mean_squared_error"
     assert compose_config("dataset=econmath_score").objective.direction == "minimize"
@@ -8,3 +13,41 @@ def test_the_seed_reaches_split_and_model(compose_config):
     config = compose_config("seed=11", "model=rf")
     assert config.split.random_state == 11
     assert config.model["random_state"] == 11
+
+
+def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(compose_config):
+    for kind in ("group_kfold", "stratified_group_kfold"):
+        words = [f"split={kind}", "+dataset.group=male"]
+        assert compose_config(*words).split.group == "male"
+        assert compose_config(*words, "split.group=work").split.group == "work"
+    assert compose_config("split=column", "split.column=male").dataset.split_column == "male"
+    assert compose_config().dataset.split_column is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["split=group_kfold"], r"split=group_kfold: .* add dataset.group=COLUMN"),
+        (["split=stratified_group_kfold"], "add dataset.group=COLUMN"),
+        (["split=temporal"], r"split=temporal: .* add dataset.time=COLUMN"),
+        (["split=column", "split.column=score"], "is the target"),
+        (["+dataset.time=score"], r"dataset.time=score: is the target"),
+        (["split=temporal", "+dataset.time=age", "split.gap=-1"], "split.gap=-1"),
+        (
+            ["split=temporal", "+dataset.time=age", "split.keep_duplicates_together=true"],
+            "time alone divides the rows of split=temporal",
+        ),
+        (["split=column", "split.column=age", "split.test_size=0.2"], "the column says which"),
+        (
+            ["split=column", "split.column=age", "+split.stratify_by=male"],
+            "the column alone divides",
+        ),
+        (
+            ["split=group_kfold", "split.group=age", "+split.stratify_by=male"],
+            "use split=stratified_group_kfold",
+        ),
+    ],
+)
+def test_combinations_without_a_meaning_are_refused(compose_config, words, message):
+    with pytest.raises(ConfigError, match=message):
+        compose_config(*words)

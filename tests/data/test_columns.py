@@ -42,6 +42,11 @@ def test_declared_codes_are_categories_whatever_their_type(load):
         ("+dataset.categories.curse=[0,5]", r"dataset\.categories\.curse: no such column"),
         ("+dataset.ranges.sex=[0,5]", r"dataset\.ranges\.sex: the column holds text like 'f'"),
         ("dataset.keep=[passed]", "leaves no feature column"),
+        ("dataset.group=curse", r"dataset\.group=curse: no such column .* did you mean course"),
+        ("dataset.time=quiz", r"dataset\.time=quiz: no such column"),
+        ("dataset.weight=quizz_1", r"dataset\.weight=quizz_1: no such column"),
+        ("dataset.weight=sex", r"dataset\.weight=sex: 'f' is not a number above 0 \(40 rows"),
+        ("dataset.weight=quiz_1", r"dataset\.weight=quiz_1: '0' is not a number above 0 \(8 rows"),
     ],
 )
 def test_every_section_checks_its_names(load, word, message):
@@ -57,3 +62,21 @@ def test_true_and_false_are_labels_as_written(load):
 def test_codes_with_gaps_have_no_fraction():
     assert as_text(pd.Series([1.0, None, 3.0])).tolist()[::2] == ["1", "3"]
     assert matching(["a*b"], ["a*b", "axb"], "k") == ["a*b"]  # a name wins over a pattern
+
+
+def test_declared_facts_are_no_features_unless_they_are_asked_for(load):
+    facts = ["dataset.group=course", "dataset.time=quiz_1"]
+    declared = load(*facts)
+    assert list(declared.features) == ["quiz_2", "sex"]
+    assert list(declared.dropped) == ["quiz_1", "course"]
+    asked = load(*facts, "dataset.keep=['*']")
+    assert list(asked.features) == ["quiz_1", "quiz_2", "course", "sex"]
+    assert list(load(*facts, "dataset.keep=[sex]").features) == ["sex"]
+
+
+def test_the_columns_of_weights_and_of_a_given_split_are_never_features(load):
+    weighted = load("dataset.weight=course", "dataset.keep=['*']")
+    assert list(weighted.features) == ["quiz_1", "quiz_2", "sex"]
+    assert weighted.weights.tolist()[:3] == [9254.0, 33.0, 9254.0]
+    given = load("split=column", "split.column=course", "dataset.keep=['*']")
+    assert list(given.features) == ["quiz_1", "quiz_2", "sex"]

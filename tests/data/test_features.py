@@ -6,9 +6,10 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
-from student_perf.data.features import column_as_read, prepare_features
+from student_perf.data.features import prepare_cells, prepare_features
 from student_perf.errors import DataError
 from student_perf.tables.files import iter_tables, read_file
+from student_perf.tables.numbers import NumberForm
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
         read_file(tmp_path / "messy.csv").table.to_parquet(path)
     prepared = []
     for raw in iter_tables(path, contract.options, n_rows):
-        features, refused = prepare_features(raw, contract)
+        features, refused = prepare_features(raw, contract, contract.options)
         assert not refused
         prepared.append(features[(raw["grade"].notna() & (raw["grade"] != "")).to_numpy()])
     assert len(prepared) == -(-200 // n_rows)
@@ -72,7 +73,7 @@ def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_row
         ("hours", "many", "not a number", "hours: 'many' is not a number"),
         ("points", "inf", "not a number", "points: 'inf' is not a number"),
         ("points", None, "missing value", "points: a missing value is not allowed"),
-        ("age", "14", "range", "age: '14.0' is outside 15 to 22"),
+        ("age", "14", "range", "age: '14' is outside 15 to 22"),
     ],
 )
 def test_a_cell_outside_the_contract_is_told_with_row_column_and_value(
@@ -137,7 +138,138 @@ def test_true_is_a_number_only_where_the_training_had_nothing_but_zero_and_one(d
     assert str(refused[0]) == "age: 'True' is not a number"
 
 
-def test_what_is_missing_in_any_way_is_missing_and_other_objects_are_text():
-    cells = pd.Series([None, np.nan, pd.NA, pd.NaT, [1], {}], dtype="object")
-    assert column_as_read(cells, "numeric").isna().tolist() == [True] * 4 + [False] * 2
-    assert column_as_read(cells, "categorical").tolist()[4:] == ["[1]", "{}"]
+def trained(tmp_path, compose_config, text, *overrides, name="train.csv", target="grade"):
+    """Dataset and contract of a file with this text."""
+    path = tmp_path / name
+    path.write_text(text)
+    config = compose_config(
+        "dataset=csv", f"dataset.path={path}", f"dataset.target={target}", *overrides
+    ).dataset
+    dataset = load_dataset(config)
+    contract = make_contract(dataset, np.arange(dataset.n_rows), config)
+    return dataset, contract_from_yaml(contract.to_yaml())
+
+
+def cells_of(contract, column, cells, options=None):
+    """What becomes of new cells of a column: the number or label, or the rule that it breaks."""
+    rows = {name: ["1"] * len(cells) for name in contract.columns} | {column: cells}
+    features, refused = prepare_cells(pd.DataFrame(rows), contract, options)
+    broken = {why.row: why.rule for why in refused if why.column == column}
+    return [broken.get(row, features[column].iloc[row]) for row in range(len(cells))]
+
+
+SPANISH = "hours;money;grade\n" + "".join(
+    f"{i % 9},{i % 7};{i % 3 + 1}.{i % 5}00,5;{'ab'[i % 2]}\n" for i in range(40)
+)
+
+
+def test_a_number_of_a_program_is_not_a_thousand(tmp_path, compose_config):
+    _, contract = trained(tmp_path, compose_config, SPANISH)
+    assert contract.options.describe().startswith("separator ';', decimal ',', thousands '.'")
+    found = cells_of(contract, "hours", [7.125, "7,125", "7.125", "7.1", "7"])
+    assert found[:2] == [7.125, 7.125]
+    assert "is another number as the training data write it" in found[2]
+    assert "is not a number as the training data write it (decimal ',', thousands '.')" in found[3]
+    assert found[4] == 7
+    as_file = cells_of(contract, "hours", ["7.125"], contract.options)
+    assert as_file == [7125], "in a file written as the training file it is a thousand"
+
+
+def test_text_that_a_step_makes_a_number_is_read_by_that_step(tmp_path, compose_config):
+    rows = "".join(f'{i % 9 + 1},"{i % 3 + 1}.{i % 5}00,5",{"ab"[i % 2]}\n' for i in range(40))
+    dataset, contract = trained(
+        tmp_path,
+        compose_config,
+        f"hours,money,grade\n{rows}",
+        "dataset.clean=[normalise_text,{step: to_numeric, columns: [money], decimal: ',', "
+        "thousands: .}]",
+        "dataset.decimal=.",
+    )
+    assert dataset.features["money"].iloc[0] == 1000.5
+    assert contract.forms["money"].by_step
+    assert cells_of(contract, "money", ["1.234", "1,5", 1.5], contract.options) == [1234, 1.5, 1.5]
+    assert "is another number" in cells_of(contract, "money", ["1.234"])[0]
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+def test_percent_signs_are_part_of_the_contract(tmp_path, compose_config, by_step):
+    words = ["75%", "80%", "unknown"] if by_step else ["75%", "80%", "9%"]
+    rows = "".join(f"{words[i % 3]},{i % 9},{'ab'[i % 2]}\n" for i in range(40))
+    clean = (
+        "normalise_text,{step: map_values, column: share, values: {unknown: null}},"
+        "{step: to_numeric, columns: [share]}"
+    )
+    _, contract = trained(
+        tmp_path,
+        compose_config,
+        f"share,hours,grade\n{rows}",
+        *([f"dataset.clean=[{clean}]"] if by_step else []),
+    )
+    assert contract.forms["share"] == NumberForm(by_step=by_step, is_percent=True)
+    found = cells_of(contract, "share", ["75%", "0.80", 75.0, 0.8, "60 %"], contract.options)
+    assert found[0] == found[2] == 75
+    assert found[1] == "has no percent sign; every cell had one in training"
+    assert "may be a share or a percentage" in found[3]
+    assert found[4] == 60
+    hours = cells_of(contract, "hours", ["5%"], contract.options)
+    assert hours == ["has a percent sign; no cell had one in training"]
+
+
+def test_percent_signs_in_some_cells_stop_the_training(tmp_path, compose_config):
+    rows = "".join(f"{['75%', '0.80'][i % 2]},{'ab'[i % 2]}\n" for i in range(40))
+    with pytest.raises(DataError, match=r"'0.80' has no percent sign, and '75%' has one"):
+        trained(tmp_path, compose_config, f"share,grade\n{rows}")
+    with pytest.raises(DataError, match=r"'0.80', which has no percent sign, as others have"):
+        trained(
+            tmp_path,
+            compose_config,
+            f"share,grade\n{rows}",
+            "dataset.clean=[{step: to_numeric, columns: [share]}]",
+        )
+
+
+def test_codes_with_gaps_that_are_labels_stay_the_labels_of_training(tmp_path, compose_config):
+    rows = "".join(f"{['101.0', '9254.0', ''][i % 3]},{i % 9},{'ab'[i % 2]}\n" for i in range(60))
+    dataset, contract = trained(
+        tmp_path, compose_config, f"course,hours,grade\n{rows}", "dataset.categorical=[course]"
+    )
+    assert sorted(dataset.features["course"].dropna().unique()) == ["101", "9254"]
+    for raw in iter_tables(tmp_path / "train.csv", contract.options, 7):
+        _, refused = prepare_features(raw, contract, contract.options)
+        assert refused == {}
+    found = cells_of(contract, "course", ["101", 101, "9254.0", "0101", "A7"], contract.options)
+    assert found[:3] == ["101", "101", "9254"]
+    assert all("is not one of 101, 9254" in rule for rule in found[3:])
+
+
+def test_leading_zeros_and_words_for_missing_are_read_as_in_training(tmp_path, compose_config):
+    rows = "".join(f"{['3', '4', '-'][i % 3]},{i % 9},{'ab'[i % 2]}\n" for i in range(60))
+    dataset, contract = trained(
+        tmp_path, compose_config, f"points,hours,grade\n{rows}", "dataset.clean=[]"
+    )
+    assert dataset.features["points"].isna().sum() == 20
+    found = cells_of(contract, "points", ["5", "007", "-", "n/a"], contract.options)
+    assert found[0] == 5
+    assert "has leading zeros" in found[1]
+    assert np.isnan(found[2:]).all()
+
+
+def test_days_and_months_follow_the_order_of_training_in_every_part(tmp_path, compose_config):
+    days = [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2024" for i in range(60)]
+    rows = "".join(f"{day},{i % 9},{'ab'[i % 2]}\n" for i, day in enumerate(days))
+    step = "{step: date_parts, column: day, parts: [month, weekday]}"
+    dataset, contract = trained(
+        tmp_path,
+        compose_config,
+        f"day,hours,grade\n{rows}",
+        f"dataset.clean=[normalise_text,{step}]",
+    )
+    parts = [
+        prepare_features(raw, contract, contract.options)
+        for raw in iter_tables(tmp_path / "train.csv", contract.options, 1)
+    ]
+    assert all(refused == {} for _, refused in parts)
+    features = pd.concat([part for part, _ in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(features, dataset.features, check_exact=True)
+    _, refused = prepare_features(pd.DataFrame({"day": ["05/31/2024"], "hours": [1]}), contract)
+    assert str(refused[0]) == "day: '05/31/2024' does not exist"

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from student_perf.config.schema import (
@@ -294,3 +295,22 @@ def test_train_scores_are_those_of_rows_that_the_fit_has_not_changed(small_datas
     )
     for name, scores in honest.train_scores.items():
         np.testing.assert_array_equal(changing.train_scores[name], scores)
+
+
+def test_weights_reach_fit_scores_and_dummy(small_dataset):
+    weights = np.where(small_dataset.target == 0, 100.0, 1.0)
+    weighted = replace(small_dataset, weights=weights)
+    split = make_split(weighted, KFoldSplit("kfold", 0.0, 0, True, 4))
+    result = cross_validate(DummyClassifier(), weighted, split, train_scores=True)
+    # Every answer is the heavy class, which is a third of the rows and nearly all of the weight.
+    assert set(result.y_pred) == {0}
+    assert (result.fold_scores["accuracy"] > 0.97).all()
+    assert (result.train_scores["accuracy"] > 0.97).all()
+    assert result.answers.weights.tolist() == weights[result.row].tolist()
+    # A model that takes no weights learns as without, but is scored by them.
+    model = KNeighborsClassifier(3)
+    numbers = replace(weighted, features=small_dataset.features[["points"]])
+    plain = cross_validate(model, replace(numbers, weights=None), split)
+    same = cross_validate(model, numbers, split)
+    np.testing.assert_array_equal(plain.output, same.output)
+    assert not np.allclose(plain.fold_scores["accuracy"], same.fold_scores["accuracy"])

@@ -161,3 +161,15 @@ def test_the_targets_own_one_hot_columns_stop_a_run_and_flatter_it_without_the_g
         accuracy.append(json.loads(newest.read_text())["metrics"]["accuracy"]["mean"])
     assert accuracy[0] < 0.6
     assert accuracy[1] > 0.95
+
+
+def test_weights_count_in_what_contradictory_rows_leave(small_dataset):
+    features = pd.DataFrame({"a": [1.0, 1.0, 2.0]})
+    weights = np.array([3.0, 1.0, 4.0])
+    data = replace(small_dataset, features=features, target=np.array([0, 1, 0]), weights=weights)
+    assert label_noise_limit(data) == pytest.approx(7 / 8)
+    numbers = replace(data, task="regression", target=np.array([0.0, 4.0, 0.1]), classes=())
+    # Around the weighted mean 1: three times 1 and once 9, over all weight.
+    assert label_noise_limit(numbers) == pytest.approx(np.sqrt((3 * 1 + 9) / 8))
+    alone = replace(numbers, features=pd.DataFrame({"a": [1.0, 3.0, 2.0]}))
+    assert label_noise_limit(alone) == 0

@@ -27,7 +27,8 @@ def run(config, folder):
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """A run with its pictures."""
-    config = compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2")
+    few = ("split.n_splits=2", "split.n_repeats=2", "report.importance_repeats=2")
+    config = compose_config(*QUICK, "split=repeated_kfold", *few)
     return run(config, tmp_path_factory.mktemp("run") / "r")
 
 
@@ -111,23 +112,27 @@ def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(result, tm
 def test_same_seed_same_numbers_to_the_last_digit(tmp_path):
     few = ["model.n_estimators=20"]
     for model, words in (("logreg", []), ("rf", few), ("xgb", few)):
-        words = ["tracking=off", f"model={model}", *words, "split=holdout", "seed=5"]
+        words = [*words, "split=holdout", "seed=5", "report.importance=false"]
+        words = ["tracking=off", f"model={model}", *words]
         config = compose_config(*words)
         one, two = (run(config, tmp_path / f"{model}{i}") for i in range(2))
         assert one.record.metrics.keys() == two.record.metrics.keys()
         for name, value in one.record.metrics.items():
             if name not in COSTS:
                 assert value == two.record.metrics[name], name
-        for file in ("predictions.parquet", "model.skops"):
-            if file == "predictions.parquet":
-                content = [(r.record.folder / file).read_bytes() for r in (one, two)]
-                assert content[0] == content[1]
+        content = [(r.record.folder / "predictions.parquet").read_bytes() for r in (one, two)]
+        assert content[0] == content[1]
 
 
 @pytest.mark.usefixtures("pictures")
 def test_numbers_get_their_own_picture_and_no_class_report(tmp_path):
     config = compose_config(
-        "dataset=econmath_score", "model=rf", "model.n_estimators=20", *QUICK[:1]
+        *QUICK[:1],
+        "dataset=econmath_score",
+        "model=rf",
+        "model.n_estimators=5",
+        "split.n_splits=2",
+        "report.importance_repeats=1",
     )
     result = run(config, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
@@ -141,7 +146,9 @@ def test_a_csv_of_mixed_kinds_runs_through(grades, tmp_path):
     config = compose_config(
         "tracking=off",
         "model=rf",
-        "model.n_estimators=10",
+        "model.n_estimators=5",
+        "split.n_splits=3",
+        "report.importance_repeats=1",
         "dataset=csv",
         f"dataset.path={grades}",
         "dataset.target=grade",
@@ -173,7 +180,7 @@ def test_ctrl_c_marks_the_record_and_sends_nothing(tmp_path, monkeypatch):
         raise AssertionError("nothing may be sent after Ctrl-C")
 
     monkeypatch.setattr("student_perf.experiment.compute.cross_validate", interrupted)
-    monkeypatch.setattr("student_perf.experiment.sending.try_publish", unreachable)
+    monkeypatch.setattr("student_perf.store.publisher.try_publish", unreachable)
     with pytest.raises(KeyboardInterrupt):
         run(compose_config("model=logreg"), tmp_path)
     assert load_record(tmp_path).status == "FAILED"
@@ -184,7 +191,8 @@ def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkey
         raise TrackingError("tracking.uri=x: gone")
 
     monkeypatch.setattr("student_perf.store.publisher.publish", refused)
-    run(compose_config("model=logreg"), tmp_path)
+    words = ("split.n_splits=2", "report.importance=false")
+    run(compose_config("model=logreg", *words), tmp_path)
     record = load_record(tmp_path)
     assert (record.status, record.mlflow_run_id) == ("FINISHED", None)
 

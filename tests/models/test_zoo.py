@@ -33,6 +33,8 @@ FEW = {  # smaller than the defaults, for speed
     "mlp": ["model.max_iter=300", "model.hidden_layer_sizes=[8]"],
 }
 
+OF_OTHERS = ("stacking", "voting", "calibrated")  # models made of models: the longest to fit
+
 
 def cases():
     for name in MODELS:
@@ -99,7 +101,10 @@ def edges_of(name, task):
     return []
 
 
-@pytest.mark.parametrize(("name", "task"), cases())
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [pytest.param(*c, marks=pytest.mark.slow if c[0] in OF_OTHERS else ()) for c in cases()],
+)
 def test_twice_is_equal_to_the_last_digit(name, task):
     data = rows(task, n=90)
     pipeline = pipeline_of(name, task)

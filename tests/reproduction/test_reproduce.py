@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from student_perf.errors import ConfigError
+from student_perf.experiment.run import run_experiment
 from student_perf.reproduction.reproduce import Verdict, reproduce
 from student_perf.reproduction.results import Sameness
 from student_perf.runs.layout import CONFIG_FILE
@@ -15,6 +17,7 @@ from student_perf.runs.record import load_record
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.winner import run_winner
 from student_perf.terminal import Terminal
+from tests.conftest import compose_config, write_grades
 from tests.made_runs import QUICK, change_record, read, seal_again
 from tests.sweep.conftest import outcome_of, plan_of, run_trials  # noqa: F401 (a fixture)
 
@@ -22,8 +25,12 @@ CASES = [
     ["model=logreg"],
     ["model=tree", "dataset=attend", "split=repeated_kfold", "split.n_repeats=2"],
     ["model=xgb", "model.n_estimators=5", "dataset=econmath_score"],
-    ["model=rf", "model.n_estimators=5", "seed=3", "model.n_jobs=1"],
-    ["model=elastic_net", "dataset=synthetic", "dataset.rows=300"],
+    pytest.param(
+        ["model=rf", "model.n_estimators=5", "seed=3", "model.n_jobs=1"], marks=pytest.mark.slow
+    ),
+    pytest.param(
+        ["model=elastic_net", "dataset=synthetic", "dataset.rows=300"], marks=pytest.mark.slow
+    ),
     ["model=ridge", "dataset=econmath_score", "split=holdout"],
 ]
 
@@ -47,16 +54,34 @@ def parts(verdict: Verdict) -> list[str]:
     return [part.part for part in verdict.causes]
 
 
+@pytest.fixture(scope="module")
+def graded_once(tmp_path_factory):
+    """The record of a run, and the file of its rows."""
+    folder = tmp_path_factory.mktemp("graded")
+    rows = write_grades(folder / "grades.csv")
+    words = ["model=logreg", "dataset=csv", f"dataset.path={rows}", "dataset.target=grade"]
+    config = compose_config(*QUICK, *words)
+    return run_experiment(config, folder / "run", Terminal(quiet=True)).record, rows
+
+
 @pytest.fixture
-def graded(run, grades):
-    return run("model=logreg", "dataset=csv", f"dataset.path={grades}", "dataset.target=grade")
+def graded(graded_once, workspace):
+    """The test's own copy of the run."""
+    folder = workspace / "outputs/2026-01-02/run-0"
+    shutil.copytree(graded_once[0].folder, folder)
+    return load_record(folder)
 
 
-def test_one_changed_cell_of_the_data_is_the_reason(graded, grades, tmp_path):
-    table = pd.read_csv(grades)
+def test_one_changed_cell_of_the_data_is_the_reason(graded, graded_once, tmp_path):
+    file = graded_once[1]
+    rows = file.read_bytes()
+    table = pd.read_csv(file)
     table.loc[17, "absences"] += 1
-    table.to_csv(grades, index=False)
-    verdict = reproduce(read(graded), tmp_path / "again")
+    table.to_csv(file, index=False)
+    try:
+        verdict = reproduce(read(graded), tmp_path / "again")
+    finally:
+        file.write_bytes(rows)
     assert not verdict.is_same
     assert parts(verdict) == ["data"]
     assert "columns with other values: absences" in verdict.causes[0].lines
@@ -171,7 +196,7 @@ def test_trials_and_the_winner_come_out_again(plan_of, workspace, tmp_path, monk
     assert "test_accuracy (0.999" in changed.comparisons[2].words
 
 
-def test_the_evaluator_of_trials_agrees_with_a_single_run(run, tmp_path, compose_config):
+def test_the_evaluator_of_trials_agrees_with_a_single_run(run):
     record = run("model=logreg")
     result = TrialEvaluator().evaluate(compose_config(*QUICK, "model=logreg"))
     recorded = record.metrics["fold_accuracy"]
@@ -179,9 +204,8 @@ def test_the_evaluator_of_trials_agrees_with_a_single_run(run, tmp_path, compose
 
 
 @pytest.mark.parametrize("name", ["model.skops", "predictions.parquet"])
-def test_results_that_are_damaged_are_one_line(name, run, tmp_path):
-    record = run("model=dummy")
-    (record.folder / name).write_bytes(b"damaged")
-    record.seal()
+def test_results_that_are_damaged_are_one_line(name, graded, tmp_path):
+    (graded.folder / name).write_bytes(b"damaged")
+    graded.seal()
     with pytest.raises(ConfigError, match="its results cannot be read"):
-        reproduce(read(record), tmp_path / "again")
+        reproduce(read(graded), tmp_path / "again")

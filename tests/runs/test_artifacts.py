@@ -12,7 +12,9 @@ from student_perf.inspection.subgroups import subgroup_table
 from student_perf.runs.artifacts import (
     predictions_table,
     report_text,
+    shown_of,
     write_findings,
+    write_pictures,
     write_result,
 )
 
@@ -43,6 +45,7 @@ def test_equal_results_give_equal_bytes(small_dataset, evaluated, tmp_path):
     for folder in folders:
         folder.mkdir()
         write_result(folder, small_dataset, split, result, {"metrics": {}}, DummyClassifier())
+        write_pictures(folder, shown_of(small_dataset, split, result, Findings("accuracy")))
     pictures = ("confusion_matrix.png", "roc_curves.png", "precision_recall.png", "reliability.png")
     for name in ("predictions.parquet", "classification_report.txt", *pictures):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
@@ -54,8 +57,10 @@ def test_findings_become_a_table_and_a_picture_each(small_dataset, evaluated, tm
     findings = Findings("accuracy", subgroups=groups)
     folder = tmp_path / "run"
     folder.mkdir()
-    write_findings(folder, small_dataset, split, findings)
-    assert {path.name for path in folder.iterdir()} == {"subgroups.csv", "subgroups.png"}
+    write_findings(folder, findings)
+    write_pictures(folder, shown_of(small_dataset, split, result, findings))
+    assert {path.name for path in folder.glob("subgroups.*")} == {"subgroups.csv", "subgroups.png"}
+    assert not (folder / "importance.csv").exists()
     read = pd.read_csv(folder / "subgroups.csv", keep_default_na=False, na_values={"value": ""})
     assert read["value"].tolist() == groups["value"].tolist()
     assert read["group"].tolist()[-1] == "south"

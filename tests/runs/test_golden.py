@@ -94,3 +94,34 @@ def test_numbers_are_covered_from_the_least_to_the_largest(compose_config):
     assert set(ends) <= {row["age"] for row in made.rows}
     assert any(None in row.values() for row in made.rows)
     json.loads(made.to_json())
+
+
+def test_rows_of_dates_percentages_codes_and_decimal_commas_are_read_again(
+    compose_config, tmp_path
+):
+    path = tmp_path / "notas.csv"
+    rows = "".join(
+        f"{i % 28 + 1:02}/{i % 12 + 1:02}/2024;{i % 90 + 1},5%;{1000 + i}.0;{i % 9}.{i % 7}00,5;"
+        f"{'ab'[i % 2]}\n".replace(";0.", ";1.")
+        for i in range(90)
+    )
+    path.write_text(f"day;share;course;money;grade\n{rows.replace('.0;', ';')}")
+    clean = "{step: date_parts, column: day, parts: [month,weekday]}"
+    config = compose_config(
+        "dataset=csv",
+        f"dataset.path={path}",
+        "dataset.target=grade",
+        "dataset.categorical=[course]",
+        f"dataset.clean=[normalise_text,{clean}]",
+    ).dataset
+    dataset = load_dataset(config)
+    contract = make_contract(dataset, np.arange(dataset.n_rows), config)
+
+    def numbers(features):
+        return np.column_stack([features["share"], features["money"], features["day_month"]])
+
+    golden = make_golden_rows(dataset, config, np.arange(dataset.n_rows), contract, numbers)
+    assert golden.expected[0][0] == dataset.features["share"].iloc[0] == 1.5
+    again = golden_from_json(golden.to_json())
+    assert check_golden_rows(again, contract, numbers) == []
+    assert again.rows[0]["share"] == "1,5%"

@@ -133,9 +133,33 @@ def test_r2_of_a_constant_target_is_not_defined():
 def test_rows_answered_several_times_count_once_with_the_mean_of_their_outputs():
     row, y_true = np.array([7, 4, 7, 4, 7]), np.array([1, 0, 1, 0, 1])
     output = np.array([[0.2, 0.8], [1, 0], [0.4, 0.6], [0.5, 0.5], [0.3, 0.7]])
-    rows, answers = once_each(row, y_true, output)
+    rows, answers = once_each(row, Answers(y_true, output))
     assert rows.tolist() == [4, 7]
     assert answers.y_true.tolist() == [0, 1]
     assert answers.output == pytest.approx(np.array([[0.75, 0.25], [0.3, 0.7]]))
-    rows, answers = once_each(row, y_true.astype(float), output[:, 0])
+    rows, answers = once_each(row, Answers(y_true.astype(float), output[:, 0]))
     assert answers.output == pytest.approx([0.75, 0.3])
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_weight_of_two_counts_as_a_row_twice(task):
+    rng = np.random.default_rng(3)
+    times = rng.integers(1, 4, 40)
+    y, output = draw(3, 40, 0, ties=True)
+    if task == "regression":
+        y, output = rng.integers(0, 8, 40).astype(float), rng.normal(size=40).round(1)
+    weighted = Answers(y, output, times.astype(float)).scores(ordered=True)
+    repeated = Answers(np.repeat(y, times), np.repeat(output, times, axis=0)).scores(ordered=True)
+    assert weighted == pytest.approx(repeated, rel=1e-12)
+    assert len(weighted) > 3
+    alike = Answers(y, output, np.full(40, 0.25)).scores(ordered=True)
+    assert alike == pytest.approx(Answers(y, output).scores(ordered=True), rel=1e-12)
+
+
+def test_weights_and_groups_follow_the_rows():
+    answers = Answers(np.arange(4.0), np.zeros(4), np.arange(1.0, 5.0), np.array([7, 7, 8, 9]))
+    numbers, once = once_each(np.array([5, 3, 5, 4]), answers)
+    assert numbers.tolist() == [3, 4, 5]
+    assert once.weights.tolist() == [2, 4, 1]
+    assert once.groups.tolist() == [7, 9, 7]
+    assert answers.take(np.array([3, 0])).weights.tolist() == [4, 1]

@@ -109,14 +109,29 @@ def test_a_row_that_is_predicted_again_counts_once():
     assert twice.unit.tolist() == row.tolist()
 
 
-def test_rows_that_stay_together_count_as_one():
+def test_rows_of_a_group_count_as_one():
     """Each row four times over: as if there were a quarter as many."""
     rng = np.random.default_rng(5)
     truth, output = rng.normal(size=50), rng.normal(size=50)
     metric, n = METRICS["mean_absolute_error"], 200
-    answers = Answers(np.repeat(truth, 4), np.repeat(output, 4))
-    fold = np.zeros(n, dtype=np.int64)
-    apart = row_scores(metric, answers, np.arange(n), fold)
-    joined = row_scores(metric, answers, np.arange(n), fold, unit=np.arange(n) // 4)
+    pair, fold = (np.repeat(truth, 4), np.repeat(output, 4)), np.zeros(n, dtype=np.int64)
+    apart = row_scores(metric, Answers(*pair), np.arange(n), fold)
+    joined = row_scores(metric, Answers(*pair, groups=np.arange(n) // 4), np.arange(n), fold)
     assert len(joined.unit) == 50
     assert joined.error == pytest.approx(2 * apart.error)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_row_of_weight_two_moves_a_metric_like_two_rows(name):
+    answers, twice = made(name, 200), np.arange(200) < 100
+    both = np.concatenate([np.arange(200), np.flatnonzero(twice)])
+    weighted = Answers(answers.y_true, answers.output, 1.0 + twice)
+    if not METRICS[name].takes_weights:
+        assert np.isnan(influences(METRICS[name], weighted)).all()
+        return
+    moved = influences(METRICS[name], weighted)
+    single = influences(METRICS[name], answers.take(both))
+    expected = single[:200] + np.concatenate([single[200:], np.zeros(100)])
+    is_by_groups = name in ("roc_auc_ovr", "spearman")
+    rel = 0.25 if is_by_groups else 0.05
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(expected), rel=rel)

@@ -89,3 +89,8 @@ def test_above_zero_it_is_the_logarithm_and_without_bounds_the_figure_itself():
 def test_what_is_not_defined_has_no_interval():
     for broken in (scored(math.nan, 0.1), scored(0.5, math.nan), scored(0.5, 0.1, 1)):
         assert math.isnan(row_interval(broken, METRICS["accuracy"]).low)
+
+
+def test_a_figure_beyond_the_bounds_of_its_metric_keeps_an_interval_around_it():
+    got = row_interval(scored(2.0, 0.1), METRICS["accuracy"])
+    assert got.low <= got.mean == 2.0 <= got.high

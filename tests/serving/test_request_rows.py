@@ -14,6 +14,7 @@ from student_perf.serving.request_rows import (
     example_row,
     to_table,
 )
+from student_perf.tables.numbers import NumberForm
 
 CONTRACT = Contract(
     target="grade",
@@ -194,3 +195,67 @@ def test_schema_and_example_follow_from_the_contract():
     }
     assert read_allowed(example) is not None
     assert read_allowed(example | {"age": "18"}) is None
+
+
+DATED = Contract(
+    target="grade",
+    classes=["low", "high"],
+    columns={
+        "age": ColumnContract("numeric", False, None, 15.0, 22.0),
+        "day_month": ColumnContract("numeric", True, None, 1.0, 12.0),
+        "day_weekday": ColumnContract("numeric", True, None, 0.0, 6.0),
+    },
+    clean=[
+        "normalise_text",
+        {"step": "date_parts", "column": "day", "parts": ["month", "weekday"], "day_first": True},
+    ],
+)
+
+
+def test_a_row_holds_the_date_of_training_or_the_numbers_made_of_it():
+    rows = [
+        {"age": 17, "day": "25/12/2024"},
+        {"age": 18, "day_month": 3, "day_weekday": 0},
+        {"age": 19, "day": None},
+    ]
+    table = to_table(read(*rows, contract=DATED), DATED)
+    assert table["age"].tolist() == [17, 18, 19]
+    assert table["day_month"].tolist()[:2] == [12, 3]
+    assert table["day_weekday"].tolist()[:2] == [2, 0]
+    assert table.iloc[2].isna().tolist() == [False, True, True]
+
+
+def test_a_wrong_date_is_refused_by_its_own_name():
+    cells = refused(
+        {"age": 17, "day": "12/25/2024"},
+        {"age": 17, "day": "25/12/2024", "day_month": 12, "day_weekday": 2},
+        {"age": 17},
+        contract=DATED,
+    )
+    told = [(c.row, c.column, c.problem) for c in cells]
+    assert told == [
+        (0, "day", "not a date"),
+        (1, "day", "unknown column"),
+        (2, "day_month", "column missing"),
+        (2, "day_weekday", "column missing"),
+    ]
+    assert cells[0].message == "day: '12/25/2024' does not exist"
+    assert "or 'day', of which it is made" in cells[2].message
+
+
+def test_a_share_in_a_column_of_percentages_is_refused():
+    contract = replace(CONTRACT, forms={"age": NumberForm(is_percent=True)})
+    (cell,) = refused(GOOD | {"age": 0.17}, GOOD | {"age": 17}, contract=contract)
+    assert (cell.row, cell.column) == (0, "age")
+    assert "may be a share or a percentage" in cell.message
+    age = RequestReader(contract, 10).schema()["properties"]["rows"]["items"]["properties"]["age"]
+    assert age["description"] == "15 to 22 allowed, in percent"
+
+
+def test_a_text_that_training_reads_as_another_number_than_programs_is_refused():
+    contract = replace(CONTRACT, read={"decimal": ",", "thousands": "."})
+    cells = refused(
+        GOOD | {"hours a week": "7.125"}, GOOD | {"hours a week": 7.125}, contract=contract
+    )
+    assert [(c.row, c.column) for c in cells] == [(0, "hours a week")]
+    assert "send a number, not a text" in cells[0].message

@@ -19,6 +19,7 @@ from student_perf.store.attachments import (
     one_key,
 )
 from student_perf.store.client import open_store
+from student_perf.store.excerpt import excerpt_of
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 
@@ -107,9 +108,10 @@ def test_a_dataset_is_described_from_few_rows_but_counted_whole(compose_config, 
     lines = [f"{'' if n == 400 else n},{'x' if n % 2 else 'y'},{n % 3}" for n in range(500)]
     file.write_text("\n".join(["hours,school,grade", *lines]))
     config = compose_config("dataset=csv", f"dataset.path={file}", "dataset.target=grade")
-    dataset = load_dataset(config.dataset)
+    excerpt = excerpt_of(load_dataset(config.dataset))
+    assert len(excerpt.rows) == 101
     record = RunRecord(tmp_path, "one", "single", {}, {tags.SOURCE_NAME: "student_perf.train"})
-    described = describe_dataset(dataset, record).dataset
+    described = describe_dataset(excerpt, record).dataset
     assert json.loads(described.profile) == {"num_rows": 500, "num_elements": 1500}
     columns = {one["name"]: one for one in json.loads(described.schema)["mlflow_colspec"]}
     assert columns.keys() == {"hours", "school", "grade"}

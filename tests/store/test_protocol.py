@@ -12,6 +12,7 @@ from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
 from student_perf.store import rows
 from student_perf.store.client import open_store
+from student_perf.store.excerpt import excerpt_of
 from student_perf.store.stage import Stage
 from student_perf.store.views import SweepShape
 from tests.servers import mlflow_server, postgres
@@ -79,7 +80,7 @@ def make(tmp_path):
 @pytest.fixture
 def rows_of_grades(compose_config, grades):
     words = ("dataset=csv", f"dataset.path={grades}", "dataset.target=grade")
-    return load_dataset(compose_config(*words).dataset)
+    return excerpt_of(load_dataset(compose_config(*words).dataset))
 
 
 def check_sent(uri, run, record):

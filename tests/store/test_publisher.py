@@ -550,9 +550,9 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
 @pytest.mark.parametrize(
     "step",
     [
-        "mlflow.pyfunc.save_model",
+        pytest.param("mlflow.pyfunc.save_model", marks=pytest.mark.slow),
         "student_perf.store.client.send_model",
-        "student_perf.store.client._send_values",
+        pytest.param("student_perf.store.client._send_values", marks=pytest.mark.slow),
         "student_perf.store.client._send_files",
     ],
 )

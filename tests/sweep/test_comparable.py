@@ -25,7 +25,6 @@ C = "model.C=tag(log,interval(0.01,10))"
          Comparison((), (("dataset.bands", "data"),))),
         (["seed=0,1", "dataset.drop=[hsgpa],[actmth]"],
          Comparison(("seed",), (("dataset.drop", "data"),))),
-        (["split=kfold,nested"], Comparison()),  # the same folds
         (["split.keep_duplicates_together=true,false"], Comparison()),  # there are none
         (["model=tree,logreg", "preprocess=default,ordinal"], Comparison()),
     ],
@@ -63,9 +62,24 @@ def test_the_keys_of_a_zip_change_together(plan_of, rows, expected):
         (["seed=0,1"], {"patience": 1}, "hydra.sweeper.patience=1: needs a best trial"),
         (["split.n_splits=3,4"], {"pruner": "median"}, "that can be ranked"),
         (["seed=0,1"], {"repeats": 3}, "hydra.sweeper.repeats=3: needs one seed"),
+        (["split=kfold,nested"], {}, "split=kfold, nested: .* run it by itself, split=nested"),
+        (["split=choice(nested)"], {}, "split=nested: nested cross-validation is a sweep for each"),
     ],
 )
 def test_what_would_choose_among_the_incomparable_is_refused(plan_of, overrides, options, message):
     with pytest.raises(ConfigError, match=message) as caught:
         plan_of(*overrides, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("null,[high,low,mid]", Comparison()),  # as they are found
+        ("null,[low,mid,high]", Comparison((), (("dataset.classes", "data"),))),
+    ],
+)
+def test_data_are_compared_by_what_came_out_not_by_words(plan_of, grades, classes, expected):
+    table = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
+    plan, _ = plan_of(*table, f"dataset.classes={classes}")
+    assert plan.comparison == expected

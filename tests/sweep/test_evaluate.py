@@ -23,7 +23,7 @@ def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(worksp
     cached = TrialEvaluator()
     small = ["tracking=off", "split.n_splits=3"]
     for overrides in [*trials, trials[0]]:
-        few = [] if "logreg" in str(overrides) else ["model.n_estimators=15"]
+        few = [] if "logreg" in str(overrides) else ["model.n_estimators=5"]
         config = compose_config(*small, *overrides, *few)
         one = cached.evaluate(config)
         two = TrialEvaluator(caching=False).evaluate(config)

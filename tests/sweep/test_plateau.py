@@ -1,12 +1,22 @@
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from student_perf.errors import ConfigError
-from student_perf.sweep.plateau import out_of_patience, renew_patience
+from student_perf.sweep.plateau import Plateau, out_of_patience, renew_patience
 from student_perf.sweep.study import next_trial
 from tests.sweep.conftest import opened
 
 C = "model.C=tag(log,interval(0.01,10))"
+
+
+class Looked(list):
+    """Trials of a study that count how many of them somebody has looked at."""
+
+    n_looks = 0
+
+    def __getitem__(self, number):
+        self.n_looks += 1
+        return super().__getitem__(number)
 
 
 def run(study, plan, scores):
@@ -66,3 +76,40 @@ def test_a_loss_improves_downwards(plan_of):
 def test_several_objectives_have_no_single_best(plan_of):
     with pytest.raises(ConfigError, match="patience=3: needs a single best"):
         plan_of(C, objectives=["fit_seconds"], patience=3)
+
+
+def test_each_ask_looks_at_few_trials_however_long_the_study_and_its_queue(plan_of, monkeypatch):
+    plan, _ = plan_of(C, n_trials=4000, patience=3000)
+    study = opened(plan)
+    ended = [create_trial(value=float(i % 7), params={}) for i in range(1000)]
+    waiting = [create_trial(state=TrialState.WAITING) for _ in range(1000)]
+    trials = Looked(ended + waiting)
+    for number, trial in enumerate(trials):
+        trial.number = number
+    monkeypatch.setattr(study, "get_trials", lambda deepcopy: trials)
+    plateau = Plateau(study, plan)
+    assert plateau.best_if_over() is None
+    for number in range(1000, 1500):
+        trials.n_looks = 0
+        trials[number].state = TrialState.RUNNING  # two workers: the one before ends meanwhile
+        trials[number - 1].state, trials[number - 1].values = TrialState.COMPLETE, [0.5]
+        plateau.best_if_over()
+        assert trials.n_looks < 10
+    small, _ = plan_of(C, n_trials=4000, patience=1493)
+    trials[1499].state, trials[1499].values = TrialState.PRUNED, None
+    assert Plateau(study, small).best_if_over() == out_of_patience(study, small) == 6
+    assert plateau.best_if_over() is None
+    renewed, _ = plan_of(C, n_trials=4000, patience=1494)
+    assert out_of_patience(study, renewed) is None
+
+
+def test_what_runs_for_long_counts_when_it_has_ended(plan_of):
+    plan, _ = plan_of(C, n_trials=20, patience=2)
+    study = opened(plan)
+    plateau = Plateau(study, plan)
+    slow, *others = [next_trial(study, plan, plateau) for _ in range(3)]
+    for trial, value in zip(others, (0.5, 0.4), strict=True):
+        study.tell(trial, value)
+    assert plateau.best_if_over() is None
+    study.tell(slow, 0.6)
+    assert plateau.best_if_over() == slow.number

@@ -33,6 +33,11 @@ def test_the_same_folds_again_are_refused(plan_of):
         plan_of(*DEPTHS, "split.random_state=0", repeats=3)
 
 
+def test_folds_that_no_seed_changes_are_refused(plan_of):
+    with pytest.raises(ConfigError, match=r"repeats=2: no seed changes .* split=temporal"):
+        plan_of(*DEPTHS, "split=temporal", "+dataset.time=age", repeats=2)
+
+
 def test_a_trial_holds_what_its_seeds_give_alone(plan):
     plan, evaluator = plan
     study = run_trials(plan, evaluator)

@@ -81,6 +81,20 @@ def test_progress_in_a_file_is_plain_lines(done):
     assert len(line) <= 80
 
 
+def test_progress_reads_only_the_record_of_a_new_best(done, monkeypatch):
+    plan, study, evaluator = done
+    read = []
+    monkeypatch.setattr(
+        "student_perf.sweep.show.load_record", lambda path: read.append(path) or load_record(path)
+    )
+    progress = Progress(plan, study, Console(file=StringIO()))
+    for _ in range(3):
+        with progress.shown():
+            pass
+    best = outcome_of(plan, evaluator).best.record.trial_number
+    assert read == [plan.folder / str(best)]
+
+
 def test_the_plan_fits_80_columns_and_shows_the_defaults(plan_of):
     plan, _ = plan_of("model=logreg,svm", "model.tol=range(0.001,0.1,0.001)")
     out = StringIO()

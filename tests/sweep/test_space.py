@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -89,13 +90,18 @@ def test_a_parameter_as_data_holds_what_its_distribution_does():
     }  # fmt: skip
 
 
-def test_equal_choices_are_one_to_optuna():
-    """Optuna finds a choice by equality, as Python does: True and 1 are the same, "1" is not."""
+def test_a_choice_is_found_by_its_value_and_kind():
     flag, number = parse("m.x=true,false"), parse("m.x=0,1")
-    assert flag.contains(1)
-    assert number.contains(True)
-    assert not number.contains("1")
+    assert not flag.contains(1)
+    assert number.contains(1.0)
+    assert not any(map(number.contains, (True, "1")))
+    assert not replace(number, is_exact=True).contains(1.0)
     assert not parse("m.x=a,b").contains(None)
+
+
+def test_equal_choices_are_one_to_optuna():
+    """Optuna finds a choice by equality, as Python does: True and 1 are the same."""
+    flag = parse("m.x=true,false")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for value in (True, 1):
         study.enqueue_trial({"m.x": value})

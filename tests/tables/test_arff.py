@@ -12,3 +12,12 @@ def test_padded_values_are_trimmed_and_text_and_dates_are_left_out():
     assert table["x"].iloc[0] == 1.5
     assert table["x"].isna().tolist() == [False, True]
     assert notes == ["'name': string, left out", "'day': date, left out"]
+
+
+def test_letters_beyond_ascii_in_names_and_values_are_kept():
+    table, _ = read_arff(
+        "@relation r\n@attribute 'año' numeric\n@attribute a=b {'sí',no}\n@data\n1,sí\n2,no\n3,?\n"
+    )
+    assert list(table) == ["año", "a=b"]
+    assert table["a=b"].tolist()[:2] == ["sí", "no"]
+    assert table["a=b"].isna().tolist() == [False, False, True]

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from student_perf.tables.content import kind_of, unpacked
+from student_perf.tables.content import kind_of, tail, unpacked
 
 
 def zipped(**files):
@@ -32,3 +32,17 @@ def test_a_zip_of_several_files_and_a_broken_gz_are_refused():
         unpacked(zipped(a__csv="1", b__csv="2"), "x.zip")
     with pytest.raises(ValueError, match="broken or locked"):
         unpacked(gzip.compress(b"a;b\n" * 99)[:-12], "x.gz")
+
+
+def test_records_of_json_are_seen_and_a_table_with_braces_is_text():
+    assert kind_of(b'[\n {"a": 1}]', "x.txt") == "json"
+    assert kind_of(b'{"a": 1}\n{"a": 2}\n', "x.csv") == "json"
+    assert kind_of(b"{a},b\n1,2\n", "x.csv") == "text"
+
+
+def test_the_tail_is_the_end_of_a_file(tmp_path):
+    path = tmp_path / "x.csv"
+    for data in (b"ab", b"a" * 1000 + b"z"):
+        path.write_bytes(data)
+        assert data.endswith(tail(path))
+        assert tail(path) == tail(data)

@@ -11,7 +11,13 @@ import pytest
 from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment.prepare import prepare
 from student_perf.tables import files
-from student_perf.tables.files import iter_tables, parse_table, read_column, read_file
+from student_perf.tables.files import (
+    iter_tables,
+    new_file_options,
+    parse_table,
+    read_column,
+    read_file,
+)
 from student_perf.tables.options import PLAIN, ReadOptions
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
@@ -38,6 +44,9 @@ BAD = {
     "row too long": ("t.csv", edited("5,5,b", "5,5,b,9"), [], "cannot be read as a table"),
     "row too short": ("t.csv", edited("5,5,b", "5,5"), [], "cannot be read as a table"),
     "open quote": ("t.csv", edited("5,5,b", '"5,5,b'), [], "cannot be read as a table"),
+    "open quote at the end": ("t.csv", edited("39,4,b", '39,4,"b'), [], "never closed"),
+    "header without a line end": ("t.csv", "hours,grade", [], "0 rows"),
+    "broken JSON": ("t.json", '[{"hours": 1}', [], "is not JSON"),
     "broken parquet": ("t.parquet", GOOD, [], "cannot be read as a table"),
     "broken arff": ("t.arff", "@relation x\n@data\n1,2\n", [], "cannot be read as a table"),
     "csv called arff": ("t.arff", GOOD, [], "cannot be read as a table"),
@@ -230,3 +239,38 @@ def test_a_broken_archive_is_one_line(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(DataError, match="the archive is broken or locked"):
         read_file(path)
+
+
+TRAINED = ReadOptions(separator=";", decimal=",", thousands=".", encoding="cp1252")
+
+
+def new_options(tmp_path, text, encoding="utf-8", **named):
+    path = tmp_path / "new.csv"
+    path.write_bytes(text.encode(encoding))
+    return new_file_options(path, TRAINED, named, ["a"])
+
+
+def test_a_new_file_is_read_as_the_training_file(tmp_path):
+    assert new_options(tmp_path, "a;b\n7.125;x\n", "cp1252") == TRAINED
+    assert new_options(tmp_path, "a;b\n1;é\n", "cp1252") == TRAINED
+
+
+def test_what_a_new_file_shows_counts(tmp_path):
+    assert new_options(tmp_path, "a;b\n1;é\n").encoding == "utf-8"
+    other = new_options(tmp_path, "a,b\n7.125,x\n1.5,y\n")
+    assert other.describe() == "separator ',', decimal '.', cp1252"
+
+
+def test_another_decimal_sign_beside_the_same_separator_is_refused_with_what_to_type(tmp_path):
+    with pytest.raises(DataError, match=r"like '7\.5', .* with ','; .*\"--read=decimal='\.'\""):
+        new_options(tmp_path, "a;b\n7.5;x\n7.125;y\n")
+    assert new_options(tmp_path, "b;c\n7.5;x\n") == TRAINED, "no number in training, no evidence"
+    named = new_options(tmp_path, "a;b\n7.5;x\n7.125;y\n", decimal=".", thousands=",")
+    assert (named.decimal, named.thousands) == (".", ",")
+
+
+def test_advice_about_a_new_file_names_what_the_command_takes(tmp_path):
+    path = tmp_path / "doubtful.csv"
+    path.write_text("a;b\n1.234;x\n")
+    with pytest.raises(DataError, match=r"\"--read=decimal='\.'\" or \"--read=thousands="):
+        new_file_options(path, ReadOptions(), {})

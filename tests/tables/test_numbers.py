@@ -1,7 +1,8 @@
+import pandas as pd
 import pyarrow as pa
 import pytest
 
-from student_perf.tables.numbers import parse_numbers, typed_column
+from student_perf.tables.numbers import NumberForm, parse_numbers, read_cells, typed_column
 from student_perf.tables.options import PLAIN, ReadOptions
 
 SPANISH = ReadOptions(decimal=",", thousands=".")
@@ -19,8 +20,9 @@ SPANISH = ReadOptions(decimal=",", thousands=".")
     ],
 )
 def test_columns_of_numbers_are_numbers(cells, options, expected):
-    column, _ = typed_column(pa.array(cells, pa.string()), options)
-    assert column.to_pylist() == expected
+    column = typed_column(pa.array(cells, pa.string()), options)
+    assert column.cells.to_pylist() == expected
+    assert column.is_percent == ("%" in str(cells[0]))
 
 
 @pytest.mark.parametrize(
@@ -34,20 +36,43 @@ def test_columns_of_numbers_are_numbers(cells, options, expected):
     ],
 )
 def test_anything_else_stays_text(cells, options):
-    column, _ = typed_column(pa.array(cells, pa.string()), options)
-    assert column.to_pylist() == cells
+    assert typed_column(pa.array(cells, pa.string()), options).cells.to_pylist() == cells
 
 
 def test_what_was_decided_is_said():
-    _, codes = typed_column(pa.array(["01", "02"]), PLAIN)
-    _, words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
-    assert codes == "kept as text, since numbers with leading zeros are codes"
-    assert words == "'-' among numbers is missing (2 rows)"
+    codes = typed_column(pa.array(["01", "02"]), PLAIN)
+    words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
+    assert codes.notes == ("kept as text, since numbers with leading zeros are codes",)
+    assert words.notes == ("'-' among numbers is missing (2 rows)",)
 
 
 def test_new_rows_are_read_as_the_training_file():
-    import pandas as pd
-
     numbers = parse_numbers(pd.Series(["1.000,5", "3", "x", None]), SPANISH)
     assert numbers.tolist()[:2] == [1000.5, 3]
     assert numbers.isna().tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("cells", [["+1", "2"], ["5.", "2.5"], ["1E3", "-.5"]])
+def test_whatever_training_takes_for_a_number_new_rows_take_too(cells):
+    trained = typed_column(pa.array(cells), PLAIN).cells.to_pylist()
+    assert all(isinstance(number, (int, float)) for number in trained)
+    new = read_cells(pd.Series([*cells, "x"], dtype="str"), PLAIN, NumberForm())
+    assert new.tolist() == [*trained, "x"]
+
+
+def test_hexadecimal_and_infinite_cells_are_no_numbers():
+    cells = ["1"] * 1200 + ["0x1A"]
+    assert typed_column(pa.array(cells), PLAIN).cells.to_pylist() == cells
+    assert parse_numbers(pd.Series(["0x1A", "inf", "1e999"]), PLAIN).isna().all()
+
+
+def test_numbers_are_the_same_to_the_last_bit():
+    cells = [repr(0.1 * i) for i in range(1, 2000)]
+    trained = typed_column(pa.array(cells), PLAIN).cells.to_pylist()
+    broken = pd.Series([*cells, "x"], dtype="str")
+    assert parse_numbers(broken, PLAIN).tolist()[:-1] == trained
+
+
+def test_labels_longer_than_a_number_holds_stay_exact():
+    cells = pd.Series(["1152921504606846977", "7"], dtype="str")
+    assert read_cells(cells, PLAIN, NumberForm()).tolist() == ["1152921504606846977", 7.0]

@@ -47,12 +47,13 @@ def book(monkeypatch):
 
 
 def test_a_sheet_is_a_table(book):
-    table, notes = read_sheet(b"", ReadOptions(sheet="Notas"))
+    raw = read_sheet(b"", ReadOptions(sheet="Notas"))
+    table = raw.table
     assert list(table) == ["nota", "grupo"]
     assert table["nota"].iloc[0] == 7.5
     assert table["nota"].isna().tolist() == [False, True]
     assert table["grupo"].tolist() == ["A", "2"]
-    assert notes == ["the first column only counts the rows: left out"]
+    assert raw.notes == ("the first column only counts the rows: left out",)
 
 
 def test_several_sheets_are_asked_about_by_name(book):

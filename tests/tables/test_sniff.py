@@ -1,7 +1,7 @@
 import pytest
 
 from student_perf.tables.options import ReadOptions
-from student_perf.tables.sniff import OptionError, complete_options
+from student_perf.tables.sniff import OptionError, complete_options, fitting_encoding
 
 # text, encoding, what is taken
 SURE = [
@@ -18,6 +18,7 @@ SURE = [
     ("a,b\n1.234,x\n", "utf-8", "separator ',', decimal '.', utf-8"),
     ("a;b\n0,152;x\n0,967;y\n", "utf-8", "separator ';', decimal ',', utf-8"),
     ("a;b\n7,5;x\nNP;y\n8,25;z\n", "utf-8", "separator ';', decimal ',', utf-8"),
+    ("a;b\n1,5;é", "cp1252", "separator ';', decimal ',', cp1252"),
     ("sep=;\r\na;b\r\n1,5;x\r\n", "utf-8", "separator ';', decimal ',', utf-8"),
 ]
 
@@ -55,3 +56,31 @@ def test_beside_a_named_decimal_sign_thousands_are_found():
     given = ReadOptions(decimal=",")
     taken = complete_options(b"a;b\n1,250;1.234\n2,500;5.678\n", given)
     assert (taken.decimal, taken.thousands) == (",", ".")
+
+
+ROWS = "".join(f"{i};{i % 7}\n" for i in range(5000))
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [("1,5;3\n2,25;4\n", ","), ("1.5;3\n", "."), ("", ".")],
+)
+def test_a_decimal_sign_that_comes_late_is_found(last, expected):
+    assert complete_options(f"a;b\n{ROWS}{last}".encode(), ReadOptions()).decimal == expected
+
+
+def test_a_late_cell_with_two_readings_is_asked_about():
+    with pytest.raises(OptionError, match=r"'1\.234' is a fraction or a number of thousands"):
+        complete_options(f"a;b\n{ROWS}1.234;3\n".encode(), ReadOptions())
+
+
+def test_line_ends_of_old_macs_are_line_ends():
+    taken = complete_options(b"a;b\r1,5;2\r2,5;3\r", ReadOptions())
+    assert taken.describe() == "separator ';', decimal ',', utf-8"
+
+
+def test_an_expected_encoding_counts_unless_the_file_has_another_one():
+    assert fitting_encoding("ćž".encode("cp1250"), "cp1250") == "cp1250"
+    assert fitting_encoding("año".encode(), "cp1252") == "utf-8"
+    assert fitting_encoding("año".encode("cp1252"), "utf-8") == "cp1252"
+    assert fitting_encoding("año".encode("utf-16"), "utf-8") == "utf-16"

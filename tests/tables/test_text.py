@@ -8,7 +8,8 @@ from student_perf.tables.text import iter_text, read_text
 
 
 def read(text, **options):
-    return read_text(text.encode(), ReadOptions(**({"separator": ","} | options)))
+    raw = read_text(text.encode(), ReadOptions(**({"separator": ","} | options)))
+    return raw.table, list(raw.notes)
 
 
 def test_an_index_column_is_left_out_and_said():
@@ -36,7 +37,7 @@ def test_a_trailing_separator_is_no_column():
 
 def test_other_encodings_quoted_newlines_and_tabs_in_names():
     data = 'año\t;"b"\r\n1,5;"x\ny"\r\n'.encode("cp1252")
-    table, _ = read_text(data, ReadOptions(separator=";", decimal=",", encoding="cp1252"))
+    table = read_text(data, ReadOptions(separator=";", decimal=",", encoding="cp1252")).table
     assert table.to_dict("list") == {"año": [1.5], "b": ["x\ny"]}
 
 
@@ -49,8 +50,8 @@ def test_parts_hold_the_same_rows_as_text():
 
 
 def test_one_column_is_read_alone():
-    table, _ = read_text(b"a,b\n1,2\n", PLAIN, only="b")
-    assert list(table) == ["b"]
+    raw = read_text(b"a,b\n1,2\n", PLAIN, only="b")
+    assert list(raw.table) == ["b"]
 
 
 def test_a_line_that_names_the_separator_is_no_header(tmp_path):
@@ -68,3 +69,27 @@ def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
     path.write_text(f"a;b\n{rows}5;6;IMPORTANT\n")
     with pytest.raises(DataError, match="more cells than the header: 'IMPORTANT'"):
         read_file(path)
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"2\n3,4\n', 'a,b\n1,2\n3,"4\n5,6\n'])
+def test_a_quote_that_is_never_closed_swallows_no_rows(text):
+    with pytest.raises(ValueError, match="a quote is never closed, before"):
+        read(text)
+    with pytest.raises(ValueError, match="a quote is never closed, before"):
+        list(iter_text(text.encode(), PLAIN, 10))
+
+
+def test_a_lone_quote_within_a_cell_and_a_last_cell_of_two_lines_are_read():
+    assert read('a,b\n1,2"\n3,4\n')[0]["b"].tolist() == ['2"', "4"]
+    assert read('a,b\n1,"x\ny"\n')[0]["b"].tolist() == ["x\ny"]
+    assert read('a,b\n1,"x\ny"')[0]["b"].tolist() == ["x\ny"]
+
+
+def test_a_header_alone_has_no_rows_with_or_without_a_line_end():
+    for text in ("a,b", "a,b\n"):
+        assert read(text)[0].shape == (0, 2)
+        assert list(iter_text(text.encode(), PLAIN, 10)) == []
+
+
+def test_line_ends_of_old_macs_are_line_ends():
+    assert read("a,b\r1,x\r2,y\r")[0].to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
