@@ -37,8 +37,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raise DiskError, with the place and the way out, where `folder` is full or cannot be written;
-    other errors pass.
+    """Raise DiskError, with the place and the way out, where `folder` is full or cannot be written,
+    or a name is too long; other errors pass.
     """
     try:
         yield
@@ -49,7 +49,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def explain_disk_error(error: BaseException, folder: Path) -> DiskError | None:
-    """The one line for an error of a full or protected disk, None for any other error.
+    """The one line for an error of a full or protected disk, or for a name that no file can have;
+    None for any other error.
 
     `folder` is named if the error does not say where it happened.
     """
@@ -58,7 +59,17 @@ def explain_disk_error(error: BaseException, folder: Path) -> DiskError | None:
     if isinstance(error, OSError) and error.errno in _REFUSED:
         place = error.filename or folder
         return DiskError(f"{place}: {error.strerror}; name a folder that you may write to")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return _long_name(os.fsdecode(error.filename or ""))
     return None
+
+
+def _long_name(path: str) -> DiskError:
+    part = max(Path(path).parts, key=len, default="")
+    return DiskError(
+        f"{part[:20]}..: a name of {len(part):,} characters, in a path of {len(path):,}, is longer "
+        "than the file system takes; name a shorter one"
+    )
 
 
 def is_full(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -134,6 +134,24 @@ class MaskingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The masked line, which can be written whatever a message holds."""
         return encodable(masked(super().format(record)))
+
+
+@contextmanager
+def masking_logs() -> Iterator[None]:
+    """Keep secrets out of what others log, by handlers that they set up themselves."""
+    make = logging.getLogRecordFactory()
+
+    def make_masked(*args: Any, **more: Any) -> logging.LogRecord:
+        record = make(*args, **more)
+        with suppress(TypeError, ValueError):  # a message that its handler will complain of
+            record.msg, record.args = masked(record.getMessage()), ()
+        return record
+
+    logging.setLogRecordFactory(make_masked)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(make)
 
 
 class LogFile(logging.FileHandler):

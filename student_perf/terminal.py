@@ -33,7 +33,7 @@ from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metrics import METRICS
-from student_perf.text import format_change, format_interval, format_number, format_p
+from student_perf.text import format_change, format_interval, format_number, format_p, visible
 
 if TYPE_CHECKING:
     from student_perf.data.cleaning import LineageStep
@@ -86,20 +86,20 @@ def make_table(
     for column in columns:
         column = Column(column) if isinstance(column, str) else column
         table.add_column(
-            column.heading,
+            visible(column.heading),
             justify="right" if column.right else "left",
             overflow="fold" if column.wraps else "ellipsis",
             no_wrap=not column.wraps,
             max_width=column.width,
         )
     for cells, style in zip_longest(rows, styles, fillvalue=""):
-        table.add_row(*map(Text, cells), style=style)
+        table.add_row(*(Text(visible(cell)) for cell in cells), style=style)
     return table
 
 
 def print_error(error: BaseException) -> None:
     """One line on standard error."""
-    print(f"student_perf: {masked(one_line(error))}", file=sys.stderr)
+    print(f"student_perf: {masked(visible(one_line(error)))}", file=sys.stderr)
 
 
 def say_unused_conf() -> None:
@@ -110,7 +110,7 @@ def say_unused_conf() -> None:
 
 def print_warning(text: str) -> None:
     """One line on standard error about what does not stop the command."""
-    print(f"student_perf: warning: {masked(text)}", file=sys.stderr)
+    print(f"student_perf: warning: {masked(visible(text))}", file=sys.stderr)
 
 
 @contextmanager
@@ -149,12 +149,13 @@ class Terminal:
 
     def heading(self, text: str) -> None:
         """One line that stands out."""
-        self.console.print(text, style="bold")
+        self.console.print(visible(text), style="bold")
 
     def lines(self, *lines: str | Text, indent: int = 2) -> None:
         """Sentences, each wrapped below itself."""
         for line in lines:
-            self.console.print(Padding(line, (0, indent)), soft_wrap=False)
+            shown = visible(line) if isinstance(line, str) else line
+            self.console.print(Padding(shown, (0, indent)), soft_wrap=False)
 
     def facts(self, facts: dict[str, str]) -> None:
         """Aligned lines of name and text; long texts wrap below themselves."""
@@ -162,7 +163,7 @@ class Terminal:
         table.add_column(style="dim", no_wrap=True, min_width=9)
         table.add_column(overflow="fold")
         for name, text in facts.items():
-            table.add_row(f"  {name}", text)
+            table.add_row(f"  {visible(name)}", visible(text))
         self.console.print(table, soft_wrap=False)
 
     def table(
@@ -197,7 +198,7 @@ class Terminal:
 
     def warnings(self, lines: Sequence[str]) -> None:
         """What the guards found and were set to let pass."""
-        self.lines(*(Text.assemble(("warning", "yellow"), f": {line}") for line in lines))
+        self.lines(*(Text.assemble(("warning", "yellow"), f": {visible(line)}") for line in lines))
 
     @contextmanager
     def folds(self, total: int) -> Iterator[Callable[[int, object], None] | None]:
@@ -303,7 +304,7 @@ class Terminal:
         """Where things were written; never wrapped, so that they can be copied."""
         self.console.print()
         for name, text in places.items():
-            self.console.print(Text.assemble("  ", (f"{name:<9}", "dim"), masked(text)))
+            self.console.print(Text.assemble("  ", (f"{name:<9}", "dim"), masked(visible(text))))
 
     def pending(self, reason: str | None, folder: Path) -> None:
         """Why a run is not in MLflow yet, and the command that sends it."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 NO_VALUE = "-"
 # What Markdown would take for a table's bar, for HTML, or for a link or picture.
@@ -31,7 +32,7 @@ _UNSEEN = [
     *range(0x2066, 0x206A),
 ]
 _WRITTEN_OUT = {code: f"\\u{code:04x}" for code in _UNSEEN if chr(code) not in "\t\n\r"}
-_FORMULA = tuple("=+-@\t\r")
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are as wide as an ideograph
 
 
 def format_number(value: float | None) -> str:
@@ -120,15 +121,24 @@ def visible(text: str) -> str:
     >>> visible(f"a{chr(0x202e)}b")
     'a\\u202eb'
     """
-    return text.translate(_WRITTEN_OUT)
+    return text if text.isprintable() else text.translate(_WRITTEN_OUT)
+
+
+def visible_tree(value: Any) -> Any:
+    """Plain data whose texts, names of values among them, are `visible`."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible_tree(key): visible_tree(item) for key, item in value.items()}
+    return [visible_tree(item) for item in value] if isinstance(value, list) else value
 
 
 def spreadsheet_cell(value: object) -> object:
     """A cell of a CSV file that no spreadsheet runs as a formula: such text gets a `'` before it.
     Numbers stay, as text too.
 
-    >>> [spreadsheet_cell(cell) for cell in ("=1+1", "-1.5", -1.5, "a=b")]
-    ["'=1+1", '-1.5', -1.5, 'a=b']
+    >>> [spreadsheet_cell(cell) for cell in ("=1+1", "\uff1d1+1", "-1.5", -1.5, "a=b")]
+    ["'=1+1", "'\uff1d1+1", '-1.5', -1.5, 'a=b']
     """
     if not isinstance(value, str) or not value.startswith(_FORMULA):
         return value

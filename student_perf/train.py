@@ -52,8 +52,10 @@ class UnusedFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Leave, since Hydra makes warnings of other errors in a callback."""
+        folder = Path(config.hydra.run.dir)
         try:
-            check_unused("hydra.run.dir", Path(config.hydra.run.dir))
+            with disk_errors(folder):
+                check_unused("hydra.run.dir", folder)
         except StudentPerfError as error:
             print_error(error)
             raise SystemExit(ExitCode.ERROR) from error
@@ -151,7 +153,7 @@ def main() -> int:
                 raise
             given = get_args_parser().parse_args()
             shown = explain_composition_error(error, given.overrides, given.config_dir)
-            print_error(explain_disk_error(error, workspace()) or shown)
+            print_error(explain_disk_error(shown, workspace()) or shown)
             return ExitCode.FINDING if isinstance(error, ChangedError) else ExitCode.ERROR
     return ExitCode.DONE
 

@@ -195,8 +195,8 @@ def two_mixed(trial: Trial) -> tuple[float, float]:
 AIMS = {two_numbers: ((1.1, 2.0), 1.8667), two_mixed: ((2.0, 3.0), 5.6022)}
 ONE_AIM = (valley, hartmann, ridge, mixed, branches)
 MODELS = (logreg, tree, svm, models)
-# The lowest values known of these: of 400 trials of tpe, or below.
-BEST = dict.fromkeys((f.__name__ for f in MODELS), 0.0)
+# The lowest values known of these.
+BEST = {"logreg": 0.57999, "tree": 0.61137, "svm": 0.90928, "models": 0.91908}
 
 # Each with the samplers that have no place in it.
 TABLES: dict[str, tuple[tuple[Callable[[Trial], Any], ...], tuple[str, ...]]] = {

@@ -66,6 +66,11 @@ def test_a_full_disk_is_named_with_the_way_out(tmp_path):
     assert str(explain_disk_error(protected, tmp_path)) == (
         "/etc/x: Permission denied; name a folder that you may write to"
     )
+    long = OSError(errno.ENAMETOOLONG, "File name too long", f"/there/{'x' * 300}")
+    assert str(explain_disk_error(long, tmp_path)) == (
+        f"{'x' * 20}..: a name of 300 characters, in a path of 307, is longer than the file system "
+        "takes; name a shorter one"
+    )
     assert explain_disk_error(FileNotFoundError(errno.ENOENT, "gone"), tmp_path) is None
     assert explain_disk_error(ValueError("x"), tmp_path) is None
 

@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from student_perf.masking import (
     masked,
     masked_tree,
     masked_yaml,
+    masking_logs,
 )
 from student_perf.runs.record import load_record
 
@@ -226,6 +228,20 @@ def test_a_traceback_that_was_asked_for_tells_no_secret(workspace):
     assert "Traceback" in done.stderr
     assert "/none/***" in done.stderr
     assert SECRETS[0] not in done.stdout + done.stderr
+
+
+def test_what_a_library_logs_by_its_own_handler_is_masked():
+    learn_secrets([("token", "hunter2")])
+    said, theirs = io.StringIO(), logging.getLogger("a_launcher")
+    handler = logging.StreamHandler(said)
+    theirs.addHandler(handler)
+    try:
+        with masking_logs():
+            theirs.warning("job %s", "token=hunter2")
+    finally:
+        theirs.removeHandler(handler)
+    assert said.getvalue() == "job token=***\n"
+    assert logging.getLogRecordFactory() is logging.LogRecord
 
 
 def test_half_a_surrogate_pair_gets_into_the_log(tmp_path):

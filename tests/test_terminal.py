@@ -2,7 +2,15 @@ import math
 
 import pytest
 
-from student_perf.terminal import GroupLine, Terminal, verdict, words
+from student_perf.errors import ConfigError
+from student_perf.terminal import (
+    GroupLine,
+    Terminal,
+    print_error,
+    print_warning,
+    verdict,
+    words,
+)
 
 NAN = math.nan
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
@@ -123,6 +131,27 @@ def test_brackets_in_names_and_values_are_text(capsys):
     out = capsys.readouterr().out
     for text in ("[/b] [red]grade[/red]", "[bold]: a [/x]", "[relu]", "[/F]", "[blue]", "[on red]"):
         assert text in out
+
+
+def test_what_a_terminal_would_obey_is_written_out(capsys):
+    evil = "\x1b]0;mine\x07\x1b[2J"
+    shown = Terminal()
+    shown.facts({evil: evil})
+    shown.warnings([evil])
+    shown.important({evil: 0.1}, "accuracy")
+    shown.groups(
+        [GroupLine(evil, 50, evil, dict.fromkeys(("accuracy", "f1_macro"), (0.5, 0.4, 0.6)))]
+    )
+    shown.table([words(evil), evil], [(evil, evil)])
+    shown.places({"folder": evil})
+    shown.lines(evil)
+    shown.heading(evil)
+    print_error(ConfigError(evil))
+    print_warning(evil)
+    done = capsys.readouterr()
+    assert not {"\x1b", "\x07"} & {*done.out, *done.err}
+    assert "\\u001b]0;mine" in done.out
+    assert "\\u001b]0;mine" in done.err
 
 
 @pytest.mark.parametrize(

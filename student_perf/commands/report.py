@@ -53,7 +53,7 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
     rows = _rows(record)
     n_folds = len(record.fold_scores(record.objective))
     terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
-    if rows[record.objective]["dummy"] is not None:
+    if rows.get(record.objective, {}).get("dummy") is not None:
         terminal.verdict(rows, record.objective)
     places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:

@@ -12,7 +12,7 @@ from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.store.words import ANY_WORD
 from student_perf.terminal import Terminal
-from student_perf.text import plural
+from student_perf.text import plural, visible
 
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
@@ -96,6 +96,6 @@ def _verify_bundle(chosen: argparse.Namespace) -> int:
 
 def _show(problems: Sequence[str], terminal: Terminal) -> None:
     for problem in problems[:_MOST_PROBLEMS]:
-        terminal.console.print(f"  {problem}")
+        terminal.console.print(f"  {visible(problem)}")
     if len(problems) > _MOST_PROBLEMS:
         terminal.console.print(f"  and {len(problems) - _MOST_PROBLEMS} more")

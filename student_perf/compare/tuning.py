@@ -95,8 +95,8 @@ def bias_corrected(
 ) -> Corrected:
     """BBC-CV of configurations whose predictions are on the same rows in the same order.
 
-    Rows are resampled with all their predictions, so repeated folds stay together. Metrics of ranks
-    get fewer bootstraps (100 or more).
+    Rows are resampled with all their predictions, so repeated folds stay together, and rows of a
+    group with all of it. Metrics of ranks get fewer bootstraps (100 or more).
 
     Raises:
         DataError: The rows differ.
@@ -110,7 +110,8 @@ def bias_corrected(
         share = _MOST_RANKINGS // len(configurations)
         n_bootstraps = min(n_bootstraps, max(share, _FEWEST_BOOTSTRAPS))
     rng = np.random.default_rng(seed)
-    names, of_row = np.unique(first.row, return_inverse=True)
+    units = first.row if first.groups is None else first.groups
+    names, of_row = np.unique(units, return_inverse=True)
     even = np.full(len(names), 1 / len(names))
     drawn = rng.multinomial(len(names), even, size=n_bootstraps)[:, of_row]
     worth = info.sign * np.stack([of_samples(info, one, drawn) for one in answers])

@@ -11,6 +11,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from student_perf.config.names import check_label
 from student_perf.config.overrides import in_quotes
 from student_perf.config.schema import GROUPS
 from student_perf.config.search_path import (
@@ -50,14 +51,20 @@ def explain_composition_error(
     text = str(error)
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
+    if isinstance(error, OSError):
+        return _explain_long_key(overrides) or error
     if isinstance(error, OverrideParseException):
         return _explain_word(error.override)
     if text.startswith("Config group override must be"):
         return _explain_group_value(overrides)
     if text.startswith("Unknown plugin class"):
         return _explain_plugin(text)
-    if not isinstance(error, (HydraException, OmegaConfBaseException)):
-        return error
+    is_theirs = isinstance(error, (HydraException, OmegaConfBaseException))
+    return _explain_override(text, overrides, config_dir) if is_theirs else error
+
+
+def _explain_override(text: str, overrides: Sequence[str], config_dir: str | None) -> ConfigError:
+    """Error for what Hydra or OmegaConf says of one override."""
     key = (re.findall(r"'([^']*)'", text) or [""])[0]
     if text.startswith("Ambiguous value"):
         return ConfigError(
@@ -74,6 +81,17 @@ def explain_composition_error(
     if text.startswith(("Could not override", "Could not delete", "Error merging override")):
         return _explain_key(key.split("=")[0].lstrip("+~"), text, overrides, config_dir)
     return ConfigError(one_line(ConfigError(text)))
+
+
+def _explain_long_key(overrides: Sequence[str]) -> ConfigError | None:
+    """Error for a key that is too long for the file that Hydra has looked for under its name."""
+    try:
+        for word in overrides:
+            parent, _, last = word.lstrip("+~").partition("=")[0].rpartition(".")
+            check_label(parent or "key", last)
+    except ConfigError as error:
+        return error
+    return None
 
 
 def _explain_word(word: str) -> ConfigError:

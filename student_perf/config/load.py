@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
+from student_perf.atomic import explain_disk_error
 from student_perf.config.names import LONGEST_NAME, check_label, check_tag
 from student_perf.config.rules import (
     check_dataset,
@@ -157,8 +158,8 @@ def serving_task(
 
 def _tags(composed: dict[str, Any]) -> dict[str, str]:
     tags = {str(key): str(value) for key, value in mapping_at(composed, "tags").items()}
-    for name in tags:
-        check_tag(name)
+    for name, value in tags.items():
+        check_tag(name, value)
     return tags
 
 
@@ -230,5 +231,6 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
 def _own_cause(error: BaseException | None) -> StudentPerfError | None:
     """The error that one of this package's resolvers raised and OmegaConf wrapped."""
     while error is not None and not isinstance(error, StudentPerfError):
-        error = error.__cause__ or error.__context__
+        explained = explain_disk_error(error, workspace())
+        error = explained or error.__cause__ or error.__context__
     return error

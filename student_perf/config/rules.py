@@ -146,6 +146,11 @@ def _check_combination(split: SplitConfig) -> None:
             f"split.keep_duplicates_together=true: {by} alone divides the rows of "
             f"split={split.kind}; leave it out, guards.shared_rows names rows on two sides"
         )
+    if not split.is_drawn and split.test_random_state is not None:
+        raise ConfigError(
+            f"split.test_random_state={split.test_random_state}: no seed changes the test rows of "
+            f"split={split.kind}; leave it out"
+        )
     if isinstance(split, ColumnSplit) and split.test_size > 0:
         raise ConfigError(
             f"split.test_size={split.test_size}: the column says which rows are test rows; leave "

@@ -128,6 +128,8 @@ def _converted(hint: Any, value: Any, path: str) -> Any:
         return value
     if typing.get_origin(hint) is list and isinstance(value, list):
         return [_converted(choices[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
+    if typing.get_origin(hint) is typing.Literal and value in choices:
+        return value
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint in (float, str) and is_number:
         return hint(value)

@@ -153,18 +153,15 @@ def clean_features(
             table = table.drop(columns=column).assign(**found.columns)
         elif name == "map_values" and options["column"] in table:
             table = _map_values(table, declared, **options).table
-        elif name == "normalise_text":
+        elif name in ("normalise_text", "to_numeric"):
             named = options.get("columns") or [*_text_columns(table), *_mixed_columns(table)]
-            table = _normalise_text(table, declared, [c for c in named if c in table]).table
-        elif name == "to_numeric":
-            signs = signs_of(options)
-            table = table.assign(
-                **{
-                    column: parsed_cells(table[column], signs, column in percents)
-                    for column in options["columns"]
-                    if column in table
-                }
-            )
+            present = [column for column in named if column in table]
+            if present and name == "normalise_text":
+                table = _normalise_text(table, declared, present).table
+            elif present:
+                signs = signs_of(options)
+                numbers = {c: parsed_cells(table[c], signs, c in percents) for c in present}
+                table = table.assign(**numbers)
     return table, problems
 
 

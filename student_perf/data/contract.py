@@ -7,7 +7,7 @@ and saved with every run and model, so later predictions are checked by the same
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +15,10 @@ import pandas as pd
 import yaml
 
 from student_perf.config.schema import DatasetConfig
+from student_perf.config.typed import typed_node
 from student_perf.data.cleaning import derived_columns, settled_steps
 from student_perf.data.dataset import Dataset
-from student_perf.errors import DataError, one_line
+from student_perf.errors import ConfigError, DataError, one_line
 from student_perf.tables.numbers import NumberForm
 from student_perf.tables.options import ReadOptions
 
@@ -134,10 +135,18 @@ def contract_from_yaml(text: str) -> Contract:
     """The contract that `Contract.to_yaml` wrote. Raises DataError for another text."""
     try:
         content = yaml.safe_load(text)
-        columns = {name: ColumnContract(**rules) for name, rules in content["columns"].items()}
-        forms = {n: NumberForm(**form) for n, form in content.get("forms", {}).items()}
-        return Contract(**(content | {"columns": columns, "forms": forms}))
-    except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
+        contract = typed_node(Contract, content, "contract")
+        typed_node(ReadOptions, contract.read, "read")
+        columns = {
+            str(name): typed_node(ColumnContract, rules, f"columns.{name}")
+            for name, rules in contract.columns.items()
+        }
+        forms = {
+            str(name): typed_node(NumberForm, form, f"forms.{name}")
+            for name, form in contract.forms.items()
+        }
+        return replace(contract, columns=columns, forms=forms)
+    except (yaml.YAMLError, ConfigError, ValueError, RecursionError) as error:
         raise DataError(
             f"contract.yaml: is not a contract ({one_line(error)[:200]}); get the run again"
         ) from error

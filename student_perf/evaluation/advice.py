@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from student_perf.config.schema import DatasetConfig, SplitConfig
-from student_perf.data.dataset import Dataset
+from student_perf.config.schema import DatasetConfig, NestedSplit, SplitConfig
+from student_perf.data.dataset import Dataset, group_numbers
+from student_perf.data.dates import times_of
 from student_perf.evaluation.splits import Split
 from student_perf.evaluation.structure import Finding, Kind, column_line, find_structure
 from student_perf.scoring.answers import Answers
@@ -85,11 +86,19 @@ def _counts(finding: Finding, config: SplitConfig) -> bool:
 def _line(finding: Finding, move: Move, config: SplitConfig, metric: str) -> str:
     moved, what = _moved(finding, move, metric), finding.message
     if finding.kind != "copied rows":
-        return f"{what}; {moved}; the rows ask for: {finding.line}"
+        return f"{what}; {moved}; the rows ask for: {_asked_for(finding, config)}"
     if _is_of_rows(config) and config.keep_duplicates_together:
         return f"{what}, kept on one side here; {moved}; to take them out: {finding.line}"
     line = "split.keep_duplicates_together=true" if _is_of_rows(config) else finding.line
     return f"{what}, on two sides here; {moved}; type: {line}"
+
+
+def _asked_for(finding: Finding, config: SplitConfig) -> str:
+    """What to type; a nested split keeps groups together itself."""
+    if not isinstance(config, NestedSplit) or finding.kind == "time":
+        return finding.line
+    name = finding.columns[0] if finding.columns else "COLUMN"
+    return column_line(finding.kind, name).replace("dataset.group", "split.group")
 
 
 def _is_of_rows(config: SplitConfig) -> bool:
@@ -139,13 +148,14 @@ def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -
 def _units(finding: Finding, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """What is to be held out together, or the order of time, shape (n,)."""
     if finding.kind == "copied rows":
-        return dataset.duplicate_groups[rows]
+        return group_numbers(pd.Series(dataset.duplicate_groups[rows]))
     if not finding.columns:
         return np.arange(len(rows)) // _ROWS_PER_BLOCK
     if finding.kind == "time" and dataset.times is not None:
-        return dataset.times[rows]
+        times: np.ndarray = dataset.times[rows]
+        return times
     column = dataset.column(finding.columns[0], "dataset.group").iloc[rows]
-    return pd.factorize(column, sort=finding.kind == "time", use_na_sentinel=False)[0]
+    return times_of(column) if finding.kind == "time" else group_numbers(column)
 
 
 def _some(

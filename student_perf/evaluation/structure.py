@@ -8,6 +8,7 @@ finding or None. Targets are read of the given rows only.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,8 @@ import pandas as pd
 from scipy.special import fdtrc
 
 from student_perf.data.dataset import Dataset
-from student_perf.data.dates import looks_like_dates
+from student_perf.data.dates import looks_like_dates, times_of
+from student_perf.errors import DataError
 
 Kind = Literal["copied rows", "groups", "time", "blocks", "sorted by target"]
 
@@ -26,7 +28,7 @@ _COPIED_SHARE, _NEAR_TO_COPIED = 0.02, 0.5
 _FEWEST_GROUPS, _LARGEST_SHARE, _SMALLEST_MEAN = 15, 0.2, 1.5
 _FIXED = 0.9  # agreement of a trait within groups, beyond chance: a birth date, a mother's job
 _FEWEST_FIXED = 2
-_SAME_QUANTITY = 0.9  # rank correlation, above which a number is not a trait of the other
+_SLOW = 0.4  # agreement of a trait between neighbouring values, beyond chance
 _SURE = {True: 1e-3, False: 1e-6}  # p-value of a group's effect, if it is named like an identifier
 _EFFECT = 0.1  # least share of the target's variance that groups explain
 _BLOCK = 0.8  # agreement of neighbouring rows beyond chance, of a sorted column
@@ -34,6 +36,8 @@ _LIKE_NEIGHBOURS = 0.15  # the same, median over the other columns
 _MOST_ROWS = 20_000
 _BINS = 8
 _FEWEST_TIMES = 4
+_YEARS = 1900, 2100
+_DAYS = 10_000, 50_000  # since 1970: of 1997 to 2106; other numbers count something else
 _LINE_OF_COPIES = "'dataset.clean=[normalise_text,drop_duplicates]'"
 
 _ID = re.compile(
@@ -43,7 +47,7 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"(?:^|[_\W])(?:date|day|days|year|month|semester|semestre|term|cohort|wave|period|quarter|"
+    r"(?:^|[_\W])(?:date|day|days|year|month|semest(?:er|re)|term|cohort|wave|period|quarter|"
     r"time|timestamp|fecha|año|ano|anio|jahr|data)(?:$|[_\W])",
     re.IGNORECASE,
 )
@@ -117,31 +121,46 @@ def repeated_ids(dataset: Dataset, rows: np.ndarray) -> Finding | None:
     Either two other columns hardly vary within its values, as traits of a person do, or its values
     decide much of the target, and it is text or named like an identifier.
     """
-    rows = rows[:_MOST_ROWS]
-    codes = {name: _codes(column.iloc[rows]) for name, column in _columns(dataset).items()}
+    rows, columns = rows[:_MOST_ROWS], _columns(dataset)
     best: tuple[float, Finding] | None = None
-    for name, column in _columns(dataset).items():
-        values = column.iloc[rows]
-        if not _may_be_id(values):
+    for name, column in columns.items():
+        known = rows[column.iloc[rows].notna().to_numpy()]
+        values = column.iloc[known]
+        if not _may_be_id(values) or _is_time(name, values):
             continue
-        group = pd.factorize(values, use_na_sentinel=False)[0]
-        fixed = [c for c, code in codes.items() if c != name and _agreement(group, code) >= _FIXED]
-        fixed = [c for c in fixed if not _rises(values, _columns(dataset)[c].iloc[rows])]
-        effect, p_value = _effect(group, dataset.target[rows], dataset.task)
+        others = {other: columns[other].iloc[known] for other in columns if other != name}
+        traits = [other for other, cells in others.items() if _is_trait(values, cells, name)]
+        group = pd.factorize(values)[0]
+        effect, p_value = _effect(group, dataset.target[known], dataset.task)
         is_named = _ID.search(name) is not None
         is_label = is_named or not pd.api.types.is_numeric_dtype(values)
         is_effect = is_label and effect >= _EFFECT and p_value < _SURE[is_named]
-        if len(fixed) < _FEWEST_FIXED and not is_effect:
+        if len(traits) < _FEWEST_FIXED and not is_effect:
             continue
-        why = f"alike in {', '.join(fixed[:3])}" if fixed else "alike in the target"
+        why = f"alike in {', '.join(traits[:3])}" if traits else "alike in the target"
         message = (
-            f"'{name}' has {values.nunique()} values in {len(rows)} rows, and rows of one value "
+            f"'{name}' has {values.nunique()} values in {len(known)} rows, and rows of one value "
             f"are {why}"
         )
         finding = Finding("groups", (name,), message, line_of("groups", name, dataset))
-        if best is None or len(fixed) + effect > best[0]:
-            best = len(fixed) + effect, finding
+        if best is None or len(traits) + effect > best[0]:
+            best = len(traits) + effect, finding
     return best[1] if best else None
+
+
+def _is_trait(values: pd.Series, cells: pd.Series, name: str) -> bool:
+    """Whether a column is fixed by the values of another one, as a trait is by who one is.
+
+    What follows from a number, as its bands do, changes slowly with it and is not a trait.
+    """
+    codes = _codes(cells)
+    if _agreement(pd.factorize(values)[0], codes) < _FIXED:
+        return False
+    if not pd.api.types.is_numeric_dtype(values) or _ID.search(name) is not None:
+        return True
+    first = values.drop_duplicates().sort_values().index
+    one_each = codes[values.index.get_indexer(first)]
+    return bool(one_each.min() < one_each.max() and _neighbours(one_each) < _SLOW)
 
 
 def column_line(kind: Kind, name: str) -> str:
@@ -165,27 +184,29 @@ def _may_be_id(values: pd.Series) -> bool:
 
 
 def time_order(dataset: Dataset) -> Finding | None:
-    """A column that says when rows arose: dates, or whole years, or one named like a time."""
+    """A column that says when rows arose: dates, or whole years, or days by its name."""
     for name, column in _columns(dataset).items():
-        known = column.dropna()
-        if _NO_TIME.search(name) or known.nunique() < _FEWEST_TIMES or len(known) < len(column):
+        if _NO_TIME.search(name) or column.nunique() < _FEWEST_TIMES or column.isna().any():
             continue
-        if _is_time(name, known):
-            low, high = known.min(), known.max()
-            shown = [f"{v:g}" if isinstance(v, float) else str(v) for v in (low, high)]
-            message = f"'{name}' says when rows arose ({shown[0]} to {shown[1]})"
+        if not _is_time(name, column):
+            continue
+        with suppress(DataError):  # dates in an unclear order of day and month
+            times = times_of(column)
+            ends = (column.iloc[times.argmin()], column.iloc[times.argmax()])
+            first, last = (f"{v:g}" if isinstance(v, float) else str(v) for v in ends)
+            message = f"'{name}' says when rows arose ({first} to {last})"
             return Finding("time", (name,), message, line_of("time", name, dataset))
     return None
 
 
-def _is_time(name: str, known: pd.Series) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(known):
+def _is_time(name: str, column: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(column):
         return True
-    if not pd.api.types.is_numeric_dtype(known):
-        return looks_like_dates(known)
-    is_year = bool(known.between(1900, 2100).all() and (known % 1 == 0).all())
-    is_day = bool((known % 1 == 0).all() and known.min() > 10_000 and _TIME.search(name))
-    return is_year or is_day
+    if not pd.api.types.is_numeric_dtype(column):
+        return looks_like_dates(column)
+    is_whole = bool((column % 1 == 0).all())
+    is_year, is_day = (bool(column.between(*ends).all()) for ends in (_YEARS, _DAYS))
+    return is_whole and (is_year or (is_day and _TIME.search(name) is not None))
 
 
 def blocks(dataset: Dataset, rows: np.ndarray) -> Finding | None:
@@ -224,13 +245,6 @@ def sorted_by_target(dataset: Dataset, rows: np.ndarray) -> Finding | None:
 def _columns(dataset: Dataset) -> dict[str, pd.Series]:
     tables = (dataset.features, dataset.dropped)
     return {str(name): table[name] for table in tables for name in table}
-
-
-def _rises(values: pd.Series, other: pd.Series) -> bool:
-    """Whether two columns of numbers are nearly one quantity, as points and their share are."""
-    if not all(map(pd.api.types.is_numeric_dtype, (values, other))) or other.nunique() < 3:
-        return False
-    return bool(abs(values.rank().corr(other.rank())) > _SAME_QUANTITY)
 
 
 def _codes(column: pd.Series) -> np.ndarray:

@@ -61,6 +61,18 @@ def unknown_classes(dataset: Dataset, split: Split, config: SplitConfig) -> list
     return lines
 
 
+def refuse_untaught(dataset: Dataset, split: Split, config: SplitConfig) -> None:
+    """Raise DataError for a fold whose training rows all have one class, or one number."""
+    for number, fold in enumerate(split.folds):
+        truth = dataset.target[fold.train]
+        if (truth == truth[0]).all():
+            label = dataset.target_labels(truth[:1])[0]
+            raise DataError(
+                f"{_name(dataset, split, config, number)}: every training row has the target "
+                f"'{label}', so there is nothing to learn; use fewer folds, or another split"
+            )
+
+
 def refuse_undefined(
     gaps: Collection[Gap], metrics: Collection[str], dataset: Dataset, key: str
 ) -> None:

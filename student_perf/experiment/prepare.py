@@ -19,7 +19,13 @@ from student_perf.errors import DataError
 from student_perf.evaluation.advice import advise
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.splits import Split, make_split
-from student_perf.evaluation.undefined import Gap, find_gaps, refuse_undefined, unknown_classes
+from student_perf.evaluation.undefined import (
+    Gap,
+    find_gaps,
+    refuse_undefined,
+    refuse_untaught,
+    unknown_classes,
+)
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.models.weights import takes_weights
@@ -110,6 +116,7 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     check_contract(
         dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
     )
+    refuse_untaught(dataset, split, config.split)
     gaps = find_gaps(dataset, split, config.split)
     refuse_undefined(gaps, [config.objective.metric], dataset, "objective.metric")
     return PreparedData(

@@ -22,7 +22,7 @@ from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.reproduction.signature import NAMESPACE, is_signed_by, public_key, sign
 from student_perf.runs.card import model_card
-from student_perf.runs.layout import CARD_FILE, RECORD_FILE
+from student_perf.runs.layout import CARD_FILE, RECORD_FILE, iter_files
 from student_perf.runs.record import Recorded
 
 MANIFEST_FILE = "MANIFEST.sha256"
@@ -94,8 +94,8 @@ def _members(run: Recorded) -> dict[str, bytes]:
     """Contents by path in the zip, in alphabetical order."""
     members = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
-        for path in run.folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and path.suffix not in (".tmp", ".lock")
+        for path in iter_files(run.folder)
+        if path.suffix not in (".tmp", ".lock")
     }
     members[CARD_FILE] = model_card(run).encode()
     files = run.record.files

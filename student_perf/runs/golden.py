@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from student_perf.config.schema import DatasetConfig
+from student_perf.config.typed import typed_node
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset, trimmed_names
 from student_perf.data.features import Refusal, needed_columns, prepare_features
@@ -94,8 +95,13 @@ def make_golden_rows(
 
 
 def golden_from_json(text: str) -> GoldenRows:
-    """The rows that `GoldenRows.to_json` wrote."""
-    return GoldenRows(**json.loads(text))
+    """The rows that `GoldenRows.to_json` wrote.
+
+    Raises:
+        ConfigError: They have other keys or types.
+        ValueError: The text is not JSON.
+    """
+    return typed_node(GoldenRows, json.loads(text), "golden rows")
 
 
 def check_golden_rows(golden: GoldenRows, contract: Contract, answer: Answer) -> list[Mismatch]:

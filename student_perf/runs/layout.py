@@ -77,8 +77,16 @@ def trial_numbers(folder: Path) -> list[int]:
     return sorted(int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit())
 
 
+def iter_files(folder: Path) -> Iterator[Path]:
+    """Every file in the folder of a run, in order; links lead elsewhere and do not count."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
 def iter_below(folder: Path, *places: str) -> Iterator[Path]:
     """Folders with a record at `places`; by default a folder itself and two levels below it."""
     for place in places or (".", "*", "*/*"):
         for file in sorted(folder.glob(f"{place}/{RECORD_FILE}")):
-            yield file.parent
+            if file.is_file():  # not a pipe, which nobody would write to
+                yield file.parent

@@ -36,7 +36,9 @@ from student_perf.runs.layout import (
     WINNER,
     holds_record,
 )
+from student_perf.runs.record_types import Status, check_types
 from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
+from student_perf.text import visible_tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +47,10 @@ if TYPE_CHECKING:
     from student_perf.scoring.influence import RowScores
     from student_perf.scoring.intervals import Estimate
 
-Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
-
 LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
+# What is shown on terminals, which obey some characters.
+_SHOWN = ("name", "kind", "params", "tags", "error", "mlflow_run_id")
 _OF_TARGET = ("dataset.task", "dataset.bands", "dataset.classes")
 # The fields at the top of record.json, by which runs are chosen without parsing the whole of it.
 _GLANCE = re.compile(r'^  "(kind|status|started|mlflow_run_id)": "?([^",\n]+)', re.MULTILINE)
@@ -389,15 +391,31 @@ class Recorded:
         return self.record.folder
 
     def json(self, name: str) -> dict[str, Any]:
-        """Content of one of its JSON files, empty if the run has none."""
-        file = self.record.file(name)
-        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        """Content of one of its JSON files, empty if the run has none. Raises as `text`, and
+        ConfigError if it is not JSON.
+        """
+        try:
+            content = json.loads(self.text(name) or "{}")
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(self.folder / name, error) from error
         return content if isinstance(content, dict) else {}
 
     def text(self, name: str) -> str | None:
-        """Content of one of its text files, None if the run has none."""
+        """Content of one of its text files, None if the run has none.
+
+        Raises:
+            ChangedError: It is not as the run left it.
+            ConfigError: It is not UTF-8.
+        """
         file = self.record.file(name)
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        try:
+            return file.read_text(encoding="utf-8") if file.is_file() else None
+        except UnicodeDecodeError as error:
+            raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> ConfigError:
+    return ConfigError(f"{file}: cannot be read ({one_line(error)}); get the run again")
 
 
 def load_record(folder: Path) -> RunRecord:
@@ -412,13 +430,15 @@ def load_record(folder: Path) -> RunRecord:
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
         content, reason = json.loads(text), ""
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         content, reason = {}, one_line(error)
     is_changed = not seal.is_intact(text) and seal.is_mentioned(text, content)
     if is_changed:
         seal.report_change(file, seal.WAS_CHANGED)
     try:
         known = {key: value for key, value in content.items() if key != seal.SEAL}
+        check_types(known)
+        known |= {key: visible_tree(known[key]) for key in _SHOWN if key in known}
         record = RunRecord(**(known | {"folder": folder, "is_changed": is_changed, "_begun": None}))
     except (TypeError, AttributeError) as error:
         problem = f"{RECORD_FILE} is not a record ({reason or one_line(error)})"

@@ -242,7 +242,19 @@ _METRICS: tuple[Metric, ...] = (
         weighted=True,
     ),
 )
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+
+class _Known(dict[str, Metric]):
+    """Metrics by name; one that is not known is the user's error, as it stands in their record."""
+
+    def __missing__(self, name: str) -> Metric:
+        raise ConfigError(
+            f"{name or 'an empty word'}: is not a metric that is known here, nor by a module in "
+            f"conf/trusted.yaml; {suggest(name, self)}"
+        )
+
+
+METRICS: dict[str, Metric] = _Known({metric.name: metric for metric in _METRICS})
 OBJECTIVES: dict[str, Objective] = {**METRICS, FIT_SECONDS.name: FIT_SECONDS}
 
 DEFAULT_METRIC: dict[str, str] = {

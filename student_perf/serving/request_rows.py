@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from student_perf.data.cleaning import clean_features
 from student_perf.data.contract import ColumnContract, Contract
 from student_perf.data.features import Refusal, declared_by, prepare_cells
 from student_perf.errors import suggest
-from student_perf.tables.numbers import NumberForm, plain_cells
+from student_perf.tables.numbers import NumberForm, missing_numbers, plain_cells
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
 _LARGEST = 2**53  # as in data.features
@@ -159,9 +160,12 @@ def _with_strict_keys(name: str, fields: Mapping[str, Any]) -> Any:
 
 def _row_type(contract: Contract) -> Any:
     fields = {}
+    missing = missing_numbers(contract.options)
     for name, rules in contract.columns.items():
         form = contract.forms.get(name, NumberForm())
         cell = _cell_type(rules, name in contract.declared, form)
+        if rules.kind == "numeric" and (form.is_percent or missing):
+            cell = Annotated[cell, AfterValidator(partial(_only_plain, form=form, missing=missing))]
         fields[name] = cell | None if rules.may_be_missing else cell
     return _with_strict_keys("Row", fields)
 
@@ -179,17 +183,15 @@ def _cell_type(rules: ColumnContract, is_declared: bool, form: NumberForm) -> An
             low, high = rules.lowest, rules.highest
     words += ", in percent" if form.is_percent else ""
     limits = Field(ge=low, le=high, strict=True, allow_inf_nan=False, description=words)
-    return (
-        Annotated[float, limits, AfterValidator(_no_share)]
-        if form.is_percent
-        else Annotated[float, limits]
-    )
+    return Annotated[float, limits]
 
 
-def _no_share(value: float) -> float:
-    """A number that may be a share is looked at by the rules of a file, which know the training."""
-    if 0 < abs(value) <= 1:
-        raise ValueError("may be a share")
+def _only_plain(value: float, form: NumberForm, missing: Collection[float]) -> float:
+    """A number that may be a share, or that stands for a missing one, is left to the rules of the
+    training.
+    """
+    if value in missing or (form.is_percent and 0 < abs(value) <= 1):
+        raise ValueError("has a meaning of its own")
     return value
 
 

@@ -6,6 +6,7 @@ MLflow takes seconds to import, so this module imports it inside the functions t
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import os
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -48,6 +50,7 @@ from student_perf.runs.layout import (
     RUN_ID_FILE,
     RUN_LOCK_FILE,
     SENDING_LOCK_FILE,
+    iter_files,
 )
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
 from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
@@ -668,24 +671,45 @@ def _iter_files(folder: Path, files: Sequence[Path] | None) -> Iterator[tuple[Pa
     """The files to log, by default the folder's, each with the folder within the artifacts that it
     goes to; the model goes as an MLflow model instead.
     """
-    for path in sorted(folder.rglob("*")) if files is None else files:
+    for path in iter_files(folder) if files is None else files:
         if path.is_file() and path.name not in _NO_ARTIFACTS:
             inner = path.relative_to(folder).parent.as_posix()
             yield path, None if inner == "." else inner
 
 
 def _iter_params(record: RunRecord) -> Iterator[tuple[str, str]]:
-    for key, value in record.decisive_params.items():
-        yield _REFUSED_IN_KEYS.sub("_", key)[:_LONGEST_KEY], value[:_LONGEST_PARAM]
+    keys = _keys(record.decisive_params)
+    for name, value in record.decisive_params.items():
+        yield keys[name], _param(value)
+
+
+def _keys(names: Collection[str]) -> dict[str, str]:
+    """The key that MLflow takes for each name, for each another one."""
+    keys = {name: _REFUSED_IN_KEYS.sub("_", name)[:_LONGEST_KEY] for name in names}
+    n_names = Counter(keys.values())
+    for name, key in keys.items():
+        if key != name and n_names[key] > 1:
+            mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+            keys[name] = f"{key[: _LONGEST_KEY - len(mark) - 1]}-{mark}"
+    return keys
+
+
+def _param(value: str) -> str:
+    """What MLflow takes of a value: of one that is cut, no other value gives the same."""
+    if len(value) <= _LONGEST_PARAM:
+        return value
+    sha256 = hashlib.sha256(value.encode()).hexdigest()
+    mark = f"... (cut: {len(value):,} characters in all, SHA-256 {sha256})"
+    return value[: _LONGEST_PARAM - len(mark)] + mark
 
 
 def _iter_metrics(record: RunRecord) -> Iterator[MetricRow]:
+    keys = _keys(record.shown_metrics)
     for name, value in record.shown_metrics.items():
-        key = _REFUSED_IN_KEYS.sub("_", name)
         for step, number in enumerate(value if isinstance(value, list) else [value]):
             # A metric that is not defined on a fold is null in the record; MLflow takes numbers.
             if number is not None and math.isfinite(number):
-                yield key, number, _ended(record), step
+                yield keys[name], number, _ended(record), step
 
 
 def _ended(record: RunRecord) -> int:

@@ -21,7 +21,8 @@ from student_perf.errors import StudentPerfError, TrackingError, one_line
 from student_perf.masking import masked
 from student_perf.runs import tags
 from student_perf.runs.layout import LOGGED_PLACE, MODEL_FILE, holds_record
-from student_perf.runs.record import RunRecord, Status
+from student_perf.runs.record import RunRecord
+from student_perf.runs.record_types import Status
 from student_perf.scoring.metrics import logged_as
 from student_perf.store.address import is_server, sqlite_file
 from student_perf.store.client import (
@@ -30,6 +31,7 @@ from student_perf.store.client import (
     logged_model_id,
     prepare_environment,
 )
+from student_perf.text import visible, visible_tree
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -88,6 +90,7 @@ def _make_record(
     row: RunRow, params: dict[str, str], run_tags: dict[str, str], metrics: dict[str, float]
 ) -> RunRecord:
     """The record that a run in MLflow was made from, without fold scores."""
+    params, run_tags = visible_tree(params), visible_tree(run_tags)
     run_id, name, status, start, end, artifact_uri = row
     parts = urlsplit(artifact_uri)
     folder = url2pathname(parts.path) if parts.scheme in ("file", "") else artifact_uri
@@ -96,7 +99,7 @@ def _make_record(
     was_stopped = status == "KILLED" and kind == "sweep"
     return RunRecord(
         folder=Path(folder),
-        name=name,
+        name=visible(name),
         kind=kind,
         params=params,
         tags=run_tags,

@@ -85,7 +85,7 @@ def make_options(node: Mapping[str, Any]) -> SweepOptions:
 
 
 def _check_seconds(node: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a duration that is no positive number."""
+    """Raise ConfigError for a duration that is not positive."""
     for name in _SECONDS:
         value = node.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -114,9 +114,7 @@ def make_plan(
     check_options(options)
     arguments, start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
-    space = with_value_types(
-        settled(start.parameters, known), start.composer, start.chosen, known, options.enqueue
-    )
+    space = _space(start, options)
     _check_words(options, arguments, base, space, known, start.composer.source.folders())
     sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
@@ -141,6 +139,12 @@ def make_plan(
         comparison=comparison,
     )
     return with_total(plan, _n_outside(plan)), evaluator
+
+
+def _space(start: Base, options: SweepOptions) -> Space:
+    """What is swept beside the config that the sweep starts from."""
+    space = settled(start.parameters, start.known)
+    return with_value_types(space, start.composer, start.chosen, start.known, options.enqueue)
 
 
 def find_base(

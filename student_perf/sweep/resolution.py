@@ -33,19 +33,19 @@ def resolution_line(plan: SweepPlan, data: PreparedData) -> str:
     what that is known.
     """
     name = plan.base.objective.metric
-    n_rows = len(np.unique(np.concatenate([fold.validation for fold in data.split.folds])))
-    error, known_by = _error(plan, data, n_rows)
-    what = f"What {plural(n_rows, 'held-out row')} can show: "
+    rows = np.unique(np.concatenate([fold.validation for fold in data.split.folds]))
+    error, known_by = _error(plan, data, rows)
+    what = f"What {plural(len(rows), 'held-out row')} can show: "
     if math.isnan(error):
         return f"{what}not known before the first trials on these rows."
-    least = smallest_difference(error, n_rows - 1)
+    least = smallest_difference(error, len(rows) - 1)
     return (
         f"{what}a true difference in {METRICS[name].label} of about {format_number(least)} between "
         f"two configurations is found in 4 of 5 cases, a smaller one less often ({known_by})."
     )
 
 
-def _error(plan: SweepPlan, data: PreparedData, n_rows: int) -> tuple[float, str]:
+def _error(plan: SweepPlan, data: PreparedData, rows: np.ndarray) -> tuple[float, str]:
     """Standard error of a difference, from earlier trials or by assumption, and which."""
     name = plan.base.objective.metric
     with accept_changes(warn=False):  # they only say what to expect
@@ -59,7 +59,13 @@ def _error(plan: SweepPlan, data: PreparedData, n_rows: int) -> tuple[float, str
     known_by = (
         f"assumed: half of the answers right, correlation {_CORRELATION} between those of the two"
     )
-    return TRAINING * share_error(_SHARE, _CORRELATION, n_rows), known_by
+    return TRAINING * share_error(_SHARE, _CORRELATION, _n_effective(data, rows)), known_by
+
+
+def _n_effective(data: PreparedData, rows: np.ndarray) -> float:
+    """How many rows of equal weight some rows are worth (Kish 1965)."""
+    weights = data.dataset.weights_of(rows)
+    return len(rows) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def _earlier(plan: SweepPlan, data: PreparedData) -> list[RunRecord]:

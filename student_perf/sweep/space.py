@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hydra.core.override_parser.types import (
     ChoiceSweep,
-    FloatRange,
     IntervalSweep,
     Override,
     QuotedString,
@@ -383,7 +382,7 @@ def parse_parameter(override: Override) -> Parameter:
     if isinstance(value, IntervalSweep):
         return _interval(key, value)
     if isinstance(value, RangeSweep) and not value.shuffle:
-        return _range(key, value)
+        return _range(key, value, list(override.sweep_iterator()))
     if override.is_sweep_override():
         return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
     raise ConfigError(
@@ -606,8 +605,8 @@ def _interval(key: str, value: IntervalSweep) -> Parameter:
     return Parameter(key, FloatDistribution(low, high, log=log))
 
 
-def _range(key: str, value: RangeSweep) -> Parameter:
-    values = list(value.range())
+def _range(key: str, value: RangeSweep, values: Sequence[Any]) -> Parameter:
+    """`values` are those of the range, cast where it says so."""
     if not values:
         raise ConfigError(
             f"{key}=range({value.start},{value.stop}): is empty; it runs up to the value before "
@@ -616,7 +615,7 @@ def _range(key: str, value: RangeSweep) -> Parameter:
     low, high, step = min(values), max(values), abs(value.step)
     log = _is_log(key, value, low)
     distribution: Distribution
-    if isinstance(value.range(), FloatRange):
+    if isinstance(values[0], float):
         distribution = FloatDistribution(low, high, log=log, step=None if log else step)
     else:
         distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))

@@ -11,6 +11,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from student_perf.masking import masking_logs
+
 if TYPE_CHECKING:
     from student_perf.sweep.plan import SweepPlan
 
@@ -54,7 +56,9 @@ class OptunaSweeper(Sweeper):
         root = logging.getLogger()
         level, handlers = root.level, root.handlers[:]
         try:
-            for done in launcher.launch([job] * plan.options.n_jobs, initial_job_idx=0):
+            with masking_logs():  # launchers show the words of each job
+                jobs = launcher.launch([job] * plan.options.n_jobs, initial_job_idx=0)
+            for done in jobs:
                 _ = done.return_value  # raises what the job raised
         finally:  # launchers restore Hydra's logging
             root.level, root.handlers = level, handlers

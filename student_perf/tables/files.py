@@ -15,8 +15,17 @@ import pyarrow.parquet as pq
 
 from student_perf.errors import DataError, StudentPerfError, one_line, suggest
 from student_perf.tables.arff import read_arff
-from student_perf.tables.content import MOST_BYTES, content, head, kind_of, opened, unpacked
+from student_perf.tables.content import (
+    MOST_BYTES,
+    Kind,
+    content,
+    head,
+    kind_of,
+    opened,
+    unpacked,
+)
 from student_perf.tables.json_records import json_cells, read_json
+from student_perf.tables.numbers import missing_numbers, without_declared
 from student_perf.tables.options import ReadOptions, named_for_commands, one_character
 from student_perf.tables.raw import RawTable
 from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
@@ -236,6 +245,20 @@ def _read(source: Path | bytes, name: str, options: ReadOptions) -> RawTable:
     kind = kind_of(source, name)
     if kind == "text":
         return read_text(source, options)
+    raw = _read_typed(source, kind, options)
+    if not missing_numbers(options):
+        return raw
+    # Text is compared with the declared words as it is written, numbers by their value.
+    table = raw.table.copy(deep=False)
+    for name in table.columns:
+        kind = pd.api.types
+        if kind.is_numeric_dtype(table[name]) and not kind.is_bool_dtype(table[name]):
+            table[name] = without_declared(table[name], options)
+    return replace(raw, table=table)
+
+
+def _read_typed(source: Path | bytes, kind: Kind, options: ReadOptions) -> RawTable:
+    """The table of a file that holds numbers as numbers."""
     if kind == "sheet":
         return read_sheet(source, options)
     if kind == "json":

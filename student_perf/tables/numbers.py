@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, PLAIN, ReadOptions
 
 _LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
-_MACHINE = frozenset(word.casefold() for word in MACHINE_WORDS)
+_MACHINE = frozenset(word.lower() for word in MACHINE_WORDS)
 LARGEST = 2.0**53  # beyond, a float64 does not hold every whole number
 
 
@@ -90,8 +90,7 @@ def parse_numbers(cells: pd.Series, options: ReadOptions, is_percent: bool = Fal
     """
     if pd.api.types.is_numeric_dtype(cells):
         return pd.to_numeric(cells, errors="coerce").astype("float64")
-    texts = pa.array(cells.map(_text_or_none) if cells.dtype == object else cells, pa.string())
-    parsed = _parsed(texts, options, is_percent).to_numpy(zero_copy_only=False)
+    parsed = _parsed(_texts(cells), options, is_percent).to_numpy(zero_copy_only=False)
     numbers = pd.Series(parsed, index=cells.index, name=cells.name, dtype="float64")
     if cells.dtype == object:
         numbers = numbers.fillna(cells.map(_number_or_nan).astype("float64"))
@@ -117,19 +116,38 @@ def read_cells(cells: pd.Series, options: ReadOptions, form: NumberForm) -> pd.S
     few, another decimal sign, leading zeros.
     """
     if pd.api.types.is_numeric_dtype(cells):
-        return parse_numbers(cells, options)
-    kept = cells.where(~_is_missing_word(cells, options.missing_words))
+        return without_declared(parse_numbers(cells, options), options)
+    texts = pc.utf8_lower(pc.utf8_trim_whitespace(_texts(cells)))
+    words = DOUBTFUL_WORDS if options.missing_words is None else options.missing_words
+    empty = pa.array(sorted(_MACHINE | {word.lower() for word in words}))
+    kept = cells.where(~_chosen(pc.is_in(texts, value_set=empty)))
     if not kept.notna().any():
         return kept.astype("float64")
-    codes = kept.map(_has_leading_zeros, na_action="ignore").fillna(False).astype("bool")
-    read = parsed_cells(kept, options, form.is_percent)
+    codes = _chosen(pc.match_substring_regex(texts, _LEADING_ZERO))
+    read = without_declared(parsed_cells(kept, options, form.is_percent), options)
     return read.astype("object").where(~codes, kept) if codes.any() else read
+
+
+def without_declared(numbers: pd.Series, options: ReadOptions) -> pd.Series:
+    """Numbers without those that are declared to mean "missing", such as -99, whatever held them.
+
+    >>> without_declared(pd.Series([1.0, -99.0]), ReadOptions(missing_words=["-99"])).tolist()
+    [1.0, nan]
+    """
+    declared = missing_numbers(options)
+    return numbers.where(~numbers.isin(declared)) if declared else numbers
+
+
+def missing_numbers(options: ReadOptions) -> list[float]:
+    """The declared words for "missing" that are numbers."""
+    words = pd.Series(options.missing_words or [], dtype="str")
+    return [float(number) for number in parse_numbers(words, options).dropna()]
 
 
 def why_no_number(cell: Any, options: ReadOptions, form: NumberForm) -> str:
     """The rule that a cell breaks which should be a number, for its refusal."""
     text = str(cell).strip()
-    if not form.by_step and _has_leading_zeros(text):
+    if not form.by_step and re.match(_LEADING_ZERO, text):
         return "has leading zeros, as codes have; none had some in training"
     if form.is_percent and not pd.isna(parse_numbers(pd.Series([text]), options)[0]):
         return "has no percent sign; every cell had one in training"
@@ -146,7 +164,7 @@ def doubtful_numbers(cells: pd.Series, options: ReadOptions) -> pd.Series:
     """Which texts are one number as the training data write it, and another one as programs do."""
     if options.plain_numbers or pd.api.types.is_numeric_dtype(cells):
         return pd.Series(False, index=cells.index)
-    texts = cells.map(_text_or_none)
+    texts = pd.Series(_texts(cells), index=cells.index, dtype="str")
     here, elsewhere = parse_numbers(texts, options), parse_numbers(texts, PLAIN)
     return here.notna() & elsewhere.notna() & (here != elsewhere)
 
@@ -235,19 +253,18 @@ def _text_or_none(cell: Any) -> str | None:
     return cell if isinstance(cell, str) else None
 
 
+def _texts(cells: pd.Series) -> pa.Array:
+    """The cells that are text as an Arrow column, null for others."""
+    return pa.array(cells.map(_text_or_none) if cells.dtype == object else cells, pa.string())
+
+
+def _chosen(mask: pa.Array) -> np.ndarray:
+    chosen: np.ndarray = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
+    return chosen
+
+
 def _number_or_nan(cell: Any) -> float:
     return float(cell) if _is_number(cell) else float("nan")
-
-
-def _has_leading_zeros(cell: Any) -> bool:
-    return isinstance(cell, str) and re.match(_LEADING_ZERO, cell) is not None
-
-
-def _is_missing_word(cells: pd.Series, declared: Sequence[str] | None) -> pd.Series:
-    """Which cells are words that a reader takes for missing among numbers."""
-    words = DOUBTFUL_WORDS if declared is None else {word.casefold() for word in declared}
-    texts = cells.map(lambda c: c.strip().casefold() if isinstance(c, str) else None)
-    return texts.isin(_MACHINE | words)
 
 
 def _parsed(texts: pa.Array, options: ReadOptions, is_percent: bool) -> Any:

@@ -85,7 +85,7 @@ def parse_named(texts: Sequence[str]) -> dict[str, Any]:
     """What a user names as KEY=VALUE; words are listed with commas, brackets may stand around them.
 
     Raises:
-        DataError: There is no such key, or the value is no single character where it must be.
+        DataError: There is no such key, or the value is longer than one character.
 
     >>> parse_named(["separator=;", "missing_words=[none,-]"])
     {'separator': ';', 'missing_words': ['none', '-']}

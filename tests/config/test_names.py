@@ -86,6 +86,8 @@ def test_any_word_becomes_a_part_of_a_name():
         f"dataset.name={'n' * 300}",
         f"model.name={'n' * 300}",
         f"+tags={{{'n' * 300}: 1}}",
+        f"+tags.{'n' * 300}=1",
+        f"model.{'n' * 300}=1",
         "+tags={'a?b': 1}",
         "+tags={'a//b': 1}",
         '+tags.x=1 "dataset.name=a\tb"',
@@ -111,6 +113,41 @@ def test_a_name_with_slashes_of_a_dataset_leads_nowhere_else(train, workspace):
 def test_a_tag_that_mlflow_would_refuse_is_refused_before_training(name):
     with pytest.raises(ConfigError, match="choose another name"):
         check_tag(name)
+
+
+def test_a_tag_that_mlflow_would_cut_is_refused_before_training():
+    check_tag("note", "v" * 8000)
+    with pytest.raises(
+        ConfigError, match=r"^tags.note=v{20}\.\.: has 10,000 characters, 8,000 are"
+    ):
+        check_tag("note", "v" * 10_000)
+
+
+@pytest.mark.fault(
+    "Names",
+    "a path, an option or a word of a command that is longer than a file system takes",
+    "one line with its beginning, exit code 1",
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "n" * 300],
+        ["drift", "n" * 300, "b.csv"],
+        ["check", "latest", "--store", f"sqlite:////{'n' * 300}"],
+        ["-cn", "n" * 300],
+        [f"hydra.run.dir={'n' * 300}", "tracking=off"],
+        [f"tracking.uri=sqlite:////{'n' * 300}/mlflow.db"],
+        ["dataset=csv", f"dataset.path={'n/' * 3000}", "dataset.target=x"],
+        ["-m", "dataset=csv", f"dataset.path={'n' * 300}", "dataset.target=x"],
+    ],
+)
+def test_a_word_that_is_too_long_for_a_path_is_one_line(words, train, capsys):
+    is_command = words[0] in ("check", "drift")
+    code = cli.main(words) if is_command else (done := train(*words)).code
+    assert code == 1
+    (line,) = (capsys.readouterr().err if is_command else done.err).splitlines()
+    assert "is longer than the file system takes; name a shorter one" in line
+    assert len(line) < 200
 
 
 def test_tags_that_mlflow_takes_are_taken():

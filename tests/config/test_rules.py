@@ -38,6 +38,7 @@ def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(comp
             "time alone divides the rows of split=temporal",
         ),
         (["split=column", "split.column=age", "split.test_size=0.2"], "the column says which"),
+        (["split=column", "split.column=age", "+split.test_random_state=1"], "no seed changes"),
         (
             ["split=column", "split.column=age", "+split.stratify_by=male"],
             "the column alone divides",

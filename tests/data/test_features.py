@@ -8,7 +8,7 @@ from student_perf.data import load_dataset
 from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
 from student_perf.data.features import prepare_cells, prepare_features
 from student_perf.errors import DataError
-from student_perf.tables.files import iter_tables, read_file
+from student_perf.tables.files import iter_tables, new_file_options, read_file
 from student_perf.tables.numbers import NumberForm
 
 
@@ -273,3 +273,63 @@ def test_days_and_months_follow_the_order_of_training_in_every_part(tmp_path, co
     pd.testing.assert_frame_equal(features, dataset.features, check_exact=True)
     _, refused = prepare_features(pd.DataFrame({"day": ["05/31/2024"], "hours": [1]}), contract)
     assert str(refused[0]) == "day: '05/31/2024' does not exist"
+
+
+def test_a_file_of_any_format_gives_the_features_of_the_training_file(tmp_path, compose_config):
+    rows = [
+        f"{i % 70 + 9},5%;1.{i:03},{i % 8};{['101', '33', ''][i % 3]};"
+        f"{['true', 'false'][i % 2]};{i % 28 + 1:02}/{i % 12 + 1:02}/2024;{'ab'[i % 2]}\n"
+        for i in range(80)
+    ]
+    dataset, contract = trained(
+        tmp_path,
+        compose_config,
+        f"share;hours;course;paid;day;grade\n{''.join(rows)}",
+        "dataset.categorical=[course]",
+        "dataset.clean=[normalise_text,{step: date_parts, column: day, parts: [month,days]}]",
+    )
+    typed = read_file(tmp_path / "train.csv", contract.options).table
+    typed["share"] = typed["share"].map(lambda share: f"{share}%")
+    typed.to_csv(tmp_path / "programs.csv", index=False)
+    typed["share"] = typed["share"].str.replace(".", ",")
+    typed.to_parquet(tmp_path / "new.parquet")
+    typed.to_feather(tmp_path / "new.feather")
+    typed.to_json(tmp_path / "new.json", orient="records")
+    typed.to_json(tmp_path / "new.jsonl", orient="records", lines=True)
+    for name in (
+        "train.csv",
+        "programs.csv",
+        "new.parquet",
+        "new.feather",
+        "new.json",
+        "new.jsonl",
+    ):
+        path = tmp_path / name
+        options = new_file_options(path, contract.options, {}, contract.number_columns)
+        (raw,) = iter_tables(path, options, 100)
+        features, refused = prepare_features(raw, contract, options)
+        assert refused == {}
+        pd.testing.assert_frame_equal(features, dataset.features, check_exact=True)
+
+
+def test_a_number_that_is_declared_to_be_missing_is_so_from_everywhere(tmp_path, compose_config):
+    rows = [(3 if i % 4 else -99, i % 9, "ab"[i % 2]) for i in range(60)]
+    table = pd.DataFrame(rows, columns=["points", "hours", "grade"])
+    table.to_parquet(tmp_path / "train.parquet")
+    text = table.to_csv(index=False)
+    for name in ("train.csv", "train.parquet"):
+        if name == "train.csv":
+            (tmp_path / name).write_text(text)
+        config = compose_config(
+            "dataset=csv",
+            f"dataset.path={tmp_path / name}",
+            "dataset.target=grade",
+            "dataset.missing_words=['-99']",
+        ).dataset
+        dataset = load_dataset(config)
+        contract = make_contract(dataset, np.arange(dataset.n_rows), config)
+        assert dataset.features["points"].isna().sum() == 15
+        for options in (None, contract.options):
+            found = cells_of(contract, "points", [-99, "-99", -99.0, 3, "4"], options)
+            assert np.isnan(found[:3]).all()
+            assert found[3:] == [3, 4]

@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
+from student_perf.data.contract import make_contract
+from student_perf.data.features import prepare_features
 from student_perf.errors import DataError
 from student_perf.evaluation.guards import label_noise_limit
 from student_perf.experiment.prepare import prepare
 from student_perf.paths import PROJECT_DIR
+from student_perf.tables.files import iter_tables, new_file_options
 
 FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
 pytestmark = pytest.mark.skipif(
@@ -107,3 +110,58 @@ def test_the_published_mistake_is_refused_by_name(compose_config, tmp_path):
     )
     with pytest.raises(DataError, match="column 'Performance_Average': determines the target"):
         prepare(config)
+
+
+# file below the folder, target, more overrides, kind of the target
+FIRST_COMMANDS = [
+    ("students/students_dropout.csv", "Target", [], "classification"),
+    ("students/StudentPerformanceFactors.csv", "Exam_Score", [], "regression"),
+    ("students/StudentsPerformance.csv", "'math score'", [], "regression"),
+    ("students/xAPI-Edu-Data.csv", "Class", [], "classification"),
+    ("cases/tab_in_header.csv", "Target", [], "classification"),
+    ("cases/tab_in_header.csv", "Target", ["dataset.categorical=[Course]"], "classification"),
+    ("cases/index_column.csv", "quality", [], "classification"),
+    ("cases/large_figures.csv", "mean_cost", [], "regression"),
+    ("cases/text_date_price.csv", "price", ["dataset.drop=[last_review]"], "regression"),
+    ("cases/ordered_category.parquet", "level", [], "classification"),
+    ("cases/true_false.csv", "passed", [], "classification"),
+    ("cases/split_column.csv", "status", [], "classification"),
+    ("cases/groups_one_class.csv", "grade", [], "classification"),
+    ("cases/difference_of_two.csv", "age", [], "regression"),
+]
+
+
+@pytest.mark.parametrize(("file", "target", "more", "task"), FIRST_COMMANDS)
+def test_one_command_reads_a_file_and_new_rows_are_read_alike(
+    compose_config, file, target, more, task
+):
+    path = FOLDER / file
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    words = ["dataset=csv", f"dataset.path={path}", f"dataset.target={target}", *more]
+    config = compose_config(*words).dataset
+    assert config.task == task
+    dataset = load_dataset(config)
+    contract = make_contract(dataset, np.arange(dataset.n_rows), config)
+    options = new_file_options(path, contract.options, {}, contract.number_columns)
+    assert options == contract.options
+    parts = []
+    for raw in iter_tables(path, options, 300):
+        features, refused = prepare_features(raw, contract, options)
+        assert refused == {}
+        parts.append(features)
+    features = pd.concat(parts, ignore_index=True)
+    pd.testing.assert_frame_equal(features, dataset.features, check_exact=True)
+
+
+def test_an_ordered_category_keeps_its_order_and_others_have_none(compose_config):
+    if not (FOLDER / "cases").is_dir():
+        pytest.skip(f"{FOLDER / 'cases'} is not here")
+    path = f"dataset.path={FOLDER / 'cases' / 'ordered_category.parquet'}"
+    for name in ("csv", "parquet"):
+        config = compose_config(f"dataset={name}", path, "dataset.target=level").dataset
+        assert (config.classes, config.is_ordered) == (["c", "b", "a"], True)
+    path = f"dataset.path={FOLDER / 'cases' / 'tab_in_header.csv'}"
+    config = compose_config("dataset=csv", path, "dataset.target=Target").dataset
+    assert config.classes is None
+    assert not config.is_ordered

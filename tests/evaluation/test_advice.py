@@ -47,6 +47,11 @@ def test_groups_and_how_far_the_score_moves():
     assert line.endswith("dataset.group=student_id split=stratified_group_kfold")
 
 
+def test_a_nested_split_is_asked_to_keep_the_groups_together():
+    (line,) = lines(of_pupils(), NestedSplit("nested", 0.2, 0, True, 4, 3))
+    assert line.endswith("the rows ask for: split.group=student_id")
+
+
 def test_time_and_how_far_the_score_moves():
     (line,) = lines(in_time())
     drawn, latest = figures(line)

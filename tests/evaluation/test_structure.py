@@ -64,6 +64,15 @@ def test_an_identifier_that_occurs_several_times_is_a_group():
     assert repeated_ids(unnamed, every(pupils)).message.endswith("alike in born, job")
 
 
+def test_bands_of_a_number_are_not_traits_of_it():
+    points = pd.Series(np.random.default_rng(0).integers(0, 40, 600).astype(float))
+    bands = {"points": points, "passed": (points > 12) * 1.0, "grade": points // 10}
+    target = np.random.default_rng(1).integers(0, 2, 600)
+    assert repeated_ids(made(bands, target), np.arange(600)) is None
+    gaps = {**bands, "points": points.where(points > 12)}
+    assert repeated_ids(made(gaps, target), np.arange(600)) is None
+
+
 def test_only_the_given_rows_decide():
     pupils, rows = of_pupils(), np.arange(400)
     blind = pupils.target.copy()
@@ -77,6 +86,7 @@ def test_only_the_given_rows_decide():
     [
         (pd.date_range("2020-01-01", periods=60), "dataset.time=day split=temporal"),
         ([f"2020-01-{i % 28 + 1:02d}" for i in range(60)], "dataset.time=day split=temporal"),
+        ([f"{i % 28 + 1:02d}.01.2020" for i in range(60)], "dataset.time=day split=temporal"),
         (np.arange(60) % 12 + 2010.0, "dataset.time=day split=temporal"),
         (np.arange(60) + 18_000.0, "dataset.time=day split=temporal"),
         (np.arange(60.0), None),

@@ -4,10 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student_perf.config.schema import GroupKFoldSplit, KFoldSplit
+from student_perf.config.schema import GroupKFoldSplit, KFoldSplit, TemporalSplit
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import Fold, Split, make_split
-from student_perf.evaluation.undefined import find_gaps, refuse_undefined, unknown_classes
+from student_perf.evaluation.undefined import (
+    find_gaps,
+    refuse_undefined,
+    refuse_untaught,
+    unknown_classes,
+)
 
 KFOLD = KFoldSplit("kfold", 0.0, 0, True, 3)
 BY_SCHOOL = GroupKFoldSplit("group_kfold", 0.0, 0, True, 3, "school")
@@ -97,3 +102,14 @@ def test_many_groups_are_counted(small_dataset):
     config = replace(BY_SCHOOL, group="pupil")
     (gap, _) = find_gaps(dataset, halves(60, first=np.arange(20)), config)
     assert gap.fold == "fold 1 of 2 (pupil 'g0', 'g1', 'g2', 17 more)"
+
+
+def test_a_fold_without_anything_to_learn_is_refused(small_dataset):
+    config = TemporalSplit("temporal", 0.0, 0, False, 4)
+    late = replace(small_dataset, times=np.arange(60.0), target=(np.arange(60) > 20).astype(int))
+    with pytest.raises(DataError, match=r"fold 1 of 4: every training row has the target 'low'"):
+        refuse_untaught(late, make_split(late, config), config)
+    numbers = replace(late, task="regression", target=late.target.astype(float), classes=())
+    with pytest.raises(DataError, match=r"the target '0\.0'"):
+        refuse_untaught(numbers, make_split(numbers, config), config)
+    refuse_untaught(small_dataset, make_split(small_dataset, KFOLD), KFOLD)

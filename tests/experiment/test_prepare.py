@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -67,6 +68,41 @@ def test_folds_of_groups_that_hold_one_class_are_said_and_do_not_decide(compose_
     )
     with pytest.raises(DataError, match=r"objective\.metric=roc_auc_ovr: is undefined in fold \d"):
         prepare_data(compose_config(*words, "objective=roc_auc_ovr"))
+
+
+@pytest.fixture(scope="module")
+def pupils(tmp_path_factory):
+    """Ten rows of each of forty pupils, with a weight and a year."""
+    rng = np.random.default_rng(0)
+    pupil = rng.permutation(np.repeat(np.arange(40), 10))
+    level, hours = rng.normal(size=40) * 2, rng.normal(size=(40, 3))
+    table = pd.DataFrame(hours[pupil] + 0.1 * rng.normal(size=(400, 3)), columns=["a", "b", "c"])
+    passed = np.where(level[pupil] + rng.normal(size=400) > 0, "yes", "no")
+    more = {"student_id": pupil, "year": 2010 + pupil % 12, "w": 1 + pupil % 3, "passed": passed}
+    path = tmp_path_factory.mktemp("data") / "pupils.csv"
+    table.assign(**more).to_csv(path, index=False)
+    return ["tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=passed"]
+
+
+def test_which_split_the_rows_ask_for_is_said_or_stops_the_run(compose_config, pupils):
+    words = [*pupils, "dataset.drop=[student_id,year,w]"]
+    (line,) = [w for w in prepare(compose_config(*words)).warnings if "student_id" in w]
+    assert line.endswith("dataset.group=student_id split=stratified_group_kfold")
+    quiet = compose_config(*words, "guards.split_advice=off")
+    assert not [w for w in prepare(quiet).warnings if "student_id" in w]
+    with pytest.raises(DataError, match=r"'student_id' .*; guards\.split_advice=warn goes on"):
+        prepare(compose_config(*words, "guards.split_advice=error"))
+
+
+def test_what_leaves_weights_out_is_said(compose_config, pupils):
+    words = [*pupils, "dataset.weight=w", "dataset.group=student_id", "dataset.time=year"]
+    words += ["split=temporal", "split.gap=1"]
+    prepared = prepare(compose_config(*words))
+    assert prepared.warnings == []
+    assert prepared.contract.weight == "w"
+    assert list(prepared.contract.columns) == ["a", "b", "c"]
+    (line,) = prepare(compose_config(*words, "model=knn")).warnings
+    assert line.startswith("model=knn: its fit takes no weights")
 
 
 def test_few_rows_get_one_thread():

@@ -2,6 +2,9 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
+
+from student_perf.evaluation.splits import make_split
 from student_perf.experiment.prepare import prepare
 from student_perf.experiment.show import _describe_target, mlflow_places, show_composed, show_places
 from student_perf.runs.layout import ADDRESS_FILE
@@ -17,6 +20,22 @@ def test_the_composed_experiment_is_shown_with_its_rows_and_classes(compose_conf
     assert "under_60 (140) < 60_to_70 (187)" in text
     assert "5 folds over 684 rows; 172 test rows set aside, unopened" in text
     assert "rf (RandomForestClassifier), preprocess default" in text
+
+
+def test_a_split_by_time_and_weights_are_shown(compose_config, capsys):
+    words = ["+dataset.time=age", "+dataset.weight=work", "split=temporal", "split.gap=1"]
+    config = compose_config("tracking=off", *words, "split.n_splits=2")
+    prepared = prepare(compose_config("tracking=off"))
+    dataset = prepared.dataset
+    times, weights = np.arange(856) // 8 * 1.0, 1.0 + np.arange(856) % 2
+    dataset = replace(dataset, times=times, weights=weights)
+    split = make_split(dataset, config.split)
+    show_composed(Terminal(), config, replace(prepared, dataset=dataset, split=split))
+    text = " ".join(capsys.readouterr().out.split())
+    n_rows, n_test = len(split.development), len(split.test)
+    assert f"2 folds over {n_rows} rows, {split.n_validated} of them validated; {n_test}" in text
+    assert "8 rows before them left out as a gap" in text
+    assert "work, from 1 to 2; in fits and scores, where the rows are worth 770 of equal" in text
 
 
 def test_a_run_without_an_id_has_no_place_in_mlflow(compose_config, tmp_path):

@@ -1,3 +1,5 @@
+import os
+
 from student_perf.runs import layout
 
 
@@ -18,3 +20,19 @@ def test_folders_with_a_record_are_found_by_their_place(workspace):
     assert list(layout.iter_below(sweep)) == [sweep, trial, winner]
     assert list(layout.iter_below(sweep, layout.TRIALS)) == [trial]
     assert list(layout.iter_below(workspace / "outputs")) == [run]
+
+
+def test_links_and_pipes_of_a_stranger_are_not_followed(workspace):
+    run = add(workspace / "outputs/2026-01-02/run")
+    (workspace / "secret").write_text("precious")
+    (run / "notes.txt").symlink_to(workspace / "secret")
+    (run / "more").symlink_to(workspace, target_is_directory=True)
+    (run / "images").mkdir()
+    (run / "images/a.png").touch()
+    names = [path.relative_to(run).as_posix() for path in layout.iter_files(run)]
+    assert names == ["images/a.png", layout.RECORD_FILE]
+    if hasattr(os, "mkfifo"):
+        pipe = workspace / "outputs/2026-01-02/pipe"
+        pipe.mkdir()
+        os.mkfifo(pipe / layout.RECORD_FILE)
+        assert list(layout.iter_below(workspace / "outputs")) == [run]

@@ -3,10 +3,12 @@ import math
 
 import pytest
 
+from student_perf.errors import ConfigError
 from student_perf.locks import holding
 from student_perf.runs import tags
 from student_perf.runs.layout import RUN_LOCK_FILE, SWEEP_LOCK_FILE
-from student_perf.runs.record import RunRecord, load_record, to_json
+from student_perf.runs.record import Recorded, RunRecord, load_record, to_json
+from tests.made_runs import seal_again
 
 
 @pytest.fixture
@@ -103,3 +105,12 @@ def test_facts_are_typed_and_what_is_lacking_is_empty(tmp_path):
     assert estimate.low < estimate.mean < estimate.high
     test = record.test_estimate("accuracy")
     assert (test.mean, test.low, test.high) == (0.4, 0.3, 0.5)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"{"])
+def test_a_file_that_is_no_json_is_one_line(kept_run, content):
+    (kept_run / "provenance.json").write_bytes(content)
+    seal_again(kept_run)
+    run = Recorded(load_record(kept_run), {})
+    with pytest.raises(ConfigError, match=r"provenance\.json: cannot be read .*; get"):
+        run.json("provenance.json")

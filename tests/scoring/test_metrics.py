@@ -76,3 +76,8 @@ def test_unknown_names_are_refused_with_the_nearest():
         metric_direction("acuracy")
     with pytest.raises(ConfigError, match="did you mean regression"):
         default_metric("regresion")
+
+
+def test_a_metric_that_only_a_record_knows_is_one_line():
+    with pytest.raises(ConfigError, match=r"acuracy: is not a metric .* did you mean accuracy\?"):
+        METRICS["acuracy"]

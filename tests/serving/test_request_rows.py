@@ -259,3 +259,11 @@ def test_a_text_that_training_reads_as_another_number_than_programs_is_refused()
     )
     assert [(c.row, c.column) for c in cells] == [(0, "hours a week")]
     assert "send a number, not a text" in cells[0].message
+
+
+def test_a_number_that_means_missing_is_missing_in_a_request():
+    contract = replace(CONTRACT, read={"missing_words": ["-99"]}, declared=["coaching"])
+    columns = read(GOOD | {"hours a week": -99}, GOOD, contract=contract)
+    assert np.isnan(columns["hours a week"][0])
+    (cell,) = refused(GOOD | {"age": -99.0}, contract=contract)
+    assert (cell.column, cell.problem) == ("age", "missing value")

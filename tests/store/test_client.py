@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
@@ -98,11 +99,14 @@ def test_the_logged_model_loads_safely_and_answers_alike(tracked):
     assert all("==" in line for line in pinned.read_text().split())
 
 
-def test_column_names_in_param_keys_are_made_acceptable(tracked, tmp_path, grades):
+def test_params_that_mlflow_refuses_or_cuts_stay_apart(tracked, tmp_path, grades):
     _, client, _ = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]
     path = tmp_path / "g.csv"
-    path.write_text(grades.read_text().replace("school", "school (%)"))
+    table = pd.read_csv(grades).rename(columns={"school": "school (%)"})
+    long = [f"{'x' * 2000} {i}" for i in range(4)]
+    table["school [%]"] = (long * len(table))[: len(table)]
+    table.to_csv(path, index=False)
     config = compose_config(
         "model=dummy",
         f"tracking.uri={uri}",
@@ -112,10 +116,18 @@ def test_column_names_in_param_keys_are_made_acceptable(tracked, tmp_path, grade
         "dataset.target=grade",
         *QUICK,
     )
-    config.composed["dataset"]["categories"] = {"school (%)": ["north", "south"]}
+    config.composed["dataset"]["categories"] = {
+        "school (%)": ["north", "south"],
+        "school [%]": long,
+    }
     record = run_experiment(config, tmp_path / "run", Terminal(quiet=True)).record
     params = client.get_run(record.mlflow_run_id).data.params
-    assert params["dataset.categories.school ___"] == "['north', 'south']"
+    mine = {key: value for key, value in params.items() if "categories.school ___" in key}
+    assert len(mine) == 2
+    assert "['north', 'south']" in mine.values()
+    cut = max(mine.values(), key=len)
+    assert len(cut) == 6000
+    assert re.search(r"\.\.\. \(cut: 8,0\d\d characters in all, SHA-256 [0-9a-f]{64}\)$", cut)
 
 
 def test_a_failed_run_is_published_as_failed(tracked, monkeypatch, tmp_path):

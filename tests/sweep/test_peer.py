@@ -5,6 +5,7 @@ docs/hydra.md has the table.
 
 from __future__ import annotations
 
+import hydra
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -20,6 +21,7 @@ FIXED = ("tracking=off", "split.n_splits=3")
 C = "model.C=1,2"
 PREVIEW = "hydra.sweeper.preview=true"
 NAMES = "'a b',c"
+IS_NEWER = not hydra.__version__.startswith("1.3.")
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +130,21 @@ FAST = (
     "the last of equal keys, swept",
 )
 
+# What Hydra itself does otherwise from 1.4 on; docs/hydra.md lists it.
+OTHERWISE = {
+    "~ beside a sweep": "Hydra 1.4 refuses its own job, `~key=null`",
+    "range of inexact floats": "Hydra 1.4 counts in decimals: 0.3, not 0.30000000000000004",
+}
 
-@pytest.mark.parametrize(
-    "situation", [pytest.param(s, marks=() if s in FAST else pytest.mark.slow) for s in SAME]
-)
+
+def marks(situation):
+    """How a situation is tried, and whether Hydra itself is known to differ in it."""
+    known = pytest.mark.xfail(IS_NEWER, reason=OTHERWISE.get(situation, ""), strict=True)
+    yield from () if situation in FAST else (pytest.mark.slow,)
+    yield from (known,) if situation in OTHERWISE else ()
+
+
+@pytest.mark.parametrize("situation", [pytest.param(s, marks=tuple(marks(s))) for s in SAME])
 def test_the_same_jobs_in_the_same_order(jobs, trials, situation):
     words = SAME[situation]
     assert trials(*words) == [compose_config(*job).composed for job in jobs(*words)]
