@@ -18,13 +18,14 @@ from types import NoneType, UnionType
 from typing import Any
 
 from student_perf.config.schema import (
+    FORMER_GUARDS,
     SOURCES,
     SPLITS,
-    GuardsConfig,
     ObjectiveConfig,
     ReportConfig,
     TrackingConfig,
 )
+from student_perf.evaluation.guards import all_checks
 from student_perf.paths import CONF_DIR, PROJECT_DIR
 from student_perf.sweep.options import SweepOptions
 
@@ -34,6 +35,8 @@ FOLDER = Path(".vscode") / "schemas"
 _SIMPLE = {int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 # Words like 2020 and true are text to the configs, and numbers and flags to YAML.
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
+# YAML takes an unquoted off for false.
+_LEVEL: Schema = {"enum": ["error", "warn", "off", False, None]}
 _REFERENCE: Schema = {"type": "string", "pattern": r"\$\{|^\?\?\?$"}
 _COMMENT = re.compile(r"^\s*(\w+):[^#]*#\s+(.+)$")
 
@@ -79,7 +82,7 @@ def _whole() -> Schema:
         "split": _merged(SPLITS, "kind"),
         "objective": _properties(ObjectiveConfig),
         "tracking": _properties(TrackingConfig),
-        "guards": _properties(GuardsConfig),
+        "guards": {name: dict(_LEVEL) for name in _guards()},
         "report": _properties(ReportConfig),
     }
     properties = {
@@ -89,6 +92,11 @@ def _whole() -> Schema:
     properties |= {"seed": _typed(int), "tags": {"type": "object"}}
     properties["hydra"] = _object({"sweeper": _object(sweeper, extra=True)}, extra=True)
     return _object(properties | {"defaults": {"type": "array"}}, extra=False) | _HEAD
+
+
+def _guards() -> list[str]:
+    """Codes of the numbered checks, and their former names."""
+    return [*(check.code for check in all_checks()), *FORMER_GUARDS]
 
 
 def _file(properties: Mapping[str, Schema], group: str, open_: bool = False) -> Schema:

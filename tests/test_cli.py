@@ -65,7 +65,9 @@ def test_every_command_explains_itself_its_defaults_and_exit_codes(capsys, name)
     assert not can
 
 
-@pytest.mark.parametrize("name", [n for n in COMMANDS if n not in ("verify", "evidence", "sync")])
+@pytest.mark.parametrize(
+    "name", [n for n in COMMANDS if n not in ("data", "verify", "evidence", "sync")]
+)
 def test_every_command_that_reads_runs_takes_a_store_and_a_workspace(capsys, name):
     _, captured = printed(capsys, name, "--help")
     assert "--store URI" in captured.out

@@ -105,6 +105,8 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     check_label("tracking.experiment", tracking.experiment)
     split = variant(composed, "split", "kind", SPLITS)
     guards = make_guards(mapping_at(composed, "guards"))
+    if any(code in composed["guards"] for code in guards.levels):  # not in records of earlier times
+        composed = composed | {"guards": guards.levels}
     objective = typed_node(ObjectiveConfig, composed["objective"], "objective")
     report = typed_node(ReportConfig, composed["report"], "report")
     check_dataset(dataset)

@@ -17,7 +17,7 @@ from student_perf.errors import ConfigError
 
 LONGEST_NAME = 100  # characters; a folder's name has 255 bytes, and other words are added to it
 LONGEST_LABEL = 200  # of what only a store keeps, in 250 characters
-LONGEST_TAG = 8000  # of a tag's value; MLflow drops the rest, or refuses the run
+LONGEST_TAG_VALUE = 8000  # of a tag's value; MLflow drops the rest, or refuses the run
 _REFUSED = re.compile(r'[/\\:*?"<>|]')
 _TAG = re.compile(r"[/\w.\- :]+")
 # With any extension, too: Windows opens a device by them.
@@ -67,9 +67,9 @@ def check_tag(name: str, value: str = "") -> None:
     """Raise ConfigError if MLflow would refuse or cut a tag, which it says only after the training,
     if at all.
     """
-    if len(value) > LONGEST_TAG:
+    if len(value) > LONGEST_TAG_VALUE:
         raise ConfigError(
-            f"tags.{name}={value[:20]}..: has {len(value):,} characters, {LONGEST_TAG:,} are "
+            f"tags.{name}={value[:20]}..: has {len(value):,} characters, {LONGEST_TAG_VALUE:,} are "
             "allowed; shorten it"
         )
     check_label("tags", name)

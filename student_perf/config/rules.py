@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from student_perf.config.schema import (
+    FORMER_GUARDS,
     Bands,
     ColumnSplit,
     DatasetConfig,
@@ -21,7 +23,7 @@ from student_perf.config.schema import (
     SplitConfig,
     TemporalSplit,
 )
-from student_perf.config.typed import shown, typed_node
+from student_perf.config.typed import shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.scoring.metrics import (
     METRICS,
@@ -30,6 +32,7 @@ from student_perf.scoring.metrics import (
     metrics_of,
 )
 
+_CODE = re.compile(r"SP\d{3}")
 _GUARD_LEVELS = ("error", "warn", "off")
 
 
@@ -42,16 +45,27 @@ def check_seed(seed: Any) -> None:
 
 
 def make_guards(node: Mapping[str, Any]) -> GuardsConfig:
-    """The level of each guard. Raises ConfigError for an unknown level."""
-    # YAML reads an unquoted off as false.
-    levels = {name: "off" if level is False else level for name, level in node.items()}
-    for name, level in levels.items():
+    """The level of each check by its code; a former name with a level goes before its code.
+
+    Raises:
+        ConfigError: A key names no check, or a level is unknown.
+    """
+    levels: dict[str, str] = {}
+    for name, value in sorted(node.items(), key=lambda item: item[0] in FORMER_GUARDS):
+        code = FORMER_GUARDS.get(name, name)
+        if not _CODE.fullmatch(code):
+            near = suggest(name, FORMER_GUARDS)
+            raise ConfigError(f"guards.{name}: names no check, by a code like SP101; {near}")
+        if value is None and name in FORMER_GUARDS:
+            continue
+        level = "off" if value is False else value  # as YAML reads an unquoted off
         if level not in _GUARD_LEVELS:
             raise ConfigError(
                 f"guards.{name}={shown(level)}: must be error, warn or off; "
                 f"{suggest(str(level), _GUARD_LEVELS)}"
             )
-    return typed_node(GuardsConfig, levels, "guards")
+        levels[code] = level
+    return GuardsConfig(dict(sorted(levels.items())))
 
 
 def check_dataset(dataset: DatasetConfig) -> None:

@@ -156,6 +156,49 @@ class Dataset:
         return np.asarray(self.classes, dtype=object)[codes] if self.classes else codes
 
 
+@dataclass(frozen=True)
+class Survey:
+    """All columns of a table as they would be features, whatever the config leaves out.
+
+    Attributes:
+        columns: Cleaned and typed; those that a run would refuse are text.
+        refused: Why a run would refuse a column, by its name.
+        notes: What reading and cleaning have decided by themselves.
+        read_as: How the file was read; None without a file.
+    """
+
+    columns: pd.DataFrame
+    refused: Mapping[str, str]
+    notes: tuple[str, ...]
+    read_as: ReadOptions | None
+
+
+def survey(config: DatasetConfig) -> Survey:
+    """Look at the columns of the rows that `config` names; it may lack a target.
+
+    Raises:
+        DataError: The table cannot be read or cleaned.
+    """
+    raw = read_source(config)
+    table = with_declared_text(trimmed_names(raw.table), config)
+    missing = getattr(config, "missing_words", None)
+    declared = Declared("", config.categories, missing, config.categories)
+    steps = [step for step in config.clean if step != "drop_missing_target"]
+    percents = [name.strip() for name in raw.percents]
+    table, lineage, _ = clean_table(table, steps, declared, raw.notes, percents)
+    as_is = {*config.categories, *matching(config.categorical, list(map(str, table)), "")}
+    columns, refused = {}, {}
+    for name in map(str, table):
+        try:
+            columns[name] = _feature(table[name], name in as_is, raw.options)
+        except DataError as error:
+            columns[name] = table[name].astype("str").where(table[name].notna())
+            refused[name] = str(error)
+    notes = tuple(note for step in lineage for note in step.notes)
+    read_as = raw.options if isinstance(config, FileDataset) else None
+    return Survey(pd.DataFrame(columns), refused, notes, read_as)
+
+
 def load_dataset(config: DatasetConfig) -> Dataset:
     """Read, clean and check the rows that `config` names.
 

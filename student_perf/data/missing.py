@@ -14,6 +14,7 @@ from student_perf.tables.options import (
     FEWEST_ANSWERS,
     FREQUENT_ANSWER,
     MACHINE_WORDS,
+    TAKEN_AS_MISSING,
 )
 
 # Compared without case and surrounding space.
@@ -91,7 +92,7 @@ def _note(word: str, n: int, column: pd.Series, is_answer: bool) -> str:
             f"{where} is taken as an answer; if it means missing: "
             f"dataset.missing_words=[{_typed(word)}]"
         )
-    return f"{where} is taken as missing; if it is an answer: dataset.missing_words=[]"
+    return f"{where} {TAKEN_AS_MISSING}; if it is an answer: dataset.missing_words=[]"
 
 
 def _question(word: str, n: int, column: pd.Series) -> str:

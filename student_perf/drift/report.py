@@ -13,7 +13,6 @@ from scipy.stats import norm
 
 from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compare_tables, judge
 from student_perf.drift.limits import Thresholds
-from student_perf.drift.power import smallest_share_change, smallest_shift
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
@@ -22,6 +21,7 @@ from student_perf.runs.record import load_record
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.bootstrap import percentile_interval, resample
 from student_perf.scoring.metrics import METRICS, default_metric
+from student_perf.scoring.shifts import smallest_share_change, smallest_shift
 from student_perf.store.kept_model import KeptModel, load_kept_model
 
 _RESAMPLES = 500

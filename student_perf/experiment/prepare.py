@@ -15,21 +15,17 @@ from threadpoolctl import threadpool_limits
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
-from student_perf.errors import DataError
-from student_perf.evaluation.advice import advise
 from student_perf.evaluation.guards import check_guards, label_noise_limit
+from student_perf.evaluation.registry import Finding, Subject
 from student_perf.evaluation.splits import Split, make_split
 from student_perf.evaluation.undefined import (
     Gap,
     find_gaps,
     refuse_undefined,
     refuse_untaught,
-    unknown_classes,
 )
 from student_perf.models.build import build_estimator
 from student_perf.models.preprocess import build_preprocessor, build_steps
-from student_perf.models.weights import takes_weights
-from student_perf.scoring.metrics import METRICS, metrics_of
 from student_perf.store.client import check_usable
 
 _MANY_ROWS = 20_000
@@ -38,15 +34,15 @@ _several_threads = False
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What is settled about the rows before the first fit. `warnings` come from guards that
-    let them pass and from folds with `gaps`; `noise_limit` is what contradictory rows leave to any
-    model.
+    """What is settled about the rows before the first fit. `warnings` come from checks that let
+    them pass, `gaps` are folds that leave metrics undefined; `noise_limit` is what contradictory
+    rows leave to any model.
     """
 
     dataset: Dataset
     split: Split
     contract: Contract
-    warnings: list[str]
+    warnings: list[Finding]
     gaps: list[Gap]
     noise_limit: float
 
@@ -72,34 +68,19 @@ def prepare(config: ExperimentConfig) -> Prepared:
     build_steps(config.preprocess)
     data = prepare_data(config)
     pipeline = build_pipeline(config, data.dataset)
-    warnings = [*data.warnings, *split_advice(config, data), *without_weights(config, pipeline)]
+    warnings = [*data.warnings, *look_once(config, data, pipeline)]
     return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
 
 
-def split_advice(config: ExperimentConfig, data: PreparedData) -> list[str]:
-    """Which split the rows ask for, if it is another one. Raises DataError if the guard says so."""
-    if config.guards.split_advice == "off":
-        return []
-    metric = config.objective.metric
-    lines = advise(data.dataset, data.split, config.split, config.dataset, metric)
-    if lines and config.guards.split_advice == "error":
-        raise DataError(f"{lines[0]}; guards.split_advice=warn goes on anyway")
-    return lines
-
-
-def without_weights(config: ExperimentConfig, pipeline: Pipeline) -> list[str]:
-    """What leaves the declared weights of the rows out: the model, or metrics of the user's own."""
-    lines = []
-    if config.dataset.weight is not None and not takes_weights(pipeline):
-        lines.append(
-            f"model={config.model.get('name')}: its fit takes no weights, so it learns from every "
-            f"row alike; scores and dummy count dataset.weight={config.dataset.weight}"
-        )
-    known = metrics_of(config.dataset.task, config.dataset.is_ordered)
-    unweighted = [METRICS[name].label for name in known if not METRICS[name].takes_weights]
-    if config.dataset.weight is not None and unweighted:
-        lines.append(f"no weights, and so no figure: {', '.join(unweighted)}")
-    return lines
+def look_once(
+    config: ExperimentConfig, data: PreparedData, pipeline: Pipeline | None = None
+) -> list[Finding]:
+    """What the costly checks have found. Raises DataError if one that is set to `error` has."""
+    pipeline = build_pipeline(config, data.dataset) if pipeline is None else pipeline
+    subject = Subject(
+        data.dataset, data.split, config.dataset, config.split, config.objective.metric, pipeline
+    )
+    return check_guards(subject, config.guards, costly=True)
 
 
 def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> PreparedData:
@@ -123,11 +104,7 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
         dataset=dataset,
         split=split,
         contract=contract,
-        warnings=[
-            *check_guards(dataset, split, config.dataset, config.guards),
-            *map(str, gaps),
-            *unknown_classes(dataset, split, config.split),
-        ],
+        warnings=check_guards(Subject(dataset, split, config.dataset, config.split), config.guards),
         gaps=gaps,
         noise_limit=label_noise_limit(dataset),
     )

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
 from student_perf.evaluation.cross_validation import CVResult
+from student_perf.evaluation.registry import Finding
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
@@ -45,6 +46,8 @@ from student_perf.runs.record import Recorded, RunRecord, write_json
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import logged_as
 from student_perf.terminal import MetricRow
+
+_MOST_SAID = 3  # lines of a check in its tag
 
 
 def describe_provenance(config: ExperimentConfig, folder: Path) -> list[str]:
@@ -90,9 +93,25 @@ def make_record(
         kind=kind,
         params={key: masked(value) for key, value in params.items()},
         tags={
-            key: masked(value) for key, value in _tags(config, dataset, data.split, kind).items()
+            key: masked(value)
+            for key, value in (
+                _tags(config, dataset, data.split, kind) | _checks(data.warnings)
+            ).items()
         },
     )
+
+
+def _checks(findings: Iterable[Finding]) -> dict[str, str]:
+    """A tag for each check that had something to say, by its code, with what it said."""
+    said: dict[str, list[str]] = {}
+    for finding in findings:
+        said.setdefault(tags.CHECK + finding.code, []).append(finding.text)
+    more = {code: len(lines) - _MOST_SAID for code, lines in said.items()}
+    return {
+        code: "; ".join(lines[:_MOST_SAID])
+        + (f" (and {more[code]} more)" if more[code] > 0 else "")
+        for code, lines in said.items()
+    }
 
 
 def _test_share(config: ExperimentConfig, data: PreparedData) -> float:

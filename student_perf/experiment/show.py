@@ -46,12 +46,14 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     for step in dataset.lineage[1:]:
         log.info("cleaning: %s", step)
     terminal.lineage(dataset.lineage)
-    for note in dataset.notes:
+    warned = {finding.text for finding in prepared.warnings}
+    notes = [note for note in dataset.notes if note not in warned]
+    for note in notes:
         log.info("%s", note)
-    terminal.notes(dataset.notes)
-    for line in prepared.warnings:
-        log.warning("%s", line)
-    terminal.warnings(prepared.warnings)
+    terminal.notes(notes)
+    for finding in prepared.warnings:
+        log.warning("%s", finding)
+    terminal.warnings(list(map(str, prepared.warnings)))
 
 
 def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:

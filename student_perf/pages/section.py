@@ -204,6 +204,7 @@ def data_facts(record: RunRecord, folds: str) -> dict[str, str]:
         "data SHA-256": record.data_sha256,
         "split": f"{record.split_kind}{folds}, test share {record.test_size or 0}",
         "split SHA-256": record.split_sha256,
+        **{f"check {code}": said for code, said in record.checks.items()},
     }
 
 

@@ -130,6 +130,12 @@ class RunRecord:
     experiment = _Text("tracking.experiment", "params")  # in MLflow
 
     @property
+    def checks(self) -> dict[str, str]:
+        """What the numbered checks had to say of the run, by code."""
+        found = {name: text for name, text in self.tags.items() if name.startswith(tag.CHECK)}
+        return {name.removeprefix(tag.CHECK): found[name] for name in sorted(found)}
+
+    @property
     def decisive_params(self) -> dict[str, str]:
         """The params but for those of config keys that decide no result."""
         return {k: v for k, v in self.params.items() if k.split(".")[0] not in WITHOUT_EFFECT}

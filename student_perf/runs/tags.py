@@ -31,6 +31,7 @@ COMMAND = "student_perf.command"
 ALARM = "student_perf.alarm"
 DECISION = "student_perf.decision"  # of a registered version
 ROLLED_BACK = "student_perf.rolled_back"
+CHECK = "student_perf.check."  # before the code of a numbered check that had something to say
 
 MODEL = "model"
 DATASET = "dataset"

@@ -18,14 +18,12 @@ from student_perf.runs.seal import accept_changes
 from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import by_rows
-from student_perf.scoring.power import share_error, smallest_difference
+from student_perf.scoring.power import ASSUMED_CORRELATION, share_error, smallest_difference
 from student_perf.sweep.plan import SweepPlan
 from student_perf.text import format_number, plural
 
 _MOST_LOOKED_AT = 20  # trials whose scores say how much differences vary
-# Half of the answers right is the worst case. Between two trials of searches on the datasets of
-# `conf/dataset` the median correlation was 0.35 to 1.0, in most of them 0.7 to 0.9.
-_SHARE, _CORRELATION = 0.5, 0.7
+_SHARE = 0.5  # of right answers: the worst case
 
 
 def resolution_line(plan: SweepPlan, data: PreparedData) -> str:
@@ -57,9 +55,10 @@ def _error(plan: SweepPlan, data: PreparedData, rows: np.ndarray) -> tuple[float
     if name != "accuracy":
         return math.nan, ""
     known_by = (
-        f"assumed: half of the answers right, correlation {_CORRELATION} between those of the two"
+        f"assumed: half of the answers right, correlation {ASSUMED_CORRELATION} between those of "
+        "the two"
     )
-    return TRAINING * share_error(_SHARE, _CORRELATION, _n_effective(data, rows)), known_by
+    return TRAINING * share_error(_SHARE, ASSUMED_CORRELATION, _n_effective(data, rows)), known_by
 
 
 def _n_effective(data: PreparedData, rows: np.ndarray) -> float:

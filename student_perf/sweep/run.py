@@ -21,7 +21,7 @@ from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment.prepare import build_pipeline, split_advice, without_weights
+from student_perf.experiment.prepare import look_once
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
@@ -244,9 +244,8 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
     """The plan, and what the guards say of its rows."""
     data = evaluator.data(plan.base)
     show_plan(plan, console, expected_seconds(plan, data), resolution_line(plan, data))
-    pipeline = build_pipeline(plan.base, data.dataset)
-    lines = [*split_advice(plan.base, data), *without_weights(plan.base, pipeline)]
-    _warn([*data.warnings, *lines], console)
+    findings = [*data.warnings, *look_once(plan.base, data)]
+    _warn(list(map(str, findings)), console)
 
 
 def _warn(lines: Sequence[str], console: Console) -> None:

@@ -250,10 +250,8 @@ def _read(source: Path | bytes, name: str, options: ReadOptions) -> RawTable:
         return raw
     # Text is compared with the declared words as it is written, numbers by their value.
     table = raw.table.copy(deep=False)
-    for name in table.columns:
-        kind = pd.api.types
-        if kind.is_numeric_dtype(table[name]) and not kind.is_bool_dtype(table[name]):
-            table[name] = without_declared(table[name], options)
+    for name in table.select_dtypes("number").columns:
+        table[name] = without_declared(table[name], options)
     return replace(raw, table=table)
 
 

@@ -17,7 +17,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, PLAIN, ReadOptions
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    MACHINE_WORDS,
+    PLAIN,
+    TAKEN_AS_MISSING,
+    ReadOptions,
+)
+from student_perf.text import plural
 
 _LEADING_ZERO = r"^\s*[+-]?0[0-9]+\s*$"
 _MACHINE = frozenset(word.lower() for word in MACHINE_WORDS)
@@ -191,7 +198,10 @@ def typed_column(texts: pa.Array | pa.ChunkedArray, options: ReadOptions) -> Typ
     if numbers is None:
         return TypedColumn(texts)
     notes = ["percent signs taken off"] if is_percent else []
-    notes += [f"{word} among numbers is missing ({count} rows)" for word, count in words.items()]
+    notes += [
+        f"{word} among numbers {TAKEN_AS_MISSING} ({plural(count, 'row')})"
+        for word, count in words.items()
+    ]
     return TypedColumn(numbers, tuple(notes), is_percent)
 
 

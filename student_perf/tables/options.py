@@ -22,6 +22,7 @@ _SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
 _CHARACTERS = ("separator", "decimal", "thousands")
 FREQUENT_ANSWER = 0.05  # share of rows from which such a word is an answer that many gave
 FEWEST_ANSWERS = 10
+TAKEN_AS_MISSING = "is taken as missing"  # how the notes of reading and cleaning say so
 
 
 @dataclass(frozen=True)

@@ -29,3 +29,21 @@ def test_no_model_is_one_line(grades, tmp_path, capsys):
     assert cli.main(["predict", "nothing", str(grades), str(tmp_path / "out.csv")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "nothing: no such run" in line
+
+
+def test_a_file_of_another_program_is_read_as_it_shows_and_said(kept_run, grades, tmp_path, capsys):
+    table = pd.read_csv(grades)
+    table.to_csv(tmp_path / "in.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    out, expected = tmp_path / "out.csv", tmp_path / "expected.csv"
+    assert cli.main(["predict", str(kept_run), str(grades), str(expected)]) == 0
+    assert not capsys.readouterr().out.startswith("read as")
+    assert cli.main(["predict", str(kept_run), str(tmp_path / "in.csv"), str(out)]) == 0
+    assert capsys.readouterr().out.startswith("read as separator ';', decimal ',', utf-16\n")
+    assert out.read_bytes() == expected.read_bytes()
+
+
+def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, capsys):
+    words = ["predict", str(kept_run), str(grades), str(tmp_path / "out.csv")]
+    assert cli.main([*words, "--read", "seperator=tab"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--read seperator=tab: takes KEY=VALUE; did you mean separator?" in line

@@ -1,5 +1,6 @@
 import pytest
 
+from student_perf.config.rules import make_guards
 from student_perf.errors import ConfigError
 
 
@@ -13,6 +14,40 @@ def test_the_seed_reaches_split_and_model(compose_config):
     config = compose_config("seed=11", "model=rf")
     assert config.split.random_state == 11
     assert config.model["random_state"] == 11
+
+
+def test_a_check_is_set_by_its_code_or_by_its_former_name(compose_config):
+    config = compose_config(
+        "guards.SP203=off", "guards.leaking_feature=warn", "guards.constant=off"
+    )
+    levels = config.guards.levels
+    assert (levels["SP101"], levels["SP202"], levels["SP203"]) == ("warn", "off", "off")
+    assert config.guards.level("SP102") == "error"
+    # Recorded by code only, so that equal levels give equal configs.
+    assert config.composed["guards"] == levels
+    assert (
+        config.sha256
+        == compose_config("guards.SP203=off", "guards.SP101=warn", "guards.SP202=off").sha256
+    )
+
+
+def test_a_record_of_earlier_times_keeps_its_guards():
+    guards = make_guards({"leaking_feature": "warn", "constant": False})
+    assert guards.levels == {"SP101": "warn", "SP202": "off"}
+    assert guards.level("SP203") == "warn"
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"SP101": "loud"}, r"guards\.SP101=loud: must be error, warn or off"),
+        ({"SP101": None}, r"guards\.SP101=null: must be error, warn or off"),
+        ({"leaking": "off"}, r"guards\.leaking: names no check.*leaking_feature"),
+    ],
+)
+def test_a_level_or_code_that_does_not_exist_is_refused(node, message):
+    with pytest.raises(ConfigError, match=message):
+        make_guards(node)
 
 
 def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(compose_config):

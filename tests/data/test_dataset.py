@@ -6,6 +6,7 @@ import pytest
 from sklearn.impute import SimpleImputer
 
 from student_perf.data import load_dataset
+from student_perf.data.dataset import survey
 from student_perf.errors import DataError
 from tests.hostile import change_in_place
 
@@ -102,3 +103,15 @@ def test_decimals_are_numbers(compose_config, tmp_path):
     config = compose_config("dataset=parquet", f"dataset.path={path}", "dataset.target=grade")
     features = load_dataset(config.dataset).features
     np.testing.assert_array_equal(features["fee"], [1.5, np.nan, 2.25, 0])
+
+
+def test_a_survey_shows_columns_that_a_run_would_refuse(tmp_path, compose_config):
+    table = pd.DataFrame({"day": ["2026-01-02"] * 3, "x": ["1", "2", "three"], "y": [1.5, 2, 3]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    words = ("dataset.target=''", "dataset.task=classification", "dataset.classes=null")
+    config = compose_config("dataset=csv", f"dataset.path={tmp_path / 't.csv'}", *words)
+    seen = survey(config.dataset)
+    assert list(seen.columns) == ["day", "x", "y"]
+    assert set(seen.refused) == {"day", "x"}
+    assert seen.columns["x"].tolist() == ["1", "2", "three"]
+    assert seen.read_as.separator == ","

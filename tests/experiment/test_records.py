@@ -53,3 +53,17 @@ def test_another_seed_gives_other_folds(tmp_path):
     two = run(compose_config(*QUICK, "seed=2"), tmp_path / "2")
     hashes = {r.record.tags["student_perf.split_sha256"] for r in (one, two)}
     assert len(hashes) == 2
+
+
+def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
+    words = ("dataset=gpa2", "dataset.drop=[tothrs]", "model=ridge", "split=holdout", QUICK[0])
+    result = run(compose_config(*words, "report.importance=false"), tmp_path / "r")
+    record = result.record
+    assert record.checks.keys() == {"SP203"}
+    assert record.tags["student_perf.check.SP203"] == record.checks["SP203"]
+    assert "'hsize' and 'hsizesq'" in record.checks["SP203"]
+    assert "- SP203 (docs/checks.md): columns 'hsize'" in (
+        record.folder / "model_card.md"
+    ).read_text(encoding="utf-8")
+    assert "- **SP203**: columns 'hsize'" in record.tags["mlflow.note.content"]
+    assert record.params["guards.SP101"] == "error"

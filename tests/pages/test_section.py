@@ -46,5 +46,7 @@ def test_facts_come_from_the_record_empty_if_unknown(make_record):
     assert facts["data SHA-256"] == record.data_sha256
     assert "5 folds" in facts["split"]
     assert facts["missing cells"] == ""
+    record.tags["student_perf.check.SP202"] = "column 'a': constant"
+    assert data_facts(record, "")["check SP202"] == "column 'a': constant"
     record.tags |= {"mlflow.source.git.commit": "abc", "mlflow.source.git.dirty": "True"}
     assert origin_facts(record)["commit"] == "abc with uncommitted changes"

@@ -8,6 +8,7 @@ from student_perf.errors import ConfigError, DataError
 from student_perf.promotion import promotion
 from student_perf.promotion.gate import Check, pair
 from student_perf.promotion.limits import GateLimits
+from student_perf.runs import tags
 from student_perf.runs.predictions import load_predictions
 from student_perf.store.registry import Version
 from tests.made_runs import read
@@ -139,7 +140,7 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
 
 
 def test_classes_cut_at_other_marks_are_not_compared_with_the_champions(sent):
-    other = replace(sent.record, params=sent.record.params | {"dataset.bands.edges": "[55]"})
+    other = replace(sent.record, tags=sent.record.tags | {tags.TARGET_SHA256: "0" * 64})
     with pytest.raises(ConfigError, match="the champion answers with other classes"):
         promotion._pair(sent, replace(sent, record=other))
 

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from student_perf.scoring.power import POWER, share_error, shown_by, smallest_difference
+from student_perf.scoring.power import (
+    POWER,
+    rmse_error,
+    rows_needed,
+    share_error,
+    shown_by,
+    smallest_difference,
+)
 
 
 @pytest.mark.parametrize(("n_folds", "ratio"), [(3, 0.5), (5, 0.25), (10, 1 / 9), (50, 0.25)])
@@ -29,3 +36,16 @@ def test_two_shares_of_the_same_rows_vary_as_simulated():
     one, other, same = rng.random((3, 5_000, 100)) < np.array([0.4, 0.4, 0.7])[:, None, None]
     difference = one.mean(axis=1) - np.where(same, one, other).mean(axis=1)
     assert difference.std() == pytest.approx(share_error(0.4, 0.7, 100), rel=0.05)
+
+
+def test_two_errors_of_the_same_rows_vary_as_simulated():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0, 3, (2, 5_000, 100))
+    same = rng.random((5_000, 100)) < 0.7  # squared errors correlate by 0.7
+    both = np.where(same, one, other)
+    difference = np.sqrt((one**2).mean(axis=1)) - np.sqrt((both**2).mean(axis=1))
+    assert difference.std() == pytest.approx(rmse_error(3, 0.7, 100), rel=0.05)
+
+
+def test_half_the_difference_needs_four_times_the_rows():
+    assert rows_needed(0.05, 0.1, 300) == 1200

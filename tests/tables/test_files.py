@@ -155,7 +155,9 @@ def test_an_all_missing_column_is_a_warning_and_the_run_goes_on(compose_config, 
             "tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=grade"
         )
     )
-    assert "column 'empty': is missing in every row; add it to dataset.drop" in prepared.warnings
+    assert "column 'empty': is missing in every row; add it to dataset.drop" in [
+        w.text for w in prepared.warnings
+    ]
     assert np.isnan(prepared.dataset.features["empty"]).all()
 
 

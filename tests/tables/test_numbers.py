@@ -43,7 +43,7 @@ def test_what_was_decided_is_said():
     codes = typed_column(pa.array(["01", "02"]), PLAIN)
     words = typed_column(pa.array(["1", "-", "-"]), PLAIN)
     assert codes.notes == ("kept as text, since numbers with leading zeros are codes",)
-    assert words.notes == ("'-' among numbers is missing (2 rows)",)
+    assert words.notes == ("'-' among numbers is taken as missing (2 rows)",)
 
 
 def test_new_rows_are_read_as_the_training_file():

@@ -1,6 +1,6 @@
 """How large a change has to be for a drift report to see it: few rows show large ones only.
 
->>> from student_perf.drift.power import smallest_shift
+>>> from student_perf.scoring.shifts import smallest_shift
 >>> f"{smallest_shift(150, 80, n_columns=5, alpha=0.01):.2f} standard deviations"
 '0.66 standard deviations'
 >>> smallest_shift(150, 3, n_columns=5, alpha=0.01)
@@ -13,7 +13,7 @@ import math
 
 from scipy.stats import norm
 
-POWER = 0.8
+from student_perf.scoring.power import POWER
 
 
 def smallest_shift(n_reference: int, n_current: int, n_columns: int, alpha: float) -> float:

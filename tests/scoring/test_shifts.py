@@ -6,7 +6,8 @@ import pytest
 
 from student_perf.drift.columns import compare_columns
 from student_perf.drift.limits import Thresholds
-from student_perf.drift.power import POWER, smallest_share_change, smallest_shift
+from student_perf.scoring.power import POWER
+from student_perf.scoring.shifts import smallest_share_change, smallest_shift
 
 ALPHA, N_COLUMNS = 0.01, 5
 

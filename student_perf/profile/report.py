@@ -1,0 +1,195 @@
+"""The whole look at a table: columns, copies, findings of the checks, what it can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from student_perf.config.explain import explain_composition_error
+from student_perf.config.load import compose_config, register_resolvers, serving_task, validate
+from student_perf.config.overrides import accepted, literal
+from student_perf.config.schema import ExperimentConfig, GuardsConfig
+from student_perf.config.search_path import config_options, standard_source
+from student_perf.data.columns import column_roles
+from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
+from student_perf.errors import ConfigError, DataError, suggest
+from student_perf.evaluation.guards import label_noise_limit
+from student_perf.evaluation.registry import Finding
+from student_perf.experiment.prepare import PreparedData, look_once, prepare_data
+from student_perf.profile.answers import Answers, expected_answers
+from student_perf.profile.columns import ColumnFacts, column_facts
+from student_perf.tables.files import ENDINGS
+
+# A table without a target is read as if it had one of classes; nothing looks for it.
+_NO_TARGET = ("dataset.target=''", "dataset.task=classification", "dataset.classes=null")
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What is to be said of a table.
+
+    Attributes:
+        target: Name of the target, empty without one.
+        n_copies: Rows whose features repeat an earlier row.
+        n_contradictory: Rows with the features, but not the target, of another row.
+        noise_limit: What these leave to any model: accuracy at most, or RMSE at least.
+        problems: Why a run would stop, one line each with the fix.
+        answers: None if a run would stop, or there is no target.
+    """
+
+    name: str
+    read_as: str
+    n_rows: int
+    target: str
+    target_counts: dict[str, int]
+    n_copies: int
+    n_contradictory: int
+    noise_limit: float | None
+    columns: list[ColumnFacts]
+    findings: list[Finding]
+    problems: list[str]
+    notes: list[str]
+    answers: Answers | None
+    seen: Survey
+    dataset: Dataset | None
+    config: ExperimentConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, without the rows."""
+        left_out = ("seen", "dataset", "config", "columns", "findings", "answers")
+        plain = {key: value for key, value in vars(self).items() if key not in left_out}
+        return plain | {
+            "columns": [asdict(one) for one in self.columns],
+            "findings": [asdict(one) for one in self.findings],
+            "answers": asdict(self.answers) if self.answers else None,
+        }
+
+
+def make_report(table: str, overrides: Sequence[str] = ()) -> DataReport:
+    """Look at a file or at a dataset of `conf/dataset`.
+
+    Args:
+        table: Path of a file, or name of a dataset.
+        overrides: As on the command line of a run: `dataset.target=grade`.
+
+    Raises:
+        ConfigError: There is no such file or dataset, or an override is wrong.
+        DataError: The table cannot be read.
+    """
+    config = _config(table, overrides)
+    seen = survey(config.dataset)
+    target = config.dataset.target
+    wanted = column_roles(seen.columns, config.dataset).features if target else list(seen.columns)
+    refused = {name: line for name, line in seen.refused.items() if name in wanted}
+    dataset, problems = None, list(refused.values())
+    if target:
+        dataset, config = _load(config, seen, list(refused), problems)
+    data = _prepared(config, dataset, problems) if dataset is not None else None
+    development = None if data is None else data.split.development
+    rows = np.arange(0 if dataset is None else dataset.n_rows) if data is None else development
+    assert rows is not None
+    copies, contradictory, limit = _copies(seen, dataset)
+    return DataReport(
+        name=table,
+        read_as=seen.read_as.describe() if seen.read_as is not None else "",
+        n_rows=len(seen.columns),
+        target=target,
+        target_counts=_counts(dataset),
+        n_copies=copies,
+        n_contradictory=contradictory,
+        noise_limit=limit,
+        columns=column_facts(seen, target, dataset, rows),
+        findings=[] if data is None else data.warnings,
+        problems=problems,
+        notes=list(seen.notes),
+        answers=None if data is None else expected_answers(config, data),
+        seen=seen,
+        dataset=dataset,
+        config=config,
+    )
+
+
+def _config(table: str, overrides: Sequence[str]) -> ExperimentConfig:
+    words = [accepted(word) for word in overrides]
+    if Path(table).expanduser().is_file():
+        words = ["dataset=csv", f"dataset.path={literal(table, 'dataset.path')}", *words]
+        if not any(word.startswith("dataset.target=") for word in words):
+            words += _NO_TARGET
+    elif table in (options := config_options("dataset")):
+        words = [f"dataset={table}", *words]
+    elif Path(table).suffix.lower() in ENDINGS or "/" in table:
+        raise ConfigError(f"{table}: no such file; name one, or a dataset of conf/dataset")
+    else:
+        raise ConfigError(f"{table}: is neither a file nor a dataset; {suggest(table, options)}")
+    register_resolvers()
+    try:
+        config = validate(compose_config(words))
+        return serving_task(config, words, standard_source())
+    except Exception as error:
+        raise explain_composition_error(error, words) from error
+
+
+def _load(
+    config: ExperimentConfig, seen: Survey, refused: list[str], problems: list[str]
+) -> tuple[Dataset | None, ExperimentConfig]:
+    """The rows as a run has them, without what it would stop at; why it would is added."""
+    declared, target = config.dataset, config.dataset.target
+    if target in seen.columns and (n := int(seen.columns[target].isna().sum())):
+        fix = "dataset.clean=[normalise_text,drop_missing_target]"
+        if "drop_missing_target" not in declared.clean:
+            problems.append(f"column '{target}': {n} rows have no target; leave them out: '{fix}'")
+        declared = replace(declared, clean=[*declared.clean, "drop_missing_target"])
+    declared = replace(declared, drop=[*declared.drop, *refused])
+    config = replace(config, dataset=declared)
+    try:
+        dataset = load_dataset(declared)
+    except DataError as error:
+        problems.append(str(error))
+        return None, config
+    problems += _spellings(dataset)
+    return dataset, config
+
+
+def _spellings(dataset: Dataset) -> list[str]:
+    """A line if classes differ only in case."""
+    folded = [str(label).casefold() for label in dataset.classes]
+    twice = [str(label) for label in dataset.classes if folded.count(str(label).casefold()) > 1]
+    fix = f"declare them: '+dataset.categories.{dataset.target_name}=[...]', or --write does"
+    return [f"classes {', '.join(twice)} differ only in case; {fix}"] if twice else []
+
+
+def _prepared(
+    config: ExperimentConfig, dataset: Dataset, problems: list[str]
+) -> PreparedData | None:
+    """The rows divided and checked; what would stop a run is added to the problems."""
+    levels = {c: "warn" if level == "error" else level for c, level in config.guards.levels.items()}
+    config = replace(config, guards=GuardsConfig(levels))
+    try:
+        data = prepare_data(config, dataset)
+        return replace(data, warnings=[*data.warnings, *look_once(config, data)])
+    except DataError as error:
+        problems.append(str(error))
+        return None
+
+
+def _counts(dataset: Dataset | None) -> dict[str, int]:
+    """Rows of each class; empty for numbers."""
+    if dataset is None or not dataset.classes:
+        return {}
+    counts = np.bincount(dataset.target, minlength=len(dataset.classes))
+    return {str(label): int(n) for label, n in zip(dataset.classes, counts, strict=True)}
+
+
+def _copies(seen: Survey, dataset: Dataset | None) -> tuple[int, int, float | None]:
+    """Rows that repeat others, rows that contradict others, and what these leave to a model."""
+    if dataset is None:
+        return int(seen.columns.duplicated().sum()), 0, None
+    groups = dataset.duplicate_groups
+    copies = len(groups) - int(groups.max()) - 1
+    pairs = np.unique(np.column_stack([groups, dataset.target]), axis=0)
+    contradictory = np.flatnonzero(np.bincount(pairs[:, 0].astype(int)) > 1)
+    return copies, int(np.isin(groups, contradictory).sum()), label_noise_limit(dataset)

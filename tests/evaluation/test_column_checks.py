@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from student_perf.data.cleaning import LineageStep
+from tests.conftest import SMALL_CONFIG
+from tests.evaluation.checked import findings_of, lines_of, with_column
+
+N = 300
+
+
+@pytest.fixture
+def plain(small_dataset):
+    """300 rows whose columns tell something and are what they seem."""
+    rng = np.random.default_rng(9)
+    target = rng.integers(0, 3, N)
+    features = pd.DataFrame(
+        {
+            "points": target + rng.normal(0, 1, N),
+            "salary": np.round(rng.lognormal(10, 0.5, N)),
+            "hours": rng.integers(0, 12, N).astype(float),
+            "year": rng.choice([1976.0, 1982.0, 1990.0], N),
+            "school": pd.Series(rng.choice(["north", "south", "east"], N), dtype="str"),
+            "age_band": pd.Series(rng.choice(["18-25", "26-35", "36-50"], N), dtype="str"),
+        }
+    )
+    return replace(small_dataset, features=features, target=target)
+
+
+def codes_of(dataset, column, config=SMALL_CONFIG):
+    found = findings_of(dataset, config)
+    assert all(f"'{column}'" in finding.text for finding in found)
+    return [finding.code for finding in found]
+
+
+def test_columns_that_are_what_they_seem_pass(plain):
+    assert findings_of(plain) == []
+
+
+def test_identifiers_and_constants_are_named(small_dataset):
+    bad = small_dataset.features.assign(
+        student=[f"s{i}" for i in range(60)],
+        number=np.random.default_rng(0).permutation(60).astype(float),
+        empty=np.nan,
+        same=1.0,
+    )
+    lines = lines_of(replace(small_dataset, features=bad.astype({"student": "str"})))
+    named = {line.split("'")[1]: line for line in lines}
+    assert named.keys() == {"student", "number", "empty", "same"}
+    assert "identifier" in named["student"]
+    assert "missing in every row" in named["empty"]
+    assert "same value in every row" in named["same"]
+
+
+@pytest.mark.parametrize("made", ["ordered", "dense", "even"])
+def test_numbers_that_were_given_out_are_identifiers(plain, made):
+    rng = np.random.default_rng(0)
+    numbers = {
+        "ordered": np.cumsum(rng.integers(1, 90, N)),
+        "dense": 5000 + rng.permutation(N),
+        "even": rng.choice(np.arange(10**6, 10**7), N, replace=False),
+    }
+    assert codes_of(with_column(plain, "number", numbers[made].astype(float)), "number") == [
+        "SP201"
+    ]
+
+
+def test_columns_that_hold_the_same_are_one_finding(plain):
+    t = plain.features
+    twins = t.assign(
+        minutes=t.hours * 60,
+        squared=t.hours**2,
+        campus=t.school.map({"north": "N", "south": "S", "east": "E"}).astype("str"),
+    )
+    (found,) = findings_of(replace(plain, features=twins))
+    assert found.code == "SP203"
+    assert "'hours' and 'minutes'" in found.text
+    assert "and 1 more pairs" in found.text
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda i: np.where(i < 3, 1.0, 0.0), "the same in all but 3 rows"),
+        (lambda i: np.where(i < 9, i, np.nan), "holds a value in"),
+        (lambda i: pd.Series([f"text {k // 1.3:.0f}" for k in i], dtype="str"), "occur once"),
+    ],
+)
+def test_columns_that_tell_next_to_nothing(plain, made, words):
+    # Rows are set aside at random, so the few that differ are put among the others.
+    data = with_column(plain, "weak", made(np.arange(N)))
+    lines = lines_of(data)
+    if "all but" in words:
+        words = words.partition(" 3")[0]
+    assert any("'weak'" in line and words in line for line in lines), lines
+
+
+def test_a_column_that_is_merely_weak_passes(plain):
+    noise = np.random.default_rng(4).normal(0, 1, N)
+    flag = (np.arange(N) % 20 == 0).astype(float)
+    assert findings_of(with_column(with_column(plain, "noise", noise), "flag", flag)) == []
+
+
+@pytest.mark.parametrize("form", ["{} kg", "$ {}", "{},5 %", "~{}", "{}h"])
+def test_numbers_with_something_beside_them_are_no_text(plain, form):
+    values = np.random.default_rng(0).integers(10, 40, N)
+    column = pd.Series([form.format(v) for v in values], dtype="str")
+    data = with_column(plain, "weight", column)
+    assert codes_of(data, "weight") == ["SP205"]
+    declared = replace(SMALL_CONFIG, categorical=["weight"])
+    assert findings_of(data, declared) == []
+
+
+def test_a_word_taken_for_missing_is_said_unless_it_was_declared(plain):
+    note = "'none' in 'course' (4 of 300 rows) is taken as missing; if it is an answer: ..."
+    step = LineageStep("normalise_text", N, N, 4, [], "", (note, "another note"))
+    (found,) = findings_of(replace(plain, lineage=(step,)))
+    assert (found.code, found.text) == ("SP206", note)
+
+
+def test_codes_that_look_like_numbers_are_labels(plain):
+    courses = np.array([33, 171, 8014, 9003, 9070, 9085, 9119, 9254, 9773, 9991])
+    column = courses[np.random.default_rng(0).integers(0, 10, N)].astype(float)
+    assert codes_of(with_column(plain, "Course", column), "Course") == ["SP207"]
+    few = np.random.default_rng(0).choice([1.0, 2.0, 5.0], N)
+    assert codes_of(with_column(plain, "postal code", few), "postal code") == ["SP207"]
+
+
+@pytest.mark.parametrize("value", [-999, 999, -9])
+def test_a_number_far_from_all_others_stands_for_missing(plain, value):
+    ages = np.random.default_rng(0).integers(17, 30, N).astype(float)
+    ages[::20] = value
+    assert codes_of(with_column(plain, "age", ages), "age") == ["SP208"]
+    near = np.random.default_rng(0).integers(60, 100, N).astype(float)
+    near[::20] = 99
+    assert findings_of(with_column(plain, "score", near)) == []
+
+
+def test_values_that_differ_only_in_case_are_named(plain):
+    spelled = plain.features["school"].where(np.arange(N) % 9 > 0, "NORTH")
+    data = with_column(plain, "school", spelled)
+    assert codes_of(data, "school") == ["SP209"]

@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from student_perf.config.schema import GuardsConfig
+from student_perf.evaluation.guards import check_guards
+from student_perf.evaluation.registry import Subject
+from student_perf.evaluation.splits import make_split
+from tests.conftest import SMALL_CONFIG
+from tests.evaluation.checked import KFOLD, WARN
+
+
+def findings_of(dataset, config=SMALL_CONFIG, model=None, guards=WARN):
+    pipeline = Pipeline([("model", model or DecisionTreeClassifier())])
+    split = make_split(dataset, KFOLD)
+    subject = Subject(dataset, split, config, KFOLD, "accuracy", pipeline)
+    return check_guards(subject, guards, costly=True)
+
+
+def test_ties_between_rows_are_a_finding_with_a_code(small_dataset):
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(20), 3)
+    features = small_dataset.features.assign(
+        pupil_id=person.astype(float), mother=rng.normal(size=20)[person]
+    )
+    target = rng.integers(0, 3, 20)[person]
+    data = replace(small_dataset, features=features, target=target)
+    (found,) = findings_of(data)
+    assert found.code == "SP401"
+    assert "group=pupil_id" in found.text
+    assert findings_of(data, guards=GuardsConfig({"SP401": "off"})) == []
+    assert findings_of(small_dataset) == []
+
+
+def test_weights_that_a_fit_leaves_out_are_said(small_dataset):
+    weighted = replace(SMALL_CONFIG, weight="w")
+    (found,) = findings_of(small_dataset, weighted, KNeighborsClassifier())
+    assert (found.code, found.text.split(" takes")[0]) == (
+        "SP402",
+        "the fit of KNeighborsClassifier",
+    )
+    assert findings_of(small_dataset, weighted) == []

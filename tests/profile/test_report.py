@@ -1,0 +1,85 @@
+import pandas as pd
+import pytest
+
+from student_perf.errors import ConfigError
+from student_perf.profile.report import make_report
+
+
+@pytest.fixture
+def dirty(grades):
+    """The grades with a date, a mixed column, a copy, and rows without a grade."""
+    table = pd.read_csv(grades)
+    table["seen"] = pd.date_range("2026-01-01", periods=len(table)).strftime("%Y-%m-%d")
+    table["mixed"] = [str(i) if i % 4 else "unknown" for i in range(len(table))]
+    table.loc[7:9, "grade"] = None
+    table = pd.concat([table, table.iloc[20:30]])
+    table.to_csv(grades, index=False)
+    return grades
+
+
+def test_what_would_stop_a_run_is_said_and_the_rest_is_looked_at(dirty):
+    report = make_report(str(dirty), ["dataset.target=grade"])
+    kinds = {one.name: one.kind for one in report.columns}
+    assert (kinds["seen"], kinds["mixed"], kinds["hours"]) == ("date", "refused", "number")
+    assert [line.split(":")[0] for line in report.problems] == [
+        "column 'seen'",
+        "column 'mixed'",
+        "column 'grade'",
+    ]
+    assert "3 rows have no target" in report.problems[-1]
+    assert report.n_copies == 10
+    assert sum(report.target_counts.values()) == 127
+    assert report.answers is not None
+    assert report.read_as.startswith("separator ','")
+
+
+def test_without_a_target_the_columns_are_shown(dirty):
+    report = make_report(str(dirty))
+    assert (report.target, report.answers, report.findings) == ("", None, [])
+    assert {one.role for one in report.columns} == {"feature"}
+    assert report.n_copies == 10
+
+
+def test_a_dataset_of_conf_takes_overrides_and_no_check_stops_the_look():
+    report = make_report("gpa2", ["dataset.drop=[]", "split.n_splits=3", "guards.SP203=error"])
+    assert report.answers is not None
+    assert report.answers.n_folds == 3
+    assert [finding.code for finding in report.findings] == ["SP203"]
+    plain = report.to_dict()
+    assert plain["findings"][0]["code"] == "SP203"
+    assert plain["columns"][0]["name"] == "sat"
+    assert "seen" not in plain
+
+
+def test_contradictions_leave_a_ceiling(tmp_path):
+    table = pd.DataFrame({"a": [1, 1, 2, 3] * 20, "grade": ["x", "y", "x", "y"] * 20})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    report = make_report(str(tmp_path / "t.csv"), ["dataset.target=grade", "split.test_size=0"])
+    assert report.n_contradictory == 40
+    assert report.noise_limit == pytest.approx(0.75)
+    assert report.n_copies == 77
+
+
+def test_classes_in_two_spellings_are_a_problem(grades):
+    text = grades.read_text()
+    grades.write_text(text.replace(",high\n", ",HIGH\n", 20))
+    report = make_report(str(grades), ["dataset.target=grade"])
+    assert any("classes HIGH, high differ only in case" in line for line in report.problems)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [("nowhere.csv", "no such file"), ("econmat", "did you mean econmath")],
+)
+def test_a_name_that_is_neither_file_nor_dataset_is_refused(table, message):
+    with pytest.raises(ConfigError, match=message):
+        make_report(table)
+
+
+def test_a_date_that_is_declared_or_left_out_stops_nothing(dirty):
+    words = ["dataset.target=grade", "dataset.drop=[mixed]"]
+    in_time = make_report(str(dirty), [*words, "dataset.time=seen", "split=temporal"])
+    left_out = make_report(str(dirty), ["dataset.target=grade", "dataset.drop=[mixed,seen]"])
+    for report in (in_time, left_out):
+        assert [line.split(":")[0] for line in report.problems] == ["column 'grade'"]
+        assert report.answers is not None
