@@ -53,7 +53,7 @@ K401 = ["inc", "marr", "male", "age", "fsize", "pira"]
 DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # What is stored of each figure: its truth, mean and deviation over folds, standard errors by row
 # within folds and over the rows of all folds, and the third moment of the latter.
-TRUTH, MEAN, STD, _WITHIN, POOLED, _SKEW = range(6)
+TRUTH, MEAN, STD, WITHIN, _POOLED, _SKEW = range(6)
 
 Arrays = dict[str, np.ndarray]
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -301,7 +301,7 @@ def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
 def by_row(known: np.ndarray, _metric: str, n: int, design: str, factor: float = 1.0) -> Ends:
     """Plain: the standard error by row times a factor."""
     rows = n // N_FOLDS if design == "hold-out" else n
-    half = factor * known[:, POOLED] * stdtrit(rows - 1, 0.975)
+    half = factor * known[:, WITHIN] * stdtrit(rows - 1, 0.975)
     return known[:, MEAN] - half, known[:, MEAN] + half
 
 
@@ -311,7 +311,7 @@ def built(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
     unit = np.arange(rows)
     found = [
         row_interval(RowScores(mean, unit, np.full(rows, error / math.sqrt(rows))), METRICS[metric])
-        for mean, error in known[:, [MEAN, POOLED]]
+        for mean, error in known[:, [MEAN, WITHIN]]
     ]
     return np.array([one.low for one in found]), np.array([one.high for one in found])
 
@@ -478,7 +478,8 @@ was measured on; every difference of two runs is tested on the rows that both ha
    mean. Metrics of counts (accuracy, F1, kappa): the figure without one row of each cell of the
    confusion matrix, the jackknife (Efron 1982). ROC AUC: the structural components of DeLong,
    DeLong and Clarke-Pearson (1988). R2: the jackknife; Spearman's rho: its influence function. A
-   metric of your own: a jackknife over at most 100 groups of rows. `scoring/influence.py`
+   metric of your own: a jackknife over at most 100 bundles of rows, or of groups. Within each fold,
+   as the figure is the mean over the folds. `scoring/influence.py`
 2. **Standard error.** The root of the sum of the squared influences, as Bayle, Bayle, Janson and
    Mackey (2020, "Cross-validation confidence intervals for test error", NeurIPS) do for means. A
    row that repeats predict several times counts once; the rows of a declared group count as one.
@@ -541,7 +542,7 @@ About 0.10 apart:
 
 ## Where it does not hold
 
-- **RMSE and R2 with heavy tails** (*numbers, heavy tails* and *financial assets*): a few rows carry
+- **RMSE with heavy tails** (*numbers, heavy tails* and *financial assets*): a few rows carry
   most of the error, and a sample that has none of them looks better than the truth. Both intervals
   are too narrow, that by rows the more so. Read the mean absolute error beside it.
 - **Macro F1 and balanced accuracy with a rare class** on repeated folds: the figure of a fold with

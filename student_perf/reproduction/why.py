@@ -81,6 +81,8 @@ def _shared_metric(a: Recorded, b: Recorded) -> str:
 def _why_not_paired(a: Recorded, b: Recorded, first: np.ndarray, second: np.ndarray) -> str | None:
     if a.record.data_sha256 != b.record.data_sha256:
         return "the runs are not paired, their data differ"
+    if a.record.encoding != b.record.encoding:
+        return "the runs are not paired, the classes or numbers that they predict differ"
     if not a.record.split_sha256 or a.record.split_sha256 != b.record.split_sha256:
         return "the runs are not paired, their folds differ"
     if np.isnan(first).any() or np.isnan(second).any() or len(first) != len(second):

@@ -56,20 +56,33 @@ def row_scores(
     Args:
         metric: What is measured.
         answers: The predictions, n of them, fold by fold; their groups are the units if they have
-            some, else each row is one.
+            some, else each row is one. A formula that says nothing about its rows has at most 100
+            units: bundles of these.
         row: The row of each, shape (n,).
         fold: The fold of each, shape (n,), ascending.
-        mean: The figure itself; by default the mean over repeats of the metric of all their rows.
+        mean: The mean over the folds, whose influences are then those on the metric of each fold;
+            by default the mean over repeats of the metric of all their rows.
     """
     numbers, place = np.unique(
         row if answers.groups is None else answers.groups, return_inverse=True
     )
+    if _is_bundled(metric, answers):
+        place %= _MOST_GROUPS
+        numbers = numbers[:_MOST_GROUPS]
     moved, figure = np.zeros(len(numbers)), 0.0
-    for mine, share in repeats(row, fold):
+    for mine, share in repeats(row, fold) if mean is None else _folds(fold):
         part = answers if share == 1 else answers.take(mine)
-        moved += share * np.bincount(place[mine], influences(metric, part), len(numbers))
+        each = influences(metric, part, place[mine])
+        moved += share * np.bincount(place[mine], each, len(numbers))
         figure += share * metric.of(part) if mean is None else 0.0
     return RowScores(figure if mean is None else mean, numbers, moved)
+
+
+def _folds(fold: np.ndarray) -> list[tuple[slice, float]]:
+    """Where the predictions of each fold stand, and its share."""
+    starts = np.flatnonzero(np.diff(fold, prepend=-1))
+    ends = [*starts[1:], len(fold)]
+    return [(slice(a, b), 1 / len(starts)) for a, b in zip(starts, ends, strict=True)]
 
 
 def repeats(row: np.ndarray, fold: np.ndarray) -> list[tuple[slice, float]]:
@@ -92,14 +105,17 @@ def repeats(row: np.ndarray, fold: np.ndarray) -> list[tuple[slice, float]]:
     ]
 
 
-def influences(metric: Metric, answers: Answers) -> np.ndarray:
+def influences(
+    metric: Metric, answers: Answers, bundle: np.ndarray | None = None
+) -> np.ndarray:
     """How far each row moves a metric, in its units, shape (n,); they sum to about 0.
 
     Row means: the row minus the mean, by the chain rule if the metric is a root. Metrics of counts:
     the jackknife, which leaves out a row of each cell of the confusion matrix. ROC AUC: the
     structural components of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44). R2: the
     jackknife. Spearman's rho: its influence function. Any other formula, and ranks
-    of rows with weights: a jackknife over groups.
+    of rows with weights: a jackknife over bundles of rows, whose numbers are `bundle`, shape (n,),
+    by default at most 100 by position.
     NaN if the metric is not defined, or if there are fewer than two rows.
     """
     n = len(answers)
@@ -111,9 +127,18 @@ def influences(metric: Metric, answers: Answers) -> np.ndarray:
         return _of_counts(metric, answers)
     if answers.weights is not None and not metric.takes_weights:
         return np.full(n, np.nan)
-    closed = _CLOSED.get(metric.name)
+    if _is_bundled(metric, answers):
+        by_position = np.arange(n) % _MOST_GROUPS
+        return _by_bundles(metric, answers, by_position if bundle is None else bundle)
+    return _CLOSED[metric.name](answers)
+
+
+def _is_bundled(metric: Metric, answers: Answers) -> bool:
+    """Whether only a jackknife over bundles says how far rows move a metric."""
+    if metric.of_rows is not None or metric.of_counts is not None:
+        return False
     is_ranked = answers.weights is not None and metric.name != "r2"
-    return _by_groups(metric, answers) if closed is None or is_ranked else closed(answers)
+    return is_ranked or metric.name not in _CLOSED
 
 
 def _of_rows(metric: Metric, answers: Answers) -> np.ndarray:
@@ -221,15 +246,15 @@ def _tail_mean(by: np.ndarray, values: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _by_groups(metric: Metric, answers: Answers) -> np.ndarray:
-    n = len(answers)
-    n_groups = min(n, _MOST_GROUPS)
-    group = np.arange(n) % n_groups
-    left = np.array([metric.of(answers.take(group != one)) for one in range(n_groups)])
-    moved: np.ndarray = (left.mean() - left) * np.sqrt((n_groups - 1) / n_groups)
-    # A group's share is spread evenly over its rows, such that the sum of squares stays.
-    size = np.bincount(group, minlength=n_groups)
-    return (moved / np.sqrt(size))[group]
+def _by_bundles(metric: Metric, answers: Answers, bundle: np.ndarray) -> np.ndarray:
+    """The influence of each bundle, spread evenly over its rows, so that they sum to it."""
+    _, place, size = np.unique(bundle, return_inverse=True, return_counts=True)
+    n = len(size)
+    if n < 2:
+        return np.full(len(place), np.nan)
+    left = np.array([metric.of(answers.take(place != one)) for one in range(n)])
+    moved: np.ndarray = (left.mean() - left) * np.sqrt((n - 1) / n)
+    return (moved / size)[place]
 
 
 _CLOSED: dict[str, Callable[[Answers], np.ndarray]] = {

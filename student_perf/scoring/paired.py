@@ -17,7 +17,7 @@ from student_perf.scoring.influence import RowScores
 from student_perf.scoring.intervals import CONFIDENCE, TRAINING, corrected_error
 
 ALPHA = 0.05
-_NO_SPREAD = 1e-15
+_ROUNDING = 1e-13  # of the figures compared; a difference below it is none
 
 
 Figure = TypeVar("Figure", float, np.ndarray)
@@ -58,12 +58,11 @@ class Differences:
 
     def tested(self) -> PairedDifference[np.ndarray]:
         """t-test of each. With no spread at all the p-value is 1 if the difference is 0, else 0."""
-        mean, sure = self.mean, self.error < _NO_SPREAD
+        mean, sure = self.mean, self.error == 0
         statistic = np.divide(-np.abs(mean), self.error, out=np.zeros_like(mean), where=~sure)
         p_value = 2 * stdtr(self.freedom, statistic)
-        p_value = np.where(sure & (np.abs(mean) >= _NO_SPREAD), 0.0, p_value)
-        reach = stdtrit(self.freedom, (1 + CONFIDENCE) / 2)
-        width = np.where(sure, 0.0, self.error) * reach
+        p_value = np.where(sure & (mean != 0), 0.0, p_value)
+        width = self.error * stdtrit(self.freedom, (1 + CONFIDENCE) / 2)
         return PairedDifference(mean, mean - width, mean + width, p_value)
 
     def posterior(self, rope: float) -> Posterior:
@@ -71,7 +70,7 @@ class Differences:
         within `rope` >= 0, in units of the metric, count as equivalent. With no spread at all the
         posterior is certain.
         """
-        mean, sure = self.mean, self.error < _NO_SPREAD
+        mean, sure = self.mean, self.error == 0
         scale = np.where(sure, 1.0, self.error)
         below = np.where(sure, mean < -rope, stdtr(self.freedom, (-rope - mean) / scale))
         above = np.where(sure, mean > rope, stdtr(self.freedom, (mean - rope) / scale))
@@ -100,7 +99,14 @@ def by_rows(a: Sequence[RowScores], b: RowScores, factor: float = TRAINING) -> D
         raise ValueError("a paired test needs the same rows on both sides")
     mean = np.array([one.mean - b.mean for one in a])
     error = np.array([np.sqrt(((one.moved - b.moved) ** 2).sum()) for one in a])
-    return Differences(mean, factor * error, np.full(len(a), max(1.0, len(b.unit) - 1)))
+    scale = np.array([max(abs(one.mean), abs(b.mean)) for one in a])
+    freedom = np.full(len(a), max(1.0, len(b.unit) - 1))
+    return Differences(_rounded(mean, scale), factor * _rounded(error, scale), freedom)
+
+
+def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The values, 0 where they are but what computing has rounded of figures of this size."""
+    return np.where(np.abs(values) <= _ROUNDING * scale, 0.0, values)
 
 
 def by_folds(a: np.ndarray, b: np.ndarray, test_over_train: float) -> Differences:
@@ -118,8 +124,11 @@ def by_folds(a: np.ndarray, b: np.ndarray, test_over_train: float) -> Difference
     n = differences.shape[-1]
     if n < 2:
         raise ValueError(f"{n} fold: a paired test needs two or more")
-    error = corrected_error(differences.std(axis=-1, ddof=1), n, test_over_train)
-    return Differences(differences.mean(axis=-1), error, np.full(len(error), n - 1.0))
+    spread, scale = differences.std(axis=-1, ddof=1), np.abs(a).max(axis=-1)
+    error = corrected_error(_rounded(spread, scale), n, test_over_train)
+    return Differences(
+        _rounded(differences.mean(axis=-1), scale), error, np.full(len(error), n - 1.0)
+    )
 
 
 def row_difference(a: RowScores, b: RowScores, factor: float = TRAINING) -> PairedDifference[float]:

@@ -218,3 +218,12 @@ def test_the_best_models_stay_among_the_tied():
     )
     assert tied[:, :8].mean(axis=0).min() >= 0.95
     assert tied[:, 8:].mean() < 0.5
+
+
+@pytest.mark.parametrize("scale", [1e-18, 1.0, 1e12])
+def test_the_unit_of_a_metric_decides_nothing(scale):
+    rng = np.random.default_rng(8)
+    a, b = 1 + 0.1 * rng.normal(size=(2, 5))
+    one, other = paired_difference(a, b, 0.25), paired_difference(scale * a, scale * b, 0.25)
+    assert other.p_value == pytest.approx(one.p_value)
+    assert paired_difference(scale * a, scale * a * (1 + 1e-15), 0.25).p_value == 1
