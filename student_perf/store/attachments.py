@@ -118,9 +118,10 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
 
 
 def signature_of(contract: Contract) -> ModelSignature:
-    """The columns as the contract takes them: all of them are required, whether or not a cell may
-    be missing. A number has no type here, since MLflow would refuse a column of integers where it
-    expects fractions, and make a number of `true`; the contract refuses what is none.
+    """The columns as the contract takes them: all of them are required but those that a step
+    derives from others of them, whether or not a cell may be missing. A number has no type here,
+    since MLflow would refuse a column of integers where it expects fractions, and make a number of
+    `true`; the contract refuses what is none.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -129,7 +130,11 @@ def signature_of(contract: Contract) -> ModelSignature:
     any_type = AnyType()  # type: ignore[no-untyped-call]
     columns = Schema(
         [
-            ColSpec(any_type if rules.kind == "numeric" else DataType.string, name)
+            ColSpec(
+                any_type if rules.kind == "numeric" else DataType.string,
+                name,
+                name not in contract.optional,
+            )
             for name, rules in contract.columns.items()
         ]
     )
