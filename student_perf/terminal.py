@@ -33,7 +33,7 @@ from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metrics import METRICS
-from student_perf.text import format_interval, format_number, visible
+from student_perf.text import format_change, format_interval, format_number, format_p, visible
 
 if TYPE_CHECKING:
     from student_perf.data.cleaning import LineageStep
@@ -297,7 +297,7 @@ class Terminal:
             self.lines(f"Permuted, {_label(metric)} changes: {changes}.")
 
     def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
-        """One sentence: does the objective's interval leave the dummy baseline behind?"""
+        """One sentence or two: what is gained over the dummy baseline, and whether it is shown."""
         self.lines(verdict(rows[objective], objective))
 
     def places(self, places: dict[str, str]) -> None:
@@ -315,21 +315,35 @@ class Terminal:
 
 
 def verdict(row: MetricRow, objective: str) -> str:
-    """Whether the interval of the objective lies on the better side of the dummy's mean."""
+    """What the model gains over the dummy baseline on the same rows and, where that is not shown,
+    what these rows could have shown.
+    """
+    # Imported here, as in all light modules: it brings scipy.
+    from student_perf.scoring.paired import ALPHA
+    from student_perf.scoring.power import shown_by
+
     metric = METRICS[objective]
-    low, high, dummy = (_number(row[key]) for key in ("low", "high", "dummy"))
-    if math.isnan(low + high):
+    figures = ("mean", "dummy", "gain", "gain_low", "gain_high", "gain_p")
+    mean, dummy, gain, low, high, p = (_number(row.get(key)) for key in figures)
+    if math.isnan(mean):
         return f"{metric.label} is not defined on these folds."
     if math.isnan(dummy):
         return (
             f"The dummy baseline has no {metric.label}, so the model is not shown to be better or "
             "worse."
         )
-    if metric.beats(low, high, dummy):
-        return f"Better than the dummy baseline by {metric.label} ({metric.aim})."
+    if math.isnan(p):
+        return "This record does not compare the model with the dummy baseline row by row."
+    known = (
+        f"{metric.label} {format_number(abs(gain))} {'better' if gain >= 0 else 'worse'} on the "
+        f"same rows, 95 % interval of the gain {format_interval(low, high, format_change)}, "
+        f"p {format_p(p)}"
+    )
+    if p < ALPHA:
+        return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
     return (
-        f"Not shown to be better than the dummy baseline by {metric.label} ({metric.aim}): "
-        "its interval holds the dummy's figure or lies on the worse side."
+        f"Not shown to be better than the dummy baseline: {known}. These rows show a true gain of "
+        f"{format_number(shown_by(low, high))} in 4 of 5 cases."
     )
 
 

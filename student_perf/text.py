@@ -52,6 +52,15 @@ def format_probability(value: float | None) -> str:
     return _format(value, ".2f")
 
 
+def format_p(value: float) -> str:
+    """A p-value with its relation, three decimals.
+
+    >>> format_p(0.0312), format_p(0.00004)
+    ('= 0.031', '< 0.001')
+    """
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+
+
 def format_short(value: float | None) -> str:
     """Two significant digits, for example of seconds."""
     return _format(value, ".2g")

@@ -24,7 +24,7 @@ from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
-from student_perf.scoring.paired import ALPHA, against_best, paired_differences
+from student_perf.scoring.paired import ALPHA, against_best, by_folds
 from student_perf.text import format_number, markdown_table
 
 PAGE = PACKAGE_DIR.parent / "docs" / "entrance_exam.md"
@@ -117,8 +117,8 @@ def gains(records: list[RunRecord], metric: str, order: np.ndarray) -> tuple[str
     ratio = float(records[0].params["test_over_train"])
     scores = scores_of(records, metric)
     sign = METRICS[metric].sign
-    found = paired_differences(sign * scores, sign * scores[0], ratio)
-    p_values = against_best(scores, 0, ratio)
+    differences = by_folds(sign * scores, sign * scores[0], ratio)
+    found, p_values = differences.tested(), against_best(differences, 0)
     rows = [
         [
             list(CANDIDATES)[i],

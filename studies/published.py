@@ -28,9 +28,9 @@ from student_perf.scoring import intervals
 from student_perf.scoring.paired import (
     ALPHA,
     PairedDifference,
+    by_folds,
     holm,
     paired_difference,
-    paired_differences,
 )
 
 EXPERIMENT = "cortez_silva_2008"
@@ -162,7 +162,7 @@ def gain(table: pd.DataFrame, method: str, sign: int) -> Gain | None:
         return None
     rest = table.iloc[1:]
     ratio = float(first["test_over_train"])
-    pairs = paired_differences(np.stack(list(rest["folds"])), first["folds"], ratio)
+    pairs = by_folds(np.stack(list(rest["folds"])), first["folds"], ratio).tested()
     adjusted = dict(zip(rest["model"], holm(pairs.p_value), strict=True))
     rival = rest.loc[rest["model"] == method, "folds"].iloc[0]
     found = paired_difference(sign * first["folds"], sign * rival, ratio)

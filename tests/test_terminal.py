@@ -14,24 +14,31 @@ from student_perf.terminal import (
 
 NAN = math.nan
 ROW = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "dummy": 0.3}
+GAIN = {"gain": 0.2, "gain_low": 0.1, "gain_high": 0.3, "gain_p": 0.0001}
+ROW |= GAIN
 
 
-@pytest.mark.parametrize(
-    ("metric", "row", "better"),
-    [
-        ("accuracy", ROW, True),
-        ("accuracy", ROW | {"dummy": 0.45}, False),
-        ("log_loss", ROW, False),
-        ("log_loss", ROW | {"dummy": 0.7}, True),
-        ("log_loss", ROW | {"dummy": 0.55}, False),
-    ],
-)
-def test_verdict_looks_at_the_interval_on_the_better_side(metric, row, better):
-    assert verdict(row, metric).startswith("Better" if better else "Not shown")
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_the_verdict_says_the_gain_and_whether_it_is_shown(metric):
+    better = verdict(ROW, metric)
+    assert better.startswith("Better than the dummy baseline")
+    assert "0.200 better on the same rows" in better
+    assert "+0.100 to +0.300, p < 0.001" in better
+    worse = {"gain": -0.2, "gain_low": -0.3, "gain_high": -0.1}
+    assert verdict(ROW | worse, metric).startswith("Worse than the dummy baseline")
 
 
-def test_verdict_without_interval_says_so():
-    assert "not defined" in verdict(ROW | {"low": None}, "accuracy")
+def test_what_is_not_shown_says_what_could_have_been():
+    """80 % power needs 2.80 standard errors, half of the interval are 1.96."""
+    unsure = ROW | {"gain": 0.02, "gain_low": -0.0396, "gain_high": 0.0396 + 0.04, "gain_p": 0.5}
+    text = verdict(unsure, "accuracy")
+    assert text.startswith("Not shown to be better than the dummy baseline: accuracy 0.020 better")
+    assert f"a true gain of {0.0596 / 1.96 * 2.8016:.3f} in 4 of 5 cases" in text
+
+
+def test_overlapping_intervals_decide_nothing():
+    """The figures' own interval holds the dummy's figure; the rows still show the gain."""
+    assert verdict(ROW | {"low": 0.25}, "accuracy").startswith("Better")
 
 
 def test_a_pipe_gets_plain_text_within_80_columns(capsys):
@@ -150,13 +157,12 @@ def test_what_a_terminal_would_obey_is_written_out(capsys):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"low": NAN, "high": NAN, "dummy": 0.3}, "is not defined on these folds"),
-        ({"low": None, "high": None, "dummy": None}, "is not defined on these folds"),
-        ({"low": 0.2, "high": 0.4, "dummy": NAN}, "The dummy baseline has no accuracy"),
-        ({"low": 0.2, "high": 0.4, "dummy": 0.3}, "its interval holds the dummy's figure"),
-        ({"low": 0.4, "high": 0.6, "dummy": 0.3}, "Better than the dummy baseline"),
+        ({"mean": NAN, "dummy": 0.3}, "is not defined on these folds"),
+        ({"mean": None, "dummy": None}, "is not defined on these folds"),
+        ({"mean": 0.3, "dummy": NAN}, "The dummy baseline has no accuracy"),
+        ({"mean": 0.3, "dummy": 0.2}, "does not compare the model with the dummy baseline row"),
+        ({"mean": 0.3, "dummy": 0.2, **GAIN}, "Better than the dummy baseline"),
     ],
 )
 def test_the_verdict_claims_nothing_about_figures_that_are_not_there(row, words):
     assert words in verdict(row, "accuracy")
-    assert ("holds" in verdict(row, "accuracy")) is (words.startswith("its interval"))

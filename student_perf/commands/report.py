@@ -74,7 +74,7 @@ def _rows(record: RunRecord) -> dict[str, MetricRow]:
         estimate = record.estimate(name)
         figures = {"mean": estimate.mean, "std": estimate.std}
         figures |= {"low": estimate.low, "high": estimate.high}
-        figures |= {"train": record.train(name), "dummy": record.dummy(name)}
+        figures |= {"train": record.train(name), "dummy": record.dummy(name)} | record.gain(name)
         rows[name] = {key: None if math.isnan(x) else x for key, x in figures.items()}
     return rows
 

@@ -11,17 +11,20 @@ import numpy as np
 
 from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
 from student_perf.compare.distinct import distinct, n_distinct
+from student_perf.compare.pairs import over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import (
     ALPHA,
+    Differences,
     PairedDifference,
     against_best,
-    equivalence,
-    paired_differences,
+    by_folds,
+    by_rows,
 )
 from student_perf.store.client import REPLACED
 from student_perf.store.reader import fetch_file
@@ -40,14 +43,16 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
 _REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
 _SAME_TIME = 2.0  # fits that take less than twice the time count as equally fast
 _ROPE = 0.01
-_SURELY = 0.95  # few folds leave the t-test little power; the posterior may still be sure
+_SURELY = 0.95  # few rows leave the test little power; the posterior may still be sure
+MOST_BY_ROWS = 200  # of the best: reading predictions takes a millisecond a run
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
     """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN if nothing can
-    be tested; `worse`, `equivalent` and `better` are probabilities against the best; `times` counts
-    the exact repeats that the record stands for, itself among them.
+    be tested; `worse`, `equivalent` and `better` are probabilities against the best; `by_rows` says
+    whether rows were paired, not folds; `times` counts the exact repeats that the record stands
+    for, itself among them.
     """
 
     record: RunRecord
@@ -66,6 +71,7 @@ class Line:
     equivalent: float
     better: float
     seconds: float
+    by_rows: bool = False
     times: int = 1
 
     @property
@@ -88,7 +94,8 @@ class Line:
 @dataclass(frozen=True)
 class Leaderboard:
     """Candidates that share data and folds, best first; `left_out` says which runs are not among
-    them and why, `n_looked_at` how many were tried.
+    them and why, `n_looked_at` how many were tried, `over_dummy` what the best gains over the dummy
+    baseline on the same rows.
     """
 
     metric: str
@@ -103,6 +110,7 @@ class Leaderboard:
     n_looked_at: int
     left_out: dict[str, int]
     recommended: Line | None
+    over_dummy: PairedDifference[float] | None = None
 
     @property
     def n_repeats(self) -> int:
@@ -195,7 +203,7 @@ def recommendation(board: Leaderboard) -> str:
     if chosen is None:
         return (
             f"Best: {best.label}, {label} {format_number(best.mean)}. A single validation part "
-            "does not show which differences are real; use split=repeated_kfold."
+            "without its predictions does not show which differences are real."
         )
     n_tied = sum(line.tied for line in board.lines)
     model = f"{chosen.label} ({chosen.family_name}), {label} {format_number(chosen.mean)}"
@@ -265,6 +273,7 @@ def _leaderboard(
         n_looked_at=n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group),
         left_out=left_out,
         recommended=recommend(lines, metric),
+        over_dummy=over_dummy(lines[0].record, metric, dummy) if lines else None,
     )
 
 
@@ -301,14 +310,19 @@ def _lines(
 ) -> list[Line]:
     if not records:
         return []
-    shares, tests, p_values = _tests(table, records[0].test_over_train, rope)
+    by_row = [record.row_scores(metric.name) for record in records[:MOST_BY_ROWS]]
+    by_row += [None] * (len(records) - len(by_row))
+    differences, paired = _differences(table, by_row, records[0].test_over_train)
+    posterior, tests = differences.posterior(rope), differences.tested()
+    p_values = against_best(differences, 0)
+    shares = [posterior.below, posterior.inside, posterior.above]
     worse, equivalent, better = shares[:: metric.sign]
     return [
         Line(
             record=record,
             label=label,
             scores=table[i],
-            **vars(record.estimate(metric.name, table[i])),
+            **vars(record.estimate(metric.name, table[i], by_row[i])),
             to_dummy=float(table[i].mean()) - dummy,
             to_best=float(tests.mean[i]),
             to_best_low=float(tests.low[i]),
@@ -318,23 +332,33 @@ def _lines(
             equivalent=float(equivalent[i]),
             better=float(better[i]),
             seconds=record.number("fit_seconds"),
+            by_rows=i in paired,
         )
         for i, (record, label) in enumerate(zip(records, _labels(records), strict=True))
     ]
 
 
-def _tests(
-    table: np.ndarray, ratio: float, rope: float
-) -> tuple[list[np.ndarray], PairedDifference[np.ndarray], np.ndarray]:
-    """Each candidate against the first, (M, J): shares of the posterior, differences, p-values."""
+def _differences(
+    table: np.ndarray, by_row: list[RowScores | None], ratio: float
+) -> tuple[Differences, set[int]]:
+    """Each candidate against the first: by their rows where both have them, else by their folds,
+    (M, J); and which are by rows. A single fold without rows tests nothing.
+    """
     n_candidates, n_folds = table.shape
-    unknown = np.full(n_candidates, np.nan)
     if n_folds < 2:
-        mean = (table - table[0]).mean(axis=1)
-        return [unknown] * 3, PairedDifference(mean, unknown, unknown, unknown), unknown
-    posterior = equivalence(table, table[0], ratio, rope)
-    shares = [posterior.below, posterior.inside, posterior.above]
-    return shares, paired_differences(table, table[0], ratio), against_best(table, 0, ratio)
+        unknown = np.full(n_candidates, np.nan)
+        differences = Differences((table - table[0]).mean(axis=1), unknown, unknown)
+    else:
+        differences = by_folds(table, table[0], ratio)
+    best = by_row[0]
+    if best is None:
+        return differences, set()
+    known = {
+        i: one
+        for i, one in enumerate(by_row)
+        if one is not None and np.array_equal(one.unit, best.unit)
+    }
+    return differences.replaced(list(known), by_rows(list(known.values()), best)), set(known)
 
 
 def _dummy(group: list[RunRecord], metric: str) -> float:

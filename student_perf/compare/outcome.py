@@ -18,12 +18,13 @@ from student_perf.compare.apart import NO_WINNER, apart_lines
 from student_perf.compare.comparable import can_be_ranked
 from student_perf.compare.distinct import n_distinct
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
+from student_perf.compare.pairs import paired_runs
 from student_perf.errors import ConfigError
 from student_perf.runs.layout import RECORD_FILE, holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
-from student_perf.scoring.paired import ALPHA, PairedDifference, paired_difference
+from student_perf.scoring.paired import ALPHA, PairedDifference
 from student_perf.text import format_change, format_interval, format_number, plural, short_value
 
 _MOST_ON_FRONT = 10
@@ -137,12 +138,17 @@ class SweepOutcome:
 
     @property
     def gain(self) -> PairedDifference[float] | None:
-        """By how much the best is better than the defaults on the same folds, more is better."""
+        """By how much the best is better than the defaults on the same rows, more is better."""
         best, default = self.best, self.defaults
-        if best is None or default is None or best is default or len(best.scores) < 2:
+        if best is None or default is None or best is default:
             return None
-        sign, ratio = METRICS[self.metric].sign, best.record.test_over_train
-        return paired_difference(sign * best.scores, sign * default.scores, ratio)
+        pair = best.record, default.record
+        if not METRICS[self.metric].maximizes:
+            pair = default.record, best.record
+        try:
+            return paired_runs(*pair, self.metric)[0]
+        except ValueError:  # a single validation part, and its predictions are gone
+            return None
 
     @property
     def front(self) -> list[RunRecord]:
@@ -270,7 +276,7 @@ def _repeat_lines(sweep: SweepOutcome, best: Line) -> list[str]:
 
 
 def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
-    """The best against the model's defaults, on the same folds."""
+    """The best against the model's defaults, on the same rows."""
     default, gain = sweep.defaults, sweep.gain
     if default is not None and default is sweep.best:
         return ["The defaults were not beaten."]
@@ -284,7 +290,7 @@ def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
         against += f", which lie outside the space ({code(default.record.outside)}) and cannot win"
     elif not sweep.keeps_limits(default):
         against += ", which break the constraints"
-    verdict = "more than the folds' noise" if gain.p_value < ALPHA else "within the folds' noise"
+    verdict = "more than the rows' noise" if gain.p_value < ALPHA else "within the rows' noise"
     return [
         f"Gain: {against}, 95 % interval {format_interval(gain.low, gain.high, format_change)}, "
         f"p = {gain.p_value:.2f}: {verdict}. It is the best of {sweep.n_tried} tries, so the gain "

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from student_perf.compare.comparable import REPEATS
-from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
+from student_perf.compare.leaderboard import MOST_BY_ROWS, Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
 from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.paired import ALPHA
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
     format_change,
     format_interval,
     format_number,
+    format_p,
     format_probability,
     format_short,
     markdown_table,
@@ -62,25 +64,49 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
         lines.append(f"Not compared: {reasons}.")
     if board.lines[0].record.kind == REPEATS:
         lines += repeat_lines(board, top)
-    if board.n_folds > 1 and len(board.lines) > 1:
-        n_tied = sum(line.tied for line in board.lines)
-        lines.append(
-            f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, corrected for shared "
-            "training rows (Nadeau and Bengio) and for the number of tests (Holm), is above 0.05."
-        )
+    if not math.isnan(board.lines[0].p_value) and len(board.lines) > 1:
+        lines += _tied_lines(board, mark)
     lines.append(recommendation(board))
     if any(line.record.outside for line in board.lines):
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
-    best = board.lines[0]
-    known = not math.isnan(best.low + board.dummy)
-    if known and not METRICS[board.metric].beats(best.low, best.high, board.dummy):
-        lines.append("The best is not shown to be better than the dummy baseline.")
+    lines += _dummy_lines(board)
     if board.n_looked_at > 1 and len(board.lines) > 1:
         lines.append(
             f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
             "good."
         )
     return lines
+
+
+def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
+    """How many may be as good as the best, and by which test."""
+    n_tied = sum(line.tied for line in board.lines)
+    n_by_folds = sum(not line.by_rows for line in board.lines)
+    by_folds = "their folds, corrected for shared training rows (Nadeau and Bengio)"
+    pairs = "the rows that both have answered" if n_by_folds < len(board.lines) else by_folds
+    lines = [
+        f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, which pairs {pairs}, and is "
+        "corrected for the number of tests (Holm), is above 0.05."
+    ]
+    if 0 < n_by_folds < len(board.lines):
+        why = f"have no predictions here or come after the best {MOST_BY_ROWS}"
+        lines.append(f"{n_by_folds} of them {why}: p pairs {by_folds}, and sees less.")
+    return lines
+
+
+def _dummy_lines(board: Leaderboard) -> list[str]:
+    """Whether the best is not shown to be better than the dummy baseline."""
+    best, gain = board.lines[0], board.over_dummy
+    words = "The best is not shown to be better than the dummy baseline"
+    if gain is not None:
+        interval = format_interval(gain.low, gain.high, format_change)
+        is_shown = gain.p_value < ALPHA and gain.mean > 0
+        known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
+        return [] if is_shown else [f"{words}: {known}, p {format_p(gain.p_value)}."]
+    # Without predictions only the baseline's figure is known.
+    known_ends = not math.isnan(best.low + board.dummy)
+    is_beaten = METRICS[board.metric].beats(best.low, best.high, board.dummy)
+    return [f"{words}."] if known_ends and not is_beaten else []
 
 
 def repeat_lines(board: Leaderboard, top: int) -> list[str]:

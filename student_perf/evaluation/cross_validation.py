@@ -5,6 +5,7 @@ Nothing here reads or writes files. Each fold is fitted once and predicted once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +22,9 @@ from student_perf.evaluation.contained import contained, process_kept, seed_glob
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.models.weights import fit_weighted
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.bootstrap import bootstrap
 from student_perf.scoring.checks import all_classes, checked_answer
-from student_perf.scoring.intervals import Estimate, fold_interval
+from student_perf.scoring.influence import RowScores, row_scores
+from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS
 
 FoldInputs = Callable[[int], tuple[Any, Any]]
@@ -35,8 +36,7 @@ class CVResult:
 
     `row`, `fold`, `y_true` have shape (n,), and `weights` and `groups` if rows have some; `output`
     holds probabilities (n, K) or numbers (n,); `fold_scores[metric]` has shape (J,),
-    `train_scores[metric]` too if they were asked for. `fit_seconds` is wall time over all folds;
-    `seed` drives the bootstrap of `estimates`.
+    `train_scores[metric]` too if they were asked for. `fit_seconds` is wall time over all folds.
     """
 
     task: str
@@ -49,7 +49,6 @@ class CVResult:
     fit_seconds: float
     is_ordered: bool
     test_over_train: float
-    seed: int
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
 
@@ -65,16 +64,19 @@ class CVResult:
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
-        """Mean and interval of each metric: over the folds, or of a single fold by a bootstrap of
-        its rows, which takes longer than many a fit.
-        """
-        if self.fold[-1] == 0:
-            metrics = [METRICS[name] for name in self.fold_scores]
-            return bootstrap(self.answers, metrics, self.seed)
-        return {
-            name: fold_interval(values, self.test_over_train, METRICS[name])
-            for name, values in self.fold_scores.items()
-        }
+        """Mean over the folds and interval of each metric."""
+        return {name: self.estimate(name) for name in self.fold_scores}
+
+    def estimate(self, metric: str) -> Estimate:
+        """Mean over the folds of one metric with its interval by rows."""
+        scores = self.fold_scores[metric]
+        std = float(scores.std(ddof=1)) if len(scores) > 1 else math.nan
+        return row_interval(self.row_scores(metric), METRICS[metric], std)
+
+    def row_scores(self, metric: str) -> RowScores:
+        """Mean over the folds of a metric, and how far each row moves it."""
+        mean = float(self.fold_scores[metric].mean())
+        return row_scores(METRICS[metric], self.answers, self.row, self.fold, mean)
 
 
 def cross_validate(
@@ -92,11 +94,10 @@ def cross_validate(
 
     `estimator` is the whole pipeline, or only its last step if `inputs` gives the preprocessed
     training and validation rows of a fold by number, each time in memory of their own: a model may
-    change what it gets. `train_scores` scores the rows of the fit
-    too, at the price of predicting them. `seed` drives the bootstrap that gives a single fold its
-    interval. `on_fold` is called with the number of folds done and the fold's scores; what it
-    raises ends the evaluation. `on_fitted` is called with each fold's number, rows and fitted
-    estimator, which is then let go.
+    change what it gets. `train_scores` scores the rows of the fit too, at the price of predicting
+    them. `seed` is that of the fits. `on_fold` is called with the number of folds done and the
+    fold's scores; what it raises ends the evaluation. `on_fitted` is called with each fold's
+    number, rows and fitted estimator, which is then let go.
     """
     inputs = inputs or _raw_inputs(dataset, split)
     outputs, fold_scores, on_train = [], [], []
@@ -118,7 +119,7 @@ def cross_validate(
                 on_fitted(number, fold, fitted)
             if on_fold is not None:
                 on_fold(number + 1, fold_scores[-1])
-    return _result(dataset, split, outputs, fold_scores, on_train, seed, fit_seconds)
+    return _result(dataset, split, outputs, fold_scores, on_train, fit_seconds)
 
 
 def result_of(
@@ -129,7 +130,7 @@ def result_of(
     """
     pairs = zip(split.folds, outputs, strict=True)
     fold_scores = [_scores(dataset, fold.validation, output) for fold, output in pairs]
-    return _result(dataset, split, outputs, fold_scores, [], 0, fit_seconds)
+    return _result(dataset, split, outputs, fold_scores, [], fit_seconds)
 
 
 def fit(
@@ -197,7 +198,6 @@ def _result(
     outputs: list[np.ndarray],
     fold_scores: list[dict[str, float]],
     train_scores: list[dict[str, float]],
-    seed: int,
     fit_seconds: float,
 ) -> CVResult:
     row = np.concatenate([fold.validation for fold in split.folds])
@@ -213,7 +213,6 @@ def _result(
         fit_seconds=fit_seconds,
         is_ordered=dataset.ordered,
         test_over_train=split.test_over_train,
-        seed=seed,
         weights=dataset.weights_of(row),
         groups=dataset.groups_of(row),
     )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,10 @@ from student_perf.evaluation.cross_validation import (
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
-from student_perf.scoring.bootstrap import bootstrap
-from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.influence import row_scores
+from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
 from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.paired import row_difference
 from student_perf.terminal import MetricRow
 
 log = logging.getLogger(__name__)
@@ -62,17 +64,27 @@ class Outcome:
     model: BaseEstimator
     test: TestScores | None
 
-    @property
+    @cached_property
     def rows(self) -> dict[str, MetricRow]:
-        """Each metric with its interval, its mean on training rows, and the dummy's mean."""
+        """Each metric with its interval, its mean on training rows, the dummy's mean, and the gain
+        over the dummy on the same rows with its interval and p; a gain is positive.
+        """
         return {
             name: {
                 **asdict(estimate),
                 "train": float(self.cv.train_scores[name].mean()),
                 "dummy": float(self.baseline.fold_scores[name].mean()),
+                **self._gain(name),
             }
             for name, estimate in self.cv.estimates.items()
         }
+
+    def _gain(self, name: str) -> dict[str, float]:
+        change = row_difference(self.cv.row_scores(name), self.baseline.row_scores(name))
+        ends = sorted(METRICS[name].sign * end for end in (change.low, change.high))
+        mean = METRICS[name].sign * change.mean
+        low, high = ends
+        return {"gain": mean, "gain_low": low, "gain_high": high, "gain_p": change.p_value}
 
 
 def compute(
@@ -86,17 +98,23 @@ def compute(
     model = _fit_final(prepared, config.seed)
     test = None
     if opens_test and len(split.test):
-        test = TestScores(*score_test_rows(model, dataset, split.test, config.seed))
+        test = TestScores(*score_test_rows(model, dataset, split.test))
     return Outcome(cv, baseline, findings, model, test)
 
 
 def score_test_rows(
-    model: BaseEstimator, dataset: Dataset, rows: np.ndarray, seed: int
+    model: BaseEstimator, dataset: Dataset, rows: np.ndarray
 ) -> tuple[np.ndarray, dict[str, Estimate]]:
-    """What a kept model answers for rows, and its metrics with bootstrap intervals."""
+    """What a kept model answers for rows, and its metrics; their intervals hold for this very
+    model, however it was trained.
+    """
     output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
-    metrics = [METRICS[name] for name in metrics_of(dataset.task, dataset.ordered)]
-    return output, bootstrap(answers_for(dataset, rows, output), metrics, seed)
+    answers, fold = answers_for(dataset, rows, output), np.zeros(len(rows), dtype=np.int64)
+    estimates = {}
+    for name in metrics_of(dataset.task, dataset.ordered):
+        scores = row_scores(METRICS[name], answers, rows, fold)
+        estimates[name] = row_interval(scores, METRICS[name], factor=FIXED_MODEL)
+    return output, estimates
 
 
 def answer_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import uuid
@@ -42,8 +43,8 @@ from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
 from student_perf.runs.looks import count_look
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord, write_json
-from student_perf.scoring.intervals import Estimate, fold_interval
-from student_perf.scoring.metrics import METRICS, logged_as
+from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.metrics import logged_as
 from student_perf.terminal import MetricRow
 
 _MOST_SAID = 3  # lines of a check in its tag
@@ -250,9 +251,10 @@ def cv_metrics(
     """
     logged: dict[str, float | list[float]] = {}
     for name, values in result.fold_scores.items():
-        estimate = fold_interval(values, result.test_over_train, METRICS[name])
-        figures = {"mean": estimate.mean, "std": estimate.std}
+        std = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        figures = {"mean": float(values.mean()), "std": std}
         if name in objectives:
+            estimate = result.estimate(name)
             figures |= {"low": estimate.low, "high": estimate.high}
         logged |= _defined(name, figures)
         logged[logged_as(name, "folds")] = values.tolist()
@@ -263,14 +265,16 @@ def cv_metrics(
 def _logged_metrics(
     prepared: Prepared, result: CVResult, rows: dict[str, MetricRow]
 ) -> dict[str, float | list[float]]:
-    """Those of a single run besides: intervals, scores on training rows, the dummy's, limits."""
+    """Those of a single run besides: intervals, scores on training rows, the dummy's, the gain over
+    it, limits.
+    """
     logged = cv_metrics(result)
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
         error = reliability(result.y_true, result.output, weights=result.weights).error
         logged["cv_expected_calibration_error"] = error
-    more = ("low", "high", "train", "dummy")
+    more = ("low", "high", "train", "dummy", "gain", "gain_low", "gain_high", "gain_p")
     for name, row in rows.items():
         logged |= _defined(name, {which: row[which] for which in more})
     return logged

@@ -69,7 +69,7 @@ class Inspector:
             learning_curve=learning_curve(pipeline, data, split, result, metric, seed)
             if report.learning_curve
             else None,
-            subgroups=subgroup_table(data, result, groups, metric, report.min_group_size, seed)
+            subgroups=subgroup_table(data, result, groups, metric, report.min_group_size)
             if groups
             else None,
         )

@@ -7,9 +7,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult, answers_for, fit, predict
+from student_perf.evaluation.cross_validation import (
+    CVResult,
+    answers_for,
+    fit,
+    predict,
+    result_of,
+)
 from student_perf.evaluation.splits import Split
-from student_perf.scoring.intervals import fold_interval
 from student_perf.scoring.metrics import METRICS
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -34,13 +39,11 @@ def learning_curve(
     for share in SHARES:
         parts = [order[: round(share * len(order))] for order in orders]
         if share == 1:
-            held_out, on_train = result.fold_scores[metric], result.train_scores[metric]
+            held_out, on_train = result, result.train_scores[metric]
         else:
-            held_out, on_train = _scores_of_parts(pipeline, dataset, split, parts, metric, seed)
+            held_out, on_train = _fitted_on_parts(pipeline, dataset, split, parts, metric, seed)
         n_train = float(np.mean([len(part) for part in parts]))
-        pairs = zip(split.folds, parts, strict=True)
-        ratio = float(np.mean([len(fold.validation) / len(part) for fold, part in pairs]))
-        estimate = fold_interval(held_out, ratio, METRICS[metric])
+        estimate = held_out.estimate(metric)
         lines.append(
             {
                 "share": share,
@@ -54,24 +57,24 @@ def learning_curve(
     return pd.DataFrame(lines)
 
 
-def _scores_of_parts(
+def _fitted_on_parts(
     pipeline: BaseEstimator,
     dataset: Dataset,
     split: Split,
     parts: list[np.ndarray],
     metric: str,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scores on validation and on training rows, each of shape (J,), fitted on a part each."""
-    measured = []
+) -> tuple[CVResult, np.ndarray]:
+    """Cross-validation with fits on a part each, and scores on these parts, shape (J,)."""
+    held_out, on_train = [], []
     for number, (fold, part) in enumerate(zip(split.folds, parts, strict=True)):
         where = f"in {split.fold_name(number)} (learning curve)"
         weights = dataset.weights_of(part)
         fitted = fit(pipeline, dataset.rows(part), dataset.target[part], seed, where, weights)
-        for rows in (fold.validation, part):
-            output = predict(fitted, dataset.rows(rows), dataset, where)
-            measured.append(METRICS[metric].of(answers_for(dataset, rows, output)))
-    return np.array(measured[::2]), np.array(measured[1::2])
+        held_out.append(predict(fitted, dataset.rows(fold.validation), dataset, where))
+        known = predict(fitted, dataset.rows(part), dataset, where)
+        on_train.append(METRICS[metric].of(answers_for(dataset, part, known)))
+    return result_of(dataset, split, held_out, 0.0), np.array(on_train)
 
 
 def _nested_order(dataset: Dataset, rows: np.ndarray, seed: int) -> np.ndarray:

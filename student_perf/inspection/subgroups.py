@@ -11,9 +11,8 @@ import pandas as pd
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult
-from student_perf.scoring.answers import Answers, once_each
-from student_perf.scoring.bootstrap import bootstrap
-from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.influence import row_scores
+from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS, Metric
 
 ALL = "all rows"
@@ -43,42 +42,35 @@ def _subgroup_metrics(task: str, objective: str) -> tuple[Metric, ...]:
 
 
 def subgroup_table(
-    dataset: Dataset,
-    result: CVResult,
-    columns: Sequence[str],
-    objective: str,
-    min_size: int,
-    seed: int = 0,
+    dataset: Dataset, result: CVResult, columns: Sequence[str], objective: str, min_size: int
 ) -> pd.DataFrame:
     """One line for each group and metric: `column`, `group`, `n` rows, `metric`, `value`, `low`,
-    `high` and `note`; the first lines are those of all rows.
+    `high` and `note`; the first lines are those of all rows, with the figures of the run.
 
     `columns` are features or columns the model does not get. Values of a column are its groups,
-    numbers of many values are cut at their quartiles. A row that several repeats predict counts
-    once, with their mean. Intervals are those of `scoring.bootstrap`; a group of fewer than
-    `min_size` rows is named, but not scored.
+    numbers of many values are cut at their quartiles. A group's figure is that of all its rows, the
+    mean over repeats of the split; its interval is by rows. A group of fewer than `min_size` rows
+    is named, but not scored.
     """
     metrics = _subgroup_metrics(dataset.task, objective)
-    number, answers = once_each(result.row, result.answers)
-    table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[number]
-    groups = {ALL: (np.zeros(len(number), dtype=np.int64), [""])}
-    groups |= {column: group_codes(table[column]) for column in columns}
-    lines = [
-        {"column": column, **line}
-        for column, (codes, names) in groups.items()
-        for code in np.unique(codes)
-        for line in _iter_lines(answers.take(codes == code), names[code], metrics, min_size, seed)
-    ]
+    table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[result.row]
+    everything = np.ones(len(result.row), dtype=bool)
+    lines = [{"column": ALL, **line} for line in _iter_lines(result, everything, "", metrics, 0)]
+    for column in columns:
+        codes, names = group_codes(table[column])
+        for code in np.unique(codes):
+            mine = _iter_lines(result, codes == code, names[code], metrics, min_size)
+            lines += [{"column": column, **line} for line in mine]
     return pd.DataFrame(lines)
 
 
 def _iter_lines(
-    answers: Answers, group: str, metrics: Sequence[Metric], min_size: int, seed: int
+    result: CVResult, chosen: np.ndarray, group: str, metrics: Sequence[Metric], min_size: int
 ) -> Iterator[dict[str, object]]:
-    n = len(answers)
-    estimates = bootstrap(answers, metrics, seed) if n >= min_size else {}
+    n = len(np.unique(result.row[chosen]))
+    is_scored = n >= min_size
     for metric in metrics:
-        estimate = estimates.get(metric.name, _UNKNOWN)
+        estimate = _estimate(result, chosen, metric) if is_scored else _UNKNOWN
         yield {
             "group": group,
             "n": n,
@@ -86,8 +78,17 @@ def _iter_lines(
             "value": estimate.mean,
             "low": estimate.low,
             "high": estimate.high,
-            "note": "" if estimates else f"fewer than {min_size} rows",
+            "note": "" if is_scored else f"fewer than {min_size} rows",
         }
+
+
+def _estimate(result: CVResult, chosen: np.ndarray, metric: Metric) -> Estimate:
+    """A metric on some of the held-out predictions; on all of them the one that the run shows."""
+    if chosen.all() and metric.name in result.fold_scores:
+        return result.estimate(metric.name)
+    answers = result.answers.take(chosen)
+    scores = row_scores(metric, answers, result.row[chosen], result.fold[chosen])
+    return row_interval(scores, metric)
 
 
 def group_codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:

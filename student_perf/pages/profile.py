@@ -67,8 +67,6 @@ def answer_sentences(report: DataReport) -> list[str]:
         f"interval of about ± {format_number(one.half_width)} over {plural(one.n_folds, 'fold')}, "
         f"and about {duration(max(1, one.seconds))} for the fits of a run."
     ]
-    if math.isnan(one.smallest):
-        return [*lines, "A single validation part cannot show which of two models is better."]
     return [*lines, *_power(one, label, report.n_rows)]
 
 

@@ -119,18 +119,17 @@ def fold_pictures(
     """Fold scores of these runs, and their differences to the best of the leaderboard; none for a
     single fold.
     """
-    if board.n_folds < 2:
-        return
     label = METRICS[board.metric].label
-    scores = np.array([line.scores for line in lines])
-    yield picture(fold_scores_figure(labels, scores, board.dummy, (label, subtitle)))
+    if board.n_folds > 1:
+        scores = np.array([line.scores for line in lines])
+        yield picture(fold_scores_figure(labels, scores, board.dummy, (label, subtitle)))
     tested = [i for i, line in enumerate(lines) if not math.isnan(line.to_best_low)]
     if len(tested) < 2:
         return
     gaps = [(lines[i].to_best, lines[i].to_best_low, lines[i].to_best_high) for i in tested]
     mean, low, high = np.array(gaps).T
     tied = np.array([lines[i].tied for i in tested])
-    words = label, f"{subtitle}; p after Nadeau and Bengio, Holm"
+    words = label, f"{subtitle}; p after Holm"
     yield picture(difference_figure([labels[i] for i in tested], mean, low, high, tied, words))
 
 

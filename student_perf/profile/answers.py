@@ -10,18 +10,16 @@ import math
 import time
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from student_perf.config.schema import ExperimentConfig
 from student_perf.evaluation.cross_validation import CVResult, cross_validate
 from student_perf.evaluation.splits import Fold
 from student_perf.experiment.prepare import PreparedData, build_pipeline, limited_threads
-from student_perf.scoring.intervals import corrected_error, half_width
+from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.power import (
     ASSUMED_CORRELATION,
-    error_deviation,
+    rmse_error,
     rows_needed,
-    share_deviation,
+    share_error,
     smallest_difference,
 )
 
@@ -36,9 +34,8 @@ class Answers:
     Attributes:
         metric: `accuracy` or `root_mean_squared_error`.
         score: That of one fit on one fold.
-        half_width: Half of the 95 % interval to expect over the folds.
-        smallest: The true difference of two models that is found in four of five cases; NaN for a
-            single validation part.
+        half_width: Half of the 95 % interval to expect.
+        smallest: The true difference of two models that is found in four of five cases.
         rows: Rows needed for each of `DIFFERENCES`: in accuracy, or as a share of the RMSE.
         seconds: Of the fits of a run, about.
         n_folds: Folds of the split.
@@ -60,26 +57,17 @@ def expected_answers(config: ExperimentConfig, data: PreparedData) -> Answers:
     is_number = data.dataset.task == "regression"
     metric = "root_mean_squared_error" if is_number else "accuracy"
     score = float(result.fold_scores[metric][0])
-    n_folds = len(split.folds)
-    n_rows = float(np.mean([len(fold.validation) for fold in split.folds]))
+    n_folds, n_rows = len(split.folds), split.n_validated
     if is_number:
-        own, two = (
-            score / math.sqrt(2 * n_rows),
-            error_deviation(score, ASSUMED_CORRELATION, n_rows),
-        )
+        own = score / math.sqrt(2 * n_rows)
+        two = rmse_error(score, ASSUMED_CORRELATION, n_rows)
     else:
         right = min(max(score, 0.5), 1 - 0.5 / n_rows)
         own = math.sqrt(right * (1 - right) / n_rows)
-        two = share_deviation(right, ASSUMED_CORRELATION, n_rows)
-    if n_folds < 2:
-        width, smallest, rows = 1.96 * own, math.nan, {}
-    else:
-        width = float(half_width(corrected_error(own, n_folds, split.test_over_train), n_folds))
-        smallest = smallest_difference(two, n_folds, split.test_over_train)
-        unit = score if is_number else 1.0
-        rows = {
-            f"{d:.2f}": rows_needed(d * unit, smallest, data.dataset.n_rows) for d in DIFFERENCES
-        }
+        two = share_error(right, ASSUMED_CORRELATION, n_rows)
+    width, smallest = 1.96 * TRAINING * own, smallest_difference(TRAINING * two, n_rows - 1)
+    unit = score if is_number else 1.0
+    rows = {f"{d:.2f}": rows_needed(d * unit, smallest, data.dataset.n_rows) for d in DIFFERENCES}
     return Answers(metric, score, width, smallest, rows, seconds * n_folds, n_folds)
 
 

@@ -15,7 +15,7 @@ class GateLimits:
     """Limits of the gate; each is an option of `promote` too.
 
     The margin is in units of the metric; for a metric without an upper bound it is a share of the
-    champion's value. The risk is estimated by paired bootstrap.
+    champion's value. The risk is that of the paired comparison row by row.
     """
 
     margin: float = limit(0.05, "how much worse than the champion it may be")

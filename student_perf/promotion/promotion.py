@@ -31,13 +31,15 @@ from student_perf.runs import tags
 from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import Recorded
+from student_perf.scoring.intervals import FIXED_MODEL, TRAINING
 from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 
 PROMOTION_FILE = "promotion.json"
+# What they are, and the factor on their standard error.
 _ROWS = {
-    TEST_PREDICTIONS_FILE: "test rows",
-    PREDICTIONS_FILE: "held-out rows of cross-validation",
+    TEST_PREDICTIONS_FILE: ("test rows", FIXED_MODEL),
+    PREDICTIONS_FILE: ("held-out rows of cross-validation", TRAINING),
 }
 
 
@@ -173,12 +175,13 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
             "with these dataset.bands and dataset.classes and promote that first"
         )
     problem = "the two models have no predictions of the same kind of rows"
-    for file, what in _ROWS.items():
+    for file, (what, factor) in _ROWS.items():
         both = (run.record.file(file), champion.record.file(file))
         if not all(path.is_file() for path in both):
             continue
         try:
-            return pair(load_predictions(both[0]), load_predictions(both[1]), what)
+            mine, theirs = map(load_predictions, both)
+            return pair(mine, theirs, what, factor)
         except ConfigError as error:  # if the test rows differ, the held-out ones may agree
             problem = str(error)
     raise ConfigError(problem)

@@ -184,7 +184,7 @@ def _test_figures(config: ExperimentConfig, folder: Path) -> dict[str, float]:
     if not len(rows):
         return {}
     model = load_model(folder / MODEL_FILE)
-    return metrics_on_test_rows(score_test_rows(model, dataset, rows, config.seed)[1])
+    return metrics_on_test_rows(score_test_rows(model, dataset, rows)[1])
 
 
 def _compare(run: Recorded, folder: Path, figures: Figures) -> list[Comparison]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from student_perf.compare.pairs import paired_runs
 from student_perf.errors import ConfigError
 from student_perf.paths import PROJECT_DIR
 from student_perf.reproduction.differences import (
@@ -21,7 +22,6 @@ from student_perf.reproduction.differences import (
 )
 from student_perf.runs.record import Recorded
 from student_perf.scoring.metrics import METRICS, metrics_logged
-from student_perf.scoring.paired import paired_difference
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def explain(a: Recorded, b: Recorded, project: Path | None = PROJECT_DIR) -> Exp
 
 def _score_difference(a: Recorded, b: Recorded) -> str:
     """The first run's objective in both runs; if they share data and folds, with the interval of
-    the difference b - a.
+    the difference b - a on the same rows.
     """
     name = _shared_metric(a, b)
     metric = METRICS[name]
@@ -56,11 +56,13 @@ def _score_difference(a: Recorded, b: Recorded) -> str:
     unpaired = _why_not_paired(a, b, first, second)
     if unpaired is not None:
         return f"{means}. No interval: {unpaired}."
-    change = paired_difference(second, first, a.record.test_over_train)
+    try:
+        change, over = paired_runs(b.record, a.record, name)
+    except ValueError:
+        return f"{means}. No interval: a single fold without predictions has no paired test."
     return (
         f"{means}, difference {change.mean:+.4f}, 95 % interval {change.low:+.4f} to "
-        f"{change.high:+.4f}, p = {change.p_value:.3f}, paired over {len(first)} folds "
-        "(Nadeau and Bengio's correction)."
+        f"{change.high:+.4f}, p = {change.p_value:.3f}, paired over {over}."
     )
 
 
@@ -81,8 +83,6 @@ def _why_not_paired(a: Recorded, b: Recorded, first: np.ndarray, second: np.ndar
         return "the runs are not paired, their data differ"
     if not a.record.split_sha256 or a.record.split_sha256 != b.record.split_sha256:
         return "the runs are not paired, their folds differ"
-    if len(first) < 2:
-        return "a single fold has no paired test"
     if np.isnan(first).any() or np.isnan(second).any() or len(first) != len(second):
         return "the metric is not defined on every fold"
     if np.isnan(a.record.test_over_train):

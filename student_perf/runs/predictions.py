@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from student_perf.scoring import influence
 from student_perf.scoring.answers import Answers
+from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS
 
 _PROBABILITY = "proba_"
@@ -51,6 +53,18 @@ def load_predictions(path: Path) -> Predictions:
     y_true = np.array([code_of[label] for label in table["y_true"].to_pylist()], dtype=np.int64)
     output = np.column_stack([table[name].to_numpy() for name in names])
     return Predictions("classification", row, fold, y_true, output, tuple(code_of), *of_rows)
+
+
+def row_scores(
+    predictions: Predictions, metric: str, of_folds: np.ndarray | None = None
+) -> RowScores:
+    """Mean over the folds of a metric, and how far each row moves it; `of_folds`, shape (J,), are
+    its fold scores if they are known.
+    """
+    of_folds = fold_scores(predictions, metric) if of_folds is None else of_folds
+    mean = float(of_folds.mean())
+    row, fold = predictions.row, predictions.fold
+    return influence.row_scores(METRICS[metric], predictions.answers, row, fold, mean)
 
 
 def fold_scores(predictions: Predictions, metric: str) -> np.ndarray:

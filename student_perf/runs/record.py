@@ -28,6 +28,7 @@ from student_perf.runs import seal
 from student_perf.runs import tags as tag
 from student_perf.runs.layout import (
     MODEL_FILE,
+    PREDICTIONS_FILE,
     RECORD_FILE,
     RUN_ID_FILE,
     RUN_LOCK_FILE,
@@ -42,6 +43,8 @@ from student_perf.text import visible_tree
 if TYPE_CHECKING:
     import numpy as np
 
+    from student_perf.runs.predictions import Predictions
+    from student_perf.scoring.influence import RowScores
     from student_perf.scoring.intervals import Estimate
 
 LONGEST_ERROR = 500  # characters of the tag
@@ -255,22 +258,58 @@ class RunRecord:
         """The dummy baseline's mean on the same folds."""
         return self.number(logged_as(metric, "dummy"))
 
+    def gain(self, metric: str) -> dict[str, float]:
+        """What the run gains over the dummy baseline on the same rows, more is better: `gain` with
+        its interval, `gain_low` and `gain_high`, and `gain_p`; NaN if it was not recorded.
+        """
+        figures = ("gain", "gain_low", "gain_high", "gain_p")
+        return {figure: self.number(logged_as(metric, figure)) for figure in figures}
+
     def train(self, metric: str) -> float:
         """Mean over folds on the rows of the fit."""
         return self.number(logged_as(metric, "train"))
 
-    def estimate(self, metric: str, scores: np.ndarray | None = None) -> Estimate:
-        """Mean over folds with its interval; of a single fold the recorded interval. `scores`,
-        shape (J,), stand for fold scores that the record itself may lack.
+    def estimate(
+        self, metric: str, scores: np.ndarray | None = None, rows: RowScores | None = None
+    ) -> Estimate:
+        """Mean over folds with the interval that the run recorded. `scores`, shape (J,), stand for
+        fold scores that the record itself may lack. An interval that it lacks comes from `rows`,
+        the metric by row, or without them from the folds.
         """
-        from student_perf.scoring.intervals import Estimate, fold_interval
+        from student_perf.scoring.intervals import Estimate, fold_interval, row_interval
 
         scores = self.fold_scores(metric) if scores is None else scores
+        mean = float(scores.mean()) if len(scores) else self.mean(metric)
+        std = float(scores.std(ddof=1)) if len(scores) > 1 else math.nan
+        low, high = (self.number(logged_as(metric, end)) for end in ("low", "high"))
+        if not math.isnan(low + high):
+            return Estimate(mean, std, low, high)
+        if rows is not None:
+            return row_interval(rows, METRICS[metric], std)
         if len(scores) > 1:
             return fold_interval(scores, self.test_over_train, METRICS[metric])
-        mean = float(scores[0]) if len(scores) else self.mean(metric)
-        ends = [self.number(logged_as(metric, end)) for end in ("low", "high")]
-        return Estimate(mean, math.nan, *ends)
+        return Estimate(mean, std, math.nan, math.nan)
+
+    def row_scores(self, metric: str) -> RowScores | None:
+        """A metric by row, from the predictions in the run's folder; None without them, or if the
+        metric is not defined. Raises ChangedError if they are not as the run left them.
+        """
+        from student_perf.runs.predictions import row_scores
+
+        known, of_folds = self.predictions(), self.fold_scores(metric)
+        if known is None or known.task != METRICS[metric].task:
+            return None
+        found = row_scores(known, metric, of_folds if len(of_folds) else None)
+        return None if math.isnan(found.mean + found.error) else found
+
+    def predictions(self) -> Predictions | None:
+        """The held-out predictions in the run's folder, None without them. Raises ChangedError if
+        they are not as the run left them.
+        """
+        from student_perf.runs.predictions import load_predictions
+
+        is_there = (self.folder / PREDICTIONS_FILE).is_file()
+        return load_predictions(self.file(PREDICTIONS_FILE)) if is_there else None
 
     def test_estimate(self, metric: str) -> Estimate | None:
         """The figure on the test rows with its interval; None if the run did not open them."""

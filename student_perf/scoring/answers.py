@@ -53,8 +53,8 @@ class Answers:
         """Every metric of the task by name; `ordered` adds those of classes with an order."""
         return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered)}
 
-    def take(self, rows: np.ndarray) -> Answers:
-        """The answers for some rows, by position or mask; a row may be taken several times."""
+    def take(self, rows: np.ndarray | slice) -> Answers:
+        """The answers for some rows by position, mask or slice; a row may come several times."""
         weights, groups = (
             None if known is None else known[rows] for known in (self.weights, self.groups)
         )

@@ -4,9 +4,9 @@ Bootstrap", chapter 13).
 >>> from student_perf.scoring.metrics import METRICS
 >>> truth = np.tile([0, 1], 50)
 >>> answers = Answers(truth, np.eye(2)[np.where(np.arange(100) < 80, truth, 1 - truth)])
->>> estimate = bootstrap(answers, [METRICS["accuracy"]], seed=0)["accuracy"]
->>> print(f"{estimate.mean:.2f}, {estimate.low:.2f} to {estimate.high:.2f}")
-0.80, 0.72 to 0.88
+>>> draws = resample(answers, [METRICS["accuracy"]], seed=0)["accuracy"]
+>>> print("{:.2f} to {:.2f}".format(*percentile_interval(draws, 0.8)))
+0.72 to 0.88
 """
 
 from __future__ import annotations
@@ -17,25 +17,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from student_perf.scoring.answers import Answers, Counts
-from student_perf.scoring.intervals import CONFIDENCE, Estimate
+from student_perf.scoring.intervals import CONFIDENCE
 from student_perf.scoring.metrics import Metric
 
 N_RESAMPLES = 1000
 _MOST_CELLS = 2_000_000  # of one table of counts
-
-
-def bootstrap(
-    answers: Answers, metrics: Iterable[Metric], seed: int, n_resamples: int = N_RESAMPLES
-) -> dict[str, Estimate]:
-    """Metrics of one set of rows by name, with their 95 % percentile intervals."""
-    metrics = list(metrics)
-    draws = resample(answers, metrics, seed, n_resamples)
-    estimates = {}
-    for metric in metrics:
-        figure = metric.of(answers)
-        ends = percentile_interval(draws[metric.name], figure)
-        estimates[metric.name] = Estimate(figure, math.nan, *ends).within(metric)
-    return estimates
 
 
 def resample(

@@ -31,7 +31,7 @@ Direction = Literal["maximize", "minimize"]
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
 # The names under which runs log the figures of a metric; `folds` are its scores by step, `repeats`
-# its means by seed.
+# its means by seed, `gain` what it has over the dummy's on the same rows, more is better.
 _LOGGED_AS = {
     "mean": "cv_{}_mean",
     "std": "cv_{}_std",
@@ -41,6 +41,10 @@ _LOGGED_AS = {
     "repeats": "repeat_{}",
     "train": "train_{}_mean",
     "dummy": "dummy_{}_mean",
+    "gain": "gain_{}",
+    "gain_low": "gain_{}_ci95_low",
+    "gain_high": "gain_{}_ci95_high",
+    "gain_p": "gain_{}_p",
     "test": "test_{}",
     "test_low": "test_{}_ci95_low",
     "test_high": "test_{}_ci95_high",

@@ -1,15 +1,20 @@
-"""Is one model really better than another? Tests on fold scores that share their folds."""
+"""Is one model really better than another? Paired tests on the rows that both have answered.
+
+Where predictions are gone, fold scores that share their folds stand in for rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
-from student_perf.scoring.intervals import corrected_error, half_width
+from student_perf.scoring.influence import RowScores
+from student_perf.scoring.intervals import CONFIDENCE, TRAINING, corrected_error
 
 ALPHA = 0.05
 _NO_SPREAD = 1e-15
@@ -20,8 +25,8 @@ Figure = TypeVar("Figure", float, np.ndarray)
 
 @dataclass(frozen=True)
 class PairedDifference(Generic[Figure]):
-    """Mean difference of paired fold scores with its 95 % interval and two-sided p-value: numbers,
-    or for M candidates at once arrays of shape (M,).
+    """Mean paired difference with its 95 % interval and two-sided p-value: numbers, or for M
+    candidates at once arrays of shape (M,).
     """
 
     mean: Figure
@@ -41,32 +46,92 @@ class Posterior:
     above: np.ndarray
 
 
-def paired_difference(
-    a: np.ndarray, b: np.ndarray, test_over_train: float
-) -> PairedDifference[float]:
-    """`paired_differences` of a single pair, a - b, both of shape (J,)."""
-    result = paired_differences(np.asarray(a, dtype=np.float64)[None], b, test_over_train)
-    return PairedDifference(*(float(v[0]) for v in vars(result).values()))
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """Paired differences of M candidates, their standard errors, and the degrees of freedom of
+    these, shape (M,) each.
+    """
+
+    mean: np.ndarray
+    error: np.ndarray
+    freedom: np.ndarray
+
+    def tested(self) -> PairedDifference[np.ndarray]:
+        """t-test of each. With no spread at all the p-value is 1 if the difference is 0, else 0."""
+        mean, sure = self.mean, self.error < _NO_SPREAD
+        statistic = np.divide(-np.abs(mean), self.error, out=np.zeros_like(mean), where=~sure)
+        p_value = 2 * stdtr(self.freedom, statistic)
+        p_value = np.where(sure & (np.abs(mean) >= _NO_SPREAD), 0.0, p_value)
+        reach = stdtrit(self.freedom, (1 + CONFIDENCE) / 2)
+        width = np.where(sure, 0.0, self.error) * reach
+        return PairedDifference(mean, mean - width, mean + width, p_value)
+
+    def posterior(self, rope: float) -> Posterior:
+        """Probabilities of each difference with a flat prior: a Student posterior around it. Those
+        within `rope` >= 0, in units of the metric, count as equivalent. With no spread at all the
+        posterior is certain.
+        """
+        mean, sure = self.mean, self.error < _NO_SPREAD
+        scale = np.where(sure, 1.0, self.error)
+        below = np.where(sure, mean < -rope, stdtr(self.freedom, (-rope - mean) / scale))
+        above = np.where(sure, mean > rope, stdtr(self.freedom, (mean - rope) / scale))
+        return Posterior(below, np.clip(1 - below - above, 0.0, 1.0), above)
+
+    def replaced(self, places: Sequence[int], others: Differences) -> Differences:
+        """These, with others at some places."""
+        columns = []
+        for name in ("mean", "error", "freedom"):
+            column = getattr(self, name).astype(np.float64)
+            column[list(places)] = getattr(others, name)
+            columns.append(column)
+        return Differences(*columns)
 
 
-def paired_differences(
-    a: np.ndarray, b: np.ndarray, test_over_train: float
-) -> PairedDifference[np.ndarray]:
-    """Corrected resampled t-test of each row of `a`, shape (M, J), against `b`, (J,) or (M, J).
+def by_rows(a: Sequence[RowScores], b: RowScores, factor: float = TRAINING) -> Differences:
+    """Differences of candidates `a` to `b` by the difference of their influences on the same rows.
 
-    The error of the mean is that of `corrected_error`. With no spread at all the p-value is 1 if
-    the difference is 0, else 0.
+    What a row has in common for both, such as being hard, leaves the difference; so it shows what
+    intervals of the two, side by side, cannot.
+
+    Raises:
+        ValueError: The rows differ.
+    """
+    if not all(np.array_equal(one.unit, b.unit) for one in a):
+        raise ValueError("a paired test needs the same rows on both sides")
+    mean = np.array([one.mean - b.mean for one in a])
+    error = np.array([np.sqrt(((one.moved - b.moved) ** 2).sum()) for one in a])
+    return Differences(mean, factor * error, np.full(len(a), max(1.0, len(b.unit) - 1)))
+
+
+def by_folds(a: np.ndarray, b: np.ndarray, test_over_train: float) -> Differences:
+    """Differences of fold scores, of each row of `a`, shape (M, J), to `b`, (J,) or (M, J).
+
+    The error of the mean is that of `corrected_error`, with J-1 degrees of freedom: the corrected
+    resampled t-test. Its posterior is that of the Bayesian correlated t-test, in which the
+    correlation of folds rho is n_test/(n_test + n_train) and so rho/(1-rho) is n_test/n_train
+    (Corani and Benavoli 2015, Machine Learning 100; Benavoli et al. 2017, JMLR 18, section 4.1).
 
     Raises:
         ValueError: There are fewer than two folds.
     """
-    mean, error, n = _mean_and_error(a, b, test_over_train)
-    sure = error < _NO_SPREAD
-    statistic = np.divide(-np.abs(mean), error, out=np.zeros_like(mean), where=~sure)
-    p_value = 2 * stdtr(n - 1, statistic)
-    p_value = np.where(sure & (np.abs(mean) >= _NO_SPREAD), 0.0, p_value)
-    width = half_width(np.where(sure, 0.0, error), n)
-    return PairedDifference(mean, mean - width, mean + width, p_value)
+    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    n = differences.shape[-1]
+    if n < 2:
+        raise ValueError(f"{n} fold: a paired test needs two or more")
+    error = corrected_error(differences.std(axis=-1, ddof=1), n, test_over_train)
+    return Differences(differences.mean(axis=-1), error, np.full(len(error), n - 1.0))
+
+
+def row_difference(a: RowScores, b: RowScores, factor: float = TRAINING) -> PairedDifference[float]:
+    """`by_rows` of a single pair, a - b, tested."""
+    return _single(by_rows([a], b, factor))
+
+
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, test_over_train: float
+) -> PairedDifference[float]:
+    """`by_folds` of a single pair, a - b, both of shape (J,), tested."""
+    return _single(by_folds(np.asarray(a, dtype=np.float64)[None], b, test_over_train))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
@@ -83,43 +148,15 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def equivalence(a: np.ndarray, b: np.ndarray, test_over_train: float, rope: float) -> Posterior:
-    """Bayesian correlated t-test of the rows of `a`, shape (M, J), against `b`, (J,) or (M, J).
-
-    With a flat prior the mean difference has a Student posterior with J-1 degrees of freedom around
-    the observed mean, of scale sqrt((1/J + rho/(1-rho)) * s^2), where the correlation of folds rho
-    is n_test/(n_test + n_train) and so rho/(1-rho) is n_test/n_train (Corani and Benavoli 2015,
-    Machine Learning 100; Benavoli et al. 2017, JMLR 18, section 4.1). Differences within
-    `rope` >= 0, in units of the metric, count as equivalent. With no spread at all the posterior is
-    certain.
+def against_best(differences: Differences, best: int) -> np.ndarray:
+    """Holm-adjusted p-values of M candidates' differences to number `best`, whose own is 1, or NaN
+    if nothing can be tested. Those above `ALPHA` are tied with the best.
     """
-    mean, error, n = _mean_and_error(a, b, test_over_train)
-    sure = error < _NO_SPREAD
-    scale = np.where(sure, 1.0, error)
-    below = np.where(sure, mean < -rope, stdtr(n - 1, (-rope - mean) / scale))
-    above = np.where(sure, mean > rope, stdtr(n - 1, (mean - rope) / scale))
-    return Posterior(below, np.clip(1 - below - above, 0.0, 1.0), above)
-
-
-def against_best(scores: np.ndarray, best: int, test_over_train: float) -> np.ndarray:
-    """Holm-adjusted p-values of M candidates' fold scores, shape (M, J), against number `best`,
-    whose own is 1. Those above `ALPHA` are tied with the best.
-    """
-    others = np.arange(len(scores)) != best
-    p_values = np.ones(len(scores))
-    if others.any():
-        differences = paired_differences(scores[others], scores[best], test_over_train)
-        p_values[others] = holm(differences.p_value)
+    p_values = differences.tested().p_value
+    others = np.arange(len(p_values)) != best
+    p_values[others] = holm(p_values[others])
     return p_values
 
 
-def _mean_and_error(
-    a: np.ndarray, b: np.ndarray, test_over_train: float
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Mean differences (M,), their corrected standard errors (M,), and the number of folds."""
-    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    n = differences.shape[-1]
-    if n < 2:
-        raise ValueError(f"{n} fold: a paired test needs two or more")
-    error = corrected_error(differences.std(axis=-1, ddof=1), n, test_over_train)
-    return differences.mean(axis=-1), error, n
+def _single(differences: Differences) -> PairedDifference[float]:
+    return PairedDifference(*(float(v[0]) for v in vars(differences.tested()).values()))

@@ -1,8 +1,7 @@
-"""How large a difference must be for some folds to show it, known before anything is fitted.
+"""How large a difference must be for rows or folds to show it, known before anything is fitted.
 
-The test is that of `paired`: the corrected resampled t-test of Nadeau and Bengio (2003). Its power
-follows from the noncentral t distribution (Cohen 1988, "Statistical Power Analysis for the
-Behavioral Sciences", chapter 2), with the corrected standard error in place of the usual one.
+The test is that of `paired`. Its power follows from the noncentral t distribution (Cohen 1988,
+"Statistical Power Analysis for the Behavioral Sciences", chapter 2).
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import math
 
 from scipy.special import nctdtrinc, stdtrit
 
-from student_perf.scoring.intervals import corrected_error
 from student_perf.scoring.paired import ALPHA
 
 POWER = 0.8
@@ -20,44 +18,48 @@ POWER = 0.8
 ASSUMED_CORRELATION = 0.7
 
 
-def smallest_difference(std: float, n_folds: int, test_over_train: float) -> float:
+def smallest_difference(error: float, freedom: float) -> float:
     """The true difference of two configurations that the test finds with probability `POWER`.
 
     Args:
-        std: Deviation of their difference over folds.
-        n_folds: Number of folds, two or more.
-        test_over_train: Ratio of validation to training rows.
+        error: Standard error of their difference.
+        freedom: Its degrees of freedom: one less than the rows or folds that are paired.
     """
-    threshold = stdtrit(n_folds - 1, 1 - ALPHA / 2)
-    shift = nctdtrinc(n_folds - 1, 1 - POWER, threshold)
-    return float(shift * corrected_error(std, n_folds, test_over_train))
+    threshold = stdtrit(freedom, 1 - ALPHA / 2)
+    return float(error * nctdtrinc(freedom, 1 - POWER, threshold))
 
 
-def share_deviation(share: float, correlation: float, n_rows: float) -> float:
-    """Deviation over folds of the difference of two shares of right answers on the same rows.
+def shown_by(low: float, high: float) -> float:
+    """The same, from the 95 % interval of a difference over many rows."""
+    threshold = stdtrit(math.inf, 1 - ALPHA / 2)
+    reached = stdtrit(math.inf, POWER)
+    return float((high - low) / 2 * (threshold + reached) / threshold)
+
+
+def share_error(share: float, correlation: float, n_rows: float) -> float:
+    """Standard error of the difference of two shares of right answers on the same rows.
 
     Each has the variance `share * (1 - share) / n_rows`; answers that are right or wrong together
-    take their correlation off. What differs because of training rows comes on top, so this is the
-    least.
+    take their correlation off.
 
     Args:
         share: Of right answers, of both alike.
         correlation: Of being right, between the two, over rows.
-        n_rows: Validation rows of a fold.
+        n_rows: How many rows both have answered.
     """
     return math.sqrt(2 * share * (1 - share) * (1 - correlation) / n_rows)
 
 
-def error_deviation(rmse: float, correlation: float, n_rows: float) -> float:
-    """Deviation over folds of the difference of two root mean squared errors on the same rows.
+def rmse_error(rmse: float, correlation: float, n_rows: float) -> float:
+    """Standard error of the difference of two root mean squared errors on the same rows.
 
-    Squared normal errors have the variance 2 rmse^4, so the root of their mean over a fold has the
-    variance rmse^2 / (2 n_rows); as in `share_deviation` this is the least.
+    Squared normal errors have the variance 2 rmse^4, so the root of their mean has the variance
+    rmse^2 / (2 n_rows).
 
     Args:
         rmse: Root mean squared error, of both alike.
         correlation: Of the squared errors, between the two, over rows.
-        n_rows: Validation rows of a fold.
+        n_rows: How many rows both have answered.
     """
     return rmse * math.sqrt((1 - correlation) / n_rows)
 

@@ -38,7 +38,7 @@ _LOG_SECONDS = 30  # between two lines if the output is a file
 
 def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resolution: str) -> None:
     """The space as a table, how many of its configurations are tried, the time that takes if it is
-    known, and what the folds can show.
+    known, and what the rows can show.
     """
     columns = [words("parameter"), words("values"), words("default")]
     table = make_table(columns, iter_rows(plan))

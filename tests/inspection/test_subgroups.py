@@ -3,21 +3,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.dummy import DummyClassifier, DummyRegressor
+from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from student_perf.config.schema import KFoldSplit, RepeatedKFoldSplit
-from student_perf.evaluation.cross_validation import cross_validate
+from student_perf.evaluation.cross_validation import result_of
 from student_perf.evaluation.splits import make_split
 from student_perf.inspection.subgroups import subgroup_table
+from student_perf.scoring.intervals import TRAINING
 
 
 def evaluated(dataset, config=KFoldSplit("kfold", 0.0, 0, True, 4)):  # noqa: B008 (frozen)
-    model = DummyClassifier(strategy="uniform") if dataset.classes else DummyRegressor()
-    result = cross_validate(model, dataset, make_split(dataset, config))
-    rng = np.random.default_rng(1)
-    noise = rng.dirichlet(np.ones(3), len(result.row)) if dataset.classes else rng.random(60)
-    return replace(result, output=noise)
+    split, rng = make_split(dataset, config), np.random.default_rng(1)
+    sizes = [len(fold.validation) for fold in split.folds]
+    noise = [rng.dirichlet(np.ones(3), n) if dataset.classes else rng.random(n) for n in sizes]
+    return result_of(dataset, split, noise, 0.0)
 
 
 def pick(table, column, metric):
@@ -42,20 +42,33 @@ def test_values_are_those_of_a_plain_groupby(small_dataset):
         macro = f1_score(group["true"], group["predicted"], average="macro")
         assert pick(table, "school", "f1_macro").loc[name, "value"] == pytest.approx(macro)
     overall = pick(table, "all rows", "accuracy").loc[""]
-    assert (overall["n"], overall["value"]) == (60, (rows["true"] == rows["predicted"]).mean())
+    assert (overall["n"], overall["value"]) == (60, result.estimates["accuracy"].mean)
 
 
-def test_intervals_are_those_of_resampled_rows(small_dataset):
+def test_all_rows_have_the_figures_of_the_run(small_dataset):
+    result = evaluated(small_dataset, RepeatedKFoldSplit("repeated_kfold", 0.0, 0, True, 4, 3))
+    table = subgroup_table(small_dataset, result, ["school"], "roc_auc_ovr", 5)
+    for name in ("roc_auc_ovr", "f1_macro", "accuracy"):
+        estimate, line = result.estimates[name], pick(table, "all rows", name).loc[""]
+        assert (line["value"], line["low"], line["high"]) == (
+            estimate.mean,
+            estimate.low,
+            estimate.high,
+        )
+
+
+def test_an_interval_is_that_of_the_groups_rows(small_dataset):
+    """Wilson's for a share, by statsmodels' formula, with the rows that the factor leaves."""
     result = evaluated(small_dataset)
     table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
     north = (small_dataset.features["school"].iloc[result.row] == "north").to_numpy()
     hits = (result.y_true == result.y_pred)[north]
-    rng = np.random.default_rng(5)
-    drawn = hits[rng.integers(0, len(hits), (20_000, len(hits)))].mean(axis=1)
+    n, share = (len(hits) - 1) / TRAINING**2, hits.mean()
+    z = t.ppf(0.975, len(hits) - 1)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     line = pick(table, "school", "accuracy").loc["north"]
-    assert (line["low"], line["high"]) == pytest.approx(
-        np.quantile(drawn, [0.025, 0.975]), abs=0.03
-    )
+    assert (line["low"], line["high"]) == pytest.approx((middle - half, middle + half))
 
 
 def test_a_metric_of_probabilities_can_decide(small_dataset):
@@ -79,14 +92,14 @@ def test_small_groups_are_named_and_not_scored(small_dataset):
     assert pick(table, "kind", "accuracy").loc["many", "note"] == ""
 
 
-def test_repeats_are_averaged_first(small_dataset):
+def test_a_groups_figure_is_the_mean_over_repeats(small_dataset):
     result = evaluated(small_dataset, RepeatedKFoldSplit("repeated_kfold", 0.0, 0, True, 4, 3))
     table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
-    mean = pd.DataFrame(result.output).groupby(result.row).mean()
-    hit = mean.to_numpy().argmax(axis=1) == small_dataset.target
-    expected = hit[(small_dataset.features["school"] == "north").to_numpy()]
+    mine = (small_dataset.features["school"].iloc[result.row] == "north").to_numpy()
+    hit = (result.y_pred == result.y_true)[mine]
     north = pick(table, "school", "accuracy").loc["north"]
-    assert (north["n"], north["value"]) == (len(expected), expected.mean())
+    assert north["n"] == len(hit) / 3
+    assert north["value"] == pytest.approx(hit.mean())
 
 
 def test_numbers_get_error_and_bias(small_dataset):

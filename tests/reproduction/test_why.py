@@ -4,12 +4,13 @@ from scipy import stats
 
 from student_perf.errors import ConfigError
 from student_perf.reproduction.why import explain
+from student_perf.scoring.intervals import TRAINING
 from tests.made_runs import read
 
 THREE = ("tracking=off", "report.importance=false", "split.n_splits=3")
 
 
-def test_two_models_on_the_same_folds_are_paired(run):
+def test_two_models_on_the_same_rows_are_paired(run):
     one, two = run("model=logreg", quick=THREE), run("model=tree", quick=THREE)
     found = explain(read(one), read(two))
     _, data, code, environment = found.differences
@@ -17,12 +18,19 @@ def test_two_models_on_the_same_folds_are_paired(run):
     assert environment.same is True
     assert code.same is not False  # unknown for uncommitted changes that were not kept
     assert "model.name: logreg -> tree" in found.differences[0].lines
-    difference = np.subtract(two.metrics["fold_accuracy"], one.metrics["fold_accuracy"])
-    share = float(one.params["test_over_train"])
-    error = np.sqrt((1 / 3 + share) * difference.var(ddof=1))
-    low, high = stats.t.interval(0.95, 2, difference.mean(), error)
-    assert f"difference {difference.mean():+.4f}" in found.score
+    hits = [
+        (one.predictions().answers.output.argmax(axis=1) == one.predictions().y_true).astype(float)
+        for one in (two, one)
+    ]
+    difference, n = two.mean("accuracy") - one.mean("accuracy"), len(hits[0])
+    error = TRAINING * (hits[0] - hits[1]).std(ddof=1) / np.sqrt(n)
+    low, high = stats.t.interval(0.95, n - 1, difference, error)
+    assert f"difference {difference:+.4f}" in found.score
     assert f"{low:+.4f} to {high:+.4f}" in found.score
+    assert f"paired over {n} rows." in found.score
+    (two.folder / "predictions.parquet").unlink()
+    score = explain(read(one), read(two)).score
+    assert "paired over 3 folds (Nadeau and Bengio's correction)." in score
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import t
 
-from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.influence import RowScores
+from student_perf.scoring.intervals import FIXED_MODEL, TRAINING, fold_interval, row_interval
 from student_perf.scoring.metrics import METRICS
 
 
@@ -47,3 +50,47 @@ def test_no_interval_is_upside_down_or_without_its_figure(values):
 def test_an_undefined_fold_leaves_no_interval():
     got = fold_interval(np.array([0.5, np.nan, 0.6]), 0.5, METRICS["accuracy"])
     assert np.isnan([got.mean, got.low, got.high]).all()
+
+
+def scored(mean, error, n=100):
+    """A figure with this standard error by rows."""
+    return RowScores(mean, np.arange(n), np.full(n, error / math.sqrt(n)))
+
+
+def test_between_bounds_it_is_wilsons_interval():
+    """Of a plain share it is his own formula with as many rows."""
+    share, n, z = 0.9, 50, t.ppf(0.975, 49)
+    error = math.sqrt(share * (1 - share) / n)
+    got = row_interval(scored(share, error, n), METRICS["accuracy"], factor=FIXED_MODEL)
+    for end in (got.low, got.high):
+        assert abs(end - share) == pytest.approx(z * math.sqrt(end * (1 - end) / n))
+    assert got.low < 0.8 < 0.95 < got.high < 1
+
+
+def test_few_rows_without_an_error_are_not_certain():
+    got = row_interval(scored(1.0, 0.0, 20), METRICS["accuracy"], factor=FIXED_MODEL)
+    z = t.ppf(0.975, 19)
+    assert (got.low, got.high) == (pytest.approx(1 / (1 + z**2 / 20)), 1.0)
+    constant = row_interval(scored(0.4, 0.0), METRICS["brier_score"])
+    assert (constant.low, constant.high) == (0.4, 0.4)
+
+
+def test_above_zero_it_is_the_logarithm_and_without_bounds_the_figure_itself():
+    reach = TRAINING * t.ppf(0.975, 99)
+    got = row_interval(scored(2.0, 0.3), METRICS["root_mean_squared_error"])
+    assert (got.low, got.high) == pytest.approx(
+        (2 * math.exp(-reach * 0.15), 2 * math.exp(reach * 0.15))
+    )
+    got = row_interval(scored(0.3, 0.1), METRICS["r2"])
+    assert (got.low, got.high) == pytest.approx((0.3 - reach * 0.1, 0.3 + reach * 0.1))
+    assert row_interval(scored(1e-9, 1.0), METRICS["log_loss"]).high < math.inf
+
+
+def test_what_is_not_defined_has_no_interval():
+    for broken in (scored(math.nan, 0.1), scored(0.5, math.nan), scored(0.5, 0.1, 1)):
+        assert math.isnan(row_interval(broken, METRICS["accuracy"]).low)
+
+
+def test_a_figure_beyond_the_bounds_of_its_metric_keeps_an_interval_around_it():
+    got = row_interval(scored(2.0, 0.1), METRICS["accuracy"])
+    assert got.low <= got.mean == 2.0 <= got.high

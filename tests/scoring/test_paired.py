@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -6,13 +8,17 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.influence import row_scores
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import (
     ALPHA,
     against_best,
-    equivalence,
+    by_folds,
+    by_rows,
     holm,
     paired_difference,
-    paired_differences,
+    row_difference,
 )
 
 
@@ -38,7 +44,7 @@ def test_the_correction_widens_by_its_factor():
 def test_many_pairs_at_once_are_the_single_ones():
     rng = np.random.default_rng(1)
     a, b = rng.normal(0.7, 0.05, (20, 5)), rng.normal(0.7, 0.05, 5)
-    together = paired_differences(a, b, 0.25)
+    together = by_folds(a, b, 0.25).tested()
     for i, row in enumerate(a):
         alone = paired_difference(row, b, 0.25)
         assert [v[i] for v in vars(together).values()] == pytest.approx(list(vars(alone).values()))
@@ -48,9 +54,43 @@ def test_no_spread_is_either_equal_or_certain():
     same = np.full(5, 0.5)
     assert paired_difference(same, same, 0.25).p_value == 1.0
     assert paired_difference(same + 0.1, same, 0.25).p_value == 0.0
-    certain = equivalence(np.stack([same - 0.1, same, same + 0.1]), same, 0.25, rope=0.01)
+    certain = by_folds(np.stack([same - 0.1, same, same + 0.1]), same, 0.25).posterior(0.01)
     for i, shares in enumerate(zip(certain.below, certain.inside, certain.above, strict=True)):
         assert shares == tuple(float(i == j) for j in range(3))
+
+
+def measured(losses):
+    """The mean absolute error of two models on the same rows, by row."""
+    row, fold = np.arange(losses.shape[1]), np.zeros(losses.shape[1], dtype=np.int64)
+    metric = METRICS["mean_absolute_error"]
+    return [row_scores(metric, Answers(one, np.zeros_like(one)), row, fold) for one in losses]
+
+
+def test_by_rows_it_is_the_paired_t_test_of_the_rows_losses():
+    rng = np.random.default_rng(0)
+    losses = rng.exponential(1.0, (2, 80)) + rng.exponential(2.0, 80)
+    got = row_difference(*measured(losses), factor=1.0)
+    expected = ttest_rel(*losses)
+    assert got.p_value == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert (got.low, got.high) == pytest.approx((interval.low, interval.high))
+    wider = row_difference(*measured(losses), factor=2.0)
+    assert wider.high - wider.mean == pytest.approx(2 * (got.high - got.mean))
+
+
+def test_other_rows_are_not_paired():
+    one, two = measured(np.ones((2, 5)))
+    with pytest.raises(ValueError, match="the same rows"):
+        by_rows([one], replace(two, unit=two.unit + 1))
+
+
+def test_differences_by_rows_stand_in_for_those_by_folds():
+    folds = by_folds(np.array([[0.5, 0.6], [0.5, 0.9]]), np.array([0.5, 0.6]), 0.25)
+    one, two = measured(np.array([np.arange(5.0), np.arange(5.0) ** 2]))
+    mixed = folds.replaced([1], by_rows([two], one))
+    assert mixed.freedom.tolist() == [1, 4]
+    assert mixed.mean.tolist() == [0, pytest.approx(4)]
+    assert mixed.error[0] == folds.error[0]
 
 
 def test_one_fold_cannot_be_tested():
@@ -68,7 +108,7 @@ def test_the_worked_example_of_scikit_learns_documentation():
     )
     found = paired_difference(rbf, linear, test_over_train=10 / 90)
     assert round(found.p_value / 2, 3) == 0.227
-    posterior = equivalence(rbf[None], linear, 10 / 90, rope=0.01)
+    posterior = by_folds(rbf[None], linear, 10 / 90).posterior(0.01)
     assert [round(float(v[0]), 3) for v in vars(posterior).values()] == [0.068, 0.432, 0.5]
 
 
@@ -90,7 +130,7 @@ def test_the_posterior_is_that_of_the_correlated_model_integrated_numerically():
 
     bounds = [(-0.6, -0.01), (-0.01, 0.01), (0.01, 0.6)]
     parts = np.array([quad(density, *bound, points=[d.mean()], limit=60)[0] for bound in bounds])
-    found = equivalence(a[None], b, rho / (1 - rho), rope=0.01)
+    found = by_folds(a[None], b, rho / (1 - rho)).posterior(0.01)
     got = [float(v[0]) for v in vars(found).values()]
     assert got == pytest.approx(parts / parts.sum(), abs=2e-3)
     assert sum(got) == pytest.approx(1)
@@ -119,10 +159,10 @@ def test_tied_are_those_whose_corrected_difference_may_be_noise():
     folds = rng.normal(0, 0.05, 10)
     scores = 0.7 + folds + rng.normal(0, 0.01, (4, 10)) + np.array([[0.05], [0.0], [0.05], [-0.2]])
     best = int(scores.mean(axis=1).argmax())
-    p_values = against_best(scores, best, 1 / 9)
+    p_values = against_best(by_folds(scores, scores[best], 1 / 9), best)
     assert (p_values > ALPHA).tolist() == [True, False, True, False]
     assert p_values[best] == 1.0
-    assert against_best(scores[:1], 0, 1 / 9).tolist() == [1.0]
+    assert against_best(by_folds(scores[:1], scores[0], 1 / 9), 0).tolist() == [1.0]
 
 
 def simulated_folds(n_times, signals, n_rows, n_repeats, rng, n_splits=5, n_columns=5):
@@ -149,7 +189,7 @@ def simulated_folds(n_times, signals, n_rows, n_repeats, rng, n_splits=5, n_colu
 
 def declared_different(scores):
     """Share of simulated comparisons of two models whose difference is called real."""
-    found = paired_differences(scores[:, 0], scores[:, 1], test_over_train=0.25)
+    found = by_folds(scores[:, 0], scores[:, 1], test_over_train=0.25).tested()
     return float((found.p_value <= ALPHA).mean())
 
 
@@ -171,8 +211,9 @@ def test_the_best_models_stay_among_the_tied():
     signals = [1.0] * 8 + [0.0] * 2
     tied = np.array(
         [
-            against_best(scores, int(scores.mean(axis=1).argmax()), 0.25) > ALPHA
+            against_best(by_folds(scores, scores[best], 0.25), best) > ALPHA
             for scores in simulated_folds(200, signals, 200, 4, rng)
+            for best in [int(scores.mean(axis=1).argmax())]
         ]
     )
     assert tied[:, :8].mean(axis=0).min() >= 0.95

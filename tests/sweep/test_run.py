@@ -322,7 +322,8 @@ def descendants(pid):
 )
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(workspace):
-    overrides = ["model=xgb", "model.max_depth=range(2,6)", TRIALS.format(40),
+    overrides = ["model=xgb", "model.max_depth=range(2,6)",
+                 "model.learning_rate=interval(0.01,0.3)", TRIALS.format(40),
                  "hydra.sweeper.sampler=random", "hydra.sweeper.n_jobs=2"]  # fmt: skip
     process = start(workspace, *overrides)
     wait_for_trials(workspace, 5)
@@ -353,8 +354,10 @@ def wait_for_trials(workspace, n):
     wait_until(lambda: len(list((workspace / "multirun").glob(records))) >= n)
 
 
-REMOVED = ["model=xgb", "model.max_depth=range(2,9)", TRIALS.format(60), "split.n_splits=2",
-           "hydra.sweeper.sampler=random", "report.importance=false"]  # fmt: skip
+# Each configuration runs once, so the space has to be larger than the number of trials.
+REMOVED = ["model=xgb", "model.max_depth=range(2,9)", "model.learning_rate=interval(0.01,0.3)",
+           TRIALS.format(60), "split.n_splits=2", "hydra.sweeper.sampler=random",
+           "report.importance=false"]  # fmt: skip
 
 
 def wait_for_predictions(workspace, number):
@@ -466,8 +469,8 @@ def test_a_damaged_journal_is_rebuilt_and_no_folder_is_overwritten(workspace, da
 def test_kill_at_any_moment_loses_and_doubles_nothing(workspace, record_property):
     """`kill -9` of a worker, of all, and of the command itself, at random moments."""
     overrides = ["model=xgb", "model.n_estimators=20", "model.max_depth=range(2,9)",
-                 TRIALS.format(200), "hydra.sweeper.sampler=random",
-                 "hydra.sweeper.n_jobs=2"]  # fmt: skip
+                 "model.learning_rate=interval(0.01,0.3)", TRIALS.format(200),
+                 "hydra.sweeper.sampler=random", "hydra.sweeper.n_jobs=2"]  # fmt: skip
     rng = random.Random(0)
     targets = ("worker", "all", "command", "worker", "command", "all")
     record_property("times", len(targets))

@@ -1,14 +1,13 @@
 from io import StringIO
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from student_perf.compare.outcome import sentences
 from student_perf.runs.record import load_record
-from student_perf.scoring.intervals import fold_interval
+from student_perf.scoring.intervals import row_interval
 from student_perf.scoring.metrics import METRICS
-from student_perf.scoring.paired import paired_difference
+from student_perf.scoring.paired import row_difference
 from student_perf.sweep.show import Progress, show_plan, show_trials
 from tests.sweep.conftest import outcome_of, run_trials
 
@@ -30,13 +29,10 @@ def test_the_outcome_names_the_best_and_its_gain_over_the_defaults(done):
     assert f"Best: trial {best.number}, accuracy {best.value:.3f} (95 % interval " in text
     assert f"with model.C={best.params['model.C']:.4g}." in text
     ours, defaults = (load_record(plan.folder / str(n)) for n in (best.number, 0))
-    gain = paired_difference(
-        np.array(ours.metrics["fold_accuracy"]),
-        np.array(defaults.metrics["fold_accuracy"]),
-        evaluator.data(plan.base).split.test_over_train,
-    )
+    gain = row_difference(*(record.row_scores("accuracy") for record in (ours, defaults)))
     if best.number != 0:
         assert f"{gain.mean:+.3f} better" in text
+        assert f"{gain.low:+.3f} to {gain.high:+.3f}, p = {gain.p_value:.2f}" in text
         assert "It is the best of 12 tries" in text
     assert "What mattered" in text
 
@@ -59,16 +55,15 @@ def test_a_constant_objective_is_said(plan_of):
     assert "nothing that was swept matters" in text
 
 
-def test_the_trials_are_shown_best_first_with_the_corrected_interval(done):
+def test_the_trials_are_shown_best_first_with_their_interval_by_rows(done):
     plan, study, evaluator = done
     out = StringIO()
     show_trials(outcome_of(plan, evaluator), Console(file=out, width=80))
     rows = [line.split() for line in out.getvalue().splitlines()[1:] if "model.C" in line]
     best_first = sorted(study.trials, key=lambda t: (-t.value, t.number))
     assert [int(row[0]) for row in rows] == [t.number for t in best_first[:10]]
-    ratio = evaluator.data(plan.base).split.test_over_train
-    scores = load_record(plan.folder / rows[0][0]).fold_scores("accuracy")
-    expected = fold_interval(scores, ratio, METRICS["accuracy"])
+    scores = load_record(plan.folder / rows[0][0]).row_scores("accuracy")
+    expected = row_interval(scores, METRICS["accuracy"])
     assert rows[0][2:] == [
         f"{expected.mean:.3f}", f"{expected.low:.3f}", "to", f"{expected.high:.3f}"
     ]  # fmt: skip

@@ -1,0 +1,239 @@
+"""How far each row moves a metric: the one source of its standard error and of paired tests.
+
+A metric of n rows is close to its true value plus a sum over the rows. The terms of that sum are
+the rows' influences; the root of the sum of their squares is the standard error of the metric, and
+the differences of two models' influences on the same rows give that of the difference (Efron 1982,
+"The Jackknife, the Bootstrap and Other Resampling Plans", chapter 6).
+
+>>> import numpy as np
+>>> from student_perf.scoring.metrics import METRICS
+>>> answers = Answers(np.array([10.0, 12.0, 9.0, 15.0]), np.array([11.0, 12.0, 9.5, 13.0]))
+>>> moved = influences(METRICS["mean_absolute_error"], answers)
+>>> print(f"{np.sqrt((moved**2).sum()):.3f}")
+0.427
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from student_perf.scoring.answers import Answers, Counts
+from student_perf.scoring.metrics import Metric
+
+_MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its rows
+
+
+@dataclass(frozen=True, eq=False)
+class RowScores:
+    """A metric on rows, and how far each unit of them moves it: `unit` holds their numbers,
+    ascending, `moved` their influences, both of shape (n_units,).
+
+    A unit is a row, however often it was predicted, or a group of rows.
+    """
+
+    mean: float
+    unit: np.ndarray
+    moved: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Standard error of the metric, as far as it comes from the rows."""
+        return float(np.sqrt((self.moved**2).sum()))
+
+
+def row_scores(
+    metric: Metric,
+    answers: Answers,
+    row: np.ndarray,
+    fold: np.ndarray,
+    mean: float | None = None,
+) -> RowScores:
+    """A metric of held-out predictions, and how far each unit of rows moves it.
+
+    Args:
+        metric: What is measured.
+        answers: The predictions, n of them, fold by fold; their groups are the units if they have
+            some, else each row is one.
+        row: The row of each, shape (n,).
+        fold: The fold of each, shape (n,), ascending.
+        mean: The figure itself; by default the mean over repeats of the metric of all their rows.
+    """
+    numbers, place = np.unique(
+        row if answers.groups is None else answers.groups, return_inverse=True
+    )
+    moved, figure = np.zeros(len(numbers)), 0.0
+    for mine, share in repeats(row, fold):
+        part = answers if share == 1 else answers.take(mine)
+        moved += share * np.bincount(place[mine], influences(metric, part), len(numbers))
+        figure += share * metric.of(part) if mean is None else 0.0
+    return RowScores(figure if mean is None else mean, numbers, moved)
+
+
+def repeats(row: np.ndarray, fold: np.ndarray) -> list[tuple[slice, float]]:
+    """Where the predictions of each repeat stand, and its share of the folds: a new one begins with
+    the first fold that holds a row once more.
+    """
+    starts = np.flatnonzero(np.diff(fold, prepend=-1))
+    ends = [*starts[1:], len(fold)]
+    seen = np.zeros(int(row.max(initial=0)) + 1, dtype=bool)
+    begins: list[int] = [0]
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        rows = row[start:end]
+        if seen[rows].any():
+            begins.append(number)
+            seen[:] = False
+        seen[rows] = True
+    return [
+        (slice(starts[one], ends[other - 1]), (other - one) / len(starts))
+        for one, other in zip(begins, [*begins[1:], len(starts)], strict=True)
+    ]
+
+
+def influences(metric: Metric, answers: Answers) -> np.ndarray:
+    """How far each row moves a metric, in its units, shape (n,); they sum to about 0.
+
+    Row means: the row minus the mean, by the chain rule if the metric is a root. Metrics of counts:
+    the jackknife, which leaves out a row of each cell of the confusion matrix. ROC AUC: the
+    structural components of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44). R2: the
+    jackknife. Spearman's rho: its influence function. Any other formula, and ranks
+    of rows with weights: a jackknife over groups.
+    NaN if the metric is not defined, or if there are fewer than two rows.
+    """
+    n = len(answers)
+    if n < 2:
+        return np.full(n, np.nan)
+    if metric.of_rows is not None:
+        return _of_rows(metric, answers)
+    if metric.of_counts is not None:
+        return _of_counts(metric, answers)
+    if answers.weights is not None and not metric.takes_weights:
+        return np.full(n, np.nan)
+    closed = _CLOSED.get(metric.name)
+    is_ranked = answers.weights is not None and metric.name != "r2"
+    return _by_groups(metric, answers) if closed is None or is_ranked else closed(answers)
+
+
+def _of_rows(metric: Metric, answers: Answers) -> np.ndarray:
+    assert metric.of_rows is not None
+    figures, n = metric.of_rows(answers).astype(np.float64), len(answers)
+    mean = answers.mean(figures)
+    moved: np.ndarray = _shares(answers) * (figures - mean) * np.sqrt(n / (n - 1))
+    if metric.root:
+        return moved / (2 * np.sqrt(mean)) if mean > 0 else np.zeros(n)
+    return moved
+
+
+def _of_counts(metric: Metric, answers: Answers) -> np.ndarray:
+    """All rows of a cell are alike, so that one table a cell says it for all; of rows with weights
+    a mean weight is left out, or all that is there. Where a metric is not defined without a row,
+    the row counts as if it moved nothing.
+    """
+    assert metric.of_counts is not None
+    n, table = len(answers), answers.counts.table
+    seen, cell_of = np.unique(answers.cells, return_inverse=True)
+    without = np.repeat(table.reshape(1, -1).astype(np.float64), len(seen), axis=0)
+    step = np.minimum(answers.weight / n, table.ravel()[seen])
+    without[np.arange(len(seen)), seen] -= step
+    figure, left = metric.of(answers), metric.of_counts(Counts(without.reshape(-1, *table.shape)))
+    change = np.where(np.isnan(left), 0.0, figure - np.asarray(left)) / step
+    each = change[cell_of] * _shares(answers) * answers.weight
+    moved: np.ndarray = (each - each.mean()) * np.sqrt((n - 1) / n)
+    return moved
+
+
+def _shares(answers: Answers) -> np.ndarray:
+    """Each row's share of all weights, shape (n,)."""
+    n = len(answers)
+    shares: np.ndarray = np.full(n, 1 / n)
+    return shares if answers.weights is None else answers.weights / answers.weight
+
+
+def _of_roc_auc(answers: Answers) -> np.ndarray:
+    n_classes = answers.output.shape[1]
+    codes = range(n_classes) if n_classes > 2 else (1,)
+    parts = [_of_one_auc(answers.y_true == k, answers.output[:, k]) for k in codes]
+    n = len(answers)
+    moved: np.ndarray = np.mean(parts, axis=0) * np.sqrt(n / (n - 1))
+    return moved
+
+
+def _of_one_auc(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    above, below = score[positive], score[~positive]
+    if len(above) == 0 or len(below) == 0:
+        return np.full(len(score), np.nan)
+    beaten = _share_below(np.sort(below), above)
+    beating = 1 - _share_below(np.sort(above), below)
+    moved = np.empty(len(score))
+    moved[positive] = (beaten - beaten.mean()) / len(above)
+    moved[~positive] = (beating - beating.mean()) / len(below)
+    return moved
+
+
+def _share_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Share of the `ordered` ones that lie below each value, ties counting half."""
+    below = ordered.searchsorted(values) + ordered.searchsorted(values, "right")
+    share: np.ndarray = below / (2 * len(ordered))
+    return share
+
+
+def _of_r2(answers: Answers) -> np.ndarray:
+    """The jackknife: both sums of squares without each row follow from those of all."""
+    n, share = len(answers), _shares(answers)
+    squares = share * answers.errors**2
+    distance = (answers.y_true - share @ answers.y_true) ** 2
+    spread = share @ distance - share * distance / (1 - share)
+    left = np.full(n, np.nan)
+    np.divide(squares.sum() - squares, spread, out=left, where=spread > 0)
+    moved: np.ndarray = (left - left.mean()) * np.sqrt((n - 1) / n)
+    return moved
+
+
+def _of_spearman(answers: Answers) -> np.ndarray:
+    """Both ranks of every row move a little with each row, which `_tail_mean` accounts for."""
+    n = len(answers)
+    u, v = (_share_below(np.sort(one), one) for one in (answers.y_true, answers.output))
+    var_u, var_v, covariance = u.var(), v.var(), ((u - 0.5) * (v - 0.5)).mean()
+    if var_u == 0 or var_v == 0:
+        return np.full(n, np.nan)
+
+    def moment(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Influence on the mean of a * b."""
+        moved: np.ndarray = a * b + _tail_mean(a, b) + _tail_mean(b, a) - 3 * (a * b).mean()
+        return moved
+
+    scale = np.sqrt(var_u * var_v)
+    shrunk = covariance / scale * (moment(u, u) / var_u + moment(v, v) / var_v) / 2
+    moved: np.ndarray = (moment(u, v) / scale - shrunk) / np.sqrt(n * (n - 1))
+    return moved
+
+
+def _tail_mean(by: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean over all rows of their values, counted where `by` is larger than a row's own, and half
+    where it is equal; shape (n,).
+    """
+    _, place = np.unique(by, return_inverse=True)
+    total = np.bincount(place, weights=values)
+    larger = total.sum() - total.cumsum()
+    mean: np.ndarray = (larger + total / 2)[place] / len(by)
+    return mean
+
+
+def _by_groups(metric: Metric, answers: Answers) -> np.ndarray:
+    n = len(answers)
+    n_groups = min(n, _MOST_GROUPS)
+    group = np.arange(n) % n_groups
+    left = np.array([metric.of(answers.take(group != one)) for one in range(n_groups)])
+    moved: np.ndarray = (left.mean() - left) * np.sqrt((n_groups - 1) / n_groups)
+    # A group's share is spread evenly over its rows, such that the sum of squares stays.
+    size = np.bincount(group, minlength=n_groups)
+    return (moved / np.sqrt(size))[group]
+
+
+_CLOSED: dict[str, Callable[[Answers], np.ndarray]] = {
+    "roc_auc_ovr": _of_roc_auc,
+    "r2": _of_r2,
+    "spearman": _of_spearman,
+}

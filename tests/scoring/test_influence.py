@@ -1,0 +1,137 @@
+import math
+
+import numpy as np
+import pytest
+
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.influence import influences, repeats, row_scores
+from student_perf.scoring.metrics import METRICS, Metric, metrics_of
+
+EVERY = [*metrics_of("classification", ordered=True), *metrics_of("regression")]
+
+
+def made(name, n=60):
+    """Answers with ties, of three classes or of numbers."""
+    rng = np.random.default_rng(1)
+    if METRICS[name].task == "regression":
+        truth = np.round(rng.normal(size=n), 1)
+        return Answers(truth, np.round(truth + rng.normal(size=n), 1))
+    truth = rng.integers(0, 3, n)
+    output = rng.dirichlet(np.ones(3), n).round(2) + 0.3 * np.eye(3)[truth]
+    return Answers(truth, output / output.sum(axis=1, keepdims=True))
+
+
+def left_out(metric, answers):
+    """The plain jackknife: the metric without each row."""
+    n = len(answers)
+    values = np.array([metric.of(answers.take(np.arange(n) != row)) for row in range(n)])
+    return (values.mean() - values) * math.sqrt((n - 1) / n)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_influences_are_those_of_leaving_out_each_row(name):
+    answers = made(name)
+    moved, plain = influences(METRICS[name], answers), left_out(METRICS[name], answers)
+    assert moved.sum() == pytest.approx(0, abs=1e-9)
+    # Closed forms are the limit of the jackknife for many rows.
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(plain), rel=0.03)
+    assert np.corrcoef(moved, plain)[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "quadratic_weighted_kappa", "log_loss"])
+def test_metrics_of_counts_and_means_are_exact(name):
+    answers = made(name)
+    plain = left_out(METRICS[name], answers)
+    assert influences(METRICS[name], answers) == pytest.approx(plain, abs=1e-12)
+
+
+def test_the_variance_of_an_auc_is_delongs():
+    """DeLong's formula as written: variances of the structural components of both classes."""
+    rng = np.random.default_rng(2)
+    truth = np.repeat([0, 1], [70, 30])
+    score = (rng.random(100) + 0.3 * truth).round(1)
+    wins = (score[truth == 1][:, None] > score[truth == 0]) + 0.5 * (
+        score[truth == 1][:, None] == score[truth == 0]
+    )
+    expected = wins.mean(axis=1).var(ddof=1) / 30 + wins.mean(axis=0).var(ddof=1) / 70
+    answers = Answers(truth, np.column_stack([1 - score, score]))
+    moved = influences(METRICS["roc_auc_ovr"], answers)
+    assert (moved**2).sum() == pytest.approx(expected, rel=0.03)
+
+
+def test_a_formula_of_ones_own_gets_a_jackknife_over_groups():
+    rng = np.random.default_rng(3)
+    answers = Answers(rng.normal(size=5_000), np.zeros(5_000))
+    worst = Metric(
+        "own",
+        "own",
+        "minimize",
+        task="regression",
+        of_answers=lambda a: (a.errors**4).mean() ** 0.5,
+    )
+    fourth = answers.errors**4
+    expected = fourth.std() / math.sqrt(5_000) / (2 * math.sqrt(fourth.mean()))
+    moved = influences(worst, answers)
+    assert np.linalg.norm(moved) == pytest.approx(expected, rel=0.25)
+
+
+def test_what_is_not_defined_has_no_influence():
+    one_class = Answers(np.zeros(4, dtype=int), np.full((4, 2), 0.5))
+    assert np.isnan(influences(METRICS["roc_auc_ovr"], one_class)).all()
+    assert np.isnan(influences(METRICS["r2"], Answers(np.ones(4), np.arange(4.0)))).all()
+    assert np.isnan(influences(METRICS["accuracy"], one_class.take(slice(0, 1)))).all()
+    # Without the only row of its class kappa is not defined: that row moves nothing.
+    lone = Answers(np.array([0, 0, 0, 1]), np.eye(2)[[0, 0, 1, 1]])
+    assert np.isfinite(influences(METRICS["quadratic_weighted_kappa"], lone)).all()
+
+
+def test_repeats_begin_with_the_first_row_that_comes_again():
+    row = np.array([0, 1, 2, 3, 1, 0, 3, 2])
+    fold = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    assert repeats(row, fold) == [(slice(0, 4), 0.5), (slice(4, 8), 0.5)]
+    assert repeats(row[:4], fold[:4]) == [(slice(0, 4), 1.0)]
+    # Single validation parts that overlap are repeats of their own.
+    assert len(repeats(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1]))) == 2
+
+
+def test_a_row_that_is_predicted_again_counts_once():
+    rng = np.random.default_rng(4)
+    truth, output = rng.normal(size=40), rng.normal(size=40)
+    metric, row, fold = METRICS["mean_absolute_error"], np.arange(40), np.arange(40) // 20
+    once = row_scores(metric, Answers(truth, output), row, fold)
+    twice = row_scores(
+        metric,
+        Answers(np.tile(truth, 2), np.tile(output, 2)),
+        np.tile(row, 2),
+        np.concatenate([fold, fold + 2]),
+    )
+    assert (twice.mean, twice.error) == (pytest.approx(once.mean), pytest.approx(once.error))
+    assert twice.unit.tolist() == row.tolist()
+
+
+def test_rows_of_a_group_count_as_one():
+    """Each row four times over: as if there were a quarter as many."""
+    rng = np.random.default_rng(5)
+    truth, output = rng.normal(size=50), rng.normal(size=50)
+    metric, n = METRICS["mean_absolute_error"], 200
+    pair, fold = (np.repeat(truth, 4), np.repeat(output, 4)), np.zeros(n, dtype=np.int64)
+    apart = row_scores(metric, Answers(*pair), np.arange(n), fold)
+    joined = row_scores(metric, Answers(*pair, groups=np.arange(n) // 4), np.arange(n), fold)
+    assert len(joined.unit) == 50
+    assert joined.error == pytest.approx(2 * apart.error)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_row_of_weight_two_moves_a_metric_like_two_rows(name):
+    answers, twice = made(name, 200), np.arange(200) < 100
+    both = np.concatenate([np.arange(200), np.flatnonzero(twice)])
+    weighted = Answers(answers.y_true, answers.output, 1.0 + twice)
+    if not METRICS[name].takes_weights:
+        assert np.isnan(influences(METRICS[name], weighted)).all()
+        return
+    moved = influences(METRICS[name], weighted)
+    single = influences(METRICS[name], answers.take(both))
+    expected = single[:200] + np.concatenate([single[200:], np.zeros(100)])
+    is_by_groups = name in ("roc_auc_ovr", "spearman")
+    rel = 0.25 if is_by_groups else 0.05
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(expected), rel=rel)
