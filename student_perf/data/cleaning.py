@@ -31,6 +31,10 @@ from student_perf.tables.options import ReadOptions
 
 _EXAMPLES = 3
 _EPOCH = "1970-01-01"
+_NOT_REPEATED = (
+    "dataset.clean: one_hot makes its columns from the values of the training rows, which new rows "
+    "cannot repeat; train without it, models encode categories"
+)
 
 
 @dataclass(frozen=True)
@@ -142,25 +146,18 @@ def clean_features(
     Raises:
         DataError: New rows cannot repeat a step.
     """
-    problems = {}
+    problems: dict[str, pd.Series] = {}
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         if name == "one_hot":
-            raise DataError(
-                "dataset.clean: one_hot makes its columns from the values of the training rows, "
-                "which new rows cannot repeat; train without it, models encode categories"
-            )
+            raise DataError(_NOT_REPEATED)
         if name == "date_parts" and options["column"] in table:
             column = options.pop("column")
             found = read_dates(table[column], **({"day_first": None, "since": _EPOCH} | options))
             problems[column] = found.problems
             table = table.drop(columns=column).assign(**found.columns)
-        elif name == "derive" and all(source in table for source in options["of"]):
-            column, of, by = options["column"], options["of"], options["by"]
-            values = computed(table, of, by)
-            if column in table:
-                problems[column] = contradictions(table[column], values, of, by)
-            table = table.assign(**{column: values})
+        elif name == "derive":
+            table = _derived_again(table, problems, **options)
         elif name == "map_values" and options["column"] in table:
             table = _map_values(table, declared, **options).table
         elif name in ("normalise_text", "to_numeric"):
@@ -173,6 +170,20 @@ def clean_features(
                 numbers = {c: parsed_cells(table[c], signs, c in percents) for c in present}
                 table = table.assign(**numbers)
     return table, problems
+
+
+def _derived_again(
+    table: pd.DataFrame, problems: dict[str, pd.Series], column: str, of: list[str], by: str
+) -> pd.DataFrame:
+    """New rows with the column, if they hold its sources. `problems` gets the rules that its cells
+    break if the rows hold it already.
+    """
+    if not set(of) <= set(table.columns):
+        return table
+    values = computed(table, of, by)
+    if column in table:
+        problems[column] = contradictions(table[column], values, of, by)
+    return table.assign(**{column: values})
 
 
 def settled_steps(steps: Sequence[Any], lineage: Sequence[LineageStep]) -> list[Any]:

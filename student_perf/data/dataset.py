@@ -240,8 +240,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     _check_derived_target(features, config)
     weighted = [config.weight] if config.weight else []
     chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
-    sources = {name for names in derived_columns(config.clean).values() for name in names}
-    forms = _number_forms(held, table[[*chosen, *sorted(sources - {*chosen})]], config, lineage)
+    forms = _number_forms(held, table, list(chosen), config, lineage)
     return Dataset(
         name=config.name,
         version=config.version,
@@ -267,23 +266,28 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
 
 
 def _number_forms(
-    held: pd.DataFrame, table: pd.DataFrame, config: DatasetConfig, lineage: Sequence[LineageStep]
+    held: pd.DataFrame,
+    table: pd.DataFrame,
+    chosen: Sequence[str],
+    config: DatasetConfig,
+    lineage: Sequence[LineageStep],
 ) -> dict[str, NumberForm]:
     """Forms of columns whose cells were numbers with a percent sign, made by a step, or labels, of
     a target of numbers, and of numbers from which a step derives others.
 
     Args:
         held: The table as the reader gave it.
-        table: The columns that count, after cleaning, and those from which others are derived.
+        table: The table after cleaning.
+        chosen: Its columns that count; those from which others are derived do, too.
         config: That of the dataset.
         lineage: What reading and the steps have decided.
     """
     percents = {name for step in lineage for name in step.decided.get("percents", ())}
     steps = numeric_steps(config.clean)
-    derived = derived_columns(config.clean)
-    as_numbers = {config.target, *(name for names in derived.values() for name in names)}
+    sources = [name for names in derived_columns(config.clean).values() for name in names]
+    as_numbers = {config.target, *sources}
     forms = {}
-    for name in map(str, table.columns):
+    for name in dict.fromkeys((*chosen, *sources)):
         is_number = pd.api.types.is_numeric_dtype(table[name])
         was_number = name in held and pd.api.types.is_numeric_dtype(held[name])
         is_percent = is_number and name in percents

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -69,13 +70,16 @@ def describe_dataset(dataset: Excerpt, record: RunRecord) -> DatasetInput:
     from mlflow.entities import Dataset as Described
     from mlflow.entities import DatasetInput, InputTag
 
-    facts = from_pandas(
-        dataset.rows,
-        source=CodeDatasetSource(origin(record)),
-        targets=dataset.target,
-        name=dataset.name,
-        digest=dataset.sha256[:LENGTH_OF_DIGEST],
-    ).to_dict()
+    with warnings.catch_warnings():
+        # A hint that columns of integers hold no gaps, which the target never does.
+        warnings.filterwarnings("ignore", "Hint: Inferred schema", UserWarning)
+        facts = from_pandas(
+            dataset.rows,
+            source=CodeDatasetSource(origin(record)),
+            targets=dataset.target,
+            name=dataset.name,
+            digest=dataset.sha256[:LENGTH_OF_DIGEST],
+        ).to_dict()
     profile = {"num_rows": dataset.n_rows, "num_elements": dataset.n_rows * dataset.n_columns}
     described = Described(**(facts | {"profile": json.dumps(profile)}))
     return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
