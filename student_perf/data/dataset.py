@@ -236,8 +236,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         {name: _feature(table[name], name in as_is, raw.options) for name in roles.features},
         copy=False,  # else pandas makes a second table of the columns
     )
-    _check_ranges(features, config)
-    _check_derived_target(features, config)
+    _check_declared(features, config)
     weighted = [config.weight] if config.weight else []
     chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
     forms = _number_forms(held, table, list(chosen), config, lineage)
@@ -315,7 +314,8 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             )
 
 
-def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
+def _check_declared(features: pd.DataFrame, config: DatasetConfig) -> None:
+    """Refuse a range of text, and features that give a derived target away."""
     for name in config.ranges:
         if name in features and features[name].dtype != np.float64:
             raise DataError(
@@ -323,9 +323,6 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
-
-
-def _check_derived_target(features: pd.DataFrame, config: DatasetConfig) -> None:
     sources = derived_columns(config.clean).get(config.target, ())
     if given := [name for name in sources if name in features]:
         raise DataError(
