@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from student_perf.data.contract import ColumnContract, Contract
 from student_perf.data.features import prepare_features
 from student_perf.paths import PACKAGE_DIR
 from student_perf.runs.layout import LOGGED_PLACE
