@@ -166,6 +166,8 @@ def _explain_key(
 def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigError:
     """Error for `key=value` with a key that the config does not have, among the paths it has."""
     key, _, value = given.lstrip("+~").partition("=")
+    if value and value in config_options(key.replace(".", "/")):
+        return ConfigError(f"{given}: the config has no '{key}' yet; add the group: +{given}")
     parent, _, last = key.rpartition(".")
     below = [path for path in known if path.startswith(f"{parent}.")] if parent else []
     if parts := [path for path in below if path.rpartition(".")[2] == last]:

@@ -21,6 +21,8 @@ import pandas as pd
 
 from student_perf.data.columns import label_of
 from student_perf.data.dates import date_columns, read_dates
+from student_perf.data.derive import check_derivation, computed, contradictions
+from student_perf.data.filters import kept_rows, told
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.missing import missing_rule
 from student_perf.errors import DataError, suggest
@@ -29,6 +31,10 @@ from student_perf.tables.options import ReadOptions
 
 _EXAMPLES = 3
 _EPOCH = "1970-01-01"
+_NOT_REPEATED = (
+    "dataset.clean: one_hot makes its columns from the values of the training rows, which new rows "
+    "cannot repeat; train without it, models encode categories"
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def clean_table(
         before = len(table)
         change = _STEPS[name](table, declared, **options)
         table = change.table.reset_index(drop=True)
+        _check_derived(table, change, steps[:number], f"dataset.clean[{number}]: {name}")
         hashes |= fingerprint_columns(table, change.columns)
         hashes = {str(column): hashes[str(column)] for column in table.columns}
         lineage.append(
@@ -133,24 +140,24 @@ def clean_features(
         percents: Columns whose cells need a percent sign where `to_numeric` reads them.
 
     Returns:
-        The table, and for each column of dates the rule that a cell breaks, None for good ones.
+        The table, and for each column of dates, or one that a step derives and the rows hold, the
+        rule that a cell breaks, None for good ones.
 
     Raises:
         DataError: New rows cannot repeat a step.
     """
-    problems = {}
+    problems: dict[str, pd.Series] = {}
     for number, entry in enumerate(steps):
         name, options = _parsed(entry, f"dataset.clean[{number}]")
         if name == "one_hot":
-            raise DataError(
-                "dataset.clean: one_hot makes its columns from the values of the training rows, "
-                "which new rows cannot repeat; train without it, models encode categories"
-            )
+            raise DataError(_NOT_REPEATED)
         if name == "date_parts" and options["column"] in table:
             column = options.pop("column")
             found = read_dates(table[column], **({"day_first": None, "since": _EPOCH} | options))
             problems[column] = found.problems
             table = table.drop(columns=column).assign(**found.columns)
+        elif name == "derive":
+            table = _derived_again(table, problems, **options)
         elif name == "map_values" and options["column"] in table:
             table = _map_values(table, declared, **options).table
         elif name in ("normalise_text", "to_numeric"):
@@ -165,6 +172,20 @@ def clean_features(
     return table, problems
 
 
+def _derived_again(
+    table: pd.DataFrame, problems: dict[str, pd.Series], column: str, of: list[str], by: str
+) -> pd.DataFrame:
+    """New rows with the column, if they hold its sources. `problems` gets the rules that its cells
+    break if the rows hold it already.
+    """
+    if not set(of) <= set(table.columns):
+        return table
+    values = computed(table, of, by)
+    if column in table:
+        problems[column] = contradictions(table[column], values, of, by)
+    return table.assign(**{column: values})
+
+
 def settled_steps(steps: Sequence[Any], lineage: Sequence[LineageStep]) -> list[Any]:
     """The declared steps with what each has decided by itself, so that new rows repeat it."""
     if len(lineage) != len(steps) + 1:  # rows without a file were never cleaned
@@ -175,13 +196,22 @@ def settled_steps(steps: Sequence[Any], lineage: Sequence[LineageStep]) -> list[
     ]
 
 
-def derived_columns(steps: Sequence[Any]) -> dict[str, str]:
-    """The columns that `date_parts` makes, and the one that each is made of."""
+def date_columns_made(steps: Sequence[Any]) -> dict[str, str]:
+    """The columns that `date_parts` makes, and the date that each is made of."""
     return {
         f"{entry['column']}_{part}": str(entry["column"])
         for entry in steps
         if isinstance(entry, Mapping) and entry.get("step") == "date_parts"
         for part in entry["parts"]
+    }
+
+
+def derived_columns(steps: Sequence[Any]) -> dict[str, tuple[str, ...]]:
+    """The columns that `derive` makes, and those that each is made of, in order of the steps."""
+    return {
+        str(entry["column"]): tuple(map(str, entry["of"]))
+        for entry in steps
+        if isinstance(entry, Mapping) and entry.get("step") == "derive"
     }
 
 
@@ -319,6 +349,30 @@ def _drop_missing_target(table: pd.DataFrame, declared: Declared) -> Change:
     return _kept(table, table[declared.target].notna())
 
 
+def _filter_rows(
+    table: pd.DataFrame,
+    _: Declared,
+    column: str,
+    range: Sequence[float] | None = None,  # noqa: A002 (the option's name)
+    values: Sequence[Any] | None = None,
+) -> Change:
+    """Keep the rows whose cell lies in a range or is one of some values; the target may decide."""
+    _checked_columns(table, [column])
+    kept = kept_rows(table[column], range, values)
+    return replace(_kept(table, kept), notes=(told(table[column], kept, range, values),))
+
+
+def _derive(table: pd.DataFrame, declared: Declared, column: str, of: list[str], by: str) -> Change:
+    """Add a column that is the mean, sum, difference, ratio or product of others."""
+    known = of if isinstance(of, Sequence) and not isinstance(of, str) else []
+    _checked_columns(table, known)
+    check_derivation(table, column, of, by, declared.target)
+    values = computed(table, of, by)
+    gaps = int((values.isna() & table[of].notna().all(axis=1)).sum())
+    notes = (f"'{column}': {gaps} rows have no {by}, as when one divides by 0",) if gaps else ()
+    return Change(table.assign(**{column: values}), [column], len(table), notes=notes)
+
+
 def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
     """Drop rows that repeat an earlier row in every column."""
     return _kept(table, ~table.duplicated())
@@ -359,6 +413,8 @@ _STEPS: dict[str, Callable[..., Change]] = {
     "drop_columns": _drop_columns,
     "drop_missing_target": _drop_missing_target,
     "drop_duplicates": _drop_duplicates,
+    "filter_rows": _filter_rows,
+    "derive": _derive,
     "date_parts": _date_parts,
     "one_hot": _one_hot,
 }
@@ -376,6 +432,24 @@ def _text_columns(table: pd.DataFrame) -> list[str]:
 def _mixed_columns(table: pd.DataFrame) -> list[str]:
     """Columns of new rows with numbers among text."""
     return [str(name) for name in table.columns if table[name].dtype == object]
+
+
+def _check_derived(table: pd.DataFrame, change: Change, before: Sequence[Any], where: str) -> None:
+    """Refuse a step that changes what an earlier one has derived a column from, or that column:
+    rows that hold the result of all steps would contradict themselves.
+    """
+    for column, sources in derived_columns(before).items():
+        for name in (column, *sources):
+            if name not in table:
+                raise DataError(
+                    f"{where} takes away '{name}', which belongs to the derived column '{column}'; "
+                    "leave it out with dataset.drop instead"
+                )
+            if name in (change.columns or ()):
+                raise DataError(
+                    f"{where} changes '{name}', which belongs to the derived column '{column}'; "
+                    "put the step before derive"
+                )
 
 
 def _checked_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:

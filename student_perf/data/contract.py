@@ -6,7 +6,7 @@ and saved with every run and model, so later predictions are checked by the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,8 +16,9 @@ import yaml
 
 from student_perf.config.schema import DatasetConfig
 from student_perf.config.typed import typed_node
-from student_perf.data.cleaning import derived_columns, settled_steps
+from student_perf.data.cleaning import date_columns_made, derived_columns, settled_steps
 from student_perf.data.dataset import Dataset
+from student_perf.data.filters import filtered_ranges
 from student_perf.errors import ConfigError, DataError, one_line
 from student_perf.tables.numbers import NumberForm
 from student_perf.tables.options import ReadOptions
@@ -25,7 +26,13 @@ from student_perf.tables.options import ReadOptions
 _MOST_ROWS = 5
 
 Problem = Literal[
-    "column missing", "not a number", "not a date", "unknown category", "missing value", "range"
+    "column missing",
+    "not a number",
+    "not a date",
+    "not as derived",
+    "unknown category",
+    "missing value",
+    "range",
 ]
 
 
@@ -49,7 +56,8 @@ class Contract:
         classes: Its classes, lowest first; empty for numbers.
         columns: Rules by column, in the order of the features.
         clean: Cleaning steps as the dataset declares them; new rows go through them too.
-        declared: Columns whose categories or range come from the config, not from the rows.
+        declared: Columns whose categories or range come from the config, not from the rows; among
+            them those by whose numbers it filters the rows.
         read: How the training file was read, as `tables.options.ReadOptions` names it; empty
             without a file.
         forms: How columns wrote their numbers, where `read` does not say it all.
@@ -72,9 +80,36 @@ class Contract:
         return [name for name in {*numeric, *self.forms} if name not in by_step]
 
     @property
-    def derived(self) -> dict[str, str]:
-        """Columns that a step makes of another one, which new rows may hold instead."""
+    def made_of(self) -> dict[str, tuple[str, ...]]:
+        """Columns that a step makes of others, which new rows may hold instead."""
+        dates = {name: (source,) for name, source in self.of_dates.items()}
+        return dates | self.derived
+
+    @property
+    def of_dates(self) -> dict[str, str]:
+        """Columns that a step makes of dates."""
+        return date_columns_made(self.clean)
+
+    @property
+    def derived(self) -> dict[str, tuple[str, ...]]:
+        """Columns that a step computes from columns of numbers, which may stand beside them."""
         return derived_columns(self.clean)
+
+    @property
+    def optional(self) -> list[str]:
+        """Columns that follow from others of the contract."""
+        known = set(self.columns)
+        return [name for name in self.columns if known.issuperset(self.derived.get(name, [None]))]
+
+    def inputs(self, held: Collection[str]) -> dict[str, tuple[str, ...] | None]:
+        """For each column those among `held` that it is taken from; None if they do not suffice."""
+        found: dict[str, tuple[str, ...]] = {name: (name,) for name in held}
+        for name, sources in self.made_of.items():
+            if all(source in found for source in sources):
+                own = found.get(name, ()) if name in self.derived else ()
+                taken = (*own, *(one for source in sources for one in found[source]))
+                found[name] = tuple(dict.fromkeys(taken))
+        return {name: found.get(name) for name in self.columns}
 
     weight: str | None = None
 
@@ -107,14 +142,15 @@ class Violation:
 
 def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> Contract:
     """Contract from the rows with these numbers; declared categories and ranges come first."""
-    columns = {}
+    columns, ranges = {}, _declared_ranges(config)
     for name in map(str, dataset.features.columns):
         column = dataset.features[name].iloc[rows]  # one at a time, never a copy of all
         missing = bool(column.isna().any())
         if name in dataset.numeric:
-            low, high = config.ranges.get(name, (column.min(), column.max()))
-            bounds = (None, None) if pd.isna(low) else (float(low), float(high))
-            columns[name] = ColumnContract("numeric", missing, None, *bounds)
+            low, high = ranges.get(name, (column.min(), column.max()))
+            known = not pd.isna(low)
+            lowest, highest = (float(low), float(high)) if known else (None, None)
+            columns[name] = ColumnContract("numeric", missing, None, lowest, highest)
         else:
             seen = sorted(column.dropna().unique().tolist())
             declared = [str(category) for category in config.categories.get(name, seen)]
@@ -124,11 +160,22 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
         [str(label) for label in dataset.classes],
         columns,
         clean=settled_steps(config.clean, dataset.lineage),
-        declared=sorted({*config.categories, *config.ranges} & set(columns)),
+        declared=sorted({*config.categories, *ranges} & set(columns)),
         read=asdict(dataset.read_as) if dataset.read_as is not None else {},
         forms=dict(dataset.forms),
         weight=config.weight,
     )
+
+
+def _declared_ranges(config: DatasetConfig) -> dict[str, tuple[float, float]]:
+    """What `dataset.ranges` declares, and no more of it than the rows were filtered by: the model
+    has learned from no other row.
+    """
+    ranges = {name: (float(low), float(high)) for name, (low, high) in config.ranges.items()}
+    for name, (low, high) in filtered_ranges(config.clean).items():
+        lowest, highest = ranges.get(name, (low, high))
+        ranges[name] = (max(low, lowest), min(high, highest))
+    return ranges
 
 
 def contract_from_yaml(text: str) -> Contract:

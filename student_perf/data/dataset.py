@@ -13,7 +13,13 @@ import pandas as pd
 
 from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
-from student_perf.data.cleaning import Declared, LineageStep, clean_table, numeric_steps
+from student_perf.data.cleaning import (
+    Declared,
+    LineageStep,
+    clean_table,
+    derived_columns,
+    numeric_steps,
+)
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
 from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
@@ -230,10 +236,10 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         {name: _feature(table[name], name in as_is, raw.options) for name in roles.features},
         copy=False,  # else pandas makes a second table of the columns
     )
-    _check_ranges(features, config)
+    _check_declared(features, config)
     weighted = [config.weight] if config.weight else []
     chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
-    forms = _number_forms(held, table[list(chosen)], config, lineage)
+    forms = _number_forms(held, table, list(chosen), config, lineage)
     return Dataset(
         name=config.name,
         version=config.version,
@@ -259,28 +265,35 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
 
 
 def _number_forms(
-    held: pd.DataFrame, table: pd.DataFrame, config: DatasetConfig, lineage: Sequence[LineageStep]
+    held: pd.DataFrame,
+    table: pd.DataFrame,
+    chosen: Sequence[str],
+    config: DatasetConfig,
+    lineage: Sequence[LineageStep],
 ) -> dict[str, NumberForm]:
-    """Forms of columns whose cells were numbers with a percent sign, made by a step, or labels, and
-    of a target of numbers.
+    """Forms of columns whose cells were numbers with a percent sign, made by a step, or labels, of
+    a target of numbers, and of numbers from which a step derives others.
 
     Args:
         held: The table as the reader gave it.
-        table: The columns that count, after cleaning.
+        table: The table after cleaning.
+        chosen: Its columns that count; those from which others are derived do, too.
         config: That of the dataset.
         lineage: What reading and the steps have decided.
     """
     percents = {name for step in lineage for name in step.decided.get("percents", ())}
     steps = numeric_steps(config.clean)
+    sources = [name for names in derived_columns(config.clean).values() for name in names]
+    as_numbers = {config.target, *sources}
     forms = {}
-    for name in map(str, table.columns):
+    for name in dict.fromkeys((*chosen, *sources)):
         is_number = pd.api.types.is_numeric_dtype(table[name])
         was_number = name in held and pd.api.types.is_numeric_dtype(held[name])
         is_percent = is_number and name in percents
         if is_number and not was_number and name in steps:
             signs = steps[name]
             forms[name] = NumberForm(signs.decimal or ".", signs.thousands, True, is_percent)
-        elif was_number and (is_percent or not is_number or name == config.target):
+        elif was_number and (is_percent or not is_number or name in as_numbers):
             forms[name] = NumberForm(is_percent=is_percent)
     return forms
 
@@ -301,7 +314,8 @@ def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
             )
 
 
-def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
+def _check_declared(features: pd.DataFrame, config: DatasetConfig) -> None:
+    """Refuse a range of text, and features that give a derived target away."""
     for name in config.ranges:
         if name in features and features[name].dtype != np.float64:
             raise DataError(
@@ -309,6 +323,12 @@ def _check_ranges(features: pd.DataFrame, config: DatasetConfig) -> None:
                 f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
                 f"with +dataset.categories.{name}=[...]"
             )
+    sources = derived_columns(config.clean).get(config.target, ())
+    if given := [name for name in sources if name in features]:
+        raise DataError(
+            f"dataset.target={config.target}: is derived from '{given[0]}', which gives it away; "
+            f"leave out what it is derived from: dataset.drop=[{','.join(sources)}]"
+        )
 
 
 def group_numbers(column: pd.Series) -> np.ndarray:

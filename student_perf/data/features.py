@@ -6,7 +6,7 @@ since one bad row must not cost the others their prediction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,13 +84,15 @@ def prepare_cells(
     reading = _Reading(contract, options or contract.options)
     table = pd.DataFrame({name: reading.read(name, cells) for name, cells in held.items()})
     percents = [name for name, form in contract.forms.items() if form.by_step and form.is_percent]
-    table, dates = clean_features(table, contract.clean, declared_by(contract), percents)
-    for name, problems in dates.items():
+    table, broken = clean_features(table, contract.clean, declared_by(contract), percents)
+    for name, problems in broken.items():
+        problem: Problem = "not as derived" if name in contract.derived else "not a date"
         rows = np.flatnonzero(problems.notna()).tolist()
         refused += [
-            Refusal(row, name, str(held[name].iloc[row]), "not a date", str(problems.iloc[row]))
+            Refusal(row, name, str(held[name].iloc[row]), problem, str(problems.iloc[row]))
             for row in rows
         ]
+    refused += _sources_without_numbers(table, contract, reading)
     features = {}
     for name, rules in contract.columns.items():
         if rules.kind == "numeric":
@@ -116,7 +118,7 @@ def prepared_target(column: pd.Series, contract: Contract, options: ReadOptions)
 
 def declared_by(contract: Contract) -> Declared:
     """What the training declared, and the values it has seen, for cleaning new rows."""
-    seen: dict[str, list[str]] = {name: [] for name in contract.derived.values()}
+    seen: dict[str, list[str]] = {n: [] for names in contract.made_of.values() for n in names}
     seen[contract.target] = contract.classes
     seen |= {name: rules.categories or [] for name, rules in contract.columns.items()}
     declared = {
@@ -205,17 +207,34 @@ def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
         DataError: One is missing.
     """
     columns = [str(name) for name in raw.columns]
-    derived = contract.derived
-    made_of = {n: derived[n] if derived.get(n) in columns else n for n in contract.columns}
-    lacking = [name for name in made_of if made_of[name] not in columns]
+    inputs = contract.inputs(columns)
+    lacking = list(dict.fromkeys(_lacking(n, columns, contract) for n in inputs if not inputs[n]))
     if lacking:
-        name = derived.get(lacking[0], lacking[0])
+        name = lacking[0]
         more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
         raise DataError(
             f"column '{name}'{more}: the model needs it and the input lacks it; "
             f"{suggest(name, columns)} (a CSV with another separator: --read 'separator=;')"
         )
-    return list(dict.fromkeys(made_of.values()))
+    return list(dict.fromkeys(name for names in inputs.values() for name in names or ()))
+
+
+def _lacking(name: str, columns: Sequence[str], contract: Contract) -> str:
+    """The column that is missing where one cannot be made."""
+    made_of = contract.made_of
+    for _ in made_of:
+        name = next((one for one in made_of.get(name, ()) if one not in columns), name)
+    return name
+
+
+def _sources_without_numbers(
+    table: pd.DataFrame, contract: Contract, reading: _Reading
+) -> Iterator[Refusal]:
+    """What is wrong with cells of columns of which the model gets only what is derived."""
+    sources = {name for names in contract.derived.values() for name in names if name in table}
+    for name in sorted(sources - set(contract.columns)):
+        _, wrong = _numbers(table[name], ColumnContract("numeric", True))
+        yield from reading.refusals(name, table[name], wrong)
 
 
 def _numbers(column: pd.Series, rules: ColumnContract) -> tuple[pd.Series, pd.Series]:
@@ -249,15 +268,15 @@ def _without_observed_ranges(contract: Contract) -> Contract:
 
 def _one_a_cell(refused: list[Refusal], contract: Contract) -> list[Refusal]:
     """The first refusal of each cell in column order: what is wrong with a text comes before the
-    gap that it leaves, and a date before its parts.
+    gap that it leaves, and a column before those made of it.
     """
-    derived = contract.derived
-    order = {name: number for number, name in enumerate(contract.columns)}
-    for part, source in derived.items():
-        if part in order:
-            order[source] = min(order[part], order.get(source, order[part]))
+    made_of = contract.made_of
+    order: dict[str, float] = {name: number for number, name in enumerate(contract.columns)}
+    for name in reversed(made_of):
+        for source in made_of[name] if name in order else ():
+            order[source] = min(order[name] - 0.5, order.get(source, order[name]))
     cells: dict[tuple[int, str], Refusal] = {}
     for one in sorted(refused, key=lambda one: order[one.column]):
-        if (one.row, derived.get(one.column, "")) not in cells:
+        if not any((one.row, source) in cells for source in made_of.get(one.column, ())):
             cells.setdefault((one.row, one.column), one)
     return list(cells.values())

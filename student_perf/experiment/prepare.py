@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
+from student_perf.errors import ConfigError
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.registry import Finding, Subject
 from student_perf.evaluation.splits import Split, make_split
@@ -24,9 +26,10 @@ from student_perf.evaluation.undefined import (
     refuse_undefined,
     refuse_untaught,
 )
-from student_perf.models.build import build_estimator
+from student_perf.models.build import build_estimator, iter_calibrations
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
+from student_perf.text import plural
 
 _MANY_ROWS = 20_000
 _several_threads = False
@@ -67,6 +70,7 @@ def prepare(config: ExperimentConfig) -> Prepared:
     build_estimator(config.model, config.dataset.task)
     build_steps(config.preprocess)
     data = prepare_data(config)
+    refuse_small_classes(config, data)
     pipeline = build_pipeline(config, data.dataset)
     warnings = [*data.warnings, *look_once(config, data, pipeline)]
     return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
@@ -92,8 +96,7 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     split = make_split(dataset, config.split)
     contract = make_contract(dataset, split.development, config.dataset)
     # Rules that were read off these rows hold for them; only what was declared can be broken.
-    declared = {*config.dataset.categories, *config.dataset.ranges}
-    rules = {name: rule for name, rule in contract.columns.items() if name in declared}
+    rules = {name: rule for name, rule in contract.columns.items() if name in contract.declared}
     check_contract(
         dataset.features[list(rules)].iloc[split.development], replace(contract, columns=rules)
     )
@@ -108,6 +111,27 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
         gaps=gaps,
         noise_limit=label_noise_limit(dataset),
     )
+
+
+def refuse_small_classes(config: ExperimentConfig, data: PreparedData) -> None:
+    """Raise ConfigError for a model that calibrates itself on more parts of a fold's training rows
+    than a class has rows there.
+    """
+    parts = list(iter_calibrations(config.model, config.dataset.task))
+    if not parts:
+        return
+    dataset = data.dataset
+    counts = [np.unique(dataset.target[f.train], return_counts=True) for f in data.split.folds]
+    n_rows, code = min((n, c) for codes, ns in counts for c, n in zip(codes, ns, strict=True))
+    for key, n_parts in parts:
+        if n_rows < n_parts:
+            fix = f"use {key}={n_rows}, or" if n_rows > 1 else "choose a model without it, or"
+            raise ConfigError(
+                f"{key}={n_parts}: class '{dataset.classes[code]}' of '{dataset.target_name}' has "
+                f"{plural(int(n_rows), 'training row')} in a fold, and each of the parts on which "
+                f"the model calibrates its probabilities needs one; {fix} merge the class with "
+                "another"
+            )
 
 
 def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:

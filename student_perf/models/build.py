@@ -17,7 +17,7 @@ dataset.task=regression; choose another model, for example model=rf or model=xgb
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from student_perf.models.libraries import library_of
 from student_perf.scoring.metrics import Task
 
 _ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
+_CALIBRATED = ("CalibratedClassifierCV", "CalibratedSVC")
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.
 _PARTS = {"base": "estimator", "final": "final_estimator", "members": "estimators"}
 
@@ -65,6 +66,26 @@ def build_estimator(
     estimator = build_component({**node, **shared}, f"{path}.{key}", places, parts)
     _check_by_training(estimator, {name: f"{path}.{key}.{name}" for name in node} | places)
     return estimator
+
+
+def iter_calibrations(
+    config: Mapping[str, Any], task: Task | str, path: str = "model"
+) -> Iterator[tuple[str, int]]:
+    """The keys of a valid model node, and of those below it, that say on how many parts of the
+    training rows a classifier is calibrated, with their values.
+    """
+    key = _ESTIMATOR_KEY[task]
+    node = config.get(key, {})
+    if str(node.get("_target_")).rpartition(".")[2] in _CALIBRATED:
+        place = f"{path}.cv" if "cv" in config else f"{path}.{key}.cv"
+        n_parts = config.get("cv", node.get("cv"))
+        if isinstance(n_parts, int):
+            yield place, n_parts
+    for name in ("base", "final"):
+        if name in config:
+            yield from iter_calibrations(config[name], task, f"{path}.{name}")
+    for name, member in config.get("members", {}).items():
+        yield from iter_calibrations(member, task, f"{path}.members.{name}")
 
 
 def algorithm_name(config: Mapping[str, Any], task: Task | str) -> str:

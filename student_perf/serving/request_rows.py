@@ -8,10 +8,10 @@ can and says what is wrong with the rest: there is one set of rules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import pandas as pd
@@ -141,6 +141,8 @@ def example_row(contract: Contract) -> dict[str, Any]:
     """
     row: dict[str, Any] = {}
     for name, rules in contract.columns.items():
+        if name in contract.optional:
+            continue
         if rules.kind == "categorical":
             row[name] = rules.categories[0] if rules.categories else None
         elif rules.lowest is None or rules.highest is None:
@@ -166,7 +168,8 @@ def _row_type(contract: Contract) -> Any:
         cell = _cell_type(rules, name in contract.declared, form)
         if rules.kind == "numeric" and (form.is_percent or missing):
             cell = Annotated[cell, AfterValidator(partial(_only_plain, form=form, missing=missing))]
-        fields[name] = cell | None if rules.may_be_missing else cell
+        cell = cell | None if rules.may_be_missing else cell
+        fields[name] = NotRequired[cell] if name in contract.optional else cell
     return _with_strict_keys("Row", fields)
 
 
@@ -204,7 +207,9 @@ def _columns_of(error: ValidationError) -> set[str]:
 
 
 def _is_kept_by_cleaning(contract: Contract) -> bool:
-    """Whether the cleaning steps leave every allowed value as it is."""
+    """Whether the cleaning steps leave every allowed value as it is, and derive no column from
+    others.
+    """
     known = declared_by(contract)
     for name, rules in contract.columns.items():
         if rules.kind == "categorical":
@@ -248,19 +253,20 @@ class _Misshapen:
 
 
 def _iter_misshapen(rows: list[Any], contract: Contract) -> Iterator[_Misshapen]:
-    columns, derived = contract.columns, contract.derived
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             yield _Misshapen(number, None, "no row", "the row is not an object")
             continue
-        given = _sources(row, derived)
-        for name in columns:
-            if name not in row and derived.get(name) not in given:
-                made_of = f" or '{derived[name]}', of which it is made" if name in derived else ""
+        inputs = _inputs(row, contract)
+        for name in inputs:
+            if inputs[name] is None and name not in contract.optional:
+                sources = " and ".join(f"'{one}'" for one in contract.made_of.get(name, ()))
+                made_of = f" or {sources}, of which it is made" if sources else ""
                 words = f"{name}: the row lacks it{made_of}; write null for a missing value"
                 yield _Misshapen(number, name, "column missing", words)
+        known = {*contract.columns, *(one for names in inputs.values() for one in names or ())}
         for name, cell in row.items():
-            if name not in columns and name not in given:
+            if name not in known:
                 yield _Misshapen(number, name, "unknown column")
             elif isinstance(cell, (list, dict)):
                 kind = "a list" if isinstance(cell, list) else "an object"
@@ -268,35 +274,38 @@ def _iter_misshapen(rows: list[Any], contract: Contract) -> Iterator[_Misshapen]
                 yield _Misshapen(number, name, "wrong kind", words)
 
 
-def _sources(row: Mapping[str, Any], derived: Mapping[str, str]) -> set[str]:
-    """Columns of a row of which a step makes others, unless the row holds one of these itself."""
-    given = {source for source in derived.values() if source in row}
-    return given - {derived[name] for name in derived if name in row}
+def _inputs(row: Any, contract: Contract) -> dict[str, tuple[str, ...] | None]:
+    """For each column those of a row that it is taken from: a date only if the row holds none of
+    the numbers made of it.
+    """
+    held = row if isinstance(row, dict) else {}
+    replaced = {date for name, date in contract.of_dates.items() if name in held}
+    return contract.inputs([name for name in held if name not in replaced])
 
 
 def _prepared(rows: list[Any], contract: Contract) -> tuple[pd.DataFrame, list[Refusal]]:
     """The rows as `prepare_cells` makes them. Those that hold a date and those that hold the
-    numbers made of it are prepared apart.
+    numbers made of it are prepared apart, and so with other columns made of others.
     """
-    by_sources: dict[frozenset[str], list[int]] = {}
+    by_names: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
-        given = _sources(row, contract.derived) if isinstance(row, dict) else set()
-        by_sources.setdefault(frozenset(given), []).append(number)
+        inputs = _inputs(row, contract) if contract.made_of else {}
+        needed = (one for name in contract.columns for one in inputs.get(name) or (name,))
+        by_names.setdefault(tuple(dict.fromkeys(needed)), []).append(number)
     parts, refused = [], []
-    for sources, numbers in by_sources.items():
+    for names, numbers in by_names.items():
         part = [rows[number] for number in numbers]
-        features, cells = prepare_cells(_raw_table(part, contract, sources), contract)
+        features, cells = prepare_cells(_raw_table(part, names), contract)
         parts.append(features.set_axis(numbers))
         refused += [replace(one, row=numbers[one.row]) for one in cells]
     features = pd.concat(parts).sort_index() if len(parts) > 1 else parts[0]
     return features, refused
 
 
-def _raw_table(rows: list[Any], contract: Contract, sources: Collection[str]) -> pd.DataFrame:
+def _raw_table(rows: list[Any], names: Iterable[str]) -> pd.DataFrame:
     """The rows as a program holds them; a list or object counts as missing."""
-    names = [name for name in contract.columns if contract.derived.get(name) not in sources]
     table = {}
-    for name in (*names, *sources):
+    for name in names:
         values = [row.get(name) if isinstance(row, dict) else None for row in rows]
         table[name] = plain_cells(None if isinstance(c, (list, dict)) else c for c in values)
     return pd.DataFrame(table)

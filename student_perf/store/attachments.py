@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -69,13 +70,16 @@ def describe_dataset(dataset: Excerpt, record: RunRecord) -> DatasetInput:
     from mlflow.entities import Dataset as Described
     from mlflow.entities import DatasetInput, InputTag
 
-    facts = from_pandas(
-        dataset.rows,
-        source=CodeDatasetSource(origin(record)),
-        targets=dataset.target,
-        name=dataset.name,
-        digest=dataset.sha256[:LENGTH_OF_DIGEST],
-    ).to_dict()
+    with warnings.catch_warnings():
+        # A hint that columns of integers hold no gaps, which the target never does.
+        warnings.filterwarnings("ignore", "Hint: Inferred schema", UserWarning)
+        facts = from_pandas(
+            dataset.rows,
+            source=CodeDatasetSource(origin(record)),
+            targets=dataset.target,
+            name=dataset.name,
+            digest=dataset.sha256[:LENGTH_OF_DIGEST],
+        ).to_dict()
     profile = {"num_rows": dataset.n_rows, "num_elements": dataset.n_rows * dataset.n_columns}
     described = Described(**(facts | {"profile": json.dumps(profile)}))
     return DatasetInput(described, [InputTag("mlflow.data.context", "training")])
@@ -118,9 +122,10 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
 
 
 def signature_of(contract: Contract) -> ModelSignature:
-    """The columns as the contract takes them: all of them are required, whether or not a cell may
-    be missing. A number has no type here, since MLflow would refuse a column of integers where it
-    expects fractions, and make a number of `true`; the contract refuses what is none.
+    """The columns as the contract takes them: all of them are required but those that a step
+    derives from others of them, whether or not a cell may be missing. A number has no type here,
+    since MLflow would refuse a column of integers where it expects fractions, and make a number of
+    `true`; the contract refuses what is none.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -129,7 +134,11 @@ def signature_of(contract: Contract) -> ModelSignature:
     any_type = AnyType()  # type: ignore[no-untyped-call]
     columns = Schema(
         [
-            ColSpec(any_type if rules.kind == "numeric" else DataType.string, name)
+            ColSpec(
+                any_type if rules.kind == "numeric" else DataType.string,
+                name,
+                name not in contract.optional,
+            )
             for name, rules in contract.columns.items()
         ]
     )

@@ -44,6 +44,7 @@ from student_perf.store.excerpt import Excerpt, excerpt_of
 from student_perf.store.protocol import Store
 from student_perf.store.stage import Stage
 from student_perf.store.standings import load_standings
+from student_perf.text import plural
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def publish(
         dataset: What the run shows of its rows; loaded again if it is not at hand.
 
     Returns:
-        The number of trials sent, 0 for anything but a sweep.
+        The number of runs that the store lacked of a sweep, 0 for anything else.
 
     Raises:
         ChangedError: A file is not as the run left it; of a sweep the other parts are sent.
@@ -128,9 +129,9 @@ def publish_later(record: RunRecord, is_named: bool = False) -> str | None:
             return f"{record.name}: run {record.mlflow_run_id} is back from MLflow's bin"
         if stage is not Stage.ABSENT:
             return None
-    n_trials = publish(record, tracking_of(record))
+    n_lacking = publish(record, tracking_of(record))
     if record.kind == "sweep":
-        return f"{record.folder.name}: {n_trials} trials"
+        return f"{record.folder.name}: {plural(n_lacking, 'run')}" if n_lacking else None
     return f"{record.name}: run {record.mlflow_run_id}"
 
 
@@ -180,14 +181,14 @@ def publish_sweep(
     folder: Path, tracking: TrackingConfig, is_over: Callable[[], bool] = lambda: True
 ) -> int:
     """Send the sweep in `folder`, its trials and the models it keeps until `is_over`; returns the
-    number of trials sent.
+    number of runs that the store lacked or held in part.
 
     Raises TrackingError if the store fails; what is on disk stays complete.
     """
     with errors_of_store(tracking, folder), _alone(folder):
-        n_sent = _Sending(folder, open_store(tracking)).run(is_over)
+        n_lacking = _Sending(folder, open_store(tracking)).run(is_over)
     (folder / ERROR_FILE).unlink(missing_ok=True)
-    return n_sent
+    return n_lacking
 
 
 @contextmanager
@@ -250,6 +251,7 @@ class _Sending:
 
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder, self._store = folder, store
+        self._n_lacking = 0
         self._run_id = self._open()
         write_atomic(folder / RUN_ID_FILE, self._run_id)
         for kept in self._kept():
@@ -264,7 +266,9 @@ class _Sending:
         """The sweep's run: a new one, the one it has, or a new one in place of one that is gone."""
         record = load_record(self._folder)
         known = begun_run_id(self._folder) or self._store.find(record)
-        if known is None or self._store.resume(known) is not Stage.ABSENT:
+        stage = Stage.ABSENT if known is None else self._store.resume(known)
+        self._n_lacking += stage is not Stage.ACTIVE
+        if known is None or stage is not Stage.ABSENT:
             return self._store.open(record, known)
         run_id = self._store.open(record)
         self._store.adopt(known, run_id)
@@ -279,7 +283,9 @@ class _Sending:
             kept.save()
 
     def run(self, is_over: Callable[[], bool]) -> int:
-        """Send what comes until `is_over`, then the sweep's own record; returns how many trials."""
+        """Send what comes until `is_over`, then the sweep's own record; returns how many runs the
+        store lacked.
+        """
         settled = False
         while not is_over():
             if not settled:  # afterwards nothing new comes
@@ -303,7 +309,7 @@ class _Sending:
             self._show()
         if self._refused:
             raise next(iter(self._refused.values()))
-        return len(self._handled)
+        return self._n_lacking
 
     def _show(self) -> None:
         """Trials and kept models get their places, and MLflow's page the views of the sweep."""
@@ -360,6 +366,7 @@ class _Sending:
                 raise
             return
         for record, run_id in zip(new, ids, strict=False):
+            self._n_lacking += 1
             self._note(record, run_id)
 
     def _send_one(self, record: RunRecord) -> None:
@@ -368,6 +375,7 @@ class _Sending:
             if run_id is None or status != mlflow_status(record):  # not there, or half of it
                 dataset = self._dataset_of(record)
                 run_id = self._store.send(record, run_id, dataset)
+                self._n_lacking += 1
         except Exception as error:
             if not is_refusal(error):
                 raise
@@ -408,6 +416,7 @@ class _Sending:
     def _send_kept(self, record: RunRecord, store: Store, sweep_id: str) -> None:
         record.check_files()
         _send_complete(record, store, sweep_id, self._dataset_of(record))
+        self._n_lacking += 1
 
     def _refuse(self, folder: Path, error: Exception) -> None:
         self._refused[folder] = error

@@ -19,7 +19,12 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.evaluation.contained import contained, seed_globals
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
-from student_perf.experiment.prepare import PreparedData, build_pipeline, prepare_data
+from student_perf.experiment.prepare import (
+    PreparedData,
+    build_pipeline,
+    prepare_data,
+    refuse_small_classes,
+)
 from student_perf.models.build import build_estimator
 from student_perf.sweep.repeats import joined_data, joined_result
 
@@ -81,6 +86,7 @@ class TrialEvaluator:
 
     def _evaluate(self, config: ExperimentConfig, on_fold: OnFold) -> CVResult:
         data = self.data(config)
+        refuse_small_classes(config, data)
         if not self._caching:
             whole = build_pipeline(config, data.dataset)
             return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)

@@ -30,8 +30,10 @@ def test_sync_completes_what_mlflow_lacks_and_doubles_nothing(train, workspace, 
     lost = next(r for r in runs() if r.data.tags.get("student_perf.trial_number") == "1"
                 and r.data.tags["student_perf.kind"] == "trial")  # fmt: skip
     client.delete_run(lost.info.run_id)
-    for _ in range(2):
+    capsys.readouterr()
+    for line in (f"{folder.name}: 1 run", "Nothing is pending."):
         assert cli.main(["sync", str(folder)]) == 0
+        assert capsys.readouterr().out.splitlines() == [line]
         assert len(runs()) == 5
     assert {r.info.status for r in runs()} == {"FINISHED"}
     assert cli.main(["sync"]) == 0

@@ -123,6 +123,15 @@ def test_a_typo_in_a_key_of_an_own_model_is_explained(own, train, tmp_path, monk
     assert "no key 'stratgy' in 'model'; did you mean strategy?" in done.err
 
 
+def test_a_group_of_the_users_that_no_default_names_is_added_with_a_plus(own, train):
+    (own / "hparams_search").mkdir()
+    (own / "hparams_search/wide.yaml").write_text("# @package _global_\nseed: 3\n")
+    done = train("hparams_search=wide", "tracking=off")
+    assert done.code == 1
+    assert "hparams_search=wide: the config has no 'hparams_search' yet; " in done.err
+    assert "add the group: +hparams_search=wide" in done.err
+
+
 def test_a_dataset_of_the_users_is_a_side_of_a_drift_report(own, grades):
     text = (CONF_DIR / "dataset/csv.yaml").read_text()
     text = text.replace("path: ???", f"path: {grades}").replace("target: ???", "target: grade")

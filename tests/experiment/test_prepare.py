@@ -106,6 +106,43 @@ def test_what_leaves_weights_out_is_said(compose_config, pupils):
     assert line.text.startswith("the fit of KNeighborsClassifier takes no weights")
 
 
+@pytest.fixture
+def rare(tmp_path):
+    """Options of rows with three classes, of which 'top' has three rows among those of a fold."""
+    rows = "".join(f"{i % 17},{'low' if i % 2 else 'high'}\n" for i in range(60))
+    rows += "".join(f"{i}.5,top\n" for i in range(5))
+    (tmp_path / "rare.csv").write_text(f"hours,grade\n{rows}")
+    return [
+        "tracking=off",
+        "dataset=csv",
+        f"dataset.path={tmp_path / 'rare.csv'}",
+        "dataset.target=grade",
+        "split.n_splits=3",
+        "split.test_size=0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "fewer"),
+    [
+        (["model=calibrated"], "model.cv", "model.cv=3"),
+        (["model=svm"], "model.classifier.cv", "model.classifier.cv=3"),
+        (
+            ["model=stacking", "model@model.members.linear=svm"],
+            "model.members.linear.classifier.cv",
+            "model.members.linear.classifier.cv=3",
+        ),
+    ],
+)
+def test_a_model_that_calibrates_on_more_parts_than_a_class_has_rows_is_refused(
+    compose_config, rare, model, key, fewer
+):
+    words = f"^{key}=5: class 'top' of 'grade' has 3 training rows in a fold.*use {fewer}, or merge"
+    with pytest.raises(ConfigError, match=words):
+        prepare(compose_config(*rare, *model))
+    prepare(compose_config(*rare, *model, fewer))
+
+
 def test_few_rows_get_one_thread():
     assert useful_threads(700) == 1
     assert useful_threads(1_000_000) >= 1

@@ -267,3 +267,56 @@ def test_a_number_that_means_missing_is_missing_in_a_request():
     assert np.isnan(columns["hours a week"][0])
     (cell,) = refused(GOOD | {"age": -99.0}, contract=contract)
     assert (cell.column, cell.problem) == ("age", "missing value")
+
+
+DERIVED = Contract(
+    target="grade",
+    classes=["low", "high"],
+    columns={
+        "G1": ColumnContract("numeric", False, None, 0.0, 20.0),
+        "G2": ColumnContract("numeric", False, None, 0.0, 20.0),
+        "marks": ColumnContract("numeric", False, None, 0.0, 20.0),
+        "span": ColumnContract("numeric", False, None, 0.0, 900.0),
+    },
+    clean=[
+        {"step": "date_parts", "column": "start", "parts": ["days"]},
+        {"step": "date_parts", "column": "end", "parts": ["days"]},
+        {"step": "derive", "column": "marks", "of": ["G1", "G2"], "by": "mean"},
+        {"step": "derive", "column": "span", "of": ["end_days", "start_days"], "by": "difference"},
+    ],
+)
+
+
+def test_a_row_holds_what_a_column_is_made_of_or_the_column():
+    rows = [
+        {"G1": 8, "G2": 10, "start": "2024-01-01", "end": "2024-01-31"},
+        {"G1": 8, "G2": 11, "marks": 9.5, "start_days": 5, "end_days": 8},
+        {"G1": 4, "G2": 4, "marks": None, "span": 7},
+    ]
+    table = to_table(read(*rows, contract=DERIVED), DERIVED)
+    assert table["marks"].tolist() == [9.0, 9.5, 4.0]
+    assert table["span"].tolist() == [30, 3, 7]
+
+
+def test_a_derived_column_that_contradicts_its_sources_is_refused():
+    cells = refused(
+        {"G1": 8, "G2": 10, "marks": 12, "span": 1},
+        {"G1": 8, "span": 1},
+        {"G1": 8, "G2": 10, "start": "2024-01-01"},
+        contract=DERIVED,
+    )
+    told = [(c.row, c.column, c.problem) for c in cells]
+    assert told == [
+        (0, "marks", "not as derived"),
+        (1, "G2", "column missing"),
+        (2, "span", "column missing"),
+        (2, "start", "unknown column"),
+    ]
+
+
+def test_the_example_of_a_row_leaves_out_what_follows_from_it():
+    example = example_row(DERIVED)
+    assert example == {"G1": 10.0, "G2": 10.0, "span": 450.0}
+    assert to_table(read(example, contract=DERIVED), DERIVED)["marks"].tolist() == [10.0]
+    row = RequestReader(DERIVED, 10).schema()["properties"]["rows"]["items"]
+    assert sorted(row["required"]) == ["G1", "G2", "span"]

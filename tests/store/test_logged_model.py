@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from student_perf.data.contract import ColumnContract, Contract
 from student_perf.data.features import prepare_features
 from student_perf.paths import PACKAGE_DIR
 from student_perf.runs.layout import LOGGED_PLACE
@@ -211,3 +212,10 @@ def _ask_when_ready(server, port, rows):
                 continue
             break
     return found
+
+
+def test_a_column_that_follows_from_others_is_optional_in_the_signature():
+    numbers = {name: ColumnContract("numeric", False, None, 0.0, 20.0) for name in ("a", "b", "m")}
+    step = {"step": "derive", "column": "m", "of": ["a", "b"], "by": "mean"}
+    signature = signature_of(Contract("grade", ["low", "high"], numbers, clean=[step]))
+    assert [one.required for one in signature.inputs] == [True, True, False]
