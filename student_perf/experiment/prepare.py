@@ -20,6 +20,7 @@ from student_perf.errors import ConfigError
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.registry import Finding, Subject
 from student_perf.evaluation.splits import Split, make_split
+from student_perf.evaluation.structure import copied_rows
 from student_perf.evaluation.undefined import (
     Gap,
     find_gaps,
@@ -93,6 +94,8 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     Raises DataError, also if a fold leaves the objective undefined.
     """
     dataset = load_dataset(config.dataset) if dataset is None else dataset
+    if dataset.groups is None and copied_rows(dataset) is not None:
+        dataset = replace(dataset, groups=dataset.duplicate_groups)  # a set of copies is one fact
     split = make_split(dataset, config.split)
     contract = make_contract(dataset, split.development, config.dataset)
     # Rules that were read off these rows hold for them; only what was declared can be broken.

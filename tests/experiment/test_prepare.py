@@ -146,3 +146,16 @@ def test_a_model_that_calibrates_on_more_parts_than_a_class_has_rows_is_refused(
 def test_few_rows_get_one_thread():
     assert useful_threads(700) == 1
     assert useful_threads(1_000_000) >= 1
+
+
+def test_a_set_of_copies_is_one_fact(compose_config, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    table["grade"] = rng.choice(["low", "high"], 60)
+    pd.concat([table, table]).to_csv(tmp_path / "twice.csv", index=False)
+    words = ("tracking=off", "dataset=csv", "dataset.target=grade")
+    twice = prepare_data(compose_config(*words, f"dataset.path={tmp_path / 'twice.csv'}"))
+    assert twice.dataset.groups.tolist() == [*range(60), *range(60)]
+    table.to_csv(tmp_path / "once.csv", index=False)
+    once = prepare_data(compose_config(*words, f"dataset.path={tmp_path / 'once.csv'}"))
+    assert once.dataset.groups is None
