@@ -482,9 +482,8 @@ was measured on; every difference of two runs is tested on the rows that both ha
    as the figure is the mean over the folds. `scoring/influence.py`
 2. **Standard error.** The root of the sum of the squared influences, as Bayle, Bayle, Janson and
    Mackey (2020, "Cross-validation confidence intervals for test error", NeurIPS) do for means. A
-   row that repeats predict several times counts once; the rows of a declared group count as one, and
-   so do copies of a row where SP401 finds them.
-   Weights of rows count in both steps.
+   row that repeats predict several times counts once; the rows of a declared group count as one, as
+   do copies of a row where SP401 finds them. Weights of rows count in both steps.
 3. **Training.** That error says what other held-out rows would change. Other training rows would
    change the models too, so it is multiplied by {factor}, which brings the coverage below closest
    to 95 %. For the test rows of a kept model, which was trained once and stays, the factor is 1.

@@ -114,6 +114,7 @@ def options_joined_once() -> Iterator[None]:
         if key not in joined:
             joined[key] = pickle.dumps(join(self, defaults, repo))
         config: DictConfig = pickle.loads(joined[key])
+        OmegaConf.clear_cache(config)  # of the time and the folder at the first composition
         return config
 
     with pytest.MonkeyPatch.context() as patch:

@@ -14,7 +14,7 @@ from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.compare.pairs import over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
-from student_perf.runs.layout import PREDICTIONS_FILE
+from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS, Metric
@@ -256,7 +256,7 @@ def _leaderboard(
         replace(line, times=counted[i][1])
         for i, line in zip(
             usable,
-            _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy),
+            _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy, store),
             strict=True,
         )
     ]
@@ -305,12 +305,29 @@ def _fold_scores(record: RunRecord, metric: str, store: str) -> np.ndarray:
     return fold_scores(load_predictions(path), metric)
 
 
+def _row_scores(record: RunRecord, metric: str, store: str) -> RowScores | None:
+    """The metric by row; of a run that is not on this machine by the predictions in its store."""
+    known = record.row_scores(metric)
+    if known is not None or holds_record(record.folder):
+        return known
+    try:
+        path = fetch_file(record, store or record.tracking_uri, PREDICTIONS_FILE)
+    except TrackingError:
+        return None
+    return replace(record, folder=path.parent).row_scores(metric)
+
+
 def _lines(
-    records: list[RunRecord], table: np.ndarray, metric: Metric, rope: float, dummy: float
+    records: list[RunRecord],
+    table: np.ndarray,
+    metric: Metric,
+    rope: float,
+    dummy: float,
+    store: str,
 ) -> list[Line]:
     if not records:
         return []
-    by_row = [record.row_scores(metric.name) for record in records[:MOST_BY_ROWS]]
+    by_row = [_row_scores(record, metric.name, store) for record in records[:MOST_BY_ROWS]]
     by_row += [None] * (len(records) - len(by_row))
     differences, paired = _differences(table, by_row, records[0].test_over_train)
     posterior, tests = differences.posterior(rope), differences.tested()

@@ -118,6 +118,14 @@ class Dataset:
         """Weights of the rows with these numbers; None if rows have none."""
         return None if self.weights is None else self.weights[numbers]
 
+    def n_effective(self, numbers: np.ndarray) -> float:
+        """How many independent rows of equal weight these are worth (Kish 1965); the rows of a
+        group are one.
+        """
+        weights, groups = self.weights_of(numbers), self.groups_of(numbers)
+        n = len(numbers) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+        return n if groups is None else min(n, len(np.unique(groups)))
+
     def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
         """Groups of the rows with these numbers; None if rows have none."""
         return None if self.groups is None else self.groups[numbers]

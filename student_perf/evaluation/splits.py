@@ -69,7 +69,12 @@ class Split:
     @cached_property
     def n_validated(self) -> int:
         """Number of development rows that some fold validates."""
-        return len(np.unique(np.concatenate([fold.validation for fold in self.folds])))
+        return len(self.validated)
+
+    @cached_property
+    def validated(self) -> np.ndarray:
+        """Numbers of these rows, ascending."""
+        return np.unique(np.concatenate([fold.validation for fold in self.folds]))
 
     @cached_property
     def test_over_train(self) -> float:

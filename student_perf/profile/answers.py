@@ -57,7 +57,7 @@ def expected_answers(config: ExperimentConfig, data: PreparedData) -> Answers:
     is_number = data.dataset.task == "regression"
     metric = "root_mean_squared_error" if is_number else "accuracy"
     score = float(result.fold_scores[metric][0])
-    n_folds, n_rows = len(split.folds), split.n_validated
+    n_folds, n_rows = len(split.folds), data.dataset.n_effective(split.validated)
     if is_number:
         own = score / math.sqrt(2 * n_rows)
         two = rmse_error(score, ASSUMED_CORRELATION, n_rows)

@@ -105,9 +105,7 @@ def repeats(row: np.ndarray, fold: np.ndarray) -> list[tuple[slice, float]]:
     ]
 
 
-def influences(
-    metric: Metric, answers: Answers, bundle: np.ndarray | None = None
-) -> np.ndarray:
+def influences(metric: Metric, answers: Answers, bundle: np.ndarray | None = None) -> np.ndarray:
     """How far each row moves a metric, in its units, shape (n,); they sum to about 0.
 
     Row means: the row minus the mean, by the chain rule if the metric is a root. Metrics of counts:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from student_perf.compare.comparable import Key, answered_rows
+from student_perf.errors import ChangedError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.experiment.records import make_record
 from student_perf.runs import layout
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
+from student_perf.scoring.influence import RowScores
 from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import by_rows
@@ -31,12 +33,15 @@ def resolution_line(plan: SweepPlan, data: PreparedData) -> str:
     what that is known.
     """
     name = plan.base.objective.metric
-    rows = np.unique(np.concatenate([fold.validation for fold in data.split.folds]))
+    rows = data.split.validated
     error, known_by = _error(plan, data, rows)
-    what = f"What {plural(len(rows), 'held-out row')} can show: "
+    groups = data.dataset.groups_of(rows)
+    n_units = len(rows) if groups is None else len(np.unique(groups))
+    units = "" if groups is None else f", {plural(n_units, 'group')},"
+    what = f"What {plural(len(rows), 'held-out row')}{units} can show: "
     if math.isnan(error):
         return f"{what}not known before the first trials on these rows."
-    least = smallest_difference(error, len(rows) - 1)
+    least = smallest_difference(error, max(1, n_units - 1))
     return (
         f"{what}a true difference in {METRICS[name].label} of about {format_number(least)} between "
         f"two configurations is found in 4 of 5 cases, a smaller one less often ({known_by})."
@@ -47,7 +52,8 @@ def _error(plan: SweepPlan, data: PreparedData, rows: np.ndarray) -> tuple[float
     """Standard error of a difference, from earlier trials or by assumption, and which."""
     name = plan.base.objective.metric
     with accept_changes(warn=False):  # they only say what to expect
-        scores = [record.row_scores(name) for record in _earlier(plan, data)]
+        earlier = _earlier(plan, data)
+    scores = [_row_scores(record, name) for record in earlier]
     known = [one for one in scores if one is not None]
     pairs = [float(by_rows([a], b).error[0]) for a, b in combinations(known, 2)]
     if errors := [error for error in pairs if error > 0]:
@@ -58,13 +64,17 @@ def _error(plan: SweepPlan, data: PreparedData, rows: np.ndarray) -> tuple[float
         f"assumed: half of the answers right, correlation {ASSUMED_CORRELATION} between those of "
         "the two"
     )
-    return TRAINING * share_error(_SHARE, ASSUMED_CORRELATION, _n_effective(data, rows)), known_by
+    return TRAINING * share_error(
+        _SHARE, ASSUMED_CORRELATION, data.dataset.n_effective(rows)
+    ), known_by
 
 
-def _n_effective(data: PreparedData, rows: np.ndarray) -> float:
-    """How many rows of equal weight some rows are worth (Kish 1965)."""
-    weights = data.dataset.weights_of(rows)
-    return len(rows) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+def _row_scores(record: RunRecord, metric: str) -> RowScores | None:
+    """The metric by row; None of a trial whose files were changed, which the sweep itself says."""
+    try:
+        return record.row_scores(metric)
+    except ChangedError:
+        return None
 
 
 def _earlier(plan: SweepPlan, data: PreparedData) -> list[RunRecord]:
