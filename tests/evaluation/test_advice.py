@@ -90,6 +90,15 @@ def test_what_is_declared_counts_without_a_guess():
     assert line.endswith("the rows ask for: split=group_kfold")
 
 
+@pytest.mark.parametrize("fact", ["group", "time"])
+@pytest.mark.parametrize("n_first", [600, 560])
+def test_a_declared_fact_that_divides_nothing_ends_no_run(fact, n_first):
+    clean, values = independent(), np.where(np.arange(600) < n_first, 2022.0, 2023.0)
+    known = replace(clean, dropped=clean.features[["x0"]].assign(fact=values), times=values)
+    found = lines(known, declared=replace(SMALL_CONFIG, **{fact: "fact"}))
+    assert len(found) == (fact == "group" and n_first == 560)
+
+
 def test_no_target_of_a_test_row_is_read():
     for dataset in (of_pupils(), in_time(), copied()):
         split = make_split(dataset, KFOLD)
