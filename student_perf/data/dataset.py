@@ -51,7 +51,8 @@ class Dataset:
             `read_as` says; with a column of numbers that are labels.
         times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
         weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
-        groups: Number of each row's group, shape (n,); None without `dataset.group`.
+        groups: Number of each row's group, shape (n,); None without `dataset.group` or
+            `split.group`.
     """
 
     name: str
@@ -254,7 +255,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         if config.time
         else None,
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
-        groups=group_numbers(table[config.group]) if config.group else None,
+        groups=group_numbers(table[config.group_column]) if config.group_column else None,
     )
 
 

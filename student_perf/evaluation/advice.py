@@ -97,11 +97,11 @@ def _line(finding: Finding, move: Move, config: SplitConfig, metric: str) -> str
 
 
 def _asked_for(finding: Finding, config: SplitConfig) -> str:
-    """What to type; a nested split keeps groups together itself."""
+    """What to type; a nested split keeps the declared groups together itself."""
     if not isinstance(config, NestedSplit) or finding.kind == "time":
         return finding.line
     name = finding.columns[0] if finding.columns else "COLUMN"
-    return column_line(finding.kind, name).replace("dataset.group", "split.group")
+    return column_line(finding.kind, name)
 
 
 def _is_of_rows(config: SplitConfig) -> bool:

@@ -94,7 +94,7 @@ def _too_few(dataset: Dataset, config: TemporalSplit, n_known: int, needed: int)
 
 def sides_by_column(dataset: Dataset, config: ColumnSplit) -> GivenSides:
     """The sides that the column names: `train`, `val` and `test` give a single fold, whole numbers
-    from 0 a fold each, of which each is validated by a model of the others; `test` may stand beside.
+    from 0 a fold each, validated by a model of the others; `test` may stand beside these.
 
     Raises:
         DataError: A cell says something else, or a side has no row.

@@ -220,7 +220,7 @@ def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimi
                 "groups are unknown; restore the data"
             )
         for column in config.dataset.subgroups:
-            codes, names = group_codes(dataset.features[column])
+            codes, names = group_codes(dataset.column(column, "dataset.subgroups"))
             mine = codes[rows.row]
             groups |= {f"{column}={name}": mine == code for code, name in enumerate(names)}
     return check_groups(rows, metric, groups, config.report.min_group_size, limits)

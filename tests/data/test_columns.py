@@ -74,6 +74,19 @@ def test_declared_facts_are_no_features_unless_they_are_asked_for(load):
     assert list(load(*facts, "dataset.keep=[sex]").features) == ["sex"]
 
 
+@pytest.mark.parametrize("kind", ["group_kfold", "nested"])
+def test_groups_that_a_split_names_are_those_of_the_rows(load, kind):
+    declared, named = load("dataset.group=course"), load(f"split={kind}", "split.group=course")
+    assert named.groups.tolist() == declared.groups.tolist()
+    assert list(named.features) == list(declared.features)
+    kept = load(f"split={kind}", "split.group=course", "dataset.keep=['*']")
+    assert "course" in kept.features
+    with pytest.raises(
+        DataError, match=r"split\.group=curse: no such column .* did you mean course"
+    ):
+        load(f"split={kind}", "split.group=curse")
+
+
 def test_the_columns_of_weights_and_of_a_given_split_are_never_features(load):
     weighted = load("dataset.weight=course", "dataset.keep=['*']")
     assert list(weighted.features) == ["quiz_1", "quiz_2", "sex"]

@@ -49,7 +49,7 @@ def test_groups_and_how_far_the_score_moves():
 
 def test_a_nested_split_is_asked_to_keep_the_groups_together():
     (line,) = lines(of_pupils(), NestedSplit("nested", 0.2, 0, True, 4, 3))
-    assert line.endswith("the rows ask for: split.group=student_id")
+    assert line.endswith("the rows ask for: dataset.group=student_id")
 
 
 def test_time_and_how_far_the_score_moves():
