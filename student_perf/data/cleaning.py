@@ -319,9 +319,10 @@ def _drop_missing_target(table: pd.DataFrame, declared: Declared) -> Change:
     return _kept(table, table[declared.target].notna())
 
 
-def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
-    """Drop rows that repeat an earlier row in every column."""
-    return _kept(table, ~table.duplicated())
+def _drop_duplicates(table: pd.DataFrame, _: Declared, ignore: list[str] | None = None) -> Change:
+    """Drop rows that repeat an earlier row in every column, or in all but those to ignore."""
+    ignored = set(_checked_columns(table, ignore or []))
+    return _kept(table, ~table.duplicated([name for name in table if name not in ignored]))
 
 
 def _one_hot(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:
