@@ -154,7 +154,7 @@ def new_file_options(
     with _for_new_rows(path):
         source, name = unpacked(path, path.name)
         kind = kind_of(source, name)
-        options = replace(trained, **named)
+        options = _with_named(trained, named)
         if kind in ("text", "arff", "json") and trained.encoding and "encoding" not in named:
             options = replace(options, encoding=fitting_encoding(source, trained.encoding))
         if kind == "text" and "separator" not in named:
@@ -168,15 +168,30 @@ def new_file_options(
         return options
 
 
+def _with_named(trained: ReadOptions, named: Mapping[str, Any]) -> ReadOptions:
+    """The training's options with those that the user names. A sign that is named for another use
+    than in training leaves its former one open.
+    """
+    options = replace(trained, **named)
+    if options.decimal is None or options.decimal != options.thousands:
+        return options
+    if "thousands" not in named:
+        return replace(options, thousands=None)
+    return options if "decimal" in named else replace(options, decimal=None)
+
+
 def _refuse_other_signs(
     source: Path | bytes, options: ReadOptions, numbers: Collection[str]
 ) -> None:
     shown = other_decimal(source, options, numbers)
     if shown is not None:
         other = "." if options.decimal == "," else ","
+        line = f"\"dataset.decimal='{other}'\""
+        if options.thousands == other:
+            line += f" \"dataset.thousands='{options.decimal}'\""
         raise OptionError(
             f"its numbers are written like '{shown}', those of the training file with "
-            f"'{options.decimal}'; name the sign: \"dataset.decimal='{other}'\""
+            f"'{options.decimal}'; name the sign: {line}"
         )
 
 
@@ -231,6 +246,13 @@ def _settled(source: Path | bytes, name: str, options: ReadOptions) -> ReadOptio
         decimal=one_character(options.decimal, "dataset.decimal"),
         thousands=one_character(options.thousands, "dataset.thousands"),
     )
+    if options.decimal is None and options.thousands in (",", "."):
+        options = replace(options, decimal="." if options.thousands == "," else ",")
+    if options.decimal is not None and options.decimal == options.thousands:
+        raise OptionError(
+            f"dataset.decimal='{options.decimal}' and dataset.thousands='{options.thousands}': one "
+            "sign cannot be both; leave one of the two out"
+        )
     if kind == "text":
         return complete_options(source, options)
     options = replace(options, separator=None)
