@@ -74,6 +74,12 @@ def test_declared_facts_are_no_features_unless_they_are_asked_for(load):
     assert list(load(*facts, "dataset.keep=[sex]").features) == ["sex"]
 
 
+def test_a_row_without_a_declared_group_is_refused(load):
+    holes = "{step: map_values, column: course, values: {33: null}}"
+    with pytest.raises(DataError, match=r"dataset\.group=course: 20 of 40 rows have no value .*"):
+        load("dataset.group=course", f"dataset.clean=[normalise_text,{holes}]")
+
+
 def test_the_columns_of_weights_and_of_a_given_split_are_never_features(load):
     weighted = load("dataset.weight=course", "dataset.keep=['*']")
     assert list(weighted.features) == ["quiz_1", "quiz_2", "sex"]
