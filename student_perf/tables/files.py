@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
 
@@ -25,9 +26,14 @@ from student_perf.tables.content import (
     unpacked,
 )
 from student_perf.tables.json_records import json_cells, read_json
-from student_perf.tables.numbers import missing_numbers, without_declared
+from student_perf.tables.numbers import (
+    LARGEST,
+    missing_numbers,
+    typed_column,
+    without_declared,
+)
 from student_perf.tables.options import ReadOptions, named_for_commands, one_character
-from student_perf.tables.raw import RawTable
+from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
 from student_perf.tables.sniff import (
     OptionError,
@@ -37,7 +43,7 @@ from student_perf.tables.sniff import (
     other_decimal,
     sniff_encoding,
 )
-from student_perf.tables.text import BLOCK, is_index, iter_text, read_text
+from student_perf.tables.text import BLOCK, is_index, iter_text, null_words, read_text
 from student_perf.text import spreadsheet_cell
 
 ENDINGS = (
@@ -101,6 +107,7 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
             table = read_text(source, options, only=name).table
         elif kind == "parquet" and name in pq.read_schema(opened(source)).names:
             table = _named_levels(pd.read_parquet(opened(source), columns=[name]))
+            table = _with_numbers(table, options).table
         else:
             table = _read(source, held, options).table
     except StudentPerfError:
@@ -285,11 +292,33 @@ def _read_typed(source: Path | bytes, kind: Kind, options: ReadOptions) -> RawTa
         return read_json(_text(source, options), options)
     if kind == "arff":
         table, notes = read_arff(_text(source, options))
-    elif kind == "feather":
+        return RawTable(table, options, tuple(notes))
+    if kind == "feather":
         table, notes = _without_index(pf.read_table(opened(source)).to_pandas())
     else:
         table, notes = _without_index(pd.read_parquet(opened(source)))
-    return RawTable(table, options, tuple(notes))
+    raw = _with_numbers(table, options)
+    return replace(raw, notes=(*notes, *raw.notes))
+
+
+def _with_numbers(table: pd.DataFrame, options: ReadOptions) -> RawTable:
+    """The table with columns of text as numbers where a text file with these cells gives numbers,
+    unless they lose digits.
+    """
+    empty, missing = pa.array(null_words(options)), pa.scalar(None, pa.string())
+    typed = {}
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.StringDtype):
+            texts = pa.array(column, pa.string())
+            texts = pc.if_else(pc.is_in(texts, value_set=empty), missing, texts)
+            one = typed_column(texts, options)
+            is_text = pa.types.is_string(one.cells.type)
+            if is_text or not (pc.max(pc.abs(one.cells)).as_py() or 0) > LARGEST:
+                typed[str(name)] = one
+    raw, table = table_of(typed, options), table.copy(deep=False)
+    for name in raw.table.select_dtypes("number"):
+        table[name] = raw.table[name].to_numpy()
+    return replace(raw, table=table)
 
 
 def _text(source: Path | bytes, options: ReadOptions) -> str:

@@ -235,6 +235,34 @@ def test_an_index_with_names_is_columns(tmp_path):
         assert read_column(path, raw.options, "school").tolist() == ["A", "B"]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_numbers_as_text_are_numbers_in_every_format(tmp_path, ending):
+    table = pd.DataFrame(
+        {
+            "share": ["54%", "7.5%", None],
+            "points": ["3", "", "10"],
+            "postcode": ["01067", "28001", "08001"],
+            "key": [str(2**60 + i) for i in range(3)],
+            "word": ["3", "x", ""],
+            "empty": pd.Series([None] * 3, dtype="str"),
+        },
+        index=[5, 7, 9],
+    )
+    text, path = tmp_path / "t.csv", tmp_path / f"t.{ending}"
+    table.to_csv(text, index=False)
+    held = table if ending == "parquet" else table.reset_index(drop=True)
+    getattr(held, f"to_{ending}")(path)
+    raw, as_text = read_file(path), read_file(text)
+    for name in ("share", "points", "postcode", "empty"):
+        found, expected = raw.table[name].reset_index(drop=True), as_text.table[name]
+        pd.testing.assert_series_equal(found, expected)
+    assert raw.table[["key", "word"]].equals(held[["key", "word"]])
+    assert raw.percents == as_text.percents == ("share",)
+    assert raw.notes == as_text.notes
+    for name in ("share", "postcode"):
+        assert read_column(path, raw.options, name).equals(raw.table[name])
+
+
 @pytest.mark.parametrize("cut", [30, -30])
 def test_a_broken_archive_is_one_line(tmp_path, cut):
     path = tmp_path / "grades.zip"
