@@ -281,6 +281,12 @@ def _to_numeric(
     thousands: str | None = None,
 ) -> Change:
     """Turn text columns into numbers; other text stops the run."""
+    if decimal == thousands:
+        other = "," if decimal == "." else "."
+        raise DataError(
+            f"dataset.clean: to_numeric has '{decimal}' as decimal and as thousands sign, one sign "
+            f"cannot be both; add decimal: '{other}'"
+        )
     new, percents = {}, []
     options = ReadOptions(decimal=decimal, thousands=thousands)
     for name in _checked_columns(table, columns):

@@ -104,6 +104,10 @@ def test_a_declared_column_must_exist():
         ({"step": "drop_columns", "column": "a"}, "no such option; did you mean columns"),
         ({"step": "drop_columns", "columns": ["scool"]}, "did you mean school"),
         ({"step": "to_numeric", "columns": ["school"]}, r"meets 'north' .6 rows|meets 'north'"),
+        (
+            {"step": "to_numeric", "columns": ["points"], "thousands": "."},
+            r"'\.' as decimal and as thousands sign, .*; add decimal: ','",
+        ),
         ({"step": "map_values", "column": "scool", "values": {}}, "did you mean school"),
     ],
 )

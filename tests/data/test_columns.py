@@ -87,6 +87,14 @@ def test_groups_that_a_split_names_are_those_of_the_rows(load, kind):
         load(f"split={kind}", "split.group=curse")
 
 
+def test_a_row_without_a_declared_group_is_refused(load):
+    holes = "{step: map_values, column: course, values: {33: null}}"
+    with pytest.raises(DataError, match=r"dataset\.group=course: 20 of 40 rows have no value .*"):
+        load("dataset.group=course", f"dataset.clean=[normalise_text,{holes}]")
+    with pytest.raises(DataError, match=r"split\.group=course: 20 of 40 rows have no value .*"):
+        load("split=nested", "split.group=course", f"dataset.clean=[normalise_text,{holes}]")
+
+
 def test_the_columns_of_weights_and_of_a_given_split_are_never_features(load):
     weighted = load("dataset.weight=course", "dataset.keep=['*']")
     assert list(weighted.features) == ["quiz_1", "quiz_2", "sex"]
