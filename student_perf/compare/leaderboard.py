@@ -11,7 +11,7 @@ import numpy as np
 
 from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
 from student_perf.compare.distinct import distinct, n_distinct
-from student_perf.compare.pairs import over_dummy
+from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
@@ -327,9 +327,12 @@ def _lines(
 ) -> list[Line]:
     if not records:
         return []
-    by_row = [_row_scores(record, metric.name, store) for record in records[:MOST_BY_ROWS]]
-    by_row += [None] * (len(records) - len(by_row))
-    differences, paired = _differences(table, by_row, records[0].test_over_train)
+    first = records[:MOST_BY_ROWS]
+    by_row = [_row_scores(record, metric.name, store) for record in first]
+    alike = by_same_units(first, by_row, metric.name)
+    without: list[RowScores | None] = [None] * (len(records) - len(first))
+    differences, paired = _differences(table, [*alike, *without], records[0].test_over_train)
+    by_row += without
     posterior, tests = differences.posterior(rope), differences.tested()
     p_values = against_best(differences, 0)
     shares = [posterior.below, posterior.inside, posterior.above]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from student_perf.runs.predictions import Predictions, row_scores
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.influence import repeats
+from student_perf.scoring.influence import RowScores, repeats
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import PairedDifference, paired_difference, row_difference
 from student_perf.text import plural
@@ -28,16 +29,39 @@ def paired_runs(a: RunRecord, b: RunRecord, metric: str) -> tuple[PairedDifferen
         ChangedError: Predictions are not as a run left them.
         ValueError: The runs share neither predictions nor two or more folds.
     """
-    first, second = a.row_scores(metric), b.row_scores(metric)
+    own = [record.row_scores(metric) for record in (a, b)]
+    first, second = by_same_units((a, b), own, metric)
     if first is not None and second is not None and np.array_equal(first.unit, second.unit):
-        known = a.predictions()
-        noun = "row" if known is None or known.groups is None else "group"
+        noun = "row" if _groups((a, b)) is None else "group"
         return row_difference(first, second), plural(len(first.unit), noun)
     ours, theirs = a.fold_scores(metric), b.fold_scores(metric)
     if len(ours) != len(theirs) or not np.isfinite([*ours, *theirs]).all():
         raise ValueError(f"{metric} is not known on every fold of both runs")
     found = paired_difference(ours, theirs, a.test_over_train)
     return found, f"{plural(len(ours), 'fold')} (Nadeau and Bengio's correction)"
+
+
+def by_same_units(
+    records: Sequence[RunRecord], own: Sequence[RowScores | None], metric: str
+) -> list[RowScores | None]:
+    """A metric of each run by the same units: if some of the runs declare groups of rows, those of
+    the first are also the groups of all that declare none, since groups are a fact of the rows.
+
+    Args:
+        records: Runs with the same data, classes and folds.
+        own: The metric by each run's own units; None where that is not known.
+        metric: Its name.
+    """
+    units = [one.unit for one in own if one is not None]
+    if all(np.array_equal(unit, units[0]) for unit in units):
+        return list(own)
+    groups = _groups(records)
+    return [record.row_scores(metric, groups) for record in records]
+
+
+def _groups(records: Sequence[RunRecord]) -> np.ndarray | None:
+    known = (record.predictions() for record in records)
+    return next((one.groups for one in known if one is not None and one.groups is not None), None)
 
 
 def over_dummy(record: RunRecord, metric: str, dummy: float) -> PairedDifference[float] | None:

@@ -89,7 +89,10 @@ def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
         "corrected for the number of tests (Holm), is above 0.05."
     ]
     if 0 < n_by_folds < len(board.lines):
-        why = f"have no predictions here or come after the best {MOST_BY_ROWS}"
+        why = (
+            "have no predictions here, declare other groups of rows than the best or come after "
+            f"the best {MOST_BY_ROWS}"
+        )
         lines.append(f"{n_by_folds} of them {why}: p pairs {by_folds}, and sees less.")
     return lines
 

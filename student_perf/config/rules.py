@@ -188,17 +188,13 @@ def declared_by_each_other(
     dataset: DatasetConfig, split: SplitConfig
 ) -> tuple[DatasetConfig, SplitConfig]:
     """Dataset and split with what each takes from the other: a split the groups, a dataset the
-    column that divides its rows.
+    groups and the column that divides its rows.
 
     Raises:
-        ConfigError: Neither names the groups or the time that the split needs.
+        ConfigError: Neither names the groups or the time that the split needs, or it is the target.
     """
-    if isinstance(split, GroupKFoldSplit) and split.group is None:
-        if dataset.group is None:
-            raise ConfigError(
-                f"split={split.kind}: needs the column of the groups; add dataset.group=COLUMN"
-            )
-        split = replace(split, group=dataset.group)
+    if isinstance(split, (GroupKFoldSplit, NestedSplit)):
+        dataset, split = _with_groups(dataset, split)
     if isinstance(split, TemporalSplit) and dataset.time is None:
         raise ConfigError(
             "split=temporal: needs the column that says when a row arose; add dataset.time=COLUMN"
@@ -207,6 +203,22 @@ def declared_by_each_other(
         if split.column == dataset.target:
             raise ConfigError(f"split.column={split.column}: is the target; name another column")
         dataset = replace(dataset, split_column=split.column)
+    return dataset, split
+
+
+def _with_groups(
+    dataset: DatasetConfig, split: GroupKFoldSplit | NestedSplit
+) -> tuple[DatasetConfig, SplitConfig]:
+    if split.group is None and dataset.group is None and isinstance(split, GroupKFoldSplit):
+        raise ConfigError(
+            f"split={split.kind}: needs the column of the groups; add dataset.group=COLUMN"
+        )
+    if split.group is None:
+        return dataset, replace(split, group=dataset.group)
+    if split.group == dataset.target:
+        raise ConfigError(f"split.group={split.group}: is the target; name another column")
+    if dataset.group is None:  # rows of what is held out together are not independent
+        dataset = replace(dataset, split_group=split.group)
     return dataset, split
 
 

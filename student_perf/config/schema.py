@@ -35,6 +35,8 @@ class DatasetConfig:
             names them.
         weight: Column of the rows' weights, in fits and scores; never a feature.
         split_column: Column that says which side a row is on; set by `split=column`.
+        split_group: Column of the groups that a split holds out, where `group` names none; set by
+            `split.group`.
         forms, setups: Named variants of target and inputs; `form` and `setup` choose among them by
             interpolation in the file itself.
     """
@@ -58,6 +60,7 @@ class DatasetConfig:
     time: str | None = None
     weight: str | None = None
     split_column: str | None = None
+    split_group: str | None = None
     form: str | None = None
     forms: dict[str, Any] = field(default_factory=dict)
     setup: str | None = None
@@ -70,6 +73,11 @@ class DatasetConfig:
             for name, values in self.categories.items()
         }
         object.__setattr__(self, "categories", as_text)
+
+    @property
+    def group_column(self) -> str | None:
+        """Whose a row is: what `group` says, or else the split."""
+        return self.group or self.split_group
 
     @property
     def is_ordered(self) -> bool:

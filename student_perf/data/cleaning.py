@@ -311,6 +311,12 @@ def _to_numeric(
     thousands: str | None = None,
 ) -> Change:
     """Turn text columns into numbers; other text stops the run."""
+    if decimal == thousands:
+        other = "," if decimal == "." else "."
+        raise DataError(
+            f"dataset.clean: to_numeric has '{decimal}' as decimal and as thousands sign, one sign "
+            f"cannot be both; add decimal: '{other}'"
+        )
     new, percents = {}, []
     options = ReadOptions(decimal=decimal, thousands=thousands)
     for name in _checked_columns(table, columns):
@@ -373,9 +379,10 @@ def _derive(table: pd.DataFrame, declared: Declared, column: str, of: list[str],
     return Change(table.assign(**{column: values}), [column], len(table), notes=notes)
 
 
-def _drop_duplicates(table: pd.DataFrame, _: Declared) -> Change:
-    """Drop rows that repeat an earlier row in every column."""
-    return _kept(table, ~table.duplicated())
+def _drop_duplicates(table: pd.DataFrame, _: Declared, ignore: list[str] | None = None) -> Change:
+    """Drop rows that repeat an earlier row in every column, or in all but those to ignore."""
+    ignored = set(_checked_columns(table, ignore or []))
+    return _kept(table, ~table.duplicated([name for name in table if name not in ignored]))
 
 
 def _one_hot(table: pd.DataFrame, _: Declared, columns: list[str]) -> Change:

@@ -35,7 +35,7 @@ def column_roles(table: pd.DataFrame, config: DatasetConfig) -> Roles:
     kept = set(matching(config.keep, names, "dataset.keep")) if config.keep else set(names)
     dropped = set(matching(config.drop, names, "dataset.drop"))
     dropped |= {name for name in (config.weight, config.split_column) if name}
-    dropped |= {name for name in (config.group, config.time) if name and not config.keep}
+    dropped |= {name for name in (config.group_column, config.time) if name and not config.keep}
     others = [name for name in names if name != config.target]
     features = [name for name in others if name in kept and name not in dropped]
     if not features:
@@ -56,6 +56,7 @@ def check_named(names: Sequence[str], config: DatasetConfig) -> None:
         "dataset.time": [config.time],
         "dataset.weight": [config.weight],
         "split.column": [config.split_column],
+        "split.group": [config.split_group],
     }
     for key, wanted in sections.items():
         for name in wanted:

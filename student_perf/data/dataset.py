@@ -57,7 +57,8 @@ class Dataset:
             `read_as` says; with a column of numbers that are labels.
         times: When each row arose, shape (n,), larger is later; None without `dataset.time`.
         weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
-        groups: Number of each row's group, shape (n,); None without `dataset.group`.
+        groups: Number of each row's group, shape (n,); None without `dataset.group` or
+            `split.group`.
     """
 
     name: str
@@ -268,7 +269,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         if config.time
         else None,
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
-        groups=group_numbers(table[config.group]) if config.group else None,
+        groups=_groups(table, config),
     )
 
 
@@ -343,6 +344,27 @@ def group_numbers(column: pd.Series) -> np.ndarray:
     """Number of each row's group by first appearance, shape (n,); rows without a value are one."""
     numbers: np.ndarray = pd.factorize(column, use_na_sentinel=False)[0].astype(np.int64)
     return numbers
+
+
+def groups_of(column: pd.Series, key: str) -> np.ndarray:
+    """As `group_numbers`, for a column that `key` names.
+
+    Raises:
+        DataError: A row has no group; such rows together are none.
+    """
+    if column.isna().any():
+        raise DataError(
+            f"{key}={column.name}: {column.isna().sum()} of {len(column)} rows have no value "
+            f"(first: row {column.isna().argmax()}); every row needs a group, remove these rows or "
+            "write whose they are"
+        )
+    return group_numbers(column)
+
+
+def _groups(table: pd.DataFrame, config: DatasetConfig) -> np.ndarray | None:
+    if config.group_column is None:
+        return None
+    return groups_of(table[config.group_column], f"{'dataset' if config.group else 'split'}.group")
 
 
 def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ _SHORTEST_MONTH = 3  # letters of a month's abbreviation
 _CLOCK = (
     r"(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2}(?:\.\d+)?))?(?:\s*(?P<half>[ap])\.?\s?m\.?)?"
 )
-_TIME = rf"(?:(?:T|,?\s+){_CLOCK}\s*(?:Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?"
+_TIME = rf"(?:(?:T|,?\s+){_CLOCK}\s*(?P<zone>Z|UTC|[+-]\d{{2}}:?\d{{2}})?)?"
 _WORD = r"(?P<word>[^\W\d_]{3,})\.?"
 _FORMS = tuple(
     re.compile(rf"\s*{form}\s*", re.IGNORECASE)
@@ -47,11 +47,14 @@ _FORMS = tuple(
     )
 )
 _FIRST_ROWS = 1000
+_DIGITS_OF_YEAR = 4
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """What a cell says. `a` and `b` are day and month in an order that it leaves open."""
+    """What a cell says. `a` and `b` are day and month in an order that it leaves open; `offset` is
+    how many hours its clock is ahead of UTC, None if it does not say.
+    """
 
     year: int | None = None
     month: int | None = None
@@ -59,6 +62,7 @@ class _Moment:
     hour: float | None = None
     a: int | None = None
     b: int | None = None
+    offset: float | None = None
 
     def day_of(self, day_first: bool | None) -> date | None:
         """The day, None if it does not exist or the order is open."""
@@ -110,7 +114,7 @@ def date_advice(name: str, value: Any) -> str:
 
 def times_of(column: pd.Series, declared: Sequence[str] | None = None) -> np.ndarray:
     """When each row of `dataset.time` arose, as numbers that grow with time, shape (n,): numbers,
-    dates (hours), text that starts with a year, or the place among `declared` values.
+    dates (hours), a year and a number in it as text, or the place among `declared` values.
 
     Raises:
         DataError: A row has no time, or the text has no order.
@@ -129,31 +133,68 @@ def times_of(column: pd.Series, declared: Sequence[str] | None = None) -> np.nda
         return numbers
     if pd.api.types.is_datetime64_any_dtype(column) or looks_like_dates(column):
         return _hours(column, key)
-    texts = column.astype("str").str.strip()
-    if not texts.str.match(r"\d{4}(?!\d)").all():
-        word = texts[~texts.str.match(r"\d{4}(?!\d)")].iloc[0]
-        raise DataError(
-            f"{key}: '{word}' is neither a number nor a date and does not start with a year; list "
-            f"the values in order: '+dataset.categories.{column.name}=[first,...,last]'"
-        )
-    return pd.factorize(texts, sort=True)[0].astype(np.float64)
+    return _terms(column, key)
+
+
+def _terms(column: pd.Series, key: str) -> np.ndarray:
+    """Places in time of text such as "2019/20 S1", shape (n,): by the year, then by the number that
+    follows. Words have no order that holds everywhere, so they must be the same in every cell.
+    """
+    texts = column.astype("str").str.split().str.join(" ").str.casefold()
+    terms = {text: _term(text) for text in texts.unique()}
+    first = next(iter(terms.values()))
+    for text, term in terms.items():
+        if first is None or term is None or term[0] != first[0]:
+            wrong = next(iter(terms)) if first is None else text
+            raise DataError(
+                f"{key}: '{column[texts == wrong].iloc[0]}' is neither a number nor a date, nor a "
+                "year with the same words and a number in every row; list the values in order: "
+                f"'+dataset.categories.{column.name}=[first,...,last]'"
+            )
+    numbers = {text: term[1] for text, term in terms.items() if term is not None}
+    place = {number: rank for rank, number in enumerate(sorted(set(numbers.values())))}
+    return np.array([place[numbers[text]] for text in texts], dtype=np.float64)
+
+
+def _term(text: str) -> tuple[tuple[str, ...], tuple[int, ...]] | None:
+    """Words of a text that starts with a year, and its numbers in order of weight; None for another
+    text, or one of several numbers, whose order it leaves open.
+
+    >>> _term("2019/20 s1"), _term("2023-w10"), _term("2023/15/03")
+    ((('', '/', ' s', ''), (2019, 1)), (('', '-w', ''), (2023, 10)), None)
+    """
+    pieces = re.split(r"(\d+)", text)
+    if pieces[0] or len(pieces[1]) != _DIGITS_OF_YEAR:
+        return None
+    year, *rest = map(int, pieces[1::2])
+    if rest and rest[0] == year + 1:  # 2019/2020 is 2019/20
+        rest[0] %= 100
+    if len(rest) > 1 and rest[0] == (year + 1) % 100:
+        rest = rest[1:]
+    return (tuple(pieces[::2]), (year, *rest)) if len(rest) <= 1 else None
 
 
 def _hours(column: pd.Series, key: str) -> np.ndarray:
     """Hours since 1970 of a column of dates, shape (n,)."""
-    cells = column.map(_plain)
+    cells = column.map(_in_utc).map(_plain)
     try:
         day_first = _order(cells)
     except DataError as error:
         raise DataError(
             f"{key}: day and month of '{cells.iloc[0]}' may be swapped; write the dates year first"
         ) from error
-    hours = np.zeros(len(cells))
+    offsets = [moment.offset if (moment := _moment(cell)) else None for cell in cells]
+    if None in offsets and any(offset is not None for offset in offsets):
+        raise DataError(
+            f"{key}: '{cells.iloc[offsets.index(None)]}' has no time zone, as others have; write "
+            "one in every row"
+        )
+    hours = -np.array([offset or 0.0 for offset in offsets])
     for row, cell in enumerate(cells):
         numbers = _numbers(cell, ["days"], day_first, date(1970, 1, 1))
         if isinstance(numbers, str):
             raise DataError(f"{key}: '{cell}' {numbers} (row {row}); correct it or remove the row")
-        hours[row] = 24 * numbers["days"] + numbers.get("hour", 0.0)
+        hours[row] += 24 * numbers["days"] + numbers.get("hour", 0.0)
     return hours
 
 
@@ -213,6 +254,13 @@ def _is_possible(value: Any) -> bool:
     if moment is None or moment.year is None:
         return moment is not None
     return any(moment.day_of(day_first) is not None for day_first in (True, False))
+
+
+def _in_utc(cell: Any) -> Any:
+    """A cell that knows its time zone by itself on the clock of UTC."""
+    if isinstance(cell, datetime) and cell.tzinfo is not None:
+        return pd.Timestamp(cell).tz_convert("UTC")
+    return cell
 
 
 def _plain(cell: Any) -> str:
@@ -286,12 +334,27 @@ def _made(found: dict[str, str | None]) -> _Moment | None:
     year = number["y"]
     if len(str(found["y"])) == 2:
         year += 1900 if year > 68 else 2000  # as POSIX reads two digits
+    offset = _offset(found.get("zone"))
     if "a" in number:
-        return _Moment(year, hour=hour, a=number["a"], b=number["b"])
+        return _Moment(year, hour=hour, a=number["a"], b=number["b"], offset=offset)
     month = number.get("m") or _month(str(found.get("word")))
     if month is None or not 1 <= month <= 12:
         return None
-    return _Moment(year, month, number.get("d", 1), hour)
+    return _Moment(year, month, number.get("d", 1), hour, offset=offset)
+
+
+def _offset(zone: str | None) -> float | None:
+    """Hours ahead of UTC.
+
+    >>> _offset("+05:30"), _offset("-0300"), _offset("Z"), _offset(None)
+    (5.5, -3.0, 0.0, None)
+    """
+    if zone is None:
+        return None
+    if zone[0] not in "+-":
+        return 0.0
+    hours = int(zone[1:3]) + int(zone[-2:]) / 60
+    return -hours if zone[0] == "-" else hours
 
 
 def _hour(found: dict[str, str | None]) -> float | None:

@@ -162,16 +162,21 @@ class _Reading:
 def _doubtful_cells(
     held: dict[str, pd.Series], contract: Contract, of_program: bool
 ) -> Iterator[Refusal]:
-    """Cells that may be one number or another: a share or a percentage, and in the text of a
-    program a fraction or a thousand.
+    """Cells that may be one number or another: a share or a percentage, in a file all numbers of a
+    column together; and in the text of a program a fraction or a thousand.
     """
     for name, cells in held.items():
         form = contract.forms.get(name, NumberForm())
         if form.is_percent:
             numbers = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_size_or_none)
             sizes = numbers.astype("float64").abs()
+            is_share = (sizes > 0) & (sizes <= 1)
             words = "may be a share or a percentage; write 80 or '80%', and '0.8%' if it is that"
-            yield from _refused(name, cells, (sizes > 0) & (sizes <= 1), words)
+            yield from _refused(name, cells, is_share, words)
+            if is_share.any() and not of_program:  # who writes 0.545 for 54.5 % writes 1.005, too
+                share = cells[is_share].iloc[0]
+                words = f"stands beside {share}, which may be a share; write it with a percent sign"
+                yield from _refused(name, cells, sizes > 1, words)
         if of_program and (name in contract.forms or name in contract.columns):
             if name in contract.columns and contract.columns[name].kind == "categorical":
                 continue

@@ -60,9 +60,12 @@ def advise(
     chosen = sorted(first.values(), key=found.index)[:_MOST_LINES]
     rows = split.development
     moves = [(one, measure(one, dataset, rows, metric)) for one in chosen]
-    # Blocks that nobody has named are only worth a word if they change something.
-    worth = [(one, move) for one, move in moves if one.kind != "blocks" or not move.is_chance]
-    return [_line(one, move, config, metric) for one, move in worth]
+    return [
+        _line(one, move, config, metric)
+        for one, move in moves
+        # Blocks that nobody has named are only worth a word if they change something.
+        if move is not None and not (one.kind == "blocks" and move.is_chance)
+    ]
 
 
 def _declared(declared: DatasetConfig) -> list[Finding]:
@@ -94,11 +97,11 @@ def _line(finding: Finding, move: Move, config: SplitConfig, metric: str) -> str
 
 
 def _asked_for(finding: Finding, config: SplitConfig) -> str:
-    """What to type; a nested split keeps groups together itself."""
+    """What to type; a nested split keeps the declared groups together itself."""
     if not isinstance(config, NestedSplit) or finding.kind == "time":
         return finding.line
     name = finding.columns[0] if finding.columns else "COLUMN"
-    return column_line(finding.kind, name).replace("dataset.group", "split.group")
+    return column_line(finding.kind, name)
 
 
 def _is_of_rows(config: SplitConfig) -> bool:
@@ -125,8 +128,11 @@ class Move:
     is_chance: bool
 
 
-def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -> Move:
-    """How far a metric of a small forest moves; `rows` are those whose targets may be read."""
+def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -> Move | None:
+    """How far a metric of a small forest moves; `rows` are those whose targets may be read. None if
+    they cannot be divided as the finding asks for, as with a single group, or if the metric is
+    undefined.
+    """
     rng = np.random.default_rng(0)
     if finding.kind != "copied rows":  # copies would be known wherever they are
         rows = rows[np.sort(np.unique(dataset.duplicate_groups[rows], return_index=True)[1])]
@@ -136,13 +142,17 @@ def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -
         now = _shuffled(then, rng)
     else:
         now, then = (_folds_of_units(one, rng) for one in (np.arange(len(rows)), unit))
+    if not now or not then:
+        return None
     groups = None if finding.kind == "time" else unit
     answers = [_answers(dataset, rows, folds, groups) for folds in (now, then)]
     info = METRICS[metric]
     draws = [resample(one, [info], number, _DRAWS)[metric] for number, one in enumerate(answers)]
-    difference, spread = info.of(answers[1]) - info.of(answers[0]), np.std(draws[1] - draws[0])
-    is_chance = not abs(difference) > _SURE * float(spread)
-    return Move(info.of(answers[0]), info.of(answers[1]), is_chance)
+    before, after = map(info.of, answers)
+    if not np.isfinite([before, after]).all():
+        return None
+    spread = float(np.std(draws[1] - draws[0]))
+    return Move(before, after, is_chance=not abs(after - before) > _SURE * spread)
 
 
 def _units(finding: Finding, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
@@ -173,7 +183,7 @@ def _folds_of_units(unit: np.ndarray, rng: np.random.Generator) -> Folds:
     names, of_row = np.unique(unit, return_inverse=True)
     fold = rng.permutation(np.arange(len(names)) % _N_FOLDS)[of_row]
     folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(_N_FOLDS)]
-    return [one for one in folds if len(one[1])]
+    return _with_both_sides(folds)
 
 
 def _windows(times: np.ndarray) -> Folds:
@@ -184,7 +194,11 @@ def _windows(times: np.ndarray) -> Folds:
         (np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end)))
         for start, end in zip(cuts, ends, strict=True)
     ]
-    return [(train, validation) for train, validation in folds if len(train)]
+    return _with_both_sides(folds)
+
+
+def _with_both_sides(folds: Folds) -> Folds:
+    return [(train, validation) for train, validation in folds if len(train) and len(validation)]
 
 
 def _shuffled(folds: Folds, rng: np.random.Generator) -> Folds:

@@ -43,7 +43,7 @@ _NAMED_CODE = re.compile(r"(?:^|[ _])(?:code|codigo|código|zip|postcode|cp)(?:$
     why="A number of a student tells nothing about another student. A flexible model learns it by "
     "heart, or finds the order in which the rows were collected.",
     fix="Add the column to `dataset.drop`. If it groups rows, such as a pupil with several tests, "
-    "use it as `split.group`.",
+    "declare it as `dataset.group`.",
 )
 def id_like(subject: Subject) -> Iterator[str]:
     """A line for each column with hardly any value twice."""

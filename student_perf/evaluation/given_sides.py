@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ _WORDS = {
     "test": ("test", "tst", "testing"),
 }
 _SIDE_OF = {word: side for side, words in _WORDS.items() for word in words}
+_NAME_PARTS = re.compile(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])")
 _MOST_SHOWN = 5
 
 
@@ -92,12 +94,13 @@ def _too_few(dataset: Dataset, config: TemporalSplit, n_known: int, needed: int)
 
 def sides_by_column(dataset: Dataset, config: ColumnSplit) -> GivenSides:
     """The sides that the column names: `train`, `val` and `test` give a single fold, whole numbers
-    a fold each, of which each is validated by a model of the others; `test` may stand beside.
+    from 0 a fold each, validated by a model of the others; `test` may stand beside these.
 
     Raises:
         DataError: A cell says something else, or a side has no row.
     """
     side = _sides(dataset.column(config.column, "split.column"), config.column)
+    _refuse_flag(config.column, side)
     test = np.flatnonzero(side == "test")
     development = np.flatnonzero(side != "test")
     numbers = sorted(set(side[development]) - {"train", "val"}, key=int)
@@ -119,7 +122,7 @@ def sides_by_column(dataset: Dataset, config: ColumnSplit) -> GivenSides:
 def _sides(column: pd.Series, name: str) -> np.ndarray:
     """`train`, `val`, `test` or a whole number as text for each row, shape (n,)."""
     texts = column.astype("object").map(_side, na_action="ignore").fillna("").to_numpy(dtype=object)
-    numbers = {text for text in texts if text.lstrip("-").isdecimal()}
+    numbers = {text for text in texts if text.isdecimal()}
     wrong = np.array([text not in numbers and text not in _WORDS for text in texts])
     if wrong.any() or (numbers and {"train", "val"} & set(texts)):
         counts = column[wrong if wrong.any() else slice(None)].astype("str").value_counts()
@@ -128,7 +131,7 @@ def _sides(column: pd.Series, name: str) -> np.ndarray:
         missing = f"{', ' if shown else ''}missing ({n_missing})" if n_missing else ""
         raise DataError(
             f"split.column={name}: {shown}{missing} rows; a cell says train, val or test, or is "
-            "the number of a fold (test may stand beside numbers); correct these rows"
+            "the number of a fold from 0 (test may stand beside numbers); correct these rows"
         )
     return texts
 
@@ -138,6 +141,25 @@ def _side(value: object) -> str:
         return str(int(value))
     text = str(value).strip().casefold()
     return _SIDE_OF.get(text, text)
+
+
+def _refuse_flag(name: str, side: np.ndarray) -> None:
+    """Refuse 0 and 1 in a column named like a side: they say which rows are on it and would be read
+    as two folds, which uses up the test rows.
+    """
+    words = [word.casefold() for word in _NAME_PARTS.split(name)]
+    named = {_SIDE_OF.get(word, word) for word in words} & {*_WORDS, "split"}
+    if not named or set(side) != {"0", "1"}:
+        return
+    values = "{0: val, 1: train}" if "train" in named else "{0: train, 1: val}"
+    quoted = name if re.fullmatch(r"\w+", name) else f'"{name}"'
+    raise DataError(
+        f"split.column={name}: 0 and 1 mark a side there, they do not number two folds; to score "
+        "the marked rows: "
+        f"'dataset.clean=[normalise_text,{{step: map_values, column: {quoted}, values: {values}}}]'"
+        "; to keep them as test rows, write test there and numbers of folds in the other rows; two "
+        "folds are numbered 1 and 2"
+    )
 
 
 def _refuse_empty(name: str, sides: dict[str, np.ndarray]) -> None:

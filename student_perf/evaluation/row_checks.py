@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from student_perf.evaluation.registry import Subject, check
+from student_perf.evaluation.structure import copies_line
 from student_perf.evaluation.undefined import find_gaps, unknown_classes
 from student_perf.text import plural
 
 # What to do about rows that are known, where the split itself cannot keep them together.
-_DROP_COPIES = "if they are copies: 'dataset.clean=[normalise_text,drop_duplicates]'"
 _KNOWN_ROWS = {
-    "group_kfold": f"they are of other groups; {_DROP_COPIES}",
-    "stratified_group_kfold": f"they are of other groups; {_DROP_COPIES}",
-    "temporal": f"those are older; {_DROP_COPIES}",
-    "column": f"the column puts them on two sides; {_DROP_COPIES}",
+    "group_kfold": "they are of other groups",
+    "stratified_group_kfold": "they are of other groups",
+    "temporal": "those are older",
+    "column": "the column puts them on two sides",
 }
 FEWEST_OF_A_CLASS = 10  # training rows
 
@@ -35,11 +35,11 @@ def shared_rows(subject: Subject) -> Iterator[str]:
     known = np.isin(groups[split.test], groups[split.development]).sum()
     for fold in split.folds:
         known += np.isin(groups[fold.validation], groups[fold.train]).sum()
+    fix = "use split.keep_duplicates_together=true"
+    if split.kind in _KNOWN_ROWS:
+        fix = f"{_KNOWN_ROWS[split.kind]}; if they are copies: {copies_line(subject.dataset)}"
     if known:
-        yield (
-            f"split: {known} held-out rows have the features of a training row; "
-            f"{_KNOWN_ROWS.get(split.kind, 'use split.keep_duplicates_together=true')}"
-        )
+        yield f"split: {known} held-out rows have the features of a training row; {fix}"
 
 
 @check(

@@ -38,7 +38,6 @@ _BINS = 8
 _FEWEST_TIMES = 4
 _YEARS = 1900, 2100
 _DAYS = 10_000, 50_000  # since 1970: of 1997 to 2106; other numbers count something else
-_LINE_OF_COPIES = "'dataset.clean=[normalise_text,drop_duplicates]'"
 
 _ID = re.compile(
     r"(?:^|[_\W])(?:id|ids|key|pupil|student|alumn[oa]|alun[oa]|estudiante|sch[uü]ler|person|"
@@ -98,7 +97,16 @@ def copied_rows(dataset: Dataset) -> Finding | None:
         f"{n_alike} of {n_rows} rows are copies of each other by all {dataset.features.shape[1]} "
         f"features ({n_distinct} distinct rows)"
     )
-    return Finding("copied rows", (), message, _LINE_OF_COPIES)
+    return Finding("copied rows", (), message, copies_line(dataset))
+
+
+def copies_line(dataset: Dataset) -> str:
+    """What takes copies out. They may differ in what the model does not get, as in the number of a
+    row, so these columns do not count.
+    """
+    ignored = ", ".join(map(_quoted, map(str, dataset.dropped)))
+    step = f"{{step: drop_duplicates, ignore: [{ignored}]}}" if ignored else "drop_duplicates"
+    return f"'dataset.clean=[normalise_text,{step}]'"
 
 
 def _share_of_near(distinct: pd.DataFrame) -> float:
@@ -165,8 +173,11 @@ def _is_trait(values: pd.Series, cells: pd.Series, name: str) -> bool:
 
 def column_line(kind: Kind, name: str) -> str:
     """What declares the column of a group or of a time."""
-    quoted = name if re.fullmatch(r"\w+", name) else f'"{name}"'
-    return f"dataset.{'time' if kind == 'time' else 'group'}={quoted}"
+    return f"dataset.{'time' if kind == 'time' else 'group'}={_quoted(name)}"
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"\w+", name) else f'"{name}"'
 
 
 def line_of(kind: Kind, name: str, dataset: Dataset) -> str:

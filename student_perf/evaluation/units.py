@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 )
 
 from student_perf.config.schema import GroupKFoldSplit, NestedSplit, SplitConfig
-from student_perf.data.dataset import Dataset, group_numbers
+from student_perf.data.dataset import Dataset, groups_of
 from student_perf.errors import DataError
 from student_perf.evaluation.group_folds import group_cut, group_folds
 
@@ -140,7 +140,7 @@ class MixedUnits(Units):
 
 
 def units_of(dataset: Dataset, config: SplitConfig) -> Units:
-    """What the split divides. Raises DataError for a column that does not exist."""
+    """What the split divides. Raises DataError for a column that does not exist or has gaps."""
     strata = strata_of(dataset, config.stratify_by)
     if isinstance(config, (GroupKFoldSplit, NestedSplit)) and config.group is not None:
         return _groups(dataset, config.group, strata, in_proportion=config.kind != "group_kfold")
@@ -156,7 +156,7 @@ def units_of(dataset: Dataset, config: SplitConfig) -> Units:
 
 
 def _groups(dataset: Dataset, column: str, strata: Strata, in_proportion: bool) -> Units:
-    of_row = group_numbers(dataset.column(column, "split.group"))
+    of_row = groups_of(dataset.column(column, "split.group"), "split.group")
     # Whole groups move, so counts of groups are those of one stratum.
     of_unit = np.zeros(of_row.max() + 1, dtype=np.int64)
     plain = Units(of_row, of_unit, "groups", (f"'{column}'",))

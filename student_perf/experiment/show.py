@@ -10,6 +10,7 @@ import numpy as np
 
 from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
+from student_perf.data.columns import label_of
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
@@ -36,6 +37,7 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
         "split": _describe_split(dataset, split),
+        **_describe_times(dataset, split, config.dataset.time),
         **_describe_weights(dataset, config.dataset.weight),
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
@@ -75,6 +77,27 @@ def _describe_split(dataset: Dataset, split: Split) -> str:
         f"{split.kind}: {folds(len(split.folds))} over {len(split.development)} rows{validated}; "
         f"{len(split.test)} test rows set aside, unopened{between}"
     )
+
+
+def _describe_times(dataset: Dataset, split: Split, name: str | None) -> dict[str, str]:
+    """From when to when a split by time trains and tests, so that a wrong order shows."""
+    if split.kind != "temporal" or dataset.times is None or name is None:
+        return {}
+    first, last = split.folds[0], split.folds[-1]
+    parts = {
+        "the first window trains on": first.train,
+        "the last one on": last.train,
+        "and validates": last.validation,
+        "the test part is": split.test,
+    }
+    cells = dataset.column(name, "dataset.time")
+    shown = []
+    for words, rows in parts.items():
+        if len(rows):
+            times = dataset.times[rows]
+            ends = [cells.iloc[rows[place]] for place in (times.argmin(), times.argmax())]
+            shown.append(f"{words} {' to '.join(map(label_of, ends))}")
+    return {"times": f"{name}: {', '.join(shown)}"}
 
 
 def _describe_target(dataset: Dataset, limit: float) -> str:

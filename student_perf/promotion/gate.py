@@ -56,10 +56,11 @@ class PairedRows:
 def pair(
     challenger: Predictions, champion: Predictions, what: str, factor: float = FIXED_MODEL
 ) -> PairedRows:
-    """The rows that both models answered, each once with the mean of its outputs over repeats.
+    """The rows that both models answered, each once with the mean of its outputs over repeats. If
+    one model's run declares the groups of the rows, they are the other's too.
 
     Raises:
-        ConfigError: Rows, truth or classes are not the same.
+        ConfigError: Rows, truth, classes or declared groups are not the same.
     """
     row, mine = once_each(challenger.row, challenger.answers)
     other, theirs = once_each(champion.row, champion.answers)
@@ -70,6 +71,14 @@ def pair(
     )
     if not same:
         raise ConfigError(f"the two models did not answer the same {what}")
+    declared = [one.groups for one in (mine, theirs) if one.groups is not None]
+    if len(declared) == 2 and not np.array_equal(declared[0], declared[1]):
+        raise ConfigError(
+            "the two runs declare other groups of the rows; train the champion's config with the "
+            "dataset.group of this run and promote that first"
+        )
+    groups = declared[0] if declared else None
+    mine, theirs = (Answers(one.y_true, one.output, one.weights, groups) for one in (mine, theirs))
     return PairedRows(what, row, mine, theirs, factor)
 
 

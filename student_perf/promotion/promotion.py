@@ -179,12 +179,27 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
         both = (run.record.file(file), champion.record.file(file))
         if not all(path.is_file() for path in both):
             continue
+        if file == PREDICTIONS_FILE:
+            _check_same_folds(run, champion)
         try:
             mine, theirs = map(load_predictions, both)
             return pair(mine, theirs, what, factor)
         except ConfigError as error:  # if the test rows differ, the held-out ones may agree
             problem = str(error)
     raise ConfigError(problem)
+
+
+def _check_same_folds(run: Recorded, champion: Recorded) -> None:
+    """What a held-out row has in the rows that a model was trained on, such as others of its group,
+    decides its answer too.
+    """
+    if run.record.split_sha256 != champion.record.split_sha256:
+        kind = champion.record.split_kind or "unknown"
+        raise ConfigError(
+            f"the champion's held-out rows are of other folds (split={kind}), so they say more of "
+            f"the folds than of the models; train its config with split={run.record.split_kind} "
+            "and the seed of this run, and promote that first"
+        )
 
 
 def _check_calibration(run: Recorded, limits: GateLimits) -> Check:
@@ -205,7 +220,7 @@ def _check_groups(run: Recorded, rows: PairedRows, metric: str, limits: GateLimi
                 "groups are unknown; restore the data"
             )
         for column in config.dataset.subgroups:
-            codes, names = group_codes(dataset.features[column])
+            codes, names = group_codes(dataset.column(column, "dataset.subgroups"))
             mine = codes[rows.row]
             groups |= {f"{column}={name}": mine == code for code, name in enumerate(names)}
     return check_groups(rows, metric, groups, config.report.min_group_size, limits)

@@ -15,7 +15,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -290,15 +290,22 @@ class RunRecord:
             return fold_interval(scores, self.test_over_train, METRICS[metric])
         return Estimate(mean, std, math.nan, math.nan)
 
-    def row_scores(self, metric: str) -> RowScores | None:
+    def row_scores(self, metric: str, groups: np.ndarray | None = None) -> RowScores | None:
         """A metric by row, from the predictions in the run's folder; None without them, or if the
         metric is not defined. Raises ChangedError if they are not as the run left them.
+
+        Args:
+            metric: Its name.
+            groups: Of the rows, line by line as another run with the same folds has them, shape
+                (n,); for a run that declares none.
         """
         from student_perf.runs.predictions import row_scores
 
         known, of_folds = self.predictions(), self.fold_scores(metric)
         if known is None or known.task != METRICS[metric].task:
             return None
+        if known.groups is None and groups is not None and len(groups) == len(known.row):
+            known = replace(known, groups=groups)
         found = row_scores(known, metric, of_folds if len(of_folds) else None)
         return None if math.isnan(found.mean + found.error) else found
 

@@ -60,8 +60,9 @@ class TrialEvaluator:
         return self._data[key]
 
     def _dataset(self, config: ExperimentConfig) -> Dataset:
-        # A split by a column takes the column from the features.
-        key = f"{_key(config, 'dataset')}{config.dataset.split_column}"
+        # A split by a column, or of the groups in one, takes the column from the features.
+        taken = config.dataset.split_column, config.dataset.split_group
+        key = f"{_key(config, 'dataset')}{taken}"
         if key not in self._datasets:
             self._datasets[key] = load_dataset(config.dataset)
         return self._datasets[key]

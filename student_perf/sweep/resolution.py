@@ -55,6 +55,8 @@ def _error(plan: SweepPlan, data: PreparedData, rows: np.ndarray) -> tuple[float
         earlier = _earlier(plan, data)
     scores = [_row_scores(record, name) for record in earlier]
     known = [one for one in scores if one is not None]
+    # Of trials that declare other groups of rows the pairs would be of other units.
+    known = [one for one in known if np.array_equal(one.unit, known[0].unit)]
     pairs = [float(by_rows([a], b).error[0]) for a, b in combinations(known, 2)]
     if errors := [error for error in pairs if error > 0]:
         return float(np.median(errors)), f"by {plural(len(known), 'earlier trial')}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
 
@@ -25,9 +26,14 @@ from student_perf.tables.content import (
     unpacked,
 )
 from student_perf.tables.json_records import json_cells, read_json
-from student_perf.tables.numbers import missing_numbers, without_declared
+from student_perf.tables.numbers import (
+    LARGEST,
+    missing_numbers,
+    typed_column,
+    without_declared,
+)
 from student_perf.tables.options import ReadOptions, named_for_commands, one_character
-from student_perf.tables.raw import RawTable
+from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
 from student_perf.tables.sniff import (
     OptionError,
@@ -37,7 +43,7 @@ from student_perf.tables.sniff import (
     other_decimal,
     sniff_encoding,
 )
-from student_perf.tables.text import BLOCK, is_index, iter_text, read_text
+from student_perf.tables.text import BLOCK, is_index, iter_text, null_words, read_text
 from student_perf.text import spreadsheet_cell
 
 ENDINGS = (
@@ -101,6 +107,7 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
             table = read_text(source, options, only=name).table
         elif kind == "parquet" and name in pq.read_schema(opened(source)).names:
             table = _named_levels(pd.read_parquet(opened(source), columns=[name]))
+            table = _with_numbers(table, options).table
         else:
             table = _read(source, held, options).table
     except StudentPerfError:
@@ -154,7 +161,7 @@ def new_file_options(
     with _for_new_rows(path):
         source, name = unpacked(path, path.name)
         kind = kind_of(source, name)
-        options = replace(trained, **named)
+        options = _with_named(trained, named)
         if kind in ("text", "arff", "json") and trained.encoding and "encoding" not in named:
             options = replace(options, encoding=fitting_encoding(source, trained.encoding))
         if kind == "text" and "separator" not in named:
@@ -168,15 +175,30 @@ def new_file_options(
         return options
 
 
+def _with_named(trained: ReadOptions, named: Mapping[str, Any]) -> ReadOptions:
+    """The training's options with those that the user names. A sign that is named for another use
+    than in training leaves its former one open.
+    """
+    options = replace(trained, **named)
+    if options.decimal is None or options.decimal != options.thousands:
+        return options
+    if "thousands" not in named:
+        return replace(options, thousands=None)
+    return options if "decimal" in named else replace(options, decimal=None)
+
+
 def _refuse_other_signs(
     source: Path | bytes, options: ReadOptions, numbers: Collection[str]
 ) -> None:
     shown = other_decimal(source, options, numbers)
     if shown is not None:
         other = "." if options.decimal == "," else ","
+        line = f"\"dataset.decimal='{other}'\""
+        if options.thousands == other:
+            line += f" \"dataset.thousands='{options.decimal}'\""
         raise OptionError(
             f"its numbers are written like '{shown}', those of the training file with "
-            f"'{options.decimal}'; name the sign: \"dataset.decimal='{other}'\""
+            f"'{options.decimal}'; name the sign: {line}"
         )
 
 
@@ -231,6 +253,13 @@ def _settled(source: Path | bytes, name: str, options: ReadOptions) -> ReadOptio
         decimal=one_character(options.decimal, "dataset.decimal"),
         thousands=one_character(options.thousands, "dataset.thousands"),
     )
+    if options.decimal is None and options.thousands in (",", "."):
+        options = replace(options, decimal="." if options.thousands == "," else ",")
+    if options.decimal is not None and options.decimal == options.thousands:
+        raise OptionError(
+            f"dataset.decimal='{options.decimal}' and dataset.thousands='{options.thousands}': one "
+            "sign cannot be both; leave one of the two out"
+        )
     if kind == "text":
         return complete_options(source, options)
     options = replace(options, separator=None)
@@ -263,11 +292,33 @@ def _read_typed(source: Path | bytes, kind: Kind, options: ReadOptions) -> RawTa
         return read_json(_text(source, options), options)
     if kind == "arff":
         table, notes = read_arff(_text(source, options))
-    elif kind == "feather":
+        return RawTable(table, options, tuple(notes))
+    if kind == "feather":
         table, notes = _without_index(pf.read_table(opened(source)).to_pandas())
     else:
         table, notes = _without_index(pd.read_parquet(opened(source)))
-    return RawTable(table, options, tuple(notes))
+    raw = _with_numbers(table, options)
+    return replace(raw, notes=(*notes, *raw.notes))
+
+
+def _with_numbers(table: pd.DataFrame, options: ReadOptions) -> RawTable:
+    """The table with columns of text as numbers where a text file with these cells gives numbers,
+    unless they lose digits.
+    """
+    empty, missing = pa.array(null_words(options)), pa.scalar(None, pa.string())
+    typed = {}
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.StringDtype):
+            texts = pa.array(column, pa.string())
+            texts = pc.if_else(pc.is_in(texts, value_set=empty), missing, texts)
+            one = typed_column(texts, options)
+            is_text = pa.types.is_string(one.cells.type)
+            if is_text or not (pc.max(pc.abs(one.cells)).as_py() or 0) > LARGEST:
+                typed[str(name)] = one
+    raw, table = table_of(typed, options), table.copy(deep=False)
+    for name in raw.table.select_dtypes("number"):
+        table[name] = raw.table[name].to_numpy()
+    return replace(raw, table=table)
 
 
 def _text(source: Path | bytes, options: ReadOptions) -> str:

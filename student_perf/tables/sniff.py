@@ -67,9 +67,7 @@ def complete_options(source: Path | bytes, given: ReadOptions) -> ReadOptions:
     text = text[len(said) :]
     separator = given.separator or said[4:5] or _sniff_separator(text)
     taken = replace(given, encoding=encoding, separator=separator)
-    if given.decimal is None and given.thousands in (",", "."):
-        taken = replace(taken, decimal="." if given.thousands == "," else ",")
-    elif given.decimal is None:
+    if given.decimal is None:
         rows = _cells(text, taken)
         if _is_part(source, rows) and not any(map(_has_sign, rows)):
             rows = _cells_with_signs(source, taken)  # the first decimal sign may come late

@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from student_perf.compare.leaderboard import make_leaderboards
@@ -54,6 +56,19 @@ def test_a_board_pairs_rows_and_says_whose_are_gone(two):
     (board,) = make_leaderboards(two)
     assert [line.by_rows for line in board.lines] == [True, False]
     assert any("1 of them have no predictions here" in line for line in closing(board, 5))
+
+
+def test_groups_that_one_run_declares_pair_both(two):
+    file = two[0].folder / PREDICTIONS_FILE
+    table = pq.read_table(file)
+    groups = table["row"].to_numpy() // 10
+    pq.write_table(table.append_column("group", pa.array(groups)), file)
+    two[0].seal()
+    over = f"{len(np.unique(groups))} groups"
+    assert paired_runs(*two, "accuracy")[1] == over
+    (board,) = make_leaderboards(two)
+    assert all(line.by_rows for line in board.lines)
+    assert not any("have no predictions here" in line for line in closing(board, 5))
 
 
 @pytest.mark.parametrize("objective", ["accuracy", "log_loss"])

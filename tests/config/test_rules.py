@@ -55,6 +55,12 @@ def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(comp
         words = [f"split={kind}", "+dataset.group=male"]
         assert compose_config(*words).split.group == "male"
         assert compose_config(*words, "split.group=work").split.group == "work"
+    assert compose_config("split=nested", "+dataset.group=male").split.group == "male"
+    for kind in ("group_kfold", "nested"):
+        dataset = compose_config(f"split={kind}", "split.group=work").dataset
+        assert (dataset.group, dataset.group_column) == (None, "work")
+    both = compose_config("split=nested", "split.group=work", "+dataset.group=male")
+    assert (both.split.group, both.dataset.group_column) == ("work", "male")
     assert compose_config("split=column", "split.column=male").dataset.split_column == "male"
     assert compose_config().dataset.split_column is None
 
@@ -66,6 +72,7 @@ def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(comp
         (["split=stratified_group_kfold"], "add dataset.group=COLUMN"),
         (["split=temporal"], r"split=temporal: .* add dataset.time=COLUMN"),
         (["split=column", "split.column=score"], "is the target"),
+        (["split=nested", "split.group=score"], "split.group=score: is the target"),
         (["+dataset.time=score"], r"dataset.time=score: is the target"),
         (["split=temporal", "+dataset.time=age", "split.gap=-1"], "split.gap=-1"),
         (

@@ -57,6 +57,15 @@ def test_each_step_reports_rows_cells_and_the_hash_after():
     assert len({step.sha256 for step in lineage}) == 7
 
 
+def test_copies_may_differ_in_columns_to_ignore():
+    rows = pd.DataFrame({"id": [1, 2, 3], "x": [5, 5, 6], "grade": ["a", "a", "a"]})
+    step = {"step": "drop_duplicates", "ignore": ["id"]}
+    cleaned, _, _ = clean_table(rows, [step], Declared("grade", {}))
+    assert cleaned["id"].tolist() == [1, 3]
+    with pytest.raises(DataError, match="has no column 'ids'; did you mean id"):
+        clean_table(rows, [step | {"ignore": ["ids"]}], Declared("grade", {}))
+
+
 def test_every_hash_is_that_of_the_table_at_that_point():
     steps = ["normalise_text", "drop_missing_target", {"step": "to_numeric", "columns": ["points"]}]
     for n in range(len(steps) + 1):
@@ -95,6 +104,10 @@ def test_a_declared_column_must_exist():
         ({"step": "drop_columns", "column": "a"}, "no such option; did you mean columns"),
         ({"step": "drop_columns", "columns": ["scool"]}, "did you mean school"),
         ({"step": "to_numeric", "columns": ["school"]}, r"meets 'north' .6 rows|meets 'north'"),
+        (
+            {"step": "to_numeric", "columns": ["points"], "thousands": "."},
+            r"'\.' as decimal and as thousands sign, .*; add decimal: ','",
+        ),
         ({"step": "map_values", "column": "scool", "values": {}}, "did you mean school"),
     ],
 )

@@ -74,6 +74,27 @@ def test_declared_facts_are_no_features_unless_they_are_asked_for(load):
     assert list(load(*facts, "dataset.keep=[sex]").features) == ["sex"]
 
 
+@pytest.mark.parametrize("kind", ["group_kfold", "nested"])
+def test_groups_that_a_split_names_are_those_of_the_rows(load, kind):
+    declared, named = load("dataset.group=course"), load(f"split={kind}", "split.group=course")
+    assert named.groups.tolist() == declared.groups.tolist()
+    assert list(named.features) == list(declared.features)
+    kept = load(f"split={kind}", "split.group=course", "dataset.keep=['*']")
+    assert "course" in kept.features
+    with pytest.raises(
+        DataError, match=r"split\.group=curse: no such column .* did you mean course"
+    ):
+        load(f"split={kind}", "split.group=curse")
+
+
+def test_a_row_without_a_declared_group_is_refused(load):
+    holes = "{step: map_values, column: course, values: {33: null}}"
+    with pytest.raises(DataError, match=r"dataset\.group=course: 20 of 40 rows have no value .*"):
+        load("dataset.group=course", f"dataset.clean=[normalise_text,{holes}]")
+    with pytest.raises(DataError, match=r"split\.group=course: 20 of 40 rows have no value .*"):
+        load("split=nested", "split.group=course", f"dataset.clean=[normalise_text,{holes}]")
+
+
 def test_the_columns_of_weights_and_of_a_given_split_are_never_features(load):
     weighted = load("dataset.weight=course", "dataset.keep=['*']")
     assert list(weighted.features) == ["quiz_1", "quiz_2", "sex"]

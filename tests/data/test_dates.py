@@ -106,6 +106,15 @@ def test_a_form_that_leaves_the_order_open_and_training_lacked_is_refused():
         ["31/01/2020", "01/02/2020", "29/02/2020"],
         pd.to_datetime(["2019-12-31 09:00", "2019-12-31 10:00", "2020-01-01 00:00"]),
         ["2019/20 S1", "2019/20 S2", "2020/21 S1"],
+        ["2019/20 S1", "2019/2020 S2", "2020/21 S1"],
+        ["2023-W8", "2023-W10", "2024-W1"],
+        ["2023 week 9", "2023 Week 10", "2023  week 11"],
+        ["2023.2", "2023.10", "2024.1"],
+        ["2019T9", "2020T2", "2020T10"],
+        ["2023-01-01 23:00+05:00", "2023-01-01 20:00+00:00", "2023-01-01 18:00-0300"],
+        pd.date_range("2023-10-29 00:00", periods=3, freq="h", tz="UTC").tz_convert(
+            "Europe/Madrid"
+        ),
     ],
 )
 def test_times_grow(cells):
@@ -125,6 +134,12 @@ def test_declared_values_are_in_order():
     [
         ([2019, None], r"dataset.time=day: 1 of 2 rows have no value \(first: row 1\)"),
         (["autumn 19", "spring 20"], r"\+dataset.categories.day=\[first,...,last\]"),
+        (["2021 Spring", "2021 Fall"], r"'2021 Fall' is .* list the values in order"),
+        (["2021 otoño 1", "2021 primavera 2"], "'2021 primavera 2' is .* list the values"),
+        (["2023 Apr", "2023 Dec"], "'2023 Dec' is .* list the values in order"),
+        (["2023", "2023 S2"], "'2023 S2' is .* list the values in order"),
+        (["2023/15/03", "2023/14/04"], "'2023/15/03' is .* list the values in order"),
+        (["2023-01-01 20:00", "2023-01-01 20:00Z"], "'2023-01-01 20:00' has no time zone"),
         (["01/02/2020", "03/02/2020"], "dataset.time=day: day and month .* year first"),
     ],
 )

@@ -206,11 +206,15 @@ def test_percent_signs_are_part_of_the_contract(tmp_path, compose_config, by_ste
         *([f"dataset.clean=[{clean}]"] if by_step else []),
     )
     assert contract.forms["share"] == NumberForm(by_step=by_step, is_percent=True)
-    found = cells_of(contract, "share", ["75%", "0.80", 75.0, 0.8, "60 %"], contract.options)
+    found = cells_of(contract, "share", ["75%", "0.80", 75.0, "60 %"], contract.options)
     assert found[0] == found[2] == 75
     assert found[1] == "has no percent sign; every cell had one in training"
-    assert "may be a share or a percentage" in found[3]
-    assert found[4] == 60
+    assert found[3] == 60
+    found = cells_of(contract, "share", [0.545, 1.005, 75.0, 0.0, "60 %"], contract.options)
+    assert "may be a share or a percentage" in found[0]
+    beside = "stands beside 0.545, which may be a share; write it with a percent sign"
+    assert found[1:] == [beside, beside, 0, 60]
+    assert cells_of(contract, "share", [0.545, 75.0])[1] == 75, "rows of a program stand alone"
     hours = cells_of(contract, "hours", ["5%"], contract.options)
     assert hours == ["has a percent sign; no cell had one in training"]
 

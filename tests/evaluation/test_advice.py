@@ -49,7 +49,7 @@ def test_groups_and_how_far_the_score_moves():
 
 def test_a_nested_split_is_asked_to_keep_the_groups_together():
     (line,) = lines(of_pupils(), NestedSplit("nested", 0.2, 0, True, 4, 3))
-    assert line.endswith("the rows ask for: split.group=student_id")
+    assert line.endswith("the rows ask for: dataset.group=student_id")
 
 
 def test_time_and_how_far_the_score_moves():
@@ -88,6 +88,15 @@ def test_what_is_declared_counts_without_a_guess():
     (line,) = lines(groups, declared=replace(SMALL_CONFIG, group="room"))
     assert line.startswith("dataset.group=room is declared; accuracy of a small forest: ")
     assert line.endswith("the rows ask for: split=group_kfold")
+
+
+@pytest.mark.parametrize("fact", ["group", "time"])
+@pytest.mark.parametrize("n_first", [600, 560])
+def test_a_declared_fact_that_divides_nothing_ends_no_run(fact, n_first):
+    clean, values = independent(), np.where(np.arange(600) < n_first, 2022.0, 2023.0)
+    known = replace(clean, dropped=clean.features[["x0"]].assign(fact=values), times=values)
+    found = lines(known, declared=replace(SMALL_CONFIG, **{fact: "fact"}))
+    assert len(found) == (fact == "group" and n_first == 560)
 
 
 def test_no_target_of_a_test_row_is_read():

@@ -105,8 +105,23 @@ def test_numbers_are_folds(small_dataset, words, n_test):
         (["train", "val", 1], "number of a fold"),
         ([3], "the single fold 3"),
         ([0.5, 1], r"0.5 \(30\)"),
+        ([-1, 0, 1], r"-1 \(20\) rows; .* a fold from 0"),
+        ([0, 1], r"0 and 1 mark a side .*column: Split, values: {0: train, 1: val}}\]'; to keep"),
     ],
 )
 def test_other_cells_are_counted_and_refused(small_dataset, words, message):
     with pytest.raises(DataError, match=message):
         make_split(by_column(small_dataset, words), BY_COLUMN)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("is_test", "0: train"), ("isTrain", "0: val"), ("fold", None)]
+)
+def test_a_flag_is_not_taken_for_two_folds(small_dataset, name, values):
+    flagged = replace(small_dataset, dropped=pd.DataFrame({name: np.resize([0, 1], 60)}))
+    config = replace(BY_COLUMN, column=name)
+    if values is None:
+        assert len(make_split(flagged, config).folds) == 2
+        return
+    with pytest.raises(DataError, match=rf"column: {name}, values: {{{values}"):
+        make_split(flagged, config)

@@ -140,6 +140,18 @@ def test_groups_move_as_a_whole(small_dataset):
     assert set(seen[split.development]) | set(seen[split.test]) == set(range(12))
 
 
+def test_rows_without_a_group_are_not_one_group(small_dataset):
+    students = pd.DataFrame({"student": [None if i % 4 == 3 else f"s{i}" for i in range(60)]})
+    data = replace(small_dataset, dropped=students)
+    message = r"split.group=student: 15 of 60 rows have no value \(first: row 3\); every row needs"
+    for config in (
+        GroupKFoldSplit("group_kfold", 0.2, 0, True, 3, "student"),
+        NestedSplit("nested", 0.2, 0, True, 4, 3, group="student"),
+    ):
+        with pytest.raises(DataError, match=message):
+            make_split(data, config)
+
+
 @pytest.mark.parametrize(
     ("group", "message"),
     [("scool", "did you mean school"), ("school", "'school' has 2 groups outside the test part")],

@@ -48,6 +48,17 @@ def test_copies_are_counted():
     assert copied_rows(few).message.startswith("40 of 320 rows")
 
 
+def test_the_line_for_copies_takes_them_out_though_an_id_differs(compose_config, tmp_path):
+    known = copied()
+    rows = known.features.assign(**{"row id": range(600), "passed": known.target})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    source = [f"dataset.path={tmp_path / 'rows.csv'}", "dataset.target=passed"]
+    words = ["dataset=csv", *source, 'dataset.drop=["row id"]']
+    finding = copied_rows(load_dataset(compose_config(*words).dataset))
+    again = load_dataset(compose_config(*words, finding.line.strip("'")).dataset)
+    assert (again.n_rows, copied_rows(again)) == (300, None)
+
+
 def test_an_identifier_that_occurs_several_times_is_a_group():
     pupils = of_pupils()
     finding = repeated_ids(pupils, every(pupils))

@@ -22,19 +22,30 @@ def test_the_composed_experiment_is_shown_with_its_rows_and_classes(compose_conf
     assert "rf (RandomForestClassifier), preprocess default" in text
 
 
+def windows_of(split):
+    last = split.folds[-1]
+    return split.folds[0].train, last.train, last.validation, split.test
+
+
 def test_a_split_by_time_and_weights_are_shown(compose_config, capsys):
     words = ["+dataset.time=age", "+dataset.weight=work", "split=temporal", "split.gap=1"]
     config = compose_config("tracking=off", *words, "split.n_splits=2")
     prepared = prepare(compose_config("tracking=off"))
     dataset = prepared.dataset
     times, weights = np.arange(856) // 8 * 1.0, 1.0 + np.arange(856) % 2
-    dataset = replace(dataset, times=times, weights=weights)
+    ages = dataset.features.assign(age=2000 + times)
+    dataset = replace(dataset, times=times, weights=weights, features=ages)
     split = make_split(dataset, config.split)
     show_composed(Terminal(), config, replace(prepared, dataset=dataset, split=split))
     text = " ".join(capsys.readouterr().out.split())
     n_rows, n_test = len(split.development), len(split.test)
     assert f"2 folds over {n_rows} rows, {split.n_validated} of them validated; {n_test}" in text
     assert "8 rows before them left out as a gap" in text
+    ends = [f"{2000 + rows.min() // 8} to {2000 + rows.max() // 8}" for rows in windows_of(split)]
+    assert (
+        f"age: the first window trains on {ends[0]}, the last one on {ends[1]}, and validates "
+        f"{ends[2]}, the test part is {ends[3]}" in text
+    )
     assert "work, from 1 to 2; in fits and scores, where the rows are worth 770 of equal" in text
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,19 @@ def test_repeats_are_averaged_and_other_rows_are_refused():
     other = Predictions("regression", np.array([7, 5]), *(np.zeros(2),) * 3)
     with pytest.raises(ConfigError, match="did not answer the same test rows"):
         pair(twice, other, "test rows")
+
+
+def test_groups_that_one_run_declares_are_those_of_both():
+    rng = np.random.default_rng(0)
+    rows, y = np.arange(60), rng.normal(size=60)
+    champion, challenger = (
+        Predictions("regression", rows, rows % 5, y, y + rng.normal(size=60)) for _ in range(2)
+    )
+    groups = rows // 6
+    both = [replace(one, groups=groups) for one in (challenger, champion)]
+    expected = check_performance(pair(*both, "rows"), "root_mean_squared_error", LIMITS)
+    for sides in ((both[0], champion), (challenger, both[1])):
+        found = check_performance(pair(*sides, "rows"), "root_mean_squared_error", LIMITS)
+        assert found == expected
+    with pytest.raises(ConfigError, match=r"declare other groups .* and promote that first"):
+        pair(both[0], replace(champion, groups=rows // 3), "rows")

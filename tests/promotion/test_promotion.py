@@ -139,6 +139,12 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
         promotion._pair(one, two)
 
 
+def test_held_out_rows_of_other_folds_are_not_compared(run):
+    one, two = (read(run("model=dummy", f"split.random_state={seed}")) for seed in (1, 2))
+    with pytest.raises(ConfigError, match=r"of other folds .*split=kfold.* promote that first"):
+        promotion._pair(one, two)
+
+
 def test_classes_cut_at_other_marks_are_not_compared_with_the_champions(sent):
     other = replace(sent.record, tags=sent.record.tags | {tags.TARGET_SHA256: "0" * 64})
     with pytest.raises(ConfigError, match="the champion answers with other classes"):
@@ -147,7 +153,9 @@ def test_classes_cut_at_other_marks_are_not_compared_with_the_champions(sent):
 
 def test_groups_of_data_that_have_changed_are_not_reported(run, grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
-    finished = read(run("model=dummy", *words, "dataset.subgroups=[school]"))
+    finished = read(
+        run("model=dummy", *words, "dataset.subgroups=[school]", "dataset.drop=[school]")
+    )
     answers = load_predictions(finished.folder / "predictions.parquet")
     rows = pair(answers, answers, "held-out rows")
     words = (finished, rows, "accuracy", GateLimits())

@@ -132,3 +132,13 @@ def test_trials_after_one_that_misbehaves_are_equal_to_the_last_bit(workspace, m
         with_model(monkeypatch, evaluator, hostile)
     after = with_model(monkeypatch, evaluator, Drawing())
     np.testing.assert_array_equal(after.output, alone.output)
+
+
+def test_groups_that_one_split_names_are_no_feature_of_its_trial_alone(grades):
+    words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "guards.SP401=off"]
+    evaluator = TrialEvaluator()
+    plain, grouped = (
+        evaluator.data(compose_config(*words, *split)).dataset
+        for split in ((), ("split=group_kfold", "split.group=school", "split.n_splits=2"))
+    )
+    assert ("school" in plain.features, "school" in grouped.features) == (True, False)

@@ -1,5 +1,6 @@
 """Bad files and bad tables: one clear line each. Good but unusual ones: read as they are."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -18,7 +19,8 @@ from student_perf.tables.files import (
     read_column,
     read_file,
 )
-from student_perf.tables.options import PLAIN, ReadOptions
+from student_perf.tables.numbers import NumberForm, read_cells
+from student_perf.tables.options import PLAIN, ReadOptions, parse_named
 
 ROWS = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
 GOOD = f"hours,days,grade\n{ROWS}"
@@ -233,6 +235,34 @@ def test_an_index_with_names_is_columns(tmp_path):
         assert read_column(path, raw.options, "school").tolist() == ["A", "B"]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_numbers_as_text_are_numbers_in_every_format(tmp_path, ending):
+    table = pd.DataFrame(
+        {
+            "share": ["54%", "7.5%", None],
+            "points": ["3", "", "10"],
+            "postcode": ["01067", "28001", "08001"],
+            "key": [str(2**60 + i) for i in range(3)],
+            "word": ["3", "x", ""],
+            "empty": pd.Series([None] * 3, dtype="str"),
+        },
+        index=[5, 7, 9],
+    )
+    text, path = tmp_path / "t.csv", tmp_path / f"t.{ending}"
+    table.to_csv(text, index=False)
+    held = table if ending == "parquet" else table.reset_index(drop=True)
+    getattr(held, f"to_{ending}")(path)
+    raw, as_text = read_file(path), read_file(text)
+    for name in ("share", "points", "postcode", "empty"):
+        found, expected = raw.table[name].reset_index(drop=True), as_text.table[name]
+        pd.testing.assert_series_equal(found, expected)
+    assert raw.table[["key", "word"]].equals(held[["key", "word"]])
+    assert raw.percents == as_text.percents == ("share",)
+    assert raw.notes == as_text.notes
+    for name in ("share", "postcode"):
+        assert read_column(path, raw.options, name).equals(raw.table[name])
+
+
 @pytest.mark.parametrize("cut", [30, -30])
 def test_a_broken_archive_is_one_line(tmp_path, cut):
     path = tmp_path / "grades.zip"
@@ -269,6 +299,45 @@ def test_another_decimal_sign_beside_the_same_separator_is_refused_with_what_to_
     assert new_options(tmp_path, "b;c\n7.5;x\n") == TRAINED, "no number in training, no evidence"
     named = new_options(tmp_path, "a;b\n7.5;x\n7.125;y\n", decimal=".", thousands=",")
     assert (named.decimal, named.thousands) == (".", ",")
+
+
+@pytest.mark.parametrize(
+    ("named", "signs"),
+    [
+        ({"decimal": "."}, (".", None)),
+        ({"decimal": ".", "thousands": ","}, (".", ",")),
+        ({"thousands": ","}, (".", ",")),
+        ({"decimal": ","}, (",", ".")),
+    ],
+)
+def test_a_sign_named_for_another_use_leaves_its_former_one_open(tmp_path, named, signs):
+    """A point that stayed between thousands would make 3720.01 the number 372001."""
+    options = new_options(tmp_path, "a;b\n3720.01;x\n7.5;y\n", **named)
+    assert (options.decimal, options.thousands) == signs
+    table = pd.DataFrame({"a": [1]})
+    table.to_json(tmp_path / "new.json", orient="records")
+    other = new_file_options(tmp_path / "new.json", TRAINED, named)
+    assert other.decimal != other.thousands
+
+
+def test_the_line_to_type_for_another_decimal_sign_reads_the_file(tmp_path):
+    with pytest.raises(DataError, match="name the sign") as refused:
+        new_options(tmp_path, "a;b\n3720.01;x\n7.5;y\n")
+    typed = re.findall(r"--read=(\w+='.')", str(refused.value))
+    options = new_options(tmp_path, "a;b\n3720.01;x\n7.5;y\n", **parse_named(typed))
+    (table,) = iter_tables(tmp_path / "new.csv", options, 10)
+    assert read_cells(table["a"], options, NumberForm()).tolist() == [3720.01, 7.5]
+
+
+def test_one_sign_for_fractions_and_thousands_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"--read=decimal=',' and .* one sign cannot be both"):
+        new_options(tmp_path, "a;b\n1;x\n", decimal=",", thousands=",")
+    for name, text in (("t.csv", "a;b\n1;x\n"), ("t.json", '[{"a": 1}]')):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DataError, match="one sign cannot be both; leave one of the two out"):
+            read_file(tmp_path / name, ReadOptions(decimal=".", thousands="."))
+        named = read_file(tmp_path / name, ReadOptions(thousands=".")).options
+        assert (named.decimal, named.thousands) == (",", ".")
 
 
 def test_advice_about_a_new_file_names_what_the_command_takes(tmp_path):

@@ -45,7 +45,7 @@ def test_two_readings_are_refused_with_the_line_to_type(text, encoding, message)
 
 
 def test_what_is_named_is_not_guessed():
-    given = ReadOptions(separator=";", thousands=".", encoding="cp1251")
+    given = ReadOptions(separator=";", decimal=",", thousands=".", encoding="cp1251")
     taken = complete_options("ж;b\n1.234;ж\n".encode("cp1251"), given)
     assert taken.describe() == "separator ';', decimal ',', thousands '.', cp1251"
     with pytest.raises(ValueError, match="no such encoding"):
