@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from student_perf.errors import DataError, one_line
 from student_perf.scoring import influence
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.influence import RowScores
@@ -41,7 +43,21 @@ class Predictions:
 
 
 def load_predictions(path: Path) -> Predictions:
-    """Read `predictions.parquet` as `artifacts.predictions_table` has written it."""
+    """Read `predictions.parquet` as `artifacts.predictions_table` has written it.
+
+    Raises:
+        FileNotFoundError: There is none.
+        DataError: It is another table, or none.
+    """
+    try:
+        return _loaded(path)
+    except (pa.ArrowException, LookupError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{path}: is not a table of predictions ({one_line(error)[:200]}); get the run again"
+        ) from error
+
+
+def _loaded(path: Path) -> Predictions:
     table = pq.read_table(path)
     row, fold = (table[name].to_numpy() for name in ("row", "fold"))
     of_rows = [table[name].to_numpy() if name in table.column_names else None for name in OF_ROWS]

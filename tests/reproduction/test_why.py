@@ -23,7 +23,9 @@ def test_two_models_on_the_same_rows_are_paired(run):
         for one in (two, one)
     ]
     difference, n = two.mean("accuracy") - one.mean("accuracy"), len(hits[0])
-    error = TRAINING * (hits[0] - hits[1]).std(ddof=1) / np.sqrt(n)
+    change, fold = hits[0] - hits[1], one.predictions().fold
+    parts = [change[fold == number] for number in range(3)]
+    error = TRAINING * np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)) / 3
     low, high = stats.t.interval(0.95, n - 1, difference, error)
     assert f"difference {difference:+.4f}" in found.score
     assert f"{low:+.4f} to {high:+.4f}" in found.score

@@ -21,7 +21,7 @@ C = "model.C=tag(log,interval(0.01,10))"
         (["split.test_size=0.1,0.2"], Comparison((), (("split.test_size", "folds"),))),
         (["objective=accuracy,log_loss"], Comparison((), (("objective", "metric"),))),
         (["dataset.drop=[hsgpa],[actmth]"], Comparison((), (("dataset.drop", "data"),))),
-        ([BANDS, "split=group_kfold", "split.group=act"],
+        ([BANDS, "split=group_kfold", "split.group=age"],
          Comparison((), (("dataset.bands", "data"),))),
         (["seed=0,1", "dataset.drop=[hsgpa],[actmth]"],
          Comparison(("seed",), (("dataset.drop", "data"),))),
