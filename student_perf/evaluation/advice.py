@@ -15,7 +15,7 @@ from student_perf.config.schema import DatasetConfig, NestedSplit, SplitConfig
 from student_perf.data.dataset import Dataset, group_numbers
 from student_perf.data.dates import times_of
 from student_perf.evaluation.splits import Split
-from student_perf.evaluation.structure import Finding, Kind, column_line, find_structure
+from student_perf.evaluation.structure import Tie, Kind, column_line, find_structure
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.checks import all_classes
@@ -68,48 +68,48 @@ def advise(
     ]
 
 
-def _declared(declared: DatasetConfig) -> list[Finding]:
+def _declared(declared: DatasetConfig) -> list[Tie]:
     facts: list[tuple[Kind, str | None]] = [("groups", declared.group), ("time", declared.time)]
     return [
-        Finding(kind, (name,), f"{column_line(kind, name)} is declared", _USES[kind])
+        Tie(kind, (name,), f"{column_line(kind, name)} is declared", _USES[kind])
         for kind, name in facts
         if name is not None
     ]
 
 
-def _counts(finding: Finding, config: SplitConfig) -> bool:
-    """Whether a finding says something about this split that its choice has not answered."""
-    if finding.kind == "copied rows":
+def _counts(tie: Tie, config: SplitConfig) -> bool:
+    """Whether a tie says something about this split that its choice has not answered."""
+    if tie.kind == "copied rows":
         return True
-    if finding.kind == "sorted by target":
+    if tie.kind == "sorted by target":
         return False  # drawn folds do not mind, and given ones were chosen
     return config.is_drawn and getattr(config, "group", None) is None
 
 
-def _line(finding: Finding, move: Move, config: SplitConfig, metric: str) -> str:
-    moved, what = _moved(finding, move, metric), finding.message
-    if finding.kind != "copied rows":
-        return f"{what}; {moved}; the rows ask for: {_asked_for(finding, config)}"
+def _line(tie: Tie, move: Move, config: SplitConfig, metric: str) -> str:
+    moved, what = _moved(tie, move, metric), tie.message
+    if tie.kind != "copied rows":
+        return f"{what}; {moved}; the rows ask for: {_asked_for(tie, config)}"
     if _is_of_rows(config) and config.keep_duplicates_together:
-        return f"{what}, kept on one side here; {moved}; to take them out: {finding.line}"
-    line = "split.keep_duplicates_together=true" if _is_of_rows(config) else finding.line
+        return f"{what}, kept on one side here; {moved}; to take them out: {tie.line}"
+    line = "split.keep_duplicates_together=true" if _is_of_rows(config) else tie.line
     return f"{what}, on two sides here; {moved}; type: {line}"
 
 
-def _asked_for(finding: Finding, config: SplitConfig) -> str:
+def _asked_for(tie: Tie, config: SplitConfig) -> str:
     """What to type; a nested split keeps the declared groups together itself."""
-    if not isinstance(config, NestedSplit) or finding.kind == "time":
-        return finding.line
-    name = finding.columns[0] if finding.columns else "COLUMN"
-    return column_line(finding.kind, name)
+    if not isinstance(config, NestedSplit) or tie.kind == "time":
+        return tie.line
+    name = tie.columns[0] if tie.columns else "COLUMN"
+    return column_line(tie.kind, name)
 
 
 def _is_of_rows(config: SplitConfig) -> bool:
     return config.is_drawn and getattr(config, "group", None) is None
 
 
-def _moved(finding: Finding, move: Move, metric: str) -> str:
-    before, after = _HELD_OUT[finding.kind]
+def _moved(tie: Tie, move: Move, metric: str) -> str:
+    before, after = _HELD_OUT[tie.kind]
     chance = ", a difference within chance" if move.is_chance else ""
     return (
         f"{METRICS[metric].label} of a small forest: {move.now:.3f} {before}, "
@@ -119,7 +119,7 @@ def _moved(finding: Finding, move: Move, metric: str) -> str:
 
 @dataclass(frozen=True)
 class Move:
-    """A metric with rows held out as if they did not know each other, then as a finding asks for,
+    """A metric with rows held out as if they did not know each other, then as a tie asks for,
     and whether the difference may be chance.
     """
 
@@ -128,23 +128,23 @@ class Move:
     is_chance: bool
 
 
-def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -> Move | None:
+def measure(tie: Tie, dataset: Dataset, rows: np.ndarray, metric: str) -> Move | None:
     """How far a metric of a small forest moves; `rows` are those whose targets may be read. None if
-    they cannot be divided as the finding asks for, as with a single group, or if the metric is
+    they cannot be divided as the tie asks for, as with a single group, or if the metric is
     undefined.
     """
     rng = np.random.default_rng(0)
-    if finding.kind != "copied rows":  # copies would be known wherever they are
+    if tie.kind != "copied rows":  # copies would be known wherever they are
         rows = rows[np.sort(np.unique(dataset.duplicate_groups[rows], return_index=True)[1])]
-    rows, unit = _some(rows, _units(finding, dataset, rows), rng)
-    if finding.kind == "time":
+    rows, unit = _some(rows, _units(tie, dataset, rows), rng)
+    if tie.kind == "time":
         then = _windows(unit)
         now = _shuffled(then, rng)
     else:
         now, then = (_folds_of_units(one, rng) for one in (np.arange(len(rows)), unit))
     if not now or not then:
         return None
-    groups = None if finding.kind == "time" else unit
+    groups = None if tie.kind == "time" else unit
     answers = [_answers(dataset, rows, folds, groups) for folds in (now, then)]
     info = METRICS[metric]
     draws = [resample(one, [info], number, _DRAWS)[metric] for number, one in enumerate(answers)]
@@ -155,17 +155,17 @@ def measure(finding: Finding, dataset: Dataset, rows: np.ndarray, metric: str) -
     return Move(before, after, is_chance=not abs(after - before) > _SURE * spread)
 
 
-def _units(finding: Finding, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+def _units(tie: Tie, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """What is to be held out together, or the order of time, shape (n,)."""
-    if finding.kind == "copied rows":
+    if tie.kind == "copied rows":
         return group_numbers(pd.Series(dataset.duplicate_groups[rows]))
-    if not finding.columns:
+    if not tie.columns:
         return np.arange(len(rows)) // _ROWS_PER_BLOCK
-    if finding.kind == "time" and dataset.times is not None:
+    if tie.kind == "time" and dataset.times is not None:
         times: np.ndarray = dataset.times[rows]
         return times
-    column = dataset.column(finding.columns[0], "dataset.group").iloc[rows]
-    return times_of(column) if finding.kind == "time" else group_numbers(column)
+    column = dataset.column(tie.columns[0], "dataset.group").iloc[rows]
+    return times_of(column) if tie.kind == "time" else group_numbers(column)
 
 
 def _some(

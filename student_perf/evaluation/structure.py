@@ -2,7 +2,7 @@
 
 Random folds are honest for rows that do not know each other. Copies, several rows of one person and
 rows in time are not such rows. Each function here looks for one kind and answers with a frozen
-finding or None. Targets are read of the given rows only.
+tie or None. Targets are read of the given rows only.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _NO_TIME = re.compile(r"birth|born|nac|gebur|built", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Finding:
+class Tie:
     """What ties rows together.
 
     Attributes:
@@ -70,7 +70,7 @@ class Finding:
     line: str
 
 
-def find_structure(dataset: Dataset, rows: np.ndarray) -> list[Finding]:
+def find_structure(dataset: Dataset, rows: np.ndarray) -> list[Tie]:
     """All that is found, what weighs most first; `rows` are those whose targets may be read."""
     found = (
         copied_rows(dataset),
@@ -82,7 +82,7 @@ def find_structure(dataset: Dataset, rows: np.ndarray) -> list[Finding]:
     return [one for one in found if one is not None]
 
 
-def copied_rows(dataset: Dataset) -> Finding | None:
+def copied_rows(dataset: Dataset) -> Tie | None:
     """Rows that repeat the features of another one, where chance does not explain it."""
     groups = dataset.duplicate_groups
     sizes = np.bincount(groups)
@@ -97,7 +97,7 @@ def copied_rows(dataset: Dataset) -> Finding | None:
         f"{n_alike} of {n_rows} rows are copies of each other by all {dataset.features.shape[1]} "
         f"features ({n_distinct} distinct rows)"
     )
-    return Finding("copied rows", (), message, copies_line(dataset))
+    return Tie("copied rows", (), message, copies_line(dataset))
 
 
 def copies_line(dataset: Dataset) -> str:
@@ -123,14 +123,14 @@ def _share_of_near(distinct: pd.DataFrame) -> float:
     return float(is_near.mean())
 
 
-def repeated_ids(dataset: Dataset, rows: np.ndarray) -> Finding | None:
+def repeated_ids(dataset: Dataset, rows: np.ndarray) -> Tie | None:
     """A column by whose values rows belong together: an identifier that occurs several times.
 
     Either two other columns hardly vary within its values, as traits of a person do, or its values
     decide much of the target, and it is text or named like an identifier.
     """
     rows, columns = rows[:_MOST_ROWS], _columns(dataset)
-    best: tuple[float, Finding] | None = None
+    best: tuple[float, Tie] | None = None
     for name, column in columns.items():
         known = rows[column.iloc[rows].notna().to_numpy()]
         values = column.iloc[known]
@@ -150,9 +150,9 @@ def repeated_ids(dataset: Dataset, rows: np.ndarray) -> Finding | None:
             f"'{name}' has {values.nunique()} values in {len(known)} rows, and rows of one value "
             f"are {why}"
         )
-        finding = Finding("groups", (name,), message, line_of("groups", name, dataset))
+        tie = Tie("groups", (name,), message, line_of("groups", name, dataset))
         if best is None or len(traits) + effect > best[0]:
-            best = len(traits) + effect, finding
+            best = len(traits) + effect, tie
     return best[1] if best else None
 
 
@@ -194,7 +194,7 @@ def _may_be_id(values: pd.Series) -> bool:
     return bool(is_many and counts.iloc[0] <= _LARGEST_SHARE * len(values))
 
 
-def time_order(dataset: Dataset) -> Finding | None:
+def time_order(dataset: Dataset) -> Tie | None:
     """A column that says when rows arose: dates, or whole years, or days by its name."""
     for name, column in _columns(dataset).items():
         if _NO_TIME.search(name) or column.nunique() < _FEWEST_TIMES or column.isna().any():
@@ -206,7 +206,7 @@ def time_order(dataset: Dataset) -> Finding | None:
             ends = (column.iloc[times.argmin()], column.iloc[times.argmax()])
             first, last = (f"{v:g}" if isinstance(v, float) else str(v) for v in ends)
             message = f"'{name}' says when rows arose ({first} to {last})"
-            return Finding("time", (name,), message, line_of("time", name, dataset))
+            return Tie("time", (name,), message, line_of("time", name, dataset))
     return None
 
 
@@ -220,7 +220,7 @@ def _is_time(name: str, column: pd.Series) -> bool:
     return is_whole and (is_year or (is_day and _TIME.search(name) is not None))
 
 
-def blocks(dataset: Dataset, rows: np.ndarray) -> Finding | None:
+def blocks(dataset: Dataset, rows: np.ndarray) -> Tie | None:
     """Neighbouring rows of the file that are alike in most columns, as those of one class, school
     or session are if the file lists one after the other.
     """
@@ -240,17 +240,17 @@ def blocks(dataset: Dataset, rows: np.ndarray) -> Finding | None:
     what = f"sorted by '{groups[0]}'" if groups else "alike in most columns"
     more = "" if groups else "; if they are of one person or class, add a column that says so"
     message = f"neighbouring rows of the file are {what}{more}"
-    return Finding("blocks", tuple(groups[:1]), message, line_of("blocks", name, dataset))
+    return Tie("blocks", tuple(groups[:1]), message, line_of("blocks", name, dataset))
 
 
-def sorted_by_target(dataset: Dataset, rows: np.ndarray) -> Finding | None:
+def sorted_by_target(dataset: Dataset, rows: np.ndarray) -> Tie | None:
     """A file in the order of its target: folds must be drawn, not taken one after the other."""
     rows = np.sort(rows)[:_MOST_ROWS]
     codes = _codes(pd.Series(dataset.target[rows]))
     if len(rows) < 10 * _BINS or codes.max() < 1 or _neighbours(codes) < _BLOCK:
         return None
     message = f"the rows are sorted by '{dataset.target_name}'"
-    return Finding("sorted by target", (dataset.target_name,), message, "split=kfold")
+    return Tie("sorted by target", (dataset.target_name,), message, "split=kfold")
 
 
 def _columns(dataset: Dataset) -> dict[str, pd.Series]:
