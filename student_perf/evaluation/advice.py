@@ -15,7 +15,7 @@ from student_perf.config.schema import DatasetConfig, NestedSplit, SplitConfig
 from student_perf.data.dataset import Dataset, group_numbers
 from student_perf.data.dates import times_of
 from student_perf.evaluation.splits import Split
-from student_perf.evaluation.structure import Tie, Kind, column_line, find_structure
+from student_perf.evaluation.structure import Kind, Tie, column_line, find_structure
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.checks import all_classes
