@@ -18,7 +18,7 @@ from student_perf.runs.predictions import Predictions
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import by_rows
 from student_perf.scoring.power import smallest_difference
 
@@ -36,9 +36,9 @@ class Check:
 
 @dataclass(frozen=True)
 class PairedRows:
-    """Both models' answers for the same n rows; `row`, shape (n,), has their numbers and `what`
-    says what they are. `factor` is that of the standard error: what was trained for each fold
-    varies more.
+    """Both models' answers, n of each, for the same rows; `row`, shape (n,), has their numbers and
+    `what` says what they are. `factor` is that of the standard error: what was trained for each
+    fold varies more. `fold`, shape (n,), has their folds, None if they are all of one model.
     """
 
     what: str
@@ -46,24 +46,37 @@ class PairedRows:
     challenger: Answers
     champion: Answers
     factor: float = FIXED_MODEL
+    fold: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of the rows, however often they were answered."""
+        return len(np.unique(self.row))
 
     def take(self, chosen: np.ndarray) -> PairedRows:
-        """Some of the rows, by position or mask."""
+        """Some of the answers, by position or mask."""
         mine, theirs = self.challenger.take(chosen), self.champion.take(chosen)
-        return PairedRows(self.what, self.row[chosen], mine, theirs, self.factor)
+        fold = None if self.fold is None else self.fold[chosen]
+        return PairedRows(self.what, self.row[chosen], mine, theirs, self.factor, fold)
 
 
 def pair(
     challenger: Predictions, champion: Predictions, what: str, factor: float = FIXED_MODEL
 ) -> PairedRows:
-    """The rows that both models answered, each once with the mean of its outputs over repeats. If
-    one model's run declares the groups of the rows, they are the other's too.
+    """The rows that both models answered: every answer if the folds are the same, as each is that
+    of one model; else each row once, with the mean of its outputs. If one model's run declares the
+    groups of the rows, they are the other's too.
 
     Raises:
         ConfigError: Rows, truth, classes or declared groups are not the same.
     """
-    row, mine = once_each(challenger.row, challenger.answers)
-    other, theirs = once_each(champion.row, champion.answers)
+    row, mine, fold = challenger.row, challenger.answers, None
+    other, theirs = champion.row, champion.answers
+    if np.array_equal(row, other) and np.array_equal(challenger.fold, champion.fold):
+        fold = challenger.fold
+    else:
+        row, mine = once_each(row, mine)
+        other, theirs = once_each(other, theirs)
     same = (
         np.array_equal(row, other)
         and np.array_equal(mine.y_true, theirs.y_true)
@@ -79,17 +92,17 @@ def pair(
         )
     groups = declared[0] if declared else None
     mine, theirs = (Answers(one.y_true, one.output, one.weights, groups) for one in (mine, theirs))
-    return PairedRows(what, row, mine, theirs, factor)
+    return PairedRows(what, row, mine, theirs, factor, fold)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits) -> Check:
     """Not worse: the probability that the metric is worse by more than the margin, paired since
     both models answered each row (`scoring.paired`), is at most `limits.risk`.
     """
-    found = _compare(rows, metric, limits)
+    found = _compare(rows, metric, limits, by_fold=True)
     label, sign = METRICS[metric].label, METRICS[metric].sign
     reason = (
-        f"{label} {found.mine:.3f}, the champion's {found.theirs:.3f} on the same {len(rows.row)} "
+        f"{label} {found.mine:.3f}, the champion's {found.theirs:.3f} on the same {rows.n_rows} "
         f"{rows.what} (gain {sign * (found.mine - found.theirs):+.3f}); probability of being worse "
         f"by more than {found.margin:.3g}: {found.probability:.3f}, at most {limits.risk:g}; a "
         f"true difference of {found.shown:.3f} is seen on these rows in 4 of 5 cases"
@@ -108,14 +121,15 @@ def check_groups(
     """No group worse by more than the margin beyond its uncertainty: its probability of that stays
     below 1 - risk/G for G groups (Bonferroni). `groups` maps a name to a mask, (n,).
     """
-    large = {name: mask for name, mask in groups.items() if mask.sum() >= min_size}
-    results = {name: _compare(rows.take(mask), metric, limits) for name, mask in large.items()}
+    taken = {name: rows.take(mask) for name, mask in groups.items() if mask.any()}
+    large = {name: some for name, some in taken.items() if some.n_rows >= min_size}
+    results = {name: _compare(some, metric, limits) for name, some in large.items()}
     # If all rows are of one class, for example, a metric may have no value.
     tested = {name: one for name, one in results.items() if not math.isnan(one.probability)}
     limit = 1 - limits.risk / max(1, len(tested))
     worst = max((one.probability for one in tested.values()), default=0.0)
     suffering = [
-        f"{name} ({one.theirs:.3f} to {one.mine:.3f}, n={large[name].sum()})"
+        f"{name} ({one.theirs:.3f} to {one.mine:.3f}, n={large[name].n_rows})"
         for name, one in tested.items()
         if one.probability > limit
     ]
@@ -156,10 +170,12 @@ class _Compared:
     shown: float
 
 
-def _compare(rows: PairedRows, metric: str, limits: GateLimits) -> _Compared:
-    info, fold = METRICS[metric], np.zeros(len(rows.row), dtype=np.int64)
+def _compare(rows: PairedRows, metric: str, limits: GateLimits, by_fold: bool = False) -> _Compared:
+    info = METRICS[metric]
+    fold = np.zeros(len(rows.row), dtype=np.int64) if rows.fold is None else rows.fold
     mine, theirs = (
-        row_scores(info, answers, rows.row, fold) for answers in (rows.challenger, rows.champion)
+        row_scores(info, answers, rows.row, fold, _mean(info, answers, fold) if by_fold else None)
+        for answers in (rows.challenger, rows.champion)
     )
     margin = limits.margin * (1.0 if math.isfinite(info.highest) else abs(theirs.mean))
     difference = by_rows([mine], theirs, rows.factor)
@@ -167,3 +183,9 @@ def _compare(rows: PairedRows, metric: str, limits: GateLimits) -> _Compared:
     worse = posterior.below if info.maximizes else posterior.above
     shown = smallest_difference(float(difference.error[0]), float(difference.freedom[0]))
     return _Compared(mine.mean, theirs.mean, margin, float(worse[0]), shown)
+
+
+def _mean(metric: Metric, answers: Answers, fold: np.ndarray) -> float | None:
+    """The mean over the folds, as the runs show it; None if a fold leaves it undefined."""
+    mean = float(np.mean([metric.of(answers.take(fold == one)) for one in np.unique(fold)]))
+    return None if math.isnan(mean) else mean

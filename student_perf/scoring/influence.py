@@ -70,7 +70,9 @@ def row_scores(
         place %= _MOST_GROUPS
         numbers = numbers[:_MOST_GROUPS]
     moved, figure = np.zeros(len(numbers)), 0.0
-    for mine, share in repeats(row, fold) if mean is None else _folds(fold):
+    # A fold of a single row, as where each is left out, shows no spread of its own.
+    is_whole = mean is None or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
+    for mine, share in repeats(row, fold) if is_whole else _folds(fold):
         part = answers if share == 1 else answers.take(mine)
         each = influences(metric, part, place[mine])
         moved += share * np.bincount(place[mine], each, len(numbers))

@@ -132,7 +132,7 @@ def test_groups_that_one_run_declares_are_those_of_both():
     rng = np.random.default_rng(0)
     rows, y = np.arange(60), rng.normal(size=60)
     champion, challenger = (
-        Predictions("regression", rows, rows % 5, y, y + rng.normal(size=60)) for _ in range(2)
+        Predictions("regression", rows, rows // 12, y, y + rng.normal(size=60)) for _ in range(2)
     )
     groups = rows // 6
     both = [replace(one, groups=groups) for one in (challenger, champion)]
@@ -142,3 +142,19 @@ def test_groups_that_one_run_declares_are_those_of_both():
         assert found == expected
     with pytest.raises(ConfigError, match=r"declare other groups .* and promote that first"):
         pair(both[0], replace(champion, groups=rows // 3), "rows")
+
+
+def test_repeated_folds_are_judged_by_the_figures_of_the_runs():
+    """An unstable model gains from averaging its repeats, which nobody keeps."""
+    rng = np.random.default_rng(9)
+    y_true = np.tile(rng.integers(0, 2, 200), 3)
+    row, fold = np.tile(np.arange(200), 3), np.arange(600) // 40
+    both = [
+        Predictions("classification", row, fold, y_true, answers(rng, y_true, share), ("a", "b"))
+        for share in (0.65, 0.75)
+    ]
+    rows = pair(*both, "held-out rows")
+    assert rows.n_rows == 200
+    found = check_performance(rows, "accuracy", LIMITS)
+    means = [(one.output.argmax(axis=1) == y_true).mean() for one in both]
+    assert f"accuracy {means[0]:.3f}, the champion's {means[1]:.3f} on the same 200" in found.reason

@@ -179,3 +179,12 @@ def test_a_row_of_weight_two_moves_a_metric_like_two_rows(name):
     is_by_groups = name in ("roc_auc_ovr", "spearman")
     rel = 0.25 if is_by_groups else 0.05
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(expected), rel=rel)
+
+
+def test_folds_of_one_row_are_taken_together():
+    rng = np.random.default_rng(10)
+    answers, each = Answers(rng.normal(size=30), rng.normal(size=30)), np.arange(30)
+    metric = METRICS["mean_absolute_error"]
+    alone = row_scores(metric, answers, each, each, metric.of(answers))
+    together = row_scores(metric, answers, each, np.zeros(30, dtype=np.int64))
+    assert alone.error == pytest.approx(together.error)
