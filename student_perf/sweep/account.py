@@ -241,7 +241,7 @@ def _check_winner(account: Account, outcome: SweepOutcome) -> None:
         return
     try:
         scores = fold_scores(load_predictions(winner.folder / PREDICTIONS_FILE), outcome.metric)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StudentPerfError) as error:
         account.wrong.append(f"winner: its predictions cannot be read ({one_line(error)})")
         return
     figure, expected = float(scores.mean()), float(best.scores[: len(scores)].mean())
