@@ -56,9 +56,20 @@ def run(chosen: argparse.Namespace) -> int:
     terminal = Terminal()
     _show(terminal, report)
     if chosen.write:
-        command = f"{python_command()} -m student_perf.train dataset={chosen.write.stem}"
-        terminal.places({"written": str(chosen.write), "try": command})
+        terminal.places({"written": str(chosen.write), "try": _try(chosen.write)})
     return ExitCode.DONE
+
+
+def _try(file: Path) -> str:
+    """What uses a dataset file, wherever it was written."""
+    from student_perf.config.search_path import config_folders
+
+    group, command = file.resolve().parent, f"{python_command()} -m student_perf.train"
+    if group in [(folder / "dataset").resolve() for folder in config_folders()]:
+        return f"{command} dataset={file.stem}"
+    if group.name == "dataset":
+        return f"{command} --config-dir {group.parent} dataset={file.stem}"
+    return f"move it to conf/dataset, then {command} dataset={file.stem}"
 
 
 def _show(terminal: Terminal, report: DataReport) -> None:

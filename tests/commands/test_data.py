@@ -1,8 +1,11 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from student_perf.cli import main
+from student_perf.commands.data import _try
 
 
 def test_a_file_is_shown_within_80_columns(grades, capsys, monkeypatch):
@@ -37,3 +40,17 @@ def test_an_error_is_one_line(words, message, capsys):
     assert main(["data", *words]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("conf/dataset", "student_perf.train dataset=mine"),
+        ("other/dataset", "--config-dir .*other dataset=mine"),
+        ("other", "move it to conf/dataset, then .* dataset=mine"),
+    ],
+)
+def test_the_line_to_try_finds_the_file(place, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / place).mkdir(parents=True)
+    assert re.search(line, _try(Path(place) / "mine.yaml"))
