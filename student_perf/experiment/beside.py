@@ -1,7 +1,6 @@
 """What another process does for a run: it imports MLflow and matplotlib, which takes seconds, while
-the run is computed; then it draws the pictures and sends the record.
-
-Nothing heavy is imported here, so that the process can start before this one imports pandas.
+the run is computed; then it draws the pictures and sends the record. It is a fork and has what this
+process has imported before.
 """
 
 from __future__ import annotations
