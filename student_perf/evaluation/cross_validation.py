@@ -75,8 +75,16 @@ class CVResult:
 
     def row_scores(self, metric: str) -> RowScores:
         """Mean over the folds of a metric, and how far each row moves it."""
-        mean = float(self.fold_scores[metric].mean())
-        return row_scores(METRICS[metric], self.answers, self.row, self.fold, mean)
+        if metric not in self._by_row:  # intervals and gains ask for the same
+            mean = float(self.fold_scores[metric].mean())
+            found = row_scores(METRICS[metric], self.answers, self.row, self.fold, mean)
+            self._by_row[metric] = found
+        return self._by_row[metric]
+
+    @cached_property
+    def _by_row(self) -> dict[str, RowScores]:
+        """What `row_scores` has found, by metric."""
+        return {}
 
 
 def cross_validate(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from student_perf.config.schema import TrackingConfig
+from student_perf.experiment.prepare import can_fork
 from student_perf.signals import collected, interruption, leave_to_parent
 
 if TYPE_CHECKING:
@@ -71,19 +71,15 @@ class UnderSweep(Here):
 @contextmanager
 def companion(tracking: TrackingConfig) -> Iterator[Companion]:
     """Another process, or this one if that would not help: nothing is sent, MLflow is there, or
-    threads are at work, for which a fork would wait for ever. Leaving the context ends the process,
+    a fork would wait for ever. Leaving the context ends the process,
     whatever it does, so Ctrl-C waits for nobody.
     """
-    if tracking.enabled and _can_fork() and "mlflow" not in sys.modules:
+    if tracking.enabled and can_fork() and "mlflow" not in sys.modules:
         with closing(Helper(tracking)) as helper:
             helper.start()
             yield helper
     else:
         yield Here()
-
-
-def _can_fork() -> bool:
-    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
 
 
 class Helper:

@@ -118,7 +118,7 @@ def test_ctrl_c_while_it_starts_ends_it(publish, monkeypatch):
 
     monkeypatch.setattr(one._process, "start", interrupted)
     monkeypatch.setattr(beside, "Helper", lambda *_: one)
-    monkeypatch.setattr(beside, "_can_fork", lambda: True)
+    monkeypatch.setattr(beside, "can_fork", lambda: True)
     monkeypatch.delitem(beside.sys.modules, "mlflow", raising=False)
     with pytest.raises(KeyboardInterrupt), companion(TRACKING):
         raise AssertionError("began")
@@ -138,7 +138,7 @@ def test_it_ends_with_the_command(publish, helper):
 
 @pytest.mark.parametrize("why", ["not tracked", "threads", "imported"])
 def test_this_process_does_it_where_another_would_not_help(monkeypatch, why):
-    monkeypatch.setattr(beside, "_can_fork", lambda: why != "threads")
+    monkeypatch.setattr(beside, "can_fork", lambda: why != "threads")
     if why == "imported":
         monkeypatch.setitem(beside.sys.modules, "mlflow", beside)
     else:
