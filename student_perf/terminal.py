@@ -258,8 +258,10 @@ class Terminal:
             )
         self.lines(text)
 
-    def groups(self, lines: list[GroupLine]) -> None:
-        """Table of subgroups: the deciding metric with its interval, and the one beside it."""
+    def groups(self, lines: list[GroupLine], about: str = "") -> None:
+        """Table of subgroups: the deciding metric with its interval, and the one beside it; below
+        it what the table shows.
+        """
         if not lines:
             return
         first, second = lines[0].values
@@ -270,7 +272,7 @@ class Terminal:
                 # A long label gives way, the figures stay whole.
                 Column("n", wraps=True),
                 Column(_label(first), wraps=True),
-                "95 % interval",
+                "95 % together",
                 Column(_label(second), wraps=True),
             ],
             [
@@ -288,6 +290,8 @@ class Terminal:
         if len(lines) > _MOST_GROUPS:
             self.console.print(f"    and {len(lines) - _MOST_GROUPS} more in subgroups.csv")
         self.console.print()
+        if about:
+            self.lines(about)
 
     def important(self, columns: dict[str, float], metric: str) -> None:
         """The most important columns in one sentence, with what the metric loses without them."""

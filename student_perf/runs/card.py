@@ -89,7 +89,7 @@ def _groups(text: str) -> str:
     if not rows:
         return ""
     cells = [[_short(cell) for cell in row] for row in rows]
-    return markdown_table(header, cells, figures=("n", "value", "low", "high"))
+    return markdown_table(header, cells, figures=("n", "value", "low", "high", "p"))
 
 
 def _short(cell: str) -> str:

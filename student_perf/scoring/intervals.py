@@ -54,7 +54,11 @@ class Estimate:
 
 
 def row_interval(
-    scores: RowScores, metric: Metric, std: float = math.nan, factor: float = TRAINING
+    scores: RowScores,
+    metric: Metric,
+    std: float = math.nan,
+    factor: float = TRAINING,
+    n_together: int = 1,
 ) -> Estimate:
     """A figure with the interval that its rows give it.
 
@@ -67,6 +71,7 @@ def row_interval(
         metric: What it is.
         std: Its deviation over folds.
         factor: On the standard error, `TRAINING` or `FIXED_MODEL`.
+        n_together: Of how many intervals it is one that shall all hold at once (Bonferroni).
 
     Returns:
         The estimate; the ends are NaN if the figure or an influence is.
@@ -74,7 +79,7 @@ def row_interval(
     mean, error, n = scores.mean, factor * scores.error, len(scores.unit)
     if n < 2 or math.isnan(mean + error):
         return Estimate(mean, std, math.nan, math.nan)
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    reach = float(stdtrit(n - 1, 1 - (1 - CONFIDENCE) / (2 * n_together)))
     lowest, highest = metric.lowest, metric.highest
     low, high = mean - reach * error, mean + reach * error
     if math.isfinite(highest - lowest) and lowest <= mean <= highest:
