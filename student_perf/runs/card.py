@@ -75,7 +75,9 @@ def _results(rows: Mapping[str, Mapping[str, Any]]) -> str:
         (
             METRICS[name].label if name in METRICS else name,
             format_number(row.get("mean")),
-            format_interval(row.get("low"), row.get("high")),
+            METRICS[name].interval(row.get("mean"), row.get("low"), row.get("high"))
+            if name in METRICS
+            else format_interval(row.get("low"), row.get("high")),
             format_number(row.get("dummy")),
         )
         for name, row in rows.items()
