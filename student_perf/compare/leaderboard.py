@@ -16,6 +16,7 @@ from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.best import may_be_best
 from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import (
@@ -49,10 +50,10 @@ MOST_BY_ROWS = 200  # of the best: reading predictions takes a millisecond a run
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN if nothing can
-    be tested; `worse`, `equivalent` and `better` are probabilities against the best; `by_rows` says
-    whether rows were paired, not folds; `times` counts the exact repeats that the record stands
-    for, itself among them.
+    """One candidate. Gaps are its mean minus the other's; `p_value` is that of being the best, NaN
+    if nothing can be tested; `worse`, `equivalent` and `better` are probabilities against the best;
+    `by_rows` says whether rows were paired, not folds; `times` counts the exact repeats that the
+    record stands for, itself among them.
     """
 
     record: RunRecord
@@ -334,7 +335,7 @@ def _lines(
     differences, paired = _differences(table, [*alike, *without], records[0].test_over_train)
     by_row += without
     posterior, tests = differences.posterior(rope), differences.tested()
-    p_values = against_best(differences, 0)
+    p_values = _p_values(differences, alike, paired, metric)
     shares = [posterior.below, posterior.inside, posterior.above]
     worse, equivalent, better = shares[:: metric.sign]
     return [
@@ -379,6 +380,21 @@ def _differences(
         if one is not None and np.array_equal(one.unit, best.unit)
     }
     return differences.replaced(list(known), by_rows(list(known.values()), best)), set(known)
+
+
+def _p_values(
+    differences: Differences, by_row: list[RowScores | None], paired: set[int], metric: Metric
+) -> np.ndarray:
+    """Whether each may be the best: by the rows of all that have them, else against the first by
+    folds.
+    """
+    p_values = against_best(differences, 0)
+    places = sorted(paired)
+    known = [one for i in places if (one := by_row[i]) is not None]
+    if len(known) > 1:
+        p_values[places] = may_be_best(known, metric.sign)
+        p_values[0] = 1.0  # a reference may be better, but cannot win
+    return p_values
 
 
 def _dummy(group: list[RunRecord], metric: str) -> float:

@@ -31,7 +31,7 @@ ABOUT_INTERVALS = (
     "The seeds share rows, so they narrow the interval only so far: Nadeau and Bengio's correction "
     "keeps the part that comes from the training rows."
 )
-_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (Holm)", "P(worse)", "seconds")
+_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (best)", "P(worse)", "seconds")
 
 
 def show_boards(boards: Sequence[Leaderboard], top: int, terminal: Terminal) -> None:
@@ -88,8 +88,8 @@ def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
     by_folds = "their folds, corrected for shared training rows (Nadeau and Bengio)"
     pairs = "the rows that both have answered" if n_by_folds < len(board.lines) else by_folds
     lines = [
-        f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, which pairs {pairs}, and is "
-        "corrected for the number of tests (Holm), is above 0.05."
+        f"{n_tied} of {len(board.lines)} may be the best{mark}: p, which pairs {pairs} and is "
+        "corrected for all candidates, is above 0.05."
     ]
     if 0 < n_by_folds < len(board.lines):
         why = (
@@ -207,7 +207,7 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
             "minus_best": line.to_best,
             "minus_best_ci95_low": line.to_best_low,
             "minus_best_ci95_high": line.to_best_high,
-            "p_holm": line.p_value,
+            "p_best": line.p_value,
             "tied": line.tied,
             "probability_worse": line.worse,
             "probability_equivalent": line.equivalent,
