@@ -19,6 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from student_perf.atomic import write_atomic
 from student_perf.compare.tuning import bias_corrected
@@ -28,12 +33,18 @@ from student_perf.evaluation.splits import Fold, Split
 from student_perf.inspection.subgroups import subgroup_table
 from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.predictions import Predictions, row_scores
+from student_perf.scoring.answers import Answers
 from student_perf.scoring.best import may_be_best
-from student_perf.scoring.paired import ALPHA, against_best, by_rows
+from student_perf.scoring.chance import chance_p
+from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.paired import ALPHA, against_best, by_rows, row_difference
+from student_perf.terminal import MetricRow, verdict
 from student_perf.text import NO_VALUE, markdown_table
 
 PAGE = PACKAGE_DIR.parent / "docs" / "choices.md"
 N_FOLDS = 5
+N_TRIES = 20
+MEASURED = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr", "log_loss")
 FRESH = 2000  # rows that give the truth
 
 Found = dict[str, float]
@@ -178,6 +189,53 @@ BOARDS = {
 }
 
 
+def user_sample(rng: np.random.Generator) -> Found:
+    """A user whose data are noise, and who tries twenty times and reports the best verdict."""
+    n = int(rng.choice([100, 200, 400]))
+    y = (rng.random(n) < rng.choice([0.5, 0.65])).astype(np.int64)
+    x = rng.normal(size=(n, 8))
+    alone, counted = False, False
+    for n_tries in range(1, N_TRIES + 1):
+        row = one_try(x, y, rng)
+        alone |= verdict(row, "accuracy").startswith("Better")
+        counted |= verdict(row, "accuracy", n_tries).startswith("Better")
+    return {"alone": float(alone), "counted": float(counted)}
+
+
+def one_try(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> MetricRow:
+    """Another seed, split, choice and preprocessing of columns, model and metric on the same rows:
+    what a run shows of its gain over the dummy.
+    """
+    chosen = rng.permutation(x.shape[1])[: int(rng.integers(2, 9))]
+    made = (x[:, chosen], np.abs(x[:, chosen]), np.sign(x[:, chosen]), x[:, chosen] ** 2)
+    features = made[int(rng.integers(len(made)))]
+    model = (
+        LogisticRegression(C=float(10 ** rng.uniform(-3, 2))),
+        DecisionTreeClassifier(max_depth=int(rng.integers(1, 7)), random_state=0),
+        KNeighborsClassifier(int(rng.integers(3, 30))),
+    )[int(rng.integers(3))]
+    n_folds = int(rng.choice([3, 5, 10]))
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    metric = str(rng.choice(MEASURED))
+    rows, fold, said = [], [], []
+    for number, (train, held) in enumerate(folds.split(features, y)):
+        rows.append(held)
+        fold.append(np.full(len(held), number))
+        share = np.bincount(y[train], minlength=2) / len(train)
+        fitted = clone(model).fit(features[train], y[train])
+        said.append((fitted.predict_proba(features[held]), np.tile(share, (len(held), 1))))
+    row, places = np.concatenate(rows), np.concatenate(fold)
+    both = (np.concatenate(one) for one in zip(*said, strict=True))
+    mine, dummy = (
+        row_scores(Predictions("classification", row, places, y[row], one), metric) for one in both
+    )
+    change = row_difference(*((mine, dummy) if METRICS[metric].maximizes else (dummy, mine)))
+    gain = {"gain": change.mean, "gain_low": change.low, "gain_high": change.high}
+    answers = Answers(y[row], np.concatenate([one for one, _ in said]))
+    p_value = max(change.p_value, chance_p(METRICS[metric], answers, row, places))
+    return {"mean": mine.mean, "dummy": dummy.mean, **gain, "gain_p": p_value}
+
+
 def questions() -> list[Question]:
     """Those of the study, in their order; stored samples count on it."""
     groups = [Question("groups", name, groups_sample(*case)) for name, case in GROUPS.items()]
@@ -186,7 +244,8 @@ def questions() -> list[Question]:
         for name, tells in BOARDS.items()
         for n in (200, 684)
     ]
-    return groups + boards
+    users = [Question("users", "pure noise, 100 to 400 rows, 20 tries", user_sample)]
+    return groups + boards + users
 
 
 def file_of(folder: Path, question: Question) -> Path:
@@ -270,6 +329,18 @@ it; *truth* is the accuracy on fresh rows of the models that were chosen, *holds
 interval holds it, *width* its mean width. `compare/tuning.py`
 
 {sweeps}
+
+## Twenty tries on pure noise
+
+Users whose target has nothing to do with the columns try twenty configurations on the same rows:
+seed, folds, columns, preprocessing, model and metric vary, and the best verdict is reported. How
+many get a "Better than the dummy baseline"? *p alone*: as if each try were the first. *p counted*:
+as a workspace says it, which multiplies p by the number of configurations tried so far; at most
+0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest macro F1, which every
+guess beats; so no p is below that of the same answers dealt to the rows by chance.
+`scoring/chance.py`
+
+{users}
 """
 
 
@@ -300,6 +371,7 @@ def write_page(folder: Path) -> None:
             ["in", "size", "pairs", "told"],
         ),
         sweeps=sweeps_table(folder),
+        users=table_of(folder, "users", ["p alone", "p counted"], ["alone", "counted"]),
     )
     write_atomic(PAGE, text.encode())
 

@@ -15,6 +15,7 @@ from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
+from student_perf.runs.looks import count_tries
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.best import may_be_best
 from student_perf.scoring.influence import RowScores
@@ -95,8 +96,9 @@ class Line:
 @dataclass(frozen=True)
 class Leaderboard:
     """Candidates that share data and folds, best first; `left_out` says which runs are not among
-    them and why, `n_looked_at` how many were tried, `over_dummy` what the best gains over the dummy
-    baseline on the same rows.
+    them and why, `n_looked_at` how many were tried, `n_tries` how many configurations are known to
+    have been tried on the same data, by other folds or metrics too, `over_dummy` what the best
+    gains over the dummy baseline on the same rows.
     """
 
     metric: str
@@ -112,6 +114,7 @@ class Leaderboard:
     left_out: dict[str, int]
     recommended: Line | None
     over_dummy: PairedDifference[float] | None = None
+    n_tries: int = 1
 
     @property
     def n_repeats(self) -> int:
@@ -250,9 +253,7 @@ def _leaderboard(
         usable.sort(key=lambda i: _place(candidates[i], METRICS[metric].sign * scored[i].mean()))
     first, dummy = group[0], _dummy(group, metric)
     table = np.array([scored[i] for i in usable])
-    if rope is None:
-        bounded = math.isfinite(METRICS[metric].highest)
-        rope = _ROPE * (1.0 if bounded or not usable else abs(float(table[0].mean())))
+    rope = _rope(METRICS[metric], table) if rope is None else rope
     lines = [
         replace(line, times=counted[i][1])
         for i, line in zip(
@@ -261,6 +262,7 @@ def _leaderboard(
             strict=True,
         )
     ]
+    n_looked_at = n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group)
     return Leaderboard(
         metric=metric,
         lines=lines,
@@ -271,11 +273,18 @@ def _leaderboard(
         n_folds=n_folds,
         dummy=dummy,
         rope=rope,
-        n_looked_at=n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group),
+        n_looked_at=n_looked_at,
+        n_tries=max(n_looked_at, count_tries(lines[0].record if lines else first)),
         left_out=left_out,
         recommended=recommend(lines, metric),
         over_dummy=over_dummy(lines[0].record, metric, dummy) if lines else None,
     )
+
+
+def _rope(metric: Metric, table: np.ndarray) -> float:
+    """0.01, or that share of the best mean without an upper bound; fold scores are (M, J)."""
+    is_bounded = math.isfinite(metric.highest) or not len(table)
+    return _ROPE * (1.0 if is_bounded else abs(float(table[0].mean())))
 
 
 def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]]:

@@ -74,9 +74,11 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     lines += _dummy_lines(board)
     if board.n_looked_at > 1 and len(board.lines) > 1:
+        others = board.n_tries - board.n_looked_at
+        more = f", and {others} more on these rows," if others else ""
         lines.append(
-            f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
-            "good."
+            f"Choosing the best of {board.n_looked_at} runs{more} by this figure makes the figure "
+            "too good."
         )
     return lines
 
@@ -106,9 +108,11 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
     words = "The best is not shown to be better than the dummy baseline"
     if gain is not None:
         interval = format_interval(gain.low, gain.high, format_change)
-        is_shown = gain.p_value < ALPHA and gain.mean > 0
+        corrected = min(1.0, gain.p_value * board.n_tries)
+        is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
-        return [] if is_shown else [f"{words}: {known}, p {format_p(gain.p_value)}."]
+        for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
+        return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
     # Without predictions only the baseline's figure is known.
     known_ends = not math.isnan(best.low + board.dummy)
     is_beaten = METRICS[board.metric].beats(best.low, best.high, board.dummy)
