@@ -21,6 +21,7 @@ from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import by_rows
 from student_perf.scoring.power import smallest_difference
+from student_perf.text import format_interval
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,19 @@ def check_groups(
 
 
 def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
-    """Expected calibration error over all held-out predictions of a classifier."""
+    """Calibration error without what chance adds, over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
     weights = predictions.weights
-    error = reliability(predictions.y_true, predictions.output, weights=weights).error
+    n_repeats, answers = predictions.n_repeats, predictions.output
+    known = reliability(predictions.y_true, answers, n_repeats, weights=weights).debiased
+    error = known.mean
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
-    reason = f"expected calibration error {error:.3f}, at most {limits.calibration:g}{advice}"
+    reason = (
+        f"calibration error {error:.3f}, 95 % interval {format_interval(known.low, known.high)}, "
+        f"at most {limits.calibration:g}{advice}"
+    )
     return Check("calibrated", passed, reason, error, limits.calibration)
 
 
