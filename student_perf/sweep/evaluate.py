@@ -25,6 +25,7 @@ from student_perf.experiment.prepare import (
     prepare_data,
     refuse_small_classes,
 )
+from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator
 from student_perf.sweep.repeats import joined_data, joined_result
 
@@ -35,10 +36,14 @@ OnFold = Callable[[int, dict[str, float]], None]
 
 
 class TrialEvaluator:
-    """Cross-validates configs that differ in a few keys; without `caching` all is computed anew."""
+    """Cross-validates configs that differ in a few keys; without `caching` all is computed anew.
 
-    def __init__(self, caching: bool = True) -> None:
+    `n_workers` processes share the cores of this machine.
+    """
+
+    def __init__(self, caching: bool = True, n_workers: int = 1) -> None:
         self._caching = caching
+        self._n_workers = n_workers
         self._datasets: dict[str, Dataset] = {}
         self._data: dict[str, PreparedData] = {}
         self._inputs: dict[str, FoldInputs] = {}
@@ -89,10 +94,11 @@ class TrialEvaluator:
         data = self.data(config)
         refuse_small_classes(config, data)
         if not self._caching:
-            whole = build_pipeline(config, data.dataset)
+            whole = build_pipeline(config, data.dataset, self._n_workers)
             return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)
+        n_threads = useful_threads(data.dataset.n_rows, self._n_workers)
         return cross_validate(
-            build_estimator(config.model, config.dataset.task),
+            build_estimator(config.model, config.dataset.task, n_threads=n_threads),
             data.dataset,
             data.split,
             config.seed,

@@ -356,7 +356,7 @@ def _check_corners(
     first corner, and why there may be no best trial.
     """
     _check_owners(space, start)
-    evaluator, corners = TrialEvaluator(), Corners(space)
+    evaluator, corners = TrialEvaluator(n_workers=options.n_jobs), Corners(space)
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
