@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from student_perf.atomic import disk_errors
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.experiment.prepare import look_once
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
@@ -70,6 +71,7 @@ from student_perf.sweep.study import (
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import await_workers, deadline, raise_if_stopped, what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
+from student_perf.text import plural
 
 if TYPE_CHECKING:
     import optuna
@@ -302,7 +304,7 @@ def _run_trials(
                 local.run_workers(plan, evaluator, progress.update, say, until=until)
             else:
                 with _updating(progress):
-                    _launch(plan, study, launch)
+                    _launch(plan, study, launch, say)
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
@@ -313,20 +315,33 @@ def _run_trials(
     return _account(plan, study, time.monotonic() > until)
 
 
-def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
-    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING."""
+def _launch(
+    plan: SweepPlan, study: optuna.Study, launch: Launch, say: Callable[[str], None]
+) -> None:
+    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING.
+
+    A job that is lost, with those that the launcher ends with it, costs only time: jobs that live
+    work on, and what a lost one ran goes back into the queue.
+    """
+    n_before, n_again = n_done(counts(study)), 0
     try:
         launch(plan)
     except BaseException as error:
-        stop_all(
-            plan, f"a job of the launcher has ended: {one_line(error)}; the same command goes on"
-        )
+        is_lost = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
+        if not is_lost:
+            stop_all(plan, one_line(error))
         with suppress(ConfigError):  # one that still lives holds its trial
-            await_workers(plan, _LOCK_SECONDS)
-            recover(study, plan)
-        if not isinstance(error, Exception):
+            await_workers(plan, math.inf if is_lost else _LOCK_SECONDS)
+            n_again = recover(study, plan)
+        if not is_lost:
             raise
         raise_if_stopped(plan.folder)
+        if not n_again and n_done(counts(study)) == n_before:
+            raise ConfigError(
+                f"hydra/launcher: no job has begun to work ({one_line(error)})"
+            ) from error
+        again = f"; {plural(n_again, 'trial')} to be run again" if n_again else ""
+        say(f"a job of the launcher was lost ({one_line(error)}){again}")
 
 
 def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | None:

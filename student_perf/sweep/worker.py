@@ -269,7 +269,7 @@ def worker_lock(plan: SweepPlan, place: int) -> FileLock:
 
 
 def await_workers(plan: SweepPlan, seconds: float) -> None:
-    """Wait until no worker of an earlier command lives.
+    """Wait until no worker of an earlier command, or of another launch, lives.
 
     Raises ConfigError after some seconds: what a living worker runs must not be run twice.
     """
