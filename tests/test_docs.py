@@ -4,17 +4,21 @@ import re
 import shlex
 import tomllib
 from contextlib import suppress
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from student_perf import cli
+from student_perf import api, cli
 from student_perf.paths import PROJECT_DIR
 from student_perf.scoring.metrics import METRICS
+from student_perf.sweep.options import SweepOptions
+from studies.reference import pages
 from tests.documentation import PAGES, commands, is_shown, marked, read, without_code
 
 README = read("README.md")
+SWEEP_OPTIONS = get_type_hints(SweepOptions)
 
 
 def slug(heading):
@@ -63,7 +67,10 @@ def test_every_training_command_of_the_pages_composes(compose_config, grades, mo
     monkeypatch.chdir(grades.parent)
     table = pd.read_csv(grades)
     lines = [words for program, *words in commands() if program == "student_perf.train"]
-    changed = {tuple(word for word in line if "=" in word or word[0] == "~") for line in lines}
+    overrides = [[word for word in line if "=" in word or word[0] == "~"] for line in lines]
+    options = {word.split("=")[0] for line in overrides for word in line if word[:5] == "hydra"}
+    assert {name.removeprefix("hydra.sweeper.") for name in options} <= set(SWEEP_OPTIONS)
+    changed = {tuple(word for word in line if word[:5] != "hydra") for line in overrides}
     assert len(changed) > 30
     for words in changed - {("model=rf", "model.max_dept=3")}:  # shows its error
         overrides = [first_value(word) for word in words]
@@ -83,6 +90,29 @@ def first_value(word):
     if parsed.is_interval_sweep():
         return f"{key}={parsed.value().start}"
     return f"{key}={next(parsed.sweep_string_iterator())}"
+
+
+def test_the_reference_is_the_one_that_the_program_writes():
+    for name, text in pages().items():
+        assert read(f"docs/reference/{name}") == text, "run: python -m studies.reference"
+    config = read("docs/reference/config.md")
+    assert "| `split.n_splits` | integer | `5` |" in config
+    assert "| `xgb` | Gradient-boosted trees;" in config
+    assert "\n### promote\n" in read("docs/reference/cli.md")
+
+
+def test_the_python_reference_names_all_that_the_api_offers():
+    named = re.findall(
+        r"^::: student_perf\.api\.(?:results\.)?(\w+)$", read("docs/reference/api.md"), re.M
+    )
+    assert sorted(named) == sorted(api.__all__)
+
+
+def test_the_site_has_every_page():
+    text = (PROJECT_DIR / "mkdocs.yml").read_text()
+    shown = re.findall(r": (\S+\.md)$", text.partition("\nnav:\n")[2], re.M)
+    inside = {name.removeprefix("docs/") for name in PAGES if name != "docs/README.md"}
+    assert set(shown) == inside - {"README.md"} | {"index.md"}
 
 
 def test_the_readme_is_short_and_names_what_is_supported():

@@ -15,6 +15,7 @@ from student_perf.paths import CONF_DIR, PROJECT_DIR
 
 LOCK = (PROJECT_DIR / "requirements.txt").read_text()
 DEV_LOCK = (PROJECT_DIR / "requirements-dev.txt").read_text()
+DOCS_LOCK = (PROJECT_DIR / "requirements-docs.txt").read_text()
 PYPROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())
 MAKEFILE = (PROJECT_DIR / "Makefile").read_text()
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
@@ -49,7 +50,7 @@ def test_the_lock_pins_what_pyproject_asks_for(python, platform):
     assert ("xgboost-cpu" in locked) is (platform != "darwin")
 
 
-@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=["main", "dev"])
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, DOCS_LOCK], ids=["main", "dev", "docs"])
 def test_locks_carry_hashes_and_no_addresses(lock):
     pinned = re.findall(
         r"^[a-zA-Z][^\n]*==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n?)+)", lock, flags=re.M
@@ -65,6 +66,8 @@ def test_both_locks_agree_where_they_overlap():
         assert main[name].specifier == dev[name].specifier, name
     for text in PYPROJECT["dependency-groups"]["dev"]:
         assert Requirement(text).name.lower() in dev
+    for text in PYPROJECT["dependency-groups"]["docs"]:
+        assert Requirement(text).name in pins(DOCS_LOCK)
 
 
 def test_conda_environment_installs_the_same_lock():
@@ -93,6 +96,7 @@ def test_make_lists_every_target():
         "format",
         "type",
         "lock",
+        "docs",
         "ui",
         "clean",
         "all",
