@@ -36,7 +36,7 @@ def without_code(text: str) -> str:
     return re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S)
 
 
-def _lines_of_code(text: str) -> Iterator[str]:
+def lines_of_code(text: str) -> Iterator[str]:
     """Lines of code blocks, joined where a backslash ends a line, and code within sentences."""
     for block in re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S):
         yield from block.replace("\\\n", " ").splitlines()
@@ -50,7 +50,7 @@ def commands() -> dict[tuple[str, ...], str]:
     """
     found: dict[tuple[str, ...], str] = {}
     for name in PAGES.keys() - {"CHANGELOG.md"}:
-        for code in _lines_of_code(read(name)):
+        for code in lines_of_code(read(name)):
             line = re.split(r"\s+#", code.strip())[0].partition(" > ")[0]
             if (match := _PROGRAM.match(line)) and not _FORM.search(line):
                 found[match[1], *shlex.split(match[2] or "")] = name

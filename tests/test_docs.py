@@ -16,7 +16,7 @@ from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
 from student_perf.scoring.metrics import METRICS
 from student_perf.sweep.options import SweepOptions
 from studies.reference import pages
-from tests.documentation import PAGES, commands, is_shown, marked, read, without_code
+from tests.documentation import PAGES, commands, is_shown, lines_of_code, marked, read, without_code
 
 README = read("README.md")
 SWEEP_OPTIONS = get_type_hints(SweepOptions)
@@ -91,6 +91,19 @@ def first_value(word):
     if parsed.is_interval_sweep():
         return f"{key}={parsed.value().start}"
     return f"{key}={next(parsed.sweep_string_iterator())}"
+
+
+def test_targets_and_scripts_that_pages_name_exist():
+    makefile = (PROJECT_DIR / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    for name in PAGES.keys() - {"CHANGELOG.md"}:
+        code = "\n".join(lines_of_code(read(name)))
+        assert set(re.findall(r"^make ([a-z-]+)", code, re.M)) <= targets, name
+        scripts = set(re.findall(r"^\S*python (?:-m )?((?:studies|benchmarks)[./]\w+)", code, re.M))
+        scripts |= set(re.findall(r"^(?:\.ci|studies|benchmarks)/[\w.-]+", code, re.M))
+        for script in scripts:
+            path = PROJECT_DIR / script.replace("studies.", "studies/")
+            assert path.exists() or path.with_suffix(".py").exists(), f"{name}: {script}"
 
 
 def test_the_reference_is_the_one_that_the_program_writes():

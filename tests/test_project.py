@@ -11,6 +11,7 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from student_perf import __version__
 from student_perf.paths import CONF_DIR, PROJECT_DIR
 
 LOCK = (PROJECT_DIR / "requirements.txt").read_text()
@@ -82,6 +83,20 @@ def test_supported_pythons_are_named_alike():
     assert PYPROJECT["project"]["requires-python"] == ">=3.11"
     named = re.findall(r"Python :: (3\.\d+)", str(PYPROJECT["project"]["classifiers"]))
     assert [f"{version}.0" for version in named] == list(PYTHONS)
+
+
+def test_the_version_stands_in_one_place_and_others_follow_it():
+    changelog = (PROJECT_DIR / "CHANGELOG.md").read_text()
+    assert re.findall(r"^## (\S+)", changelog, re.M)[:2] == [__version__, "0.1.0"]
+    assert f"\nversion: {__version__}\n" in (PROJECT_DIR / "CITATION.cff").read_text()
+    wheels = re.findall(r"student_perf-([\d.]+)-py3", (PROJECT_DIR / "docs/install.md").read_text())
+    assert set(wheels) == {__version__}
+
+
+def test_the_container_of_an_editor_sets_up_with_a_supported_python():
+    container = json.loads((PROJECT_DIR / ".devcontainer/devcontainer.json").read_text())
+    assert f"{container['image'].rpartition(':')[2]}.0" in PYTHONS
+    assert container["postCreateCommand"] == "make setup"
 
 
 def test_make_lists_every_target():
