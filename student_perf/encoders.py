@@ -1,4 +1,4 @@
-"""Encoders of categorical columns: by order, as pandas categoricals, one-hot, by the target's mean.
+"""Encoders of categories: by order, as pandas categoricals, one-hot, by share, by the target.
 
 The module does not depend on the config: a logged model carries it to its server.
 
@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from student_perf.errors import ConfigError, suggest
 
@@ -116,6 +116,23 @@ def _among_first(table: Any, n: int) -> np.ndarray:
         codes = pd.factorize(column, use_na_sentinel=False)[0]
         kept |= pd.Series(codes).groupby(codes).cumcount().to_numpy() < n
     return kept
+
+
+class CategoryShares(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Text columns as the share of the training rows that have the value; 0 for one not seen."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Count the values of each column, text of shape (n, p) without missing cells."""
+        values = validate_data(self, X, dtype=object)
+        self.shares_ = [pd.Series(one).value_counts(normalize=True).to_dict() for one in values.T]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Shares, float64 of the shape of `X`."""
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=object, reset=False)
+        known = zip(values.T, self.shares_, strict=True)
+        return np.column_stack([pd.Series(one).map(share).fillna(0.0) for one, share in known])
 
 
 class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):

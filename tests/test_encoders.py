@@ -9,6 +9,7 @@ from sklearn.preprocessing import OneHotEncoder
 from student_perf import encoders
 from student_perf.encoders import (
     CategoryCodes,
+    CategoryShares,
     CrossFittedTargetEncoder,
     OneHot,
     categorical_columns,
@@ -37,6 +38,14 @@ def test_codes_follow_the_declared_order_or_else_the_sorted_values():
 def test_the_code_of_unknown_values_can_be_chosen():
     codes = CategoryCodes(ORDER, unknown_value=9.0).fit(TRAIN).transform(NEW)
     assert codes[1, 1] == codes[2, 0] == codes[3, 0] == 9.0
+
+
+def test_shares_are_those_of_the_rows_of_the_fit():
+    train = table(["Vg", "Vg", "Good", "Vg"], ["north", "south", "north", "west"])
+    encoder = clone(CategoryShares()).fit(train)
+    new = table(["Good", "Vg", "Superb"], ["north", "unknown", "west"])
+    np.testing.assert_array_equal(encoder.transform(new), [[0.25, 0.5], [0.75, 0], [0, 0.25]])
+    assert list(encoder.get_feature_names_out()) == ["grade", "school"]
 
 
 def test_categories_stay_categories_and_unknown_ones_are_missing():

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from student_perf.config.rules import refuse_positive
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
@@ -87,6 +88,8 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     Raises DataError, also if a fold leaves the objective undefined.
     """
     dataset = load_dataset(config.dataset) if dataset is None else dataset
+    if config.objective.metric not in dataset.metrics:  # the data have said how many classes
+        refuse_positive(config.objective.metric, dataset.target_name, len(dataset.classes))
     if dataset.groups is None and copied_rows(dataset) is not None:
         dataset = replace(dataset, groups=dataset.duplicate_groups)  # a set of copies is one fact
     split = make_split(dataset, config.split)

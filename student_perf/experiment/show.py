@@ -116,7 +116,9 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
     codes = ""
     if dataset.ordered and all(str(label).isdecimal() for label in dataset.classes):
         codes = "; in the order of their numbers, if they are codes: dataset.ordered=false"
-    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}{codes}"
+    positive = f"; positive: {dataset.classes[1]}" if len(dataset.classes) == 2 else ""
+    named = f"{dataset.target_name}, {len(dataset.classes)} classes"
+    return f"{named}: {classes}{positive}{ceiling}{codes}"
 
 
 def show_outcome(

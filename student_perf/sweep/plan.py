@@ -231,9 +231,8 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     """Raises ConfigError for a metric that the task does not have, DataError for one that some
     fold leaves undefined.
     """
-    task, metric, dataset = base.dataset.task, base.objective.metric, data.dataset
-    also, limits = options.objectives, options.constraints
-    objectives = make_objectives(task, metric, also, limits, dataset.ordered)
+    dataset, also, limits = data.dataset, options.objectives, options.constraints
+    objectives = make_objectives(base.objective.metric, also, limits, dataset.metrics)
     _check_direction(options, objectives)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
