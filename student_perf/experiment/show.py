@@ -18,6 +18,7 @@ from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
 from student_perf.inspection.importance import ROWS_PER_FOLD
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.answers import effective_number
 from student_perf.store.address import kept_address, ui_command
 from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
@@ -64,7 +65,7 @@ def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
     if dataset.weights is None:
         return {}
     low, high = dataset.weights.min(), dataset.weights.max()
-    n_effective = dataset.weights.sum() ** 2 / (dataset.weights**2).sum()
+    (n_effective,) = effective_number(dataset.weights)
     return {
         "weights": f"{name}, from {low:g} to {high:g}; in fits and scores, where the rows are "
         f"worth {n_effective:.0f} of equal weight"
@@ -135,7 +136,7 @@ def show_outcome(
     if outcome.test is not None:
         n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
         terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)
-    terminal.groups(group_lines(findings.subgroups))
+    terminal.groups(group_lines(findings.subgroups), findings.about_groups)
     terminal.important(most_important(findings.importance), findings.metric)
     terminal.verdict(rows, metric)
 
