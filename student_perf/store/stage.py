@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlencode
 
+from student_perf.runs import tags
 from student_perf.store.address import is_absent, is_server, scheme, sqlite_file
 
 _ANSWER_SECONDS = 5
@@ -42,6 +43,16 @@ def run_stage(uri: str, run_id: str) -> Stage:
     if is_server(uri):
         return _asked(uri, "runs/get", {"run_id": run_id})
     return _queried(uri, "SELECT lifecycle_stage FROM runs WHERE run_uuid = :value", run_id)
+
+
+def n_children(uri: str, run_id: str) -> int:
+    """How many active runs a database has below a run. Raises what the database's driver raises."""
+    statement = (
+        "SELECT count(*) FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "  # noqa: S608
+        f"WHERE tags.key = '{tags.PARENT}' AND tags.value = :value "
+        "AND runs.lifecycle_stage = 'active'"
+    )
+    return int(first_row(uri, statement, run_id)[0])
 
 
 def _asked(uri: str, path: str, words: dict[str, str]) -> Stage:
