@@ -55,6 +55,21 @@ def n_children(uri: str, run_id: str) -> int:
     return int(first_row(uri, statement, run_id)[0])
 
 
+def holders(uri: str, name: str) -> dict[str, tuple[str, str]]:
+    """Version and run that each alias of a registered model means, in a SQLite file. Raises what
+    the database's driver raises.
+    """
+    statement = (
+        "SELECT alias, v.version, v.run_id FROM registered_model_aliases JOIN model_versions v "
+        "USING (name, version) WHERE name = :value AND v.current_stage <> 'Deleted_Internal'"
+    )
+    file = sqlite_file(uri)
+    assert file is not None
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(statement, {"value": name}).fetchall()
+    return {alias: (str(version), str(run_id)) for alias, version, run_id in rows}
+
+
 def _asked(uri: str, path: str, words: dict[str, str]) -> Stage:
     """What a server answers; the stage stands somewhere within."""
     address = f"{uri.rstrip('/')}/api/2.0/mlflow/{path}?{urlencode(words)}"
