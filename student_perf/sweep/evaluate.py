@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
+from student_perf.data.sources import source_file
 from student_perf.evaluation.contained import contained, seed_globals
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
 from student_perf.experiment.prepare import (
@@ -45,6 +47,7 @@ class TrialEvaluator:
         self._caching = caching
         self._n_workers = n_workers
         self._datasets: dict[str, Dataset] = {}
+        self.files: dict[Path, str] = {}  # those that rows were read from, with their SHA-256
         self._data: dict[str, PreparedData] = {}
         self._inputs: dict[str, FoldInputs] = {}
         self._cached_bytes = 0
@@ -69,7 +72,9 @@ class TrialEvaluator:
         taken = config.dataset.split_column, config.dataset.split_group
         key = f"{_key(config, 'dataset')}{taken}"
         if key not in self._datasets:
-            self._datasets[key] = load_dataset(config.dataset)
+            dataset = self._datasets[key] = load_dataset(config.dataset)
+            if dataset.raw_sha256 is not None and (file := source_file(config.dataset)) is not None:
+                self.files[file.absolute()] = dataset.raw_sha256
         return self._datasets[key]
 
     def evaluate(
