@@ -9,6 +9,7 @@ import numpy as np
 from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.structure import copies_line
 from student_perf.evaluation.undefined import find_gaps, unknown_classes
+from student_perf.scoring.metrics import METRICS
 from student_perf.text import plural
 
 # What to do about rows that are known, where the split itself cannot keep them together.
@@ -89,5 +90,7 @@ def unlearnt_class(subject: Subject) -> Iterator[str]:
     fix="Use fewer folds, another column of groups, or a metric that every fold defines.",
 )
 def undefined_metric(subject: Subject) -> Iterator[str]:
-    """A line for each fold that leaves metrics undefined."""
-    yield from map(str, find_gaps(subject.dataset, subject.split, subject.split_config))
+    """A line for each fold that leaves metrics undefined of which people look at one."""
+    for gap in find_gaps(subject.dataset, subject.split, subject.split_config):
+        if any(METRICS[name].usual for name in gap.metrics):
+            yield str(gap)

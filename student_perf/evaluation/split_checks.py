@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from student_perf.evaluation.advice import advise
 from student_perf.evaluation.registry import Subject, check
 from student_perf.models.weights import takes_weights
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS
 
 
 @check(
@@ -53,6 +53,6 @@ def left_out_weights(subject: Subject) -> Iterator[str]:
             f"the fit of {type(pipeline.steps[-1][1]).__name__} takes no weights, so it learns "
             f"from every row alike; scores and dummy count dataset.weight={weight}"
         )
-    known = metrics_of(subject.config.task, subject.config.is_ordered)
-    if unweighted := [METRICS[name].label for name in known if not METRICS[name].takes_weights]:
+    known = [METRICS[name] for name in subject.dataset.metrics]
+    if unweighted := [metric.label for metric in known if not metric.takes_weights]:
         yield f"no weights, and so no figure: {', '.join(unweighted)}"

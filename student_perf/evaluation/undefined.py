@@ -16,7 +16,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import Split
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS
 
 _MOST_NAMES = 3
 
@@ -91,8 +91,7 @@ def refuse_undefined(
     for gap in gaps:
         for name in metrics:
             if name in gap.metrics:
-                known = metrics_of(dataset.task, dataset.ordered)
-                choices = ", ".join(other for other in known if other not in undefined)
+                choices = ", ".join(one for one in dataset.metrics if one not in undefined)
                 raise DataError(
                     f"{key}={name}: is undefined in {gap.fold}, since {gap.why}; choose a metric "
                     f"that every fold defines ({choices}), or fewer folds"
@@ -102,8 +101,9 @@ def refuse_undefined(
 def _peculiarity(dataset: Dataset, truth: np.ndarray) -> str:
     """What a fold's truth lacks; empty if nothing."""
     if dataset.task == "regression":
-        is_constant = len(truth) > 0 and (truth == truth[0]).all()
-        return f"every validation row has the target {truth[0]:g}" if is_constant else ""
+        if len(truth) and (truth == truth[0]).all():
+            return f"every validation row has the target {truth[0]:g}"
+        return "a validation row has the target 0" if (truth == 0).any() else ""
     missing = _missing(dataset, truth)
     return f"no validation row has the class {_listed(missing)}" if missing else ""
 

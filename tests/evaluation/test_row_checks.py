@@ -14,6 +14,12 @@ def test_shared_rows_are_counted_unless_kept_together(small_dataset):
     assert "held-out rows have the features of a training row" in line
 
 
+def test_a_fold_without_a_metric_is_named_if_people_look_at_it(small_dataset):
+    target = np.arange(60.0)
+    numbers = replace(small_dataset, task="regression", target=target, classes=())
+    assert lines_of(numbers) == []  # the 0 leaves MAPE undefined, which nobody has asked for
+
+
 def test_a_class_with_few_training_rows_is_named(small_dataset):
     target = np.repeat([0, 1, 2], [30, 22, 8])
     (found,) = findings_of(replace(small_dataset, target=target))
