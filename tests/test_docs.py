@@ -131,6 +131,17 @@ def test_the_site_has_every_page():
     assert set(shown) == inside - {"README.md"} | {"index.md"}
 
 
+def test_errors_of_training_are_those_that_pages_show(train, grades, monkeypatch):
+    monkeypatch.chdir(grades.parent)
+    grades.rename("notas.csv")  # which a page misspells
+    shown = re.compile(r"^\$ \S+ -m student_perf\.train (.+)\n(student_perf: .+)$", re.M)
+    pairs = {pair for name in PAGES for pair in shown.findall(read(name))}
+    assert len(pairs) >= 2
+    for words, line in pairs:
+        outcome = train(*shlex.split(words))
+        assert (outcome.code, outcome.err) == (1, f"{line}\n")
+
+
 def test_the_readme_is_short_and_names_what_is_supported():
     assert len(README.splitlines()) < 160
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]
