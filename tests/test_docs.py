@@ -19,7 +19,7 @@ from studies.reference import pages
 from tests.documentation import PAGES, commands, is_shown, lines_of_code, marked, read, without_code
 
 README = read("README.md")
-SWEEP_OPTIONS = get_type_hints(SweepOptions)
+TRAINING = {line: name for line, name in commands().items() if line[0] == "student_perf.train"}
 
 
 def slug(heading):
@@ -63,23 +63,36 @@ def test_every_command_of_the_pages_parses(capsys):
     assert named - {"train", "sweep", "--help"} == set(cli.load_commands())
 
 
-def test_every_training_command_of_the_pages_composes(compose_config, grades, monkeypatch):
+FIRST_PAGES = {"README.md", "README.es.md", "docs/quickstart.md"}
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [FIRST_PAGES, pytest.param(PAGES.keys() - FIRST_PAGES, marks=pytest.mark.slow)],
+    ids=["first", "others"],
+)
+def test_training_commands_of_the_pages_compose(compose_config, grades, monkeypatch, pages):
     """With the first value where a key is swept, and a made file where one is named."""
     monkeypatch.chdir(grades.parent)
     table = pd.read_csv(grades)
-    lines = [words for program, *words in commands() if program == "student_perf.train"]
-    overrides = [[word for word in line if "=" in word or word[0] == "~"] for line in lines]
-    options = {word.split("=")[0] for line in overrides for word in line if word[:5] == "hydra"}
-    assert {name.removeprefix("hydra.sweeper.") for name in options} <= set(SWEEP_OPTIONS)
-    changed = {tuple(word for word in line if word[:5] != "hydra") for line in overrides}
-    assert len(changed) > 30
-    for words in changed - {("model=rf", "model.max_dept=3")}:  # shows its error
+    found = [words for (_, *words), page in TRAINING.items() if page in pages]
+    changed = {tuple(w for w in words if "=" in w or w[0] == "~") for words in found}
+    kept = {tuple(w for w in words if not w.startswith("hydra.")) for words in changed}
+    assert len(kept) > 10
+    for words in kept - {("model=rf", "model.max_dept=3")}:  # shows its error
         overrides = [first_value(word) for word in words]
         given = dict(word.split("=", 1) for word in overrides if "=" in word)
         if "dataset.path" in given:
             named = table.rename(columns={"grade": given.get("dataset.target", "grade")})
             named.to_csv(given["dataset.path"], index=False)
         compose_config(*overrides)
+
+
+def test_options_of_sweeps_that_pages_name_exist():
+    words = {word for line in TRAINING for word in line if word.startswith("hydra.")}
+    named = {word.split("=")[0].removeprefix("hydra.sweeper.") for word in words}
+    assert "n_trials" in named
+    assert named <= set(get_type_hints(SweepOptions))
 
 
 def first_value(word):
