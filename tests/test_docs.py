@@ -119,6 +119,12 @@ def test_targets_and_scripts_that_pages_name_exist():
             assert path.exists() or path.with_suffix(".py").exists(), f"{name}: {script}"
 
 
+def test_modules_that_pages_name_exist():
+    for name in PAGES.keys() - {"CHANGELOG.md"}:
+        for path in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", read(name)):
+            assert (PROJECT_DIR / path).exists() or (PACKAGE_DIR / path).exists(), f"{name}: {path}"
+
+
 def test_the_reference_is_the_one_that_the_program_writes():
     for name, text in pages().items():
         assert read(f"docs/reference/{name}") == text, "run: python -m studies.reference"
