@@ -192,6 +192,15 @@ def test_the_spanish_report_has_the_figures_of_the_default_run():
     assert "ROC AUC (one vs rest)" not in shown
 
 
+def test_the_spanish_report_shows_the_versions_of_the_lock():
+    shown = read("docs/es/informe_sre.md").partition("\nPackages\n")[2].partition("\n...")[0]
+    versions = re.findall(r"([a-z-]+) (\d+(?:\.\d+)*)", shown)
+    locks = [(PROJECT_DIR / f"requirements{kind}.txt").read_text() for kind in ("", "-dev")]
+    pinned = re.findall(r"^([a-z-]+)==(\d+(?:\.\d+)*)", "\n".join(locks), re.M)
+    assert len(versions) > 10
+    assert set(versions) <= set(pinned)  # which differ between versions of Python
+
+
 def test_every_target_has_its_line_without_make():
     rows = re.findall(
         r"^\| `make ([a-z-]+)` \| `(.+)` \|$", marked("docs/install.md", "targets"), re.M
