@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
+_LARGE = 1e6  # figures from here on leave less space between columns
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 
 
@@ -224,6 +225,7 @@ class Terminal:
         each fold, and `dummy`.
         """
         self.console.print()
+        is_wide = any(abs(row["mean"] or 0.0) >= _LARGE for row in rows.values())
         self.table(
             [words(), words(heading), "mean", "std", "95 % interval", "train", "dummy"],
             [
@@ -239,6 +241,7 @@ class Terminal:
                 for name, row in rows.items()
             ],
             ["bold" if name == objective else "" for name in rows],
+            dense=is_wide,
         )
         self.console.print()
 
