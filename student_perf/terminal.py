@@ -32,7 +32,7 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.text import format_change, format_interval, format_number, format_p, visible
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Terminal:
                     METRICS[name].label,
                     format_number(row["mean"]),
                     format_number(row["std"]),
-                    format_interval(row["low"], row["high"]),
+                    METRICS[name].interval(row["mean"], row["low"], row["high"]),
                     format_number(row.get("train")),
                     format_number(row["dummy"]),
                 )
@@ -243,6 +243,9 @@ class Terminal:
             ["bold" if name == objective else "" for name in rows],
             dense=is_wide,
         )
+        of_few = (METRICS[k].rests_on_few(v["mean"], v["low"], v["high"]) for k, v in rows.items())
+        if any(of_few):
+            self.lines(ABOUT_FEW)
         self.console.print()
 
     def test_rows(self, row: MetricRow, metric: str, n_rows: int, n_looks: int) -> None:
@@ -251,7 +254,7 @@ class Terminal:
             ("Test rows", "bold"),
             f" (n = {n_rows}), opened once for this model: "
             f"{METRICS[metric].label} {format_number(row['mean'])}, 95 % interval "
-            f"{format_interval(row['low'], row['high'])}.",
+            f"{METRICS[metric].interval(row['mean'], row['low'], row['high'])}.",
         )
         if n_looks > 1:
             text.append(" warning", "yellow")
@@ -261,8 +264,10 @@ class Terminal:
             )
         self.lines(text)
 
-    def groups(self, lines: list[GroupLine]) -> None:
-        """Table of subgroups: the deciding metric with its interval, and the one beside it."""
+    def groups(self, lines: list[GroupLine], about: str = "") -> None:
+        """Table of subgroups: the deciding metric with its interval, and the one beside it; below
+        it what the table shows.
+        """
         if not lines:
             return
         first, second = lines[0].values
@@ -273,7 +278,7 @@ class Terminal:
                 # A long label gives way, the figures stay whole.
                 Column("n", wraps=True),
                 Column(_label(first), wraps=True),
-                "95 % interval",
+                "95 % together",
                 Column(_label(second), wraps=True),
             ],
             [
@@ -282,7 +287,7 @@ class Terminal:
                     line.name,
                     str(line.n),
                     format_number(line.values[first][0]),
-                    line.note or format_interval(*line.values[first][1:]),
+                    line.note or _interval(first, *line.values[first]),
                     format_number(line.values[second][0]),
                 )
                 for line in lines[:_MOST_GROUPS]
@@ -291,6 +296,8 @@ class Terminal:
         if len(lines) > _MOST_GROUPS:
             self.console.print(f"    and {len(lines) - _MOST_GROUPS} more in subgroups.csv")
         self.console.print()
+        if about:
+            self.lines(about)
 
     def important(self, columns: dict[str, float], metric: str) -> None:
         """The most important columns in one sentence, with what the metric loses without them."""
@@ -357,6 +364,11 @@ def _number(value: float | None) -> float:
 def _label(metric: str) -> str:
     """What a metric is called on screen; the bias of subgroups is not in `METRICS`."""
     return METRICS[metric].label if metric in METRICS else metric
+
+
+def _interval(metric: str, mean: float, low: float, high: float) -> str:
+    known = METRICS.get(metric)
+    return format_interval(low, high) if known is None else known.interval(mean, low, high)
 
 
 def python_command() -> str:

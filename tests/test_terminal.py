@@ -76,12 +76,12 @@ def test_groups_fit_80_columns_and_say_what_is_too_small(capsys, metric):
         GroupLine("a_long_column_name_of_a_survey = " + "long " * 9, 40, "", values),
         GroupLine("sex = M", 7, "fewer than 20 rows", nothing),
     ]
-    Terminal().groups(lines + [lines[0]] * 20)
+    Terminal().groups(lines + [lines[0]] * 20, "No group differs.")
     out = capsys.readouterr().out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
     assert "all rows 50 0.500 0.400 to 0.600 0.450" in " ".join(out.split())
     assert "sex = M 7 - fewer than 20 rows -" in " ".join(out.split())
-    assert "and 11 more in subgroups.csv" in out
+    assert "and 11 more in subgroups.csv\n\n  No group differs." in out
     Terminal().groups([])
     assert capsys.readouterr().out == ""
 

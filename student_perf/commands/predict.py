@@ -31,12 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Predict; ROWS_REFUSED if some rows got no answer."""
+    from student_perf.store.model_folder import model_folder
+    from student_perf.tables.options import check_input
+
+    source = Path(chosen.input)
+    check_input(source)
+    folder = model_folder(chosen.run, chosen.store)
     from student_perf.serving.predict import predict_file
-    from student_perf.store.kept_model import load_kept_model
+    from student_perf.store.kept_model import read_kept_model
 
     summary = predict_file(
-        load_kept_model(chosen.run, chosen.store),
-        Path(chosen.input),
+        read_kept_model(folder, chosen.run),
+        source,
         Path(chosen.output),
         named_options(chosen),
         flag_unknown=chosen.on_unknown == "flag",

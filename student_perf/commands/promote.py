@@ -48,12 +48,13 @@ def run(chosen: argparse.Namespace) -> int:
         )
     check_folder_name("--name", chosen.name)
     limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
-    from student_perf.promotion.promotion import promote
-    from student_perf.runs.provenance import user_name
     from student_perf.store.find import open_run
-    from student_perf.store.registry import Registry
 
     with open_run(chosen.run, chosen.store) as recorded:
+        from student_perf.promotion.promotion import promote
+        from student_perf.runs.provenance import user_name
+        from student_perf.store.registry import Registry
+
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None

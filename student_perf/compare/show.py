@@ -11,7 +11,7 @@ from typing import Any
 from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import MOST_BY_ROWS, Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.scoring.paired import ALPHA
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
@@ -59,6 +59,9 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     lines = []
     if len(board.lines) > top:
         lines.append(f"and {len(board.lines) - top} more; --top {len(board.lines)} shows all.")
+    few = METRICS[board.metric].rests_on_few
+    if any(few(line.mean, line.low, line.high) for line in board.lines[:top]):
+        lines.append(ABOUT_FEW)
     if board.left_out:
         reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
         lines.append(f"Not compared: {reasons}.")
@@ -121,7 +124,7 @@ def repeat_line(line: Line, metric: str) -> str:
     """Mean, interval and spread of a configuration over its seeds."""
     means, interval = line.record.repeat_means(metric), ""
     if not math.isnan(line.low):
-        interval = f" (95 % interval {format_interval(line.low, line.high)})"
+        interval = f" (95 % interval {METRICS[metric].interval(line.mean, line.low, line.high)})"
     spread = float(means.std(ddof=1)) if len(means) > 1 else math.nan
     return (
         f"{line.label} over {plural(len(means), 'seed')}: {METRICS[metric].label} "
@@ -158,7 +161,10 @@ def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:
     marks = [">" if x is board.recommended else "=" if x.tied else "" for x in shown]
     terminal.table(
         [words(), words("run", 18), *_HEADINGS],
-        [(mark, _name(line), *_cells(line)) for mark, line in zip(marks, shown, strict=True)],
+        [
+            (mark, _name(line), *_cells(line, board.metric))
+            for mark, line in zip(marks, shown, strict=True)
+        ],
         ["bold" if mark == ">" else "" for mark in marks],
         dense=True,
     )
@@ -169,11 +175,11 @@ def _name(line: Line) -> str:
     return line.label if line.times == 1 else f"{line.label} (x{line.times})"
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, metric: str) -> list[str]:
     return [
         format_number(line.mean),
         format_number(line.std),
-        format_interval(line.low, line.high),
+        METRICS[metric].interval(line.mean, line.low, line.high),
         format_change(line.to_dummy),
         format_change(line.to_best),
         format_probability(line.p_value),
@@ -196,6 +202,7 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
             "std": line.std,
             "ci95_low": line.low,
             "ci95_high": line.high,
+            "rests_on_few": METRICS[board.metric].rests_on_few(line.mean, line.low, line.high),
             "minus_dummy": line.to_dummy,
             "minus_best": line.to_best,
             "minus_best_ci95_low": line.to_best_low,
@@ -250,7 +257,8 @@ def _csv(table: list[dict[str, Any]]) -> str:
 
 def _markdown(board: Leaderboard, top: int) -> str:
     body = [
-        [_name(line), *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]
+        [_name(line), *_cells(line, board.metric), "yes" if line.tied else "no"]
+        for line in board.lines[:top]
     ]
     table = markdown_table(["run", *_COLUMNS, "tied"], body, figures=_COLUMNS)
     sentences = (f"- {line}" for line in closing(board, top))

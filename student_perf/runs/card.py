@@ -75,7 +75,9 @@ def _results(rows: Mapping[str, Mapping[str, Any]]) -> str:
         (
             METRICS[name].label if name in METRICS else name,
             format_number(row.get("mean")),
-            format_interval(row.get("low"), row.get("high")),
+            METRICS[name].interval(row.get("mean"), row.get("low"), row.get("high"))
+            if name in METRICS
+            else format_interval(row.get("low"), row.get("high")),
             format_number(row.get("dummy")),
         )
         for name, row in rows.items()
@@ -89,7 +91,7 @@ def _groups(text: str) -> str:
     if not rows:
         return ""
     cells = [[_short(cell) for cell in row] for row in rows]
-    return markdown_table(header, cells, figures=("n", "value", "low", "high"))
+    return markdown_table(header, cells, figures=("n", "value", "low", "high", "p"))
 
 
 def _short(cell: str) -> str:

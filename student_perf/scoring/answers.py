@@ -323,6 +323,25 @@ def _weighted_auc(
     return float(of_above @ won / (of_above.sum() * reached[-1]))
 
 
+def effective_number(
+    weights: np.ndarray, part: np.ndarray | None = None, n_parts: int = 1
+) -> np.ndarray:
+    """How many rows of equal weight some rows are worth: the square of the sum of their weights
+    over the sum of their squares (Kish 1965, "Survey Sampling").
+
+    Args:
+        weights: Of the rows, shape (n,).
+        part: The number of each row's part, shape (n,); by default all are of one.
+        n_parts: How many parts there are.
+
+    Returns:
+        Of each part, shape (n_parts,); 0 for one without rows.
+    """
+    part = np.zeros(len(weights), dtype=np.int64) if part is None else part
+    total, squares = (np.bincount(part, one, n_parts) for one in (weights, weights**2))
+    return _ratio(total**2, squares)
+
+
 def once_each(row: np.ndarray, answers: Answers) -> tuple[np.ndarray, Answers]:
     """Each row number once, ascending, with the mean of the outputs that repeats gave for it."""
     numbers, first, of_row = np.unique(row, return_index=True, return_inverse=True)

@@ -44,6 +44,11 @@ class RowScores:
         """Standard error of the metric, as far as it comes from the rows."""
         return float(np.sqrt((self.moved**2).sum()))
 
+    @property
+    def skewness(self) -> float:
+        """Skewness of the metric over samples of such rows; 0 if nothing moves it."""
+        return float((self.moved**3).sum()) / self.error**3 if self.error > 0 else 0.0
+
 
 def row_scores(
     metric: Metric,
@@ -61,8 +66,9 @@ def row_scores(
             units: bundles of these.
         row: The row of each, shape (n,).
         fold: The fold of each, shape (n,), ascending.
-        mean: The mean over the folds, whose influences are then those on the metric of each fold;
-            by default the mean over repeats of the metric of all their rows.
+        mean: The mean over the folds, whose influences are then those on the metric of each fold,
+            but for a root, whose folds of few rows hide how much single ones weigh; by default
+            the mean over repeats of the metric of all their rows.
     """
     numbers, place = np.unique(
         row if answers.groups is None else answers.groups, return_inverse=True
@@ -72,7 +78,8 @@ def row_scores(
         numbers = numbers[:_MOST_GROUPS]
     moved, figure = np.zeros(len(numbers)), 0.0
     # A fold of a single row, as where each is left out, shows no spread of its own.
-    is_whole = mean is None or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
+    is_whole = mean is None or metric.root
+    is_whole = is_whole or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
     for mine, share in repeats(row, fold) if is_whole else _folds(fold):
         part = answers if share == 1 else answers.take(mine)
         each = influences(metric, part, place[mine])

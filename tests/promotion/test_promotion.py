@@ -164,16 +164,3 @@ def test_groups_of_data_that_have_changed_are_not_reported(run, grades):
     grades.write_text("".join(lines[:-20]))
     with pytest.raises(DataError, match="no longer those of the run"):
         promotion._check_groups(*words)
-
-
-def test_rollback_exchanges_and_a_second_one_takes_it_back():
-    one, two = Version("1", "b"), Version("2", "c")
-    registry = Memory(champion=two, previous=one)
-    assert promotion.rollback(registry, "ada", None) == (one, two)
-    assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
-    evidence, moved = registry.message
-    assert evidence.startswith("rollback_")  # before anything moves
-    assert moved == ["champion", "previous"]
-    assert promotion.rollback(registry, "ada", None) == (two, one)
-    with pytest.raises(ConfigError, match="has no previous to go back to"):
-        promotion.rollback(Memory(champion=one), None, None)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn import metrics as reference
 
-from student_perf.scoring.answers import Answers, once_each
+from student_perf.scoring.answers import Answers, effective_number, once_each
 
 
 def draw(n_classes, n, seed, ties=False):
@@ -186,3 +186,10 @@ def test_weights_and_groups_follow_the_rows():
     assert once.weights.tolist() == [2, 4, 1]
     assert once.groups.tolist() == [7, 9, 7]
     assert answers.take(np.array([3, 0])).weights.tolist() == [4, 1]
+
+
+def test_rows_of_unequal_weight_are_worth_fewer():
+    weights = np.array([2.0, 2.0, 1.0, 3.0])
+    assert effective_number(weights) == pytest.approx([64 / 18])
+    parts = effective_number(weights, np.array([0, 0, 2, 2]), 3)
+    assert parts == pytest.approx([2.0, 0.0, 1.6])
