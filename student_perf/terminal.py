@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
+_LARGE = 1e6  # figures from here on leave less space between columns
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 
 
@@ -264,6 +265,7 @@ class Terminal:
         each fold, and `dummy`.
         """
         self.console.print()
+        is_wide = any(abs(row["mean"] or 0.0) >= _LARGE for row in rows.values())
         self.table(
             [words(), words(heading), "mean", "std", "95 % interval", "train", "dummy"],
             [
@@ -279,6 +281,7 @@ class Terminal:
                 for name, row in rows.items()
             ],
             ["bold" if name == objective else "" for name in rows],
+            dense=is_wide,
         )
         of_few = (METRICS[k].rests_on_few(v["mean"], v["low"], v["high"]) for k, v in rows.items())
         if any(of_few):
