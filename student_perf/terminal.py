@@ -346,9 +346,9 @@ class Terminal:
             changes = ", ".join(f"{n} {sign}{format_number(v)}" for n, v in columns.items())
             self.lines(f"Permuted, {_label(metric)} changes: {changes}.")
 
-    def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
+    def verdict(self, rows: dict[str, MetricRow], objective: str, n_tries: int = 1) -> None:
         """One sentence or two: what is gained over the dummy baseline, and whether it is shown."""
-        self.lines(verdict(rows[objective], objective))
+        self.lines(verdict(rows[objective], objective, n_tries))
 
     def places(self, places: dict[str, str]) -> None:
         """Where things were written; never wrapped, so that they can be copied."""
@@ -364,9 +364,10 @@ class Terminal:
         self.console.print(f"  Send it with: {python_command()} -m student_perf sync {folder}")
 
 
-def verdict(row: MetricRow, objective: str) -> str:
+def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     """What the model gains over the dummy baseline on the same rows and, where that is not shown,
-    what these rows could have shown.
+    what these rows could have shown. Of `n_tries` configurations tried on them each has that many
+    chances to look better (Bonferroni).
     """
     # Imported here, as in all light modules: it brings scipy.
     from student_perf.scoring.paired import ALPHA
@@ -389,8 +390,16 @@ def verdict(row: MetricRow, objective: str) -> str:
         f"same rows, 95 % interval of the gain {format_interval(low, high, format_change)}, "
         f"p {format_p(p)}"
     )
-    if p < ALPHA:
+    if n_tries > 1:
+        known += f", which is {format_p(min(1.0, p * n_tries)).removeprefix('= ')} for "
+        known += f"{n_tries} configurations tried on these rows"
+    if p * n_tries < ALPHA:
         return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
+    if low > 0 and p >= ALPHA:
+        return (
+            f"Not shown to be better than the dummy baseline: {known}. The same answers dealt to "
+            "the rows by chance would gain as much."
+        )
     return (
         f"Not shown to be better than the dummy baseline: {known}. These rows show a true gain of "
         f"{format_number(shown_by(low, high))} in 4 of 5 cases."

@@ -45,6 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _show_run(record: RunRecord, folder: Path | None) -> None:
+    from student_perf.runs.looks import count_tries
     from student_perf.store.address import kept_address, ui_command
     from student_perf.text import folds
 
@@ -54,7 +55,7 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
     n_folds = len(record.fold_scores(record.objective))
     terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
     if rows.get(record.objective, {}).get("dummy") is not None:
-        terminal.verdict(rows, record.objective)
+        terminal.verdict(rows, record.objective, count_tries(record))
     places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
