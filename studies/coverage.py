@@ -524,9 +524,10 @@ was measured on; every difference of two runs is tested on the rows that both ha
 1. **Influence.** How far does each held-out row move the figure? Means of rows: the row minus the
    mean. Metrics of counts (accuracy, F1, kappa): the figure without one row of each cell of the
    confusion matrix, the jackknife (Efron 1982). ROC AUC: the structural components of DeLong,
-   DeLong and Clarke-Pearson (1988). R2: the jackknife; Spearman's rho: its influence function. A
-   metric of your own: a jackknife over at most 100 bundles of rows, or of groups. Within each fold,
-   as the figure is the mean over the folds. `scoring/influence.py`
+   DeLong and Clarke-Pearson (1988). R2, average precision: the jackknife; Spearman's rho: its
+   influence function; the median of errors: their signs around it (Woodruff 1952). A metric of your
+   own: a jackknife over at most 100 bundles of rows, or of groups. Within each fold, as the figure
+   is the mean over the folds. `scoring/influence.py`
 2. **Standard error.** The root of the sum of the squared influences, as Bayle, Bayle, Janson and
    Mackey (2020, "Cross-validation confidence intervals for test error", NeurIPS) do for means. A
    row that repeats predict several times counts once; the rows of a declared group count as one, as

@@ -6,6 +6,7 @@ from student_perf.errors import ConfigError
 from student_perf.terminal import (
     GroupLine,
     Terminal,
+    make_console,
     print_error,
     print_warning,
     verdict,
@@ -182,3 +183,15 @@ def test_what_a_terminal_would_obey_is_written_out(capsys):
 )
 def test_the_verdict_claims_nothing_about_figures_that_are_not_there(row, words):
     assert words in verdict(row, "accuracy")
+
+
+def test_no_line_ends_with_blanks(capsys):
+    terminal = Terminal()
+    terminal.console.width = 40
+    terminal.lines("a sentence of many words that is wrapped, and then once more\n\n  new   ")
+    terminal.facts({"name": "a sentence of many words that is wrapped, and then once more"})
+    terminal.table([words("run"), "mean"], [("ridge", "0.1"), ("", "")])
+    make_console().print("two words  ")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 9
+    assert [line for line in lines if line != line.rstrip()] == []

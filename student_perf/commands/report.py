@@ -11,7 +11,7 @@ from student_perf.commands.arguments import RESULTS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.scoring.metrics import METRICS
-from student_perf.terminal import MetricRow, Terminal
+from student_perf.terminal import MetricRow, Terminal, python_command
 
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
@@ -93,5 +93,5 @@ def _show_sweep(record: RunRecord) -> None:
     show_trials(outcome, terminal.console)
     show_outcome(outcome, terminal.console)
     page = write_report(folder / PAGE_FILE, outcome)
-    compare = f"python -m student_perf compare {record.name}"
+    compare = f"{python_command()} -m student_perf compare {record.name}"
     terminal.places({"folder": str(folder), "report": str(page), "compare": compare})

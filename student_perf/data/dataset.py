@@ -27,6 +27,7 @@ from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError, suggest
 from student_perf.scoring.answers import effective_number
+from student_perf.scoring.metrics import metrics_of
 from student_perf.tables.numbers import NumberForm, parse_numbers
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
@@ -131,6 +132,11 @@ class Dataset:
     def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
         """Groups of the rows with these numbers; None if rows have none."""
         return None if self.groups is None else self.groups[numbers]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics that suit the target."""
+        return metrics_of(self.task, self.ordered, len(self.classes))
 
     @property
     def notes(self) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from student_perf.config.schema import TrackingConfig
-from student_perf.experiment.prepare import can_fork
+from student_perf.experiment.threads import can_fork
 from student_perf.signals import collected, interruption, leave_to_parent
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.scoring.chance import chance_p
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import row_difference
 from student_perf.terminal import MetricRow
 
@@ -115,7 +115,7 @@ def score_test_rows(
     output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
     answers, fold = answers_for(dataset, rows, output), np.zeros(len(rows), dtype=np.int64)
     estimates = {}
-    for name in metrics_of(dataset.task, dataset.ordered):
+    for name in dataset.metrics:
         scores = row_scores(METRICS[name], answers, rows, fold)
         estimates[name] = row_interval(scores, METRICS[name], factor=FIXED_MODEL)
     return output, estimates

@@ -26,6 +26,7 @@ from student_perf.evaluation.splits import Split
 from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
+from student_perf.experiment.threads import useful_threads
 from student_perf.inspection.calibration import calibration_p, reliability
 from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
@@ -160,6 +161,7 @@ def start_record(
 ) -> RunRecord:
     """The record of a run as RUNNING, on disk with what the run starts from."""
     record = make_record(config, folder, prepared, kind)
+    record.params["n_threads"] = str(useful_threads(prepared.dataset.n_rows))
     record.tags |= more_tags
     folder.mkdir(parents=True, exist_ok=True)
     record.save()

@@ -50,8 +50,9 @@ class Answers:
         return "classification" if self.output.ndim == 2 else "regression"
 
     def scores(self, ordered: bool = False) -> dict[str, float]:
-        """Every metric of the task by name; `ordered` adds those of classes with an order."""
-        return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered)}
+        """Every metric of the target by name; `ordered` adds those of classes with an order."""
+        n_classes = self.output.shape[1] if self.output.ndim == 2 else None
+        return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered, n_classes)}
 
     def take(self, rows: np.ndarray | slice) -> Answers:
         """The answers for some rows by position, mask or slice; a row may come several times."""
@@ -67,6 +68,16 @@ class Answers:
     def mean(self, of_rows: np.ndarray) -> float:
         """Mean of a figure of each row, shape (n,), by weight."""
         return float(of_rows.mean() if self.weights is None else self.total(of_rows) / self.weight)
+
+    def median(self, of_rows: np.ndarray) -> float:
+        """Median of a figure of each row, shape (n,), by weight: half of the weight lies on each
+        side, and where a gap lies there, its middle.
+        """
+        order = of_rows.argsort()
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        reached = weights[order].cumsum()
+        ends = [reached.searchsorted(reached[-1] / 2, side) for side in ("left", "right")]
+        return float(of_rows[order][np.minimum(ends, len(self) - 1)].mean())
 
     @property
     def weight(self) -> float:
@@ -129,11 +140,40 @@ class Answers:
         areas = [roc_auc(self.y_true == k, self.output[:, k], self.weights) for k in codes]
         return float(np.mean(areas))
 
+    @property
+    def average_precision(self) -> float:
+        """Of the second of two classes: the mean precision over the positive rows, each at the
+        threshold that just takes it in. NaN if no row is positive.
+        """
+        positive, (_, taken, hits) = self.y_true == 1, self.thresholds
+        if not positive.any():
+            return float("nan")
+        return self.take(positive).mean((hits / taken)[positive])
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each row's probability of the second of two classes as a threshold, shape (n,) each: its
+        number from the highest on, the weight of the rows that reach it, and of the positive ones
+        among them.
+        """
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        _, place = np.unique(-self.output[:, 1], return_inverse=True)
+        taken = np.bincount(place, weights).cumsum()
+        hits = np.bincount(place, weights * (self.y_true == 1)).cumsum()
+        return place, taken[place], hits[place]
+
     @cached_property
     def errors(self) -> np.ndarray:
         """Truth minus predicted number, shape (n,)."""
         errors: np.ndarray = self.y_true - self.output
         return errors
+
+    @property
+    def relative_errors(self) -> np.ndarray:
+        """Each absolute error as a share of the truth, shape (n,); NaN where that is 0."""
+        truth = np.abs(self.y_true)
+        shares: np.ndarray = np.abs(self.errors) / np.where(truth > 0, truth, np.nan)
+        return shares
 
     @property
     def spread(self) -> float:
@@ -210,6 +250,10 @@ class Counts:
         """
         mean: np.ndarray = np.vecdot(of_class, self._present) / self._present.sum(axis=-1)
         return mean
+
+    def positive(self, of_class: np.ndarray) -> np.ndarray:
+        """`of_class`, shape (..., 2), of the second of two classes; NaN if no row is of it."""
+        return np.where(self.support[..., 1] > 0, of_class[..., 1], np.nan)
 
     def weighted(self, of_class: np.ndarray) -> np.ndarray:
         """Mean of `of_class`, shape (..., K), over the rows by their true class."""

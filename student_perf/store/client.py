@@ -61,7 +61,6 @@ from student_perf.store.attachments import (
     send_pictures,
     send_tables,
 )
-from student_perf.store.excerpt import Excerpt
 from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
@@ -73,6 +72,8 @@ from student_perf.terminal import python_command
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
+
+    from student_perf.store.excerpt import Excerpt
 
 log = logging.getLogger(__name__)
 

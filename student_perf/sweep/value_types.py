@@ -71,5 +71,5 @@ def _is_same_model(
 
 def _parts(config: ExperimentConfig) -> list[Any]:
     """The unfitted parts of a pipeline."""
-    steps = build_steps(config.preprocess).kinds
-    return [build_estimator(config.model, config.dataset.task), *steps.values()]
+    steps = build_steps(config.preprocess).pipelines
+    return [build_estimator(config.model, config.dataset.task), *steps]

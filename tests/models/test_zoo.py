@@ -1,6 +1,5 @@
 """Every model of conf/model, for every task it serves, from config to a saved file and back."""
 
-import importlib.util
 import warnings
 
 import numpy as np
@@ -17,6 +16,7 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.paths import CONF_DIR
 from student_perf.runs.model_file import load_model, save_model
 from tests.conftest import compose_config
+from tests.models.zoo import skip_without_library
 
 MODELS = sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
 TASKS = {"classifier": "classification", "regressor": "regression"}
@@ -62,8 +62,7 @@ def rows(task, n=160, seed=0):
 
 
 def pipeline_of(name, task, *overrides):
-    if name in ("lightgbm", "catboost") and importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
+    skip_without_library(name)
     dataset = "econmath" if task == "classification" else "econmath_score"
     few = FEW.get(name, [])
     config = compose_config("tracking=off", f"dataset={dataset}", f"model={name}", *few, *overrides)

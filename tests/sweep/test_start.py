@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 
 from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
-from student_perf.sweep import start
+from student_perf.sweep import run
 from student_perf.sweep.start import start_sweep
 
 
@@ -12,7 +12,7 @@ from student_perf.sweep.start import start_sweep
 def nested_name(monkeypatch):
     """Gives the name of the first outer fold's study of a nested sweep that runs nothing."""
     names = []
-    monkeypatch.setattr(start, "run_sweep", lambda options, *_, **__: names.append(options))
+    monkeypatch.setattr(run, "run_sweep", lambda options, *_, **__: names.append(options))
 
     def name(*swept, **options):
         register_resolvers()
