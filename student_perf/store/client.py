@@ -574,7 +574,7 @@ def get_ready(tracking: TrackingConfig) -> None:
 
 def import_for_models() -> None:
     """Import what sending a model needs, which MLflow itself imports late."""
-    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset", "skops.io"):
+    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset"):
         import_module(name)
     from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
