@@ -139,7 +139,7 @@ def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch,
 def test_whatever_a_model_raises_ends_in_one_line_and_code_1(train, workspace, monkeypatch, word):
     # pytest-xdist cannot send a captured line with a lone surrogate.
     monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
-    monkeypatch.setattr(prepare, "build_estimator", lambda *_: Shares(in_fit=RAISED[word]))
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_, **__: Shares(in_fit=RAISED[word]))
     outcome = train("tracking=off", "split.n_splits=2")
     assert outcome.code == 1
     (line,) = outcome.err.splitlines()

@@ -198,7 +198,7 @@ def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkey
 
 
 def hostile_run(monkeypatch, folder, estimator):
-    monkeypatch.setattr(prepare, "build_estimator", lambda *_: estimator)
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_, **__: estimator)
     monkeypatch.setattr(model_file, "save_model", lambda *_: None)  # its class is not trusted
     words = ("report.importance=false", "split.n_splits=3")
     return run(compose_config(*QUICK, *words), folder)
