@@ -68,6 +68,7 @@ from student_perf.store.schema import check_schema
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 from student_perf.terminal import python_command
+from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -421,7 +422,8 @@ def _is_unknown(error: BaseException) -> bool:
 def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
     """Raise TrackingError, with the record's folder, for any error that MLflow passes on."""
     try:
-        yield
+        with warnings_kept():
+            yield
     except StudentPerfError:
         raise
     except Exception as error:
