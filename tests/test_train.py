@@ -257,3 +257,11 @@ def test_the_model_of_a_numeric_target_joins_the_config_that_was_named(train, gr
     assert "ridge on csv, split kfold, seed 7" in outcome.out
     assert "3 folds over" in outcome.out
     assert "mlflow" not in outcome.out
+
+
+@pytest.mark.slow
+def test_a_warning_of_a_library_does_not_decide_whether_a_run_is_sent(workspace):
+    command = [sys.executable, "-W", "error", "-m", "student_perf.train", "model=tree"]
+    done = subprocess.run([*command, "report.importance=false"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Not in MLflow yet" not in done.stdout
