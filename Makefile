@@ -11,7 +11,7 @@ bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep report compare test coverage test-slow test-faults test-all lint format type lock ui clean all
+.PHONY: help setup train sweep report compare test coverage test-slow test-faults test-all lint format type lock docs ui clean all
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -64,15 +64,26 @@ lock: $(stamp)  ## pin pyproject's dependencies anew (UPGRADE=--upgrade for newe
 	$(bin)/uv pip compile pyproject.toml --output-file requirements.txt $(lock_options)
 	$(bin)/uv pip compile --group dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt $(lock_options)
+	$(bin)/uv pip compile --group docs --output-file requirements-docs.txt $(lock_options)
 
 lock_options = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
+
+# The pages need an environment of their own, a small one.
+docs: .venv-docs/.installed  ## the pages as a site, in the folder site; a broken link ends it
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+.venv-docs/.installed: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
 
 ui: $(stamp)  ## open MLflow's page on this machine (PORT=5000)
 	$(bin)/python -m student_perf ui --port $(PORT)
 
 clean:  ## remove the environment and caches; runs and mlflow.db stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-docs site .mypy_cache .pytest_cache .ruff_cache
 	find student_perf tests benchmarks studies -name __pycache__ -type d -prune -exec rm -rf {} +
 
 all: lint type test train  ## check everything, then run the default experiment

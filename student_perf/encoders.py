@@ -1,4 +1,4 @@
-"""Encoders of categorical columns: by order, as pandas categoricals, by the target's mean.
+"""Encoders of categories: by order, as pandas categoricals, one-hot, by share, by the target.
 
 The module does not depend on the config: a logged model carries it to its server.
 
@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.preprocessing import TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from student_perf.errors import ConfigError, suggest
 
 _OUTPUTS = ("codes", "category")
+_COUNTED_AT_ONCE = 10_000  # rows that scikit-learn counts in a few milliseconds
 # xgboost and lightgbm refuse columns with these characters in their names.
 _PLAIN = str.maketrans(dict.fromkeys('[]{}<>":,', "_"))
 
@@ -86,6 +87,52 @@ class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         numbers = np.column_stack(list(codes.values())).astype(np.float64)
         numbers[numbers < 0] = self.unknown_value
         return numbers
+
+
+class OneHot(OneHotEncoder):
+    """scikit-learn's OneHotEncoder, in a fraction of the time where rows are many.
+
+    To find the values rarer than `min_frequency` it counts all rows in Python, which takes longer
+    than the fit of a model. A value is rare or not by its first `min_frequency` rows, so it gets
+    those only, and learns the same.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Learn the values of each column of `X`, shape (n, p)."""
+        is_count = isinstance(self.min_frequency, Integral) and self.max_categories is None
+        if is_count and len(X) > _COUNTED_AT_ONCE:
+            X = X[_among_first(X, int(self.min_frequency))]  # noqa: N806
+        fitted: Self = super().fit(X, y)
+        return fitted
+
+
+def _among_first(table: Any, n: int) -> np.ndarray:
+    """Of a table or array, shape (rows, columns): which rows are among the first `n` with their
+    value in some column?
+    """
+    columns = (table[name] for name in table) if isinstance(table, pd.DataFrame) else table.T
+    kept = np.zeros(len(table), dtype=bool)
+    for column in columns:
+        codes = pd.factorize(column, use_na_sentinel=False)[0]
+        kept |= pd.Series(codes).groupby(codes).cumcount().to_numpy() < n
+    return kept
+
+
+class CategoryShares(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Text columns as the share of the training rows that have the value; 0 for one not seen."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Count the values of each column, text of shape (n, p) without missing cells."""
+        values = validate_data(self, X, dtype=object)
+        self.shares_ = [pd.Series(one).value_counts(normalize=True).to_dict() for one in values.T]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Shares, float64 of the shape of `X`."""
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=object, reset=False)
+        known = zip(values.T, self.shares_, strict=True)
+        return np.column_stack([pd.Series(one).map(share).fillna(0.0) for one, share in known])
 
 
 class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):

@@ -59,7 +59,6 @@ def _environment(is_html: bool) -> Environment:
         "sha256": lambda content: _base64(hashlib.sha256(content.encode()).digest()),
     }
     environment.globals |= {
-        "interval": text.format_interval,
         "change": text.format_change,
         "table": text.markdown_table,
         "version": __version__,

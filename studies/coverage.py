@@ -53,7 +53,7 @@ K401 = ["inc", "marr", "male", "age", "fsize", "pira"]
 DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # What is stored of each figure: its truth, mean and deviation over folds, standard errors by row
 # within folds and over the rows of all folds, and the third moment of the latter.
-TRUTH, MEAN, STD, WITHIN, _POOLED, _SKEW = range(6)
+TRUTH, MEAN, STD, WITHIN, POOLED, SKEW = range(6)
 
 Arrays = dict[str, np.ndarray]
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -305,13 +305,31 @@ def by_row(known: np.ndarray, _metric: str, n: int, design: str, factor: float =
     return known[:, MEAN] - half, known[:, MEAN] + half
 
 
+class _Moments(RowScores):
+    """A figure whose influences are known by their moments alone."""
+
+    def __init__(self, mean: float, rows: int, error: float, skewness: float) -> None:
+        super().__init__(mean, np.arange(rows), np.zeros(0))
+        self.__dict__.update(known_error=error, known_skewness=skewness)
+
+    @property
+    def error(self) -> float:
+        """The stored one."""
+        return float(self.__dict__["known_error"])
+
+    @property
+    def skewness(self) -> float:
+        """The stored one."""
+        return float(self.__dict__["known_skewness"])
+
+
 def built(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
     """What the product prints."""
     rows = n // N_FOLDS if design == "hold-out" else n
-    unit = np.arange(rows)
+    errors = known[:, POOLED if METRICS[metric].root else WITHIN]
     found = [
-        row_interval(RowScores(mean, unit, np.full(rows, error / math.sqrt(rows))), METRICS[metric])
-        for mean, error in known[:, [MEAN, WITHIN]]
+        row_interval(_Moments(mean, rows, error, skew), METRICS[metric])
+        for mean, error, skew in zip(known[:, MEAN], errors, known[:, SKEW], strict=True)
     ]
     return np.array([one.low for one in found]), np.array([one.high for one in found])
 
@@ -334,12 +352,24 @@ class Cell:
     design: str
     metric: str
     truth: float
+    means: np.ndarray
     ends: Mapping[str, np.ndarray]
+
+    @property
+    def marked(self) -> np.ndarray:
+        """Whether few rows carry the figure of each sample, shape (S,)."""
+        known = zip(self.means, *self.ends["built"], strict=True)
+        return np.array([METRICS[self.metric].rests_on_few(*map(float, one)) for one in known])
 
     def covers(self, rule: str) -> float:
         """Share of samples whose interval holds the truth."""
+        return float(self.held(rule).mean())
+
+    def held(self, rule: str) -> np.ndarray:
+        """Whether the interval of each sample holds the truth, shape (S,)."""
         low, high = self.ends[rule]
-        return float(((low <= self.truth) & (self.truth <= high)).mean())
+        inside: np.ndarray = (low <= self.truth) & (self.truth <= high)
+        return inside
 
     def excludes_zero(self, rule: str) -> float:
         """Share of samples in which a difference is called real."""
@@ -366,7 +396,7 @@ def stored(folder: Path, what: str) -> Iterator[Cell]:
                     if len(some):
                         ends = {k: np.stack(r(some, metric, n, design)) for k, r in rules.items()}
                         truth = float(some[:, TRUTH].mean())
-                        yield Cell(population, n, who, design, metric, truth, ends)
+                        yield Cell(population, n, who, design, metric, truth, some[:, MEAN], ends)
 
 
 def mean(values: Sequence[float]) -> str:
@@ -410,6 +440,22 @@ def coverage_table(every: Sequence[Cell], design: str) -> str:
     return markdown_table(header, lines, figures=header[1:])
 
 
+def tails_table(every: Sequence[Cell]) -> str:
+    """Where few rows carry a figure: how often it is marked, and what holds with and without."""
+    header = ["metric", "population", "by folds", "built", "marked", "not marked"]
+    lines = []
+    for metric in ("root_mean_squared_error", "mean_absolute_error"):
+        mine = [cell for cell in every if (cell.design, cell.metric) == ("5 folds", metric)]
+        for name in dict.fromkeys(cell.population.name for cell in mine):
+            some = [cell for cell in mine if cell.population.name == name]
+            marked = np.concatenate([cell.marked for cell in some])
+            held = np.concatenate([cell.held("built") for cell in some])
+            rules = [mean([cell.covers(rule) for cell in some]) for rule in ("by folds", "built")]
+            line = [METRICS[metric].label, name, *rules, mean([float(marked.mean())])]
+            lines.append([*line, mean([float(held[~marked].mean())])])
+    return markdown_table(header, lines, figures=header[2:])
+
+
 def lowest(mine: Sequence[Cell]) -> float:
     """Coverage in the worst population, over its learners and numbers of rows."""
     names = {cell.population.name for cell in mine}
@@ -448,6 +494,7 @@ def write_page(folder: Path) -> None:
         five=coverage_table(single, "5 folds"),
         repeated=coverage_table(single, "5 x 5 folds"),
         hold=coverage_table(single, "hold-out"),
+        tails=tails_table(single),
         equal=power_table(paired, 0, "accuracy"),
         equal_rmse=power_table(paired, 0, "root_mean_squared_error"),
         small=power_table(paired, 0.05, "accuracy"),
@@ -477,9 +524,10 @@ was measured on; every difference of two runs is tested on the rows that both ha
 1. **Influence.** How far does each held-out row move the figure? Means of rows: the row minus the
    mean. Metrics of counts (accuracy, F1, kappa): the figure without one row of each cell of the
    confusion matrix, the jackknife (Efron 1982). ROC AUC: the structural components of DeLong,
-   DeLong and Clarke-Pearson (1988). R2: the jackknife; Spearman's rho: its influence function. A
-   metric of your own: a jackknife over at most 100 bundles of rows, or of groups. Within each fold,
-   as the figure is the mean over the folds. `scoring/influence.py`
+   DeLong and Clarke-Pearson (1988). R2, average precision: the jackknife; Spearman's rho: its
+   influence function; the median of errors: their signs around it (Woodruff 1952). A metric of your
+   own: a jackknife over at most 100 bundles of rows, or of groups. Within each fold, as the figure
+   is the mean over the folds. `scoring/influence.py`
 2. **Standard error.** The root of the sum of the squared influences, as Bayle, Bayle, Janson and
    Mackey (2020, "Cross-validation confidence intervals for test error", NeurIPS) do for means. A
    row that repeats predict several times counts once; the rows of a declared group count as one, as
@@ -488,10 +536,14 @@ was measured on; every difference of two runs is tested on the rows that both ha
    change the models too, so it is multiplied by {factor}, which brings the coverage below closest
    to 95 %. For the test rows of a kept model, which was trained once and stays, the factor is 1.
 4. **Scale.** Between two bounds (accuracy, AUC, kappa): Wilson's score interval (1927). Above 0
-   without an upper bound (losses, RMSE, MAE): the logarithm. R2: the figure itself.
-   `scoring/intervals.py`
+   without an upper bound (losses, RMSE, MAE): the t-interval corrected for the skewness of the
+   influences, which reaches further upwards (Hall 1992, "On the removal of skewness by
+   transformation", JRSS B 54); RMSE on the scale of its square, whose influences are over all
+   folds together. It does what a studentised bootstrap does, without drawing. R2: the figure
+   itself. `scoring/intervals.py`
 5. **Difference.** The difference of the two influences, row by row, with the same factor and a
-   t-test; for several runs against the best Holm's correction (1979). `scoring/paired.py`
+   t-test, `scoring/paired.py`; which of several runs may be the best, `scoring/best.py`
+   ([measured](choices.md)).
 
 Where predictions are gone, the scores of the folds stand in: the corrected resampled t-test (Nadeau
 and Bengio 2003). The output says so. Permutation importance and configurations that stand for
@@ -543,8 +595,14 @@ About 0.10 apart:
 ## Where it does not hold
 
 - **RMSE with heavy tails** (*numbers, heavy tails* and *financial assets*): a few rows carry
-  most of the error, and a sample that has none of them looks better than the truth. Both intervals
-  are too narrow, that by rows the more so. Read the mean absolute error beside it.
+  most of the error, and a sample that has none of them looks better than the truth; no interval
+  can know of rows that it has not seen. An interval that reaches upwards more than 2.2 times as
+  far as downwards is marked with `*`, with a line that says why: on the terminal, in reports and
+  leaderboards, as `rests_on_few` in Python. *not marked*: how often the others hold. Read the
+  mean absolute error beside it.
+
+{tails}
+
 - **Macro F1 and balanced accuracy with a rare class** on repeated folds: the figure of a fold with
   four rows of a class is itself a little too low.
 - **Rows that depend on each other** in a way that the split does not know, such as measurements in

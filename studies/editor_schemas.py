@@ -38,7 +38,7 @@ _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 # YAML takes an unquoted off for false.
 _LEVEL: Schema = {"enum": ["error", "warn", "off", False, None]}
 _REFERENCE: Schema = {"type": "string", "pattern": r"\$\{|^\?\?\?$"}
-_COMMENT = re.compile(r"^\s*(\w+):[^#]*#\s+(.+)$")
+COMMENT = re.compile(r"^\s*(\w+):[^#]*#\s+(.+)$")
 
 
 def main() -> None:
@@ -156,7 +156,7 @@ def _described(properties: dict[str, Schema], group: str) -> dict[str, Schema]:
     places = sorted((CONF_DIR / group).glob("*.yaml")) or [CONF_DIR / "config.yaml"]
     for file in places:
         for line in file.read_text(encoding="utf-8").splitlines():
-            found = _COMMENT.match(line)
+            found = COMMENT.match(line)
             if found and found[1] in properties:
                 properties[found[1]].setdefault("description", found[2])
     return properties

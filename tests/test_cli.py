@@ -18,6 +18,27 @@ def printed(capsys, *arguments):
     return done.value.code, capsys.readouterr()
 
 
+# What names nothing, for each command that reads a run or a file.
+NOTHING = [
+    ["check", "nobody"], ["compare", "nobody"], ["data", "none.csv"], ["explain", "nobody"],
+    ["drift", "none.csv", "none.csv"], ["export", "nobody"], ["predict", "nobody", "in", "out.csv"],
+    ["promote", "nobody"], ["report", "nobody"], ["reproduce", "nobody"],
+    ["sync", "nobody"], ["ui", "nobody"], ["verify", "nobody"], ["why", "nobody", "nobody"],
+]  # fmt: skip
+
+
+def test_what_is_cheap_to_refuse_is_refused_before_heavy_imports(workspace):
+    program = (
+        "import sys, student_perf.cli as c\n"
+        f"codes = {{int(c.main(words)) for words in {NOTHING!r}}}\n"
+        "print(codes, [m for m in ('pandas', 'scipy', 'sklearn', 'mlflow', 'optuna', 'shap')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.rstrip() == "{1} []", done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == len(NOTHING)
+
+
 def test_help_answers_without_heavy_imports():
     program = (
         "import sys, student_perf.cli as c\n"

@@ -4,10 +4,14 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import OneHotEncoder
 
+from student_perf import encoders
 from student_perf.encoders import (
     CategoryCodes,
+    CategoryShares,
     CrossFittedTargetEncoder,
+    OneHot,
     categorical_columns,
     plain_name,
 )
@@ -34,6 +38,14 @@ def test_codes_follow_the_declared_order_or_else_the_sorted_values():
 def test_the_code_of_unknown_values_can_be_chosen():
     codes = CategoryCodes(ORDER, unknown_value=9.0).fit(TRAIN).transform(NEW)
     assert codes[1, 1] == codes[2, 0] == codes[3, 0] == 9.0
+
+
+def test_shares_are_those_of_the_rows_of_the_fit():
+    train = table(["Vg", "Vg", "Good", "Vg"], ["north", "south", "north", "west"])
+    encoder = clone(CategoryShares()).fit(train)
+    new = table(["Good", "Vg", "Superb"], ["north", "unknown", "west"])
+    np.testing.assert_array_equal(encoder.transform(new), [[0.25, 0.5], [0.75, 0], [0, 0.25]])
+    assert list(encoder.get_feature_names_out()) == ["grade", "school"]
 
 
 def test_categories_stay_categories_and_unknown_ones_are_missing():
@@ -83,6 +95,25 @@ def test_target_encoding_by_hand_and_from_other_rows(numbers):
 def test_target_encoding_checks_its_parameters():
     with pytest.raises(ValueError, match="'cv'"):
         CrossFittedTargetEncoder(cv=1).fit(np.array([["a"], ["b"]]), np.array([0.5, 1.5]))
+
+
+@pytest.mark.parametrize("min_frequency", [None, 5, 0.1])
+@pytest.mark.parametrize("as_table", [True, False])
+def test_one_hot_learns_what_scikit_learn_does(monkeypatch, min_frequency, as_table):
+    monkeypatch.setattr(encoders, "_COUNTED_AT_ONCE", 30)  # so that few rows are thinned too
+    rng = np.random.default_rng(0)
+    shares = [rng.dirichlet(np.full(9, 0.3)) for _ in range(4)]
+    words = {f"word_{i}": rng.choice(list("abcdefghi"), 200, p=p) for i, p in enumerate(shares)}
+    table = pd.DataFrame(words) if as_table else np.array(pd.DataFrame(words), dtype=object)
+    known = {
+        "handle_unknown": "infrequent_if_exist",
+        "min_frequency": min_frequency,
+        "sparse_output": False,
+    }
+    ours, theirs = OneHot(**known).fit(table), OneHotEncoder(**known).fit(table)
+    np.testing.assert_array_equal(ours.transform(table), theirs.transform(table))
+    assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+    assert vars(ours).keys() == vars(theirs).keys()
 
 
 def test_plain_names_hold_nothing_that_boosting_libraries_refuse():

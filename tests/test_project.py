@@ -11,10 +11,12 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from student_perf import __version__
 from student_perf.paths import CONF_DIR, PROJECT_DIR
 
 LOCK = (PROJECT_DIR / "requirements.txt").read_text()
 DEV_LOCK = (PROJECT_DIR / "requirements-dev.txt").read_text()
+DOCS_LOCK = (PROJECT_DIR / "requirements-docs.txt").read_text()
 PYPROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())
 MAKEFILE = (PROJECT_DIR / "Makefile").read_text()
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
@@ -49,7 +51,7 @@ def test_the_lock_pins_what_pyproject_asks_for(python, platform):
     assert ("xgboost-cpu" in locked) is (platform != "darwin")
 
 
-@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=["main", "dev"])
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, DOCS_LOCK], ids=["main", "dev", "docs"])
 def test_locks_carry_hashes_and_no_addresses(lock):
     pinned = re.findall(
         r"^[a-zA-Z][^\n]*==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n?)+)", lock, flags=re.M
@@ -65,6 +67,8 @@ def test_both_locks_agree_where_they_overlap():
         assert main[name].specifier == dev[name].specifier, name
     for text in PYPROJECT["dependency-groups"]["dev"]:
         assert Requirement(text).name.lower() in dev
+    for text in PYPROJECT["dependency-groups"]["docs"]:
+        assert Requirement(text).name in pins(DOCS_LOCK)
 
 
 def test_conda_environment_installs_the_same_lock():
@@ -81,6 +85,20 @@ def test_supported_pythons_are_named_alike():
     assert [f"{version}.0" for version in named] == list(PYTHONS)
 
 
+def test_the_version_stands_in_one_place_and_others_follow_it():
+    changelog = (PROJECT_DIR / "CHANGELOG.md").read_text()
+    assert re.findall(r"^## (\S+)", changelog, re.M)[:2] == [__version__, "0.1.0"]
+    assert f"\nversion: {__version__}\n" in (PROJECT_DIR / "CITATION.cff").read_text()
+    wheels = re.findall(r"student_perf-([\d.]+)-py3", (PROJECT_DIR / "docs/install.md").read_text())
+    assert set(wheels) == {__version__}
+
+
+def test_the_container_of_an_editor_sets_up_with_a_supported_python():
+    container = json.loads((PROJECT_DIR / ".devcontainer/devcontainer.json").read_text())
+    assert f"{container['image'].rpartition(':')[2]}.0" in PYTHONS
+    assert container["postCreateCommand"] == "make setup"
+
+
 def test_make_lists_every_target():
     done = subprocess.run(["make", "-C", PROJECT_DIR], capture_output=True, text=True, check=True)
     wanted = [
@@ -93,6 +111,7 @@ def test_make_lists_every_target():
         "format",
         "type",
         "lock",
+        "docs",
         "ui",
         "clean",
         "all",

@@ -2,7 +2,6 @@ import json
 import logging
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -10,13 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from student_perf.experiment import prepare
-from student_perf.paths import PROJECT_DIR, WORKSPACE_VARIABLE
+from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs.layout import RECORD_FILE
 from student_perf.runs.record import load_record
+from tests.documentation import CUT, is_shown, marked
 from tests.hostile import RAISED, Shares
 from tests.servers import mlflow_server
 
@@ -39,29 +38,12 @@ def test_a_run_prints_result_and_places(train, workspace, monkeypatch, tmp_path)
     assert not list(tmp_path.glob("outputs"))
 
 
-def test_readme_shows_what_the_default_run_prints(train):
-    readme = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
-    shown = readme.split("<!-- default-run -->\n```\n")[1].split("\n```")[0]
-    printed = [line.rstrip() for line in train("tracking=off").out.splitlines()]
-    assert printed[: len(shown.splitlines())] == shown.splitlines()
-
-
-def test_every_command_of_the_documentation_composes(compose_config, grades, monkeypatch):
-    monkeypatch.chdir(grades.parent)
-    table = pd.read_csv(grades)
-    text = (PROJECT_DIR / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    commands = re.findall(
-        r"^\.venv/bin/python -m student_perf\.train (.*?)(?:  +#.*)?$", text, re.M
-    )
-    assert len(commands) > 8
-    for command in commands:
-        words = [word for word in shlex.split(command) if "=" in word]
-        given = dict(word.split("=", 1) for word in words)
-        if "dataset.path" in given:
-            named = table.rename(columns={"grade": given["dataset.target"]})
-            named.to_csv(given["dataset.path"], index=False)
-        if "model.max_dept=3" not in words and "-m" not in command.split():
-            compose_config(*words)
+def test_the_pages_show_what_the_default_run_prints(train):
+    """The front pages a few lines, with each cut marked; the page of a run all but its places."""
+    printed = train("tracking=off").out
+    for page in ("README.md", "README.es.md", "docs/what_a_run_shows.md"):
+        assert is_shown(marked(page, "default-run"), printed), page
+    assert CUT not in marked("docs/what_a_run_shows.md", "default-run").splitlines()
 
 
 def test_hydra_and_the_log_leave_their_files(train, workspace):
@@ -157,7 +139,7 @@ def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch,
 def test_whatever_a_model_raises_ends_in_one_line_and_code_1(train, workspace, monkeypatch, word):
     # pytest-xdist cannot send a captured line with a lone surrogate.
     monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
-    monkeypatch.setattr(prepare, "build_estimator", lambda *_: Shares(in_fit=RAISED[word]))
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_, **__: Shares(in_fit=RAISED[word]))
     outcome = train("tracking=off", "split.n_splits=2")
     assert outcome.code == 1
     (line,) = outcome.err.splitlines()
@@ -275,3 +257,11 @@ def test_the_model_of_a_numeric_target_joins_the_config_that_was_named(train, gr
     assert "ridge on csv, split kfold, seed 7" in outcome.out
     assert "3 folds over" in outcome.out
     assert "mlflow" not in outcome.out
+
+
+@pytest.mark.slow
+def test_a_warning_of_a_library_does_not_decide_whether_a_run_is_sent(workspace):
+    command = [sys.executable, "-W", "error", "-m", "student_perf.train", "model=tree"]
+    done = subprocess.run([*command, "report.importance=false"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Not in MLflow yet" not in done.stdout

@@ -77,11 +77,15 @@ class Run:
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """One line for each metric: mean over folds, its 95 % interval (`low`, `high`), the dummy's
-        mean, the mean on the rows of the fit and, of a winner, the figure on the test rows.
+        mean, the mean on the rows of the fit and, of a winner, the figure on the test rows;
+        `rests_on_few` where so few rows carry the figure that its interval is likely too narrow.
         """
         names = metrics_logged(self.record.metrics, "mean")
         table = pd.DataFrame({name: _figures(self.record, name) for name in names}).T
-        return table.reindex(columns=list(_FIGURES)).rename_axis("metric").dropna(axis=1, how="all")
+        table = table.reindex(columns=list(_FIGURES)).rename_axis("metric")
+        ends = zip(*(table[name] for name in ("mean", "low", "high")), strict=True)
+        few = [METRICS[name].rests_on_few(*one) for name, one in zip(names, ends, strict=True)]
+        return table.dropna(axis=1, how="all").assign(rests_on_few=few)
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

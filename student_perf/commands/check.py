@@ -34,7 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises ChangedError if any file of the run was changed.
     """
     from student_perf.store.find import find_run, is_on_disk
-    from student_perf.store.kept_model import is_without_run
+    from student_perf.store.model_folder import is_without_run
 
     if is_without_run(chosen.run):
         return ExitCode.DONE if _answers_as_before(chosen) else ExitCode.FINDING
@@ -70,21 +70,24 @@ def _sweep_adds_up(record: RunRecord) -> bool:
 
 def _answers_as_before(chosen: argparse.Namespace) -> bool:
     """The kept model's answers against those it gave when it was trained."""
-    from student_perf.serving.predict import check_model
-    from student_perf.store.kept_model import load_kept_model
+    from student_perf.store.model_folder import model_folder
 
-    kept = load_kept_model(chosen.run, chosen.store)
+    folder = model_folder(chosen.run, chosen.store)
+    from student_perf.serving.predict import check_model
+    from student_perf.store.kept_model import read_kept_model
+
+    kept = read_kept_model(folder, chosen.run)
     said_of_files = list(_check_files(kept.folder))
     wrong = check_model(kept)
     for line in wrong:
-        print(f"{chosen.run}: {line}", file=sys.stderr)
+        print(f"{kept.name}: {line}", file=sys.stderr)
     if wrong:
         return False
     assert kept.golden is not None
     rows = f"{len(kept.golden.rows)} golden rows answered as when it was trained"
-    print(f"{chosen.run}: {rows}{_though(kept)}")
+    print(f"{kept.name}: {rows}{_though(kept)}")
     for line in said_of_files:
-        print(f"{chosen.run}: {line}")
+        print(f"{kept.name}: {line}")
     return True
 
 

@@ -55,14 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the leaderboards. Raises ConfigError if there is no run."""
-    from student_perf.compare.filter import matching
-    from student_perf.compare.leaderboard import make_leaderboards
-    from student_perf.compare.show import formatted
     from student_perf.store.find import find_group
 
     _check(chosen)
     metrics = [chosen.metric] if chosen.metric else []
     records = find_group(chosen.runs, chosen.store, chosen.experiment, metrics)
+    from student_perf.compare.filter import matching
+    from student_perf.compare.leaderboard import make_leaderboards
+    from student_perf.compare.show import formatted
+
     if chosen.filter and not (records := matching(records, chosen.filter)):
         raise ConfigError(
             f"--filter {chosen.filter}: fits none of the runs; leave a part of it out"

@@ -41,6 +41,9 @@ def run(chosen: argparse.Namespace) -> int:
     """Look, show, and write what was asked for. Raises StudentPerfError."""
     if chosen.html:
         check_place(chosen.html, "--html")
+    from student_perf.profile.named import named_table
+
+    named_table(chosen.table)  # before the imports of what reads it
     from student_perf.pages.profile import data_page
     from student_perf.profile.declare import write_dataset
     from student_perf.profile.report import make_report

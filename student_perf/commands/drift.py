@@ -63,6 +63,10 @@ def run(chosen: argparse.Namespace) -> int:
     limits = load_limits(Thresholds, find_config(DRIFT_CONFIG), vars(chosen))
     if chosen.html:
         check_place(chosen.html, "--html")
+    from student_perf.drift.named import named_side
+
+    for side in (chosen.reference, chosen.current):  # before the imports of what reads them
+        named_side(side, chosen.store)
     from student_perf.drift.report import make_report
     from student_perf.pages.drift import drift_page
     from student_perf.store.address import default_tracking

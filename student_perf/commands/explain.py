@@ -28,12 +28,13 @@ def run(chosen: argparse.Namespace) -> int:
 
     Raises ConfigError if the extra is not installed.
     """
-    from student_perf.serving.shap_values import explain_run
     from student_perf.store.client import add_files
     from student_perf.store.find import open_run
 
     terminal = Terminal()
     with open_run(chosen.run, chosen.store) as recorded:
+        from student_perf.serving.shap_values import explain_run
+
         try:
             table, files = explain_run(recorded, chosen.rows, chosen.background, chosen.data)
         except ModuleNotFoundError as error:

@@ -19,7 +19,7 @@ from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.promotion.limits import GATE_CONFIG, GateLimits
-from student_perf.terminal import Terminal
+from student_perf.terminal import Terminal, python_command
 
 if TYPE_CHECKING:
     from student_perf.promotion.gate import Check
@@ -48,12 +48,13 @@ def run(chosen: argparse.Namespace) -> int:
         )
     check_folder_name("--name", chosen.name)
     limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
-    from student_perf.promotion.promotion import promote
-    from student_perf.runs.provenance import user_name
     from student_perf.store.find import open_run
-    from student_perf.store.registry import Registry
 
     with open_run(chosen.run, chosen.store) as recorded:
+        from student_perf.promotion.promotion import promote
+        from student_perf.runs.provenance import user_name
+        from student_perf.store.registry import Registry
+
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
@@ -85,4 +86,5 @@ def _show(terminal: Terminal, decision: Decision, name: str, run_name: str) -> N
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:
-        terminal.places({"use": f"python -m student_perf predict models:/{name}@champion IN OUT"})
+        command = f"{python_command()} -m student_perf predict"
+        terminal.places({"use": f"{command} models:/{name}@champion IN OUT"})

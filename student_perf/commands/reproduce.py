@@ -39,8 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print checks, comparison and verdict; FINDING for a different result."""
-    from student_perf.experiment.rebuild import with_secrets
-    from student_perf.reproduction.reproduce import reproduce
     from student_perf.store.find import open_run
 
     terminal = Terminal()
@@ -50,6 +48,9 @@ def run(chosen: argparse.Namespace) -> int:
             open_run(chosen.run, chosen.store) as recorded,
             tempfile.TemporaryDirectory() as place,
         ):
+            from student_perf.experiment.rebuild import with_secrets
+            from student_perf.reproduction.reproduce import reproduce
+
             terminal.heading(f"{recorded.record.name}, {recorded.record.kind} run")
             whole = replace(recorded, composed=with_secrets(recorded.composed, chosen.secrets))
             verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Exchange them; a second rollback takes the first one back."""
-    from student_perf.promotion.promotion import rollback
+    from student_perf.promotion.rollback import rollback
     from student_perf.runs.provenance import user_name
     from student_perf.store.address import default_tracking
     from student_perf.store.registry import Registry

@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the four differences and that of the scores."""
-    from student_perf.reproduction.why import explain
     from student_perf.store.find import open_run
 
     with open_run(chosen.run_a, chosen.store) as a, open_run(chosen.run_b, chosen.store) as b:
+        from student_perf.reproduction.why import explain
+
         explanation = explain(a, b)
         names = a.record.name, b.record.name
     terminal = Terminal()

@@ -10,7 +10,7 @@ from student_perf.compare.leaderboard import Leaderboard, Line, recommendation
 from student_perf.compare.show import ABOUT_INTERVALS, repeat_line
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import METRICS
-from student_perf.text import format_interval, format_number, plural, short_value
+from student_perf.text import format_number, plural, short_value
 
 _MOST_SETS = 20
 NO_WINNER = "No winner was fitted, and nobody has looked at the test rows."
@@ -74,4 +74,5 @@ def _figure(line: Line, board: Leaderboard) -> str:
     text = f"{line.label}, {METRICS[board.metric].label} {format_number(line.mean)}"
     if math.isnan(line.low):
         return f"{text}."
-    return f"{text} (95 % interval {format_interval(line.low, line.high)})."
+    interval = METRICS[board.metric].interval(line.mean, line.low, line.high)
+    return f"{text} (95 % interval {interval})."

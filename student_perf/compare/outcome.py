@@ -239,7 +239,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
         return [whole, *_ended_lines(sweep), *_failure_lines(sweep, code)]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
-        f"{_with_interval(best)}, with {described(best.record, code)}."
+        f"{_with_interval(best, sweep.metric)}, with {described(best.record, code)}."
     ]
     lines += _repeat_lines(sweep, best)
     lines += _gain_lines(sweep, code)
@@ -323,9 +323,10 @@ def _test_lines(sweep: SweepOutcome) -> list[str]:
     estimate = sweep.winner.test_estimate(sweep.metric) if sweep.winner is not None else None
     if estimate is None:
         return []
+    interval = METRICS[sweep.metric].interval(estimate.mean, estimate.low, estimate.high)
     return [
         f"Test rows, kept out of the whole search: {format_number(estimate.mean)} "
-        f"(95 % interval {format_interval(estimate.low, estimate.high)})."
+        f"(95 % interval {interval})."
     ]
 
 
@@ -351,12 +352,12 @@ def _is_on_edge(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> bool:
     return applies and float(drawn[parameter["key"]]) in (parameter["low"], parameter["high"])
 
 
-def _with_interval(line: Line) -> str:
+def _with_interval(line: Line, metric: str) -> str:
     """`0.512 (95 % interval 0.490 to 0.534)`; the mean alone if there is no interval."""
     mean = format_number(line.mean)
     if math.isnan(line.low):
         return mean
-    return f"{mean} (95 % interval {format_interval(line.low, line.high)})"
+    return f"{mean} (95 % interval {METRICS[metric].interval(line.mean, line.low, line.high)})"
 
 
 def described(record: RunRecord, code: Callable[[str], str] = str) -> str:

@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from student_perf.config.recorded import read_recorded
 from student_perf.errors import DataError
 from student_perf.evaluation.cross_validation import cross_validate
-from student_perf.experiment.prepare import build_pipeline, limited_threads, prepare_data
+from student_perf.experiment.prepare import build_pipeline, prepare_data
 from student_perf.experiment.rebuild import rebuild_config
+from student_perf.experiment.threads import limited_threads
 from student_perf.models.weights import fit_weighted
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord

@@ -11,7 +11,7 @@ from typing import Any
 from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import MOST_BY_ROWS, Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.scoring.paired import ALPHA
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
@@ -31,7 +31,7 @@ ABOUT_INTERVALS = (
     "The seeds share rows, so they narrow the interval only so far: Nadeau and Bengio's correction "
     "keeps the part that comes from the training rows."
 )
-_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (Holm)", "P(worse)", "seconds")
+_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (best)", "P(worse)", "seconds")
 
 
 def show_boards(boards: Sequence[Leaderboard], top: int, terminal: Terminal) -> None:
@@ -59,6 +59,9 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     lines = []
     if len(board.lines) > top:
         lines.append(f"and {len(board.lines) - top} more; --top {len(board.lines)} shows all.")
+    few = METRICS[board.metric].rests_on_few
+    if any(few(line.mean, line.low, line.high) for line in board.lines[:top]):
+        lines.append(ABOUT_FEW)
     if board.left_out:
         reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
         lines.append(f"Not compared: {reasons}.")
@@ -71,9 +74,11 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     lines += _dummy_lines(board)
     if board.n_looked_at > 1 and len(board.lines) > 1:
+        others = board.n_tries - board.n_looked_at
+        more = f", and {others} more on these rows," if others else ""
         lines.append(
-            f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
-            "good."
+            f"Choosing the best of {board.n_looked_at} runs{more} by this figure makes the figure "
+            "too good."
         )
     return lines
 
@@ -85,8 +90,8 @@ def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
     by_folds = "their folds, corrected for shared training rows (Nadeau and Bengio)"
     pairs = "the rows that both have answered" if n_by_folds < len(board.lines) else by_folds
     lines = [
-        f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, which pairs {pairs}, and is "
-        "corrected for the number of tests (Holm), is above 0.05."
+        f"{n_tied} of {len(board.lines)} may be the best{mark}: p, which pairs {pairs} and is "
+        "corrected for all candidates, is above 0.05."
     ]
     if 0 < n_by_folds < len(board.lines):
         why = (
@@ -103,9 +108,11 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
     words = "The best is not shown to be better than the dummy baseline"
     if gain is not None:
         interval = format_interval(gain.low, gain.high, format_change)
-        is_shown = gain.p_value < ALPHA and gain.mean > 0
+        corrected = min(1.0, gain.p_value * board.n_tries)
+        is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
-        return [] if is_shown else [f"{words}: {known}, p {format_p(gain.p_value)}."]
+        for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
+        return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
     # Without predictions only the baseline's figure is known.
     known_ends = not math.isnan(best.low + board.dummy)
     is_beaten = METRICS[board.metric].beats(best.low, best.high, board.dummy)
@@ -121,7 +128,7 @@ def repeat_line(line: Line, metric: str) -> str:
     """Mean, interval and spread of a configuration over its seeds."""
     means, interval = line.record.repeat_means(metric), ""
     if not math.isnan(line.low):
-        interval = f" (95 % interval {format_interval(line.low, line.high)})"
+        interval = f" (95 % interval {METRICS[metric].interval(line.mean, line.low, line.high)})"
     spread = float(means.std(ddof=1)) if len(means) > 1 else math.nan
     return (
         f"{line.label} over {plural(len(means), 'seed')}: {METRICS[metric].label} "
@@ -158,7 +165,10 @@ def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:
     marks = [">" if x is board.recommended else "=" if x.tied else "" for x in shown]
     terminal.table(
         [words(), words("run", 18), *_HEADINGS],
-        [(mark, _name(line), *_cells(line)) for mark, line in zip(marks, shown, strict=True)],
+        [
+            (mark, _name(line), *_cells(line, board.metric))
+            for mark, line in zip(marks, shown, strict=True)
+        ],
         ["bold" if mark == ">" else "" for mark in marks],
         dense=True,
     )
@@ -169,11 +179,11 @@ def _name(line: Line) -> str:
     return line.label if line.times == 1 else f"{line.label} (x{line.times})"
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, metric: str) -> list[str]:
     return [
         format_number(line.mean),
         format_number(line.std),
-        format_interval(line.low, line.high),
+        METRICS[metric].interval(line.mean, line.low, line.high),
         format_change(line.to_dummy),
         format_change(line.to_best),
         format_probability(line.p_value),
@@ -196,11 +206,12 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
             "std": line.std,
             "ci95_low": line.low,
             "ci95_high": line.high,
+            "rests_on_few": METRICS[board.metric].rests_on_few(line.mean, line.low, line.high),
             "minus_dummy": line.to_dummy,
             "minus_best": line.to_best,
             "minus_best_ci95_low": line.to_best_low,
             "minus_best_ci95_high": line.to_best_high,
-            "p_holm": line.p_value,
+            "p_best": line.p_value,
             "tied": line.tied,
             "probability_worse": line.worse,
             "probability_equivalent": line.equivalent,
@@ -250,7 +261,8 @@ def _csv(table: list[dict[str, Any]]) -> str:
 
 def _markdown(board: Leaderboard, top: int) -> str:
     body = [
-        [_name(line), *_cells(line), "yes" if line.tied else "no"] for line in board.lines[:top]
+        [_name(line), *_cells(line, board.metric), "yes" if line.tied else "no"]
+        for line in board.lines[:top]
     ]
     table = markdown_table(["run", *_COLUMNS, "tied"], body, figures=_COLUMNS)
     sentences = (f"- {line}" for line in closing(board, top))

@@ -28,7 +28,10 @@ _PART_OF = {"classification": "classifier", "regression": "regressor"}
 _SWEEPER = "hydra.sweeper."
 _SAMPLER = "hydra.sweeper.sampler"
 # What a dataset's file may leave out.
-_LEFT_OUT = ("keep", "categorical", "categories", "ranges", "ordered", "group", "time", "weight")
+_LEFT_OUT = (
+    *("keep", "categorical", "categories", "ranges"),
+    *("ordered", "positive", "group", "time", "weight"),
+)
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
 # Options of Hydra's own sweepers that go by another name here.
 ELSEWHERE = {

@@ -95,6 +95,11 @@ def check_dataset(dataset: DatasetConfig) -> None:
         raise ConfigError(
             "dataset.ordered=true: needs the order; name it as dataset.classes=[lowest,...,highest]"
         )
+    if dataset.positive is not None and dataset.task != "classification":
+        raise ConfigError(
+            f"dataset.positive={shown(dataset.positive)}: dataset.task={dataset.task} has no "
+            "classes; set dataset.positive=null"
+        )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
 
@@ -236,10 +241,20 @@ def check_report(report: ReportConfig) -> None:
         )
 
 
+def refuse_positive(metric: str, target: str, n_classes: int) -> None:
+    """Raise ConfigError: `metric` is about one class of two, and the target has more."""
+    near = f"{metric}_macro"
+    fix = f"use objective.metric={near}" if near in METRICS else "use objective.metric=roc_auc_ovr"
+    raise ConfigError(
+        f"objective.metric={metric}: is about the positive class of two, and '{target}' has "
+        f"{n_classes} classes; {fix}"
+    )
+
+
 def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
     """Raise ConfigError for a metric that does not fit the task, or the wrong direction."""
     direction = metric_direction(objective.metric)
-    choices = ", ".join(metrics_of(dataset.task, dataset.is_ordered))
+    choices = ", ".join(metrics_of(dataset.task, dataset.is_ordered, dataset.n_classes))
     if METRICS[objective.metric].task != dataset.task:
         raise ConfigError(
             f"objective.metric={objective.metric}: measures {METRICS[objective.metric].task}, but "
@@ -250,6 +265,8 @@ def check_objective(objective: ObjectiveConfig, dataset: DatasetConfig) -> None:
             f"objective.metric={objective.metric}: needs three or more classes in order; name them "
             f"as dataset.classes=[lowest,...,highest] or choose from {choices}"
         )
+    if METRICS[objective.metric].binary and dataset.n_classes not in (None, 2):
+        refuse_positive(objective.metric, dataset.target, dataset.n_classes or 0)
     if dataset.weight is not None and not METRICS[objective.metric].takes_weights:
         raise ConfigError(
             f"objective.metric={objective.metric}: takes no weights, and dataset.weight="

@@ -23,6 +23,8 @@ class DatasetConfig:
     Attributes:
         bands: How to cut a numeric target into classes; None leaves it as it is.
         classes: Order of the classes, lowest first.
+        positive: Which of two classes the metrics of one class are about, counted as the second;
+            None leaves the order.
         ordered: Whether the classes are grades; None follows from the bands or the listed classes.
         drop, keep: Columns to leave out, and the only ones to take if any are named; `*` and `?`
             stand for any characters.
@@ -49,6 +51,7 @@ class DatasetConfig:
     bands: Bands | None
     classes: list[Any] | None
     drop: list[str]
+    positive: Any = None
     ordered: bool | None = None
     keep: list[str] = field(default_factory=list)
     categorical: list[str] = field(default_factory=list)
@@ -80,10 +83,15 @@ class DatasetConfig:
         return self.group or self.split_group
 
     @property
+    def n_classes(self) -> int | None:
+        """How many classes are declared; None if the data decide."""
+        labels = self.bands.labels if self.bands is not None else self.classes
+        return None if labels is None else len(labels)
+
+    @property
     def is_ordered(self) -> bool:
         """Whether the classes are three or more grades, in an order that was declared."""
-        labels = self.bands.labels if self.bands is not None else self.classes
-        declared = self.ordered is not False and len(labels or ()) > 2
+        declared = self.ordered is not False and (self.n_classes or 0) > 2
         return self.task == "classification" and declared
 
 

@@ -26,6 +26,8 @@ from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target
 from student_perf.errors import DataError, suggest
+from student_perf.scoring.answers import effective_number
+from student_perf.scoring.metrics import metrics_of
 from student_perf.tables.numbers import NumberForm, parse_numbers
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
@@ -124,12 +126,17 @@ class Dataset:
         group are one.
         """
         weights, groups = self.weights_of(numbers), self.groups_of(numbers)
-        n = len(numbers) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+        n = len(numbers) if weights is None else float(effective_number(weights)[0])
         return n if groups is None else min(n, len(np.unique(groups)))
 
     def groups_of(self, numbers: np.ndarray) -> np.ndarray | None:
         """Groups of the rows with these numbers; None if rows have none."""
         return None if self.groups is None else self.groups[numbers]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics that suit the target."""
+        return metrics_of(self.task, self.ordered, len(self.classes))
 
     @property
     def notes(self) -> list[str]:

@@ -50,13 +50,19 @@ def options_of(config: FileDataset) -> ReadOptions:
     )
 
 
+def source_file(config: DatasetConfig) -> Path | None:
+    """The file that the rows come from; None for rows that a package has or makes."""
+    if isinstance(config, ArchiveDataset):
+        return Path(config.path).expanduser() if config.path else cached_file(config)
+    if isinstance(config, FileDataset):
+        return Path(config.path).expanduser()
+    return None
+
+
 def raw_fingerprint(config: DatasetConfig) -> str | None:
     """Hex SHA-256 of the bytes of the file that the rows come from; None without a file."""
-    if isinstance(config, ArchiveDataset):
-        path = Path(config.path).expanduser() if config.path else cached_file(config)
-    elif isinstance(config, FileDataset):
-        path = Path(config.path).expanduser()
-    else:
+    path = source_file(config)
+    if path is None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

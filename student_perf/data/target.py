@@ -42,8 +42,9 @@ def encode_target(
             )
         return numbers, ()
     if config.bands is not None:
-        return _banded(_numbers(column, config), config.bands, config)
-    return _classes(column, config)
+        banded = _banded(_numbers(column, config), config.bands, config)
+        return _positive_second(*banded, config)
+    return _positive_second(*_classes(column, config), config)
 
 
 def _numbers(column: pd.Series, config: DatasetConfig) -> np.ndarray:
@@ -74,6 +75,26 @@ def _banded(
     return codes.astype(np.int64), tuple(bands.labels)
 
 
+def _positive_second(
+    codes: np.ndarray, labels: tuple[str | int, ...], config: DatasetConfig
+) -> tuple[np.ndarray, tuple[str | int, ...]]:
+    """The positive class as the second of two, if one is declared."""
+    if config.positive is None:
+        return codes, labels
+    (positive,) = _labels(pd.Series(labels), [config.positive])
+    if len(labels) != 2:
+        raise DataError(
+            f"dataset.positive={config.positive}: '{config.target}' has {len(labels)} classes, and "
+            "one of them is positive only where there are two; leave it out"
+        )
+    if positive not in labels:
+        known = " or ".join(f"dataset.positive={label}" for label in labels)
+        raise DataError(
+            f"dataset.positive={config.positive}: does not stand in '{config.target}'; use {known}"
+        )
+    return (codes, labels) if positive == labels[1] else (1 - codes, labels[::-1])
+
+
 def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tuple[str | int, ...]]:
     if is_boolean(column):
         column = booleans_as_labels(column)
@@ -82,7 +103,8 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
         column = column.astype("int64")
     else:
         column = column.astype("str")
-    labels = _labels(column, config.classes) or sorted(column.unique().tolist())
+    declared = None if config.classes is None else _labels(column, config.classes)
+    labels = declared or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}
     outside = column[~column.isin(list(position))].value_counts(sort=False)
     if len(outside):
@@ -99,10 +121,8 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
     return column.map(position).to_numpy(dtype=np.int64), tuple(labels)
 
 
-def _labels(column: pd.Series, classes: list[Any] | None) -> list[str | int] | None:
+def _labels(column: pd.Series, classes: list[Any]) -> list[str | int]:
     """The declared classes as the column writes them: YAML reads yes, True and codes in its way."""
-    if classes is None:
-        return None
     if pd.api.types.is_numeric_dtype(column):
         texts = [label_of(one) for one in classes]
         return [int(text) if text.lstrip("-").isdigit() else text for text in texts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +14,19 @@ from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, register_resolvers, validate
 from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import DatasetConfig
-from student_perf.config.search_path import config_options
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.columns import as_text
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.dataset import trimmed_names
 from student_perf.data.features import prepare_features, prepared_target
+from student_perf.drift.named import named_side
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.runs.layout import CONFIG_FILE
 from student_perf.runs.record import RunRecord
 from student_perf.store.address import default_tracking
-from student_perf.store.find import find_kept, find_run
+from student_perf.store.find import find_kept
 from student_perf.store.reader import fetch_file
-from student_perf.tables.files import ENDINGS, iter_tables, new_file_options, read_file
+from student_perf.tables.files import iter_tables, new_file_options, read_file
 from student_perf.tables.options import ReadOptions
 
 _ROWS_AT_ONCE = 100_000
@@ -101,21 +100,12 @@ def load_sides(
 
 def _config(text: str, store: str | None) -> DatasetConfig | None:
     """The dataset config that a side names, None for a file."""
-    path = Path(text)
-    if path.is_file():
-        return None
-    words = shlex.split(text)
-    options = config_options("dataset")
-    if words and words[0] in options:
-        return _composed([f"dataset={words[0]}", *words[1:]])
-    if path.suffix.lower() in ENDINGS and not path.is_dir():
-        raise ConfigError(f"{text}: no such file; name a CSV or parquet file, a dataset or a run")
-    try:
-        record = find_run(text, store)
-    except ConfigError as error:
-        hint = suggest(words[0] if words else "", options)
-        raise ConfigError(f"{error}; or a dataset of conf/dataset: {hint}") from error
-    return _of_run(record, store)
+    match named_side(text, store):
+        case RunRecord() as record:
+            return _of_run(record, store)
+        case list(words):
+            return _composed(words)
+    return None
 
 
 def _composed(overrides: Sequence[str]) -> DatasetConfig:

@@ -27,6 +27,7 @@ from student_perf.scoring.influence import RowScores, row_scores
 from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS
 
+_MOST_SHOWN = 20_000
 FoldInputs = Callable[[int], tuple[Any, Any]]
 
 
@@ -102,10 +103,10 @@ def cross_validate(
 
     `estimator` is the whole pipeline, or only its last step if `inputs` gives the preprocessed
     training and validation rows of a fold by number, each time in memory of their own: a model may
-    change what it gets. `train_scores` scores the rows of the fit too, at the price of predicting
-    them. `seed` is that of the fits. `on_fold` is called with the number of folds done and the
-    fold's scores; what it raises ends the evaluation. `on_fitted` is called with each fold's
-    number, rows and fitted estimator, which is then let go.
+    change what it gets. `train_scores` scores rows of the fit too, those of `scored_of_fit`; it is
+    for a whole pipeline. `seed` is that of the fits. `on_fold` is called with the number of folds
+    done and the fold's scores; what it raises ends the evaluation. `on_fitted` is called with each
+    fold's number, rows and fitted estimator, which is then let go.
     """
     inputs = inputs or _raw_inputs(dataset, split)
     outputs, fold_scores, on_train = [], [], []
@@ -121,13 +122,24 @@ def cross_validate(
             outputs.append(predict(fitted, validation, dataset, where))
             fold_scores.append(_scores(dataset, fold.validation, outputs[-1]))
             if train_scores:
-                known = predict(fitted, inputs(number)[0], dataset, f"{where} (training rows)")
-                on_train.append(_scores(dataset, fold.train, known))
+                rows = scored_of_fit(fold.train)
+                known = predict(fitted, dataset.rows(rows), dataset, f"{where} (training rows)")
+                on_train.append(_scores(dataset, rows, known))
             if on_fitted is not None:
                 on_fitted(number, fold, fitted)
             if on_fold is not None:
                 on_fold(number + 1, fold_scores[-1])
     return _result(dataset, split, outputs, fold_scores, on_train, fit_seconds)
+
+
+def scored_of_fit(train: np.ndarray) -> np.ndarray:
+    """The training rows of a fold that are scored too: all, or a fixed sample of 20,000 of more.
+
+    These scores decide nothing, and on so many rows a share is known to half a percent.
+    """
+    if len(train) <= _MOST_SHOWN:
+        return train
+    return np.sort(np.random.default_rng(0).choice(train, _MOST_SHOWN, replace=False))
 
 
 def result_of(

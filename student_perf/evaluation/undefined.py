@@ -16,7 +16,7 @@ from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import Split
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS
 
 _MOST_NAMES = 3
 
@@ -44,7 +44,7 @@ def find_gaps(dataset: Dataset, split: Split, config: SplitConfig) -> list[Gap]:
         why = _peculiarity(dataset, truth)
         metrics = _undefined_for(dataset, truth) if why else ()
         if metrics:
-            gaps.append(Gap(_name(dataset, split, config, number), metrics, why))
+            gaps.append(Gap(fold_name(dataset, split, config, number), metrics, why))
     return gaps
 
 
@@ -55,7 +55,7 @@ def unknown_classes(dataset: Dataset, split: Split, config: SplitConfig) -> list
         missing = _missing(dataset, dataset.target[fold.train])
         if missing:
             lines.append(
-                f"{_name(dataset, split, config, number)}: no training row has the class "
+                f"{fold_name(dataset, split, config, number)}: no training row has the class "
                 f"{_listed(missing)}, so no model can learn it there"
             )
     return lines
@@ -68,7 +68,7 @@ def refuse_untaught(dataset: Dataset, split: Split, config: SplitConfig) -> None
         if (truth == truth[0]).all():
             label = dataset.target_labels(truth[:1])[0]
             raise DataError(
-                f"{_name(dataset, split, config, number)}: every training row has the target "
+                f"{fold_name(dataset, split, config, number)}: every training row has the target "
                 f"'{label}', so there is nothing to learn; use fewer folds, or another split"
             )
 
@@ -91,8 +91,7 @@ def refuse_undefined(
     for gap in gaps:
         for name in metrics:
             if name in gap.metrics:
-                known = metrics_of(dataset.task, dataset.ordered)
-                choices = ", ".join(other for other in known if other not in undefined)
+                choices = ", ".join(one for one in dataset.metrics if one not in undefined)
                 raise DataError(
                     f"{key}={name}: is undefined in {gap.fold}, since {gap.why}; choose a metric "
                     f"that every fold defines ({choices}), or fewer folds"
@@ -102,8 +101,9 @@ def refuse_undefined(
 def _peculiarity(dataset: Dataset, truth: np.ndarray) -> str:
     """What a fold's truth lacks; empty if nothing."""
     if dataset.task == "regression":
-        is_constant = len(truth) > 0 and (truth == truth[0]).all()
-        return f"every validation row has the target {truth[0]:g}" if is_constant else ""
+        if len(truth) and (truth == truth[0]).all():
+            return f"every validation row has the target {truth[0]:g}"
+        return "a validation row has the target 0" if (truth == 0).any() else ""
     missing = _missing(dataset, truth)
     return f"no validation row has the class {_listed(missing)}" if missing else ""
 
@@ -126,7 +126,7 @@ def _missing(dataset: Dataset, truth: np.ndarray) -> list[str]:
     return [str(label) for label, n in zip(dataset.classes, counts, strict=True) if n == 0]
 
 
-def _name(dataset: Dataset, split: Split, config: SplitConfig, number: int) -> str:
+def fold_name(dataset: Dataset, split: Split, config: SplitConfig, number: int) -> str:
     """`fold 2 of 5 (school 'north')`: with the groups of its validation rows, if they have some."""
     name = split.fold_name(number)
     if not isinstance(config, GroupKFoldSplit) or config.group is None:

@@ -25,9 +25,10 @@ from student_perf.evaluation.cross_validation import (
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
+from student_perf.scoring.chance import chance_p
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
-from student_perf.scoring.metrics import METRICS, metrics_of
+from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import row_difference
 from student_perf.terminal import MetricRow
 
@@ -67,7 +68,8 @@ class Outcome:
     @cached_property
     def rows(self) -> dict[str, MetricRow]:
         """Each metric with its interval, its mean on training rows, the dummy's mean, and the gain
-        over the dummy on the same rows with its interval and p; a gain is positive.
+        over the dummy on the same rows with its interval and p; a gain is positive, and is shown
+        only if the same answers dealt to the rows by chance would not gain as much.
         """
         return {
             name: {
@@ -84,7 +86,9 @@ class Outcome:
         ends = sorted(METRICS[name].sign * end for end in (change.low, change.high))
         mean = METRICS[name].sign * change.mean
         low, high = ends
-        return {"gain": mean, "gain_low": low, "gain_high": high, "gain_p": change.p_value}
+        by_chance = chance_p(METRICS[name], self.cv.answers, self.cv.row, self.cv.fold)
+        p_value = max(change.p_value, by_chance)
+        return {"gain": mean, "gain_low": low, "gain_high": high, "gain_p": p_value}
 
 
 def compute(
@@ -111,7 +115,7 @@ def score_test_rows(
     output = answer_of(model, dataset.rows(rows), dataset, "for the test rows")
     answers, fold = answers_for(dataset, rows, output), np.zeros(len(rows), dtype=np.int64)
     estimates = {}
-    for name in metrics_of(dataset.task, dataset.ordered):
+    for name in dataset.metrics:
         scores = row_scores(METRICS[name], answers, rows, fold)
         estimates[name] = row_interval(scores, METRICS[name], factor=FIXED_MODEL)
     return output, estimates

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
+from student_perf.config.rules import refuse_positive
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
@@ -27,13 +23,11 @@ from student_perf.evaluation.undefined import (
     refuse_undefined,
     refuse_untaught,
 )
+from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator, iter_calibrations
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.store.client import check_usable
 from student_perf.text import plural
-
-_MANY_ROWS = 20_000
-_several_threads = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +88,8 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
     Raises DataError, also if a fold leaves the objective undefined.
     """
     dataset = load_dataset(config.dataset) if dataset is None else dataset
+    if config.objective.metric not in dataset.metrics:  # the data have said how many classes
+        refuse_positive(config.objective.metric, dataset.target_name, len(dataset.classes))
     if dataset.groups is None and copied_rows(dataset) is not None:
         dataset = replace(dataset, groups=dataset.duplicate_groups)  # a set of copies is one fact
     split = make_split(dataset, config.split)
@@ -137,35 +133,14 @@ def refuse_small_classes(config: ExperimentConfig, data: PreparedData) -> None:
             )
 
 
-def build_pipeline(config: ExperimentConfig, dataset: Dataset) -> Pipeline:
-    """Unfitted preprocessing and model for the columns of `dataset`. Raises ConfigError."""
-    estimator = build_estimator(config.model, config.dataset.task)
+def build_pipeline(config: ExperimentConfig, dataset: Dataset, n_workers: int = 1) -> Pipeline:
+    """Unfitted preprocessing and model for the columns of `dataset`, with the threads that one of
+    `n_workers` may use. Raises ConfigError.
+    """
+    n_threads = useful_threads(dataset.n_rows, n_workers)
+    estimator = build_estimator(config.model, config.dataset.task, n_threads=n_threads)
     steps = build_steps(config.preprocess)
     preprocess = build_preprocessor(
         steps, dataset.numeric, dataset.categorical, config.dataset.categories
     )
     return Pipeline([("preprocess", preprocess), ("model", estimator)])
-
-
-@contextmanager
-def limited_threads(n_rows: int) -> Iterator[None]:
-    """Train within, in as many threads as are useful; the process remembers if they are several."""
-    global _several_threads
-    n_threads = useful_threads(n_rows)
-    _several_threads = _several_threads or n_threads > 1
-    with threadpool_limits(n_threads):
-        yield
-
-
-def can_fork() -> bool:
-    """Whether this process may be forked: not after it has trained in several threads, for which a
-    fork would wait for ever.
-    """
-    return "fork" in multiprocessing.get_all_start_methods() and not _several_threads
-
-
-def useful_threads(n_rows: int) -> int:
-    """Threads that linear algebra and tree libraries may use: on few rows they only wait for each
-    other (one fit of `stacking` on 600 rows takes 0.3 s with one, seconds with two on busy cores).
-    """
-    return 1 if n_rows < _MANY_ROWS else os.cpu_count() or 1

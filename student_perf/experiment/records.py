@@ -26,6 +26,7 @@ from student_perf.evaluation.splits import Split
 from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
+from student_perf.experiment.threads import useful_threads
 from student_perf.inspection.calibration import reliability
 from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
@@ -40,7 +41,7 @@ from student_perf.runs.artifacts import (
 from student_perf.runs.card import model_card, run_note
 from student_perf.runs.golden import make_golden_rows
 from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
-from student_perf.runs.looks import count_look
+from student_perf.runs.looks import TRIES, count_look, count_tries, note_try
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord, write_json
 from student_perf.scoring.intervals import Estimate
@@ -160,6 +161,7 @@ def start_record(
 ) -> RunRecord:
     """The record of a run as RUNNING, on disk with what the run starts from."""
     record = make_record(config, folder, prepared, kind)
+    record.params["n_threads"] = str(useful_threads(prepared.dataset.n_rows))
     record.tags |= more_tags
     folder.mkdir(parents=True, exist_ok=True)
     record.save()
@@ -188,6 +190,8 @@ def finish_record(
         n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
         record.metrics["test_looks"] = float(n_looks)
         record.metrics |= metrics_on_test_rows(outcome.test.estimates)
+    note_try(record)
+    record.metrics[TRIES] = float(count_tries(record))
     companion.wait()
     record.metrics |= clock.costs()
     record.tags[tags.NOTE] = run_note(record, outcome.rows)

@@ -15,7 +15,7 @@ from student_perf.evaluation.contained import contained, process_kept
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.experiment.beside import Companion, Here
 from student_perf.experiment.compute import compute
-from student_perf.experiment.prepare import Prepared, limited_threads, prepare
+from student_perf.experiment.prepare import Prepared, prepare
 from student_perf.experiment.records import (
     Clock,
     describe_provenance,
@@ -23,6 +23,7 @@ from student_perf.experiment.records import (
     start_record,
 )
 from student_perf.experiment.show import show_composed, show_outcome, show_places
+from student_perf.experiment.threads import limited_threads
 from student_perf.locks import holding
 from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE, RUN_LOCK_FILE
 from student_perf.runs.record import RunRecord

@@ -11,11 +11,15 @@ import numpy as np
 from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
 from student_perf.data.columns import label_of
+from student_perf.evaluation.cross_validation import scored_of_fit
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
+from student_perf.inspection.importance import ROWS_PER_FOLD
+from student_perf.runs.looks import TRIES
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.answers import effective_number
 from student_perf.store.address import kept_address, ui_command
 from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
@@ -62,7 +66,7 @@ def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
     if dataset.weights is None:
         return {}
     low, high = dataset.weights.min(), dataset.weights.max()
-    n_effective = dataset.weights.sum() ** 2 / (dataset.weights**2).sum()
+    (n_effective,) = effective_number(dataset.weights)
     return {
         "weights": f"{name}, from {low:g} to {high:g}; in fits and scores, where the rows are "
         f"worth {n_effective:.0f} of equal weight"
@@ -114,7 +118,9 @@ def _describe_target(dataset: Dataset, limit: float) -> str:
     codes = ""
     if dataset.ordered and all(str(label).isdecimal() for label in dataset.classes):
         codes = "; in the order of their numbers, if they are codes: dataset.ordered=false"
-    return f"{dataset.target_name}, {len(dataset.classes)} classes: {classes}{ceiling}{codes}"
+    positive = f"; positive: {dataset.classes[1]}" if len(dataset.classes) == 2 else ""
+    named = f"{dataset.target_name}, {len(dataset.classes)} classes"
+    return f"{named}: {classes}{positive}{ceiling}{codes}"
 
 
 def show_outcome(
@@ -127,12 +133,25 @@ def show_outcome(
     """Metrics, test rows if they were opened, groups, important columns, and the verdict."""
     metric, rows, findings = config.objective.metric, outcome.rows, outcome.findings
     terminal.metrics(rows, metric, f"held-out rows, {folds(len(prepared.split.folds))}")
+    terminal.notes(_describe_samples(prepared.split, findings.importance is not None))
     if outcome.test is not None:
         n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
         terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)
-    terminal.groups(group_lines(findings.subgroups))
+    terminal.groups(group_lines(findings.subgroups), findings.about_groups)
     terminal.important(most_important(findings.importance), findings.metric)
-    terminal.verdict(rows, metric)
+    terminal.verdict(rows, metric, int(record.number(TRIES)))
+
+
+def _describe_samples(split: Split, has_importance: bool) -> list[str]:
+    """What is measured on a sample of the rows of a fold, since there are many."""
+    train = max((fold.train for fold in split.folds), key=len)
+    notes = []
+    if (n_shown := len(scored_of_fit(train))) < len(train):
+        notes.append(f"the column train is of {n_shown} of {len(train)} training rows of a fold")
+    n_validated = max(len(fold.validation) for fold in split.folds)
+    if has_importance and n_validated > ROWS_PER_FOLD:
+        notes.append(f"columns are permuted in {ROWS_PER_FOLD} of {n_validated} rows of a fold")
+    return notes
 
 
 def show_places(

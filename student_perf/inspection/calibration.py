@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from student_perf.scoring.answers import effective_number
 from student_perf.scoring.intervals import CONFIDENCE
 
 N_BINS = 10
@@ -65,7 +66,9 @@ def reliability(
 
     weight = total(np.ones(len(weights)))
     mean_confidence, frequency = total(confidence) / weight, total(hit) / weight
-    low, high = _wilson_interval(frequency, weight**2 / total(weights) / n_repeats)
+    low, high = _wilson_interval(
+        frequency, effective_number(weights, of_row, n_bins)[held] / n_repeats
+    )
     error = float(np.abs(mean_confidence - frequency) @ weight / weight.sum())
     return Reliability(mean_confidence, frequency, low, high, count, error)
 

@@ -13,7 +13,7 @@ from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.inspection.importance import PermutationImportance
 from student_perf.inspection.learning_curve import learning_curve
-from student_perf.inspection.subgroups import subgroup_table
+from student_perf.inspection.subgroups import about_groups, subgroup_table
 from student_perf.terminal import GroupLine
 
 
@@ -34,6 +34,11 @@ class Findings:
         return {
             name: table for name, table in vars(self).items() if isinstance(table, pd.DataFrame)
         }
+
+    @property
+    def about_groups(self) -> str:
+        """What the subgroups show, in one sentence; empty without any."""
+        return "" if self.subgroups is None else about_groups(self.subgroups)
 
 
 @dataclass

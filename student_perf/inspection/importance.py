@@ -17,7 +17,7 @@ from student_perf.scoring.metrics import METRICS
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000
 # Of a large fold these many rows are enough: an importance is read to two digits.
-_ROWS_PER_FOLD = 2_000
+ROWS_PER_FOLD = 2_000  # at most
 
 
 @dataclass
@@ -40,8 +40,8 @@ class PermutationImportance:
         """Measure the columns on one fold; `fitted` takes raw features."""
         rng = np.random.default_rng([self.seed, number])
         rows = fold.validation
-        if len(rows) > _ROWS_PER_FOLD:
-            rows = np.sort(rng.choice(rows, _ROWS_PER_FOLD, replace=False))
+        if len(rows) > ROWS_PER_FOLD:
+            rows = np.sort(rng.choice(rows, ROWS_PER_FOLD, replace=False))
         features, where = self.dataset.rows(rows), f"in fold {number + 1}"
         intact = self._score(rows, predict(fitted, features.copy(), self.dataset, where))
         per_call = max(1, _ROWS_PER_CALL // (len(rows) * self.n_repeats))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +13,13 @@ import pandas as pd
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.groups import apart
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS, Metric
+from student_perf.scoring.paired import ALPHA
+from student_perf.text import format_number, format_p, plural
 
 ALL = "all rows"
 MISSING = "missing"
@@ -45,50 +51,124 @@ def subgroup_table(
     dataset: Dataset, result: CVResult, columns: Sequence[str], objective: str, min_size: int
 ) -> pd.DataFrame:
     """One line for each group and metric: `column`, `group`, `n` rows, `metric`, `value`, `low`,
-    `high` and `note`; the first lines are those of all rows, with the figures of the run.
+    `high`, `p` and `note`; the first lines are those of all rows, with the figures of the run.
 
     `columns` are features or columns the model does not get. Values of a column are its groups,
     numbers of many values are cut at their quartiles. A group's figure is that of all its rows, the
-    mean over repeats of the split; its interval is by rows. A group of fewer than `min_size` rows
-    is named, but not scored.
+    mean over repeats of the split. The intervals, by rows, hold for all groups at once; `p`, of
+    the objective alone, is that of `scoring.groups.apart`, also for all groups. A group of fewer
+    than `min_size` rows is named, but not scored.
     """
     metrics = _subgroup_metrics(dataset.task, objective)
     table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[result.row]
-    everything = np.ones(len(result.row), dtype=bool)
-    lines = [{"column": ALL, **line} for line in _iter_lines(result, everything, "", metrics, 0)]
+    everything = _Group(ALL, "", np.ones(len(result.row), dtype=bool), result)
+    groups = []
     for column in columns:
         codes, names = group_codes(table[column])
-        for code in np.unique(codes):
-            mine = _iter_lines(result, codes == code, names[code], metrics, min_size)
-            lines += [{"column": column, **line} for line in mine]
+        groups += [_Group(column, names[k], codes == k, result) for k in np.unique(codes)]
+    scored = [group for group in groups if group.n >= min_size]
+    lines = list(_iter_lines(everything, everything.estimates(metrics), math.nan))
+    p_values = iter(_p_values(result, scored, metrics[0]))
+    for group in groups:
+        if group.n >= min_size:
+            found = group.estimates(metrics, len(scored))
+            lines += _iter_lines(group, found, next(p_values))
+        else:
+            unknown = dict.fromkeys((metric.name for metric in metrics), _UNKNOWN)
+            lines += _iter_lines(group, unknown, math.nan, f"fewer than {min_size} rows")
     return pd.DataFrame(lines)
 
 
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Those of the held-out predictions that are of a group, by a mask of shape (n,)."""
+
+    column: str
+    name: str
+    chosen: np.ndarray
+    result: CVResult
+
+    @cached_property
+    def n(self) -> int:
+        """Number of its rows."""
+        return len(np.unique(self.result.row[self.chosen]))
+
+    def estimates(self, metrics: Sequence[Metric], n_together: int = 1) -> dict[str, Estimate]:
+        """Each metric; of all rows those that the run shows."""
+        return {metric.name: self._estimate(metric, n_together) for metric in metrics}
+
+    def _estimate(self, metric: Metric, n_together: int) -> Estimate:
+        result, chosen = self.result, self.chosen
+        if chosen.all() and n_together == 1 and metric.name in result.fold_scores:
+            return result.estimate(metric.name)
+        answers = result.answers.take(chosen)
+        scores = row_scores(metric, answers, result.row[chosen], result.fold[chosen])
+        return row_interval(scores, metric, n_together=n_together)
+
+
 def _iter_lines(
-    result: CVResult, chosen: np.ndarray, group: str, metrics: Sequence[Metric], min_size: int
+    group: _Group, estimates: dict[str, Estimate], p_value: float, note: str = ""
 ) -> Iterator[dict[str, object]]:
-    n = len(np.unique(result.row[chosen]))
-    is_scored = n >= min_size
-    for metric in metrics:
-        estimate = _estimate(result, chosen, metric) if is_scored else _UNKNOWN
+    for number, (metric, estimate) in enumerate(estimates.items()):
         yield {
-            "group": group,
-            "n": n,
-            "metric": metric.name,
+            "column": group.column,
+            "group": group.name,
+            "n": group.n,
+            "metric": metric,
             "value": estimate.mean,
             "low": estimate.low,
             "high": estimate.high,
-            "note": "" if is_scored else f"fewer than {min_size} rows",
+            "p": math.nan if number else p_value,
+            "note": note,
         }
 
 
-def _estimate(result: CVResult, chosen: np.ndarray, metric: Metric) -> Estimate:
-    """A metric on some of the held-out predictions; on all of them the one that the run shows."""
-    if chosen.all() and metric.name in result.fold_scores:
-        return result.estimate(metric.name)
-    answers = result.answers.take(chosen)
-    scores = row_scores(metric, answers, result.row[chosen], result.fold[chosen])
-    return row_interval(scores, metric)
+def _p_values(result: CVResult, groups: Sequence[_Group], metric: Metric) -> np.ndarray:
+    """Whether each group differs from all other rows; NaN where nothing says how far single rows
+    move the metric.
+    """
+    known = result.answers
+    answers = Answers(known.y_true, known.output, known.weights)
+    mean = float(result.fold_scores[metric.name].mean())
+    scores = row_scores(metric, answers, result.row, result.fold, mean)
+    rows, first = np.unique(result.row, return_index=True)
+    if len(scores.unit) < len(rows) or np.isnan(scores.moved).any():
+        return np.full(len(groups), np.nan)
+    member = np.array([group.chosen[first] for group in groups]).reshape(len(groups), -1).T
+    codes = np.where(member, np.arange(len(groups)), -1)
+    if known.groups is None:
+        return apart(scores.moved, codes)
+    # Rows of a unit in the same groups count as one: they are not dealt apart.
+    kinds, unit = np.unique(
+        np.column_stack([known.groups[first], codes]), axis=0, return_inverse=True
+    )
+    return apart(np.bincount(unit, scores.moved) / np.bincount(unit), kinds[:, 1:])
+
+
+def about_groups(table: pd.DataFrame) -> str:
+    """What `subgroup_table` shows in one sentence: which groups differ, by numbers, or that none
+    does; empty if there is nothing to compare.
+    """
+    everything, tested = table.iloc[0], table[table["p"].notna()]
+    if tested.empty:
+        return ""
+    label = METRICS[everything["metric"]].label
+    of_all = f"corrected for {plural(len(tested), 'group')}"
+    differ = tested[tested["p"] < ALPHA]
+    if differ.empty:
+        smallest = format_p(tested["p"].min())
+        return (
+            f"No group differs in {label} from the other rows beyond chance: smallest p "
+            f"{smallest}, {of_all}."
+        )
+    named = ", ".join(
+        f"{one['column']} = {one['group']} ({format_number(one['value'])}, p {format_p(one['p'])})"
+        for _, one in differ.iterrows()
+    )
+    return (
+        f"Beyond chance in {label} these differ from the other rows: {named}; all rows have "
+        f"{format_number(everything['value'])}, p is {of_all}."
+    )
 
 
 def group_codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:

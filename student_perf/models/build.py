@@ -30,12 +30,13 @@ from student_perf.scoring.metrics import Task
 
 _ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
 _CALIBRATED = ("CalibratedClassifierCV", "CalibratedSVC")
+_THREADS = ("n_jobs", "thread_count")  # parameters that may be `auto`
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.
 _PARTS = {"base": "estimator", "final": "final_estimator", "members": "estimators"}
 
 
 def build_estimator(
-    config: Mapping[str, Any], task: Task | str, path: str = "model"
+    config: Mapping[str, Any], task: Task | str, path: str = "model", n_threads: int = 1
 ) -> BaseEstimator:
     """Build the unfitted classifier or regressor of a model node.
 
@@ -44,6 +45,7 @@ def build_estimator(
             `regressor` for one. `base`, `final` and each of `members` are model nodes again.
         task: `classification` or `regression`.
         path: The node's place in the config, for messages.
+        n_threads: What `n_jobs: auto` means, in this node and those below it.
 
     Raises:
         ConfigError: The model does not serve the task, or a parameter is wrong.
@@ -58,8 +60,9 @@ def build_estimator(
             f"{path}.{key}.{parameter}={node[parameter]}: is also set as {path}.{parameter}; "
             "keep one of them"
         )
+    shared |= {name: n_threads for name in _THREADS if shared.get(name) == "auto"}
     parts = {
-        _PARTS[name]: _build_part(shared.pop(name), task, f"{path}.{name}", name)
+        _PARTS[name]: _build_part(shared.pop(name), task, f"{path}.{name}", name, n_threads)
         for name in _PARTS.keys() & shared.keys()
     }
     places = {name: f"{path}.{name}" for name in shared}
@@ -104,19 +107,22 @@ def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigE
 
 
 def _build_part(
-    config: Any, task: Task | str, path: str, name: str
+    config: Any, task: Task | str, path: str, name: str, n_threads: int
 ) -> BaseEstimator | list[tuple[str, BaseEstimator]]:
     """The model in `base` or `final`, or the named models in `members`."""
     if not isinstance(config, Mapping) or not config:
         raise ConfigError(f"{path}={config}: must hold a model; choose one as model@{path}=rf")
     if name != "members":
-        return build_estimator(config, task, path)
+        return build_estimator(config, task, path, n_threads)
     for member, node in config.items():
         if not isinstance(node, Mapping):
             raise ConfigError(
                 f"{path}.{member}={node}: must be a model; add one as +model@{path}.{member}=rf"
             )
-    return [(str(m), build_estimator(node, task, f"{path}.{m}")) for m, node in config.items()]
+    return [
+        (str(member), build_estimator(node, task, f"{path}.{member}", n_threads))
+        for member, node in config.items()
+    ]
 
 
 def _check_by_training(estimator: BaseEstimator, places: Mapping[str, str]) -> None:

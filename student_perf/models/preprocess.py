@@ -14,15 +14,24 @@ from student_perf.errors import ConfigError, suggest
 from student_perf.models.components import build_component
 
 _KINDS = ("numeric", "categorical")
+_ALL = "all"  # steps on the prepared columns of all kinds
 _OUTPUTS = ("array", "table")
 
 
 @dataclass(frozen=True)
 class Steps:
-    """An unfitted pipeline for each kind of column, and what the model gets: `array` or `table`."""
+    """An unfitted pipeline for each kind of column and one for all prepared columns, None if there
+    are no such steps; and what the model gets: `array` or `table`.
+    """
 
     kinds: dict[str, Pipeline]
     output: str = "array"
+    joint: Pipeline | None = None
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """All of them."""
+        return [*self.kinds.values(), *([self.joint] if self.joint is not None else [])]
 
 
 def build_steps(config: Mapping[str, Any]) -> Steps:
@@ -32,15 +41,23 @@ def build_steps(config: Mapping[str, Any]) -> Steps:
         ConfigError: A key is unknown, or a class does not take its parameters.
     """
     for key in config:
-        if key not in (*_KINDS, "name", "output"):
-            raise ConfigError(f"preprocess.{key}: is not a kind of column; {suggest(key, _KINDS)}")
+        if key not in (*_KINDS, _ALL, "name", "output"):
+            near = suggest(key, (*_KINDS, _ALL))
+            raise ConfigError(f"preprocess.{key}: is not a kind of column; {near}")
     output = config.get("output", "array")
     if output not in _OUTPUTS:
         raise ConfigError(
             f"preprocess.output={output}: must be array or table; {suggest(str(output), _OUTPUTS)}"
         )
     kinds = {kind: _pipeline(config.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
-    return Steps(kinds, output)
+    if not config.get(_ALL):
+        return Steps(kinds, output)
+    if output == "table":
+        raise ConfigError(
+            "preprocess.all: its steps take figures, and preprocess.output=table keeps categories; "
+            "set preprocess.output=array, or choose preprocess=default"
+        )
+    return Steps(kinds, output, _pipeline(config[_ALL], f"preprocess.{_ALL}"))
 
 
 def build_preprocessor(
@@ -48,7 +65,7 @@ def build_preprocessor(
     numeric: Sequence[str],
     categorical: Sequence[str],
     categories: Mapping[str, Sequence[Any]] | None = None,
-) -> ColumnTransformer:
+) -> ColumnTransformer | Pipeline:
     """Build the unfitted transformer of the named feature columns.
 
     `categories` are the declared values of text columns in order, for the steps that keep it.
@@ -66,7 +83,9 @@ def build_preprocessor(
     if steps.output == "table":
         transformer.set_params(verbose_feature_names_out=plain_name)
         transformer.set_output(transform="pandas")
-    return transformer
+    if steps.joint is None:
+        return transformer
+    return Pipeline([("columns", transformer), *steps.joint.steps])
 
 
 def _pipeline(nodes: Mapping[str, Any], path: str) -> Pipeline:

@@ -84,7 +84,7 @@ def subgroup_figure(table: pd.DataFrame, metric: str, subtitle: str) -> Figure:
     ]
     axes.set_yticks(range(len(names)), names)
     label = METRICS[metric].label
-    finish(axes, f"{label} (95 % interval); dotted: all rows", "")
+    finish(axes, f"{label} (95 % intervals of all groups together); dotted: all rows", "")
     set_title(figure, f"Subgroups of the held-out rows: {label}", subtitle)
     return figure
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from student_perf.config.schema import ExperimentConfig
 from student_perf.evaluation.cross_validation import CVResult, cross_validate
 from student_perf.evaluation.splits import Fold
-from student_perf.experiment.prepare import PreparedData, build_pipeline, limited_threads
+from student_perf.experiment.prepare import PreparedData, build_pipeline
+from student_perf.experiment.threads import limited_threads
 from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.power import (
     ASSUMED_CORRELATION,

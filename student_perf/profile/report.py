@@ -11,18 +11,18 @@ import numpy as np
 
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, register_resolvers, serving_task, validate
-from student_perf.config.overrides import accepted, literal
+from student_perf.config.overrides import accepted
 from student_perf.config.schema import ExperimentConfig, GuardsConfig
-from student_perf.config.search_path import config_options, standard_source
+from student_perf.config.search_path import standard_source
 from student_perf.data.columns import column_roles
 from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
-from student_perf.errors import ConfigError, DataError, suggest
+from student_perf.errors import DataError
 from student_perf.evaluation.guards import label_noise_limit
 from student_perf.evaluation.registry import Finding
 from student_perf.experiment.prepare import PreparedData, look_once, prepare_data
 from student_perf.profile.answers import Answers, expected_answers
 from student_perf.profile.columns import ColumnFacts, column_facts
-from student_perf.tables.files import ENDINGS
+from student_perf.profile.named import named_table
 
 # A table without a target is read as if it had one of classes; nothing looks for it.
 _NO_TARGET = ("dataset.target=''", "dataset.task=classification", "dataset.classes=null")
@@ -114,17 +114,10 @@ def make_report(table: str, overrides: Sequence[str] = ()) -> DataReport:
 
 
 def _config(table: str, overrides: Sequence[str]) -> ExperimentConfig:
-    words = [accepted(word) for word in overrides]
-    if Path(table).expanduser().is_file():
-        words = ["dataset=csv", f"dataset.path={literal(table, 'dataset.path')}", *words]
-        if not any(word.startswith("dataset.target=") for word in words):
-            words += _NO_TARGET
-    elif table in (options := config_options("dataset")):
-        words = [f"dataset={table}", *words]
-    elif Path(table).suffix.lower() in ENDINGS or "/" in table:
-        raise ConfigError(f"{table}: no such file; name one, or a dataset of conf/dataset")
-    else:
-        raise ConfigError(f"{table}: is neither a file nor a dataset; {suggest(table, options)}")
+    words = [*named_table(table), *map(accepted, overrides)]
+    is_file = Path(table).expanduser().is_file()
+    if is_file and not any(word.startswith("dataset.target=") for word in words):
+        words += _NO_TARGET
     register_resolvers()
     try:
         config = validate(compose_config(words))

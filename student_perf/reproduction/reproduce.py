@@ -14,10 +14,10 @@ from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, one_line
 from student_perf.evaluation.splits import make_split
 from student_perf.experiment.compute import score_test_rows
-from student_perf.experiment.prepare import limited_threads
 from student_perf.experiment.rebuild import rebuild_config
 from student_perf.experiment.records import cv_metrics, metrics_on_test_rows
 from student_perf.experiment.run import run_experiment
+from student_perf.experiment.threads import limited_threads
 from student_perf.paths import PROJECT_DIR
 from student_perf.reproduction.differences import (
     Difference,

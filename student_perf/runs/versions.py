@@ -1,10 +1,17 @@
-"""Versions of packages that a model was trained with, beside those that are installed."""
+"""Versions of packages that a model was trained with, beside those that are installed, and the hash
+of the code that is running.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+
+from student_perf import __version__
+from student_perf.config.trusted import trusted_sources
+from student_perf.paths import PACKAGE_DIR
 
 ABSENT = "absent"
 
@@ -56,3 +63,14 @@ def trained_elsewhere(differ: Iterable[Change], cannot: str) -> str:
         f"trained with {trained}, this is {here}: it cannot {cannot} here; environment: "
         f"pip install {pins}"
     )
+
+
+def code_sha256() -> str:
+    """Hash of the package's version and source files, and those of the user's own modules."""
+    digest = hashlib.sha256(__version__.encode())
+    for path in sorted(PACKAGE_DIR.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes())
+    for path in trusted_sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

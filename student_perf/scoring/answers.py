@@ -50,8 +50,9 @@ class Answers:
         return "classification" if self.output.ndim == 2 else "regression"
 
     def scores(self, ordered: bool = False) -> dict[str, float]:
-        """Every metric of the task by name; `ordered` adds those of classes with an order."""
-        return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered)}
+        """Every metric of the target by name; `ordered` adds those of classes with an order."""
+        n_classes = self.output.shape[1] if self.output.ndim == 2 else None
+        return {name: METRICS[name].of(self) for name in metrics_of(self.task, ordered, n_classes)}
 
     def take(self, rows: np.ndarray | slice) -> Answers:
         """The answers for some rows by position, mask or slice; a row may come several times."""
@@ -67,6 +68,16 @@ class Answers:
     def mean(self, of_rows: np.ndarray) -> float:
         """Mean of a figure of each row, shape (n,), by weight."""
         return float(of_rows.mean() if self.weights is None else self.total(of_rows) / self.weight)
+
+    def median(self, of_rows: np.ndarray) -> float:
+        """Median of a figure of each row, shape (n,), by weight: half of the weight lies on each
+        side, and where a gap lies there, its middle.
+        """
+        order = of_rows.argsort()
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        reached = weights[order].cumsum()
+        ends = [reached.searchsorted(reached[-1] / 2, side) for side in ("left", "right")]
+        return float(of_rows[order][np.minimum(ends, len(self) - 1)].mean())
 
     @property
     def weight(self) -> float:
@@ -129,11 +140,40 @@ class Answers:
         areas = [roc_auc(self.y_true == k, self.output[:, k], self.weights) for k in codes]
         return float(np.mean(areas))
 
+    @property
+    def average_precision(self) -> float:
+        """Of the second of two classes: the mean precision over the positive rows, each at the
+        threshold that just takes it in. NaN if no row is positive.
+        """
+        positive, (_, taken, hits) = self.y_true == 1, self.thresholds
+        if not positive.any():
+            return float("nan")
+        return self.take(positive).mean((hits / taken)[positive])
+
+    @property
+    def thresholds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each row's probability of the second of two classes as a threshold, shape (n,) each: its
+        number from the highest on, the weight of the rows that reach it, and of the positive ones
+        among them.
+        """
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        _, place = np.unique(-self.output[:, 1], return_inverse=True)
+        taken = np.bincount(place, weights).cumsum()
+        hits = np.bincount(place, weights * (self.y_true == 1)).cumsum()
+        return place, taken[place], hits[place]
+
     @cached_property
     def errors(self) -> np.ndarray:
         """Truth minus predicted number, shape (n,)."""
         errors: np.ndarray = self.y_true - self.output
         return errors
+
+    @property
+    def relative_errors(self) -> np.ndarray:
+        """Each absolute error as a share of the truth, shape (n,); NaN where that is 0."""
+        truth = np.abs(self.y_true)
+        shares: np.ndarray = np.abs(self.errors) / np.where(truth > 0, truth, np.nan)
+        return shares
 
     @property
     def spread(self) -> float:
@@ -211,6 +251,10 @@ class Counts:
         mean: np.ndarray = np.vecdot(of_class, self._present) / self._present.sum(axis=-1)
         return mean
 
+    def positive(self, of_class: np.ndarray) -> np.ndarray:
+        """`of_class`, shape (..., 2), of the second of two classes; NaN if no row is of it."""
+        return np.where(self.support[..., 1] > 0, of_class[..., 1], np.nan)
+
     def weighted(self, of_class: np.ndarray) -> np.ndarray:
         """Mean of `of_class`, shape (..., K), over the rows by their true class."""
         mean: np.ndarray = np.vecdot(of_class, self._weights)
@@ -234,6 +278,13 @@ class Counts:
         """
         total = np.vecdot(self.support, self.predicted @ of_cell.T) / self.n
         return np.where(self._present.sum(axis=-1) > 1, total, np.nan)
+
+    @cached_property
+    def by_chance(self) -> Counts:
+        """The same rows and answers if they had nothing to do with each other."""
+        n = self.n[..., None, None]
+        table = self.support[..., :, None] * self.predicted[..., None, :]
+        return Counts(np.divide(table, n, out=np.zeros(table.shape), where=n > 0))
 
     @cached_property
     def _present(self) -> np.ndarray:
@@ -277,6 +328,25 @@ def _weighted_auc(
     lower, not_higher = below.searchsorted(above), below.searchsorted(above, "right")
     won = (reached[lower] + reached[not_higher]) / 2
     return float(of_above @ won / (of_above.sum() * reached[-1]))
+
+
+def effective_number(
+    weights: np.ndarray, part: np.ndarray | None = None, n_parts: int = 1
+) -> np.ndarray:
+    """How many rows of equal weight some rows are worth: the square of the sum of their weights
+    over the sum of their squares (Kish 1965, "Survey Sampling").
+
+    Args:
+        weights: Of the rows, shape (n,).
+        part: The number of each row's part, shape (n,); by default all are of one.
+        n_parts: How many parts there are.
+
+    Returns:
+        Of each part, shape (n_parts,); 0 for one without rows.
+    """
+    part = np.zeros(len(weights), dtype=np.int64) if part is None else part
+    total, squares = (np.bincount(part, one, n_parts) for one in (weights, weights**2))
+    return _ratio(total**2, squares)
 
 
 def once_each(row: np.ndarray, answers: Answers) -> tuple[np.ndarray, Answers]:

@@ -23,6 +23,7 @@ import numpy as np
 from student_perf.scoring.answers import Answers, Counts
 from student_perf.scoring.metrics import Metric
 
+_REACH = 1.96  # standard errors from a median to the ends of its interval
 _MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its rows
 
 
@@ -43,6 +44,11 @@ class RowScores:
         """Standard error of the metric, as far as it comes from the rows."""
         return float(np.sqrt((self.moved**2).sum()))
 
+    @property
+    def skewness(self) -> float:
+        """Skewness of the metric over samples of such rows; 0 if nothing moves it."""
+        return float((self.moved**3).sum()) / self.error**3 if self.error > 0 else 0.0
+
 
 def row_scores(
     metric: Metric,
@@ -60,8 +66,9 @@ def row_scores(
             units: bundles of these.
         row: The row of each, shape (n,).
         fold: The fold of each, shape (n,), ascending.
-        mean: The mean over the folds, whose influences are then those on the metric of each fold;
-            by default the mean over repeats of the metric of all their rows.
+        mean: The mean over the folds, whose influences are then those on the metric of each fold,
+            but for a root, whose folds of few rows hide how much single ones weigh; by default
+            the mean over repeats of the metric of all their rows.
     """
     numbers, place = np.unique(
         row if answers.groups is None else answers.groups, return_inverse=True
@@ -71,7 +78,8 @@ def row_scores(
         numbers = numbers[:_MOST_GROUPS]
     moved, figure = np.zeros(len(numbers)), 0.0
     # A fold of a single row, as where each is left out, shows no spread of its own.
-    is_whole = mean is None or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
+    is_whole = mean is None or metric.root
+    is_whole = is_whole or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
     for mine, share in repeats(row, fold) if is_whole else _folds(fold):
         part = answers if share == 1 else answers.take(mine)
         each = influences(metric, part, place[mine])
@@ -113,9 +121,10 @@ def influences(metric: Metric, answers: Answers, bundle: np.ndarray | None = Non
     Row means: the row minus the mean, by the chain rule if the metric is a root. Metrics of counts:
     the jackknife, which leaves out a row of each cell of the confusion matrix. ROC AUC: the
     structural components of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44). R2: the
-    jackknife. Spearman's rho: its influence function. Any other formula, and ranks
-    of rows with weights: a jackknife over bundles of rows, whose numbers are `bundle`, shape (n,),
-    by default at most 100 by position.
+    jackknife, as for the average precision. Spearman's rho: its influence function. The median of
+    errors: the sign of each, by the order statistics around it. Any other formula, and ranks of
+    rows with weights: a jackknife over bundles of rows, whose numbers are `bundle`, shape (n,), by
+    default at most 100 by position.
     NaN if the metric is not defined, or if there are fewer than two rows.
     """
     n = len(answers)
@@ -137,7 +146,7 @@ def _is_bundled(metric: Metric, answers: Answers) -> bool:
     """Whether only a jackknife over bundles says how far rows move a metric."""
     if metric.of_rows is not None or metric.of_counts is not None:
         return False
-    is_ranked = answers.weights is not None and metric.name != "r2"
+    is_ranked = answers.weights is not None and metric.name not in _WITH_WEIGHTS
     return is_ranked or metric.name not in _CLOSED
 
 
@@ -235,6 +244,46 @@ def _of_spearman(answers: Answers) -> np.ndarray:
     return moved
 
 
+def _of_average_precision(answers: Answers) -> np.ndarray:
+    """The jackknife: without a row, the precision changes at the thresholds that it reaches."""
+    n, positive, (place, taken, hits) = len(answers), answers.y_true == 1, answers.thresholds
+    if not positive.any():
+        return np.full(n, np.nan)
+
+    def sums(of_row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the positive rows above each row's threshold, and of the others."""
+        total = np.bincount(place, of_row * positive)
+        above = (total.cumsum() - total)[place]
+        return above, total.sum() - above
+
+    others = np.maximum(taken - 1, 1)
+    above, _ = sums(hits / taken)
+    without_hit, without_miss = (hits - 1) / others, hits / others
+    n_positive = positive.sum()
+    left = (above + sums(without_miss)[1]) / n_positive
+    if n_positive > 1:
+        own = (above + sums(without_hit)[1] - without_hit) / (n_positive - 1)
+        left = np.where(positive, own, left)
+    else:  # a metric that is not defined without a row is not moved by it
+        left = np.where(positive, (hits / taken)[positive].mean(), left)
+    moved: np.ndarray = (left.mean() - left) * np.sqrt((n - 1) / n)
+    return moved
+
+
+def _of_median_error(answers: Answers) -> np.ndarray:
+    """The sign of each row's distance to the median, over twice the density there, which follows
+    from the ends of the median's interval by order statistics (Woodruff 1952, JASA 47).
+    """
+    n, share, errors = len(answers), _shares(answers), np.abs(answers.errors)
+    order = errors.argsort()
+    reach = _REACH * np.sqrt((share**2).sum()) / 2
+    places = share[order].cumsum().searchsorted([0.5 - reach, 0.5 + reach])
+    low, high = errors[order][np.minimum(places, n - 1)]
+    sides = share * np.sign(errors - answers.median(errors))
+    moved: np.ndarray = (sides - sides.mean()) * (high - low) / (4 * reach)
+    return moved
+
+
 def _tail_mean(by: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Mean over all rows of their values, counted where `by` is larger than a row's own, and half
     where it is equal; shape (n,).
@@ -261,4 +310,7 @@ _CLOSED: dict[str, Callable[[Answers], np.ndarray]] = {
     "roc_auc_ovr": _of_roc_auc,
     "r2": _of_r2,
     "spearman": _of_spearman,
+    "average_precision": _of_average_precision,
+    "median_absolute_error": _of_median_error,
 }
+_WITH_WEIGHTS = ("r2", "median_absolute_error")  # of these

@@ -29,7 +29,8 @@ CONFIDENCE = 0.95
 # What other training rows would change comes on top of what other held-out rows would: the standard
 # error by rows times this. docs/statistics.md has the coverage that was measured with it.
 TRAINING = 1.2
-_FEWEST, _MOST = 1e-9, 700.0  # rows of a share, and the exponent of a float
+_FEWEST = 1e-9  # rows of a share
+_SYMMETRIC = 1e-9  # skewness below which the cube root would only round
 FIXED_MODEL = 1.0  # the factor where nothing was trained: the test rows of a kept model
 
 
@@ -54,19 +55,24 @@ class Estimate:
 
 
 def row_interval(
-    scores: RowScores, metric: Metric, std: float = math.nan, factor: float = TRAINING
+    scores: RowScores,
+    metric: Metric,
+    std: float = math.nan,
+    factor: float = TRAINING,
+    n_together: int = 1,
 ) -> Estimate:
     """A figure with the interval that its rows give it.
 
     The scale follows from the metric's bounds. Between two bounds it is Wilson's score interval
     (Wilson 1927) for as many rows as would give a share this standard error; above a lowest value
-    without a highest the logarithm of the distance to it; else the metric itself.
+    without a highest `_skewed`; else the metric itself.
 
     Args:
         scores: The figure and its influences by row.
         metric: What it is.
         std: Its deviation over folds.
         factor: On the standard error, `TRAINING` or `FIXED_MODEL`.
+        n_together: Of how many intervals it is one that shall all hold at once (Bonferroni).
 
     Returns:
         The estimate; the ends are NaN if the figure or an influence is.
@@ -74,7 +80,7 @@ def row_interval(
     mean, error, n = scores.mean, factor * scores.error, len(scores.unit)
     if n < 2 or math.isnan(mean + error):
         return Estimate(mean, std, math.nan, math.nan)
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    reach = float(stdtrit(n - 1, 1 - (1 - CONFIDENCE) / (2 * n_together)))
     lowest, highest = metric.lowest, metric.highest
     low, high = mean - reach * error, mean + reach * error
     if math.isfinite(highest - lowest) and lowest <= mean <= highest:
@@ -82,9 +88,9 @@ def row_interval(
         ends = _wilson((mean - lowest) / span, error / span, n / factor**2, reach)
         low, high = (lowest + span * end for end in ends)
     elif math.isfinite(lowest) and mean > lowest:
-        distance = mean - lowest
-        ratio = math.exp(min(reach * error / distance, _MOST))
-        low, high = lowest + distance / ratio, lowest + distance * ratio
+        power = 2 if metric.root else 1
+        ends = _skewed(mean - lowest, error, scores.skewness, reach, power)
+        low, high = (lowest + end for end in ends)
     return Estimate(mean, std, low, high).within(metric)
 
 
@@ -102,6 +108,29 @@ def _wilson(share: float, error: float, n: float, reach: float) -> tuple[float, 
     middle = (share + reach**2 / (2 * n)) / (1 + reach**2 / n)
     half = reach * math.sqrt(share * (1 - share) / n + reach**2 / (4 * n**2)) / (1 + reach**2 / n)
     return min(middle - half, share), max(middle + half, share)
+
+
+def _skewed(
+    distance: float, error: float, skewness: float, reach: float, power: int
+) -> tuple[float, float]:
+    """Interval of a figure above 0 whose rows have a long tail: the t-interval after the cubic
+    transformation that takes the skewness out of t (Hall 1992, "On the removal of skewness by
+    transformation", Journal of the Royal Statistical Society B 54). Of a root on the scale of its
+    square, which is a mean.
+    """
+    figure, error = distance**power, power * distance ** (power - 1) * error
+    low, high = (
+        figure - error * _unskewed(reach, skewness),
+        figure - error * _unskewed(-reach, skewness),
+    )
+    return max(low, 0.0) ** (1 / power), high ** (1 / power)
+
+
+def _unskewed(reach: float, skewness: float) -> float:
+    """The value of t that Hall's transformation takes to `reach`."""
+    if abs(skewness) < _SYMMETRIC:
+        return reach
+    return 3 / skewness * (math.cbrt(1 + skewness * (reach - skewness / 6)) - 1)
 
 
 def fold_interval(

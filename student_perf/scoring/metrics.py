@@ -19,6 +19,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.errors import ConfigError, suggest
+from student_perf.text import format_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 
 Task = Literal["classification", "regression"]
 Direction = Literal["maximize", "minimize"]
+
+FEW_MARK = "*"
+ABOUT_FEW = (
+    f"{FEW_MARK} A few rows with large errors carry this figure, so its interval is likely too "
+    "narrow: other samples hold more of them, or larger ones."
+)
+# Up over down of an interval that is marked. Of 100 rows with normal errors 1 sample in 20 is, of
+# any number with tails of 2.5 degrees of freedom 3 in 4 are.
+_LOPSIDED = 2.2
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
@@ -126,6 +136,7 @@ class Metric(Objective):
         highest: The highest.
         usual: Whether people look for it, whatever decides.
         ordered: Whether it needs three or more classes with an order.
+        binary: Whether it needs two classes: it is about the second, the positive class.
         of_counts: The formula of a metric that needs the confusion matrix only.
         of_rows: A figure of each row, shape (n,), if the metric is their mean.
         root: Whether it is the root of that mean.
@@ -138,6 +149,7 @@ class Metric(Objective):
     highest: float = 1.0
     usual: bool = False
     ordered: bool = False
+    binary: bool = False
     of_counts: Callable[[Counts], Any] | None = None
     of_rows: Callable[[Answers], np.ndarray] | None = None
     root: bool = False
@@ -166,12 +178,33 @@ class Metric(Objective):
         assert self.of_answers is not None
         return float(self.of_answers(answers))
 
+    def rests_on_few(self, mean: float | None, low: float | None, high: float | None) -> bool:
+        """Whether so few rows carry a mean that its interval by rows is likely too narrow: only
+        rows with larger errors than all of these would tell. It shows in how much further the
+        interval reaches upwards than downwards. Never of a metric between two bounds.
+        """
+        ends = [math.nan if end is None else end for end in (low, mean, high)]
+        if math.isfinite(self.highest) or not math.isfinite(self.lowest + sum(ends)):
+            return False
+        below, figure, above = ((end - self.lowest) ** (2 if self.root else 1) for end in ends)
+        return above - figure > _LOPSIDED * (figure - below) > 0
+
+    def interval(self, mean: float | None, low: float | None, high: float | None) -> str:
+        """An interval of this metric as text, marked if it `rests_on_few`.
+
+        >>> METRICS["root_mean_squared_error"].interval(2.0, 1.5, 4.0)
+        '1.500 to 4.000 *'
+        """
+        mark = f" {FEW_MARK}" if self.rests_on_few(mean, low, high) else ""
+        return f"{format_interval(low, high)}{mark}"
+
 
 FIT_SECONDS = Objective("fit_seconds", "seconds of fitting", "minimize")
 _INF, _NAN = math.inf, math.nan
 
 _score = partial(Metric, direction="maximize", task="classification")
 _loss = partial(Metric, direction="minimize", task="classification", highest=_INF)
+_positive_score = partial(_score, binary=True)
 _grade_score = partial(_score, ordered=True)
 _grade_loss = partial(_loss, ordered=True)
 _error = partial(Metric, direction="minimize", task="regression", highest=_INF)
@@ -188,6 +221,13 @@ _METRICS: tuple[Metric, ...] = (
     ),
     _score("recall_macro", "recall (macro)", usual=True, of_counts=lambda c: c.macro(c.recall)),
     _score("f1_macro", "F1 (macro)", usual=True, of_counts=lambda c: c.macro(c.f1)),
+    _positive_score(
+        "precision", "precision (positive)", usual=True, of_counts=lambda c: c.positive(c.precision)
+    ),
+    _positive_score(
+        "recall", "recall (positive)", usual=True, of_counts=lambda c: c.positive(c.recall)
+    ),
+    _positive_score("f1", "F1 (positive)", usual=True, of_counts=lambda c: c.positive(c.f1)),
     _score(
         "precision_weighted", "precision (weighted)", of_counts=lambda c: c.weighted(c.precision)
     ),
@@ -198,6 +238,13 @@ _METRICS: tuple[Metric, ...] = (
         "ROC AUC (one vs rest)",
         usual=True,
         of_answers=lambda a: a.roc_auc_ovr,
+        weighted=True,
+    ),
+    _positive_score(
+        "average_precision",
+        "average precision",
+        usual=True,
+        of_answers=lambda a: a.average_precision,
         weighted=True,
     ),
     _loss("log_loss", "log loss", of_rows=lambda a: a.log_losses),
@@ -225,7 +272,17 @@ _METRICS: tuple[Metric, ...] = (
         of_rows=lambda a: a.ranked_losses,
     ),
     _error("root_mean_squared_error", "RMSE", usual=True, of_rows=lambda a: a.errors**2, root=True),
+    _error("mean_squared_error", "MSE", of_rows=lambda a: a.errors**2),
     _error("mean_absolute_error", "MAE", usual=True, of_rows=lambda a: abs(a.errors)),
+    _error(
+        "median_absolute_error",
+        "median error",
+        of_answers=lambda a: a.median(abs(a.errors)),
+        weighted=True,
+    ),
+    _error(  # NaN if the truth is 0 in some row
+        "mean_absolute_percentage_error", "MAPE", of_rows=lambda a: a.relative_errors
+    ),
     _fit(  # NaN if the truth is constant
         "r2",
         "R2",
@@ -299,12 +356,19 @@ def seldom_wanted(deciding: Collection[str]) -> frozenset[str]:
     return frozenset(every - usual - wanted)
 
 
-def metrics_of(task: str, ordered: bool = False) -> list[str]:
-    """Names of the metrics of a task, in the order in which they are shown."""
+def metrics_of(task: str, ordered: bool = False, n_classes: int | None = None) -> list[str]:
+    """Names of the metrics of a task, in the order in which they are shown.
+
+    Args:
+        task: `classification` or `regression`.
+        ordered: Whether the classes are grades.
+        n_classes: How many there are; None, if that is not known, counts as two.
+    """
+    is_binary = n_classes in (None, 2)
     return [
         name
         for name, info in METRICS.items()
-        if info.task == task and (ordered or not info.ordered)
+        if info.task == task and (ordered or not info.ordered) and (is_binary or not info.binary)
     ]
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from student_perf.errors import ConfigError, StudentPerfError, suggest
-from student_perf.scoring.metrics import FIT_SECONDS, OBJECTIVES, Direction, metrics_of
+from student_perf.scoring.metrics import FIT_SECONDS, OBJECTIVES, Direction
 
 Logged = Mapping[str, Any]  # what a trial logs, by name
 
@@ -116,26 +116,25 @@ class Objectives:
 
 
 def make_objectives(
-    task: str, metric: str, also: Sequence[Any], limits: Mapping[str, Any], ordered: bool
+    metric: str, also: Sequence[Any], limits: Mapping[str, Any], known: Sequence[str]
 ) -> Objectives:
     """Objectives of a sweep: the `metric` of its config, then `also`; and its constraints.
 
     Args:
-        task: `classification` or `regression`.
         metric: The objective that decides.
         also: More objectives, by name.
         limits: The worst value allowed, by name.
-        ordered: Whether the classes have an order.
+        known: Names of the metrics that suit the target.
 
     Raises:
-        ConfigError: The task has no such metric, or a limit is not a number.
+        ConfigError: The target has no such metric, or a limit is not a number.
     """
-    known = [*metrics_of(task, ordered), FIT_SECONDS.name]
+    known = [*known, FIT_SECONDS.name]
     for key, names in (("objectives", also), ("constraints", limits)):
         for name in names:
             if name not in known:
                 raise ConfigError(
-                    f"hydra.sweeper.{key}={name}: not a metric of this task; "
+                    f"hydra.sweeper.{key}={name}: not a metric of this target; "
                     f"{suggest(str(name), known)}"
                 )
     for name, worst in limits.items():

@@ -32,14 +32,17 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from student_perf.data.contract import Contract
-from student_perf.encoders import CategoryCodes, CrossFittedTargetEncoder
+from student_perf.encoders import CategoryCodes, CategoryShares, CrossFittedTargetEncoder
 from student_perf.evaluation.contained import contained
 from student_perf.scoring.checks import checked_answer
 from student_perf.serving.request_rows import Columns
 from student_perf.store.kept_model import KeptModel
 
 _OF_NUMBERS = (SimpleImputer, StandardScaler)
-_OF_WORDS = (*_OF_NUMBERS, OneHotEncoder, CategoryCodes, CrossFittedTargetEncoder)
+_OF_WORDS = (
+    *_OF_NUMBERS,
+    *(OneHotEncoder, CategoryCodes, CategoryShares, CrossFittedTargetEncoder),
+)
 
 
 class _Part(Protocol):
@@ -93,9 +96,10 @@ class _Words:
 
 @dataclass(frozen=True)
 class ArrayModel:
-    """The fitted steps of a pipeline, on arrays."""
+    """The fitted steps of a pipeline, on arrays: `joint` are those on all prepared columns."""
 
     parts: list[_Part]
+    joint: list[Any]
     model: Any
     n_classes: int
 
@@ -107,6 +111,8 @@ class ArrayModel:
         """
         blocks = [part.transform(values) for part in self.parts]
         array = blocks[0] if len(blocks) == 1 else np.hstack(blocks)
+        for step in self.joint:
+            array = step.transform(array)
         answer = self.model.predict_proba if self.n_classes else self.model.predict
         with contained("for the rows of a request"):
             known = answer(array)
@@ -123,6 +129,10 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
     if not isinstance(pipeline, Pipeline):
         return None
     preprocess, model = pipeline.steps[0][1], pipeline.steps[-1][1]
+    joint = []
+    if isinstance(preprocess, Pipeline):
+        (_, preprocess), *named = preprocess.steps
+        joint = [step for _, step in named]
     if not isinstance(preprocess, ColumnTransformer):
         return None
     if not isinstance(preprocess.transform(golden), np.ndarray):
@@ -133,7 +143,7 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
         if part is None:
             return None
         parts.append(part)
-    made = ArrayModel(parts, model, len(kept.contract.classes))
+    made = ArrayModel(parts, joint, model, len(kept.contract.classes))
     return made if np.array_equal(made.output(golden), kept.output(golden)) else None
 
 

@@ -1,6 +1,7 @@
 """What goes to MLflow with a run besides its values: rows, model, tables and pictures.
 
-MLflow takes seconds to import, so this module imports it inside the functions that need it.
+MLflow takes seconds to import and pandas a part of one, so this module imports them inside the
+functions that need them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from student_perf.config.trusted import trusted_places
-from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.models.libraries import packages_of
 from student_perf.paths import PACKAGE_DIR
 from student_perf.runs import tags
@@ -31,14 +29,17 @@ from student_perf.runs.layout import (
     REPORT_TABLE_FILE,
     SUBGROUPS_FILE,
 )
-from student_perf.runs.model_file import trusted_types
+from student_perf.runs.model_names import named_types
 from student_perf.runs.record import RunRecord
-from student_perf.store.excerpt import Excerpt
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
     from mlflow.models import ModelSignature
+
+    from student_perf.data.contract import Contract
+    from student_perf.store.excerpt import Excerpt
 
 # The tables that MLflow's page lays side by side, and the columns that name a line of them.
 TABLES: Mapping[str, list[str]] = {
@@ -99,7 +100,9 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
     """Attach the fitted model of a record to the active run, ready to be served as it is; returns
     the model's id.
     """
-    import mlflow
+    from mlflow.models import Model
+
+    from student_perf.data.contract import contract_from_yaml
 
     contract = contract_from_yaml((record.folder / CONTRACT_FILE).read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as place:
@@ -108,7 +111,10 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
         for name in (MODEL_FILE, CONTRACT_FILE, GOLDEN_FILE):
             if (record.folder / name).is_file():
                 shutil.copy2(record.folder / name, data)
-        logged = mlflow.pyfunc.log_model(
+        logged = Model.log(
+            artifact_path=None,
+            flavor=_Untried,
+            flavor_name="pyfunc",
             name=model_name(record),
             tags=origin(record),
             loader_module=_LOADER,
@@ -117,8 +123,23 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
             input_example=dataset.example,
             pip_requirements=_model_requirements(record.folder / MODEL_FILE),
             code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
+            validate_serving_input=False,
         )
     return str(logged.model_id)
+
+
+class _Untried:
+    """MLflow's flavour `pyfunc`, whose model is not loaded to be tried with the example. What comes
+    of that is a line in the log at most, and it imports all that the model needs. The file was
+    audited when it was written, and whoever uses the model checks its golden rows first.
+    """
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, **words: Any) -> None:
+        """MLflow's own, which does not know the word by which `Model.log` leaves the trial out."""
+        from mlflow import pyfunc
+
+        pyfunc.save_model(**words)
 
 
 def signature_of(contract: Contract) -> ModelSignature:
@@ -153,6 +174,8 @@ def send_tables(client: MlflowClient, run_id: str, folder: Path) -> None:
 
     The file is the one of MLflow's `log_table`, which would append the rows if sent again.
     """
+    import pandas as pd
+
     logged = []
     for name, keys in TABLES.items():
         if (folder / name).is_file():
@@ -177,6 +200,7 @@ def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
     """Columns and lines of a table whose first column stands for all `keys`, since MLflow's page
     joins the lines of several runs by one column.
 
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"column": ["age", "age"], "group": ["20", "30"], "n": [7, 8]})
     >>> one_key(table, ["column", "group"])
     {'columns': ['column, group', 'n'], 'data': [['age, 20', 7], ['age, 30', 8]]}
@@ -193,7 +217,7 @@ def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
 def _model_requirements(model: Path) -> list[str]:
     """The installed versions of what a model file needs to load and predict."""
     pinned = []
-    for name in sorted({*packages_of(trusted_types(model)), *_LOADER_PACKAGES}):
+    for name in sorted({*packages_of(named_types(model)), *_LOADER_PACKAGES}):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

@@ -61,7 +61,6 @@ from student_perf.store.attachments import (
     send_pictures,
     send_tables,
 )
-from student_perf.store.excerpt import Excerpt
 from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
@@ -69,10 +68,13 @@ from student_perf.store.schema import check_schema
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 from student_perf.terminal import python_command
+from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
+
+    from student_perf.store.excerpt import Excerpt
 
 log = logging.getLogger(__name__)
 
@@ -420,7 +422,8 @@ def _is_unknown(error: BaseException) -> bool:
 def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
     """Raise TrackingError, with the record's folder, for any error that MLflow passes on."""
     try:
-        yield
+        with warnings_kept():
+            yield
     except StudentPerfError:
         raise
     except Exception as error:
@@ -573,7 +576,7 @@ def get_ready(tracking: TrackingConfig) -> None:
 
 def import_for_models() -> None:
     """Import what sending a model needs, which MLflow itself imports late."""
-    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset", "skops.io"):
+    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset"):
         import_module(name)
     from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 

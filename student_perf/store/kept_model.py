@@ -26,18 +26,19 @@ from student_perf.runs.model_file import load_model, trusted_types
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
 from student_perf.scoring.checks import checked_answer
-from student_perf.store.address import default_tracking
-from student_perf.store.client import download, model_address
-from student_perf.store.find import find_kept, is_on_disk, refuse_nested
+from student_perf.store.model_folder import model_folder
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A fitted model and its rules; `golden` is None if the run kept no golden rows."""
+    """A fitted model and its rules; `golden` is None if the run kept no golden rows, `name` is the
+    run's with its folder, or else the word that named the model.
+    """
 
     source: str
+    name: str
     folder: Path
     model: Any
     contract: Contract
@@ -84,7 +85,7 @@ def load_kept_model(word: str, store: str | None = None) -> KeptModel:
         ConfigError: There is no such run, or it has no model.
         TrackingError: The store does not answer or has no such model.
     """
-    return read_kept_model(_model_folder(word, store), word)
+    return read_kept_model(model_folder(word, store), word)
 
 
 def read_kept_model(folder: Path, source: str) -> KeptModel:
@@ -101,6 +102,7 @@ def read_kept_model(folder: Path, source: str) -> KeptModel:
     golden = _parsed(files[0], golden_from_json) if files else None
     return KeptModel(
         source=source,
+        name=source if record is None else f"{record.name}, {record.folder}",
         folder=folder,
         model=load_model(model_file, golden.packages if golden else None),
         contract=contract,
@@ -115,27 +117,6 @@ def _parsed(file: Path, parse: Callable[[str], _T]) -> _T:
         raise ConfigError(
             f"{file}: cannot be read ({one_line(error)[:200]}); get it again"
         ) from error
-
-
-def is_without_run(word: str) -> bool:
-    """Whether a word means a model alone: a folder that one was downloaded to, or an address of
-    MLflow's registry.
-    """
-    is_folder = Path(word).is_dir() and not holds_record(Path(word))
-    return is_folder or word.startswith("models:/")
-
-
-def _model_folder(word: str, store: str | None) -> Path:
-    """The folder that holds a model's files, downloaded if it is in MLflow only."""
-    if is_without_run(word):
-        is_here = Path(word).is_dir()
-        return Path(word) if is_here else download(word, store or default_tracking().uri)
-    record = find_kept(word, store)
-    refuse_nested(record)
-    if is_on_disk(record):
-        return record.folder
-    uri = store or default_tracking().uri
-    return download(model_address(record, uri), uri)
 
 
 def _found(folder: Path, source: str, name: str, record: RunRecord | None) -> Path:

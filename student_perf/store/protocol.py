@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from student_perf.runs.record import RunRecord
-from student_perf.store.excerpt import Excerpt
 from student_perf.store.stage import Stage
 from student_perf.store.views import SweepShape
+
+if TYPE_CHECKING:
+    from student_perf.store.excerpt import Excerpt
 
 Marks = Mapping[str, float | str]  # numbers are metrics, words are tags
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice, repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from student_perf.atomic import write_atomic
 from student_perf.config.recorded import load_recorded
 from student_perf.config.schema import TrackingConfig
-from student_perf.data import load_dataset
 from student_perf.errors import ChangedError, StudentPerfError, TrackingError, one_line
 from student_perf.masking import MASK, masked
 from student_perf.runs import layout, tags
@@ -40,11 +40,13 @@ from student_perf.store.client import (
     mlflow_status,
     open_store,
 )
-from student_perf.store.excerpt import Excerpt, excerpt_of
 from student_perf.store.protocol import Store
 from student_perf.store.stage import Stage
 from student_perf.store.standings import load_standings
 from student_perf.text import plural
+
+if TYPE_CHECKING:
+    from student_perf.store.excerpt import Excerpt
 
 log = logging.getLogger(__name__)
 
@@ -466,6 +468,9 @@ def _keep_address(folder: Path, address: str | None) -> None:
 
 def _dataset_of(record: RunRecord) -> Excerpt | None:
     """The rows of a run, None if they are gone or have changed."""
+    from student_perf.data import load_dataset
+    from student_perf.store.excerpt import excerpt_of
+
     try:
         dataset = load_dataset(load_recorded(record.folder / CONFIG_FILE).dataset)
     except (StudentPerfError, OSError) as error:

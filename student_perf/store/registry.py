@@ -5,8 +5,10 @@ MLflow takes seconds to import, so this module imports it inside the functions t
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from student_perf.errors import TrackingError, one_line
 from student_perf.runs import tags
 from student_perf.runs.record import write_json
+from student_perf.store.address import sqlite_file
 from student_perf.store.client import (
     as_current,
     check_readable,
     logged_model_id,
     prepare_environment,
 )
+from student_perf.store.stage import holders
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -89,6 +93,11 @@ class Registry:
 
     def holder(self, alias: str) -> Version | None:
         """The version that bears an alias, None if none does."""
+        if sqlite_file(self.store) is not None:  # without MLflow, whose import takes seconds
+            check_readable(self.store)
+            with suppress(sqlite3.Error):  # of tables that another MLflow has made
+                found = holders(self.store, self.name).get(alias)
+                return None if found is None else Version(*found)
         from mlflow.exceptions import MlflowException
 
         try:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlencode
 
+from student_perf.runs import tags
 from student_perf.store.address import is_absent, is_server, scheme, sqlite_file
 
 _ANSWER_SECONDS = 5
@@ -42,6 +43,31 @@ def run_stage(uri: str, run_id: str) -> Stage:
     if is_server(uri):
         return _asked(uri, "runs/get", {"run_id": run_id})
     return _queried(uri, "SELECT lifecycle_stage FROM runs WHERE run_uuid = :value", run_id)
+
+
+def n_children(uri: str, run_id: str) -> int:
+    """How many active runs a database has below a run. Raises what the database's driver raises."""
+    statement = (
+        "SELECT count(*) FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "  # noqa: S608
+        f"WHERE tags.key = '{tags.PARENT}' AND tags.value = :value "
+        "AND runs.lifecycle_stage = 'active'"
+    )
+    return int(first_row(uri, statement, run_id)[0])
+
+
+def holders(uri: str, name: str) -> dict[str, tuple[str, str]]:
+    """Version and run that each alias of a registered model means, in a SQLite file. Raises what
+    the database's driver raises.
+    """
+    statement = (
+        "SELECT alias, v.version, v.run_id FROM registered_model_aliases JOIN model_versions v "
+        "USING (name, version) WHERE name = :value AND v.current_stage <> 'Deleted_Internal'"
+    )
+    file = sqlite_file(uri)
+    assert file is not None
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(statement, {"value": name}).fetchall()
+    return {alias: (str(version), str(run_id)) for alias, version, run_id in rows}
 
 
 def _asked(uri: str, path: str, words: dict[str, str]) -> Stage:

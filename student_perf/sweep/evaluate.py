@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.base import BaseEstimator, clone
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset, load_dataset
+from student_perf.data.sources import source_file
 from student_perf.evaluation.contained import contained, seed_globals
 from student_perf.evaluation.cross_validation import CVResult, FoldInputs, cross_validate
 from student_perf.experiment.prepare import (
@@ -25,6 +27,7 @@ from student_perf.experiment.prepare import (
     prepare_data,
     refuse_small_classes,
 )
+from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator
 from student_perf.sweep.repeats import joined_data, joined_result
 
@@ -35,11 +38,16 @@ OnFold = Callable[[int, dict[str, float]], None]
 
 
 class TrialEvaluator:
-    """Cross-validates configs that differ in a few keys; without `caching` all is computed anew."""
+    """Cross-validates configs that differ in a few keys; without `caching` all is computed anew.
 
-    def __init__(self, caching: bool = True) -> None:
+    `n_workers` processes share the cores of this machine.
+    """
+
+    def __init__(self, caching: bool = True, n_workers: int = 1) -> None:
         self._caching = caching
+        self._n_workers = n_workers
         self._datasets: dict[str, Dataset] = {}
+        self.files: dict[Path, str] = {}  # those that rows were read from, with their SHA-256
         self._data: dict[str, PreparedData] = {}
         self._inputs: dict[str, FoldInputs] = {}
         self._cached_bytes = 0
@@ -64,7 +72,9 @@ class TrialEvaluator:
         taken = config.dataset.split_column, config.dataset.split_group
         key = f"{_key(config, 'dataset')}{taken}"
         if key not in self._datasets:
-            self._datasets[key] = load_dataset(config.dataset)
+            dataset = self._datasets[key] = load_dataset(config.dataset)
+            if dataset.raw_sha256 is not None and (file := source_file(config.dataset)) is not None:
+                self.files[file.absolute()] = dataset.raw_sha256
         return self._datasets[key]
 
     def evaluate(
@@ -89,10 +99,11 @@ class TrialEvaluator:
         data = self.data(config)
         refuse_small_classes(config, data)
         if not self._caching:
-            whole = build_pipeline(config, data.dataset)
+            whole = build_pipeline(config, data.dataset, self._n_workers)
             return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)
+        n_threads = useful_threads(data.dataset.n_rows, self._n_workers)
         return cross_validate(
-            build_estimator(config.model, config.dataset.task),
+            build_estimator(config.model, config.dataset.task, n_threads=n_threads),
             data.dataset,
             data.split,
             config.seed,

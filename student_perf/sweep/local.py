@@ -25,7 +25,7 @@ from pathlib import Path
 from student_perf.atomic import explain_disk_error
 from student_perf.config.load import register_resolvers
 from student_perf.errors import one_line
-from student_perf.experiment.prepare import can_fork
+from student_perf.experiment.threads import can_fork
 from student_perf.runs.layout import LOG_FILE
 from student_perf.signals import collected, interruption, leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator

@@ -36,7 +36,7 @@ from student_perf.store.publisher import try_publish
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.plan import Base, make_study_name, sought
 from student_perf.terminal import Terminal, make_console, make_table, words
-from student_perf.text import format_interval, format_number
+from student_perf.text import format_number
 
 RunSweep = Callable[[SweepOptions, Sequence[Override]], Path | None]
 
@@ -176,13 +176,14 @@ def _show(
     ]
     table = make_table(["  outer fold", words("winner"), "inner", "outer"], rows)
     estimate = result.estimates[metric]
+    interval = METRICS[metric].interval(estimate.mean, estimate.low, estimate.high)
     console.print(f"\nNested cross-validation, {label}", style="bold")
     console.print(table)
     console.print(
         Padding(
             f"Model plus tuning: {label} {format_number(estimate.mean)}, standard deviation "
             f"{format_number(estimate.std)}, 95 % interval "
-            f"{format_interval(estimate.low, estimate.high)}. The best inner scores, "
+            f"{interval}. The best inner scores, "
             f"{format_number(float(inner.mean()))} on average, were chosen among many and are not "
             "an estimate.",
             (1, 2, 0, 2),

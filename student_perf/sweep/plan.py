@@ -16,18 +16,16 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
-from student_perf import __version__
 from student_perf.config.load import follow_task
 from student_perf.config.names import safe_name
 from student_perf.config.schema import WITHOUT_EFFECT, ExperimentConfig
 from student_perf.config.search_path import ConfigSource, config_options, find_config
-from student_perf.config.trusted import trusted_sources
 from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
 from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.masking import masked
-from student_perf.paths import PACKAGE_DIR
+from student_perf.runs.versions import code_sha256
 from student_perf.scoring.objectives import Objectives, make_objectives
 from student_perf.sweep.comparable import (
     Comparison,
@@ -42,7 +40,7 @@ from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
-from student_perf.sweep.value_types import with_value_types
+from student_perf.sweep.value_types import with_exact_conditions, with_value_types
 
 _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
@@ -143,8 +141,9 @@ def make_plan(
 
 def _space(start: Base, options: SweepOptions) -> Space:
     """What is swept beside the config that the sweep starts from."""
-    space = settled(start.parameters, start.known)
-    return with_value_types(space, start.composer, start.chosen, start.known, options.enqueue)
+    composer, chosen, known = start.composer, start.chosen, start.known
+    space = settled(with_exact_conditions(start.parameters, composer, chosen, known), known)
+    return with_value_types(space, composer, chosen, known, options.enqueue)
 
 
 def find_base(
@@ -231,9 +230,8 @@ def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedDat
     """Raises ConfigError for a metric that the task does not have, DataError for one that some
     fold leaves undefined.
     """
-    task, metric, dataset = base.dataset.task, base.objective.metric, data.dataset
-    also, limits = options.objectives, options.constraints
-    objectives = make_objectives(task, metric, also, limits, dataset.ordered)
+    dataset, also, limits = data.dataset, options.objectives, options.constraints
+    objectives = make_objectives(base.objective.metric, also, limits, dataset.metrics)
     _check_direction(options, objectives)
     refuse_undefined(data.gaps, also, dataset, "hydra.sweeper.objectives")
     refuse_undefined(data.gaps, limits, dataset, "hydra.sweeper.constraints")
@@ -356,7 +354,7 @@ def _check_corners(
     first corner, and why there may be no best trial.
     """
     _check_owners(space, start)
-    evaluator, corners = TrialEvaluator(), Corners(space)
+    evaluator, corners = TrialEvaluator(n_workers=options.n_jobs), Corners(space)
     first: PreparedData | None = None
     seen: dict[str, set[str]] = {}
     # Workers are forked later: an OpenMP pool started here would let them wait forever.
@@ -546,24 +544,13 @@ def _fingerprints(
         "config": {path: masked(value) for path, value in rest.items()},
         "sampler": f"{sampler} {json.dumps(options.sampler_options, sort_keys=True)}{seed}",
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
-        "code": _code_sha256(),
+        "code": code_sha256(),
     }
 
 
 def _hash(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _code_sha256() -> str:
-    """Hash of the package's version and source files, and those of the user's own modules."""
-    digest = hashlib.sha256(__version__.encode())
-    for path in sorted(PACKAGE_DIR.rglob("*.py")):
-        digest.update(path.relative_to(PACKAGE_DIR).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes())
-    for path in trusted_sources():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def load_search(name: str, folders: Sequence[Path] | None = None) -> dict[str, Any]:

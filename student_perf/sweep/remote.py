@@ -29,7 +29,7 @@ class RemoteWorker:
             os.chdir(cwd)
         leave_to_parent()
         register_resolvers()
-        evaluator = TrialEvaluator()
+        evaluator = TrialEvaluator(n_workers=self.plan.options.n_jobs)
         evaluator.data(self.plan.base)
         place = int(HydraConfig.get().job.num)
         run_workers(self.plan, evaluator, lambda: None, places=[place], command=os.getppid())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import one_line
-from student_perf.experiment.prepare import limited_threads
 from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.experiment.threads import limited_threads
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,14 +18,15 @@ from rich.console import Console
 from rich.text import Text
 
 from student_perf.atomic import disk_errors
-from student_perf.compare.outcome import SweepOutcome, load_sweep
+from student_perf.compare.outcome import SweepOutcome, load_sweep, sentences
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
-from student_perf.errors import ConfigError, one_line
+from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.experiment.prepare import look_once
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
+from student_perf.paths import workspace
 from student_perf.runs import tags
 from student_perf.runs.layout import (
     ERROR_FILE,
@@ -39,6 +41,7 @@ from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep import local
 from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.finished import FINISHED_FILE, write_note
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.patience import LOST_FILE
 from student_perf.sweep.plan import SweepPlan, exhausted, make_plan, with_total
@@ -70,6 +73,7 @@ from student_perf.sweep.study import (
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import await_workers, deadline, raise_if_stopped, what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
+from student_perf.text import plural
 
 if TYPE_CHECKING:
     import optuna
@@ -92,6 +96,7 @@ def run_sweep(
     hydra_config: str,
     launch: Launch | None,
     source: ConfigSource | None = None,
+    command: str | None = None,
 ) -> Path | None:
     """Plan, run and close a sweep.
 
@@ -104,6 +109,7 @@ def run_sweep(
         hydra_config: Hydra's own config as YAML, for the record.
         launch: Starts the workers elsewhere; by default they run on this machine.
         source: What the command composes from, if it has options of its own.
+        command: By what a finished sweep knows it again (`finished.command_of`), if it is to.
 
     Returns:
         The winner's folder, or the sweep's if its trials cannot be ranked; None if no trial has
@@ -118,13 +124,19 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
-        check_apart(plan.storage, plan.base.tracking.uri)
-        check_usable(plan.base.tracking)
-        show_lost_run(plan, console)
+        _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
-        folder = _run(plan, evaluator, hydra_config, launch, console)
+        folder = _run(plan, evaluator, hydra_config, launch, console, command)
         register_winner(plan, folder, console)
         return folder
+
+
+def _check_store(plan: SweepPlan, console: Console) -> None:
+    """Raise ConfigError or TrackingError if the sweep's runs cannot go to MLflow."""
+    workspace().mkdir(parents=True, exist_ok=True)  # hydra.sweep.dir may lie elsewhere
+    check_apart(plan.storage, plan.base.tracking.uri)
+    check_usable(plan.base.tracking)
+    show_lost_run(plan, console)
 
 
 def _run(
@@ -133,6 +145,7 @@ def _run(
     hydra_config: str,
     launch: Launch | None,
     console: Console,
+    command: str | None,
 ) -> Path | None:
     """All trials, then the winner, the outcome and the report; whatever happens, the publisher
     sends what there is.
@@ -169,7 +182,45 @@ def _run(
         if holds_record(plan.folder):
             _show_places(plan, study, winner)
     _check_account(plan, study, outcome)
+    _note(plan, study, outcome, command, evaluator.files, winner)
     return plan.folder if outcome.is_apart else winner
+
+
+def _note(
+    plan: SweepPlan,
+    study: optuna.Study,
+    outcome: SweepOutcome,
+    command: str | None,
+    files: Mapping[Path, str],
+    winner: Path | None,
+) -> None:
+    """Leave the note by which the same command knows at once that nothing is missing, if it is so
+    and all that the command asks is in the sweep's folder.
+    """
+    if command is None or not outcome.finished or not _is_closed(plan, study):
+        return
+    tracking = plan.base.tracking
+    write_note(
+        plan.folder,
+        command,
+        files,
+        tracking.uri if tracking.enabled else None,
+        plan.folder if winner is None else winner,
+        [
+            f"{plan.study_name}: nothing is missing; {n_done(counts(study))} done, 0 to go.",
+            *sentences(outcome),
+        ],
+        _places(plan, study, winner) | {"report": str(plan.folder / PAGE_FILE)},
+    )
+
+
+def _is_closed(plan: SweepPlan, study: optuna.Study) -> bool:
+    """Whether the same command has nothing to do, and asks no database, no registry and no function
+    of the user's own.
+    """
+    options = plan.options
+    elsewhere = options.storage or options.register or options.custom_search_space
+    return not elsewhere and options.resume != "never" and not _goes_on(plan, study)
 
 
 def _removed(plan: SweepPlan, path: Path) -> ConfigError:
@@ -260,7 +311,7 @@ def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna
     await_workers(plan, _LOCK_SECONDS)
     check_unchanged(plan)
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
-    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE):
+    for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE, FINISHED_FILE):
         (plan.folder / name).unlink(missing_ok=True)
     recovered = recover(study, plan)
     fill_queue(study, plan)
@@ -302,7 +353,7 @@ def _run_trials(
                 local.run_workers(plan, evaluator, progress.update, say, until=until)
             else:
                 with _updating(progress):
-                    _launch(plan, study, launch)
+                    _launch(plan, study, launch, say)
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
@@ -313,20 +364,33 @@ def _run_trials(
     return _account(plan, study, time.monotonic() > until)
 
 
-def _launch(plan: SweepPlan, study: optuna.Study, launch: Launch) -> None:
-    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING."""
+def _launch(
+    plan: SweepPlan, study: optuna.Study, launch: Launch, say: Callable[[str], None]
+) -> None:
+    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING.
+
+    A job that is lost, with those that the launcher ends with it, costs only time: jobs that live
+    work on, and what a lost one ran goes back into the queue.
+    """
+    n_before, n_again = n_done(counts(study)), 0
     try:
         launch(plan)
     except BaseException as error:
-        stop_all(
-            plan, f"a job of the launcher has ended: {one_line(error)}; the same command goes on"
-        )
+        is_lost = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
+        if not is_lost:
+            stop_all(plan, one_line(error))
         with suppress(ConfigError):  # one that still lives holds its trial
-            await_workers(plan, _LOCK_SECONDS)
-            recover(study, plan)
-        if not isinstance(error, Exception):
+            await_workers(plan, math.inf if is_lost else _LOCK_SECONDS)
+            n_again = recover(study, plan)
+        if not is_lost:
             raise
         raise_if_stopped(plan.folder)
+        if not n_again and n_done(counts(study)) == n_before:
+            raise ConfigError(
+                f"hydra/launcher: no job has begun to work ({one_line(error)})"
+            ) from error
+        again = f"; {plural(n_again, 'trial')} to be run again" if n_again else ""
+        say(f"a job of the launcher was lost ({one_line(error)}){again}")
 
 
 def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | None:
@@ -401,20 +465,29 @@ def _report(outcome: SweepOutcome, console: Console) -> None:
 
 def _show_places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> None:
     """Where everything is, and what to type next."""
-    # Of a sweep that could not be sent there may be an older run, which lacks what is new.
+    Terminal().places(_places(plan, study, winner))
+    if _sent_run(plan) is not None:
+        show_unknown_schema(Terminal(), plan.base.tracking)
+
+
+def _sent_run(plan: SweepPlan) -> str | None:
+    """Id of the sweep's run in MLflow. Of a sweep that could not be sent there may be an older one,
+    which lacks what is new.
+    """
     is_sent = plan.base.tracking.enabled and not (plan.folder / ERROR_FILE).is_file()
-    run_id = begun_run_id(plan.folder) if is_sent else None
+    return begun_run_id(plan.folder) if is_sent else None
+
+
+def _places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> dict[str, str]:
     places = {"folder": str(plan.folder)} | mlflow_places(
-        plan.base.tracking, run_id, plan.folder, plan.study_name
+        plan.base.tracking, _sent_run(plan), plan.folder, plan.study_name
     )
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
-    places["compare"] = f"python -m student_perf compare {plan.study_name}"
+    places["compare"] = f"{python_command()} -m student_perf compare {plan.study_name}"
     if _goes_on(plan, study):
-        places["continue"] = typed_command()
-    Terminal().places(places)
-    if run_id is not None:
-        show_unknown_schema(Terminal(), plan.base.tracking)
+        places["continue"] = typed_command(python_command())
+    return places
 
 
 def _goes_on(plan: SweepPlan, study: optuna.Study) -> bool:

@@ -15,9 +15,11 @@ from rich.status import Status
 from rich.text import Text
 
 from student_perf.compare.apart import deciding_keys, set_name
+from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome, described, sentences
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, begun_run_id, load_record
+from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
 from student_perf.sweep.plan import SweepPlan, iter_rows
@@ -193,7 +195,7 @@ def _print_trials(outcome: SweepOutcome, trials: Sequence[RunRecord], console: C
     rows = []
     for trial in trials:
         estimate = trial.estimate(outcome.metric)
-        interval = format_interval(estimate.low, estimate.high)
+        interval = _interval(outcome.metric, estimate)
         mean = format_number(estimate.mean)
         number = f"{trial.trial_number}{' (reference)' if trial.outside else ''}"
         rows.append((number, described(trial), mean, interval))
@@ -217,7 +219,7 @@ def _show_sets(outcome: SweepOutcome, console: Console) -> None:
         for line in board.lines[:_MOST_TRIALS]:
             means = line.record.repeat_means(board.metric)
             single = format_interval(means.min(), means.max()) if len(means) > 1 else ""
-            interval = format_interval(line.low, line.high)
+            interval = _interval(board.metric, line)
             rows.append((line.label, format_number(line.mean), interval, single))
         table = make_table([words(), label, "95 % interval", "single seeds"], rows)
         if board.n_repeats == 1:
@@ -242,8 +244,13 @@ def _value(record: RunRecord, metric: str) -> str:
     estimate = record.estimate(metric)
     text = format_number(estimate.mean)
     if math.isfinite(estimate.low):
-        text += f" ({format_interval(estimate.low, estimate.high)})"
+        text += f" ({_interval(metric, estimate)})"
     return text
+
+
+def _interval(metric: str, known: Estimate | Line) -> str:
+    """As text, marked if few rows carry the figure."""
+    return METRICS[metric].interval(known.mean, known.low, known.high)
 
 
 def _print(line: str, console: Console) -> None:

@@ -1,11 +1,14 @@
-"""A sweep from Hydra's config and overrides, however they came: by `-m` or from Python."""
+"""A sweep from Hydra's config and overrides, however they came: by `-m` or from Python.
+
+What plans and runs a sweep is imported only once it is known that something is missing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
@@ -14,11 +17,13 @@ from omegaconf import DictConfig, OmegaConf
 from student_perf.config.overrides import make_parser
 from student_perf.config.search_path import source_of
 from student_perf.masking import learn_secrets
-from student_perf.sweep.nested import run_nested
+from student_perf.sweep.finished import command_of, find_finished
 from student_perf.sweep.options import SweepOptions, make_options
-from student_perf.sweep.plan import SweepPlan, find_base, load_search
-from student_perf.sweep.run import run_sweep
-from student_perf.terminal import make_console
+from student_perf.terminal import Terminal, make_console
+
+if TYPE_CHECKING:
+    from student_perf.sweep.finished import Note
+    from student_perf.sweep.plan import SweepPlan
 
 _SUBDIR = "${hydra.job.num}"  # Hydra's default
 
@@ -51,6 +56,32 @@ def start_sweep(
     overrides = make_parser(loader).parse_overrides(list(arguments))
     _say_unused(config)
     own = [override for override in overrides if not override.is_hydra_override()]
+    is_known = options.resume == "auto" and not _is_nested(config)  # `never` is to refuse
+    command = command_of(config, node, arguments) if is_known else None
+    if command is not None and (known := find_finished(Path(config.hydra.sweep.dir), command)):
+        return _shown(*known)
+    return _started(config, options, own, launch, command)
+
+
+def _shown(folder: Path, note: Note) -> Path:
+    """What came of a sweep that lacks nothing; returns the folder of its result."""
+    terminal = Terminal()
+    terminal.lines(*note.lines)
+    terminal.places(note.places)
+    return folder / note.result
+
+
+def _started(
+    config: DictConfig,
+    options: SweepOptions,
+    own: Sequence[Override],
+    launch: Callable[[SweepPlan], None] | None,
+    command: str | None,
+) -> Path | None:
+    from student_perf.sweep.nested import run_nested
+    from student_perf.sweep.plan import find_base, load_search
+    from student_perf.sweep.run import run_sweep
+
     source = source_of(config)
     of_source: dict[str, Any] = {
         "is_group": lambda key: bool(source.group_options(key)),
@@ -63,6 +94,7 @@ def start_sweep(
         root=Path(config.hydra.sweep.dir),
         hydra_config=OmegaConf.to_yaml(config.hydra),
         launch=launch,
+        command=command,
     )
     if not _is_nested(config):
         return run(options, own)

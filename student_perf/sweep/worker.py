@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
-from threadpoolctl import threadpool_limits
 
 from student_perf.atomic import full_disk, is_full
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment.prepare import useful_threads
 from student_perf.experiment.records import cv_metrics, make_record
+from student_perf.experiment.threads import limited_threads
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord
@@ -145,7 +144,7 @@ class Worker:
         self._taken = Taken(self.plan.space)
         plateau = Plateau(study, self.plan)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
-        with threadpool_limits(max(1, useful_threads(n_rows) // self.plan.options.n_jobs)):
+        with limited_threads(n_rows, self.plan.options.n_jobs):
             while not self._must_stop():
                 trial = next_trial(study, self.plan, plateau)
                 if trial is None:
@@ -270,7 +269,7 @@ def worker_lock(plan: SweepPlan, place: int) -> FileLock:
 
 
 def await_workers(plan: SweepPlan, seconds: float) -> None:
-    """Wait until no worker of an earlier command lives.
+    """Wait until no worker of an earlier command, or of another launch, lives.
 
     Raises ConfigError after some seconds: what a living worker runs must not be run twice.
     """

@@ -32,7 +32,13 @@ from student_perf.tables.numbers import (
     typed_column,
     without_declared,
 )
-from student_perf.tables.options import ReadOptions, named_for_commands, one_character
+from student_perf.tables.options import (
+    ENDINGS,
+    ReadOptions,
+    check_input,
+    named_for_commands,
+    one_character,
+)
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
 from student_perf.tables.sniff import (
@@ -46,10 +52,6 @@ from student_perf.tables.sniff import (
 from student_perf.tables.text import BLOCK, is_index, iter_text, null_words, read_text
 from student_perf.text import spreadsheet_cell
 
-ENDINGS = (
-    *(".csv", ".txt", ".tsv", ".arff", ".parquet", ".feather", ".xlsx", ".ods"),
-    *(".json", ".jsonl", ".gz", ".zip"),
-)
 _MOST_BYTES = MOST_BYTES
 _PROBLEMS = (ValueError, TypeError, NotImplementedError, OSError)
 
@@ -234,8 +236,7 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
 @contextmanager
 def _for_new_rows(path: Path) -> Iterator[None]:
     """Errors of a file that a command reads: no config names its options."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; name a CSV or parquet file")
+    check_input(path)
     try:
         _refuse_empty(path, str(path))
         yield

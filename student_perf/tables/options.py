@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from student_perf.errors import DataError, suggest
 
+# Of the files that hold a table.
+ENDINGS = (
+    *(".csv", ".txt", ".tsv", ".arff", ".parquet", ".feather", ".xlsx", ".ods"),
+    *(".json", ".jsonl", ".gz", ".zip"),
+)
 # Cells that are empty in every file: what pandas, numpy, R and spreadsheets write by themselves.
 MACHINE_WORDS = (
     *("", "nan", "NaN", "-nan", "-NaN", "NAN", "null", "NULL", "<NA>", "NaT"),
@@ -127,3 +133,9 @@ def one_character(value: str | None, key: str) -> str | None:
             f"{key}={value}: must be one character; write it like {key}=';' or {key}=tab"
         )
     return spelled
+
+
+def check_input(path: Path) -> None:
+    """Raise DataError if a file of new rows is not there."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name a CSV or parquet file")

@@ -5,6 +5,8 @@ from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
+NUMBER = ["dataset=econmath_score"]
+TWO = ["dataset=student_mat", "dataset.form=binary"]
 NEEDS = {
     "csv": ["dataset.path={grades}", "dataset.target=grade"],
     "parquet": ["dataset.path={grades}", "dataset.target=grade"],
@@ -19,10 +21,9 @@ NEEDS = {
     "stratified_group_kfold": ["split.group=school"],
     "temporal": ["+dataset.time=year"],
     "column": ["split.column=part"],
-    "r2": ["dataset=econmath_score"],
-    "rmse": ["dataset=econmath_score"],
-    "mae": ["dataset=econmath_score"],
-    "spearman": ["dataset=econmath_score"],
+    **dict.fromkeys(("f1", "precision", "recall", "average_precision"), TWO),
+    **dict.fromkeys(("r2", "rmse", "mse", "mae", "mape", "spearman"), NUMBER),
+    "median_absolute_error": NUMBER,
 }
 
 

@@ -210,3 +210,19 @@ def test_an_ordered_category_keeps_its_order_and_others_have_none(compose_config
     config = compose_config("dataset=csv", path, "dataset.target=Target").dataset
     assert config.classes is None
     assert not config.is_ordered
+
+
+@pytest.mark.slow
+def test_the_leak_stops_and_gives_the_figures_of_the_story(train):
+    words = ("experiment=leak_demo", "tracking=off", f"dataset.path={EXAM / 'CEE_DATA.arff'}")
+    stopped = train(*words)
+    assert stopped.code == 1
+    assert "SP101: column 'Performance_Excellent'" in stopped.err
+    choice = "dataset.clean=choice([],[{step:one_hot,columns:[Performance]}])"
+    both = train("-m", *words, "guards.leaking_feature=warn", choice).out
+    for page, comma in (("README.md", "."), ("README.es.md", ",")):
+        story = (PROJECT_DIR / page).read_text(encoding="utf-8")
+        assert f"**1{comma}000**" in story
+        assert f"**0{comma}524**" in story
+    assert "rf-0     0.524  0.478 to 0.569" in both
+    assert "rf-1     1.000  " in both

@@ -7,7 +7,7 @@ from student_perf.data.target import encode_target
 from student_perf.errors import DataError
 
 
-def config(task="classification", bands=None, classes=None):
+def config(task="classification", bands=None, classes=None, positive=None):
     return DatasetConfig(
         name="d",
         version="1",
@@ -17,6 +17,7 @@ def config(task="classification", bands=None, classes=None):
         bands=bands,
         classes=classes,
         drop=[],
+        positive=positive,
     )
 
 
@@ -45,6 +46,36 @@ def test_numbers_sort_as_numbers_and_booleans_are_labels():
     assert (codes.tolist(), labels) == ([2, 1, 0], (2, 9, 10))
     codes, labels = encode_target(column([True, False]), config())
     assert (codes.tolist(), labels) == ([1, 0], ("False", "True"))
+
+
+@pytest.mark.parametrize(
+    ("values", "config_", "expected"),
+    [
+        (["fail", "pass"], {}, ([0, 1], ("fail", "pass"))),
+        (["fail", "pass"], {"positive": "fail"}, ([1, 0], ("pass", "fail"))),
+        (["fail", "pass"], {"positive": "pass"}, ([0, 1], ("fail", "pass"))),
+        ([0, 1], {"positive": 0}, ([1, 0], (1, 0))),
+        ([True, False], {"positive": False}, ([0, 1], ("True", "False"))),
+        (["b", "a"], {"classes": ["b", "a"], "positive": "b"}, ([1, 0], ("a", "b"))),
+        ([5, 15], {"bands": Bands([10.0], ["low", "high"]), "positive": "low"}, ([1, 0], None)),
+    ],
+)
+def test_the_positive_class_is_the_second_of_two(values, config_, expected):
+    codes, labels = encode_target(column(values), config(**config_))
+    assert codes.tolist() == expected[0]
+    assert labels == (expected[1] or ("high", "low"))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a", "b", "c"], "dataset.positive=d: 'grade' has 3 classes"),
+        (["a", "b"], "use dataset.positive=a or dataset.positive=b"),
+    ],
+)
+def test_a_positive_class_that_cannot_be_is_refused(values, message):
+    with pytest.raises(DataError, match=message):
+        encode_target(column(values), config(positive="d"))
 
 
 def test_regression_keeps_the_numbers():

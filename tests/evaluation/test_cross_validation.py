@@ -16,7 +16,7 @@ from student_perf.config.schema import (
     RepeatedKFoldSplit,
 )
 from student_perf.errors import ModelError
-from student_perf.evaluation.cross_validation import cross_validate, predict
+from student_perf.evaluation.cross_validation import cross_validate, predict, scored_of_fit
 from student_perf.evaluation.splits import make_split
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from tests.hostile import ANSWERED, CHANGES, NUMBERS, RAISED, Drawing, Mean, Shares
@@ -285,6 +285,15 @@ class ChangedByItsFit(Shares):
     def predict_proba(self, X):
         first = np.asarray(X["points"] > 1, dtype=float)
         return np.column_stack([first, 1 - first, np.zeros(len(X))])
+
+
+def test_of_many_training_rows_a_fixed_sample_is_scored():
+    few, many = np.arange(100, 20_100), np.arange(100, 50_000)
+    assert scored_of_fit(few) is few
+    sample = scored_of_fit(many)
+    assert len(sample) == len(np.unique(sample)) == 20_000
+    assert set(sample) <= set(many)
+    np.testing.assert_array_equal(sample, scored_of_fit(many))
 
 
 def test_train_scores_are_those_of_rows_that_the_fit_has_not_changed(small_dataset):

@@ -76,9 +76,11 @@ def test_grades_of_one_class_have_no_kappa_either(by_school):
 def test_a_constant_number_has_no_r2_and_no_ranks(small_dataset):
     target = np.concatenate([np.full(5, 7.0), np.arange(55.0)])
     numbers = replace(small_dataset, task="regression", target=target, classes=())
-    (gap,) = find_gaps(numbers, halves(60, first=np.arange(5)), KFOLD)
+    gap, by_zero = find_gaps(numbers, halves(60, first=np.arange(5)), KFOLD)
     assert gap.metrics == ("r2", "spearman")
     assert gap.why == "every validation row has the target 7"
+    assert by_zero.metrics == ("mean_absolute_percentage_error",)
+    assert by_zero.why == "a validation row has the target 0"
 
 
 def test_what_decides_must_be_defined_in_every_fold(by_school):

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from student_perf.errors import ConfigError, DataError
 from student_perf.experiment import prepare as prepare_module
-from student_perf.experiment.prepare import build_pipeline, prepare, prepare_data, useful_threads
+from student_perf.experiment.prepare import build_pipeline, prepare, prepare_data
 
 
 def test_what_is_prepared_is_unfitted_and_keeps_the_test_rows_apart(compose_config):
@@ -141,11 +141,6 @@ def test_a_model_that_calibrates_on_more_parts_than_a_class_has_rows_is_refused(
     with pytest.raises(ConfigError, match=words):
         prepare(compose_config(*rare, *model))
     prepare(compose_config(*rare, *model, fewer))
-
-
-def test_few_rows_get_one_thread():
-    assert useful_threads(700) == 1
-    assert useful_threads(1_000_000) >= 1
 
 
 def test_a_set_of_copies_is_one_fact(compose_config, tmp_path):

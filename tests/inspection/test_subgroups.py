@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from student_perf.config.schema import KFoldSplit, RepeatedKFoldSplit
 from student_perf.evaluation.cross_validation import result_of
 from student_perf.evaluation.splits import make_split
-from student_perf.inspection.subgroups import subgroup_table
+from student_perf.inspection.subgroups import about_groups, subgroup_table
 from student_perf.scoring.intervals import TRAINING
 
 
@@ -58,13 +58,15 @@ def test_all_rows_have_the_figures_of_the_run(small_dataset):
 
 
 def test_an_interval_is_that_of_the_groups_rows(small_dataset):
-    """Wilson's for a share, by statsmodels' formula, with the rows that the factor leaves."""
+    """Wilson's for a share, by statsmodels' formula, with the rows that the factor leaves; both of
+    the two groups together hold with 95 %.
+    """
     result = evaluated(small_dataset)
     table = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)
     north = (small_dataset.features["school"].iloc[result.row] == "north").to_numpy()
     hits = (result.y_true == result.y_pred)[north]
     n, share = (len(hits) - 1) / TRAINING**2, hits.mean()
-    z = t.ppf(0.975, len(hits) - 1)
+    z = t.ppf(1 - 0.025 / 2, len(hits) - 1)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     line = pick(table, "school", "accuracy").loc["north"]
@@ -127,3 +129,47 @@ def test_few_numbers_are_groups_many_are_quartiles_and_missing_is_a_group(small_
         "up to 7.375", "over 7.375 to 14.75", "over 14.75 to 22.12", "over 22.12",
     ]  # fmt: skip
     assert ages["n"].tolist() == [15, 15, 15, 15]
+
+
+def told_apart(dataset, config=KFoldSplit("kfold", 0.0, 0, True, 4)):  # noqa: B008 (frozen)
+    """A result that is right for the first half of the rows only, which are one group."""
+    split = make_split(dataset, config)
+    right, wrong = np.eye(3)[dataset.target], np.eye(3)[(dataset.target + 1) % 3]
+    output = np.where((np.arange(60) < 30)[:, None], right, wrong)
+    return result_of(dataset, split, [output[fold.validation] for fold in split.folds], 0.0)
+
+
+@pytest.mark.parametrize("n_repeats", [1, 3])
+def test_a_group_that_differs_is_named_with_its_figure(small_dataset, n_repeats):
+    kind = np.where(np.arange(60) < 30, "first", "second")
+    coin = np.tile(["head", "tail"], 30)
+    dataset = replace(small_dataset, dropped=pd.DataFrame({"kind": kind, "coin": coin}))
+    config = RepeatedKFoldSplit("repeated_kfold", 0.0, 0, True, 4, n_repeats)
+    table = subgroup_table(dataset, told_apart(dataset, config), ["kind", "coin"], "accuracy", 5)
+    assert about_groups(table) == (
+        "Beyond chance in accuracy these differ from the other rows: kind = first (1.000, p "
+        "= 0.002), kind = second (0.000, p = 0.002); all rows have 0.500, p is corrected for 4 "
+        "groups."
+    )
+    assert table[table["metric"] != "accuracy"]["p"].isna().all()
+
+
+def test_equal_groups_are_said_to_be_equal(small_dataset):
+    table = subgroup_table(small_dataset, evaluated(small_dataset), ["school"], "f1_macro", 5)
+    start = "No group differs in F1 (macro) from the other rows beyond chance: smallest p = "
+    assert about_groups(table).startswith(start)
+    assert about_groups(table.iloc[:2]) == ""
+
+
+def test_rows_of_a_declared_group_count_as_one(small_dataset):
+    """Ten equal rows of a unit are not ten proofs."""
+    units = np.repeat(np.arange(6), 10)
+    kind = np.where(units < 3, "first", "second")
+    dataset = replace(small_dataset, dropped=pd.DataFrame({"kind": kind}))
+    alone = subgroup_table(dataset, told_apart(dataset), ["kind"], "accuracy", 5)
+    grouped = replace(dataset, groups=units)
+    together = subgroup_table(grouped, told_apart(grouped), ["kind"], "accuracy", 5)
+    p_alone, p_together = (
+        pick(one, "kind", "accuracy").loc["first", "p"] for one in (alone, together)
+    )
+    assert p_alone < 0.01 < p_together

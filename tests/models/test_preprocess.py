@@ -98,6 +98,25 @@ def test_native_gives_numbers_with_gaps_and_categoricals(compose_config):
     assert out["grade"].astype("str").tolist() == GRADED["grade"].tolist()
 
 
+def test_steps_on_all_columns_see_what_the_kinds_have_prepared(compose_config):
+    config = compose_config("preprocess=k_best", "preprocess.all.select.k=2")
+    transformer = built(config)
+    target = (GRADED["grade"] == "Vg").to_numpy().astype(np.int64)
+    assert transformer.fit_transform(GRADED, target).shape == (120, 2)
+    assert "grade_Vg" in transformer.get_feature_names_out()
+
+
+def test_the_first_category_can_be_left_out(compose_config):
+    words = (
+        "preprocess.categorical.encode.drop=first",
+        "preprocess.categorical.impute.strategy=constant",
+    )
+    names = [
+        list(built(compose_config(*w)).fit(GRADED).get_feature_names_out()) for w in ((), words)
+    ]
+    assert set(names[0]) - set(names[1]) == {"grade_Average", "school_missing"}
+
+
 def test_raw_changes_nothing(compose_config):
     out = built(compose_config("preprocess=raw")).fit_transform(GRADED)
     pd.testing.assert_frame_equal(out, GRADED)
@@ -128,6 +147,7 @@ def test_target_encoding_is_fitted_on_other_rows(compose_config, dataset, target
     ("config", "message"),
     [
         ({"numbers": {}}, "is not a kind of column"),
+        ({"output": "table", "all": {"x": {}}}, "its steps take figures"),
         ({"output": "frame"}, "preprocess.output=frame: must be array or table"),
         ({"numeric": {"scale": "standard"}}, "a step is a group"),
         ({"numeric": {"scale": {"_target_": "os.system"}}}, "only classes below"),

@@ -3,7 +3,6 @@
 That each comes back from its file, also with native categories and unknown ones, is proved in
 runs/test_model_file.py."""
 
-import importlib.util
 import warnings
 
 import numpy as np
@@ -19,6 +18,7 @@ from student_perf.experiment.prepare import build_pipeline
 from student_perf.models.labels import LabelledClassifier
 from student_perf.paths import CONF_DIR
 from tests.conftest import compose_config
+from tests.models.zoo import skip_without_library
 
 MODELS = sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
 TASKS = {"classifier": "classification", "regressor": "regression"}
@@ -64,8 +64,7 @@ def rows(task, n=160, seed=0):
 
 
 def pipeline_of(name, task, *overrides):
-    if name in ("lightgbm", "catboost") and importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
+    skip_without_library(name)
     dataset = "econmath" if task == "classification" else "econmath_score"
     few = FEW.get(name, [])
     config = compose_config("tracking=off", f"dataset={dataset}", f"model={name}", *few, *overrides)

@@ -1,3 +1,4 @@
+import json
 import shutil
 from dataclasses import replace
 
@@ -119,9 +120,25 @@ def test_a_check_without_its_data_fails_with_the_reason():
 def test_without_predictions_calibration_is_not_shown(sent):
     (sent.folder / "predictions.parquet").unlink()
     sent.record.seal()
-    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[1]
     assert not check.passed
     assert "holds no predictions.parquet" in check.reason
+
+
+def test_the_first_champion_has_to_beat_the_dummy(sent):
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert not check.passed  # it is the dummy
+    assert "+0.000 on the same held-out rows" in check.reason
+    summary = sent.json("metrics.json")
+    summary["metrics"]["accuracy"] |= {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15}
+    (sent.folder / "metrics.json").write_text(json.dumps(summary))
+    sent.record.seal()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert check.passed, check.reason
+    (sent.folder / "metrics.json").write_text("{}")
+    sent.record.seal()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert "has no gain over the dummy" in check.reason
 
 
 def test_of_other_test_rows_the_held_out_ones_are_compared(run):
@@ -164,16 +181,3 @@ def test_groups_of_data_that_have_changed_are_not_reported(run, grades):
     grades.write_text("".join(lines[:-20]))
     with pytest.raises(DataError, match="no longer those of the run"):
         promotion._check_groups(*words)
-
-
-def test_rollback_exchanges_and_a_second_one_takes_it_back():
-    one, two = Version("1", "b"), Version("2", "c")
-    registry = Memory(champion=two, previous=one)
-    assert promotion.rollback(registry, "ada", None) == (one, two)
-    assert "by ada: no reason given" in registry.tags["student_perf.rolled_back"]
-    evidence, moved = registry.message
-    assert evidence.startswith("rollback_")  # before anything moves
-    assert moved == ["champion", "previous"]
-    assert promotion.rollback(registry, "ada", None) == (two, one)
-    with pytest.raises(ConfigError, match="has no previous to go back to"):
-        promotion.rollback(Memory(champion=one), None, None)

@@ -10,7 +10,6 @@ from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.evaluation.splits import make_split
 from student_perf.runs.artifacts import predictions_table
 from student_perf.runs.predictions import fold_scores, load_predictions
-from student_perf.scoring.metrics import metrics_of
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -40,5 +39,5 @@ def test_every_metric_from_stored_predictions_is_the_one_of_the_run(
     if weighted:
         assert found.weights.tolist() == (result.row + 1).tolist()
         assert found.groups.tolist() == (result.row // 2).tolist()
-    for metric in metrics_of(task, ordered):
+    for metric in dataset.metrics:
         assert fold_scores(found, metric) == pytest.approx(result.fold_scores[metric], abs=1e-15)

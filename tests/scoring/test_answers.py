@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn import metrics as reference
 
-from student_perf.scoring.answers import Answers, once_each
+from student_perf.scoring.answers import Answers, effective_number, once_each
 
 
 def draw(n_classes, n, seed, ties=False):
@@ -41,6 +41,10 @@ def test_classification_scores_are_scikit_learns(n_classes, seed, ties):
             for name in ("precision", "recall", "f1"):
                 function = getattr(reference, f"{name}_score")
                 expected[f"{name}_{average}"] = function(y, hard, average=average)
+        if n_classes == 2:
+            expected["average_precision"] = reference.average_precision_score(y, p[:, 1])
+            for name in ("precision", "recall", "f1"):
+                expected[name] = getattr(reference, f"{name}_score")(y, hard)
     got = Answers(y, p).scores()
     assert got.keys() == expected.keys()
     for name, value in expected.items():
@@ -99,7 +103,7 @@ def test_weighted_and_ordinal_figures_do_not_depend_on_classes_that_no_row_has()
     y = np.array([0, 0, 1, 1])
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
     two, four = Answers(y, p).scores(), Answers(y, np.pad(p, ((0, 0), (0, 2)))).scores()
-    for name in two.keys() - {"brier_score", "roc_auc_ovr"}:  # see Answers for both
+    for name in (two.keys() & four.keys()) - {"brier_score", "roc_auc_ovr"}:  # see Answers for both
         assert two[name] == pytest.approx(four[name], abs=1e-15), name
     assert four["brier_score"] == pytest.approx(2 * two["brier_score"])
 
@@ -116,12 +120,30 @@ def test_regression_scores_are_scikit_learns(seed):
     got = Answers(y, predicted).scores()
     expected = reference.root_mean_squared_error(y, predicted)
     assert got["root_mean_squared_error"] == pytest.approx(expected, rel=1e-14)
-    expected = reference.mean_absolute_error(y, predicted)
-    assert got["mean_absolute_error"] == pytest.approx(expected, rel=1e-14)
+    for name in (
+        "mean_squared_error",
+        "mean_absolute_error",
+        "median_absolute_error",
+        "mean_absolute_percentage_error",
+    ):
+        assert got[name] == pytest.approx(getattr(reference, name)(y, predicted), rel=1e-14)
     assert got["r2"] == pytest.approx(reference.r2_score(y, predicted), rel=1e-13)
     y, predicted = np.round(y), np.round(predicted)  # with ties
     expected = spearmanr(y, predicted).statistic
     assert Answers(y, predicted).scores()["spearman"] == pytest.approx(expected, rel=1e-13)
+
+
+def test_an_error_as_a_share_of_nothing_is_not_defined():
+    got = Answers(np.array([0.0, 2.0]), np.array([1.0, 1.0])).scores()
+    assert np.isnan(got["mean_absolute_percentage_error"])
+    assert got["median_absolute_error"] == 1
+
+
+def test_metrics_of_the_positive_class_are_not_defined_where_no_row_is_positive():
+    got = Answers(np.zeros(3, dtype=int), np.eye(2)[[0, 1, 0]]).scores()
+    assert all(np.isnan(got[name]) for name in ("f1", "precision", "recall", "average_precision"))
+    only = Answers(np.ones(3, dtype=int), np.eye(2)[[0, 1, 1]]).scores()
+    assert (only["recall"], only["precision"]) == (pytest.approx(2 / 3), 1)
 
 
 def test_r2_of_a_constant_target_is_not_defined():
@@ -141,19 +163,20 @@ def test_rows_answered_several_times_count_once_with_the_mean_of_their_outputs()
     assert answers.output == pytest.approx([0.75, 0.3])
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_a_weight_of_two_counts_as_a_row_twice(task):
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_a_weight_of_two_counts_as_a_row_twice(n_classes):
     rng = np.random.default_rng(3)
     times = rng.integers(1, 4, 40)
-    y, output = draw(3, 40, 0, ties=True)
-    if task == "regression":
+    y, output = draw(n_classes or 2, 40, 0, ties=True)
+    if not n_classes:
         y, output = rng.integers(0, 8, 40).astype(float), rng.normal(size=40).round(1)
     weighted = Answers(y, output, times.astype(float)).scores(ordered=True)
     repeated = Answers(np.repeat(y, times), np.repeat(output, times, axis=0)).scores(ordered=True)
-    assert weighted == pytest.approx(repeated, rel=1e-12)
+    assert weighted == pytest.approx(repeated, rel=1e-12, nan_ok=True)
     assert len(weighted) > 3
     alike = Answers(y, output, np.full(40, 0.25)).scores(ordered=True)
-    assert alike == pytest.approx(Answers(y, output).scores(ordered=True), rel=1e-12)
+    plain = Answers(y, output).scores(ordered=True)
+    assert alike == pytest.approx(plain, rel=1e-12, nan_ok=True)
 
 
 def test_weights_and_groups_follow_the_rows():
@@ -163,3 +186,10 @@ def test_weights_and_groups_follow_the_rows():
     assert once.weights.tolist() == [2, 4, 1]
     assert once.groups.tolist() == [7, 9, 7]
     assert answers.take(np.array([3, 0])).weights.tolist() == [4, 1]
+
+
+def test_rows_of_unequal_weight_are_worth_fewer():
+    weights = np.array([2.0, 2.0, 1.0, 3.0])
+    assert effective_number(weights) == pytest.approx([64 / 18])
+    parts = effective_number(weights, np.array([0, 0, 2, 2]), 3)
+    assert parts == pytest.approx([2.0, 0.0, 1.6])

@@ -13,17 +13,22 @@ CLASSES, NUMBERS = "classification", "regression"
 ALL = [*metrics_of(CLASSES, ordered=True), *metrics_of(NUMBERS)]
 
 
-def answers_of(task, n=60, seed=0):
+def answers_of(task, n=60, seed=0, n_classes=3):
     rng = np.random.default_rng(seed)
     if task == CLASSES:
-        return Answers(rng.permutation(np.arange(n) % 3), rng.dirichlet(np.ones(3), n))
+        truth = rng.permutation(np.arange(n) % n_classes)
+        return Answers(truth, rng.dirichlet(np.ones(n_classes), n))
     y_true = rng.normal(size=n)
     return Answers(y_true, y_true + rng.normal(size=n))
 
 
+def answers_for(metric):
+    return answers_of(metric.task, n_classes=2 if metric.binary else 3)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_metric_of_a_sample_is_that_of_its_rows(name):
-    answers = answers_of(METRICS[name].task)
+    answers = answers_for(METRICS[name])
     times = np.random.default_rng(1).multinomial(60, [1 / 60] * 60, 4)
     for value, one in zip(of_samples(METRICS[name], answers, times), times, strict=True):
         expected = METRICS[name].of(answers.take(np.repeat(np.arange(60), one)))
@@ -33,7 +38,7 @@ def test_a_metric_of_a_sample_is_that_of_its_rows(name):
 @pytest.mark.parametrize("name", ALL)
 def test_draws_are_those_of_a_plain_loop(name, monkeypatch):
     monkeypatch.setattr(module, "_MOST_CELLS", 7 * 60)  # several tables of counts
-    answers = answers_of(METRICS[name].task)
+    answers = answers_for(METRICS[name])
     got = resample(answers, [METRICS[name]], 5, 30)[name]
     rng = np.random.default_rng(5)
     expected = [METRICS[name].of(answers.take(rng.integers(0, 60, 60))) for _ in range(30)]

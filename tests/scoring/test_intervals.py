@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from student_perf.scoring.influence import RowScores
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.influence import RowScores, row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, TRAINING, fold_interval, row_interval
 from student_perf.scoring.metrics import METRICS
 
@@ -75,12 +76,16 @@ def test_few_rows_without_an_error_are_not_certain():
     assert (constant.low, constant.high) == (0.4, 0.4)
 
 
-def test_above_zero_it_is_the_logarithm_and_without_bounds_the_figure_itself():
+def test_above_zero_the_skewness_counts_and_without_bounds_it_is_the_figure_itself():
     reach = TRAINING * t.ppf(0.975, 99)
-    got = row_interval(scored(2.0, 0.3), METRICS["root_mean_squared_error"])
-    assert (got.low, got.high) == pytest.approx(
-        (2 * math.exp(-reach * 0.15), 2 * math.exp(reach * 0.15))
-    )
+    scores = scored(2.0, 0.3)
+    for name, power in (("mean_absolute_error", 1), ("root_mean_squared_error", 2)):
+        got = row_interval(scores, METRICS[name])
+        error, skewness = power * 2.0 ** (power - 1) * 0.3, 1 / math.sqrt(100)
+        for end, side in ((got.low, 1), (got.high, -1)):
+            by_t = (2.0**power - end**power) / (TRAINING * error)
+            halls = by_t + skewness * (by_t**2 / 3 + 1 / 6) + skewness**2 * by_t**3 / 27
+            assert halls == pytest.approx(side * t.ppf(0.975, 99))
     got = row_interval(scored(0.3, 0.1), METRICS["r2"])
     assert (got.low, got.high) == pytest.approx((0.3 - reach * 0.1, 0.3 + reach * 0.1))
     assert row_interval(scored(1e-9, 1.0), METRICS["log_loss"]).high < math.inf
@@ -94,3 +99,28 @@ def test_what_is_not_defined_has_no_interval():
 def test_a_figure_beyond_the_bounds_of_its_metric_keeps_an_interval_around_it():
     got = row_interval(scored(2.0, 0.1), METRICS["accuracy"])
     assert got.low <= got.mean == 2.0 <= got.high
+
+
+def test_the_interval_of_errors_with_a_long_tail_holds():
+    """Errors whose squares have a standard deviation of seven times their mean."""
+    rng, true, metric = np.random.default_rng(0), math.e, METRICS["root_mean_squared_error"]
+    held, marked = 0, 0
+    for _ in range(200):
+        answers = Answers(np.zeros(200), np.exp(rng.normal(size=200)))
+        scores = row_scores(metric, answers, np.arange(200), np.arange(200) // 40, mean=None)
+        got = row_interval(scores, metric)
+        held += got.low <= true <= got.high
+        marked += metric.rests_on_few(got.mean, got.low, got.high)
+    assert held / 200 > 0.88
+    assert marked / 200 > 0.6
+
+
+def test_few_rows_seldom_carry_a_figure_of_normal_errors():
+    rng, metric = np.random.default_rng(0), METRICS["root_mean_squared_error"]
+    marked = 0
+    for _ in range(200):
+        answers, fold = Answers(np.zeros(200), rng.normal(size=200)), np.arange(200) // 40
+        scores = row_scores(metric, answers, np.arange(200), fold, mean=None)
+        got = row_interval(scores, metric)
+        marked += metric.rests_on_few(got.mean, got.low, got.high)
+    assert marked <= 5

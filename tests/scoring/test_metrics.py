@@ -24,8 +24,18 @@ def test_every_named_metric_is_computed_and_no_other(task):
     y_true = np.array([0, 1, 2, 2])
     output = np.eye(3)[y_true] if task == "classification" else y_true + 0.5
     answers = Answers(y_true, output)
-    assert list(answers.scores()) == metrics_of(task)
-    assert list(answers.scores(ordered=True)) == metrics_of(task, ordered=True)
+    assert list(answers.scores()) == metrics_of(task, n_classes=3)
+    assert list(answers.scores(ordered=True)) == metrics_of(task, ordered=True, n_classes=3)
+
+
+def test_metrics_of_the_positive_class_are_for_two_classes():
+    positive = {"f1", "precision", "recall", "average_precision"}
+    assert positive == {name for name in METRICS if METRICS[name].binary}
+    assert positive < set(metrics_of("classification", n_classes=2))
+    assert not positive & set(metrics_of("classification", n_classes=3))
+    assert not positive & set(metrics_of("regression"))
+    answers = Answers(np.array([0, 1]), np.eye(2))
+    assert list(answers.scores()) == metrics_of("classification", n_classes=2)
 
 
 def test_a_metric_has_one_formula():

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.scoring.metrics import metrics_of
 from student_perf.scoring.objectives import Objectives, make_objectives
 
+KNOWN = metrics_of("classification", n_classes=3)
 LOGGED = {"cv_accuracy_mean": 0.6, "cv_log_loss_mean": 1.1, "fit_seconds": 3.0}
 
 
@@ -24,7 +26,7 @@ def test_values_and_violations_follow_each_metrics_direction():
 
 
 def test_the_configs_own_objective_comes_first_and_once():
-    made = make_objectives("classification", "accuracy", ["log_loss", "accuracy"], {}, False)
+    made = make_objectives("accuracy", ["log_loss", "accuracy"], {}, KNOWN)
     assert made.metrics == ("accuracy", "log_loss")
 
 
@@ -32,14 +34,15 @@ def test_the_configs_own_objective_comes_first_and_once():
     ("also", "limits", "message"),
     [
         (["acuracy"], {}, "objectives=acuracy: not a metric .* did you mean accuracy"),
-        (["r2"], {}, "not a metric of this task"),
+        (["f1"], {}, "objectives=f1: not a metric .* did you mean f1_macro"),
+        (["r2"], {}, "not a metric of this target"),
         ([], {"logloss": 1}, "did you mean log_loss"),
         ([], {"log_loss": "low"}, "constraints.log_loss=low: must be the worst value"),
     ],
 )
 def test_unknown_metrics_and_limits_are_refused(also, limits, message):
     with pytest.raises(ConfigError, match=message):
-        make_objectives("classification", "accuracy", also, limits, False)
+        make_objectives("accuracy", also, limits, KNOWN)
 
 
 def test_trials_that_keep_the_limits_rank_before_the_others():

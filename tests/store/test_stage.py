@@ -1,7 +1,8 @@
 import pytest
 from mlflow import MlflowClient
 
-from student_perf.store.stage import Stage, experiment_stage, run_stage
+from student_perf.runs import tags
+from student_perf.store.stage import Stage, experiment_stage, holders, n_children, run_stage
 from tests.servers import mlflow_server
 
 
@@ -35,3 +36,21 @@ def test_what_cannot_be_asked_is_unknown_and_nothing_is_made(tmp_path):
     assert experiment_stage("http://127.0.0.1:9", "exam") is Stage.UNKNOWN
     assert experiment_stage(f"sqlite:///{tmp_path}/none.db", "exam") is Stage.ABSENT
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["other.db"]
+
+
+def test_runs_below_another_and_aliases_are_read_as_by_mlflow(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    parent = client.create_run("0").info.run_id
+    below = [client.create_run("0", tags={tags.PARENT: parent}).info.run_id for _ in range(3)]
+    client.delete_run(below[0])
+    assert n_children(uri, parent) == 2
+    client.create_registered_model("grades")
+    for run_id in below[1:]:
+        client.create_model_version("grades", f"{tmp_path}/model", run_id)
+    client.set_registered_model_alias("grades", "champion", "2")
+    client.set_registered_model_alias("grades", "previous", "1")
+    assert holders(uri, "grades") == {"champion": ("2", below[2]), "previous": ("1", below[1])}
+    client.delete_model_version("grades", "1")
+    assert holders(uri, "grades") == {"champion": ("2", below[2])}
+    assert holders(uri, "nobody") == {}

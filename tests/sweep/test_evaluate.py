@@ -80,7 +80,7 @@ def test_a_fit_in_place_gives_the_figures_of_copies_in_every_order(numbers, mode
 
 def with_model(monkeypatch, evaluator, estimator, *words):
     with monkeypatch.context() as patched:
-        patched.setattr(evaluate, "build_estimator", lambda *_: estimator)
+        patched.setattr(evaluate, "build_estimator", lambda *_, **__: estimator)
         return evaluator.evaluate(compose_config("tracking=off", "split.n_splits=3", *words))
 
 

@@ -111,8 +111,11 @@ def test_the_same_search_again_and_with_more_trials_doubles_nothing(train, works
     assert train("-m", *QUICK, SPACE, TRIALS.format(6)).code == 0
     again = train("-m", *QUICK, SPACE, TRIALS.format(6))
     assert again.code == 0
-    assert "6 done, 0 to go" in again.out
+    assert "nothing is missing; 6 done, 0 to go" in again.out
     folder, *_ = check_agreement(workspace, 6)
+    (folder / "report.html").unlink()
+    assert "6 done, 0 to go" in train("-m", *QUICK, SPACE, TRIALS.format(6)).out
+    assert (folder / "report.html").is_file()
 
     more = train("-m", *QUICK, SPACE, TRIALS.format(8))
     assert "6 done, 2 to go" in more.out

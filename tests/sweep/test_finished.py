@@ -1,0 +1,149 @@
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from hydra import compose
+from omegaconf import OmegaConf
+
+from student_perf.config.load import register_resolvers
+from student_perf.config.search_path import hydra_ready
+from student_perf.runs import tags
+from student_perf.runs.seal import sha256_of
+from student_perf.sweep.finished import FINISHED_FILE, command_of, find_finished, write_note
+
+HEAVY = ("pandas", "scipy", "sklearn", "optuna", "mlflow", "xgboost", "matplotlib")
+
+
+def composed(*words):
+    register_resolvers()
+    with hydra_ready():
+        return compose("config", list(words), return_hydra_config=True)
+
+
+def digest(*words, **options):
+    config = composed(*words)
+    node = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return command_of(config, node | options, [*words, "model.C=1,2"])
+
+
+@pytest.fixture
+def noted(workspace, tmp_path):
+    """A folder as a finished sweep leaves it, the file of its rows, and its tracking store."""
+    folder, rows = workspace / "multirun" / "one", tmp_path / "rows.csv"
+    (folder / "0").mkdir(parents=True)
+    (folder / "0" / "record.json").write_text("{}")
+    (folder / "mlflow_run_id").write_text("parent")
+    rows.write_text("a,b\n1,2\n")
+    store = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("CREATE TABLE runs (run_uuid, lifecycle_stage)")
+        database.execute("CREATE TABLE tags (key, value, run_uuid)")
+        for name in ("parent", "child"):
+            database.execute("INSERT INTO runs VALUES (?, 'active')", [name])
+        database.execute("INSERT INTO tags VALUES (?, 'parent', 'child')", [tags.PARENT])
+    files = {rows: sha256_of(rows)}
+    write_note(folder, "command", files, f"sqlite:///{store}", folder, ["it ended"], {"at": "x"})
+    return folder, rows, store
+
+
+def test_a_sweep_that_lacks_nothing_is_found_by_its_command(noted, workspace):
+    folder, *_ = noted
+    found, note = find_finished(workspace / "multirun", "command")
+    assert (found, note.lines, note.places, note.n_runs) == (folder, ["it ended"], {"at": "x"}, 1)
+    assert find_finished(workspace / "multirun", "another") is None
+
+
+def _change_trial(folder, rows, store):
+    (folder / "0" / "record.json").write_text("[]")
+
+
+def _remove_file(folder, rows, store):
+    (folder / "mlflow_run_id").unlink()
+
+
+def _add_file(folder, rows, store):
+    (folder / "0" / "note.txt").touch()
+
+
+def _change_rows(folder, rows, store):
+    rows.write_text("a,b\n1,3\n")
+
+
+def _remove_rows(folder, rows, store):
+    rows.unlink()
+
+
+def _remove_store(folder, rows, store):
+    store.unlink()
+
+
+def _delete_sweep(folder, rows, store):
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = 'parent'")
+
+
+def _delete_trial(folder, rows, store):
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = 'child'")
+
+
+def _spoil_note(folder, rows, store):
+    (folder / FINISHED_FILE).write_text(json.dumps({"command": "command"}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_change_trial, _remove_file, _add_file, _change_rows, _remove_rows, _remove_store,
+     _delete_sweep, _delete_trial, _spoil_note],
+)  # fmt: skip
+def test_whatever_has_changed_since_is_looked_into(noted, workspace, change):
+    change(*noted)
+    assert find_finished(workspace / "multirun", "command") is None
+
+
+def test_locks_of_a_sweep_may_be_touched(noted, workspace):
+    (noted[0] / "sweep.lock").touch()
+    assert find_finished(workspace / "multirun", "command") is not None
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "postgresql://db/runs"])
+def test_no_note_speaks_for_a_store_that_is_no_file(noted, uri):
+    folder, *_ = noted
+    (folder / FINISHED_FILE).unlink()
+    write_note(folder, "command", {}, uri, folder, [], {})
+    assert not (folder / FINISHED_FILE).exists()
+
+
+def test_a_command_is_known_by_words_options_configs_and_environment(
+    workspace, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    same = digest("model=logreg")
+    assert digest("model=logreg") == same
+    others = [digest("model=rf"), digest("model=logreg", n_trials=3)]
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "other")
+    others.append(digest("model=logreg"))
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    others.append(digest("model=logreg"))
+    (tmp_path / "conf" / "model" / "own.yaml").write_text("name: own\n")
+    others.append(digest("model=logreg"))
+    assert len({same, *others}) == 6
+
+
+def test_sweeps_within_a_folder_of_configs_are_never_known(workspace, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    assert digest(f"hydra.sweep.dir={tmp_path}/conf/sweeps") is None
+
+
+def test_a_finished_sweep_is_known_without_what_trains():
+    code = (
+        "import sys, student_perf.train, student_perf.sweep.start\n"
+        f"print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
