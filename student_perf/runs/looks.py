@@ -7,6 +7,7 @@ it varies: seeds, folds, filters, metric or model.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from filelock import FileLock
 
 from student_perf.paths import workspace
 from student_perf.runs.record import RunRecord
+
+log = logging.getLogger(__name__)
 
 LEDGER_FILE = "test_looks.jsonl"
 TRIES_FILE = "tries.jsonl"
@@ -61,9 +64,12 @@ def _rows(look: dict[str, Any]) -> tuple[str, str]:
 def note_try(record: RunRecord) -> None:
     """Note in the workspace's ledger that a configuration was tried on the rows of its data."""
     line = json.dumps({"rows": _source(record), "config": record.config_sha256})
-    # A single short write to the end of a file is whole, whoever else writes.
-    with (workspace() / TRIES_FILE).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    try:
+        # A single short write to the end of a file is whole, whoever else writes.
+        with (workspace() / TRIES_FILE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:  # read-only, or not there on a worker's machine: the run is as it is
+        log.warning("not counted among the configurations tried: %s", error)
 
 
 def count_tries(record: RunRecord) -> int:
