@@ -7,6 +7,7 @@ from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
+from tests.shortcuts import without_pictures
 
 QUICK = ("tracking=off", "model=logreg", "report.importance=false")
 
@@ -18,7 +19,8 @@ def run(config, folder):
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     config = compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2")
-    return run(config, tmp_path_factory.mktemp("run") / "r")
+    with without_pictures():
+        return run(config, tmp_path_factory.mktemp("run") / "r")
 
 
 def test_the_same_figures_stand_everywhere(result):
