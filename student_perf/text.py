@@ -80,8 +80,9 @@ def format_interval(
     high: float | None,
     form: Callable[[float | None], str] = format_number,
 ) -> str:
-    """Both ends of an interval: `0.410 to 0.523`."""
-    return f"{form(low)} to {form(high)}"
+    """Both ends of an interval: `0.410 to 0.523`; a single dash where both are unknown."""
+    ends = form(low), form(high)
+    return NO_VALUE if ends == (NO_VALUE, NO_VALUE) else " to ".join(ends)
 
 
 def duration(seconds: float) -> str:

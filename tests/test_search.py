@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSw
 from student_perf.config.typed import iter_leaves
 from student_perf.models.build import build_estimator
 from student_perf.paths import CONF_DIR
-from tests.models.zoo import CLASSES_ONLY, MODELS, served
+from tests.models.zoo import CLASSES_ONLY, MODELS, served, skip_without_library
 from tests.sweep.conftest import plan_of  # noqa: F401 (fixture)
 
 FILES = sorted((CONF_DIR / "search").glob("*.yaml"))
@@ -82,6 +82,7 @@ def test_a_file_names_its_command_and_few_parameters(path):
     [(m, t) for m in MODELS if m not in UNTUNED for t in DATASETS if served(m, t)],
 )
 def test_models_take_both_ends_of_every_range(compose_config, model, task):
+    skip_without_library(model)
     common = [f"model={model}", f"dataset={DATASETS[task]}"]
     composed = {"model": compose_config(*common).model}
     known = dict(iter_leaves(composed)).keys() | {"preprocess"}

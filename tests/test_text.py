@@ -38,7 +38,8 @@ def test_probabilities_and_seconds_are_short():
 def test_an_interval_is_written_in_one_way():
     assert format_interval(0.1, 0.2) == "0.100 to 0.200"
     assert format_interval(-0.1, 0.2, format_change) == "-0.100 to +0.200"
-    assert format_interval(math.nan, None) == "- to -"
+    assert format_interval(math.nan, None) == "-"
+    assert format_interval(math.nan, 1) == "- to 1.000"
 
 
 @pytest.mark.parametrize(

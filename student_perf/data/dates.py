@@ -43,6 +43,7 @@ _FORMS = tuple(
         rf"{_WORD}[-/.,\s]+(?:de\s+)?(?P<y>\d{{4}})",
         r"(?P<y>\d{4})[-/](?P<m>\d{1,2})",
         r"(?P<m>\d{1,2})[-/](?P<y>\d{4})",
+        r"(?P<y>\d{4})[-/\s]?K?W(?P<week>\d{1,2})",
         _CLOCK,
     )
 )
@@ -337,10 +338,21 @@ def _made(found: dict[str, str | None]) -> _Moment | None:
     offset = _offset(found.get("zone"))
     if "a" in number:
         return _Moment(year, hour=hour, a=number["a"], b=number["b"], offset=offset)
+    if (week := found.get("week")) is not None:
+        return _of_week(year, int(week))
     month = number.get("m") or _month(str(found.get("word")))
     if month is None or not 1 <= month <= 12:
         return None
     return _Moment(year, month, number.get("d", 1), hour, offset=offset)
+
+
+def _of_week(year: int, week: int) -> _Moment | None:
+    """The Thursday of a week, which lies in the year that counts the week (ISO 8601)."""
+    try:
+        day = date.fromisocalendar(year, week, 4)
+    except ValueError:
+        return None
+    return _Moment(day.year, day.month, day.day)
 
 
 def _offset(zone: str | None) -> float | None:

@@ -20,6 +20,7 @@ from student_perf.scoring.answers import Answers
 from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.checks import all_classes
 from student_perf.scoring.metrics import METRICS
+from student_perf.text import format_number
 
 _MOST_LINES = 2
 _MOST_ROWS = 1500
@@ -112,8 +113,8 @@ def _moved(tie: Tie, move: Move, metric: str) -> str:
     before, after = _HELD_OUT[tie.kind]
     chance = ", a difference within chance" if move.is_chance else ""
     return (
-        f"{METRICS[metric].label} of a small forest: {move.now:.3f} {before}, "
-        f"{move.then:.3f} {after}{chance}"
+        f"{METRICS[metric].label} of a small forest: {format_number(move.now)} {before}, "
+        f"{format_number(move.then)} {after}{chance}"
     )
 
 

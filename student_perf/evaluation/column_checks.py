@@ -27,6 +27,8 @@ _NEARLY_EMPTY = 0.95
 _ENOUGH_ROWS = 100
 _ROWS_PER_VALUE = 5
 _FREE_TEXT = 0.5  # distinct values in the filled rows
+_WORDS_OF_PROSE = 3  # in a cell, the least; shorter ones are names and labels
+_FEWEST_SENTENCES, _SHARE_OF_SENTENCES = 30, 0.1  # different ones, and as a share of the rows
 _QUANTITY = re.compile(
     r"[<>~≈≤≥]?\s*[$€£]?\s*[+-]?\d+(?:[.,]\d+)*\s*(?:%|[$€£]|[A-Za-zµ°]{1,7}\.?(?:/[A-Za-z]+)?)?"
 )
@@ -54,7 +56,7 @@ def id_like(subject: Subject) -> Iterator[str]:
         if not _looks_like_id(column.iloc[subject.rows[:SOME_ROWS]]):
             continue
         rows = column.iloc[subject.rows]
-        if _looks_like_id(rows):
+        if _looks_like_id(rows) and not _is_prose(rows):
             yield (
                 f"column '{name}': looks like an identifier ({rows.nunique()} different values "
                 f"in {len(rows)} rows); add it to dataset.drop"
@@ -124,7 +126,7 @@ def useless(subject: Subject) -> Iterator[str]:
         filled = int(rows.notna().sum())
         if 0 < filled < (1 - _NEARLY_EMPTY) * n:
             yield f"column '{name}': holds a value in {filled} of {n} rows; add it to dataset.drop"
-        elif filled and (words := _tells_nothing(rows, filled, n)):
+        elif filled and not _is_prose(rows) and (words := _tells_nothing(rows, filled, n)):
             yield f"column '{name}': {words}; add it to dataset.drop"
 
 
@@ -232,6 +234,41 @@ def spellings(subject: Subject) -> Iterator[str]:
                 f"column '{name}': {' and '.join(same)} differ only in case; "
                 "declare its values in dataset.categories"
             )
+
+
+@check(
+    "SP210",
+    "Free text as a category",
+    what="The cells of a column hold sentences: three words or more in most of them, and hardly "
+    "any of them twice.",
+    why="Each sentence becomes a category, and a category that occurs once is never met again. A "
+    "model learns nothing from them, or learns the rows by heart, and takes long to do so.",
+    fix="Add the column to `dataset.drop`, or put into the file what counts: a length, whether a "
+    "word occurs, a grade that somebody gave the text.",
+)
+def free_text(subject: Subject) -> Iterator[str]:
+    """A line for each column of sentences."""
+    declared = {*subject.config.categories, *subject.config.categorical}
+    for name in subject.dataset.categorical:
+        rows = subject.dataset.features[name].iloc[subject.rows]
+        if name not in declared and _is_prose(rows):
+            yield (
+                f"column '{name}': is free text, {rows.nunique()} different ones in {len(rows)} "
+                "rows, and each would be a category; add it to dataset.drop, or count in the file "
+                "what matters in it"
+            )
+
+
+def _is_prose(rows: pd.Series) -> bool:
+    """Whether most cells hold sentences, and hardly any of them repeats."""
+    if rows.dtype == np.float64:
+        return False
+    known = rows.dropna()
+    values = known.unique()
+    if len(values) < max(_FEWEST_SENTENCES, _SHARE_OF_SENTENCES * len(known)):
+        return False
+    lengths = [len(str(value).split()) for value in values[:SOME_ROWS]]
+    return bool(np.median(lengths) >= _WORDS_OF_PROSE)
 
 
 def _looks_like_id(column: pd.Series) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -26,6 +26,7 @@ NEARLY_ALL = {"regression": 0.95, "classification": 0.85}
 # The best of many pairs looks better than a single column: two of 30 honest measurements of a
 # tumour save 0.89 of the errors.
 NEARLY_ALL_BY_TWO = {"regression": 0.95, "classification": 0.93}
+_REST = 0.25  # of what a strong column leaves open, the most that it leaves with another one
 _MOST_BANDS, _ROWS_OF_A_BAND = 20, 5
 _MOST_COLUMNS = 100  # of numbers, whose pairs are looked at
 _FEW_ROWS = 2000
@@ -94,24 +95,24 @@ def disguised(subject: Subject) -> Iterator[str]:
     "`dataset.drop`. If they are known before the target, the finding is a fact about the data.",
 )
 def nearly_all(subject: Subject) -> Iterator[str]:
-    """A line for each column, and else for each pair of columns, that carries nearly all."""
+    """A line for the pair of columns that carries nearly all, and for each other such column."""
     dataset = subject.dataset
-    limit, strong = NEARLY_ALL[dataset.task], set[str]()
     rows = subject.some_rows[:: max(1, len(subject.some_rows) // _FEW_ROWS)]
     table, y = dataset.features.iloc[rows], dataset.target[rows]
-    for name in map(str, dataset.features):
-        share = explained_share(table[name], y, dataset.task)
-        if share >= limit:
-            strong.add(name)
-            if not _is_leak(subject, name):
-                yield f"column '{name}': alone it {_nearly_all(share, subject, ending='s')}"
-    others = [name for name in dataset.numeric if name not in strong]
+    shares = {name: explained_share(table[name], y, dataset.task) for name in map(str, table)}
+    strong = {name: share for name, share in shares.items() if share >= NEARLY_ALL[dataset.task]}
+    leaks = {name for name in strong if _is_leak(subject, name)}
+    others = [name for name in dataset.numeric if name not in leaks]
     pair = _best_pair(table[others[:_MOST_COLUMNS]], y, dataset.task)
-    if pair is not None and pair.share >= NEARLY_ALL_BY_TWO[dataset.task]:
+    of_pair = set[str]()
+    if pair is not None and _says_more(pair, strong, dataset.task):
+        of_pair = {pair.one, pair.two}
         yield (
             f"columns '{pair.one}' and '{pair.two}': by {pair.relation} they "
             f"{_nearly_all(pair.share, subject)}"
         )
+    for name in strong.keys() - leaks - of_pair:
+        yield f"column '{name}': alone it {_nearly_all(strong[name], subject, ending='s')}"
 
 
 @check(
@@ -144,6 +145,13 @@ def _divides(codes: np.ndarray, y: np.ndarray) -> bool:
         return False
     parts.sort(key=lambda part: float(part.min()))
     return all(one.max() < two.min() for one, two in pairwise(parts))
+
+
+def _says_more(pair: _Pair, strong: Mapping[str, float], task: str) -> bool:
+    """Whether two columns carry nearly all, and much more than a strong one of them does alone."""
+    alone = max(strong.get(pair.one, 0.0), strong.get(pair.two, 0.0))
+    closes_the_rest = 1 - pair.share < _REST * (1 - alone) or not alone
+    return pair.share >= NEARLY_ALL_BY_TWO[task] and closes_the_rest
 
 
 def _nearly_all(share: float, subject: Subject, ending: str = "") -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.stats import binomtest, ttest_1samp
 
+from student_perf.data.dataset import Dataset
 from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.structure import copies_line
-from student_perf.evaluation.undefined import find_gaps, unknown_classes
+from student_perf.evaluation.undefined import find_gaps, fold_name, unknown_classes
 from student_perf.scoring.metrics import METRICS
 from student_perf.text import plural
 
@@ -20,6 +22,8 @@ _KNOWN_ROWS = {
     "column": "the column puts them on two sides",
 }
 FEWEST_OF_A_CLASS = 10  # training rows
+CHANCE = 0.001  # of a false alarm, over all folds
+_SHARE_MOVED, _MEAN_MOVED = 0.15, 0.5  # of a class, and in standard deviations
 
 
 @check(
@@ -94,3 +98,49 @@ def undefined_metric(subject: Subject) -> Iterator[str]:
     for gap in find_gaps(subject.dataset, subject.split, subject.split_config):
         if any(METRICS[name].usual for name in gap.metrics):
             yield str(gap)
+
+
+@check(
+    "SP304",
+    "Folds that are unlike each other",
+    what="The held-out rows of a fold have another target than those of all folds: a class share "
+    "differs by 0.15 or more, or the mean by half a standard deviation, and not by chance (p below "
+    "0.001).",
+    why="The folds then ask different questions, and their mean answers none of them: a model can "
+    "be good in one and poor in another. Splits in proportion have no such folds; those of few "
+    "groups, by time or by a column may.",
+    fix="Look at the scores of single folds, use fewer folds, or `split=stratified_group_kfold` "
+    "instead of `group_kfold`. If new rows will differ as much, it is a fact about the data.",
+)
+def unlike_folds(subject: Subject) -> Iterator[str]:
+    """A line for each fold whose target is unlike that of all held-out rows."""
+    dataset, folds = subject.dataset, subject.split.folds
+    if len(folds) < 2:
+        return
+    validated = np.unique(np.concatenate([fold.validation for fold in folds]))
+    every = dataset.target[validated]
+    for number, fold in enumerate(folds):
+        if words := _unlike(dataset, dataset.target[fold.validation], every, len(folds)):
+            name = fold_name(dataset, subject.split, subject.split_config, number)
+            yield f"{name}: {words}; the mean over folds hides this, look at each of them"
+
+
+def _unlike(dataset: Dataset, mine: np.ndarray, every: np.ndarray, n_folds: int) -> str:
+    """How the target of a fold's rows differs from that of all; empty if it hardly does."""
+    chance = CHANCE / n_folds
+    if not dataset.classes:
+        spread = float(every.std())
+        moved = abs(float(mine.mean() - every.mean()))
+        if moved < _MEAN_MOVED * spread or ttest_1samp(mine, every.mean()).pvalue >= chance:
+            return ""
+        return f"its target has a mean of {mine.mean():.4g}, that of all folds {every.mean():.4g}"
+    counts, all_counts = (np.bincount(y, minlength=len(dataset.classes)) for y in (mine, every))
+    shares, expected = counts / len(mine), all_counts / len(every)
+    code = int(np.abs(shares - expected).argmax())
+    test = binomtest(int(counts[code]), len(mine), float(expected[code]))
+    if abs(shares[code] - expected[code]) < _SHARE_MOVED or test.pvalue >= chance:
+        return ""
+    return (
+        f"{shares[code]:.0%} of its rows are of class '{dataset.classes[code]}', "
+        f"{expected[code]:.0%} of those of all folds"
+    )

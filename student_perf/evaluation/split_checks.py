@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact, ks_2samp
+
+from student_perf.config.schema import GroupKFoldSplit
 from student_perf.evaluation.advice import advise
 from student_perf.evaluation.registry import Subject, check
 from student_perf.models.weights import takes_weights
 from student_perf.scoring.metrics import METRICS
+
+_CHANCE = 0.001  # of a false alarm, over all columns
+_MOVED = 0.2  # in a distribution function or a share
+_MOST_NAMED = 3
 
 
 @check(
@@ -56,3 +65,60 @@ def left_out_weights(subject: Subject) -> Iterator[str]:
     known = [METRICS[name] for name in subject.dataset.metrics]
     if unweighted := [metric.label for metric in known if not metric.takes_weights]:
         yield f"no weights, and so no figure: {', '.join(unweighted)}"
+
+
+@check(
+    "SP403",
+    "Test rows that are unlike the others",
+    what="A feature is distributed otherwise among the test rows than among the development rows, "
+    "or among the held-out rows of a fold that time or a column gives than among its training "
+    "rows: the distribution functions, or the shares of a value, differ by 0.2 or more, and not by "
+    "chance (p below 0.001 over all columns).",
+    why="The figure on such rows says how the model does on another population than it has learned "
+    "from. It is usually lower than the held-out figure, and the difference is not overfitting.",
+    fix="Look up what the column is: a term, a price level, a code that changed. Leave it out with "
+    "`dataset.drop`, or keep it and expect the same of new rows.",
+    costly=True,
+)
+def unlike_sides(subject: Subject) -> Iterator[str]:
+    """A line for each pair of sides between which columns differ, with the first of them."""
+    split, features = subject.split, subject.dataset.features
+    sides = [("the test part", split.development, split.test)] if len(split.test) else []
+    if not subject.split_config.is_drawn:
+        sides += [
+            (split.fold_name(number), fold.train, fold.validation)
+            for number, fold in enumerate(split.folds)
+        ]
+    elif isinstance(subject.split_config, GroupKFoldSplit):
+        return  # whole groups differ by what they are
+    for name, known, held_out in sides:
+        chance = _CHANCE / (len(sides) * features.shape[1])
+        moved = [
+            str(column)
+            for column in features
+            if _differs(features[column].iloc[known], features[column].iloc[held_out], chance)
+        ]
+        if moved:
+            shown = ", ".join(f"'{column}'" for column in moved[:_MOST_NAMED])
+            more = f" and {len(moved) - _MOST_NAMED} more" if len(moved) > _MOST_NAMED else ""
+            yield (
+                f"{name}: {shown}{more} {'differ' if len(moved) > 1 else 'differs'} from the rows "
+                "that train for it, so its score is one on another population"
+            )
+
+
+def _differs(known: pd.Series, held_out: pd.Series, chance: float) -> bool:
+    """Whether a column is distributed otherwise on two sides, by much and not by chance."""
+    known, held_out = known.dropna(), held_out.dropna()
+    if not len(known) or not len(held_out):
+        return False
+    if known.dtype == np.float64:
+        test = ks_2samp(known, held_out)
+        return bool(test.statistic >= _MOVED and test.pvalue < chance)
+    n, m = len(known), len(held_out)
+    counts = pd.concat([known.value_counts(), held_out.value_counts()], axis=1).fillna(0).to_numpy()
+    most = int(np.abs(counts[:, 0] / n - counts[:, 1] / m).argmax())
+    here, there = counts[most]
+    if abs(here / n - there / m) < _MOVED:
+        return False
+    return bool(fisher_exact([[here, n - here], [there, m - there]])[1] < chance)

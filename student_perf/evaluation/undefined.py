@@ -44,7 +44,7 @@ def find_gaps(dataset: Dataset, split: Split, config: SplitConfig) -> list[Gap]:
         why = _peculiarity(dataset, truth)
         metrics = _undefined_for(dataset, truth) if why else ()
         if metrics:
-            gaps.append(Gap(_name(dataset, split, config, number), metrics, why))
+            gaps.append(Gap(fold_name(dataset, split, config, number), metrics, why))
     return gaps
 
 
@@ -55,7 +55,7 @@ def unknown_classes(dataset: Dataset, split: Split, config: SplitConfig) -> list
         missing = _missing(dataset, dataset.target[fold.train])
         if missing:
             lines.append(
-                f"{_name(dataset, split, config, number)}: no training row has the class "
+                f"{fold_name(dataset, split, config, number)}: no training row has the class "
                 f"{_listed(missing)}, so no model can learn it there"
             )
     return lines
@@ -68,7 +68,7 @@ def refuse_untaught(dataset: Dataset, split: Split, config: SplitConfig) -> None
         if (truth == truth[0]).all():
             label = dataset.target_labels(truth[:1])[0]
             raise DataError(
-                f"{_name(dataset, split, config, number)}: every training row has the target "
+                f"{fold_name(dataset, split, config, number)}: every training row has the target "
                 f"'{label}', so there is nothing to learn; use fewer folds, or another split"
             )
 
@@ -126,7 +126,7 @@ def _missing(dataset: Dataset, truth: np.ndarray) -> list[str]:
     return [str(label) for label, n in zip(dataset.classes, counts, strict=True) if n == 0]
 
 
-def _name(dataset: Dataset, split: Split, config: SplitConfig, number: int) -> str:
+def fold_name(dataset: Dataset, split: Split, config: SplitConfig, number: int) -> str:
     """`fold 2 of 5 (school 'north')`: with the groups of its validation rows, if they have some."""
     name = split.fold_name(number)
     if not isinstance(config, GroupKFoldSplit) or config.group is None:

@@ -18,6 +18,7 @@ import typing
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import NoneType, UnionType
 from typing import Any
 
@@ -25,7 +26,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import make_constraint
 
 from student_perf.errors import ConfigError, one_line, suggest
-from student_perf.models.libraries import LIBRARIES, allowed_prefixes, library_of
+from student_perf.models.libraries import LIBRARIES, Library, allowed_prefixes, library_of
 
 _PLAIN_WORDS = {
     int: "a whole number",
@@ -112,10 +113,7 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
         missing = (error.name or "").split(".")[0]
         for library in LIBRARIES:
             if library.name == missing and library.extra:
-                raise ConfigError(
-                    f"{path}._target_={target}: needs {missing}, which is not installed; "
-                    f"run: pip install -e '.[{library.extra}]'"
-                ) from error
+                raise _not_installed(library, f"{path}._target_={target}") from error
         raise ConfigError(
             f"{path}._target_={target}: there is no module {module_name}; correct the name"
         ) from error
@@ -126,7 +124,17 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
             f"{path}._target_={target}: {module_name} has no estimator '{name}'; "
             f"{suggest(name, classes)}"
         )
+    owner = library_of(cls)
+    if owner is not None and owner.extra and find_spec(owner.name) is None:
+        raise _not_installed(owner, f"{path}._target_={target}")
     return cls
+
+
+def _not_installed(library: Library, place: str) -> ConfigError:
+    return ConfigError(
+        f"{place}: needs {library.name}, which is not installed; "
+        f"run: pip install -e '.[{library.extra}]'"
+    )
 
 
 @cache

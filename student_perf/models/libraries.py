@@ -161,6 +161,8 @@ LIBRARIES = (
         train=_train_catboost,
         many_trees=("catboost",),
     ),
+    # Only fits need it, so no kept model pins it.
+    Library("imblearn", packages=(), is_wrapped=True, extra="resampling"),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)

@@ -33,6 +33,7 @@ from student_perf.runs.layout import (
     REPORT_TABLE_FILE,
     TEST_PREDICTIONS_FILE,
 )
+from student_perf.runs.looks import note_try
 from student_perf.runs.predictions import OF_ROWS
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
@@ -94,6 +95,7 @@ def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
     """Its predictions and then its record, so that a FINISHED one has all its files."""
     _write_predictions(record.folder, dataset, result)
     record.finish()
+    note_try(record)
 
 
 def write_findings(folder: Path, findings: Findings) -> None:

@@ -276,12 +276,12 @@ _METRICS: tuple[Metric, ...] = (
     _error("mean_absolute_error", "MAE", usual=True, of_rows=lambda a: abs(a.errors)),
     _error(
         "median_absolute_error",
-        "median abs. error",
+        "median error",
         of_answers=lambda a: a.median(abs(a.errors)),
         weighted=True,
     ),
     _error(  # NaN if the truth is 0 in some row
-        "mean_absolute_percentage_error", "MAPE (as a share)", of_rows=lambda a: a.relative_errors
+        "mean_absolute_percentage_error", "MAPE", of_rows=lambda a: a.relative_errors
     ),
     _fit(  # NaN if the truth is constant
         "r2",

@@ -13,6 +13,8 @@ def test_dates_are_noticed_in_usual_forms():
     assert looks_like_dates(pd.Series(["2024-01-31", None, "2023-12-01 10:30:00"]))
     assert looks_like_dates(pd.Series(["31/01/2024", "1.2.2024"]))
     assert not looks_like_dates(pd.Series(["31/01/2024", "later"]))
+    assert not looks_like_dates(pd.Series(["2023-W54"]))
+    assert not looks_like_dates(pd.Series(["2019 S1"]))
 
 
 @pytest.mark.parametrize("texts", [["2024-03-31", None], ["31/03/2024", None]])
@@ -45,6 +47,8 @@ def test_an_unclear_order_of_day_and_month_is_asked_about():
         ("sept. 2023", 2023, 9, None),
         ("2023-09", 2023, 9, None),
         ("09/2023", 2023, 9, None),
+        ("2021-W01", 2021, 1, None),
+        ("2020W53", 2020, 12, None),
         ("2024-01-31T10:30:00Z", 2024, 1, 10.5),
         ("01/02/2024, 03:15 PM", 2024, 2, 15.25),
     ],

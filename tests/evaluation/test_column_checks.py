@@ -67,6 +67,16 @@ def test_numbers_that_were_given_out_are_identifiers(plain, made):
     ]
 
 
+def test_sentences_are_free_text_and_names_are_not(plain):
+    rng = np.random.default_rng(9)
+    words = ["the", "course", "was", "long", "good", "hard", "useful"]
+    sentences = [" ".join(rng.choice(words, rng.integers(4, 9))) for _ in range(N)]
+    few = rng.choice([f"course of study number {k}" for k in range(20)], N)
+    comment, course = (pd.Series(values, dtype="str") for values in (sentences, few))
+    assert codes_of(with_column(plain, "comment", comment), "comment") == ["SP210"]
+    assert codes_of(with_column(plain, "course", course), "course") == []
+
+
 def test_columns_that_hold_the_same_are_one_finding(plain):
     t = plain.features
     twins = t.assign(

@@ -106,6 +106,18 @@ def test_a_score_behind_noisy_bands_is_named_alone(parts):
     assert found.text.startswith("column 'a': alone it saves ")
 
 
+def test_a_strong_column_is_named_with_the_one_that_closes_the_rest(parts):
+    rng = np.random.default_rng(4)
+    age = rng.normal(50, 10, 400)
+    ahead = rng.normal(0, 2, 400)
+    made = with_column(
+        replace(parts, target=age + rng.normal(0, 0.3, 400)), "model_age", age + ahead
+    )
+    (found,) = findings_of(with_column(made, "ahead", ahead))
+    assert found.code == "SP103"
+    assert found.text.startswith("columns 'model_age' and 'ahead': by a linear relation they ")
+
+
 def test_honest_columns_that_say_much_pass(parts):
     rng = np.random.default_rng(2)
     t = parts.features

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
+from student_perf.config.schema import GroupKFoldSplit
 from tests.evaluation.checked import KFOLD, findings_of, lines_of
 
 
@@ -25,3 +27,25 @@ def test_a_class_with_few_training_rows_is_named(small_dataset):
     (found,) = findings_of(replace(small_dataset, target=target))
     assert found.code == "SP301"
     assert found.text.startswith("class 'high' of 'grade': has 4 training rows")
+
+
+def test_folds_of_another_target_are_named_with_their_groups(small_dataset):
+    rng, n = np.random.default_rng(5), 400
+    school = pd.Series(np.repeat(["north", "south", "west", "east"], n // 4), dtype="str")
+    features = pd.DataFrame({"points": rng.normal(size=n), "school": school})
+    by_school = GroupKFoldSplit("group_kfold", 0.0, 0, True, 4, "school")
+    pass_rate = np.where(school == "west", 0.2, 0.7)
+    data = replace(
+        small_dataset, features=features, target=(rng.random(n) < pass_rate).astype(np.int64)
+    )
+    data = replace(data, classes=("fail", "pass"))
+    found = [one for one in findings_of(data, split=by_school) if one.code == "SP304"]
+    assert len(found) == 1
+    assert "(school 'west'): " in found[0].text
+    assert "of its rows are of class '" in found[0].text
+    numbers = replace(
+        data, task="regression", classes=(), target=5 * pass_rate + rng.normal(size=n)
+    )
+    (found,) = [one for one in findings_of(numbers, split=by_school) if one.code == "SP304"]
+    assert "its target has a mean of" in found.text
+    assert [one for one in findings_of(data) if one.code == "SP304"] == []

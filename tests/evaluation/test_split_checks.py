@@ -1,11 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from student_perf.config.schema import GuardsConfig
+from student_perf.config.schema import GuardsConfig, TemporalSplit
 from student_perf.evaluation.guards import check_guards
 from student_perf.evaluation.registry import Subject
 from student_perf.evaluation.splits import make_split
@@ -13,10 +14,10 @@ from tests.conftest import SMALL_CONFIG
 from tests.evaluation.checked import KFOLD, WARN
 
 
-def findings_of(dataset, config=SMALL_CONFIG, model=None, guards=WARN):
+def findings_of(dataset, config=SMALL_CONFIG, model=None, guards=WARN, split_config=KFOLD):
     pipeline = Pipeline([("model", model or DecisionTreeClassifier())])
-    split = make_split(dataset, KFOLD)
-    subject = Subject(dataset, split, config, KFOLD, "accuracy", pipeline)
+    split = make_split(dataset, split_config)
+    subject = Subject(dataset, split, config, split_config, "accuracy", pipeline)
     return check_guards(subject, guards, costly=True)
 
 
@@ -43,3 +44,22 @@ def test_weights_that_a_fit_leaves_out_are_said(small_dataset):
         "the fit of KNeighborsClassifier",
     )
     assert findings_of(small_dataset, weighted) == []
+
+
+def test_later_rows_of_another_kind_are_named_with_their_columns(small_dataset):
+    rng, n = np.random.default_rng(3), 600
+    year = np.repeat(np.arange(6.0), 100)
+    features = pd.DataFrame(
+        {
+            "price": rng.normal(size=n) + year,
+            "hours": rng.normal(size=n),
+            "tariff": pd.Series(np.where((year >= 5) ^ (rng.random(n) < 0.1), "new", "old")),
+        }
+    ).astype({"tariff": "str"})
+    data = replace(small_dataset, features=features, target=rng.integers(0, 3, n), times=year)
+    in_time = TemporalSplit("temporal", 0.16, 0, False, 4)
+    found = [one for one in findings_of(data, split_config=in_time) if one.code == "SP403"]
+    assert len(found) == 5  # the test part and four windows
+    assert found[0].text.startswith("the test part: 'price', 'tariff' differ from the rows")
+    assert all("'hours'" not in one.text for one in found)
+    assert [one for one in findings_of(data) if one.code == "SP403"] == []

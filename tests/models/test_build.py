@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,11 +7,12 @@ from sklearn.base import clone, is_classifier, is_regressor
 
 from student_perf.errors import ConfigError
 from student_perf.models.build import _refused, build_estimator
-from tests.models.zoo import MODELS, QUICK, served
+from tests.models.zoo import MODELS, OF_EXTRAS, QUICK, served, skip_without_library
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_one_name_serves_both_tasks(compose_config, model):
+    skip_without_library(model)
     config = compose_config(f"model={model}", *QUICK.get(model, [])).model
     assert config["name"] == model
     rng = np.random.default_rng(0)
@@ -42,6 +45,8 @@ def test_every_tunable_default_is_written_out(compose_config):
     for model in MODELS:
         if model == "xgb":
             continue  # most of its parameters only matter to other boosters
+        if model in OF_EXTRAS and find_spec(OF_EXTRAS[model]) is None:
+            continue
         config = compose_config(f"model={model}").model
         for key, task in (("classifier", "classification"), ("regressor", "regression")):
             if key in config:

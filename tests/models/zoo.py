@@ -1,11 +1,14 @@
 """Every model of the zoo with what its tests need to know."""
 
+import pytest
+
 from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
 TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes"}
-CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated"}
+CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
+OF_EXTRAS = {"lightgbm": "lightgbm", "catboost": "catboost", "resampled": "imblearn"}
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
     "catboost": ["model.iterations=5"],
@@ -20,6 +23,12 @@ QUICK = {
     "voting": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
     "xgb": ["model.n_estimators=5"],
 }
+
+
+def skip_without_library(model: str) -> None:
+    """Skip the test of a model whose extra is not installed."""
+    if model in OF_EXTRAS:
+        pytest.importorskip(OF_EXTRAS[model])
 
 
 def served(model: str, task: str) -> bool:

@@ -84,5 +84,5 @@ def test_a_trial_has_means_only(run):
     finished.record.seal()
     card = model_card(finished)
     mean = finished.record.metrics["cv_accuracy_mean"]
-    assert f"| accuracy | {mean:.3f} | - to - | - |" in card
+    assert f"| accuracy | {mean:.3f} | - | - |" in card
     assert "The dataset names no subgroups, or the run was a trial." in card

@@ -15,7 +15,14 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.models.ordinal_logit import OrdinalLogit
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.runs.model_file import load_model, save_model, trusted_types
-from tests.models.zoo import MODELS, PREPROCESSINGS, QUICK, TAKES_CATEGORIES, served
+from tests.models.zoo import (
+    MODELS,
+    PREPROCESSINGS,
+    QUICK,
+    TAKES_CATEGORIES,
+    served,
+    skip_without_library,
+)
 from tests.tampering import change_array, node, nodes, plant, rewrite
 
 TASKS = ["classification", "regression"]
@@ -34,6 +41,7 @@ def cases():
 def test_every_model_comes_back_with_the_same_answers(
     compose_config, tmp_path, grades, model, task, preprocess
 ):
+    skip_without_library(model)
     overrides = [f"preprocess={preprocess}"] if preprocess else []
     config = compose_config(f"model={model}", *QUICK.get(model, []), *overrides)
     table = pd.read_csv(grades)
