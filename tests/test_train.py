@@ -139,7 +139,7 @@ def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch,
 def test_whatever_a_model_raises_ends_in_one_line_and_code_1(train, workspace, monkeypatch, word):
     # pytest-xdist cannot send a captured line with a lone surrogate.
     monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
-    monkeypatch.setattr(prepare, "build_estimator", lambda *_: Shares(in_fit=RAISED[word]))
+    monkeypatch.setattr(prepare, "build_estimator", lambda *_, **__: Shares(in_fit=RAISED[word]))
     outcome = train("tracking=off", "split.n_splits=2")
     assert outcome.code == 1
     (line,) = outcome.err.splitlines()
@@ -257,3 +257,11 @@ def test_the_model_of_a_numeric_target_joins_the_config_that_was_named(train, gr
     assert "ridge on csv, split kfold, seed 7" in outcome.out
     assert "3 folds over" in outcome.out
     assert "mlflow" not in outcome.out
+
+
+@pytest.mark.slow
+def test_a_warning_of_a_library_does_not_decide_whether_a_run_is_sent(workspace):
+    command = [sys.executable, "-W", "error", "-m", "student_perf.train", "model=tree"]
+    done = subprocess.run([*command, "report.importance=false"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Not in MLflow yet" not in done.stdout
