@@ -22,6 +22,7 @@ from student_perf.masking import learn_environment
 from student_perf.paths import WORKSPACE_VARIABLE, workspace
 from student_perf.runs.seal import accept_changes
 from student_perf.terminal import print_error, say_unused_conf
+from student_perf.warned import warnings_kept
 
 # What starts `student_perf.train`: its first words, and a line for the help.
 _TRAINING: dict[str, tuple[list[str], str]] = {
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(known[chosen.command], "USES_METRICS", True):
             import_trusted()  # records may hold metrics of the user's own
         with (
+            warnings_kept(),
             _in_workspace(getattr(chosen, "workspace", None)),
             accept_changes(getattr(chosen, "accept_changes", False)),
         ):

@@ -22,9 +22,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.control import Control
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -128,7 +130,45 @@ def make_console(quiet: bool = False, soft_wrap: bool = False) -> Console:
     """A console on standard output; in a notebook it draws there."""
     # Names and values come from data and configs: [brackets] in them are not markup.
     quiet = quiet or _is_silent.get()
-    return Console(quiet=quiet, highlight=False, markup=False, soft_wrap=soft_wrap)
+    console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=soft_wrap)
+    console.push_render_hook(_Trimming())
+    return console
+
+
+class _Trimming(RenderHook):
+    """Takes the blanks from the ends of lines, with which Rich fills wrapped text and tables."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """What is printed, each part trimmed; codes that move the cursor stay as they are."""
+        return [one if isinstance(one, Control) else _Trimmed(one) for one in renderables]
+
+
+@dataclass(frozen=True)
+class _Trimmed:
+    content: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line: list[Segment] = []
+        for segment in console.render(self.content, options):
+            if segment.control:
+                line.append(segment)
+                continue
+            *ended, rest = segment.text.split("\n")
+            for text in ended:
+                yield from _without_end([*line, Segment(text, segment.style)])
+                yield Segment.line()
+                line = []
+            line.append(Segment(rest, segment.style))
+        yield from line
+
+
+def _without_end(line: list[Segment]) -> list[Segment]:
+    """A line without the blanks at its end."""
+    while line and not line[-1].control:
+        last = line.pop()
+        if text := last.text.rstrip(" "):
+            return [*line, Segment(text, last.style)]
+    return line
 
 
 class Terminal:
@@ -306,9 +346,9 @@ class Terminal:
             changes = ", ".join(f"{n} {sign}{format_number(v)}" for n, v in columns.items())
             self.lines(f"Permuted, {_label(metric)} changes: {changes}.")
 
-    def verdict(self, rows: dict[str, MetricRow], objective: str) -> None:
+    def verdict(self, rows: dict[str, MetricRow], objective: str, n_tries: int = 1) -> None:
         """One sentence or two: what is gained over the dummy baseline, and whether it is shown."""
-        self.lines(verdict(rows[objective], objective))
+        self.lines(verdict(rows[objective], objective, n_tries))
 
     def places(self, places: dict[str, str]) -> None:
         """Where things were written; never wrapped, so that they can be copied."""
@@ -324,9 +364,10 @@ class Terminal:
         self.console.print(f"  Send it with: {python_command()} -m student_perf sync {folder}")
 
 
-def verdict(row: MetricRow, objective: str) -> str:
+def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     """What the model gains over the dummy baseline on the same rows and, where that is not shown,
-    what these rows could have shown.
+    what these rows could have shown. Of `n_tries` configurations tried on them each has that many
+    chances to look better (Bonferroni).
     """
     # Imported here, as in all light modules: it brings scipy.
     from student_perf.scoring.paired import ALPHA
@@ -349,8 +390,16 @@ def verdict(row: MetricRow, objective: str) -> str:
         f"same rows, 95 % interval of the gain {format_interval(low, high, format_change)}, "
         f"p {format_p(p)}"
     )
-    if p < ALPHA:
+    if n_tries > 1:
+        known += f", which is {format_p(min(1.0, p * n_tries)).removeprefix('= ')} for "
+        known += f"{n_tries} configurations tried on these rows"
+    if p * n_tries < ALPHA:
         return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
+    if low > 0 and p >= ALPHA:
+        return (
+            f"Not shown to be better than the dummy baseline: {known}. The same answers dealt to "
+            "the rows by chance would gain as much."
+        )
     return (
         f"Not shown to be better than the dummy baseline: {known}. These rows show a true gain of "
         f"{format_number(shown_by(low, high))} in 4 of 5 cases."

@@ -80,12 +80,13 @@ def _run(cfg: DictConfig) -> float:
     terminal = Terminal()
     terminal.title(config)
     from student_perf.experiment.beside import companion
-    from student_perf.experiment.run import run_experiment
 
     logging.captureWarnings(True)  # a library's warnings go to the log file
     try:
-        # The other process is a fork: what is imported here it need not import.
+        # The other process starts before scikit-learn is imported, which only this one needs.
         with disk_errors(folder), companion(config.tracking) as beside:
+            from student_perf.experiment.run import run_experiment
+
             return run_experiment(config, folder, terminal, companion=beside).objective
     finally:
         logging.captureWarnings(False)

@@ -12,24 +12,40 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from student_perf.atomic import write_atomic
+from student_perf.compare.tuning import bias_corrected
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult, result_of
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.inspection.subgroups import subgroup_table
 from student_perf.paths import PACKAGE_DIR, workspace
-from student_perf.scoring.paired import ALPHA
-from student_perf.text import markdown_table
+from student_perf.runs.predictions import Predictions, row_scores
+from student_perf.scoring.answers import Answers
+from student_perf.scoring.best import may_be_best
+from student_perf.scoring.chance import chance_p
+from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.paired import ALPHA, against_best, by_rows, row_difference
+from student_perf.terminal import MetricRow, verdict
+from student_perf.text import NO_VALUE, markdown_table
 
 PAGE = PACKAGE_DIR.parent / "docs" / "choices.md"
 N_FOLDS = 5
+N_TRIES = 20
+MEASURED = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr", "log_loss")
+FRESH = 2000  # rows that give the truth
 
 Found = dict[str, float]
 
@@ -112,9 +128,124 @@ GROUPS = {
 }
 
 
+def board_of(
+    rng: np.random.Generator, n: int, tells: Sequence[float]
+) -> tuple[list[Predictions], np.ndarray]:
+    """Linear models of a class, cross-validated on the same folds, each with three columns of its
+    own that tell so much of it; and their accuracies on fresh rows.
+    """
+    told = np.asarray(tells)
+    x = rng.normal(size=(n + FRESH, len(told), 3))
+    rest = np.sqrt(1 - (told**2).sum()) * rng.normal(size=n + FRESH)
+    y = (x.sum(axis=2) @ told / np.sqrt(3) + rest > 0).astype(np.int64)
+    row = rng.permutation(n)
+    fold = np.sort(np.arange(n) % N_FOLDS)
+    made, fresh = [], []
+    for k in range(len(told)):
+        said, right = np.empty(n), []
+        for number in range(N_FOLDS):
+            train, held = row[fold != number], row[fold == number]
+            weights = np.linalg.lstsq(x[train, k], 2.0 * y[train] - 1, rcond=None)[0]
+            said[fold == number] = x[held, k] @ weights
+            right.append(((x[n:, k] @ weights > 0) == y[n:]).mean())
+        sure = 1 / (1 + np.exp(-4 * said))
+        output = np.column_stack([1 - sure, sure])
+        made.append(Predictions("classification", row, fold, y[row], output, ("no", "yes")))
+        fresh.append(float(np.mean(right)))
+    return made, np.array(fresh)
+
+
+def board_sample(n: int, tells: Sequence[float]) -> Callable[[np.random.Generator], Found]:
+    """Ten models of which the first is the best, or as good as any."""
+
+    def sample(rng: np.random.Generator) -> Found:
+        made, fresh = board_of(rng, n, tells)
+        scores = [row_scores(one, "accuracy") for one in made]
+        best = int(np.argmax([one.mean for one in scores]))
+        is_in = may_be_best(scores, sign=1) > ALPHA
+        by_pairs = against_best(by_rows(scores, scores[best]), best) > ALPHA
+        corrected = bias_corrected(made, "accuracy", 200)
+        worse = np.asarray(tells) < tells[0] - 0.1
+        return {
+            "in": float(is_in[0]),
+            "size": float(is_in.sum()),
+            "pairs": float(by_pairs.sum()),
+            "told": float((~is_in[worse]).mean()) if worse.any() else math.nan,
+            "apparent": corrected.apparent,
+            "corrected": corrected.mean,
+            "truth": float(fresh[best]),
+            "low": corrected.low,
+            "high": corrected.high,
+        }
+
+    return sample
+
+
+BOARDS = {
+    "all equal": [0.3] * 10,
+    "from good to bad": list(np.linspace(0.42, 0.1, 10)),
+    "one is better": [0.42] + [0.25] * 9,
+    "two are better": [0.4, 0.4] + [0.2] * 8,
+}
+
+
+def user_sample(rng: np.random.Generator) -> Found:
+    """A user whose data are noise, and who tries twenty times and reports the best verdict."""
+    n = int(rng.choice([100, 200, 400]))
+    y = (rng.random(n) < rng.choice([0.5, 0.65])).astype(np.int64)
+    x = rng.normal(size=(n, 8))
+    alone, counted = False, False
+    for n_tries in range(1, N_TRIES + 1):
+        row = one_try(x, y, rng)
+        alone |= verdict(row, "accuracy").startswith("Better")
+        counted |= verdict(row, "accuracy", n_tries).startswith("Better")
+    return {"alone": float(alone), "counted": float(counted)}
+
+
+def one_try(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> MetricRow:
+    """Another seed, split, choice and preprocessing of columns, model and metric on the same rows:
+    what a run shows of its gain over the dummy.
+    """
+    chosen = rng.permutation(x.shape[1])[: int(rng.integers(2, 9))]
+    made = (x[:, chosen], np.abs(x[:, chosen]), np.sign(x[:, chosen]), x[:, chosen] ** 2)
+    features = made[int(rng.integers(len(made)))]
+    model = (
+        LogisticRegression(C=float(10 ** rng.uniform(-3, 2))),
+        DecisionTreeClassifier(max_depth=int(rng.integers(1, 7)), random_state=0),
+        KNeighborsClassifier(int(rng.integers(3, 30))),
+    )[int(rng.integers(3))]
+    n_folds = int(rng.choice([3, 5, 10]))
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    metric = str(rng.choice(MEASURED))
+    rows, fold, said = [], [], []
+    for number, (train, held) in enumerate(folds.split(features, y)):
+        rows.append(held)
+        fold.append(np.full(len(held), number))
+        share = np.bincount(y[train], minlength=2) / len(train)
+        fitted = clone(model).fit(features[train], y[train])
+        said.append((fitted.predict_proba(features[held]), np.tile(share, (len(held), 1))))
+    row, places = np.concatenate(rows), np.concatenate(fold)
+    both = (np.concatenate(one) for one in zip(*said, strict=True))
+    mine, dummy = (
+        row_scores(Predictions("classification", row, places, y[row], one), metric) for one in both
+    )
+    change = row_difference(*((mine, dummy) if METRICS[metric].maximizes else (dummy, mine)))
+    gain = {"gain": change.mean, "gain_low": change.low, "gain_high": change.high}
+    answers = Answers(y[row], np.concatenate([one for one, _ in said]))
+    p_value = max(change.p_value, chance_p(METRICS[metric], answers, row, places))
+    return {"mean": mine.mean, "dummy": dummy.mean, **gain, "gain_p": p_value}
+
+
 def questions() -> list[Question]:
     """Those of the study, in their order; stored samples count on it."""
-    return [Question("groups", name, groups_sample(*case)) for name, case in GROUPS.items()]
+    groups = [Question("groups", name, groups_sample(*case)) for name, case in GROUPS.items()]
+    boards = [
+        Question("boards", f"{name}, n = {n}", board_sample(n, tells))
+        for name, tells in BOARDS.items()
+        for n in (200, 684)
+    ]
+    users = [Question("users", "pure noise, 100 to 400 rows, 20 tries", user_sample)]
+    return groups + boards + users
 
 
 def file_of(folder: Path, question: Question) -> Path:
@@ -151,7 +282,8 @@ def table_of(folder: Path, table: str, header: Sequence[str], columns: Sequence[
     for question in questions():
         known = stored(folder, question)
         if question.table == table and len(known):
-            figures = (f"{known[column].mean():.3f}" for column in columns)
+            means = [known[column].mean() for column in columns]
+            figures = (NO_VALUE if math.isnan(one) else f"{one:.3f}" for one in means)
             lines.append([question.name, str(len(known)), *figures])
     head = ["case", "samples", *header]
     return markdown_table(head, lines, figures=head[1:])
@@ -176,7 +308,55 @@ some group; 0.05 is right at most where the groups are equal. *the other one*: i
 that differs. The last three cases have one.
 
 {groups}
+
+## Which model may be the best
+
+`compare` marks the models that may be the best of a board: a set that holds the best with 95 %,
+whichever looks best (Lei 2020, cross-validation with confidence). `scoring/best.py` Ten linear
+models on columns of their own, whose rows are the same; five folds.
+
+*best is in*: the truly best model, or one of ten equal ones, is in the set; aim 0.95 or more.
+*left*: size of the set; *left by Holm*: by pairs with the best seen and Holm's correction, as
+before. *worse told*: share of the clearly worse models that are left out.
+
+{boards}
+
+## The best of a sweep
+
+The same boards, as if they were sweeps of ten configurations. *best seen* is too good; *corrected*
+is what `compare --tuning` says (BBC-CV), with the interval of the best configuration's rows around
+it; *truth* is the accuracy on fresh rows of the models that were chosen, *holds* how often the
+interval holds it, *width* its mean width. `compare/tuning.py`
+
+{sweeps}
+
+## Twenty tries on pure noise
+
+Users whose target has nothing to do with the columns try twenty configurations on the same rows:
+seed, folds, columns, preprocessing, model and metric vary, and the best verdict is reported. How
+many get a "Better than the dummy baseline"? *p alone*: as if each try were the first. *p counted*:
+as a workspace says it, which multiplies p by the number of configurations tried so far; at most
+0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest macro F1, which every
+guess beats; so no p is below that of the same answers dealt to the rows by chance.
+`scoring/chance.py`
+
+{users}
 """
+
+
+def sweeps_table(folder: Path) -> str:
+    """The best of each board as if it were a sweep: before and after the correction."""
+    header = ["case", "samples", "best seen", "corrected", "truth", "holds", "width"]
+    lines = []
+    for question in questions():
+        known = stored(folder, question)
+        if question.table == "boards" and len(known):
+            truth = known["truth"].mean()
+            holds = ((known["low"] <= truth) & (truth <= known["high"])).mean()
+            width = (known["high"] - known["low"]).mean()
+            figures = [known["apparent"].mean(), known["corrected"].mean(), truth, holds, width]
+            lines.append([question.name, str(len(known)), *(f"{one:.3f}" for one in figures)])
+    return markdown_table(header, lines, figures=header[1:])
 
 
 def write_page(folder: Path) -> None:
@@ -184,6 +364,14 @@ def write_page(folder: Path) -> None:
     named = ["outside", "named", "first"]
     text = TEXT.format(
         groups=table_of(folder, "groups", ["outside", "named", "the other one"], named),
+        boards=table_of(
+            folder,
+            "boards",
+            ["best is in", "left", "left by Holm", "worse told"],
+            ["in", "size", "pairs", "told"],
+        ),
+        sweeps=sweeps_table(folder),
+        users=table_of(folder, "users", ["p alone", "p counted"], ["alone", "counted"]),
     )
     write_atomic(PAGE, text.encode())
 

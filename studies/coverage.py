@@ -542,7 +542,8 @@ was measured on; every difference of two runs is tested on the rows that both ha
    folds together. It does what a studentised bootstrap does, without drawing. R2: the figure
    itself. `scoring/intervals.py`
 5. **Difference.** The difference of the two influences, row by row, with the same factor and a
-   t-test; for several runs against the best Holm's correction (1979). `scoring/paired.py`
+   t-test, `scoring/paired.py`; which of several runs may be the best, `scoring/best.py`
+   ([measured](choices.md)).
 
 Where predictions are gone, the scores of the folds stand in: the corrected resampled t-test (Nadeau
 and Bengio 2003). The output says so. Permutation importance and configurations that stand for

@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from pymdownx.slugs import slugify
+from pymdownx.superfences import fence_code_format
 
 PROJECT = Path(__file__).parents[1]
 _OUTSIDE = ("README.md", "README.es.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _FIRST = {"README.md": "index.md"}
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: Any) -> Any:
+    """Draw Mermaid, and name anchors as GitHub does; in YAML that would take tags of Python."""
+    mermaid = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
+    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [mermaid]}
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
+    return config
 
 
 def on_files(files: Files, config: Any) -> Files:

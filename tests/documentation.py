@@ -49,11 +49,11 @@ def commands() -> dict[tuple[str, ...], str]:
     The first word is `student_perf` or `student_perf.train`.
     """
     found: dict[tuple[str, ...], str] = {}
-    for name in PAGES.keys() - {"CHANGELOG.md"}:
+    for name in sorted(PAGES.keys() - {"CHANGELOG.md"}):
         for code in lines_of_code(read(name)):
             line = re.split(r"\s+#", code.strip())[0].partition(" > ")[0]
             if (match := _PROGRAM.match(line)) and not _FORM.search(line):
-                found[match[1], *shlex.split(match[2] or "")] = name
+                found.setdefault((match[1], *shlex.split(match[2] or "")), name)
     return found
 
 

@@ -92,7 +92,7 @@ def test_a_draft_that_does_not_fit_is_removed(tmp_path, monkeypatch):
 
 
 def test_a_run_on_a_full_disk_ends_failed_in_one_line(train, workspace, monkeypatch):
-    monkeypatch.setattr("student_perf.runs.artifacts.save_model", refuse)
+    monkeypatch.setattr("student_perf.runs.model_file.save_model", refuse)
     done = train(*QUICK)
     assert done.code == 1
     (line,) = done.err.splitlines()

@@ -19,7 +19,7 @@ from studies.reference import pages
 from tests.documentation import PAGES, commands, is_shown, lines_of_code, marked, read, without_code
 
 README = read("README.md")
-SWEEP_OPTIONS = get_type_hints(SweepOptions)
+TRAINING = {line: name for line, name in commands().items() if line[0] == "student_perf.train"}
 
 
 def slug(heading):
@@ -63,23 +63,36 @@ def test_every_command_of_the_pages_parses(capsys):
     assert named - {"train", "sweep", "--help"} == set(cli.load_commands())
 
 
-def test_every_training_command_of_the_pages_composes(compose_config, grades, monkeypatch):
+FIRST_PAGES = {"README.md", "README.es.md", "docs/quickstart.md"}
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [FIRST_PAGES, pytest.param(PAGES.keys() - FIRST_PAGES, marks=pytest.mark.slow)],
+    ids=["first", "others"],
+)
+def test_training_commands_of_the_pages_compose(compose_config, grades, monkeypatch, pages):
     """With the first value where a key is swept, and a made file where one is named."""
     monkeypatch.chdir(grades.parent)
     table = pd.read_csv(grades)
-    lines = [words for program, *words in commands() if program == "student_perf.train"]
-    overrides = [[word for word in line if "=" in word or word[0] == "~"] for line in lines]
-    options = {word.split("=")[0] for line in overrides for word in line if word[:5] == "hydra"}
-    assert {name.removeprefix("hydra.sweeper.") for name in options} <= set(SWEEP_OPTIONS)
-    changed = {tuple(word for word in line if word[:5] != "hydra") for line in overrides}
-    assert len(changed) > 30
-    for words in changed - {("model=rf", "model.max_dept=3")}:  # shows its error
+    found = [words for (_, *words), page in TRAINING.items() if page in pages]
+    changed = {tuple(w for w in words if "=" in w or w[0] == "~") for words in found}
+    kept = {tuple(w for w in words if not w.startswith("hydra.")) for words in changed}
+    assert len(kept) > 10
+    for words in kept - {("model=rf", "model.max_dept=3")}:  # shows its error
         overrides = [first_value(word) for word in words]
         given = dict(word.split("=", 1) for word in overrides if "=" in word)
         if "dataset.path" in given:
             named = table.rename(columns={"grade": given.get("dataset.target", "grade")})
             named.to_csv(given["dataset.path"], index=False)
         compose_config(*overrides)
+
+
+def test_options_of_sweeps_that_pages_name_exist():
+    words = {word for line in TRAINING for word in line if word.startswith("hydra.")}
+    named = {word.split("=")[0].removeprefix("hydra.sweeper.") for word in words}
+    assert "n_trials" in named
+    assert named <= set(get_type_hints(SweepOptions))
 
 
 def first_value(word):
@@ -106,6 +119,12 @@ def test_targets_and_scripts_that_pages_name_exist():
             assert path.exists() or path.with_suffix(".py").exists(), f"{name}: {script}"
 
 
+def test_modules_that_pages_name_exist():
+    for name in PAGES.keys() - {"CHANGELOG.md"}:
+        for path in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", read(name)):
+            assert (PROJECT_DIR / path).exists() or (PACKAGE_DIR / path).exists(), f"{name}: {path}"
+
+
 def test_the_reference_is_the_one_that_the_program_writes():
     for name, text in pages().items():
         assert read(f"docs/reference/{name}") == text, "run: python -m studies.reference"
@@ -129,6 +148,17 @@ def test_the_site_has_every_page():
     shown = re.findall(r": (\S+\.md)$", text.partition("\nnav:\n")[2], re.M)
     inside = {name.removeprefix("docs/") for name in PAGES if name != "docs/README.md"}
     assert set(shown) == inside - {"README.md"} | {"index.md"}
+
+
+def test_errors_of_training_are_those_that_pages_show(train, grades, monkeypatch):
+    monkeypatch.chdir(grades.parent)
+    grades.rename("notas.csv")  # which a page misspells
+    shown = re.compile(r"^\$ \S+ -m student_perf\.train (.+)\n(student_perf: .+)$", re.M)
+    pairs = {pair for name in PAGES for pair in shown.findall(read(name))}
+    assert len(pairs) >= 2
+    for words, line in pairs:
+        outcome = train(*shlex.split(words))
+        assert (outcome.code, outcome.err) == (1, f"{line}\n")
 
 
 def test_the_readme_is_short_and_names_what_is_supported():
@@ -160,6 +190,15 @@ def test_the_spanish_report_has_the_figures_of_the_default_run():
             assert figure == shown.pop(metric.label)
     assert "accuracy" not in shown
     assert "ROC AUC (one vs rest)" not in shown
+
+
+def test_the_spanish_report_shows_the_versions_of_the_lock():
+    shown = read("docs/es/informe_sre.md").partition("\nPackages\n")[2].partition("\n...")[0]
+    versions = re.findall(r"([a-z-]+) (\d+(?:\.\d+)*)", shown)
+    locks = [(PROJECT_DIR / f"requirements{kind}.txt").read_text() for kind in ("", "-dev")]
+    pinned = re.findall(r"^([a-z-]+)==(\d+(?:\.\d+)*)", "\n".join(locks), re.M)
+    assert len(versions) > 10
+    assert set(versions) <= set(pinned)  # which differ between versions of Python
 
 
 def test_every_target_has_its_line_without_make():

@@ -29,7 +29,7 @@ def test_its_cells_run_and_end_with_a_table_and_a_plot(workspace):
     assert len(names["trees"].leaderboard) == 12
     ranked = names["ranked"].leaderboard
     assert isinstance(ranked, pd.DataFrame)
-    assert {"rf", "logreg"} <= {re.split("[- ]", name)[0] for name in ranked["run"]}
+    assert {"xgb", "logreg"} <= {re.split("[- ]", name)[0] for name in ranked["run"]}
     assert "accuracy" in names["axes"].get_xlabel()
     assert len(list((workspace / "outputs").glob("*/*/record.json"))) == 3
     plt.close("all")

@@ -6,6 +6,7 @@ from student_perf.errors import ConfigError
 from student_perf.terminal import (
     GroupLine,
     Terminal,
+    make_console,
     print_error,
     print_warning,
     verdict,
@@ -34,6 +35,22 @@ def test_what_is_not_shown_says_what_could_have_been():
     text = verdict(unsure, "accuracy")
     assert text.startswith("Not shown to be better than the dummy baseline: accuracy 0.020 better")
     assert f"a true gain of {0.0596 / 1.96 * 2.8016:.3f} in 4 of 5 cases" in text
+
+
+def test_each_configuration_that_was_tried_is_a_chance_to_look_better():
+    """p of 0.0001 is 0.04 for 400 tries, and 0.06 for 600."""
+    text = verdict(ROW, "accuracy", 400)
+    assert text.startswith("Better than the dummy baseline")
+    assert text.endswith("p < 0.001, which is 0.040 for 400 configurations tried on these rows.")
+    assert verdict(ROW, "accuracy", 600).startswith("Not shown to be better")
+    assert "which is 1.000 for" in verdict(ROW | {"gain_p": 0.5}, "accuracy", 600)
+
+
+def test_a_gain_that_chance_has_too_is_not_shown():
+    """Macro F1 of a dummy that answers one class; p is that of the answers dealt anew."""
+    text = verdict(ROW | {"gain_p": 0.7}, "f1_macro")
+    assert text.startswith("Not shown to be better than the dummy baseline: F1 (macro) 0.200")
+    assert text.endswith("The same answers dealt to the rows by chance would gain as much.")
 
 
 def test_overlapping_intervals_decide_nothing():
@@ -166,3 +183,15 @@ def test_what_a_terminal_would_obey_is_written_out(capsys):
 )
 def test_the_verdict_claims_nothing_about_figures_that_are_not_there(row, words):
     assert words in verdict(row, "accuracy")
+
+
+def test_no_line_ends_with_blanks(capsys):
+    terminal = Terminal()
+    terminal.console.width = 40
+    terminal.lines("a sentence of many words that is wrapped, and then once more\n\n  new   ")
+    terminal.facts({"name": "a sentence of many words that is wrapped, and then once more"})
+    terminal.table([words("run"), "mean"], [("ridge", "0.1"), ("", "")])
+    make_console().print("two words  ")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 9
+    assert [line for line in lines if line != line.rstrip()] == []

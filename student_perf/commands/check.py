@@ -80,14 +80,14 @@ def _answers_as_before(chosen: argparse.Namespace) -> bool:
     said_of_files = list(_check_files(kept.folder))
     wrong = check_model(kept)
     for line in wrong:
-        print(f"{chosen.run}: {line}", file=sys.stderr)
+        print(f"{kept.name}: {line}", file=sys.stderr)
     if wrong:
         return False
     assert kept.golden is not None
     rows = f"{len(kept.golden.rows)} golden rows answered as when it was trained"
-    print(f"{chosen.run}: {rows}{_though(kept)}")
+    print(f"{kept.name}: {rows}{_though(kept)}")
     for line in said_of_files:
-        print(f"{chosen.run}: {line}")
+        print(f"{kept.name}: {line}")
     return True
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from student_perf.commands.arguments import CHECKS, add_run, reading
 from student_perf.exit_codes import ExitCode
-from student_perf.terminal import Terminal
+from student_perf.terminal import Terminal, python_command
 
 HELP = "put a run into one zip with checksums and a model card"
 GROUP = CHECKS
@@ -17,7 +18,7 @@ PARENTS = (reading(),)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
     add_run(parser)
-    parser.add_argument("file", nargs="?", help="default: the run's name, in this folder")
+    parser.add_argument("file", nargs="?", help="default: in the run's folder")
     parser.add_argument(
         "--sign",
         type=Path,
@@ -38,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
         {
             "bundle": f"{target} ({target.stat().st_size / 1e6:.1f} MB)",
             "manifest": f"SHA-256 {digest}",
-            "check": f"python -m student_perf verify {target}",
+            "check": f"{python_command()} -m student_perf verify {shlex.quote(str(target))}",
         }
     )
     return ExitCode.DONE

@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", help="CSV or parquet file")
     parser.add_argument("output", help="CSV or parquet file to write; replaced as a whole")
     parser.add_argument(
+        "--keep",
+        metavar="COLUMNS",
+        default="",
+        help="columns of the input to copy into the output: --keep id,name",
+    )
+    parser.add_argument(
         "--on-unknown",
         choices=["refuse", "flag"],
         default="refuse",
@@ -40,12 +46,15 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.serving.predict import predict_file
     from student_perf.store.kept_model import read_kept_model
 
+    kept = read_kept_model(folder, chosen.run)
+    print(f"model {kept.name}")
     summary = predict_file(
-        read_kept_model(folder, chosen.run),
+        kept,
         source,
         Path(chosen.output),
         named_options(chosen),
         flag_unknown=chosen.on_unknown == "flag",
+        keep=[name for name in chosen.keep.split(",") if name],
     )
     if summary.read_as:
         print(f"read as {summary.read_as}")

@@ -19,7 +19,7 @@ from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.promotion.limits import GATE_CONFIG, GateLimits
-from student_perf.terminal import Terminal
+from student_perf.terminal import Terminal, python_command
 
 if TYPE_CHECKING:
     from student_perf.promotion.gate import Check
@@ -86,4 +86,5 @@ def _show(terminal: Terminal, decision: Decision, name: str, run_name: str) -> N
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:
-        terminal.places({"use": f"python -m student_perf predict models:/{name}@champion IN OUT"})
+        command = f"{python_command()} -m student_perf predict"
+        terminal.places({"use": f"{command} models:/{name}@champion IN OUT"})

@@ -11,7 +11,7 @@ from student_perf.commands.arguments import RESULTS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.scoring.metrics import METRICS
-from student_perf.terminal import MetricRow, Terminal
+from student_perf.terminal import MetricRow, Terminal, python_command
 
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
@@ -45,6 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _show_run(record: RunRecord, folder: Path | None) -> None:
+    from student_perf.runs.looks import count_tries
     from student_perf.store.address import kept_address, ui_command
     from student_perf.text import folds
 
@@ -54,7 +55,7 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
     n_folds = len(record.fold_scores(record.objective))
     terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
     if rows.get(record.objective, {}).get("dummy") is not None:
-        terminal.verdict(rows, record.objective)
+        terminal.verdict(rows, record.objective, count_tries(record))
     places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
@@ -92,5 +93,5 @@ def _show_sweep(record: RunRecord) -> None:
     show_trials(outcome, terminal.console)
     show_outcome(outcome, terminal.console)
     page = write_report(folder / PAGE_FILE, outcome)
-    compare = f"python -m student_perf compare {record.name}"
+    compare = f"{python_command()} -m student_perf compare {record.name}"
     terminal.places({"folder": str(folder), "report": str(page), "compare": compare})

@@ -55,7 +55,8 @@ def run(chosen: argparse.Namespace) -> int:
     access = Access(chosen.host, token)
 
     def announce(address: str) -> None:
-        print(f"{chosen.run}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
+        print(f"{kept.name}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
 
-    serve(load_kept_model(chosen.run, chosen.store), access, chosen.port, limits, announce)
+    kept = load_kept_model(chosen.run, chosen.store)
+    serve(kept, access, chosen.port, limits, announce)
     return ExitCode.DONE

@@ -15,7 +15,9 @@ from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
+from student_perf.runs.looks import count_tries
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.best import may_be_best
 from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.scoring.paired import (
@@ -49,10 +51,10 @@ MOST_BY_ROWS = 200  # of the best: reading predictions takes a millisecond a run
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One candidate. Gaps are its mean minus the other's; `p_value` is Holm's, NaN if nothing can
-    be tested; `worse`, `equivalent` and `better` are probabilities against the best; `by_rows` says
-    whether rows were paired, not folds; `times` counts the exact repeats that the record stands
-    for, itself among them.
+    """One candidate. Gaps are its mean minus the other's; `p_value` is that of being the best, NaN
+    if nothing can be tested; `worse`, `equivalent` and `better` are probabilities against the best;
+    `by_rows` says whether rows were paired, not folds; `times` counts the exact repeats that the
+    record stands for, itself among them.
     """
 
     record: RunRecord
@@ -94,8 +96,9 @@ class Line:
 @dataclass(frozen=True)
 class Leaderboard:
     """Candidates that share data and folds, best first; `left_out` says which runs are not among
-    them and why, `n_looked_at` how many were tried, `over_dummy` what the best gains over the dummy
-    baseline on the same rows.
+    them and why, `n_looked_at` how many were tried, `n_tries` how many configurations are known to
+    have been tried on the same data, by other folds or metrics too, `over_dummy` what the best
+    gains over the dummy baseline on the same rows.
     """
 
     metric: str
@@ -111,6 +114,7 @@ class Leaderboard:
     left_out: dict[str, int]
     recommended: Line | None
     over_dummy: PairedDifference[float] | None = None
+    n_tries: int = 1
 
     @property
     def n_repeats(self) -> int:
@@ -249,9 +253,7 @@ def _leaderboard(
         usable.sort(key=lambda i: _place(candidates[i], METRICS[metric].sign * scored[i].mean()))
     first, dummy = group[0], _dummy(group, metric)
     table = np.array([scored[i] for i in usable])
-    if rope is None:
-        bounded = math.isfinite(METRICS[metric].highest)
-        rope = _ROPE * (1.0 if bounded or not usable else abs(float(table[0].mean())))
+    rope = _rope(METRICS[metric], table) if rope is None else rope
     lines = [
         replace(line, times=counted[i][1])
         for i, line in zip(
@@ -260,6 +262,7 @@ def _leaderboard(
             strict=True,
         )
     ]
+    n_looked_at = n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group)
     return Leaderboard(
         metric=metric,
         lines=lines,
@@ -270,11 +273,18 @@ def _leaderboard(
         n_folds=n_folds,
         dummy=dummy,
         rope=rope,
-        n_looked_at=n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group),
+        n_looked_at=n_looked_at,
+        n_tries=max(n_looked_at, count_tries(lines[0].record if lines else first)),
         left_out=left_out,
         recommended=recommend(lines, metric),
         over_dummy=over_dummy(lines[0].record, metric, dummy) if lines else None,
     )
+
+
+def _rope(metric: Metric, table: np.ndarray) -> float:
+    """0.01, or that share of the best mean without an upper bound; fold scores are (M, J)."""
+    is_bounded = math.isfinite(metric.highest) or not len(table)
+    return _ROPE * (1.0 if is_bounded else abs(float(table[0].mean())))
 
 
 def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]]:
@@ -334,7 +344,7 @@ def _lines(
     differences, paired = _differences(table, [*alike, *without], records[0].test_over_train)
     by_row += without
     posterior, tests = differences.posterior(rope), differences.tested()
-    p_values = against_best(differences, 0)
+    p_values = _p_values(differences, alike, paired, metric)
     shares = [posterior.below, posterior.inside, posterior.above]
     worse, equivalent, better = shares[:: metric.sign]
     return [
@@ -379,6 +389,21 @@ def _differences(
         if one is not None and np.array_equal(one.unit, best.unit)
     }
     return differences.replaced(list(known), by_rows(list(known.values()), best)), set(known)
+
+
+def _p_values(
+    differences: Differences, by_row: list[RowScores | None], paired: set[int], metric: Metric
+) -> np.ndarray:
+    """Whether each may be the best: by the rows of all that have them, else against the first by
+    folds.
+    """
+    p_values = against_best(differences, 0)
+    places = sorted(paired)
+    known = [one for i in places if (one := by_row[i]) is not None]
+    if len(known) > 1:
+        p_values[places] = may_be_best(known, metric.sign)
+        p_values[0] = 1.0  # a reference may be better, but cannot win
+    return p_values
 
 
 def _dummy(group: list[RunRecord], metric: str) -> float:

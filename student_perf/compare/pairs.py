@@ -10,6 +10,7 @@ import numpy as np
 
 from student_perf.runs.predictions import Predictions, row_scores
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.chance import chance_p
 from student_perf.scoring.influence import RowScores, repeats
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import PairedDifference, paired_difference, row_difference
@@ -79,13 +80,16 @@ def over_dummy(record: RunRecord, metric: str, dummy: float) -> PairedDifference
         return PairedDifference(*known.values())
     mine, predictions = record.row_scores(metric), record.predictions()
     baseline = None if predictions is None else _baseline(predictions)
-    if mine is None or baseline is None:
+    if mine is None or predictions is None or baseline is None:
         return None
     theirs = row_scores(baseline, metric)
     # Folds that do not train on all other rows have another baseline.
     if not math.isclose(theirs.mean, dummy, rel_tol=1e-9, abs_tol=1e-12):
         return None
-    return row_difference(*((mine, theirs) if METRICS[metric].maximizes else (theirs, mine)))
+    info, rows = METRICS[metric], predictions
+    gain = row_difference(*((mine, theirs) if info.maximizes else (theirs, mine)))
+    by_chance = chance_p(info, rows.answers, rows.row, rows.fold)
+    return replace(gain, p_value=max(gain.p_value, by_chance))
 
 
 def _baseline(known: Predictions) -> Predictions | None:

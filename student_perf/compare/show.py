@@ -31,7 +31,7 @@ ABOUT_INTERVALS = (
     "The seeds share rows, so they narrow the interval only so far: Nadeau and Bengio's correction "
     "keeps the part that comes from the training rows."
 )
-_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (Holm)", "P(worse)", "seconds")
+_COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (best)", "P(worse)", "seconds")
 
 
 def show_boards(boards: Sequence[Leaderboard], top: int, terminal: Terminal) -> None:
@@ -74,9 +74,11 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     lines += _dummy_lines(board)
     if board.n_looked_at > 1 and len(board.lines) > 1:
+        others = board.n_tries - board.n_looked_at
+        more = f", and {others} more on these rows," if others else ""
         lines.append(
-            f"Choosing the best of {board.n_looked_at} runs by this figure makes the figure too "
-            "good."
+            f"Choosing the best of {board.n_looked_at} runs{more} by this figure makes the figure "
+            "too good."
         )
     return lines
 
@@ -88,8 +90,8 @@ def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
     by_folds = "their folds, corrected for shared training rows (Nadeau and Bengio)"
     pairs = "the rows that both have answered" if n_by_folds < len(board.lines) else by_folds
     lines = [
-        f"{n_tied} of {len(board.lines)} tied with the best{mark}: p, which pairs {pairs}, and is "
-        "corrected for the number of tests (Holm), is above 0.05."
+        f"{n_tied} of {len(board.lines)} may be the best{mark}: p, which pairs {pairs} and is "
+        "corrected for all candidates, is above 0.05."
     ]
     if 0 < n_by_folds < len(board.lines):
         why = (
@@ -106,9 +108,11 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
     words = "The best is not shown to be better than the dummy baseline"
     if gain is not None:
         interval = format_interval(gain.low, gain.high, format_change)
-        is_shown = gain.p_value < ALPHA and gain.mean > 0
+        corrected = min(1.0, gain.p_value * board.n_tries)
+        is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
-        return [] if is_shown else [f"{words}: {known}, p {format_p(gain.p_value)}."]
+        for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
+        return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
     # Without predictions only the baseline's figure is known.
     known_ends = not math.isnan(best.low + board.dummy)
     is_beaten = METRICS[board.metric].beats(best.low, best.high, board.dummy)
@@ -207,7 +211,7 @@ def rows(board: Leaderboard) -> list[dict[str, Any]]:
             "minus_best": line.to_best,
             "minus_best_ci95_low": line.to_best_low,
             "minus_best_ci95_high": line.to_best_high,
-            "p_holm": line.p_value,
+            "p_best": line.p_value,
             "tied": line.tied,
             "probability_worse": line.worse,
             "probability_equivalent": line.equivalent,

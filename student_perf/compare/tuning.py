@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.looks import count_looks
 from student_perf.runs.predictions import Predictions, load_predictions
 from student_perf.runs.record import RunRecord
-from student_perf.scoring.bootstrap import of_samples, percentile_interval
-from student_perf.scoring.intervals import Estimate
+from student_perf.scoring.bootstrap import of_samples
+from student_perf.scoring.influence import row_scores
+from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.reader import fetch_file
 
@@ -36,7 +37,7 @@ _MOST_RANKINGS = 10_000
 @dataclass(frozen=True)
 class Corrected:
     """The best configuration's score over all held-out rows, that score without the luck of having
-    been chosen, and the 95 % percentile interval of the latter over bootstraps.
+    been chosen, and the 95 % interval of the latter, by rows like that of any figure.
     """
 
     apparent: float
@@ -96,7 +97,9 @@ def bias_corrected(
     """BBC-CV of configurations whose predictions are on the same rows in the same order.
 
     Rows are resampled with all their predictions, so repeated folds stay together, and rows of a
-    group with all of it. Metrics of ranks get fewer bootstraps (100 or more).
+    group with all of it. Metrics of ranks get fewer bootstraps (100 or more). The interval is that
+    of the best configuration's rows, moved to the corrected figure: percentiles of the bootstraps,
+    each of the third of the rows that it has not drawn, are half as wide again.
 
     Raises:
         DataError: The rows differ.
@@ -120,9 +123,11 @@ def bias_corrected(
     for i in np.unique(chosen):
         mine = chosen == i
         unseen[mine] = of_samples(info, answers[i], (drawn[mine] == 0).astype(np.int64))
-    apparent = info.sign * max(info.sign * info.of(one) for one in answers)
-    mean = float(np.nanmean(unseen))
-    return Corrected(apparent, mean, *percentile_interval(unseen, mean), n_bootstraps)
+    of_all = [info.sign * info.of(one) for one in answers]
+    best = int(np.argmax(np.nan_to_num(of_all, nan=-np.inf)))
+    scores = row_scores(info, answers[best], first.row, first.fold)
+    found = row_interval(replace(scores, mean=float(np.nanmean(unseen))), info)
+    return Corrected(info.sign * of_all[best], found.mean, found.low, found.high, n_bootstraps)
 
 
 def tuning_lines(tuning: Tuning) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from student_perf.config.schema import TrackingConfig
 from student_perf.experiment.threads import can_fork
 from student_perf.signals import collected, interruption, leave_to_parent
+from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
     from student_perf.plots.shown import Shown
@@ -148,9 +149,9 @@ def _serve(connection: Any, parents: Any, tracking: TrackingConfig) -> None:
     """Do what comes, one after the other, until the command ends."""
     parents.close()  # a copy, which would keep the connection open after the command's end
     leave_to_parent()
-    with suppress(Exception):  # drawing and sending say what is wrong
-        _get_ready(tracking)
-    with suppress(EOFError, OSError):  # the command has ended
+    with warnings_kept(), suppress(EOFError, OSError):  # the command has ended
+        with suppress(Exception):  # drawing and sending say what is wrong
+            _get_ready(tracking)
         while True:
             what, *facts = connection.recv()
             try:

@@ -25,6 +25,7 @@ from student_perf.evaluation.cross_validation import (
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.models.labels import LabelledClassifier
+from student_perf.scoring.chance import chance_p
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
 from student_perf.scoring.metrics import METRICS
@@ -67,7 +68,8 @@ class Outcome:
     @cached_property
     def rows(self) -> dict[str, MetricRow]:
         """Each metric with its interval, its mean on training rows, the dummy's mean, and the gain
-        over the dummy on the same rows with its interval and p; a gain is positive.
+        over the dummy on the same rows with its interval and p; a gain is positive, and is shown
+        only if the same answers dealt to the rows by chance would not gain as much.
         """
         return {
             name: {
@@ -84,7 +86,9 @@ class Outcome:
         ends = sorted(METRICS[name].sign * end for end in (change.low, change.high))
         mean = METRICS[name].sign * change.mean
         low, high = ends
-        return {"gain": mean, "gain_low": low, "gain_high": high, "gain_p": change.p_value}
+        by_chance = chance_p(METRICS[name], self.cv.answers, self.cv.row, self.cv.fold)
+        p_value = max(change.p_value, by_chance)
+        return {"gain": mean, "gain_low": low, "gain_high": high, "gain_p": p_value}
 
 
 def compute(

@@ -41,7 +41,7 @@ from student_perf.runs.artifacts import (
 from student_perf.runs.card import model_card, run_note
 from student_perf.runs.golden import make_golden_rows
 from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
-from student_perf.runs.looks import count_look
+from student_perf.runs.looks import TRIES, count_look, count_tries, note_try
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord, write_json
 from student_perf.scoring.intervals import Estimate
@@ -190,6 +190,8 @@ def finish_record(
         n_looks = count_look(dataset.sha256, fingerprint_arrays([split.test]), folder)
         record.metrics["test_looks"] = float(n_looks)
         record.metrics |= metrics_on_test_rows(outcome.test.estimates)
+    note_try(record)
+    record.metrics[TRIES] = float(count_tries(record))
     companion.wait()
     record.metrics |= clock.costs()
     record.tags[tags.NOTE] = run_note(record, outcome.rows)

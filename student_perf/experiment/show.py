@@ -17,6 +17,7 @@ from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import group_lines, most_important
 from student_perf.inspection.importance import ROWS_PER_FOLD
+from student_perf.runs.looks import TRIES
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.answers import effective_number
 from student_perf.store.address import kept_address, ui_command
@@ -138,7 +139,7 @@ def show_outcome(
         terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)
     terminal.groups(group_lines(findings.subgroups), findings.about_groups)
     terminal.important(most_important(findings.importance), findings.metric)
-    terminal.verdict(rows, metric)
+    terminal.verdict(rows, metric, int(record.number(TRIES)))
 
 
 def _describe_samples(split: Split, has_importance: bool) -> list[str]:

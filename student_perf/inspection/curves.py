@@ -1,4 +1,7 @@
-"""ROC and precision-recall curves of each class against the rest."""
+"""ROC and precision-recall curves of each class against the rest.
+
+scikit-learn is imported where curves are made; who draws them does without.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from student_perf.scoring.answers import roc_auc
 
@@ -36,6 +38,7 @@ def roc_curves(
     which is the figure to report (Forman and Scholz 2010, "Apples-to-Apples in Cross-Validation
     Studies").
     """
+    from sklearn.metrics import roc_curve
 
     def points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         false_rate, true_rate, _ = roc_curve(positive, score, sample_weight=weights)
@@ -48,6 +51,7 @@ def precision_recall_curves(
     y_true: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> list[Curve]:
     """Recall (x) against precision (y), with the average precision as area; classes as above."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
 
     def points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         precision, recall, _ = precision_recall_curve(

@@ -129,7 +129,7 @@ def fold_pictures(
     gaps = [(lines[i].to_best, lines[i].to_best_low, lines[i].to_best_high) for i in tested]
     mean, low, high = np.array(gaps).T
     tied = np.array([lines[i].tied for i in tested])
-    words = label, f"{subtitle}; p after Holm"
+    words = label, f"{subtitle}; p for being the best"
     yield picture(difference_figure([labels[i] for i in tested], mean, low, high, tied, words))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from student_perf.inspection.calibration import reliability
-from student_perf.inspection.curves import precision_recall_curves, roc_curves
 from student_perf.plots.classification import (
     confusion_figure,
     precision_recall_figure,
@@ -20,7 +19,7 @@ from student_perf.plots.inspection import (
     subgroup_figure,
 )
 from student_perf.plots.regression import predicted_actual_figure, residual_figure
-from student_perf.plots.shown import Shown
+from student_perf.plots.shown import PRECISION_RECALL, ROC, Shown
 from student_perf.plots.style import Figure
 
 Page = Literal["sweep", "board"]
@@ -51,24 +50,20 @@ class RunFigure:
 
 
 def _confusion(run: Shown) -> Figure:
-    return confusion_figure(run.result.answers.counts.table, *run.of_classes)
+    return confusion_figure(run.answers.counts.table, *run.of_classes)
 
 
 def _roc(run: Shown) -> Figure:
-    result = run.result
-    curves = roc_curves(result.y_true, result.output, result.weights)
-    return roc_figure(curves, *run.of_classes)
+    return roc_figure(run.curves[ROC], *run.of_classes)
 
 
 def _precision_recall(run: Shown) -> Figure:
-    result = run.result
-    curves = precision_recall_curves(result.y_true, result.output, result.weights)
-    return precision_recall_figure(curves, *run.of_classes)
+    return precision_recall_figure(run.curves[PRECISION_RECALL], *run.of_classes)
 
 
 def _reliability(run: Shown) -> Figure:
-    result = run.result
-    bins = reliability(result.y_true, result.output, run.n_repeats, weights=result.weights)
+    answers = run.answers
+    bins = reliability(answers.y_true, answers.output, run.n_repeats, weights=answers.weights)
     return reliability_figure(bins, *run.of_classes)
 
 
@@ -82,8 +77,8 @@ def _residuals(run: Shown) -> Figure:
 
 RUN_FIGURES = (
     RunFigure("confusion_matrix", "Confusion matrix", "classification", _confusion),
-    RunFigure("roc_curves", "ROC curves", "classification", _roc),
-    RunFigure("precision_recall", "Precision and recall", "classification", _precision_recall),
+    RunFigure(ROC, "ROC curves", "classification", _roc),
+    RunFigure(PRECISION_RECALL, "Precision and recall", "classification", _precision_recall),
     RunFigure("reliability", "Calibration", "classification", _reliability, ("sweep",)),
     RunFigure("predicted_actual", "True over predicted values", "regression", _predicted_actual),
     RunFigure("residuals", "Residuals", "regression", _residuals, ("sweep",)),

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from student_perf.scoring.answers import Answers
+
 if TYPE_CHECKING:
-    from student_perf.evaluation.cross_validation import CVResult
-    from student_perf.inspection.findings import Findings
+    import pandas as pd
+
+    from student_perf.inspection.curves import Curve
+
+ROC, PRECISION_RECALL = "roc_curves", "precision_recall"  # pictures of curves
 
 
 @dataclass(frozen=True)
 class Shown:
     """Held-out predictions, all as one set, and the tables of an inspection, with their words.
 
+    Nothing in it needs scikit-learn, which the process that draws does not import.
+
     Attributes:
         classes: Of the target, lowest first; empty for numbers.
         target: Its name.
-        result: The held-out predictions.
-        n_repeats: How often each row is among them.
+        answers: The held-out predictions.
+        curves: Those of classes, by the name of their picture.
+        n_repeats: How often each row is among the predictions.
         subtitle: What stands below the title of each picture.
-        findings: The tables of the inspection.
+        metric: By which importance and learning curve are measured.
+        tables: Those of the inspection, by name.
     """
 
     classes: tuple[str | int, ...]
     target: str
-    result: CVResult
+    answers: Answers
+    curves: Mapping[str, Sequence[Curve]]
     n_repeats: int
     subtitle: str
-    findings: Findings
+    metric: str
+    tables: Mapping[str, pd.DataFrame]
 
     @property
     def of_classes(self) -> tuple[tuple[str | int, ...], str, str]:
@@ -40,6 +52,6 @@ class Shown:
     @property
     def numbers(self) -> tuple[np.ndarray, np.ndarray, str, str]:
         """True and predicted numbers, target and subtitle."""
-        result, once = self.result, "; points and bins count each row once"
-        subtitle = self.subtitle + ("" if result.weights is None else once)
-        return result.y_true, result.y_pred, self.target, subtitle
+        answers, once = self.answers, "; points and bins count each row once"
+        subtitle = self.subtitle + ("" if answers.weights is None else once)
+        return answers.y_true, answers.output, self.target, subtitle

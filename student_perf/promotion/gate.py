@@ -14,7 +14,9 @@ import numpy as np
 from student_perf.errors import ConfigError
 from student_perf.inspection.calibration import reliability
 from student_perf.promotion.limits import GateLimits
+from student_perf.runs.layout import METRICS_FILE
 from student_perf.runs.predictions import Predictions
+from student_perf.runs.record import Recorded
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
@@ -93,6 +95,24 @@ def pair(
     groups = declared[0] if declared else None
     mine, theirs = (Answers(one.y_true, one.output, one.weights, groups) for one in (mine, theirs))
     return PairedRows(what, row, mine, theirs, factor, fold)
+
+
+def check_gain(run: Recorded, metric: str) -> Check:
+    """Better than the dummy baseline on the same held-out rows: the interval of the gain, which the
+    run has computed, lies above 0.
+
+    Raises:
+        ConfigError: The run has no such figures.
+    """
+    figures = (run.json(METRICS_FILE).get("metrics") or {}).get(metric) or {}
+    gain, low, high = (figures.get(key) for key in ("gain", "gain_low", "gain_high"))
+    if gain is None or low is None or high is None:
+        raise ConfigError("the run has no gain over the dummy; train its config again")
+    reason = (
+        f"{METRICS[metric].label} {gain:+.3f} on the same held-out rows, 95 % interval "
+        f"{low:+.3f} to {high:+.3f}"
+    )
+    return Check("better than the dummy", low > 0, reason)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits) -> Check:

@@ -21,6 +21,7 @@ from student_perf.promotion.gate import (
     Check,
     PairedRows,
     check_calibration,
+    check_gain,
     check_groups,
     check_performance,
     pair,
@@ -34,6 +35,7 @@ from student_perf.runs.record import Recorded
 from student_perf.scoring.intervals import FIXED_MODEL, TRAINING
 from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from student_perf.terminal import python_command
 
 PROMOTION_FILE = "promotion.json"
 # What they are, and the factor on their standard error.
@@ -107,7 +109,8 @@ def _checked_id(run: Recorded) -> str:
     run_id = run.record.mlflow_run_id
     if run_id is None:
         raise ConfigError(
-            f"{run.folder}: the run is not in MLflow; send it with python -m student_perf sync"
+            f"{run.folder}: the run is not in MLflow; send it with "
+            f"{python_command()} -m student_perf sync"
         )
     if run.record.kind == "trial":
         raise ConfigError(f"{run.folder}: a trial keeps no model; promote its sweep's winner")
@@ -120,7 +123,8 @@ def _checks(
 ) -> list[Check]:
     calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
     if champion is None:
-        return [calibrated]
+        beats = _answered("better than the dummy", lambda: check_gain(run, metric))
+        return [beats, calibrated]
     with open_run(champion.run_id, store) as theirs:
         try:
             rows = _pair(run, theirs)

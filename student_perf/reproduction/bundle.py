@@ -22,7 +22,7 @@ from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.reproduction.signature import NAMESPACE, is_signed_by, public_key, sign
 from student_perf.runs.card import model_card
-from student_perf.runs.layout import CARD_FILE, RECORD_FILE, iter_files
+from student_perf.runs.layout import BUNDLE_SUFFIX, CARD_FILE, RECORD_FILE, iter_files
 from student_perf.runs.record import Recorded
 
 MANIFEST_FILE = "MANIFEST.sha256"
@@ -95,7 +95,7 @@ def _members(run: Recorded) -> dict[str, bytes]:
     members = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in iter_files(run.folder)
-        if path.suffix not in (".tmp", ".lock")
+        if path.suffix not in (".tmp", ".lock", BUNDLE_SUFFIX)
     }
     members[CARD_FILE] = model_card(run).encode()
     files = run.record.files
@@ -237,8 +237,10 @@ def _digest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
 
 
 def default_target(run: Recorded) -> Path:
-    """The file in the current folder that a bundle goes to by default."""
+    """The file that a bundle goes to by default: below the run's folder, where git and the seal
+    look past it.
+    """
     record = run.record
     # A trial or a winner has the name of those of other sweeps.
     sweep = [record.folder.parent.name] if record.kind in _OF_A_SWEEP else []
-    return Path(f"{unique_name('-'.join([*sweep, record.name]))}.zip")
+    return record.folder / f"{unique_name('-'.join([*sweep, record.name]))}{BUNDLE_SUFFIX}"

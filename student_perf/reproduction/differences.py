@@ -31,7 +31,8 @@ Part = Literal["config", "data", "code", "environment"]
 
 _SOURCE = f"{PACKAGE_DIR.name}/"
 _MOST_LINES = 12
-_NONE = "none"
+_UNSET, _MISSING = "not set", "not installed"
+_NAME_OF_MODEL = "model.name"
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -89,12 +90,22 @@ def compare_config(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
     ['seed: 0 -> 1']
     """
     first, second = (dict(_decisive(config)) for config in (a, b))
-    lines = [
-        f"{key}: {first.get(key, _NONE)} -> {second.get(key, _NONE)}"
+    differ = {
+        key: f"{_shown(first, key)} -> {_shown(second, key)}"
         for key in dict.fromkeys([*first, *second])
-        if first.get(key, _NONE) != second.get(key, _NONE)
-    ]
-    return Difference("config", not lines, lines)
+        if first.get(key, _UNSET) != second.get(key, _UNSET)
+    }
+    if _NAME_OF_MODEL in differ:  # another kind of model has other parameters
+        others = {key for key in differ if key.startswith("model.")} - {_NAME_OF_MODEL}
+        more = f", with its parameters ({len(others)} differ)" if others else ""
+        differ = {key: text for key, text in differ.items() if key not in others}
+        differ[_NAME_OF_MODEL] += more
+    return Difference("config", not differ, [f"{key}: {text}" for key, text in differ.items()])
+
+
+def _shown(leaves: Mapping[str, str], key: str) -> str:
+    value = leaves.get(key, _UNSET)
+    return "null" if value == "None" else value
 
 
 def _decisive(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -310,7 +321,7 @@ def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
             where.append(f"{name}: {first} -> {second}")
     if a.packages and b.packages:
         for name in sorted({*a.packages, *b.packages}, key=str.lower):
-            first, second = a.packages.get(name, _NONE), b.packages.get(name, _NONE)
+            first, second = a.packages.get(name, _MISSING), b.packages.get(name, _MISSING)
             if first != second:
                 lines.append(f"{name}: {first} -> {second}")
     else:

@@ -1,27 +1,26 @@
-"""The files that a run leaves in its folder."""
+"""The files that a run leaves in its folder.
+
+scikit-learn is imported where a report or a model is written; drawing pictures does without.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from sklearn.metrics import classification_report
 
 from student_perf.atomic import write_atomic
 from student_perf.config.schema import ExperimentConfig
 from student_perf.data.contract import Contract
 from student_perf.data.dataset import Dataset
-from student_perf.evaluation.cross_validation import CVResult
-from student_perf.evaluation.splits import Split
-from student_perf.inspection.findings import Findings
 from student_perf.masking import masked_tree, masked_yaml
-from student_perf.plots.shown import Shown
+from student_perf.plots.shown import PRECISION_RECALL, ROC, Shown
 from student_perf.runs.layout import (
     CONFIG_FILE,
     CONTRACT_FILE,
@@ -34,12 +33,17 @@ from student_perf.runs.layout import (
     REPORT_TABLE_FILE,
     TEST_PREDICTIONS_FILE,
 )
-from student_perf.runs.model_file import save_model
+from student_perf.runs.looks import note_try
 from student_perf.runs.predictions import OF_ROWS
 from student_perf.runs.provenance import installed_packages
 from student_perf.runs.record import RunRecord, write_json
 from student_perf.tables.files import csv_text
 from student_perf.text import folds
+
+if TYPE_CHECKING:
+    from student_perf.evaluation.cross_validation import CVResult
+    from student_perf.evaluation.splits import Split
+    from student_perf.inspection.findings import Findings
 
 
 def write_inputs(
@@ -67,6 +71,8 @@ def write_result(
     model: Any,
 ) -> None:
     """Everything a finished run holds besides its config, log and record."""
+    from student_perf.runs.model_file import save_model
+
     write_json(folder / METRICS_FILE, summary)
     _write_predictions(folder, dataset, result)
     packages = "".join(f"{name}=={version}\n" for name, version in installed_packages().items())
@@ -89,6 +95,7 @@ def finish_trial(record: RunRecord, dataset: Dataset, result: CVResult) -> None:
     """Its predictions and then its record, so that a FINISHED one has all its files."""
     _write_predictions(record.folder, dataset, result)
     record.finish()
+    note_try(record)
 
 
 def write_findings(folder: Path, findings: Findings) -> None:
@@ -99,9 +106,20 @@ def write_findings(folder: Path, findings: Findings) -> None:
 
 def shown_of(dataset: Dataset, split: Split, result: CVResult, findings: Findings) -> Shown:
     """What the pictures of a run show."""
-    subtitle = _subtitle(dataset, split)
-    classes, target = dataset.classes, dataset.target_name
-    return Shown(classes, target, result, split.n_repeats, subtitle, findings)
+    from student_perf.inspection.curves import precision_recall_curves, roc_curves
+
+    held_out = result.y_true, result.output, result.weights
+    makers = {ROC: roc_curves, PRECISION_RECALL: precision_recall_curves}
+    return Shown(
+        classes=dataset.classes,
+        target=dataset.target_name,
+        answers=result.answers,
+        curves={name: make(*held_out) for name, make in makers.items() if dataset.classes},
+        n_repeats=split.n_repeats,
+        subtitle=_subtitle(dataset, split),
+        metric=findings.metric,
+        tables=findings.tables,
+    )
 
 
 def write_pictures(folder: Path, shown: Shown) -> None:
@@ -110,12 +128,11 @@ def write_pictures(folder: Path, shown: Shown) -> None:
     from student_perf.plots.figures import figures_of
     from student_perf.plots.style import png
 
-    for one in figures_of(shown.result.task):
+    for one in figures_of(shown.answers.task):
         write_atomic(folder / one.file, png(one.draw(shown)))
-    findings = shown.findings
     for one in figures_of("findings"):
-        if (table := findings.tables.get(one.name)) is not None:
-            figure = one.draw(table, findings.metric, shown.subtitle)
+        if (table := shown.tables.get(one.name)) is not None:
+            figure = one.draw(table, shown.metric, shown.subtitle)
             write_atomic(folder / one.file, png(figure))
 
 
@@ -179,6 +196,8 @@ def report_table(dataset: Dataset, result: CVResult) -> pd.DataFrame:
 
 
 def _report(dataset: Dataset, result: CVResult, **words: Any) -> Any:
+    from sklearn.metrics import classification_report
+
     return classification_report(
         result.y_true,
         result.y_pred,

@@ -12,6 +12,7 @@ from typing import Any
 
 from student_perf.render import render
 from student_perf.runs.layout import CARD_FILE, LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
+from student_perf.runs.looks import count_tries
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.terminal import MetricRow, verdict
@@ -24,6 +25,7 @@ def model_card(run: Recorded) -> str:
     dataset = run.composed.get("dataset") or {}
     rows: dict[str, Any] = summary.get("metrics") or _rows_of_trial(record)
     objective = record.objective
+    known = rows.get(objective, {})
     return render(
         "model_card.md.j2",
         record=record,
@@ -32,7 +34,7 @@ def model_card(run: Recorded) -> str:
         classes=(dataset.get("bands") or {}).get("labels") or dataset.get("classes"),
         cleaning=run.json(LINEAGE_FILE).get("steps") or [],
         results=_results(rows),
-        verdict=verdict(rows[objective], objective) if "dummy" in rows.get(objective, {}) else None,
+        verdict=verdict(known, objective, count_tries(record)) if "dummy" in known else None,
         metric=METRICS.get(objective),
         test=record.test_estimate(objective),
         groups=_groups(run.text(SUBGROUPS_FILE) or ""),
@@ -54,7 +56,7 @@ def run_note(record: RunRecord, rows: Mapping[str, MetricRow]) -> str:
         metric=METRICS[objective],
         row=rows[objective],
         split=plural(n_folds, "fold"),
-        verdict=verdict(rows[objective], objective),
+        verdict=verdict(rows[objective], objective, count_tries(record)),
         test=record.test_estimate(objective),
         looks=plural(int(record.number("test_looks")), "time")
         if "test_looks" in record.metrics

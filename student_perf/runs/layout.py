@@ -14,6 +14,7 @@ from student_perf.paths import workspace
 
 RECORD_FILE = "record.json"
 METRICS_FILE = "metrics.json"
+BUNDLE_SUFFIX = ".zip"  # of what `export` writes beside the run's own files
 CONFIG_FILE = "config.yaml"
 PREDICTIONS_FILE = "predictions.parquet"
 TEST_PREDICTIONS_FILE = "test_predictions.parquet"

@@ -1,8 +1,14 @@
-"""How often test rows have been looked at: each look makes the next figure less honest."""
+"""How often rows have been looked at: each look makes the next figure less honest.
+
+Test rows by a model that is done; all others by every configuration that is tried on them, whatever
+it varies: seeds, folds, filters, metric or model.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -10,8 +16,13 @@ from typing import Any
 from filelock import FileLock
 
 from student_perf.paths import workspace
+from student_perf.runs.record import RunRecord
+
+log = logging.getLogger(__name__)
 
 LEDGER_FILE = "test_looks.jsonl"
+TRIES_FILE = "tries.jsonl"
+TRIES = "tries"  # the metric of a record
 
 
 def count_look(data_sha256: str, rows_sha256: str, folder: Path) -> int:
@@ -48,3 +59,33 @@ def _all_looks() -> list[dict[str, Any]]:
 
 def _rows(look: dict[str, Any]) -> tuple[str, str]:
     return look["data_sha256"], look["rows_sha256"]
+
+
+def note_try(record: RunRecord) -> None:
+    """Note in the workspace's ledger that a configuration was tried on the rows of its data."""
+    line = json.dumps({"rows": _source(record), "config": record.config_sha256})
+    try:
+        # A single short write to the end of a file is whole, whoever else writes.
+        with (workspace() / TRIES_FILE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:  # read-only, or not there on a worker's machine: the run is as it is
+        log.warning("not counted among the configurations tried: %s", error)
+
+
+def count_tries(record: RunRecord) -> int:
+    """How many configurations have been tried on the rows of a run's data for its target, itself
+    among them: as its record says, or as the workspace knows by now if these are more.
+    """
+    ledger, source = workspace() / TRIES_FILE, json.dumps(_source(record))
+    known = set()
+    if ledger.is_file():
+        with ledger.open(encoding="utf-8") as file:
+            known = {line for line in file if source in line}
+    recorded = record.number(TRIES)
+    return max(1, len(known), 0 if math.isnan(recorded) else int(recorded))
+
+
+def _source(record: RunRecord) -> list[str]:
+    """What filters, cleaning and folds are made from: the file and the target."""
+    source = record.raw_sha256 or f"{record.dataset} {record.dataset_version}"
+    return [source, record.target_name]

@@ -34,7 +34,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 @dataclass(frozen=True)
 class Provenance:
     """Commit, branch and `dirty` are None outside a git checkout, `lock_sha256` without a lock; an
-    installed package has none of them.
+    installed package has none of them. Files that git does not know make a checkout dirty only if
+    they are sources: a result or a table beside the code changes no run.
     """
 
     commit: str | None
@@ -51,11 +52,11 @@ def collect_provenance(
 ) -> Provenance:
     """Evidence about the code in `project` and the interpreter that runs it."""
     commit = _git_word(project, "rev-parse", "HEAD")
-    status = _git_word(project, "status", "--porcelain") if commit else None
+    changed = _git_word(project, "status", "--porcelain", "--untracked-files=no")
     return Provenance(
         commit=commit,
         branch=_git_word(project, "rev-parse", "--abbrev-ref", "HEAD") if commit else None,
-        dirty=None if status is None else bool(status),
+        dirty=bool(changed or untracked_sources(project)) if commit else None,
         python=platform.python_version(),
         platform=platform.platform(),
         version=__version__,

@@ -41,7 +41,7 @@ _LATER = {
     layout.ERROR_FILE,
     layout.PAGE_FILE,
 }
-_PASSING = (".tmp", ".lock")
+_PASSING = (".tmp", ".lock", layout.BUNDLE_SUFFIX)
 # A sweep's folder is full of what changes, its journal first; these stay as they are.
 _OF_A_SWEEP = {
     layout.CONFIG_FILE,

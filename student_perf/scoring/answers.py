@@ -280,6 +280,13 @@ class Counts:
         return np.where(self._present.sum(axis=-1) > 1, total, np.nan)
 
     @cached_property
+    def by_chance(self) -> Counts:
+        """The same rows and answers if they had nothing to do with each other."""
+        n = self.n[..., None, None]
+        table = self.support[..., :, None] * self.predicted[..., None, :]
+        return Counts(np.divide(table, n, out=np.zeros(table.shape), where=n > 0))
+
+    @cached_property
     def _present(self) -> np.ndarray:
         """1 for a class that is true somewhere, else 0; shape (..., K)."""
         present: np.ndarray = self.support > 0

@@ -101,10 +101,10 @@ def by_rows(a: Sequence[RowScores], b: RowScores, factor: float = TRAINING) -> D
     error = np.array([np.sqrt(((one.moved - b.moved) ** 2).sum()) for one in a])
     scale = np.array([max(abs(one.mean), abs(b.mean)) for one in a])
     freedom = np.full(len(a), max(1.0, len(b.unit) - 1))
-    return Differences(_rounded(mean, scale), factor * _rounded(error, scale), freedom)
+    return Differences(rounded(mean, scale), factor * rounded(error, scale), freedom)
 
 
-def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """The values, 0 where they are but what computing has rounded of figures of this size."""
     return np.where(np.abs(values) <= _ROUNDING * scale, 0.0, values)
 
@@ -125,9 +125,9 @@ def by_folds(a: np.ndarray, b: np.ndarray, test_over_train: float) -> Difference
     if n < 2:
         raise ValueError(f"{n} fold: a paired test needs two or more")
     spread, scale = differences.std(axis=-1, ddof=1), np.abs(a).max(axis=-1)
-    error = corrected_error(_rounded(spread, scale), n, test_over_train)
+    error = corrected_error(rounded(spread, scale), n, test_over_train)
     return Differences(
-        _rounded(differences.mean(axis=-1), scale), error, np.full(len(error), n - 1.0)
+        rounded(differences.mean(axis=-1), scale), error, np.full(len(error), n - 1.0)
     )
 
 

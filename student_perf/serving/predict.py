@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 
 from student_perf.atomic import check_place
 from student_perf.data.features import prepare_features
-from student_perf.errors import ConfigError, StudentPerfError
+from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
 from student_perf.tables.files import iter_tables, new_file_options
@@ -79,6 +79,7 @@ def predict_file(
     named: Mapping[str, Any] | None = None,
     flag_unknown: bool = False,
     rows_at_once: int = _ROWS_AT_ONCE,
+    keep: Sequence[str] = (),
 ) -> Summary:
     """Predict every row of a CSV or parquet file into another, which appears only when complete.
 
@@ -94,6 +95,7 @@ def predict_file(
         flag_unknown: Predict a row whose first problem is an unknown category, and still give the
             reason; the category counts as one that the training has not seen.
         rows_at_once: The most rows in memory.
+        keep: Columns of the input that the output has too, after `row`, as text.
 
     Raises:
         StudentPerfError: The model fails its golden rows, a column is missing, or a file cannot be
@@ -108,9 +110,11 @@ def predict_file(
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    with _open_writer(target, _schema(kept)) as writer:
+    kept_columns = list(dict.fromkeys(keep))
+    with _open_writer(target, _schema(kept, kept_columns)) as writer:
         for raw in iter_tables(source, options, rows_at_once):
-            writer.write_table(_answered(kept, raw, options, flag_unknown, summary, as_cell))
+            answers = _answered(kept, raw, options, flag_unknown, summary, as_cell)
+            writer.write_table(_with_copies(answers, raw, kept_columns, as_cell))
     return summary
 
 
@@ -162,11 +166,35 @@ def _table(
     return pa.table(columns, schema=_schema(kept))
 
 
-def _schema(kept: KeptModel) -> pa.Schema:
+def _with_copies(
+    answers: pa.Table, raw: pd.DataFrame, names: Sequence[str], as_cell: _AsCell
+) -> pa.Table:
+    """The answers with these columns of the input after `row`."""
+    for place, name in enumerate(names, start=1):
+        answers = answers.add_column(place, name, _copied(raw, name, as_cell))
+    return answers
+
+
+def _copied(raw: pd.DataFrame, name: str, as_cell: _AsCell) -> pa.Array:
+    """A column of the input as text. Raises DataError if there is none."""
+    if name not in raw:
+        raise DataError(
+            f"--keep {name}: the input has no such column; {suggest(name, raw.columns)}"
+        )
+    cells = [None if pd.isna(cell) else as_cell(str(cell)) for cell in raw[name]]
+    return pa.array(cells, pa.string())
+
+
+def _schema(kept: KeptModel, keep: Sequence[str] = ()) -> pa.Schema:
+    """Columns of the output. Raises ConfigError for one to keep that has the name of another."""
     classes = kept.contract.classes
     fields = [("row", pa.int64()), ("prediction", pa.string() if classes else pa.float64())]
     fields += [(f"proba_{label}", pa.float64()) for label in classes]
-    return pa.schema([*fields, ("reason", pa.string())])
+    fields.append(("reason", pa.string()))
+    for name in keep:
+        if name in {known for known, _ in fields}:
+            raise ConfigError(f"--keep {name}: the output has a column of that name; rename it")
+    return pa.schema([fields[0], *((name, pa.string()) for name in keep), *fields[1:]])
 
 
 def _is_parquet(target: Path) -> bool:

@@ -1,7 +1,7 @@
 """What goes to MLflow with a run besides its values: rows, model, tables and pictures.
 
-MLflow takes seconds to import, pandas and skops nearly one each, so this module imports them inside
-the functions that need them.
+MLflow takes seconds to import and pandas a part of one, so this module imports them inside the
+functions that need them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from student_perf.runs.layout import (
     REPORT_TABLE_FILE,
     SUBGROUPS_FILE,
 )
+from student_perf.runs.model_names import named_types
 from student_perf.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
     """Attach the fitted model of a record to the active run, ready to be served as it is; returns
     the model's id.
     """
-    import mlflow
+    from mlflow.models import Model
 
     from student_perf.data.contract import contract_from_yaml
 
@@ -110,7 +111,10 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
         for name in (MODEL_FILE, CONTRACT_FILE, GOLDEN_FILE):
             if (record.folder / name).is_file():
                 shutil.copy2(record.folder / name, data)
-        logged = mlflow.pyfunc.log_model(
+        logged = Model.log(
+            artifact_path=None,
+            flavor=_Untried,
+            flavor_name="pyfunc",
             name=model_name(record),
             tags=origin(record),
             loader_module=_LOADER,
@@ -119,8 +123,23 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
             input_example=dataset.example,
             pip_requirements=_model_requirements(record.folder / MODEL_FILE),
             code_paths=[str(PACKAGE_DIR), *map(str, trusted_places())],
+            validate_serving_input=False,
         )
     return str(logged.model_id)
+
+
+class _Untried:
+    """MLflow's flavour `pyfunc`, whose model is not loaded to be tried with the example. What comes
+    of that is a line in the log at most, and it imports all that the model needs. The file was
+    audited when it was written, and whoever uses the model checks its golden rows first.
+    """
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, **words: Any) -> None:
+        """MLflow's own, which does not know the word by which `Model.log` leaves the trial out."""
+        from mlflow import pyfunc
+
+        pyfunc.save_model(**words)
 
 
 def signature_of(contract: Contract) -> ModelSignature:
@@ -197,10 +216,8 @@ def one_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, Any]:
 
 def _model_requirements(model: Path) -> list[str]:
     """The installed versions of what a model file needs to load and predict."""
-    from student_perf.runs.model_file import trusted_types
-
     pinned = []
-    for name in sorted({*packages_of(trusted_types(model)), *_LOADER_PACKAGES}):
+    for name in sorted({*packages_of(named_types(model)), *_LOADER_PACKAGES}):
         try:
             pinned.append(f"{name}=={version(name)}")
         except PackageNotFoundError:

@@ -68,6 +68,7 @@ from student_perf.store.schema import check_schema
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
 from student_perf.terminal import python_command
+from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -421,7 +422,8 @@ def _is_unknown(error: BaseException) -> bool:
 def errors_of_store(tracking: TrackingConfig, folder: Path) -> Iterator[None]:
     """Raise TrackingError, with the record's folder, for any error that MLflow passes on."""
     try:
-        yield
+        with warnings_kept():
+            yield
     except StudentPerfError:
         raise
     except Exception as error:
@@ -574,7 +576,7 @@ def get_ready(tracking: TrackingConfig) -> None:
 
 def import_for_models() -> None:
     """Import what sending a model needs, which MLflow itself imports late."""
-    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset", "skops.io"):
+    for name in ("mlflow.pyfunc", "mlflow.data.pandas_dataset"):
         import_module(name)
     from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 

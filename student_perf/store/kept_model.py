@@ -33,9 +33,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A fitted model and its rules; `golden` is None if the run kept no golden rows."""
+    """A fitted model and its rules; `golden` is None if the run kept no golden rows, `name` is the
+    run's with its folder, or else the word that named the model.
+    """
 
     source: str
+    name: str
     folder: Path
     model: Any
     contract: Contract
@@ -99,6 +102,7 @@ def read_kept_model(folder: Path, source: str) -> KeptModel:
     golden = _parsed(files[0], golden_from_json) if files else None
     return KeptModel(
         source=source,
+        name=source if record is None else f"{record.name}, {record.folder}",
         folder=folder,
         model=load_model(model_file, golden.packages if golden else None),
         contract=contract,

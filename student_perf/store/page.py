@@ -31,6 +31,7 @@ from student_perf.store.views import (
     sweep_view,
     view_address,
 )
+from student_perf.terminal import python_command
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,7 +118,7 @@ def open_address(page: str, uri: str, experiment: str, record: RunRecord | None 
     run_id = record and (record.mlflow_run_id or begun_run_id(record.folder))
     if record is not None and run_id is None:
         raise ConfigError(
-            f"{record.name}: is not in MLflow; `python -m student_perf sync` sends it"
+            f"{record.name}: is not in MLflow; `{python_command()} -m student_perf sync` sends it"
         )
     try:
         client = mlflow.MlflowClient(tracking_uri=uri)

@@ -31,6 +31,7 @@ from student_perf.store.client import (
     logged_model_id,
     prepare_environment,
 )
+from student_perf.terminal import python_command
 from student_perf.text import visible, visible_tree
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _errors_of(uri: str) -> Iterator[None]:
     except Exception as error:
         raise TrackingError(
             f"--store {uri}: could not be read ({one_line(error)}); check the address, or let "
-            "`python -m student_perf ui` bring an older database up to date"
+            f"`{python_command()} -m student_perf ui` bring an older database up to date"
         ) from error
 
 

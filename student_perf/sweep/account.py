@@ -25,6 +25,7 @@ from student_perf.store.publisher import tracking_of
 from student_perf.store.reader import Selection, read_runs
 from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE
+from student_perf.sweep.space import same_value
 from student_perf.sweep.storage import is_file, open_storage
 from student_perf.sweep.study import MIXED, REFERENCE, state_of
 from student_perf.text import format_number, plural
@@ -167,12 +168,13 @@ def _outside_space(trial: FrozenTrial, space: Sequence[Mapping[str, Any]]) -> It
 
 
 def _applies(parameter: Mapping[str, Any], drawn: Mapping[str, Any]) -> bool:
-    return all(drawn.get(key) in wanted for key, wanted in parameter["when"])
+    when = parameter["when"]
+    return all(any(same_value(drawn.get(key), one) for one in wanted) for key, wanted in when)
 
 
 def _contains(parameter: Mapping[str, Any], value: Any) -> bool:
     if "choices" in parameter:
-        return value in parameter["choices"]
+        return any(same_value(value, one) for one in parameter["choices"])
     return bool(parameter["low"] <= value <= parameter["high"])
 
 

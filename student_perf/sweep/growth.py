@@ -10,7 +10,8 @@ from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.distinct import GIVEN, OUTSIDE
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.space import Parameter, Space, parameter_of
+from student_perf.sweep.space import Parameter, number_of, parameter_of, same_value
+from student_perf.sweep.value_types import is_same_model
 
 _HASH = re.compile(r" \[[0-9a-f]{6}\]")  # by which fingerprints tell values apart
 
@@ -28,30 +29,55 @@ def has_grown(known: Mapping[str, Any], plan: SweepPlan) -> bool:
     before, now = load_record(plan.folder).space, plan.fingerprints
     is_described = {p["name"] for p in before} == known["space"].keys()
     same = all(known.get(name) == now[name] for name in now.keys() - {"space", "config"})
-    return is_described and same and _contains(plan.space, before, known["config"], now["config"])
+    return is_described and same and _contains(plan, before, known["config"], now["config"])
 
 
 def _contains(
-    space: Space,
+    plan: SweepPlan,
     before: Sequence[Mapping[str, Any]],
     config_before: Mapping[str, str],
     config: Mapping[str, str],
 ) -> bool:
     """Whether the space has all values of the former one, and those that keys had which are new."""
-    new = {p.name: p for p in space.parameters}
+    new = {p.name: p for p in plan.space.parameters}
     for old in map(parameter_of, before):
         if old.name not in new or not new.pop(old.name).holds(old):
             return False
-    added = {p.key: _fixed_value(p, config_before) for p in new.values()}
-    changed = {k for k in {*config_before, *config} if config_before.get(k) != config.get(k)}
-    changed = {key.removesuffix(".name") for key in changed}
+    added = {p.key: _fixed_value(plan, p, config_before) for p in new.values()}
+    changed = {
+        key.removesuffix(".name")
+        for key in {*config_before, *config}
+        if not _is_same_text(plan, key, config_before.get(key), config.get(key))
+    }
     return all(value is not None for value in added.values()) and changed <= added.keys()
 
 
-def _fixed_value(parameter: Parameter, config: Mapping[str, str]) -> Any:
+def _is_same_text(plan: SweepPlan, key: str, one: str | None, other: str | None) -> bool:
+    """Whether two texts of a config are one value: equal ones, and 1 and 1.0 if the model takes
+    them alike.
+    """
+    if one == other:
+        return True
+    pair = number_of(one), number_of(other)
+    return None not in pair and same_value(*pair) and _is_same(plan, {}, key, pair)
+
+
+def _fixed_value(plan: SweepPlan, parameter: Parameter, config: Mapping[str, str]) -> Any:
     """The parameter's value that a config fixes, as text by path; None if it is none of its."""
     text = config.get(parameter.path, config.get(f"{parameter.path}.name"))
-    return None if text is None else parameter.read(text)
+    value = None if text is None else parameter.read(text)
+    if value is not None:
+        return value
+    number = number_of(text)
+    choice = next((one for one in parameter.choices if same_value(one, number)), None)
+    if choice is None:
+        return None
+    under = {key: wanted[0] for key, wanted in parameter.when}
+    return choice if _is_same(plan, under, parameter.key, (choice, number)) else None
+
+
+def _is_same(plan: SweepPlan, under: Mapping[str, Any], key: str, pair: tuple[Any, Any]) -> bool:
+    return is_same_model(plan.composer, {**plan.chosen, **under}, key, pair)
 
 
 def placed(plan: SweepPlan, record: RunRecord) -> dict[str, Any]:
@@ -69,7 +95,7 @@ def placed(plan: SweepPlan, record: RunRecord) -> dict[str, Any]:
     own = values.keys() - swept if plan.options.custom_search_space else set()
     outside = {k: v for k, v in values.items() if k not in swept and k not in own}
     outside |= facts["user_attrs"].get(OUTSIDE) or {}
-    _add_fixed(space, values, outside, record)
+    _add_fixed(plan, values, outside, record)
     outside |= space.outside(values)
     names = space.names({k: v for k, v in values.items() if k not in outside})
     distributions = {p.name: p.distribution for p in space.parameters if p.name in names}
@@ -85,15 +111,15 @@ def placed(plan: SweepPlan, record: RunRecord) -> dict[str, Any]:
 
 
 def _add_fixed(
-    space: Space, values: dict[str, Any], outside: dict[str, Any], record: RunRecord
+    plan: SweepPlan, values: dict[str, Any], outside: dict[str, Any], record: RunRecord
 ) -> None:
     """Add what a trial's config had for keys that are swept since."""
-    for parameter in space.parameters:
+    for parameter in plan.space.parameters:
         key = parameter.key
-        known = {**space.known, **values}
+        known = {**plan.space.known, **values}
         if key in values or key in outside or not parameter.applies(known):
             continue
-        fixed = _fixed_value(parameter, record.params)
+        fixed = _fixed_value(plan, parameter, record.params)
         if fixed is not None:
             values[key] = fixed
         elif record.status in ("FINISHED", "PRUNED"):

@@ -40,7 +40,7 @@ from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
 from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
 from student_perf.sweep.storage import check_no_tracking_store
-from student_perf.sweep.value_types import with_value_types
+from student_perf.sweep.value_types import with_exact_conditions, with_value_types
 
 _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
@@ -141,8 +141,9 @@ def make_plan(
 
 def _space(start: Base, options: SweepOptions) -> Space:
     """What is swept beside the config that the sweep starts from."""
-    space = settled(start.parameters, start.known)
-    return with_value_types(space, start.composer, start.chosen, start.known, options.enqueue)
+    composer, chosen, known = start.composer, start.chosen, start.known
+    space = settled(with_exact_conditions(start.parameters, composer, chosen, known), known)
+    return with_value_types(space, composer, chosen, known, options.enqueue)
 
 
 def find_base(

@@ -177,6 +177,6 @@ def describe_target(dataset: Dataset) -> str:
     return f"{dataset.target_name}: mean {mean}, standard deviation {std}, {extremes}"
 
 
-def typed_command() -> str:
+def typed_command(python: str = "python") -> str:
     """The command that this process was started with, quoted for a shell."""
-    return shlex.join(["python", "-m", "student_perf.train", *sys.argv[1:]])
+    return shlex.join([python, "-m", "student_perf.train", *sys.argv[1:]])

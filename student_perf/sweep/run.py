@@ -26,6 +26,7 @@ from student_perf.experiment.prepare import look_once
 from student_perf.experiment.records import describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
+from student_perf.paths import workspace
 from student_perf.runs import tags
 from student_perf.runs.layout import (
     ERROR_FILE,
@@ -123,13 +124,19 @@ def run_sweep(
     if options.preview:
         return None
     if plan.base.tracking.enabled:
-        check_apart(plan.storage, plan.base.tracking.uri)
-        check_usable(plan.base.tracking)
-        show_lost_run(plan, console)
+        _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         folder = _run(plan, evaluator, hydra_config, launch, console, command)
         register_winner(plan, folder, console)
         return folder
+
+
+def _check_store(plan: SweepPlan, console: Console) -> None:
+    """Raise ConfigError or TrackingError if the sweep's runs cannot go to MLflow."""
+    workspace().mkdir(parents=True, exist_ok=True)  # hydra.sweep.dir may lie elsewhere
+    check_apart(plan.storage, plan.base.tracking.uri)
+    check_usable(plan.base.tracking)
+    show_lost_run(plan, console)
 
 
 def _run(
@@ -477,9 +484,9 @@ def _places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> dict[s
     )
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
-    places["compare"] = f"python -m student_perf compare {plan.study_name}"
+    places["compare"] = f"{python_command()} -m student_perf compare {plan.study_name}"
     if _goes_on(plan, study):
-        places["continue"] = typed_command()
+        places["continue"] = typed_command(python_command())
     return places
 
 

@@ -56,7 +56,7 @@ class Parameter:
     parameter to apply.
     `rows` holds the values by key that go together, if the parameter is part of a `zip`.
     `is_exact` says that a choice is told apart from an equal number of another type, as the model
-    does (`sweep.value_types`).
+    does (`sweep.value_types`), and `exact_when` names the keys of conditions of which it holds.
     """
 
     key: str
@@ -65,6 +65,7 @@ class Parameter:
     when: tuple[Condition, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = ()
     is_exact: bool = False
+    exact_when: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -131,7 +132,11 @@ class Parameter:
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether all conditions hold for the values known so far."""
-        return all(values.get(key) in wanted for key, wanted in self.when)
+        return all(self.meets(key, wanted, values.get(key)) for key, wanted in self.when)
+
+    def meets(self, key: str, wanted: Iterable[Any], value: Any) -> bool:
+        """Whether a value of the key of a condition is among those that it asks for."""
+        return any(same_value(one, value, key in self.exact_when) for one in wanted)
 
     def owns(self, key: str) -> bool:
         """Whether this parameter chooses the option that brings another key."""
@@ -189,12 +194,12 @@ class Parameter:
         """Its value that is written like this in a record; None if it has no such one."""
         if self.choices:
             return next((value for value in self.choices if str(value) == text), None)
-        with suppress(ValueError):
-            number = float(text)
-            whole = isinstance(self.distribution, IntDistribution) and number.is_integer()
-            value = int(number) if whole else number
-            return value if self.contains(value) else None
-        return None
+        number = number_of(text)
+        if number is None:
+            return None
+        whole = isinstance(self.distribution, IntDistribution) and float(number).is_integer()
+        value = int(number) if whole else float(number)
+        return value if self.contains(value) else None
 
     def contains(self, value: Any) -> bool:
         """Whether a sampler could draw this value."""
@@ -203,13 +208,8 @@ class Parameter:
         return _is_number(value) and self.distribution._contains(value)
 
     def is_same(self, one: Any, other: Any) -> bool:
-        """Whether two values are one choice: equal ones of a type, and 1 and 1.0 unless the model
-        tells them apart. True is never 1.
-        """
-        if type(one) is type(other):
-            return bool(one == other)
-        are_numbers = _is_number(one) and _is_number(other)
-        return are_numbers and one == other and not self.is_exact
+        """Whether two values are one choice."""
+        return same_value(one, other, self.is_exact)
 
     def suggest(self, trial: Trial) -> Any:
         """A value drawn by the trial's sampler."""
@@ -220,6 +220,16 @@ class Parameter:
                 return trial.suggest_int(self.name, low, high, step=step, log=log)
             case FloatDistribution(low=low, high=high, step=step, log=log):
                 return trial.suggest_float(self.name, low, high, step=step, log=log)
+
+
+def same_value(one: Any, other: Any, is_exact: bool = False) -> bool:
+    """Whether two values are one: equal ones of a type, and 1 and 1.0 unless it `is_exact` that the
+    model tells them apart. True is never 1.
+    """
+    if type(one) is type(other):
+        return bool(one == other)
+    are_numbers = _is_number(one) and _is_number(other)
+    return are_numbers and one == other and not is_exact
 
 
 def _is_number(value: Any) -> bool:
@@ -509,18 +519,25 @@ def _without_gone(
     parameters: Sequence[Parameter], new: Parameter, old: Parameter
 ) -> Iterator[Parameter]:
     """The parameters, without conditions on choices of a file that the command line leaves out."""
-    gone = [value for value in old.choices if value not in new.choices]
+    gone = [v for v in old.choices if not any(same_value(v, one) for one in new.choices)]
     for parameter in parameters:
         when = [
-            (key, tuple(v for v in wanted if v not in gone) if key == new.key else wanted)
+            (key, tuple(_left(wanted, gone)) if key == new.key else wanted)
             for key, wanted in parameter.when
         ]
         if all(wanted for _, wanted in when):
             yield replace(parameter, when=tuple(when))
 
 
+def _left(values: Iterable[Any], gone: Sequence[Any]) -> Iterator[Any]:
+    return (v for v in values if not any(same_value(v, one) for one in gone))
+
+
 def _may_apply(parameter: Parameter, drawn: set[str], known: Mapping[str, Any]) -> bool:
-    return all(key in drawn or known.get(key) in wanted for key, wanted in parameter.when)
+    return all(
+        key in drawn or parameter.meets(key, wanted, known.get(key))
+        for key, wanted in parameter.when
+    )
 
 
 def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Parameter]:
@@ -556,7 +573,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> None:
     drawn = {p.key: p for p in parameters}
-    for key, wanted in (condition for p in parameters for condition in p.when):
+    for parameter, key, wanted in ((p, *condition) for p in parameters for condition in p.when):
         if key not in drawn:
             if key not in known:
                 raise ConfigError(
@@ -571,7 +588,7 @@ def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any])
                 "choice(...)"
             )
         for value in wanted:
-            if value not in choices:
+            if not parameter.meets(key, choices, value):
                 raise ConfigError(
                     f"hydra.sweeper.conditional: {key}={value} is never drawn "
                     f"({drawn[key].describe()}); add it to the choices or drop the entry"
@@ -630,6 +647,14 @@ def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
             "0.001"
         )
     return "log" in value.tags
+
+
+def number_of(text: str | None) -> float | None:
+    """The number that a record writes like this, whole or not as there; None for other text."""
+    for kind in (int, float):
+        with suppress(ValueError, TypeError):
+            return kind(text)  # type: ignore[arg-type]
+    return None
 
 
 def is_written(value: Any) -> bool:

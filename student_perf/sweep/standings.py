@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _MOST_RANKED = 200
 _COLUMNS = (
-    *("run", "rank", "metric", "mean", "ci95_low", "ci95_high", "minus_best", "p_holm", "tied"),
+    *("run", "rank", "metric", "mean", "ci95_low", "ci95_high", "minus_best", "p_best", "tied"),
     "fit_seconds",
 )
 

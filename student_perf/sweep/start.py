@@ -56,7 +56,8 @@ def start_sweep(
     overrides = make_parser(loader).parse_overrides(list(arguments))
     _say_unused(config)
     own = [override for override in overrides if not override.is_hydra_override()]
-    command = None if _is_nested(config) else command_of(config, node, arguments)
+    is_known = options.resume == "auto" and not _is_nested(config)  # `never` is to refuse
+    command = command_of(config, node, arguments) if is_known else None
     if command is not None and (known := find_finished(Path(config.hydra.sweep.dir), command)):
         return _shown(*known)
     return _started(config, options, own, launch, command)

@@ -1,8 +1,9 @@
 """Whether 1 and 1.0 are one value to the model of a sweep: scikit-learn takes `max_features=1` for
 one feature and `1.0` for all of them, but `C=1` and `C=1.0` for the same.
 
-The question comes up where a choice equals a default, or a known good value, of another type. Both
-models are built then, and scikit-learn's own constraints answer.
+The question comes up where a choice equals a default, a known good value, what a condition asks for
+or what an earlier study fixed, of another type. Both models are built then, and scikit-learn's own
+constraints answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from student_perf.models.build import build_estimator
 from student_perf.models.components import have_one_meaning
 from student_perf.models.preprocess import build_steps
 from student_perf.sweep.compose import TrialComposer
-from student_perf.sweep.space import Parameter, Space
+from student_perf.sweep.space import Parameter, Space, same_value
 
 
 def with_value_types(
@@ -39,24 +40,52 @@ def with_value_types(
     parameters = []
     for parameter in space.parameters:
         others = [known.get(parameter.path), *(values.get(parameter.key) for values in enqueued)]
-        conditions = {key: wanted[0] for key, wanted in parameter.when}
         is_exact = any(
-            not _is_same_model(composer, {**chosen, **conditions}, parameter.key, pair)
-            for pair in _twins(parameter, others)
+            not is_same_model(composer, {**chosen, **_firsts(parameter)}, parameter.key, pair)
+            for pair in _twins(parameter.choices, others)
         )
         parameters.append(replace(parameter, is_exact=is_exact))
     return replace(space, parameters=tuple(parameters))
 
 
-def _twins(parameter: Parameter, others: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Choices, each with a value among the others that is equal but of another type."""
-    for choice in parameter.choices:
+def with_exact_conditions(
+    parameters: Sequence[Parameter],
+    composer: TrialComposer,
+    chosen: Mapping[str, Any],
+    known: Mapping[str, Any],
+) -> list[Parameter]:
+    """The parameters, with the keys of conditions whose values the model tells apart from equal
+    numbers of another type. Arguments as above.
+    """
+    drawn = {parameter.key: parameter.choices for parameter in parameters}
+    return [
+        replace(
+            parameter,
+            exact_when=frozenset(
+                key
+                for key, wanted in parameter.when
+                for pair in _twins(drawn.get(key, (known.get(key),)), wanted)
+                if not is_same_model(composer, {**chosen, **_firsts(parameter)}, key, pair)
+            ),
+        )
+        for parameter in parameters
+    ]
+
+
+def _firsts(parameter: Parameter) -> dict[str, Any]:
+    """Values under which a parameter applies."""
+    return {key: wanted[0] for key, wanted in parameter.when}
+
+
+def _twins(values: Sequence[Any], others: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Values, each with one among the others that is equal but of another type."""
+    for value in values:
         for other in others:
-            if type(other) is not type(choice) and parameter.is_same(choice, other):
-                yield choice, other
+            if type(other) is not type(value) and same_value(value, other):
+                yield value, other
 
 
-def _is_same_model(
+def is_same_model(
     composer: TrialComposer, values: Mapping[str, Any], key: str, pair: tuple[Any, Any]
 ) -> bool:
     """Whether both values of a key make models that mean the same; one that cannot be built has a

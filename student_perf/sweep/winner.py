@@ -20,6 +20,7 @@ from student_perf.store.registry import CHALLENGER, Registry
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import swept_values
 from student_perf.terminal import Terminal
+from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
     import optuna
@@ -68,9 +69,10 @@ def register_winner(plan: SweepPlan, winner: Path | None, console: Console) -> N
     try:
         if run_id is None:
             raise TrackingError("the winner is not in MLflow")
-        registry = Registry(plan.base.tracking.uri, name)
-        version = registry.register(run_id)
-        registry.move({CHALLENGER: version})
+        with warnings_kept():
+            registry = Registry(plan.base.tracking.uri, name)
+            version = registry.register(run_id)
+            registry.move({CHALLENGER: version})
     except TrackingError as error:
         log.error("not registered: %s", one_line(error))
         console.print(f"  Not registered as {name}: {one_line(error)}", soft_wrap=True)

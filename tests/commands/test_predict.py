@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from student_perf import cli
+from student_perf.runs.record import load_record
 
 
 @pytest.mark.parametrize(("choice", "code"), [("refuse", 4), ("flag", 0)])
@@ -19,7 +20,8 @@ def test_the_exit_code_tells_whether_rows_were_refused(
     out = tmp_path / "out.csv"
     arguments = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(out)]
     assert cli.main([*arguments, "--on-unknown", choice]) == code
-    words = capsys.readouterr().out
+    model, words = capsys.readouterr().out.splitlines()
+    assert model == f"model {load_record(kept_run).name}, {kept_run}"
     assert words.startswith("120 rows, ")
     assert "(unknown category 2)" in words
     assert pd.read_csv(out)["prediction"].isna().sum() == (2 if code else 0)
@@ -36,9 +38,9 @@ def test_a_file_of_another_program_is_read_as_it_shows_and_said(kept_run, grades
     table.to_csv(tmp_path / "in.csv", index=False, sep=";", decimal=",", encoding="utf-16")
     out, expected = tmp_path / "out.csv", tmp_path / "expected.csv"
     assert cli.main(["predict", str(kept_run), str(grades), str(expected)]) == 0
-    assert not capsys.readouterr().out.startswith("read as")
+    assert "read as" not in capsys.readouterr().out
     assert cli.main(["predict", str(kept_run), str(tmp_path / "in.csv"), str(out)]) == 0
-    assert capsys.readouterr().out.startswith("read as separator ';', decimal ',', utf-16\n")
+    assert "\nread as separator ';', decimal ',', utf-16\n" in capsys.readouterr().out
     assert out.read_bytes() == expected.read_bytes()
 
 
@@ -47,3 +49,24 @@ def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, cap
     assert cli.main([*words, "--read", "seperator=tab"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "--read seperator=tab: takes KEY=VALUE; did you mean separator?" in line
+
+
+def test_named_columns_go_into_the_output(kept_run, grades, tmp_path, capsys):
+    table = pd.read_csv(grades)
+    table.insert(0, "id", [f"00{i}" for i in range(len(table))])
+    table.loc[3, "id"] = "=1+1"
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    table.to_csv(source, index=False)
+    words = ["predict", str(kept_run), str(source), str(out)]
+    assert cli.main([*words, "--keep", "id,school"]) == 0
+    found = pd.read_csv(out, dtype=str)
+    assert list(found.columns[:4]) == ["row", "id", "school", "prediction"]
+    assert found["id"][0] == "000"
+    assert found["id"][3] == "'=1+1"  # no formula to a spreadsheet
+    assert found["school"].tolist() == table["school"].tolist()
+    out.unlink()
+    for name, why in (("matricula", "has no such column"), ("reason", "has a column of that name")):
+        capsys.readouterr()
+        assert cli.main([*words, "--keep", name]) == 1
+        assert why in capsys.readouterr().err
+        assert not out.exists()

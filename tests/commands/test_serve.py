@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,15 +16,18 @@ def calls(monkeypatch):
         announce(f"http://{access.host}:{port}")
         made.append((kept, access, port, limits))
 
+    def known(run, store):
+        return SimpleNamespace(name=run)
+
     monkeypatch.setattr("student_perf.serving.serve.serve", serve)
-    monkeypatch.setattr("student_perf.store.kept_model.load_kept_model", lambda run, store: run)
+    monkeypatch.setattr("student_perf.store.kept_model.load_kept_model", known)
     return made
 
 
 def test_the_default_is_loopback_with_limits(calls, capsys):
     assert cli.main(["serve", "somewhere"]) == 0
     ((kept, access, port, limits),) = calls
-    assert (kept, access, port) == ("somewhere", Access("127.0.0.1"), 8000)
+    assert (kept.name, access, port) == ("somewhere", Access("127.0.0.1"), 8000)
     assert (limits.request_bytes, limits.rows) == (1_048_576, 1000)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("somewhere: http://127.0.0.1:8000")

@@ -65,7 +65,7 @@ def test_csv_and_json_hold_every_figure_in_full(boards):
     content = json.loads(formatted(boards, "json", top=1))["leaderboards"]
     for board, shown in zip(boards, content, strict=True):
         for line, row in zip(board.lines, shown["runs"], strict=True):
-            assert (row["mean"], row["p_holm"]) == (line.mean, line.p_value)
+            assert (row["mean"], row["p_best"]) == (line.mean, line.p_value)
             assert row["minus_dummy"] is None  # unknown is null, as JSON has no NaN
             assert row["recommended"] is (line is board.recommended)
     assert float(lines[1]["mean"]) == boards[0].lines[1].mean

@@ -9,7 +9,7 @@ from student_perf.errors import ModelError, TrackingError
 from student_perf.experiment import prepare
 from student_perf.experiment.run import run_experiment
 from student_perf.paths import PROJECT_DIR
-from student_perf.runs import artifacts
+from student_perf.runs import model_file
 from student_perf.runs.model_file import load_model
 from student_perf.runs.record import load_record
 from student_perf.terminal import Terminal
@@ -199,7 +199,7 @@ def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkey
 
 def hostile_run(monkeypatch, folder, estimator):
     monkeypatch.setattr(prepare, "build_estimator", lambda *_, **__: estimator)
-    monkeypatch.setattr(artifacts, "save_model", lambda *_: None)  # its class is not trusted
+    monkeypatch.setattr(model_file, "save_model", lambda *_: None)  # its class is not trusted
     words = ("report.importance=false", "split.n_splits=3")
     return run(compose_config(*QUICK, *words), folder)
 

@@ -8,8 +8,8 @@ from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.evaluation.splits import make_split
 from student_perf.inspection.findings import Findings
 from student_perf.plots.figures import RUN_FIGURES, figures_of, figures_on
-from student_perf.plots.shown import Shown
 from student_perf.plots.style import Figure
+from student_perf.runs.artifacts import shown_of
 from student_perf.scoring.metrics import TASKS
 
 
@@ -33,9 +33,8 @@ def test_each_task_shows_how_well_it_is_calibrated_on_the_page_of_a_sweep(task):
 def test_held_out_predictions_are_all_a_picture_needs(small_dataset):
     split = make_split(small_dataset, KFoldSplit("kfold", 0.2, 0, True, 4))
     result = cross_validate(DummyClassifier(), small_dataset, split)
-    classes, target = small_dataset.classes, small_dataset.target_name
-    shown = Shown(classes, target, result, split.n_repeats, "4 folds", Findings("accuracy"))
+    shown = shown_of(small_dataset, split, result, Findings("accuracy"))
     for figure in figures_of("classification"):
         drawn = figure.draw(shown)
         assert isinstance(drawn, Figure)
-        assert drawn.get_suptitle().endswith("4 folds"), figure.name
+        assert drawn.get_suptitle().endswith(shown.subtitle), figure.name

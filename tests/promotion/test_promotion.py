@@ -1,3 +1,4 @@
+import json
 import shutil
 from dataclasses import replace
 
@@ -119,9 +120,25 @@ def test_a_check_without_its_data_fails_with_the_reason():
 def test_without_predictions_calibration_is_not_shown(sent):
     (sent.folder / "predictions.parquet").unlink()
     sent.record.seal()
-    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[1]
     assert not check.passed
     assert "holds no predictions.parquet" in check.reason
+
+
+def test_the_first_champion_has_to_beat_the_dummy(sent):
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert not check.passed  # it is the dummy
+    assert "+0.000 on the same held-out rows" in check.reason
+    summary = sent.json("metrics.json")
+    summary["metrics"]["accuracy"] |= {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15}
+    (sent.folder / "metrics.json").write_text(json.dumps(summary))
+    sent.record.seal()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert check.passed, check.reason
+    (sent.folder / "metrics.json").write_text("{}")
+    sent.record.seal()
+    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+    assert "has no gain over the dummy" in check.reason
 
 
 def test_of_other_test_rows_the_held_out_ones_are_compared(run):

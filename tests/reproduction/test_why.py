@@ -17,7 +17,8 @@ def test_two_models_on_the_same_rows_are_paired(run):
     assert data.same is True
     assert environment.same is True
     assert code.same is not False  # unknown for uncommitted changes that were not kept
-    assert "model.name: logreg -> tree" in found.differences[0].lines
+    (line,) = (one for one in found.differences[0].lines if one.startswith("model."))
+    assert line.startswith("model.name: logreg -> tree, with its parameters (")
     hits = [
         (one.predictions().answers.output.argmax(axis=1) == one.predictions().y_true).astype(float)
         for one in (two, one)

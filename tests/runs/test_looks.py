@@ -1,6 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from student_perf.runs.looks import count_look, count_looks
+from student_perf.paths import workspace
+from student_perf.runs.looks import TRIES_FILE, count_look, count_looks, count_tries, note_try
+from student_perf.runs.record import RunRecord
+from student_perf.runs.tags import CONFIG_SHA256, DATASET, RAW_SHA256
 
 
 def test_looks_are_counted_for_each_set_of_rows(tmp_path):
@@ -23,3 +26,31 @@ def test_looks_at_the_rows_that_a_run_opened(tmp_path):
     assert count_looks(mine) == 1
     count_look("data", "rows", later)
     assert (count_looks(mine), count_looks(later), count_looks(other)) == (2, 2, 1)
+
+
+def tried(config, raw="file", target="grade", n_tries=None):
+    metrics = {} if n_tries is None else {"tries": n_tries}
+    tags = {CONFIG_SHA256: config, RAW_SHA256: raw}
+    return RunRecord(workspace(), "x", "single", {"dataset.target": target}, tags, metrics)
+
+
+def test_every_configuration_on_a_file_is_a_try_and_an_exact_repeat_is_none():
+    assert count_tries(tried("a")) == 1
+    for config in ("a", "b", "a", "c"):
+        note_try(tried(config))
+    note_try(tried("a", target="another"))
+    note_try(tried("a", raw="other file"))
+    assert count_tries(tried("new")) == 3
+    assert (count_tries(tried("a", target="another")), count_tries(tried("a", raw="no"))) == (1, 1)
+
+
+def test_what_a_record_knows_counts_where_the_workspace_knows_less():
+    assert count_tries(tried("a", n_tries=7.0)) == 7
+    for number in range(9):
+        note_try(tried(str(number)))
+    assert count_tries(tried("a", n_tries=7.0)) == 9
+
+
+def test_without_a_file_the_dataset_and_its_version_stand_for_the_rows():
+    note_try(RunRecord(workspace(), "x", "single", {}, {DATASET: "econ"}, {}))
+    assert '"rows": ["econ ", ""]' in (workspace() / TRIES_FILE).read_text()

@@ -64,6 +64,22 @@ def test_the_diff_of_uncommitted_changes_is_kept_and_cut_with_a_word(tmp_path):
     assert uncommitted_diff(tmp_path / "nowhere") is None
 
 
+def test_only_sources_make_a_checkout_dirty(tmp_path):
+    git(tmp_path, "init", "--quiet", "--initial-branch=work")
+    (tmp_path / "code.py").write_text("x = 1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "one")
+    for name in ("grades.csv", "bundle.zip", "notes.txt"):
+        (tmp_path / name).write_text("no source")
+    assert collect_provenance(tmp_path).dirty is False
+    (tmp_path / "model.yaml").write_text("name: mine\n")
+    assert collect_provenance(tmp_path).dirty is True
+    (tmp_path / "model.yaml").unlink()
+    (tmp_path / "code.py").write_text("x = 2\n")
+    assert collect_provenance(tmp_path).dirty is True
+    assert collect_provenance(tmp_path / "nowhere").dirty is None
+
+
 def test_packages_that_are_not_the_locked_ones_are_named(tmp_path):
     lock = tmp_path / "lock.txt"
     lock.write_text(

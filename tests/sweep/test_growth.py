@@ -70,6 +70,27 @@ def test_a_key_that_was_fixed_may_be_swept_beside_its_old_value(plan_of):
     assert [tuple(t.params.values()) for t in study.trials] == [(2, 5), (3, 5), (2, 10), (3, 10)]
 
 
+def test_a_fixed_number_of_another_type_is_the_value_that_the_model_takes_it_for(plan_of):
+    begin(plan_of, TREE, TWO, "model.ccp_alpha=0")
+    study, _ = go_on(plan_of, TREE, TWO, "model.ccp_alpha=0.0,0.1")
+    assert values_of(study, "model.ccp_alpha") == [0, 0, 0.1, 0.1]
+    assert values_of(study) == [2, 3, 2, 3]
+
+
+def test_a_fixed_number_that_the_model_tells_apart_is_another_value(plan_of):
+    features = "model.classifier.max_features"
+    forest = ["model=rf", "model.n_estimators=2", TWO]
+    begin(plan_of, *forest, f"{features}=1.0")
+    plan, _ = plan_of(*forest, f"{features}=1,2", study_name="s")
+    with pytest.raises(ConfigError, match="max_features"):
+        open_whole_study(plan, print)
+
+
+def test_the_same_number_written_otherwise_changes_nothing(plan_of):
+    begin(plan_of, TREE, TWO, "model.ccp_alpha=0")
+    assert values_of(go_on(plan_of, TREE, THREE, "model.ccp_alpha=0.0")[0]) == [2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 
 from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
-from student_perf.sweep import run
+from student_perf.sweep import run, start
 from student_perf.sweep.start import start_sweep
 
 
@@ -53,3 +53,17 @@ def test_a_preview_runs_nothing_and_gives_no_folder(workspace, capsys):
     assert not (workspace / "multirun").exists()
     folder = start_sweep(config, node, words, loader)
     assert folder == next((workspace / "multirun").glob("*/winner"))
+
+
+@pytest.mark.parametrize(("resume", "is_asked"), [("auto", True), ("never", False)])
+def test_a_sweep_that_may_not_go_on_is_not_taken_for_finished(monkeypatch, resume, is_asked):
+    asked = []
+    monkeypatch.setattr(start, "find_finished", lambda *_: asked.append("note"))
+    monkeypatch.setattr(run, "run_sweep", lambda *_, **__: None)
+    register_resolvers()
+    with hydra_ready() as loader:
+        config = compose("config", ["tracking=off"], return_hydra_config=True)
+    known = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    node = {name: value for name, value in known.items() if not name.startswith("_")}
+    start_sweep(config, node | {"resume": resume}, ["model.C=1,2"], loader)
+    assert bool(asked) is is_asked

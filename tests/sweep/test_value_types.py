@@ -35,3 +35,33 @@ def test_a_known_good_value_of_another_meaning_is_outside_the_space(plan_of):
     ):
         with pytest.raises(ConfigError, match=message):
             plan_of("model=rf", f"{key}=1,2", n_trials=3, enqueue=[{key: value}])
+
+
+@pytest.mark.parametrize(("wanted", "size"), [(1, 3), (2, 3), ([1, 2], 4)])
+def test_a_condition_holds_for_the_values_it_names(plan_of, wanted, size):
+    entry = {"when": {FEATURES: wanted}, "params": {"model.n_estimators": "2,3"}}
+    plan, _ = plan_of("model=rf", f"{FEATURES}=1,2", conditional=[entry])
+    assert plan.space.size == size
+
+
+def test_a_condition_on_a_number_of_another_meaning_is_never_met(plan_of):
+    entry = {"when": {FEATURES: 1.0}, "params": {"model.n_estimators": "2,3"}}
+    with pytest.raises(ConfigError, match=r"max_features=1.0 is never drawn \(1, 2\)"):
+        plan_of("model=rf", f"{FEATURES}=1,2", conditional=[entry])
+    # Of a key that is not drawn it is not met by the config's value.
+    plan, _ = plan_of("model=rf", f"{FEATURES}=1", "model.max_depth=2,3", conditional=[entry])
+    assert plan.space.size == 2
+    plan, _ = plan_of("model=rf", f"{FEATURES}=1.0", "model.max_depth=2,3", conditional=[entry])
+    assert plan.space.size == 4
+
+
+def test_a_condition_takes_a_number_as_the_model_does(plan_of):
+    entry = {"when": {"model.ccp_alpha": 0.0}, "params": {"model.max_depth": "2,3"}}
+    plan, _ = plan_of("model=tree", "model.ccp_alpha=0,1", conditional=[entry])
+    assert plan.space.size == 3
+
+
+def test_true_is_no_number_in_a_condition(plan_of):
+    entry = {"when": {"model.bootstrap": 1}, "params": {"model.max_depth": "2,3"}}
+    with pytest.raises(ConfigError, match="bootstrap=1 is never drawn"):
+        plan_of("model=rf", "model.bootstrap=true,false", conditional=[entry])
