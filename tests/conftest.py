@@ -29,7 +29,7 @@ from tests.reliability import (  # noqa: F401 (hooks)
     pytest_collection_modifyitems,
     pytest_configure,
 )
-from tests.shortcuts import (  # noqa: F401 (fixtures)
+from tests.shortcuts import (  # noqa: F401 (fixtures and a hook)
     configs_read_once,
     default_signals,
     end_lent_processes,
@@ -39,7 +39,9 @@ from tests.shortcuts import (  # noqa: F401 (fixtures)
     no_pictures,
     options_joined_once,
     pictures,
+    pytest_collection,
     ready_stores,
+    rows_checked_once,
     same_priority,
     trials_composed_once,
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import functools
+import gc
+import hashlib
 import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import DictConfig, OmegaConf, grammar_parser
 
 from student_perf.config.search_path import ConfigSource
+from student_perf.experiment import prepare
 from student_perf.paths import CONF_DIR
 from student_perf.store import client
 from student_perf.store.address import sqlite_file
@@ -34,6 +37,17 @@ _MOST_CONFIGS = 500  # each takes some 0.1 MB
 _ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Python seldom looks for garbage, as in a run, and never among the modules of the tests: that
+    took a fifth of the time of collecting, and every twelfth second of the tests.
+    """
+    gc.set_threshold(200_000, 10, 10)
+    result = yield
+    gc.freeze()
+    return result
 
 
 @pytest.fixture
@@ -142,6 +156,34 @@ def trials_composed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigSource, "compose", compose_once)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rows_checked_once() -> Iterator[None]:
+    """The same rows, divided in the same way, are checked and described once, since most tests
+    work on one packaged table. Tests of the checks and of contracts call these themselves.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("check_guards", "label_noise_limit", "make_contract"):
+            patch.setattr(prepare, name, _by_content(getattr(prepare, name)))
+        yield
+
+
+def _by_content(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its answers kept by what its arguments hold. An error is found anew, and
+    so is what the costly checks say, which may look at a model that cannot be pickled.
+    """
+    known: dict[str, bytes] = {}
+
+    def answer(*arguments: Any, **options: Any) -> Any:
+        if options.get("costly"):
+            return compute(*arguments, **options)
+        key = hashlib.sha256(pickle.dumps((arguments, options))).hexdigest()
+        if key not in known:
+            known[key] = pickle.dumps(compute(*arguments, **options))
+        return pickle.loads(known[key])
+
+    return answer
 
 
 def _sources(repo: Any) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ CASES = [
 @pytest.mark.parametrize("trials", CASES)
 def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(workspace, trials):
     cached = TrialEvaluator()
-    small = ["tracking=off", "split.n_splits=3"]
+    small = ["tracking=off", "split.n_splits=2"]
     for overrides in [*trials, trials[0]]:
         few = [] if "logreg" in str(overrides) else ["model.n_estimators=5"]
         config = compose_config(*small, *overrides, *few)
@@ -71,8 +71,7 @@ def numbers(tmp_path):
 @pytest.mark.parametrize("model", ["ridge", "elastic_net"])
 def test_a_fit_in_place_gives_the_figures_of_copies_in_every_order(numbers, model):
     in_place, evaluator = TrialEvaluator(), TrialEvaluator()
-    alphas = (0.1, 10, 1, 10, 0.1)
-    for alpha in alphas:
+    for alpha in (0.1, 10, 0.1):
         words = [*numbers, f"model={model}", f"model.regressor.alpha={alpha}"]
         one = in_place.evaluate(compose_config(*words, "+model.regressor.copy_X=false"))
         two = evaluator.evaluate(compose_config(*words))

@@ -19,7 +19,6 @@ LEVELS = 8
 BAD = 6  # the level, and the trial of the grid, that misbehaves
 QUICK = ("split.n_splits=2", "report.importance=false", "tracking=off")
 CHANGES_ITSELF = {"in_place", "random_state"}  # the figures of the bad trial are its own
-FAST = ("sys_exit", "segmentation_fault")
 
 
 @pytest.fixture
@@ -105,22 +104,14 @@ def limits(kind):
     return [words[kind]] if kind in words else []
 
 
-def kinds():
-    found = []
-    for kind in hostile.KINDS:
-        marks = [] if kind in FAST else [pytest.mark.slow]
-        for n_jobs in (1, 2):
-            slow = [pytest.mark.slow] if n_jobs == 2 and kind in FAST else []
-            found.append(pytest.param(kind, n_jobs, marks=[*marks, *slow], id=f"{kind}-{n_jobs}"))
-    return found
-
-
 @pytest.mark.fault(
     "Models",
     "a trial that hangs, eats memory, crashes, exits, raises or changes its process: 21 ways",
     "it ends with its reason or its figures; no other trial changes in its last digit",
 )
-@pytest.mark.parametrize(("kind", "n_jobs"), kinds())
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("kind", hostile.KINDS)
 def test_one_hostile_trial_is_accounted_for_and_changes_no_other(sweep_with, kind, n_jobs):
     outcome, folder = sweep_with(kind, n_jobs, *limits(kind))
     check(sweep_with, kind, folder)

@@ -19,6 +19,7 @@ def the_nested(workspace):
     return folders(workspace)[name]
 
 
+@pytest.mark.slow
 def test_without_a_choice_the_outer_scores_are_those_of_plain_folds(train, workspace):
     assert train("-m", *NESTED, "tracking=off", "model.C=choice(0.3)").code == 0
     nested = json.loads((the_nested(workspace) / "metrics.json").read_text())
