@@ -104,8 +104,15 @@ def _kept_alive(cfg: DictConfig) -> float:
 
 
 def _mend_words() -> None:
-    """Write the overrides as Hydra's grammar takes them, before Hydra parses them."""
-    overrides = set(get_args_parser().parse_args().overrides)
+    """Write the overrides as Hydra's grammar takes them, before Hydra parses them, and those on
+    both sides of a flag (`model=rf -m seed=1,2`) on one side, since argparse takes one only.
+    """
+    parser = get_args_parser()
+    given, apart = parser.parse_known_args()
+    if apart and not any(word.startswith("-") for word in apart):
+        words = [*given.overrides, *apart]
+        sys.argv[1:] = [*words, *(word for word in sys.argv[1:] if word not in words)]
+    overrides = set(parser.parse_args().overrides)
     sys.argv[1:] = [accepted(word) if word in overrides else word for word in sys.argv[1:]]
 
 

@@ -15,11 +15,27 @@ from student_perf.experiment import prepare
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs.layout import RECORD_FILE
 from student_perf.runs.record import load_record
+from student_perf.train import _mend_words
 from tests.documentation import CUT, is_shown, marked
 from tests.hostile import RAISED, Shares
 from tests.servers import mlflow_server
 
 HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
+
+
+@pytest.mark.parametrize(
+    ("typed", "mended"),
+    [
+        (["model=rf", "-m", "seed=1,2"], ["model=rf", "seed=1,2", "-m"]),
+        (["a=1", "--config-dir", "x", "b=2"], ["a=1", "b=2", "--config-dir", "x"]),
+        (["-m", "a=1", "b=2"], ["-m", "a=1", "b=2"]),
+        (["model=rf", "-m"], ["model=rf", "-m"]),
+    ],
+)
+def test_overrides_may_stand_on_both_sides_of_a_flag(monkeypatch, typed, mended):
+    monkeypatch.setattr(sys, "argv", ["train.py", *typed])
+    _mend_words()
+    assert sys.argv[1:] == mended
 
 
 def test_a_run_prints_result_and_places(train, workspace, monkeypatch, tmp_path):

@@ -20,6 +20,7 @@ from student_perf.config.schema import ColumnSplit, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
+from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.registry import Finding
 from student_perf.evaluation.splits import Split
@@ -123,10 +124,11 @@ def _test_share(config: ExperimentConfig, data: PreparedData) -> float:
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
-    """Tags of the run: the user's, MLflow's documented ones, and ours."""
+    """Tags of the run: the user's, MLflow's documented ones, and ours. Raises ConfigError if one of
+    the user's has the name of another.
+    """
     provenance = current_provenance()
     known = {
-        **config.tags,
         tags.MODEL: config.model.get("name"),
         tags.DATASET: dataset.name,
         tags.DATASET_VERSION: dataset.version,
@@ -149,7 +151,14 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         tags.VERSION: provenance.version,
         tags.LOCK_SHA256: provenance.lock_sha256,
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    for name, value in config.tags.items():
+        if name in known:
+            key = "dataset.version" if name == tags.DATASET else f"tags.my_{name}"
+            raise ConfigError(
+                f"tags.{name}={value}: every run has a tag '{name}' of its own ({known[name]}); "
+                f"write {key}={value}"
+            )
+    return config.tags | {name: str(value) for name, value in known.items() if value is not None}
 
 
 def start_record(

@@ -70,7 +70,8 @@ class KBest(SelectorMixin, BaseEstimator):
             importances: np.ndarray = made.feature_importances_
             return importances
         if self.by == "f":
-            return np.asarray((f_regression if is_number else f_classif)(x, y)[0])
+            with np.errstate(divide="ignore"):  # a column without spread within the classes
+                return np.asarray((f_regression if is_number else f_classif)(x, y)[0])
         informed = mutual_info_regression if is_number else mutual_info_classif
         return np.asarray(informed(x, y, random_state=self.random_state))
 
