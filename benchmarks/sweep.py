@@ -69,7 +69,7 @@ def bare(model: str, n_trials: int, journal: str | None) -> None:
     from sklearn.base import clone
     from sklearn.model_selection import cross_validate
 
-    from student_perf.sweep.space import parse_parameter
+    from student_perf.sweep.grammar import parse_parameter
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     case = prepared(model, [])

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 @contextmanager
 def warnings_kept() -> Iterator[None]:
     """Within, no warning becomes an error, whatever `-W` and PYTHONWARNINGS say. MLflow and what it
-    stands on warn of each other's future, which must not keep a run from being sent.
+    stands on warn of each other's future, and a run has to be sent all the same.
     """
     with warnings.catch_warnings():
         if any(action == "error" for action, *_ in warnings.filters):

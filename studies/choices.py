@@ -30,6 +30,7 @@ from student_perf.compare.tuning import bias_corrected
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import CVResult, result_of
 from student_perf.evaluation.splits import Fold, Split
+from student_perf.inspection.calibration import calibration_p, reliability
 from student_perf.inspection.subgroups import subgroup_table
 from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.predictions import Predictions, row_scores
@@ -189,6 +190,29 @@ BOARDS = {
 }
 
 
+def calibration_sample(n: int, bias: float) -> Callable[[np.random.Generator], Found]:
+    """Two classes whose probabilities lie `bias` beyond the truth, away from a half."""
+
+    def sample(rng: np.random.Generator) -> Found:
+        said = rng.beta(3, 2, n)
+        true = np.clip(said - bias * np.sign(said - 0.5), 0, 1)
+        target = (rng.random(n) < true).astype(np.int64)
+        output = np.column_stack([1 - said, said])
+        known = reliability(target, output)
+        bands = np.clip(known.confidence - bias * np.sign(known.confidence - 0.5), 0, 1)
+        return {
+            "truth": bias,
+            "expected": known.error,
+            "debiased": known.debiased.mean,
+            "holds": float(known.debiased.low <= bias <= known.debiased.high),
+            "width": known.debiased.high - known.debiased.low,
+            "rejected": float(calibration_p(target, output, np.arange(n)) < ALPHA),
+            "bands": float(((known.low <= bands) & (bands <= known.high)).all()),
+        }
+
+    return sample
+
+
 def user_sample(rng: np.random.Generator) -> Found:
     """A user whose data are noise, and who tries twenty times and reports the best verdict."""
     n = int(rng.choice([100, 200, 400]))
@@ -245,7 +269,12 @@ def questions() -> list[Question]:
         for n in (200, 684)
     ]
     users = [Question("users", "pure noise, 100 to 400 rows, 20 tries", user_sample)]
-    return groups + boards + users
+    calibration = [
+        Question("calibration", f"{bias:g} beyond, n = {n}", calibration_sample(n, bias))
+        for bias in (0.0, 0.05, 0.1, 0.2)
+        for n in (100, 172, 700)
+    ]
+    return groups + boards + users + calibration
 
 
 def file_of(folder: Path, question: Question) -> Path:
@@ -330,6 +359,17 @@ interval holds it, *width* its mean width. `compare/tuning.py`
 
 {sweeps}
 
+## Calibration
+
+Probabilities that lie by so much beyond the truth, away from a half. *ECE*: the expected
+calibration error over ten bins, which chance raises; *debiased*: the root of the mean squared
+distance without what chance adds to it (Kumar, Liang and Ma 2019), *holds* how often its interval
+holds the truth, *width* its mean width. *test*: how often the test says that the probabilities
+cannot be taken at their word (Broecker and Smith 2007); 0.05 is right where they can. *bands*: how
+often the intervals of the reliability picture hold in all bins. `inspection/calibration.py`
+
+{calibration}
+
 ## Twenty tries on pure noise
 
 Users whose target has nothing to do with the columns try twenty configurations on the same rows:
@@ -371,6 +411,12 @@ def write_page(folder: Path) -> None:
             ["in", "size", "pairs", "told"],
         ),
         sweeps=sweeps_table(folder),
+        calibration=table_of(
+            folder,
+            "calibration",
+            ["truth", "ECE", "debiased", "holds", "width", "test", "bands"],
+            ["truth", "expected", "debiased", "holds", "width", "rejected", "bands"],
+        ),
         users=table_of(folder, "users", ["p alone", "p counted"], ["alone", "counted"]),
     )
     write_atomic(PAGE, text.encode())

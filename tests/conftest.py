@@ -44,6 +44,7 @@ from tests.shortcuts import (  # noqa: F401 (fixtures and a hook)
     rows_checked_once,
     same_priority,
     trials_composed_once,
+    without_pictures,
 )
 
 Compose = Callable[..., ExperimentConfig]
@@ -189,7 +190,8 @@ def kept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "report.importance=false",
         "split=holdout",
     )
-    run_experiment(config, folder / "run", Terminal(quiet=True))
+    with without_pictures():
+        run_experiment(config, folder / "run", Terminal(quiet=True))
     return folder / "run"
 
 

@@ -27,6 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import DictConfig, OmegaConf, grammar_parser
 
 from student_perf.config.search_path import ConfigSource
+from student_perf.evaluation import advice
 from student_perf.experiment import prepare
 from student_perf.paths import CONF_DIR
 from student_perf.store import client
@@ -59,9 +60,21 @@ def pictures() -> None:
 def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs leave no pictures, and those of pages have one pixel, unless the test asks for them."""
     if "pictures" not in request.fixturenames:
-        patched = "student_perf.runs.artifacts.write_pictures"
-        monkeypatch.setattr(patched, lambda folder, shown: None)
-        monkeypatch.setattr(FigureCanvasAgg, "print_png", _print_one_pixel)
+        _leave_out_pictures(monkeypatch)
+
+
+@contextmanager
+def without_pictures() -> Iterator[None]:
+    """The same for what a fixture makes for several tests, before `no_pictures` counts."""
+    with pytest.MonkeyPatch.context() as patch:
+        _leave_out_pictures(patch)
+        yield
+
+
+def _leave_out_pictures(patch: pytest.MonkeyPatch) -> None:
+    patched = "student_perf.runs.artifacts.write_pictures"
+    patch.setattr(patched, lambda folder, shown: None)
+    patch.setattr(FigureCanvasAgg, "print_png", _print_one_pixel)
 
 
 def _print_one_pixel(canvas: FigureCanvasAgg, file: IO[bytes], **_options: Any) -> None:
@@ -163,9 +176,12 @@ def rows_checked_once() -> Iterator[None]:
     """The same rows, divided in the same way, are checked and described once, since most tests
     work on one packaged table. Tests of the checks and of contracts call these themselves.
     """
+    used = {prepare: ("check_guards", "label_noise_limit", "make_contract"),
+            advice: ("find_structure",)}  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("check_guards", "label_noise_limit", "make_contract"):
-            patch.setattr(prepare, name, _by_content(getattr(prepare, name)))
+        for module, names in used.items():
+            for name in names:
+                patch.setattr(module, name, _by_content(getattr(module, name)))
         yield
 
 

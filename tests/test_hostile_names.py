@@ -23,6 +23,7 @@ from student_perf.store.kept_model import load_kept_model
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 from tests.pages.page_reader import Reader
+from tests.shortcuts import without_pictures
 
 TURNED = f"right{chr(0x202E)}tfel"
 MARKUP = "</script><img src=//evil.example onerror=alert(1)>"
@@ -64,7 +65,8 @@ def finished(data):
         f"+tags.note='{MARKUP}'",
         "dataset.subgroups=['=HYPERLINK(A1)']",
     )
-    return run_experiment(config, data.parent / "run", Terminal(quiet=True)).record
+    with without_pictures():
+        return run_experiment(config, data.parent / "run", Terminal(quiet=True)).record
 
 
 def assert_only_text(html):

@@ -16,6 +16,7 @@ def test_no_warning_is_an_error_within_and_the_filters_come_back():
 
 def test_filters_that_make_no_errors_stay_as_they_are():
     with warnings.catch_warnings():
+        warnings.resetwarnings()  # those of pytest make errors
         warnings.simplefilter("ignore")
         before = warnings.filters[:]
         with warnings_kept():

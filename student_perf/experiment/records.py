@@ -20,6 +20,7 @@ from student_perf.config.schema import ColumnSplit, ExperimentConfig
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset
 from student_perf.data.fingerprint import fingerprint_arrays
+from student_perf.errors import ConfigError
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.registry import Finding
 from student_perf.evaluation.splits import Split
@@ -27,7 +28,7 @@ from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
 from student_perf.experiment.threads import useful_threads
-from student_perf.inspection.calibration import reliability
+from student_perf.inspection.calibration import calibration_p, reliability
 from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
 from student_perf.runs import tags
@@ -123,10 +124,11 @@ def _test_share(config: ExperimentConfig, data: PreparedData) -> float:
 
 
 def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -> dict[str, str]:
-    """Tags of the run: the user's, MLflow's documented ones, and ours."""
+    """Tags of the run: the user's, MLflow's documented ones, and ours. Raises ConfigError if one of
+    the user's has the name of another.
+    """
     provenance = current_provenance()
     known = {
-        **config.tags,
         tags.MODEL: config.model.get("name"),
         tags.DATASET: dataset.name,
         tags.DATASET_VERSION: dataset.version,
@@ -149,7 +151,14 @@ def _tags(config: ExperimentConfig, dataset: Dataset, split: Split, kind: str) -
         tags.VERSION: provenance.version,
         tags.LOCK_SHA256: provenance.lock_sha256,
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    for name, value in config.tags.items():
+        if name in known:
+            key = "dataset.version" if name == tags.DATASET else f"tags.my_{name}"
+            raise ConfigError(
+                f"tags.{name}={value}: every run has a tag '{name}' of its own ({known[name]}); "
+                f"write {key}={value}"
+            )
+    return config.tags | {name: str(value) for name, value in known.items() if value is not None}
 
 
 def start_record(
@@ -276,12 +285,25 @@ def _logged_metrics(
     limit = "label_noise_ceiling" if prepared.dataset.classes else "label_noise_rmse_floor"
     logged[limit] = prepared.noise_limit
     if prepared.dataset.classes:
-        error = reliability(result.y_true, result.output, weights=result.weights).error
-        logged["cv_expected_calibration_error"] = error
+        logged |= _calibration(result, prepared.split.n_repeats)
     more = ("low", "high", "train", "dummy", "gain", "gain_low", "gain_high", "gain_p")
     for name, row in rows.items():
         logged |= _defined(name, {which: row[which] for which in more})
     return logged
+
+
+def _calibration(result: CVResult, n_repeats: int) -> dict[str, float]:
+    """How far probabilities and frequencies lie apart, with and without chance, and whether the
+    probabilities can be taken at their word.
+    """
+    known = reliability(result.y_true, result.output, n_repeats, weights=result.weights)
+    return {
+        "cv_expected_calibration_error": known.error,
+        "cv_calibration_error": known.debiased.mean,
+        "cv_calibration_error_ci95_low": known.debiased.low,
+        "cv_calibration_error_ci95_high": known.debiased.high,
+        "cv_calibration_p": calibration_p(result.y_true, result.output, result.row),
+    }
 
 
 def _defined(metric: str, figures: Mapping[str, float | None]) -> dict[str, float]:

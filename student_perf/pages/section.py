@@ -155,9 +155,8 @@ def prediction_pictures(
             figure = confusion_figure(counts, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
     if calibration:
-        n_repeats = max(1, round(len(first.row) / len(set(first.row.tolist()))))
         for name, one in loaded.items():
-            bins = reliability(one.y_true, one.output, n_repeats, weights=one.weights)
+            bins = reliability(one.y_true, one.output, one.n_repeats, weights=one.weights)
             figure = reliability_figure(bins, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
 

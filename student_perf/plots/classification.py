@@ -21,6 +21,7 @@ from student_perf.plots.style import (
     set_title,
     short,
 )
+from student_perf.text import format_interval
 
 
 def confusion_figure(
@@ -109,8 +110,8 @@ def precision_recall_figure(
 def reliability_figure(
     bins: Reliability, classes: Sequence[str | int], target: str, subtitle: str
 ) -> Figure:
-    """Observed against predicted frequency with 95 % intervals, and below it the number of
-    predictions behind each point.
+    """Observed against predicted frequency with intervals that hold together with 95 %, and below
+    it the number of predictions behind each point.
     """
     figure = new_figure(5.4, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -126,7 +127,7 @@ def reliability_figure(
         linewidth=1.4,
         elinewidth=1,
         capsize=2,
-        label="held-out rows, 95 % interval",
+        label="held-out rows, 95 % intervals together",
     )
     positive = short(classes[-1])
     finish(above, "", f"share that is '{positive}'" if binary else "share predicted correctly")
@@ -136,7 +137,11 @@ def reliability_figure(
     of_what = f"'{positive}'" if binary else "the predicted class"
     finish(below, f"predicted probability of {of_what}", "predictions")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    title = f"Reliability of '{short(target)}': expected calibration error {bins.error:.3f}"
+    known = bins.debiased
+    title = (
+        f"Reliability of '{short(target)}': calibration error {known.mean:.3f} "
+        f"({format_interval(known.low, known.high)})"
+    )
     set_title(figure, title, subtitle)
     return figure
 

@@ -15,14 +15,16 @@ from student_perf.errors import ConfigError
 from student_perf.inspection.calibration import reliability
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs.layout import METRICS_FILE
+from student_perf.runs.looks import count_tries
 from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import Recorded
 from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.scoring.metrics import METRICS, Metric
-from student_perf.scoring.paired import by_rows
+from student_perf.scoring.paired import ALPHA, by_rows
 from student_perf.scoring.power import smallest_difference
+from student_perf.text import format_interval, format_p, plural
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def pair(
 
 def check_gain(run: Recorded, metric: str) -> Check:
     """Better than the dummy baseline on the same held-out rows: the interval of the gain, which the
-    run has computed, lies above 0.
+    run has computed, lies above 0, and p is low enough for all that was tried on these rows.
 
     Raises:
         ConfigError: The run has no such figures.
@@ -108,11 +110,14 @@ def check_gain(run: Recorded, metric: str) -> Check:
     gain, low, high = (figures.get(key) for key in ("gain", "gain_low", "gain_high"))
     if gain is None or low is None or high is None:
         raise ConfigError("the run has no gain over the dummy; train its config again")
+    n_tries = count_tries(run.record)
+    p_value = min(1.0, float(figures.get("gain_p") or 0.0) * n_tries)
     reason = (
         f"{METRICS[metric].label} {gain:+.3f} on the same held-out rows, 95 % interval "
-        f"{low:+.3f} to {high:+.3f}"
+        f"{low:+.3f} to {high:+.3f}; p {format_p(p_value)} for {plural(n_tries, 'configuration')} "
+        "tried on them"
     )
-    return Check("better than the dummy", low > 0, reason)
+    return Check("better than the dummy", low > 0 and p_value < ALPHA, reason)
 
 
 def check_performance(rows: PairedRows, metric: str, limits: GateLimits) -> Check:
@@ -165,14 +170,19 @@ def check_groups(
 
 
 def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
-    """Expected calibration error over all held-out predictions of a classifier."""
+    """Calibration error without what chance adds, over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
     weights = predictions.weights
-    error = reliability(predictions.y_true, predictions.output, weights=weights).error
+    n_repeats, answers = predictions.n_repeats, predictions.output
+    known = reliability(predictions.y_true, answers, n_repeats, weights=weights).debiased
+    error = known.mean
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
-    reason = f"expected calibration error {error:.3f}, at most {limits.calibration:g}{advice}"
+    reason = (
+        f"calibration error {error:.3f}, 95 % interval {format_interval(known.low, known.high)}, "
+        f"at most {limits.calibration:g}{advice}"
+    )
     return Check("calibrated", passed, reason, error, limits.calibration)
 
 

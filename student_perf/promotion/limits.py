@@ -20,7 +20,7 @@ class GateLimits:
 
     margin: float = limit(0.05, "how much worse than the champion it may be")
     risk: float = limit(0.05, "highest probability that it is worse by more")
-    calibration: float = limit(0.15, "highest expected calibration error")
+    calibration: float = limit(0.15, "highest calibration error, without what chance adds")
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a limit that cannot work."""

@@ -41,6 +41,11 @@ class Predictions:
         """Truth and output, line by line."""
         return Answers(self.y_true, self.output, self.weights, self.groups)
 
+    @cached_property
+    def n_repeats(self) -> int:
+        """How often a row was predicted."""
+        return max(1, round(len(self.row) / len(np.unique(self.row))))
+
 
 def load_predictions(path: Path) -> Predictions:
     """Read `predictions.parquet` as `artifacts.predictions_table` has written it.

@@ -6,7 +6,7 @@ processes of `local`; `publishing` sends them meanwhile; `winner` fits the best 
 does all this in each outer fold; `record` and `show` hold what is recorded and printed.
 
 >>> from hydra.core.override_parser.overrides_parser import OverridesParser
->>> from student_perf.sweep.space import parse_parameter
+>>> from student_perf.sweep.grammar import parse_parameter
 >>> parse = OverridesParser.create().parse_override
 >>> parse_parameter(parse("model.max_depth=range(2,6)")).grid
 (2, 3, 4, 5)

@@ -36,9 +36,10 @@ from student_perf.sweep.comparable import (
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
+from student_perf.sweep.read_space import SEARCH, read_parameters, settled
 from student_perf.sweep.repeats import composed_repeats
 from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
-from student_perf.sweep.space import SEARCH, Parameter, Space, read_parameters, settled
+from student_perf.sweep.space import Parameter, Space
 from student_perf.sweep.storage import check_no_tracking_store
 from student_perf.sweep.value_types import with_exact_conditions, with_value_types
 

@@ -1,38 +1,24 @@
-"""What a sweep varies: parameters in Hydra's override grammar, some under a condition.
+"""What a sweep varies: parameters, some under a condition, and the space that they make.
 
-The grammar is `choice(a,b)`, `range(lo,hi[,step])` (without `hi`), `interval(lo,hi)`,
-`int(interval(lo,hi))`, and `tag(log, ...)` around each. `optuna.distributions` hold the values:
+`sweep.grammar` reads them from Hydra's override grammar; `optuna.distributions` hold the values:
 
->>> from hydra.core.override_parser.overrides_parser import OverridesParser
->>> override = OverridesParser.create().parse_override("model.C=tag(log,interval(0.01,10))")
->>> parameter = parse_parameter(override)
->>> parameter.distribution
-FloatDistribution(high=10.0, log=True, low=0.01, step=None)
->>> parameter.describe()
-'0.01 to 10, log scale'
+>>> depth = Parameter("model.max_depth", IntDistribution(2, 4), step=1)
+>>> depth.describe(), depth.grid, depth.contains(2.0), depth.contains(5)
+('2 to 4', (2, 3, 4), True, False)
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from hydra.core.override_parser.types import (
-    ChoiceSweep,
-    IntervalSweep,
-    Override,
-    QuotedString,
-    RangeSweep,
-)
-from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from student_perf.config.overrides import in_quotes, literal, make_parser, quoted
+from student_perf.config.overrides import literal
 from student_perf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,11 +26,8 @@ if TYPE_CHECKING:
 
 Distribution = CategoricalDistribution | IntDistribution | FloatDistribution
 Condition = tuple[str, tuple[Any, ...]]
-LoadSearch = Callable[[str], Mapping[str, Any]]
 
 _KINDS = {CategoricalDistribution: "choice", IntDistribution: "int", FloatDistribution: "float"}
-SEARCH = "search"
-_CONDITIONAL_KEYS = ("when", "params", SEARCH)
 
 
 @dataclass(frozen=True)
@@ -236,6 +219,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def number_of(text: str | None) -> float | None:
+    """The number that a record writes like this, whole or not as there; None for other text."""
+    for kind in (int, float):
+        with suppress(ValueError, TypeError):
+            return kind(text)  # type: ignore[arg-type]
+    return None
+
+
+def is_written(value: Any) -> bool:
+    """Whether a value is kept as the text of its override: Optuna takes scalars only."""
+    return isinstance(value, str) and value[:1] in ("[", "{", "'")
+
+
 @dataclass(frozen=True)
 class Space:
     """The parameters of a sweep; those that others depend on come first.
@@ -384,329 +380,3 @@ def parameter_of(data: Mapping[str, Any]) -> Parameter:
         size = None if log or step is None else abs(step)
         distribution = FloatDistribution(low, high, log=log, step=size)
     return Parameter(data["key"], distribution, step, when)
-
-
-def parse_parameter(override: Override) -> Parameter:
-    """Parameter of a sweep override. Raises ConfigError for values that cannot be swept."""
-    key, value = override.get_key_element(), override.value()
-    if isinstance(value, IntervalSweep):
-        return _interval(key, value)
-    if isinstance(value, RangeSweep) and not value.shuffle:
-        return _range(key, value, list(override.sweep_iterator()))
-    if override.is_sweep_override():
-        return Parameter(key, CategoricalDistribution(tuple(_choices(override))))
-    raise ConfigError(
-        f"{key}={override.get_value_element_as_str()}: is one value, a space needs several; "
-        "write choice(...), range(...) or interval(...)"
-    )
-
-
-def parse_space(
-    params: Mapping[str, str],
-    conditional: Sequence[Mapping[str, Any]],
-    arguments: Sequence[Override],
-    load_search: LoadSearch,
-    known: Mapping[str, Any],
-    zipped: Sequence[Mapping[str, Any]] = (),
-) -> Space:
-    """The space of `read_parameters`, with the composed values `known` that a condition may name.
-    Raises ConfigError naming the key.
-    """
-    parameters = read_parameters(params, conditional, arguments, load_search, zipped)
-    return settled(parameters, known)
-
-
-def read_parameters(
-    params: Mapping[str, str],
-    conditional: Sequence[Mapping[str, Any]],
-    arguments: Sequence[Override],
-    load_search: LoadSearch,
-    zipped: Sequence[Mapping[str, Any]] = (),
-) -> list[Parameter]:
-    """The parameters of `hydra.sweeper`, with what the command line swept.
-
-    A key on the command line wins: swept there, it replaces the key's space; set there, it takes
-    the key out, also out of what `zip` pairs. `load_search` gives `params` and `conditional` of a
-    file in `conf/search`; several such files (`search=xgb,rf`) are branches of one space. Raises
-    ConfigError naming the key.
-    """
-    swept = {o.get_key_element(): parse_parameter(o) for o in arguments if o.is_sweep_override()}
-    fixed = {o.get_key_element() for o in arguments if not o.is_sweep_override()}
-    overrides = {o.get_key_element(): o for o in _parsed(params)}
-    of_file = [parse_parameter(o) for key, o in overrides.items() if key not in swept]
-    searches = swept[SEARCH].choices if SEARCH in swept else ()
-    branches = [{"when": {SEARCH: name}, SEARCH: name} for name in searches if name is not None]
-    for entry in (*branches, *conditional):
-        of_file += _conditional(entry, load_search)
-    of_file = [p for p in of_file if p.key not in fixed and p.key not in swept]
-    for key, new in swept.items():
-        if key in overrides:
-            of_file = list(_without_gone(of_file, new, parse_parameter(overrides[key])))
-    paired = read_zip(zipped, fixed, {*swept, *overrides})
-    return [*swept.values(), *of_file, *paired]
-
-
-def read_zip(
-    entries: Sequence[Any], fixed: Container[str], swept: Container[str]
-) -> list[Parameter]:
-    """The parameters of `hydra.sweeper.zip`: in each entry the first values of all lists go
-    together, then the second ones.
-
-    Args:
-        entries: Mappings of keys to lists of equal length.
-        fixed: Keys that the command line sets; they are left out.
-        swept: Keys that have a space of their own.
-
-    Raises:
-        ConfigError: An entry is something else, or a key is swept twice.
-    """
-    parameters: list[Parameter] = []
-    seen: set[str] = set()
-    for entry in entries:
-        lists = _lists_of(entry)
-        for key in lists:
-            if key in swept or key in seen:
-                raise ConfigError(f"hydra.sweeper.zip: {key} is swept elsewhere too; sweep it once")
-        seen |= lists.keys()
-        kept = {
-            key: list(map(_scalar, values)) for key, values in lists.items() if key not in fixed
-        }
-        for key, values in kept.items():
-            _check_apart(key, values)
-        rows = [dict(zip(kept, values, strict=True)) for values in zip(*kept.values(), strict=True)]
-        rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
-        parameters += [
-            Parameter(
-                key, CategoricalDistribution(_once(row[key] for row in rows)), rows=tuple(rows)
-            )
-            for key in kept
-        ]
-    return parameters
-
-
-def _lists_of(entry: Any) -> dict[str, list[Any]]:
-    """An entry of `zip`. Raises ConfigError if it does not map keys to lists of equal length."""
-    if not isinstance(entry, Mapping) or not all(
-        isinstance(values, list) and values for values in entry.values()
-    ):
-        raise ConfigError(
-            f"hydra.sweeper.zip={entry}: must map keys to lists; write "
-            "'hydra.sweeper.zip=[{model.max_depth: [2, 4], model.n_estimators: [100, 50]}]'"
-        )
-    lengths = {str(key): len(values) for key, values in entry.items()}
-    if len(set(lengths.values())) > 1:
-        described = ", ".join(f"{key} has {n}" for key, n in lengths.items())
-        raise ConfigError(
-            f"hydra.sweeper.zip: lists that go together must have the same length ({described} "
-            "values)"
-        )
-    return {str(key): values for key, values in entry.items()}
-
-
-def settled(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> Space:
-    """The parameters whose conditions can hold, those that others depend on first."""
-    _check_conditions(parameters, known)
-    drawn = {p.key for p in parameters}
-    # A condition on a value that is not drawn holds or not, once for all.
-    possible = [p for p in parameters if _may_apply(p, drawn, known)]
-    kept = [replace(p, when=tuple(c for c in p.when if c[0] in drawn)) for p in possible]
-    deciding = {key for p in kept for key, _ in p.when}
-    kept.sort(key=lambda p: p.key not in deciding)
-    return Space(tuple(kept), {key: value for key, value in known.items() if key not in drawn})
-
-
-def _without_gone(
-    parameters: Sequence[Parameter], new: Parameter, old: Parameter
-) -> Iterator[Parameter]:
-    """The parameters, without conditions on choices of a file that the command line leaves out."""
-    gone = [v for v in old.choices if not any(same_value(v, one) for one in new.choices)]
-    for parameter in parameters:
-        when = [
-            (key, tuple(_left(wanted, gone)) if key == new.key else wanted)
-            for key, wanted in parameter.when
-        ]
-        if all(wanted for _, wanted in when):
-            yield replace(parameter, when=tuple(when))
-
-
-def _left(values: Iterable[Any], gone: Sequence[Any]) -> Iterator[Any]:
-    return (v for v in values if not any(same_value(v, one) for one in gone))
-
-
-def _may_apply(parameter: Parameter, drawn: set[str], known: Mapping[str, Any]) -> bool:
-    return all(
-        key in drawn or parameter.meets(key, wanted, known.get(key))
-        for key, wanted in parameter.when
-    )
-
-
-def _conditional(entry: Mapping[str, Any], load_search: LoadSearch) -> list[Parameter]:
-    for key in entry:
-        if key not in _CONDITIONAL_KEYS:
-            raise ConfigError(
-                f"hydra.sweeper.conditional: '{key}' is not part of an entry; "
-                "write {when: {key: value}, params: {...}} or {when: ..., search: name}"
-            )
-    when = entry.get("when")
-    if not isinstance(when, Mapping) or not when:
-        raise ConfigError(
-            f"hydra.sweeper.conditional={dict(entry)}: has no condition; "
-            "write for example when: {model: svm}"
-        )
-    conditions = tuple((str(key), _as_tuple(value)) for key, value in when.items())
-    if not isinstance(entry.get("params") or {}, Mapping):
-        raise ConfigError(
-            f"hydra.sweeper.conditional.params={entry['params']}: must map keys to values; write "
-            'params: {model.n_estimators: "50,100"}'
-        )
-    loaded = load_search(str(entry[SEARCH])) if SEARCH in entry else {}
-    params = {**(loaded.get("params") or {}), **(entry.get("params") or {})}
-    parameters = [parse_parameter(o) for o in _parsed(params)]
-    for inner in loaded.get("conditional") or []:
-        parameters += _conditional(inner, load_search)
-    return [replace(p, when=conditions + p.when) for p in parameters]
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _check_conditions(parameters: Sequence[Parameter], known: Mapping[str, Any]) -> None:
-    drawn = {p.key: p for p in parameters}
-    for parameter, key, wanted in ((p, *condition) for p in parameters for condition in p.when):
-        if key not in drawn:
-            if key not in known:
-                raise ConfigError(
-                    f"hydra.sweeper.conditional: the condition on '{key}' names neither a swept "
-                    "key nor one of the config; correct the key"
-                )
-            continue
-        choices = drawn[key].choices
-        if not choices:
-            raise ConfigError(
-                f"hydra.sweeper.conditional: '{key}' is a range; a condition can only ask for a "
-                "choice(...)"
-            )
-        for value in wanted:
-            if not parameter.meets(key, choices, value):
-                raise ConfigError(
-                    f"hydra.sweeper.conditional: {key}={value} is never drawn "
-                    f"({drawn[key].describe()}); add it to the choices or drop the entry"
-                )
-
-
-def _parsed(params: Mapping[str, str]) -> list[Override]:
-    parser = make_parser()
-    overrides = []
-    for key, value in params.items():
-        try:
-            overrides.append(parser.parse_override(quoted(f"{key}={value}")))
-        except HydraException as error:
-            raise ConfigError(
-                f"hydra.sweeper.params.{key}={value}: does not follow the override grammar; "
-                "write choice(...), range(...), interval(...) or tag(log, ...)"
-            ) from error
-    return overrides
-
-
-def _interval(key: str, value: IntervalSweep) -> Parameter:
-    assert value.start is not None
-    assert value.end is not None
-    low, high = value.start, value.end
-    if not low < high:
-        raise ConfigError(f"{key}=interval({low},{high}): is empty; the lower bound comes first")
-    log = _is_log(key, value, low)
-    # Hydra gives whole bounds only for int(interval(..)).
-    if isinstance(low, int) and isinstance(high, int):
-        return Parameter(key, IntDistribution(low, high, log=log), step=None if log else 1)
-    return Parameter(key, FloatDistribution(low, high, log=log))
-
-
-def _range(key: str, value: RangeSweep, values: Sequence[Any]) -> Parameter:
-    """`values` are those of the range, cast where it says so."""
-    if not values:
-        raise ConfigError(
-            f"{key}=range({value.start},{value.stop}): is empty; it runs up to the value before "
-            "the second"
-        )
-    low, high, step = min(values), max(values), abs(value.step)
-    log = _is_log(key, value, low)
-    distribution: Distribution
-    if isinstance(values[0], float):
-        distribution = FloatDistribution(low, high, log=log, step=None if log else step)
-    else:
-        distribution = IntDistribution(int(low), int(high), log=log, step=1 if log else int(step))
-    return Parameter(key, distribution, value.step if len(values) > 1 else step)
-
-
-def _is_log(key: str, value: IntervalSweep | RangeSweep, low: float) -> bool:
-    """Whether values lie evenly on a logarithmic scale. Raises ConfigError below its start."""
-    if "log" in value.tags and low <= 0:
-        raise ConfigError(
-            f"{key}: a logarithmic scale cannot start at {low:g}; start above 0, for example at "
-            "0.001"
-        )
-    return "log" in value.tags
-
-
-def number_of(text: str | None) -> float | None:
-    """The number that a record writes like this, whole or not as there; None for other text."""
-    for kind in (int, float):
-        with suppress(ValueError, TypeError):
-            return kind(text)  # type: ignore[arg-type]
-    return None
-
-
-def is_written(value: Any) -> bool:
-    """Whether a value is kept as the text of its override: Optuna takes scalars only."""
-    return isinstance(value, str) and value[:1] in ("[", "{", "'")
-
-
-def _choices(override: Override) -> Iterator[Any]:
-    """The values, each once."""
-    values = _once(_listed(override))
-    _check_apart(override.get_key_element(), values)
-    yield from values
-
-
-def _once(values: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple({(type(value), value): value for value in values}.values())
-
-
-def _check_apart(key: str, values: Sequence[Any]) -> None:
-    """Raise ConfigError for values of several types that Python holds equal: a study would know
-    them as one, and refit its best trial with the first of them.
-    """
-    first: dict[Any, Any] = {}
-    for value in values:
-        other = first.setdefault(value, value)
-        if type(other) is not type(value):
-            raise ConfigError(
-                f"{key}: {literal(other, key)} and {literal(value, key)} are equal, so a study "
-                "cannot tell them apart; leave one out, and try it in a run of its own"
-            )
-
-
-def _listed(override: Override) -> Iterator[Any]:
-    for value in _in_order(override):
-        yield _scalar(value.text if isinstance(value, QuotedString) else value)
-
-
-def _scalar(value: Any) -> Any:
-    """The value as Optuna keeps it: a list or a group of keys goes as the text of its override."""
-    if isinstance(value, str):
-        return in_quotes(value) if is_written(value) else value
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return Override._get_value_element_as_str(value)
-
-
-def _in_order(override: Override) -> Iterator[Any]:
-    """The values as written; those of `shuffle` in an order that the same command gives again."""
-    value = override.value()
-    if not isinstance(value, ChoiceSweep | RangeSweep) or not value.shuffle:
-        yield from override.sweep_iterator()
-        return
-    values = list(replace(override, _value=replace(value, shuffle=False)).sweep_iterator())
-    seed = list((override.input_line or "").encode())
-    yield from (values[i] for i in np.random.default_rng(seed).permutation(len(values)))

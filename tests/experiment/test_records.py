@@ -3,9 +3,11 @@ import json
 import pandas as pd
 import pytest
 
+from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
+from tests.shortcuts import without_pictures
 
 QUICK = ("tracking=off", "model=logreg", "report.importance=false")
 
@@ -17,7 +19,8 @@ def run(config, folder):
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     config = compose_config(*QUICK, "split=repeated_kfold", "split.n_repeats=2")
-    return run(config, tmp_path_factory.mktemp("run") / "r")
+    with without_pictures():
+        return run(config, tmp_path_factory.mktemp("run") / "r")
 
 
 def test_the_same_figures_stand_everywhere(result):
@@ -67,3 +70,10 @@ def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
     ).read_text(encoding="utf-8")
     assert "- **SP203**: columns 'hsize'" in record.tags["mlflow.note.content"]
     assert record.params["guards.SP101"] == "error"
+
+
+def test_a_tag_of_the_user_takes_no_tag_of_the_run(tmp_path):
+    for name, fix in (("dataset", "dataset.version"), ("model", "tags.my_model")):
+        words = (*QUICK, f"+tags.{name}=v1")
+        with pytest.raises(ConfigError, match=rf"^tags.{name}=v1: .*; write {fix}=v1$"):
+            run(compose_config(*words), tmp_path / name)

@@ -77,7 +77,12 @@ def test_calibration_and_groups_agree_with_the_predictions(result):
     hit = predictions["y_true"] == predictions["y_pred"]
     bins = pd.cut(confidence, [i / 10 for i in range(11)])
     gaps = (confidence - hit).groupby(bins, observed=True).sum().abs().sum() / len(hit)
-    assert result.record.metrics["cv_expected_calibration_error"] == pytest.approx(gaps)
+    known = result.record.metrics
+    assert known["cv_expected_calibration_error"] == pytest.approx(gaps)
+    assert known["cv_calibration_error"] < gaps
+    ends = known["cv_calibration_error_ci95_low"], known["cv_calibration_error_ci95_high"]
+    assert ends[0] <= known["cv_calibration_error"] <= ends[1]
+    assert 0 < known["cv_calibration_p"] <= 1
     groups = pd.read_csv(result.record.folder / "subgroups.csv").set_index("column")
     for column in ("male", "mothcoll"):
         assert groups[groups["metric"] == "accuracy"].loc[column, "n"].sum() == 684

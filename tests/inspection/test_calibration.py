@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from student_perf.inspection.calibration import reliability
+from student_perf.inspection.calibration import calibration_p, reliability
 
 
 def test_error_of_two_classes_by_hand():
@@ -36,8 +36,49 @@ def test_intervals_are_wilsons_and_repeats_do_not_narrow_them():
     y = (rng.random(200) < p).astype(int)
     once = reliability(y, np.c_[1 - p, p])
     for share, n, low, high in zip(once.frequency, once.count, once.low, once.high, strict=True):
-        expected = binomtest(round(share * n), n).proportion_ci(method="wilson")
+        level = 1 - 0.05 / len(once.count)  # all of them hold at once
+        expected = binomtest(round(share * n), n).proportion_ci(level, method="wilson")
         assert (low, high) == pytest.approx((expected.low, expected.high))
     twice = reliability(np.tile(y, 2), np.tile(np.c_[1 - p, p], (2, 1)), n_repeats=2)
     np.testing.assert_allclose(twice.low, once.low)
     assert twice.error == pytest.approx(once.error)
+
+
+def said(n, bias, rng):
+    """Two classes whose probabilities lie `bias` beyond the truth, away from a half."""
+    p = rng.beta(3, 2, n)
+    y = rng.random(n) < np.clip(p - bias * np.sign(p - 0.5), 0, 1)
+    return y.astype(int), np.c_[1 - p, p]
+
+
+def test_without_chance_the_error_of_calibrated_probabilities_is_small_and_holds():
+    rng = np.random.default_rng(0)
+    found = [reliability(*said(150, 0.0, rng)) for _ in range(200)]
+    assert np.mean([one.error for one in found]) > 0.07
+    squared = np.mean([one.debiased.mean**2 for one in found])
+    assert np.sqrt(squared) < 0.045  # of which half of the samples have 0
+    assert np.mean([one.debiased.low == 0 for one in found]) > 0.95
+
+
+@pytest.mark.parametrize("n", [150, 700])
+def test_the_interval_holds_the_true_error(n):
+    rng = np.random.default_rng(1)
+    found = [reliability(*said(n, 0.1, rng)).debiased for _ in range(200)]
+    squared = np.mean([one.mean**2 for one in found])
+    assert np.sqrt(squared) == pytest.approx(0.1, abs=0.01)
+    assert np.mean([one.low <= 0.1 <= one.high for one in found]) > 0.88
+
+
+def test_the_test_is_right_about_calibrated_ones_and_sees_others():
+    rng, row = np.random.default_rng(2), np.arange(150)
+    wrong = [calibration_p(*said(150, 0.0, rng), row) < 0.05 for _ in range(60)]
+    seen = [calibration_p(*said(150, 0.2, rng), row) < 0.05 for _ in range(10)]
+    assert sum(wrong) <= 7
+    assert sum(seen) >= 9
+
+
+def test_a_row_of_several_repeats_is_drawn_once():
+    y, p = said(60, 0.1, np.random.default_rng(3))
+    once = calibration_p(y, p, np.arange(60))
+    again = calibration_p(np.tile(y, 5), np.tile(p, (5, 1)), np.tile(np.arange(60), 5))
+    assert again == pytest.approx(once)

@@ -76,7 +76,9 @@ def test_reliability_shows_error_bins_and_how_many():
     )
     assert [bar.get_height() for bar in below.patches] == bins.count.tolist()
     assert sum(bins.count) == 90
-    assert f"{bins.error:.3f}" in title(figure)
+    known = bins.debiased
+    shown = f"calibration error {known.mean:.3f} ({known.low:.3f} to {known.high:.3f})"
+    assert shown in title(figure).replace("\n", " ")
     assert "predicted class" in below.get_xlabel()
     binary = reliability_figure(reliability(Y % 2, P[:, :2]), ["fail", "pass"], "grade", "")
     assert binary.axes[0].get_ylabel() == "share that is 'pass'"

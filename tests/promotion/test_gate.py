@@ -108,7 +108,8 @@ def test_boasting_probabilities_are_refused():
     predictions = Predictions("classification", rows, rows % 5, y_true, sure, ["no", "yes"])
     check = check_calibration(predictions, LIMITS)
     assert not check.passed
-    assert check.value == pytest.approx(abs(1 - y_true.mean()))
+    gap, chance = (1 - y_true.mean()) ** 2, y_true.mean() * (1 - y_true.mean()) / 499
+    assert check.value == pytest.approx(np.sqrt(gap - chance))
 
 
 def test_repeats_are_averaged_and_other_rows_are_refused():

@@ -131,10 +131,13 @@ def test_the_first_champion_has_to_beat_the_dummy(sent):
     assert "+0.000 on the same held-out rows" in check.reason
     summary = sent.json("metrics.json")
     summary["metrics"]["accuracy"] |= {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15}
-    (sent.folder / "metrics.json").write_text(json.dumps(summary))
-    sent.record.seal()
-    check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
-    assert check.passed, check.reason
+    for p_value, n_tries, passed in ((0.001, 1, True), (0.001, 99, False), (0.4, 1, False)):
+        summary["metrics"]["accuracy"]["gain_p"] = p_value
+        (sent.folder / "metrics.json").write_text(json.dumps(summary))
+        sent.record.metrics["tries"] = n_tries
+        sent.record.seal()
+        check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
+        assert check.passed is passed, check.reason
     (sent.folder / "metrics.json").write_text("{}")
     sent.record.seal()
     check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]

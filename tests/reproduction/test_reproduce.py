@@ -19,6 +19,7 @@ from student_perf.sweep.winner import run_winner
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config, write_grades
 from tests.made_runs import QUICK, change_record, read, seal_again
+from tests.shortcuts import without_pictures
 from tests.sweep.conftest import outcome_of, plan_of, run_trials  # noqa: F401 (a fixture)
 
 CASES = [
@@ -61,7 +62,8 @@ def graded_once(tmp_path_factory):
     rows = write_grades(folder / "grades.csv")
     words = ["model=logreg", "dataset=csv", f"dataset.path={rows}", "dataset.target=grade"]
     config = compose_config(*QUICK, *words)
-    return run_experiment(config, folder / "run", Terminal(quiet=True)).record, rows
+    with without_pictures():
+        return run_experiment(config, folder / "run", Terminal(quiet=True)).record, rows
 
 
 @pytest.fixture

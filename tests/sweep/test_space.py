@@ -4,54 +4,11 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from optuna.distributions import CategoricalDistribution as Categorical
-from optuna.distributions import FloatDistribution as Float
-from optuna.distributions import IntDistribution as Int
 
 from student_perf.errors import ConfigError
-from student_perf.sweep.space import Parameter, Space, parameter_of, parse_parameter, parse_space
-
-PARSER = OverridesParser.create()
-
-
-def parse(text):
-    return parse_parameter(PARSER.parse_override(text))
-
-
-def space_of(*arguments, params=None, conditional=(), known=None, searches=None):
-    return parse_space(
-        params or {},
-        conditional,
-        PARSER.parse_overrides(list(arguments)),
-        lambda name: (searches or {})[name],
-        known or {},
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "distribution", "step"),
-    [
-        ("m.x=range(2,9)", Int(2, 8), 1),
-        ("m.x=range(2,9,3)", Int(2, 8, step=3), 3),
-        ("m.x=range(9,2,-3)", Int(3, 9, step=3), -3),
-        ("m.x=range(0,1,0.25)", Float(0.0, 0.75, step=0.25), 0.25),
-        ("m.x=float(range(1,4))", Float(1.0, 3.0, step=1.0), 1),
-        ("m.x=interval(2,6)", Float(2.0, 6.0), None),
-        ("m.x=int(interval(2,6))", Int(2, 6), 1),
-        ("m.x=tag(log,interval(0.01,1))", Float(0.01, 1.0, log=True), None),
-        ("m.x=tag(log,int(interval(1,64)))", Int(1, 64, log=True), None),
-        ("m.x=tag(log,range(1,9,3))", Int(1, 7, log=True), 3),
-        ("m.x=tag(log,range(0.5,2,0.5))", Float(0.5, 1.5, log=True), 0.5),
-        ("m.x=a,b,2,1.5,true,null", Categorical(("a", "b", 2, 1.5, True, None)), None),
-        ("m.x=choice('[a,b]',[a,b])", Categorical(("'[a,b]'", "[a,b]")), None),
-        ("m.x=choice('a b',c)", Categorical(("a b", "c")), None),
-        ("m.x=choice([a,b],[c])", Categorical(("[a,b]", "[c]")), None),
-        ("m.x=choice({a:1},{b:2})", Categorical(("{a:1}", "{b:2}")), None),
-    ],
-)
-def test_grammar(text, distribution, step):
-    assert parse(text) == Parameter("m.x", distribution, step)
+from student_perf.sweep.space import Space, number_of, parameter_of, same_value
+from tests.sweep.test_grammar import parse
+from tests.sweep.test_read_space import space_of
 
 
 @pytest.mark.parametrize(
@@ -111,27 +68,6 @@ def test_equal_choices_are_one_to_optuna():
     assert parse("m.y=null,b").suggest(study.ask()) is None
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("m.x=5", "is one value"),
-        ("m.x=tag(log,interval(0,1))", "start above 0"),
-        ("m.x=interval(3,3)", "is empty"),
-        ("m.x=range(3,3)", "is empty"),
-        ("m.x=1,1.0", r"m.x: 1 and 1.0 are equal, .* leave one out"),
-        ("m.x=choice(a,1,true)", "m.x: 1 and true are equal"),
-    ],
-)
-def test_what_cannot_be_swept_is_refused(text, message):
-    with pytest.raises(ConfigError, match=message):
-        parse(text)
-
-
-def test_a_text_outside_the_grammar_names_its_key():
-    with pytest.raises(ConfigError, match=r"hydra.sweeper.params.m.x=interval\(1"):
-        space_of(params={"m.x": "interval(1"})
-
-
 def test_the_grid_holds_every_combination_once_in_order():
     space = space_of("m.a=x,y", "m.b=range(1,4)")
     assert [tuple(point.values()) for point in space.grid()] == [
@@ -151,14 +87,6 @@ CONDITIONAL = [
     {"when": {"model": ["rf", "tree"]}, "search": "rf"},
 ]
 SEARCHES = {"rf": {"params": {"m.depth": "range(1,4)"}}}
-
-
-def test_conditions_of_a_referred_file_hold_inside_its_own():
-    searches = {"svm": {"conditional": [{"when": {"task": "numbers"}, "params": {"m.e": "1,2"}}]}}
-    entry = [{"when": {"model": "svm"}, "search": "svm"}]
-    for task, expected in (("numbers", ["m.e (model=svm)"]), ("classes", [])):
-        space = space_of("model=svm,rf", conditional=entry, searches=searches, known={"task": task})
-        assert [p.name for p in space.parameters if p.when] == expected
 
 
 def test_conditional_parameters_are_drawn_in_their_branch_only():
@@ -181,47 +109,6 @@ def test_a_conditional_grid_multiplies_within_branches():
     assert len(list(space.grid())) == 1 + 3
 
 
-def test_a_condition_on_a_fixed_value_holds_once_for_all():
-    conditional = [
-        {"when": {"dataset.task": "classification"}, "params": {"m.w": "a,b"}},
-        {"when": {"dataset.task": "regression"}, "params": {"m.loss": "c,d"}},
-    ]
-    space = space_of(conditional=conditional, known={"dataset.task": "regression"})
-    assert [p.name for p in space.parameters] == ["m.loss"]
-    assert not space.is_conditional
-
-
-def test_the_command_line_wins_over_the_file():
-    params = {"m.a": "range(1,9)", "m.b": "range(1,9)", "m.c": "range(1,9)"}
-    space = space_of("m.a=range(2,4)", "m.b=5", params=params)
-    assert {p.key: p.describe() for p in space.parameters} == {"m.a": "2 to 3", "m.c": "1 to 8"}
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"params": {"m.x": "a,b"}}, "has no condition"),
-        ({"when": {"model": "svn"}, "params": {"m.x": "a,b"}}, "model=svn is never drawn"),
-        ({"when": {"modle": "svm"}, "params": {"m.x": "a,b"}}, "correct the key"),
-        ({"when": {"m.n": 3}, "params": {"m.x": "a,b"}}, "can only ask for"),
-        ({"wen": {"model": "svm"}}, "is not part of an entry"),
-    ],
-)
-def test_conditions_are_checked(entry, message):
-    with pytest.raises(ConfigError, match=message):
-        space_of("model=svm,rf", "m.n=range(1,5)", conditional=[entry])
-
-
-def test_each_search_file_is_a_branch_that_the_command_line_wins_over():
-    searches = {"a": {"params": {"m.x": "1,2"}}, "b": {"params": {"m.x": "3,4", "m.y": "5,6"}}}
-    space = space_of("search=a,b,null", "m.y=7", searches=searches)
-    assert [p.name for p in space.parameters] == ["search", "m.x (search=a)", "m.x (search=b)"]
-    assert list(space.grid()) == [
-        {"search": "a", "m.x": 1}, {"search": "a", "m.x": 2},
-        {"search": "b", "m.x": 3}, {"search": "b", "m.x": 4}, {"search": None},
-    ]  # fmt: skip
-
-
 def test_corners_hold_a_key_of_a_group_with_every_option():
     space = space_of("model=tree,rf", "model.depth=range(1,4)", "seed=0,1")
     corners = list(space.corners({"model": "tree"}))
@@ -230,15 +117,6 @@ def test_corners_hold_a_key_of_a_group_with_every_option():
             assert {"model": model, "model.depth": depth} in corners
     assert all("model" in corner for corner in corners)
     assert {"model": "rf", "seed": 1} not in corners
-
-
-@pytest.mark.parametrize(
-    "text", ["range(2,9,3)", "range(0,1,0.25)", "interval(0,1)", "tag(log,int(interval(1,64)))",
-             "a,null,'[x]',1.5,true", "[a,b],[c]"],
-)  # fmt: skip
-def test_the_text_of_a_space_gives_it_again(text):
-    one = parse(f"m.x={text}")
-    assert parse(f"m.x={one.text.strip(chr(34))}").distribution == one.distribution
 
 
 def test_corners_hold_both_ends_of_everything_in_every_branch():
@@ -269,50 +147,6 @@ def test_contains_what_a_sampler_could_draw(text, inside, outside):
 
 def test_a_space_without_parameters_has_one_point():
     assert list(Space((), {}).grid()) == [{}]
-
-
-PAIRS = {"m.depth": [2, 4], "m.trees": [100, 50]}
-
-
-def zipped(*arguments, entries):
-    return parse_space({}, [], PARSER.parse_overrides(list(arguments)), dict, {}, entries)
-
-
-def test_values_that_go_together_are_one_row_of_the_grid():
-    space = zipped(
-        "m.c=1,2", entries=[PAIRS, {"m.a": ["x", "y", "x"], "m.b": [[1, 2], None, [1, 2]]}]
-    )
-    grid = list(space.grid())
-    assert len(grid) == space.size == 2 * 2 * 2
-    assert grid[0] == {"m.c": 1, "m.depth": 2, "m.trees": 100, "m.a": "x", "m.b": "[1,2]"}
-    assert grid[1] == {"m.c": 1, "m.depth": 2, "m.trees": 100, "m.a": "y", "m.b": None}
-    assert {(values["m.depth"], values["m.trees"]) for values in grid} == {(2, 100), (4, 50)}
-    assert space.parameters[1].describe() == "2, 4, in step with m.trees"
-    assert {(c.get("m.depth"), c.get("m.trees")) for c in space.corners()} >= {(2, 100), (4, 50)}
-    assert (2, None) not in {(c.get("m.depth"), c.get("m.trees")) for c in space.corners()}
-
-
-def test_a_key_that_the_command_line_sets_leaves_its_row():
-    assert list(zipped("m.trees=7", entries=[PAIRS]).grid()) == [{"m.depth": 2}, {"m.depth": 4}]
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"m.depth": [2, 4], "m.trees": [100]}, "m.depth has 2, m.trees has 1 values"),
-        ({"m.depth": [2, 4], "m.trees": "100,50"}, "must map keys to lists"),
-        ({"m.depth": []}, "must map keys to lists"),
-        ("m.depth", "must map keys to lists"),
-        ({"m.c": [1, 2], "m.depth": [2, 4]}, "m.c is swept elsewhere too"),
-        ({"m.depth": [1, 1.0]}, "m.depth: 1 and 1.0 are equal"),
-    ],
-)
-def test_what_cannot_go_together_is_refused_in_one_line(entry, message):
-    with pytest.raises(ConfigError, match=message) as caught:
-        zipped("m.c=1,2", entries=[entry])
-    assert "\n" not in str(caught.value)
-    with pytest.raises(ConfigError, match=r"m\.depth is swept elsewhere too"):
-        zipped(entries=[PAIRS, PAIRS])
 
 
 @pytest.mark.parametrize(
@@ -361,3 +195,17 @@ def test_the_size_of_a_conditional_space_adds_its_branches():
     entry = {"when": {"m": "a"}, "params": {"m.x": "choice(1,2,3)", "m.y": "range(0,2)"}}
     space = space_of("m=a,b", "s=1,2", conditional=[entry])
     assert space.size == len(list(space.points())) == 2 * (3 * 2 + 1)
+
+
+def test_equal_numbers_are_one_value_unless_the_model_tells_them_apart():
+    assert same_value(1, 1.0)
+    assert not same_value(1, 1.0, is_exact=True)
+    assert not same_value(True, 1)
+    assert same_value("a", "a")
+    assert not same_value(None, 0)
+
+
+def test_a_number_in_a_record_is_whole_or_not_as_it_is_written():
+    assert [repr(number_of(text)) for text in ("1", "1.0", "1e-3", "auto", None)] == [
+        "1", "1.0", "0.001", "None", "None",
+    ]  # fmt: skip
