@@ -366,11 +366,11 @@ class Terminal:
 
 def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     """What the model gains over the dummy baseline on the same rows and, where that is not shown,
-    what these rows could have shown. Of `n_tries` configurations tried on them each has that many
-    chances to look better (Bonferroni).
+    what these rows could have shown. Of `n_tries` configurations tried on them each is a chance to
+    look better, for which `scoring.paired.for_tries` corrects p.
     """
     # Imported here, as in all light modules: it brings scipy.
-    from student_perf.scoring.paired import ALPHA
+    from student_perf.scoring.paired import ALPHA, for_tries
     from student_perf.scoring.power import shown_by
 
     metric = METRICS[objective]
@@ -390,10 +390,11 @@ def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
         f"same rows, 95 % interval of the gain {format_interval(low, high, format_change)}, "
         f"p {format_p(p)}"
     )
+    corrected = for_tries(p, n_tries)
     if n_tries > 1:
-        known += f", which is {format_p(min(1.0, p * n_tries)).removeprefix('= ')} for "
+        known += f", which is {format_p(corrected).removeprefix('= ')} for "
         known += f"{n_tries} configurations tried on these rows"
-    if p * n_tries < ALPHA:
+    if corrected < ALPHA:
         return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
     if low > 0 and p >= ALPHA:
         return (

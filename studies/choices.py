@@ -375,10 +375,10 @@ often the intervals of the reliability picture hold in all bins. `inspection/cal
 Users whose target has nothing to do with the columns try twenty configurations on the same rows:
 seed, folds, columns, preprocessing, model and metric vary, and the best verdict is reported. How
 many get a "Better than the dummy baseline"? *p alone*: as if each try were the first. *p counted*:
-as a workspace says it, which multiplies p by the number of configurations tried so far; at most
-0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest macro F1, which every
-guess beats; so no p is below that of the same answers dealt to the rows by chance.
-`scoring/chance.py`
+as a workspace says it, which multiplies p by n (1 + 1/2 + ... + 1/n) for the n configurations
+tried so far; at most 0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest
+macro F1, which every guess beats; so no p is below that of the same answers dealt to the rows by
+chance. `scoring/chance.py`
 
 {users}
 """

@@ -40,7 +40,10 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
     ("many trees", MANY_TREES),
     ("a network", frozenset({"mlp"})),
-    ("a model around models", frozenset({"ordinal", "calibrated", "voting", "stacking"})),
+    (
+        "a model around models",
+        frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled"}),
+    ),
 )
 _REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
 _SAME_TIME = 2.0  # fits that take less than twice the time count as equally fast

@@ -12,7 +12,7 @@ from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import MOST_BY_ROWS, Leaderboard, Line, recommendation
 from student_perf.runs.record import to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
-from student_perf.scoring.paired import ALPHA
+from student_perf.scoring.paired import ALPHA, for_tries
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
     format_change,
@@ -108,7 +108,7 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
     words = "The best is not shown to be better than the dummy baseline"
     if gain is not None:
         interval = format_interval(gain.low, gain.high, format_change)
-        corrected = min(1.0, gain.p_value * board.n_tries)
+        corrected = for_tries(gain.p_value, board.n_tries)
         is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
         for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""

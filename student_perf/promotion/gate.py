@@ -22,7 +22,7 @@ from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.scoring.metrics import METRICS, Metric
-from student_perf.scoring.paired import ALPHA, by_rows
+from student_perf.scoring.paired import ALPHA, by_rows, for_tries
 from student_perf.scoring.power import smallest_difference
 from student_perf.text import format_interval, format_p, plural
 
@@ -111,7 +111,7 @@ def check_gain(run: Recorded, metric: str) -> Check:
     if gain is None or low is None or high is None:
         raise ConfigError("the run has no gain over the dummy; train its config again")
     n_tries = count_tries(run.record)
-    p_value = min(1.0, float(figures.get("gain_p") or 0.0) * n_tries)
+    p_value = for_tries(float(figures.get("gain_p") or 0.0), n_tries)
     reason = (
         f"{METRICS[metric].label} {gain:+.3f} on the same held-out rows, 95 % interval "
         f"{low:+.3f} to {high:+.3f}; p {format_p(p_value)} for {plural(n_tries, 'configuration')} "

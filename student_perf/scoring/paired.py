@@ -157,6 +157,15 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     return adjusted
 
 
+def for_tries(p_value: float, n_tries: int) -> float:
+    """The p-value of the latest of n tries on the same rows, times n (1 + 1/2 + ... + 1/n), at most
+    1. Times n would do for tries that are all judged at the end; here each was judged by the fewer
+    before it, and whoever sees all verdicts takes the best. The harmonic sum is that of Benjamini
+    and Yekutieli (2001, Annals of Statistics 29), for tests that depend on each other.
+    """
+    return min(1.0, p_value * n_tries * sum(1 / number for number in range(1, n_tries + 1)))
+
+
 def against_best(differences: Differences, best: int) -> np.ndarray:
     """Holm-adjusted p-values of M candidates' differences to number `best`, whose own is 1, or NaN
     if nothing can be tested. Those above `ALPHA` are tied with the best.

@@ -16,6 +16,7 @@ from student_perf.scoring.paired import (
     against_best,
     by_folds,
     by_rows,
+    for_tries,
     holm,
     paired_difference,
     row_difference,
@@ -227,3 +228,9 @@ def test_the_unit_of_a_metric_decides_nothing(scale):
     one, other = paired_difference(a, b, 0.25), paired_difference(scale * a, scale * b, 0.25)
     assert other.p_value == pytest.approx(one.p_value)
     assert paired_difference(scale * a, scale * a * (1 + 1e-15), 0.25).p_value == 1
+
+
+def test_the_correction_for_tries_is_the_harmonic_one():
+    assert for_tries(0.01, 1) == 0.01
+    assert for_tries(0.01, 3) == pytest.approx(0.01 * 3 * (1 + 1 / 2 + 1 / 3))
+    assert for_tries(0.3, 20) == 1.0
