@@ -50,6 +50,14 @@ from tests.shortcuts import (  # noqa: F401 (fixtures and a hook)
 Compose = Callable[..., ExperimentConfig]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def workspace_of_shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of several tests run leaves nothing in the checkout either."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(WORKSPACE_VARIABLE, str(tmp_path_factory.mktemp("workspace_of_shared_runs")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty workspace; nothing of the user's environment leaks in."""

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import fisher_exact, ks_2samp
 
 from student_perf.config.schema import GroupKFoldSplit
+from student_perf.data.dataset import Dataset
 from student_perf.evaluation.advice import advise
 from student_perf.evaluation.registry import Subject, check
 from student_perf.models.weights import takes_weights
@@ -91,7 +92,8 @@ def unlike_sides(subject: Subject) -> Iterator[str]:
         ]
     elif isinstance(subject.split_config, GroupKFoldSplit):
         return  # whole groups differ by what they are
-    for name, known, held_out in sides:
+    for name, *rows in sides:
+        known, held_out = (_one_a_group(subject.dataset, side) for side in rows)
         chance = _CHANCE / (len(sides) * features.shape[1])
         moved = [
             str(column)
@@ -105,6 +107,12 @@ def unlike_sides(subject: Subject) -> Iterator[str]:
                 f"{name}: {shown}{more} {'differ' if len(moved) > 1 else 'differs'} from the rows "
                 "that train for it, so its score is one on another population"
             )
+
+
+def _one_a_group(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """The first of the rows of each group: those of one person say the same thing many times."""
+    groups = dataset.groups_of(rows)
+    return rows if groups is None else rows[np.unique(groups, return_index=True)[1]]
 
 
 def _differs(known: pd.Series, held_out: pd.Series, chance: float) -> bool:
