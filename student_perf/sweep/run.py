@@ -353,7 +353,7 @@ def _run_trials(
                 local.run_workers(plan, evaluator, progress.update, say, until=until)
             else:
                 with _updating(progress):
-                    _launch(plan, study, launch, say)
+                    _launch(plan, study, launch, say, is_last=n_idle + 1 == _MOST_IDLE)
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
@@ -365,12 +365,20 @@ def _run_trials(
 
 
 def _launch(
-    plan: SweepPlan, study: optuna.Study, launch: Launch, say: Callable[[str], None]
+    plan: SweepPlan,
+    study: optuna.Study,
+    launch: Launch,
+    say: Callable[[str], None],
+    is_last: bool,
 ) -> None:
     """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING.
 
     A job that is lost, with those that the launcher ends with it, costs only time: jobs that live
-    work on, and what a lost one ran goes back into the queue.
+    work on, and what a lost one ran goes back into the queue. `is_last`: this round has to end a
+    trial.
+
+    Raises:
+        ConfigError: A job was lost and no trial has ended.
     """
     n_before, n_again = n_done(counts(study)), 0
     try:
@@ -385,9 +393,11 @@ def _launch(
         if not is_lost:
             raise
         raise_if_stopped(plan.folder)
-        if not n_again and n_done(counts(study)) == n_before:
+        is_idle = n_done(counts(study)) == n_before
+        if is_idle and (is_last or not n_again):
             raise ConfigError(
-                f"hydra/launcher: no job has begun to work ({one_line(error)})"
+                f"hydra/launcher: a job has ended and no trial has: {one_line(error)}; correct the "
+                "launcher, and the same command goes on"
             ) from error
         again = f"; {plural(n_again, 'trial')} to be run again" if n_again else ""
         say(f"a job of the launcher was lost ({one_line(error)}){again}")

@@ -247,7 +247,7 @@ def test_a_sweep_whose_trials_nobody_ran_is_not_finished(plan_of):
     assert rounds == [plan, plan]
 
 
-def test_a_launcher_whose_job_has_died_ends_the_sweep_with_one_line(plan_of):
+def test_a_launcher_whose_jobs_all_die_ends_the_sweep_with_one_line(plan_of):
     plan, evaluator = plan_of("model.C=1,2")
     study = opened(plan)
 
@@ -255,7 +255,9 @@ def test_a_launcher_whose_job_has_died_ends_the_sweep_with_one_line(plan_of):
         study.ask()
         raise RuntimeError("a worker was terminated\n\nmore")
 
-    with pytest.raises(ConfigError, match=r"has ended: RuntimeError: a worker was terminated; the"):
+    with pytest.raises(
+        ConfigError, match=r"no trial has: RuntimeError: a worker was terminated; correct"
+    ):
         _run_trials(plan, evaluator, study, make_console(), launch)
     assert {trial.state for trial in study.trials} == {TrialState.WAITING}
 
