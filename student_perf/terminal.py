@@ -392,8 +392,8 @@ def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     )
     corrected = for_tries(p, n_tries)
     if n_tries > 1:
-        known += f", which is {format_p(corrected).removeprefix('= ')} for "
-        known += f"{n_tries} configurations tried on these rows"
+        tried = f"{n_tries} configurations tried on these rows"
+        known += f"; corrected for {tried}, p {format_p(corrected)}"
     if corrected < ALPHA:
         return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
     if low > 0 and p >= ALPHA:
