@@ -92,7 +92,7 @@ def test_one_call_for_all_columns_gives_what_a_call_for_each_gives(data, monkeyp
 
 
 def test_a_large_fold_is_sampled(data, monkeypatch):
-    monkeypatch.setattr(importance, "_ROWS_PER_FOLD", 30)
+    monkeypatch.setattr(importance, "ROWS_PER_FOLD", 30)
     measured, split, _ = measure(data, LogisticRegression(), "accuracy")
     by_column = measured.table(split).set_index("column")["importance"]
     assert by_column["points"] > 0.3

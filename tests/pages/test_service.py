@@ -9,7 +9,7 @@ from tests.serving.test_request_rows import CONTRACT
 
 
 def made(contract):
-    kept = KeptModel("<run>", Path(), None, contract, None)
+    kept = KeptModel("<run>", "<run>", Path(), None, contract, None)
     return page(kept, {"rows": [example_row(contract)]}, 1234, 56)
 
 

@@ -36,7 +36,7 @@ def rows(n, seed):
 
 @pytest.mark.slow  # importing shap takes seconds
 def test_values_of_an_additive_model_are_its_parts():
-    kept = KeptModel("", Path(), Linear(), Contract("score", [], {}), None)
+    kept = KeptModel("", "", Path(), Linear(), Contract("score", [], {}), None)
     background, explained = rows(20, 1), rows(15, 2)
     found = shap_of(kept, background, explained, seed=0)
     expected = parts(explained) - parts(background).mean(axis=0)
