@@ -24,7 +24,7 @@ import yaml
 from student_perf import cli
 from student_perf.errors import StudentPerfError
 from student_perf.runs.model_file import load_model
-from student_perf.store import kept_model
+from student_perf.store import model_folder
 from student_perf.store.kept_model import load_kept_model
 from tests.tampering import change_array, forge_seal, listed, mapping, node, plain, plant, rewrite
 
@@ -271,7 +271,7 @@ def downloaded(kept_run, tmp_path, monkeypatch):
     shutil.copy(kept_run / "model.skops", folder)
     for name in ("contract.yaml", "golden_rows.json"):
         shutil.copy(kept_run / name, folder / "extra_files")
-    monkeypatch.setattr(kept_model, "download", lambda *_: folder)
+    monkeypatch.setattr(model_folder, "download", lambda *_: folder)
     return folder
 
 
