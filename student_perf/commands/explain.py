@@ -33,6 +33,8 @@ def run(chosen: argparse.Namespace) -> int:
 
     terminal = Terminal()
     with open_run(chosen.run, chosen.store) as recorded:
+        # Before the work, which takes a minute or more with a slow model.
+        terminal.heading(f"{recorded.record.name}: mean |SHAP value|, {chosen.rows} rows at most")
         from student_perf.serving.shap_values import explain_run
 
         try:
@@ -46,7 +48,6 @@ def run(chosen: argparse.Namespace) -> int:
         run_id = recorded.record.mlflow_run_id
         if run_id is not None:
             add_files(run_id, files, store_of(chosen, recorded.record))
-    terminal.heading(f"{recorded.record.name}: mean |SHAP value|")
     first = table.head(_MOST_SHOWN)
     figures = zip(first["column"], first["mean_abs_shap"], strict=True)
     terminal.facts({str(name): f"{value:.4g}" for name, value in figures})

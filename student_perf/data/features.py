@@ -28,6 +28,7 @@ from student_perf.tables.numbers import (
 )
 from student_perf.tables.options import ReadOptions
 
+_MOST_NAMED = 5  # columns in a message
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
@@ -204,6 +205,17 @@ def _as_held(column: pd.Series) -> pd.Series:
     return plain_cells(column)
 
 
+def _what_to_do(lacking: str, columns: list[str]) -> str:
+    """For a column that the input lacks: the one that it may be, or what the input has."""
+    if len(columns) < 2:
+        return "if the columns of a CSV are apart by another sign: --read 'separator=;'"
+    near = suggest(lacking, columns)
+    if near.startswith("did you mean"):
+        return near
+    more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
+    return f"add it; the input has {', '.join(columns[:_MOST_NAMED])}{more}"
+
+
 def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
     """Columns of the raw rows that the contract needs; for one that a step makes, what it makes it
     of, if the rows hold that.
@@ -219,7 +231,7 @@ def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
         more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
         raise DataError(
             f"column '{name}'{more}: the model needs it and the input lacks it; "
-            f"{suggest(name, columns)} (a CSV with another separator: --read 'separator=;')"
+            f"{_what_to_do(name, columns)}"
         )
     return list(dict.fromkeys(name for names in inputs.values() for name in names or ()))
 

@@ -102,6 +102,10 @@ def test_a_missing_column_fails_at_once(messy):
     raw = next(iter_tables(path, contract.options, 20)).rename(columns={"school": "schol"})
     with pytest.raises(DataError, match=r"column 'school': .* did you mean schol\?"):
         prepare_features(raw, contract)
+    with pytest.raises(DataError, match=r"'school': .*; add it; the input has \w+, \w+"):
+        prepare_features(raw.drop(columns="schol"), contract)
+    with pytest.raises(DataError, match=r"apart by another sign: --read 'separator=;'$"):
+        prepare_features(raw[["schol"]].rename(columns={"schol": "school;points"}), contract)
 
 
 def test_one_hot_cannot_be_repeated(messy):
