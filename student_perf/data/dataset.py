@@ -275,9 +275,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         column_sha256=chosen,
         read_as=raw.options if isinstance(config, FileDataset) else None,
         forms=forms,
-        times=times_of(table[config.time], config.categories.get(config.time))
-        if config.time
-        else None,
+        times=_times(table, config),
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
         groups=_groups(table, config),
         is_turned=classes != order,
@@ -376,6 +374,11 @@ def _groups(table: pd.DataFrame, config: DatasetConfig) -> np.ndarray | None:
     if config.group_column is None:
         return None
     return groups_of(table[config.group_column], f"{'dataset' if config.group else 'split'}.group")
+
+
+def _times(table: pd.DataFrame, config: DatasetConfig) -> np.ndarray | None:
+    name = config.time
+    return times_of(table[name], config.categories.get(name)) if name else None
 
 
 def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
