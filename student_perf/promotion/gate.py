@@ -178,9 +178,13 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Calibration error without what chance adds, over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
-    weights = predictions.weights
-    n_repeats, answers = predictions.n_repeats, predictions.output
-    known = reliability(predictions.y_true, answers, n_repeats, weights=weights).debiased
+    known = reliability(
+        predictions.y_true,
+        predictions.output,
+        predictions.n_repeats,
+        weights=predictions.weights,
+        groups=predictions.groups,
+    ).debiased
     error = known.mean
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
