@@ -24,7 +24,7 @@ from student_perf.data.columns import column_roles, label_of, matching, with_dec
 from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.sources import raw_fingerprint, read_source
-from student_perf.data.target import encode_target
+from student_perf.data.target import encode_target, positive_second
 from student_perf.errors import DataError, suggest
 from student_perf.scoring.answers import effective_number
 from student_perf.scoring.metrics import metrics_of
@@ -61,6 +61,7 @@ class Dataset:
         weights: Weight of each row, shape (n,), above 0; None without `dataset.weight`.
         groups: Number of each row's group, shape (n,); None without `dataset.group` or
             `split.group`.
+        is_turned: Whether `dataset.positive` has turned the order of two classes.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Dataset:
     times: np.ndarray | None = None
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    is_turned: bool = False
 
     def __post_init__(self) -> None:
         for values in (self.target, self.times, self.weights, self.groups):
@@ -243,7 +245,8 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     declared = Declared(config.target, config.categories, missing, config.categories | labels)
     table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes, percents)
     roles = column_roles(table, config)
-    target, classes = encode_target(table[config.target], config)
+    codes, order = encode_target(table[config.target], config)
+    target, classes = positive_second(codes, order, config)
     as_is = {
         *config.categories,
         *matching(config.categorical, list(map(str, table)), "dataset.categorical"),
@@ -277,6 +280,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         else None,
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
         groups=_groups(table, config),
+        is_turned=classes != order,
     )
 
 

@@ -17,7 +17,7 @@ from student_perf.tables.guess import is_quantity
 def encode_target(
     column: pd.Series, config: DatasetConfig
 ) -> tuple[np.ndarray, tuple[str | int, ...]]:
-    """Encode the target column of n rows.
+    """Encode the target column of n rows, whichever class is the positive one.
 
     Returns:
         Class codes (int64) and labels in order, or numbers (float64) and no labels; shape (n,).
@@ -42,9 +42,33 @@ def encode_target(
             )
         return numbers, ()
     if config.bands is not None:
-        banded = _banded(_numbers(column, config), config.bands, config)
-        return _positive_second(*banded, config)
-    return _positive_second(*_classes(column, config), config)
+        return _banded(_numbers(column, config), config.bands, config)
+    return _classes(column, config)
+
+
+def positive_second(
+    codes: np.ndarray, labels: tuple[str | int, ...], config: DatasetConfig
+) -> tuple[np.ndarray, tuple[str | int, ...]]:
+    """Codes, shape (n,), and labels with the positive class as the second of two; as they are if
+    none is declared.
+
+    Raises:
+        DataError: There are not two classes, or the declared one is none of them.
+    """
+    if config.positive is None:
+        return codes, labels
+    (positive,) = _labels(pd.Series(labels), [config.positive])
+    if len(labels) != 2:
+        raise DataError(
+            f"dataset.positive={config.positive}: '{config.target}' has {len(labels)} classes, and "
+            "one of them is positive only where there are two; leave it out"
+        )
+    if positive not in labels:
+        known = " or ".join(f"dataset.positive={label}" for label in labels)
+        raise DataError(
+            f"dataset.positive={config.positive}: does not stand in '{config.target}'; use {known}"
+        )
+    return (codes, labels) if positive == labels[1] else (1 - codes, labels[::-1])
 
 
 def _numbers(column: pd.Series, config: DatasetConfig) -> np.ndarray:
@@ -73,26 +97,6 @@ def _banded(
                 f"({config.target} is {numbers.min():g} to {numbers.max():g}); move the edges"
             )
     return codes.astype(np.int64), tuple(bands.labels)
-
-
-def _positive_second(
-    codes: np.ndarray, labels: tuple[str | int, ...], config: DatasetConfig
-) -> tuple[np.ndarray, tuple[str | int, ...]]:
-    """The positive class as the second of two, if one is declared."""
-    if config.positive is None:
-        return codes, labels
-    (positive,) = _labels(pd.Series(labels), [config.positive])
-    if len(labels) != 2:
-        raise DataError(
-            f"dataset.positive={config.positive}: '{config.target}' has {len(labels)} classes, and "
-            "one of them is positive only where there are two; leave it out"
-        )
-    if positive not in labels:
-        known = " or ".join(f"dataset.positive={label}" for label in labels)
-        raise DataError(
-            f"dataset.positive={config.positive}: does not stand in '{config.target}'; use {known}"
-        )
-    return (codes, labels) if positive == labels[1] else (1 - codes, labels[::-1])
 
 
 def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tuple[str | int, ...]]:

@@ -173,7 +173,10 @@ def strata_of(dataset: Dataset, column: str | None) -> Strata:
         return _column_strata(dataset.column(column, "split.stratify_by"))
     name = dataset.target_name
     if dataset.task == "classification":
-        return Strata(dataset.target, tuple(f"class '{x}' of '{name}'" for x in dataset.classes))
+        codes, classes = dataset.target, dataset.classes
+        if dataset.is_turned:  # the positive class says what is measured, not which rows are drawn
+            codes, classes = 1 - codes, classes[::-1]
+        return Strata(codes, tuple(f"class '{x}' of '{name}'" for x in classes))
     codes = _bins(dataset.target)
     return Strata(codes, _names_of_bins(codes, name))
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from student_perf.config.schema import Bands, DatasetConfig
-from student_perf.data.target import encode_target
+from student_perf.data.target import encode_target, positive_second
 from student_perf.errors import DataError
 
 
@@ -61,7 +61,8 @@ def test_numbers_sort_as_numbers_and_booleans_are_labels():
     ],
 )
 def test_the_positive_class_is_the_second_of_two(values, config_, expected):
-    codes, labels = encode_target(column(values), config(**config_))
+    made = config(**config_)
+    codes, labels = positive_second(*encode_target(column(values), made), made)
     assert codes.tolist() == expected[0]
     assert labels == (expected[1] or ("high", "low"))
 
@@ -74,8 +75,9 @@ def test_the_positive_class_is_the_second_of_two(values, config_, expected):
     ],
 )
 def test_a_positive_class_that_cannot_be_is_refused(values, message):
+    found = encode_target(column(values), config())
     with pytest.raises(DataError, match=message):
-        encode_target(column(values), config(positive="d"))
+        positive_second(*found, config(positive="d"))
 
 
 def test_regression_keeps_the_numbers():

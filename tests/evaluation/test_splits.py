@@ -11,6 +11,7 @@ from student_perf.config.schema import (
     NestedSplit,
     RepeatedKFoldSplit,
 )
+from student_perf.data import load_dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import make_split
 
@@ -70,6 +71,42 @@ def test_the_seed_decides_and_the_hash_shows_it(small_dataset):
     other = make_split(small_dataset, replace(CONFIGS[1], random_state=1))
     assert first.sha256 == again.sha256
     assert first.sha256 != other.sha256
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        *("kfold", "holdout", "repeated_kfold", "nested", "stratified_group_kfold"),
+        "kfold split.stratify_by=sex",
+    ],
+)
+def test_the_positive_class_draws_no_other_rows(compose_config, tmp_path, split):
+    rng = np.random.default_rng(0)
+    columns = {
+        "hours": rng.normal(size=90),
+        "sex": rng.choice(["f", "m"], 90),
+        "course": rng.choice(list("abcdefghijkl"), 90),
+        "grade": rng.choice(["fail", "pass"], 90, p=[0.4, 0.6]),
+    }
+    pd.DataFrame(columns).to_csv(tmp_path / "pupils.csv", index=False)
+    words = [f"dataset.path={tmp_path / 'pupils.csv'}", "dataset.target=grade"]
+    words += ["dataset=csv", *f"split={split}".split()]
+    words += ["dataset.group=course"] * ("group" in split)
+
+    def made(positive):
+        config = compose_config(*words, f"dataset.positive={positive}")
+        dataset = load_dataset(config.dataset)
+        return dataset, make_split(dataset, config.split)
+
+    (undeclared, drawn), (turned, same), (_, also) = map(made, ("null", "fail", "pass"))
+    assert (undeclared.classes, turned.classes) == (("fail", "pass"), ("pass", "fail"))
+    assert drawn.sha256 == same.sha256 == also.sha256
+    for fold, other in zip(drawn.folds, same.folds, strict=True):
+        for inner, another in zip(fold.inner, other.inner, strict=True):
+            np.testing.assert_array_equal(inner.train, another.train)
+    # The ledger counts a look at test rows by these two.
+    assert undeclared.sha256 == turned.sha256
+    np.testing.assert_array_equal(drawn.test, same.test)
 
 
 def test_without_test_part_all_rows_are_used(small_dataset):

@@ -48,6 +48,15 @@ def test_a_stratum_of_too_few_rows_is_named(small_dataset):
         make_split(data, replace(KFOLD, stratify_by="sex"))
 
 
+def test_strata_keep_their_order_and_names_whichever_class_is_positive(small_dataset):
+    passed = (np.arange(60) % 3 > 0).astype(int)
+    data = replace(small_dataset, target=passed, classes=("fail", "pass"))
+    turned = replace(data, target=1 - passed, classes=("pass", "fail"), is_turned=True)
+    first, second = strata_of(data, None), strata_of(turned, None)
+    np.testing.assert_array_equal(first.of_row, second.of_row)
+    assert first.names == second.names == ("class 'fail' of 'grade'", "class 'pass' of 'grade'")
+
+
 @pytest.mark.parametrize("kind", ["stratified_group_kfold", "nested"])
 def test_groups_move_as_a_whole_and_every_fold_holds_every_class(in_classes, kind):
     config = StratifiedGroupKFoldSplit(kind, 0.2, 0, True, 4, "course")
