@@ -30,6 +30,7 @@ from student_perf.paths import CONF_DIR
 
 _MAIN = "main"  # Hydra's name for the folder that an application gives it
 _FILE = "file://"
+_KNOWN = (_FILE, "pkg://hydra.", "structured://")
 _OF_RECORDS = ("record.json", "MANIFEST.sha256")  # of a run or a sweep, and of a bundle
 _composing = ForkSafeLock()
 _VERSION_BASE = "1.3"
@@ -70,6 +71,11 @@ class ConfigSource:
         """The folders of the search path; a file of an earlier one wins."""
         addresses = [address for _, address in self.places]
         return [Path(a.removeprefix(_FILE)) for a in addresses if a.startswith(_FILE)]
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether all but Hydra's own configs are in `folders`."""
+        return all(address.startswith(_KNOWN) for _, address in self.places)
 
 
 def _search_path_of(places: Sequence[tuple[str, str]]) -> ConfigSearchPath:

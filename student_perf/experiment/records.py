@@ -296,13 +296,14 @@ def _calibration(result: CVResult, n_repeats: int) -> dict[str, float]:
     """How far probabilities and frequencies lie apart, with and without chance, and whether the
     probabilities can be taken at their word.
     """
-    known = reliability(result.y_true, result.output, n_repeats, weights=result.weights)
+    y_true, output, weights, groups = result.y_true, result.output, result.weights, result.groups
+    known = reliability(y_true, output, n_repeats, weights=weights, groups=groups)
     return {
         "cv_expected_calibration_error": known.error,
         "cv_calibration_error": known.debiased.mean,
         "cv_calibration_error_ci95_low": known.debiased.low,
         "cv_calibration_error_ci95_high": known.debiased.high,
-        "cv_calibration_p": calibration_p(result.y_true, result.output, result.row),
+        "cv_calibration_p": calibration_p(y_true, output, result.row, weights, groups),
     }
 
 

@@ -40,6 +40,7 @@ def reliability(
     n_repeats: int = 1,
     n_bins: int = N_BINS,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Reliability:
     """Bins of equal width over the confidence, and how far confidence and frequency lie apart.
 
@@ -51,7 +52,8 @@ def reliability(
     Calibration of Modern Neural Networks"). It exceeds 0 by chance, the more so the fewer the rows;
     the debiased error takes that off. Intervals of the frequencies are Wilson's (1927), and hold in
     all bins at once (Bonferroni); a row that `n_repeats` repeats predict counts once in them. Rows
-    with `weights`, shape (n,), count as many as their effective number.
+    with `weights`, shape (n,), count as many as their effective number. Rows of one of the
+    `groups`, shape (n,), count once in a bin, as they may share their truth.
     """
     weights = np.ones(len(y_true)) if weights is None else weights
     confidence, hit = _said(y_true, probabilities)
@@ -66,7 +68,10 @@ def reliability(
 
     weight = total(np.ones(len(weights)))
     mean_confidence, frequency = total(confidence) / weight, total(hit) / weight
-    n_independent = effective_number(weights, of_row, n_bins)[held] / n_repeats
+    if groups is None:
+        n_independent = effective_number(weights, of_row, n_bins)[held] / n_repeats
+    else:
+        n_independent = _effective_groups(weights, of_row, groups, n_bins)[held]
     low, high = _wilson_interval(frequency, n_independent)
     distance, share = np.abs(mean_confidence - frequency), weight / weight.sum()
     debiased = _debiased(distance, frequency, n_independent, share)
@@ -75,26 +80,36 @@ def reliability(
 
 
 def calibration_p(
-    y_true: np.ndarray, probabilities: np.ndarray, row: np.ndarray, seed: int = 0
+    y_true: np.ndarray,
+    probabilities: np.ndarray,
+    row: np.ndarray,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
 ) -> float:
     """The p-value that every probability can be taken at its word: how often the expected
     calibration error is as large if each row is right with the probability that it says (Broecker
     and Smith 2007, "Increasing the Reliability of Reliability Diagrams"). A row that repeats
-    predict several times is drawn once. Of more than 20,000 predictions a sample is drawn.
+    predict several times is drawn once, and a group once for all its rows, as they may share their
+    truth. Of more than 20,000 predictions a sample is drawn.
 
     Args:
         y_true: Codes 0..K-1, shape (n,).
         probabilities: Shape (n, K).
         row: The row of each prediction, shape (n,).
+        weights: Of each prediction, shape (n,); None counts each once.
+        groups: Number of the group of each, shape (n,), if rows of a group are not independent.
         seed: Of the draws.
     """
-    rng = np.random.default_rng(seed)
+    rng, unit = np.random.default_rng(seed), row if groups is None else groups
+    weights = np.ones(len(row)) if weights is None else weights
     if len(row) > _MOST_ROWS:
         some = rng.choice(len(row), _MOST_ROWS, replace=False)
-        y_true, probabilities, row = y_true[some], probabilities[some], row[some]
+        y_true, probabilities = y_true[some], probabilities[some]
+        unit, weights = unit[some], weights[some]
     confidence, hit = _said(y_true, probabilities)
-    bins = np.eye(N_BINS)[_bins(confidence, N_BINS)]
-    numbers, place = np.unique(row, return_inverse=True)
+    bins = np.eye(N_BINS)[_bins(confidence, N_BINS)] * weights[:, None]
+    numbers, place = np.unique(unit, return_inverse=True)
     drawn = rng.random((_DRAWS, len(numbers)))[:, place] < confidence
     gaps = np.abs((np.vstack([hit, drawn]) - confidence) @ bins).sum(axis=1)
     return float((gaps[0] <= gaps + 1e-9).mean())
@@ -105,6 +120,15 @@ def _said(y_true: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np
     if probabilities.shape[1] == 2:
         return probabilities[:, 1], y_true == 1
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
+
+
+def _effective_groups(
+    weights: np.ndarray, of_row: np.ndarray, groups: np.ndarray, n_bins: int
+) -> np.ndarray:
+    """How many groups of equal weight those of each bin are worth, shape (n_bins,)."""
+    _, group = np.unique(groups, return_inverse=True)
+    cells, cell = np.unique(group * n_bins + of_row, return_inverse=True)
+    return effective_number(np.bincount(cell, weights), cells % n_bins, n_bins)
 
 
 def _bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:

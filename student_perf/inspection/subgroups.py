@@ -17,7 +17,7 @@ from student_perf.scoring.answers import Answers
 from student_perf.scoring.groups import apart
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import Estimate, row_interval
-from student_perf.scoring.metrics import METRICS, Metric
+from student_perf.scoring.metrics import METRICS, Metric, default_metric
 from student_perf.scoring.paired import ALPHA
 from student_perf.text import format_number, format_p, plural
 
@@ -47,6 +47,15 @@ def _subgroup_metrics(task: str, objective: str) -> tuple[Metric, ...]:
     return tuple(dict.fromkeys((METRICS[objective], *_SIDE_METRICS[task])))
 
 
+def _tested_metric(task: str, objective: str) -> Metric:
+    """The metric in which groups are told apart: the objective, or accuracy or RMSE if rows can
+    move it without their group being better or worse. R2 of all rows, for example, is higher than
+    that of each of two groups at different levels.
+    """
+    metric = METRICS[objective]
+    return metric if metric.tells_parts_apart else METRICS[default_metric(task)]
+
+
 def subgroup_table(
     dataset: Dataset, result: CVResult, columns: Sequence[str], objective: str, min_size: int
 ) -> pd.DataFrame:
@@ -56,8 +65,9 @@ def subgroup_table(
     `columns` are features or columns the model does not get. Values of a column are its groups,
     numbers of many values are cut at their quartiles. A group's figure is that of all its rows, the
     mean over repeats of the split. The intervals, by rows, hold for all groups at once; `p`, of
-    the objective alone, is that of `scoring.groups.apart`, also for all groups. A group of fewer
-    than `min_size` rows is named, but not scored.
+    the objective, or else of accuracy or RMSE, is that of `scoring.groups.apart`, also for all
+    groups in which that metric is defined. A group of fewer than `min_size` rows is named, but not
+    scored.
     """
     metrics = _subgroup_metrics(dataset.task, objective)
     table = pd.concat([dataset.features, dataset.dropped], axis=1).iloc[result.row]
@@ -67,15 +77,16 @@ def subgroup_table(
         codes, names = group_codes(table[column])
         groups += [_Group(column, names[k], codes == k, result) for k in np.unique(codes)]
     scored = [group for group in groups if group.n >= min_size]
-    lines = list(_iter_lines(everything, everything.estimates(metrics), math.nan))
-    p_values = iter(_p_values(result, scored, metrics[0]))
+    found = {group: group.estimates(metrics, len(scored)) for group in scored}
+    tested = _tested_metric(dataset.task, objective)
+    defined = [one for one in scored if not math.isnan(found[one][tested.name].mean)]
+    p_values = dict(zip(defined, _p_values(result, defined, tested), strict=True))
+    lines = list(_iter_lines(everything, everything.estimates(metrics), {}))
+    unknown = dict.fromkeys((metric.name for metric in metrics), _UNKNOWN)
     for group in groups:
-        if group.n >= min_size:
-            found = group.estimates(metrics, len(scored))
-            lines += _iter_lines(group, found, next(p_values))
-        else:
-            unknown = dict.fromkeys((metric.name for metric in metrics), _UNKNOWN)
-            lines += _iter_lines(group, unknown, math.nan, f"fewer than {min_size} rows")
+        note = "" if group in found else f"fewer than {min_size} rows"
+        p_value = {tested.name: p_values.get(group, math.nan)}
+        lines += _iter_lines(group, found.get(group, unknown), p_value, note)
     return pd.DataFrame(lines)
 
 
@@ -107,9 +118,9 @@ class _Group:
 
 
 def _iter_lines(
-    group: _Group, estimates: dict[str, Estimate], p_value: float, note: str = ""
+    group: _Group, estimates: dict[str, Estimate], p_value: dict[str, float], note: str = ""
 ) -> Iterator[dict[str, object]]:
-    for number, (metric, estimate) in enumerate(estimates.items()):
+    for metric, estimate in estimates.items():
         yield {
             "column": group.column,
             "group": group.name,
@@ -118,7 +129,7 @@ def _iter_lines(
             "value": estimate.mean,
             "low": estimate.low,
             "high": estimate.high,
-            "p": math.nan if number else p_value,
+            "p": p_value.get(metric, math.nan),
             "note": note,
         }
 
@@ -149,9 +160,10 @@ def about_groups(table: pd.DataFrame) -> str:
     """What `subgroup_table` shows in one sentence: which groups differ, by numbers, or that none
     does; empty if there is nothing to compare.
     """
-    everything, tested = table.iloc[0], table[table["p"].notna()]
+    tested = table[table["p"].notna()]
     if tested.empty:
         return ""
+    everything = table[table["metric"] == tested["metric"].iloc[0]].iloc[0]
     label = METRICS[everything["metric"]].label
     of_all = f"corrected for {plural(len(tested), 'group')}"
     differ = tested[tested["p"] < ALPHA]

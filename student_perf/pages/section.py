@@ -156,7 +156,9 @@ def prediction_pictures(
             yield picture(figure, pair)
     if calibration:
         for name, one in loaded.items():
-            bins = reliability(one.y_true, one.output, one.n_repeats, weights=one.weights)
+            bins = reliability(
+                one.y_true, one.output, one.n_repeats, weights=one.weights, groups=one.groups
+            )
             figure = reliability_figure(bins, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
 

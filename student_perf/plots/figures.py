@@ -63,7 +63,13 @@ def _precision_recall(run: Shown) -> Figure:
 
 def _reliability(run: Shown) -> Figure:
     answers = run.answers
-    bins = reliability(answers.y_true, answers.output, run.n_repeats, weights=answers.weights)
+    bins = reliability(
+        answers.y_true,
+        answers.output,
+        run.n_repeats,
+        weights=answers.weights,
+        groups=answers.groups,
+    )
     return reliability_figure(bins, *run.of_classes)
 
 

@@ -107,13 +107,18 @@ def check_gain(run: Recorded, metric: str) -> Check:
         ConfigError: The run has no such figures.
     """
     figures = (run.json(METRICS_FILE).get("metrics") or {}).get(metric) or {}
+    label = METRICS[metric].label
+    if figures.get("low") is not None and figures.get("dummy") is None:
+        own = format_interval(figures["low"], figures["high"])
+        reason = f"the dummy has no {label}; the model's 95 % interval, {own}, has to be above 0"
+        return Check("better than the dummy", figures["low"] > 0, reason)
     gain, low, high = (figures.get(key) for key in ("gain", "gain_low", "gain_high"))
     if gain is None or low is None or high is None:
         raise ConfigError("the run has no gain over the dummy; train its config again")
     n_tries = count_tries(run.record)
     p_value = for_tries(float(figures.get("gain_p") or 0.0), n_tries)
     reason = (
-        f"{METRICS[metric].label} {gain:+.3f} on the same held-out rows, 95 % interval "
+        f"{label} {gain:+.3f} on the same held-out rows, 95 % interval "
         f"{low:+.3f} to {high:+.3f}; p {format_p(p_value)} for {plural(n_tries, 'configuration')} "
         "tried on them"
     )
@@ -173,9 +178,13 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Calibration error without what chance adds, over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
-    weights = predictions.weights
-    n_repeats, answers = predictions.n_repeats, predictions.output
-    known = reliability(predictions.y_true, answers, n_repeats, weights=weights).debiased
+    known = reliability(
+        predictions.y_true,
+        predictions.output,
+        predictions.n_repeats,
+        weights=predictions.weights,
+        groups=predictions.groups,
+    ).debiased
     error = known.mean
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"

@@ -22,7 +22,13 @@ from student_perf.errors import ConfigError
 from student_perf.paths import LOCK_FILE
 from student_perf.reproduction.signature import NAMESPACE, is_signed_by, public_key, sign
 from student_perf.runs.card import model_card
-from student_perf.runs.layout import BUNDLE_SUFFIX, CARD_FILE, RECORD_FILE, iter_files
+from student_perf.runs.layout import (
+    BUNDLE_SUFFIX,
+    CARD_FILE,
+    RECORD_FILE,
+    holds_record,
+    iter_files,
+)
 from student_perf.runs.record import Recorded
 
 MANIFEST_FILE = "MANIFEST.sha256"
@@ -238,9 +244,10 @@ def _digest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
 
 def default_target(run: Recorded) -> Path:
     """The file that a bundle goes to by default: below the run's folder, where git and the seal
-    look past it.
+    look past it, or here if MLflow alone has the run.
     """
     record = run.record
     # A trial or a winner has the name of those of other sweeps.
     sweep = [record.folder.parent.name] if record.kind in _OF_A_SWEEP else []
-    return record.folder / f"{unique_name('-'.join([*sweep, record.name]))}{BUNDLE_SUFFIX}"
+    place = record.folder if holds_record(record.folder) else Path()
+    return place / f"{unique_name('-'.join([*sweep, record.name]))}{BUNDLE_SUFFIX}"

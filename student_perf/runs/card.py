@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from student_perf.render import render
 from student_perf.runs.layout import CARD_FILE, LINEAGE_FILE, METRICS_FILE, SUBGROUPS_FILE
-from student_perf.runs.looks import count_tries
+from student_perf.runs.looks import TRIES, count_tries
 from student_perf.runs.record import Recorded, RunRecord
 from student_perf.scoring.metrics import METRICS, metrics_logged
 from student_perf.terminal import MetricRow, verdict
@@ -26,6 +27,9 @@ def model_card(run: Recorded) -> str:
     rows: dict[str, Any] = summary.get("metrics") or _rows_of_trial(record)
     objective = record.objective
     known = rows.get(objective, {})
+    # What is tried later changes no card, so a run always gives the same bundle.
+    tries = record.number(TRIES)
+    n_tries = count_tries(record) if math.isnan(tries) else int(tries)
     return render(
         "model_card.md.j2",
         record=record,
@@ -34,7 +38,7 @@ def model_card(run: Recorded) -> str:
         classes=(dataset.get("bands") or {}).get("labels") or dataset.get("classes"),
         cleaning=run.json(LINEAGE_FILE).get("steps") or [],
         results=_results(rows),
-        verdict=verdict(known, objective, count_tries(record)) if "dummy" in known else None,
+        verdict=verdict(known, objective, n_tries) if "dummy" in known else None,
         metric=METRICS.get(objective),
         test=record.test_estimate(objective),
         groups=_groups(run.text(SUBGROUPS_FILE) or ""),

@@ -6,6 +6,7 @@ it varies: seeds, folds, filters, metric or model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -15,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.paths import workspace
 from student_perf.runs.record import RunRecord
 
@@ -63,7 +65,7 @@ def _rows(look: dict[str, Any]) -> tuple[str, str]:
 
 def note_try(record: RunRecord) -> None:
     """Note in the workspace's ledger that a configuration was tried on the rows of its data."""
-    line = json.dumps({"rows": _source(record), "config": record.config_sha256})
+    line = json.dumps({"rows": _source(record), "config": _configuration(record)})
     try:
         # A single short write to the end of a file is whole, whoever else writes.
         with (workspace() / TRIES_FILE).open("a", encoding="utf-8") as file:
@@ -78,11 +80,27 @@ def count_tries(record: RunRecord) -> int:
     """
     ledger, source = workspace() / TRIES_FILE, json.dumps(_source(record))
     known = set()
-    if ledger.is_file():
+    try:
         with ledger.open(encoding="utf-8") as file:
             known = {line for line in file if source in line}
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # nobody may read it
+        log.warning("the configurations tried before are not known: %s", error)
     recorded = record.number(TRIES)
     return max(1, len(known), 0 if math.isnan(recorded) else int(recorded))
+
+
+def _configuration(record: RunRecord) -> str:
+    """Digest of what decides a result, wherever the file of the rows lies."""
+    leaves = {
+        path: value
+        for path, value in record.params.items()
+        if ("." in path or path == "seed")
+        and path.partition(".")[0] not in WITHOUT_EFFECT
+        and path != "dataset.path"
+    }
+    return hashlib.sha256(json.dumps(leaves, sort_keys=True).encode()).hexdigest()
 
 
 def _source(record: RunRecord) -> list[str]:

@@ -16,6 +16,7 @@ guesses among all classes has twice its macro F1. Such a gain is real, and tells
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +41,12 @@ def chance_p(metric: Metric, answers: Answers, row: np.ndarray, fold: np.ndarray
         fold: The fold of each, shape (n,), ascending.
 
     Returns:
-        The p-value; 0 for a metric of anything but counts, which chance does not raise.
+        The p-value; 0 for a metric that answers dealt by chance do not raise.
     """
+    if metric.name in _CHANCE_LEVELS:
+        level = _CHANCE_LEVELS[metric.name]
+        of_folds = [level(answers.take(fold == number)) for number in np.unique(fold)]
+        return _p_beyond(float(np.mean(of_folds)), row_scores(metric, answers, row, fold), metric)
     of_counts = metric.of_counts
     if of_counts is None:
         return 0.0
@@ -50,7 +55,24 @@ def chance_p(metric: Metric, answers: Answers, row: np.ndarray, fold: np.ndarray
         difference: np.ndarray = np.asarray(of_counts(counts)) - of_counts(counts.by_chance)
         return difference
 
-    known = row_scores(replace(metric, of_counts=beyond), answers, row, fold)
-    nothing = RowScores(0.0, known.unit, np.zeros(len(known.unit)))
-    found = row_difference(known, nothing)
+    return _p_beyond(0.0, row_scores(replace(metric, of_counts=beyond), answers, row, fold), metric)
+
+
+def _p_beyond(level: float, known: RowScores, metric: Metric) -> float:
+    found = row_difference(known, RowScores(level, known.unit, np.zeros(len(known.unit))))
     return found.p_value if metric.sign * found.mean > 0 else 1.0
+
+
+def _average_precision_by_chance(answers: Answers) -> float:
+    """What rows in an order by chance have on average: of n rows and m positive ones
+    H/n + (m - 1)/(n - 1) (1 - H/n) with H = 1 + 1/2 + ... + 1/n, which is more than their share
+    (Bestgen 2015, "Exact expected average precision of the random baseline").
+    """
+    n, m = len(answers), int((answers.y_true == 1).sum())
+    if n < 2 or m == 0:
+        return math.nan
+    share = float((1 / np.arange(1, n + 1)).sum()) / n
+    return share + (m - 1) / (n - 1) * (1 - share)
+
+
+_CHANCE_LEVELS = {"average_precision": _average_precision_by_chance}

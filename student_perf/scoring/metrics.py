@@ -142,6 +142,8 @@ class Metric(Objective):
         root: Whether it is the root of that mean.
         of_answers: The formula of any other metric.
         weighted: Whether `of_answers` counts the rows by their weights. The other forms always do.
+        between: Whether its value for all rows lies between those of any two parts of them, as that
+            of a mean always does. Others compare rows of different parts, or weigh classes anew.
     """
 
     task: Task
@@ -155,6 +157,12 @@ class Metric(Objective):
     root: bool = False
     of_answers: Callable[[Answers], float] | None = None
     weighted: bool = False
+    between: bool = False
+
+    @property
+    def tells_parts_apart(self) -> bool:
+        """Whether rows that move it up or down have themselves a higher or lower value."""
+        return self.between or self.of_rows is not None
 
     @property
     def takes_weights(self) -> bool:
@@ -205,13 +213,20 @@ _INF, _NAN = math.inf, math.nan
 _score = partial(Metric, direction="maximize", task="classification")
 _loss = partial(Metric, direction="minimize", task="classification", highest=_INF)
 _positive_score = partial(_score, binary=True)
+_positive_ratio = partial(_positive_score, usual=True, between=True)
 _grade_score = partial(_score, ordered=True)
 _grade_loss = partial(_loss, ordered=True)
 _error = partial(Metric, direction="minimize", task="regression", highest=_INF)
 _fit = partial(Metric, direction="maximize", task="regression")
 
 _METRICS: tuple[Metric, ...] = (
-    _score("accuracy", "accuracy", usual=True, of_counts=lambda c: c.hits.sum(axis=-1) / c.n),
+    _score(
+        "accuracy",
+        "accuracy",
+        usual=True,
+        of_counts=lambda c: c.hits.sum(axis=-1) / c.n,
+        between=True,
+    ),
     _score("balanced_accuracy", "balanced accuracy", of_counts=lambda c: c.macro(c.recall)),
     _score(
         "precision_macro",
@@ -221,17 +236,20 @@ _METRICS: tuple[Metric, ...] = (
     ),
     _score("recall_macro", "recall (macro)", usual=True, of_counts=lambda c: c.macro(c.recall)),
     _score("f1_macro", "F1 (macro)", usual=True, of_counts=lambda c: c.macro(c.f1)),
-    _positive_score(
-        "precision", "precision (positive)", usual=True, of_counts=lambda c: c.positive(c.precision)
+    _positive_ratio(
+        "precision", "precision (positive)", of_counts=lambda c: c.positive(c.precision)
     ),
-    _positive_score(
-        "recall", "recall (positive)", usual=True, of_counts=lambda c: c.positive(c.recall)
-    ),
-    _positive_score("f1", "F1 (positive)", usual=True, of_counts=lambda c: c.positive(c.f1)),
+    _positive_ratio("recall", "recall (positive)", of_counts=lambda c: c.positive(c.recall)),
+    _positive_ratio("f1", "F1 (positive)", of_counts=lambda c: c.positive(c.f1)),
     _score(
         "precision_weighted", "precision (weighted)", of_counts=lambda c: c.weighted(c.precision)
     ),
-    _score("recall_weighted", "recall (weighted)", of_counts=lambda c: c.weighted(c.recall)),
+    _score(  # the share of right answers
+        "recall_weighted",
+        "recall (weighted)",
+        of_counts=lambda c: c.weighted(c.recall),
+        between=True,
+    ),
     _score("f1_weighted", "F1 (weighted)", of_counts=lambda c: c.weighted(c.f1)),
     _score(
         "roc_auc_ovr",
@@ -259,11 +277,13 @@ _METRICS: tuple[Metric, ...] = (
         "mean_absolute_grade_error",
         "MAE in grades",
         of_counts=lambda c: c.total(c.distance) / c.n,
+        between=True,
     ),
     _grade_score(
         "adjacent_accuracy",
         "within one grade",
         of_counts=lambda c: c.total(c.distance <= 1) / c.n,
+        between=True,
     ),
     _grade_loss(
         "ranked_probability_score",
@@ -279,6 +299,7 @@ _METRICS: tuple[Metric, ...] = (
         "median error",
         of_answers=lambda a: a.median(abs(a.errors)),
         weighted=True,
+        between=True,
     ),
     _error(  # NaN if the truth is 0 in some row
         "mean_absolute_percentage_error", "MAPE", of_rows=lambda a: a.relative_errors

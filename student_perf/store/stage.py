@@ -7,6 +7,7 @@ takes seconds that nobody wants to wait for before the first fit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import urllib.error
@@ -45,14 +46,17 @@ def run_stage(uri: str, run_id: str) -> Stage:
     return _queried(uri, "SELECT lifecycle_stage FROM runs WHERE run_uuid = :value", run_id)
 
 
-def n_children(uri: str, run_id: str) -> int:
-    """How many active runs a database has below a run. Raises what the database's driver raises."""
+def children(uri: str, run_id: str) -> str:
+    """Digest of the ids of the active runs that a database has below a run. Raises what the
+    database's driver raises.
+    """
     statement = (
-        "SELECT count(*) FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid "  # noqa: S608
-        f"WHERE tags.key = '{tags.PARENT}' AND tags.value = :value "
-        "AND runs.lifecycle_stage = 'active'"
+        "SELECT group_concat(run_uuid) FROM (SELECT runs.run_uuid FROM tags "  # noqa: S608
+        f"JOIN runs ON runs.run_uuid = tags.run_uuid WHERE tags.key = '{tags.PARENT}' "
+        "AND tags.value = :value AND runs.lifecycle_stage = 'active' ORDER BY runs.run_uuid) AS ids"
     )
-    return int(first_row(uri, statement, run_id)[0])
+    ids = first_row(uri, statement, run_id)[0] or ""
+    return hashlib.sha256(str(ids).encode()).hexdigest()
 
 
 def holders(uri: str, name: str) -> dict[str, tuple[str, str]]:

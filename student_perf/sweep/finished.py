@@ -20,12 +20,13 @@ from typing import Any
 from omegaconf import DictConfig
 
 from student_perf.config.search_path import source_of
+from student_perf.paths import workspace
 from student_perf.runs.layout import ERROR_FILE
 from student_perf.runs.record import begun_run_id, write_json
 from student_perf.runs.seal import sha256_of
 from student_perf.runs.versions import code_sha256, installed_versions
 from student_perf.store.address import sqlite_file
-from student_perf.store.stage import Stage, n_children, run_stage
+from student_perf.store.stage import Stage, children, run_stage
 
 FINISHED_FILE = "finished.json"  # in the sweep's folder, once nothing is missing
 
@@ -43,7 +44,7 @@ class Note:
         files: SHA-256 by path of the files that the rows come from.
         folder: Digest of `state_of`.
         uri: The tracking store; None if nothing is tracked.
-        n_runs: How many runs it has below the sweep's.
+        runs: Digest of the ids of its runs below the sweep's.
         result: The folder that the sweep gives, within its own.
         lines: What came of it.
         places: Where everything is.
@@ -53,7 +54,7 @@ class Note:
     files: dict[str, str]
     folder: str
     uri: str | None
-    n_runs: int
+    runs: str
     result: str
     lines: list[str]
     places: dict[str, str]
@@ -63,19 +64,31 @@ def command_of(config: DictConfig, node: Mapping[str, Any], arguments: Sequence[
     """Digest of all that decides what a command runs, but for its data: words, options, every
     config it can choose, the variables these look up, folder and code.
 
-    None if its sweeps lie within a folder of configs, which would change with them.
+    None if its sweeps lie within a folder of configs, which would change with them, or if it
+    composes from configs that are no files here.
     """
     source, root = source_of(config), Path(config.hydra.sweep.dir)
     folders = source.folders()
     if any(root.absolute().is_relative_to(folder.absolute()) for folder in folders):
         return None
-    files = [file for folder in folders for file in sorted(folder.rglob("*.yaml"))]
+    if not source.is_on_disk:
+        return None
+    files = [file for folder in folders for file in _configs(folder)]
     facts: list[Any] = [list(arguments), node, asdict(source), str(root), str(Path.cwd())]
+    facts.append(str(workspace()))  # where the store lies, if nothing names it
     facts += [code_sha256(), installed_versions(_ROWS)]
     facts += [[str(file), file.read_text(encoding="utf-8", errors="replace")] for file in files]
     text = json.dumps(facts, default=str)
     variables = {name: os.environ.get(name) for name in sorted(set(_VARIABLE.findall(text)))}
     return hashlib.sha256(f"{text}{variables}".encode()).hexdigest()
+
+
+def _configs(folder: Path) -> list[Path]:
+    """The files of a folder of configs, also of folders that are linked there."""
+    found = (
+        Path(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names
+    )
+    return sorted(file for file in found if file.suffix == ".yaml")
 
 
 def find_finished(root: Path, command: str) -> tuple[Path, Note] | None:
@@ -110,17 +123,17 @@ def write_note(
         places: Where everything is.
     """
     run_id = begun_run_id(folder)
-    n_runs = 0
+    runs = ""
     if uri is not None:
         if run_id is None or sqlite_file(uri) is None or (folder / ERROR_FILE).is_file():
             return
-        n_runs = n_children(uri, run_id)
+        runs = children(uri, run_id)
     note = Note(
         command,
         {str(file): sha256 for file, sha256 in files.items()},
         state_of(folder),
         uri,
-        n_runs,
+        runs,
         str(result.relative_to(folder)),
         list(lines),
         dict(places),
@@ -175,4 +188,4 @@ def _is_sent(note: Note, folder: Path) -> bool:
         return note.uri is None
     if run_stage(note.uri, run_id) is not Stage.ACTIVE:
         return False
-    return n_children(note.uri, run_id) == note.n_runs
+    return children(note.uri, run_id) == note.runs

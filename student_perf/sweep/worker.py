@@ -26,6 +26,7 @@ from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.experiment.threads import limited_threads
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
+from student_perf.runs.looks import note_try
 from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
@@ -197,10 +198,7 @@ class Worker:
         except _Pruned:
             assert record is not None
             record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
-            record.metrics = {
-                logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
-            }
-            record.prune()
+            _prune(record, scored)
             tell(study, trial.number, state=TrialState.PRUNED)
         except StorageLostError:
             raise
@@ -261,6 +259,15 @@ class Worker:
                 f"the first {_SAME_ERRORS} trials all failed with: {line}; fix the cause and run "
                 "the command again",
             )
+
+
+def _prune(record: RunRecord, scored: list[dict[str, float]]) -> None:
+    """End the record of a trial that was given up; it was tried all the same."""
+    record.metrics = {
+        logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
+    }
+    record.prune()
+    note_try(record)
 
 
 def worker_lock(plan: SweepPlan, place: int) -> FileLock:

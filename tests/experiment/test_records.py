@@ -1,10 +1,13 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.experiment.run import run_experiment
+from student_perf.inspection.calibration import calibration_p, reliability
+from student_perf.runs.predictions import load_predictions
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 from tests.shortcuts import without_pictures
@@ -70,6 +73,26 @@ def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
     ).read_text(encoding="utf-8")
     assert "- **SP203**: columns 'hsize'" in record.tags["mlflow.note.content"]
     assert record.params["guards.SP101"] == "error"
+
+
+def test_calibration_counts_weights_and_groups(tmp_path):
+    rng, pupil = np.random.default_rng(0), np.repeat(np.arange(30), 4)
+    passes = np.where(rng.random(30) < 0.5, "yes", "no")[pupil]
+    table = {"a": rng.normal(size=120), "w": 1 + pupil % 3, "pupil": pupil, "passes": passes}
+    pd.DataFrame(table).to_csv(tmp_path / "pupils.csv", index=False)
+    words = [*QUICK, "dataset=csv", f"dataset.path={tmp_path / 'pupils.csv'}"]
+    words += ["dataset.target=passes", "dataset.task=classification", "dataset.weight=w"]
+    words += ["dataset.group=pupil", "split=stratified_group_kfold"]
+    with without_pictures():
+        metrics = run(compose_config(*words), tmp_path / "r").record.metrics
+    one = load_predictions(tmp_path / "r" / "predictions.parquet")
+    of_rows = {"weights": one.weights, "groups": one.groups}
+    known = reliability(one.y_true, one.output, **of_rows)
+    assert metrics["cv_calibration_error"] == pytest.approx(known.debiased.mean)
+    assert metrics["cv_calibration_error_ci95_high"] == pytest.approx(known.debiased.high)
+    p_value = calibration_p(one.y_true, one.output, one.row, **of_rows)
+    assert metrics["cv_calibration_p"] == p_value
+    assert p_value > calibration_p(one.y_true, one.output, one.row)
 
 
 def test_a_tag_of_the_user_takes_no_tag_of_the_run(tmp_path):

@@ -82,3 +82,38 @@ def test_a_row_of_several_repeats_is_drawn_once():
     once = calibration_p(y, p, np.arange(60))
     again = calibration_p(np.tile(y, 5), np.tile(p, (5, 1)), np.tile(np.arange(60), 5))
     assert again == pytest.approx(once)
+
+
+@pytest.mark.parametrize("differ", [False, True])
+def test_rows_of_a_group_are_not_proofs_of_their_own(differ):
+    """Calibrated probabilities of groups of 8 rows that share the truth, or what decides it."""
+    rng, group, said_wrong, above = np.random.default_rng(4), np.repeat(np.arange(50), 8), 0, 0
+    for _ in range(40):
+        p = rng.uniform(0.1, 0.9, 400) if differ else rng.uniform(0.1, 0.9, 50)[group]
+        y, output = (rng.random(50)[group] < p).astype(int), np.c_[1 - p, p]
+        said_wrong += calibration_p(y, output, np.arange(400), groups=group) < 0.05
+        above += reliability(y, output, groups=group).debiased.low > 0
+    assert said_wrong <= 5
+    assert above <= 3
+
+
+def test_groups_of_one_row_change_nothing():
+    y, p = said(60, 0.1, np.random.default_rng(5))
+    row = np.arange(60)
+    assert calibration_p(y, p, row, groups=row) == calibration_p(y, p, row)
+    alone, grouped = reliability(y, p), reliability(y, p, groups=row)
+    np.testing.assert_allclose(grouped.low, alone.low)
+    assert grouped.debiased == pytest.approx(alone.debiased, nan_ok=True)
+
+
+def test_weights_that_undo_a_survey_make_its_probabilities_right():
+    """Each row of the first class stands for two: the survey took half of them."""
+    rng, wrong, ignored = np.random.default_rng(6), 0, 0
+    for _ in range(20):
+        y, output = said(400, 0.0, rng)
+        taken = rng.random(400) < np.where(y == 1, 1.0, 0.5)
+        y, output, row = y[taken], output[taken], np.arange(taken.sum())
+        wrong += calibration_p(y, output, row, weights=np.where(y == 1, 1.0, 2.0)) < 0.05
+        ignored += calibration_p(y, output, row) < 0.05
+    assert wrong <= 3
+    assert ignored >= 15

@@ -155,8 +155,8 @@ def test_a_group_that_differs_is_named_with_its_figure(small_dataset, n_repeats)
 
 
 def test_equal_groups_are_said_to_be_equal(small_dataset):
-    table = subgroup_table(small_dataset, evaluated(small_dataset), ["school"], "f1_macro", 5)
-    start = "No group differs in F1 (macro) from the other rows beyond chance: smallest p = "
+    table = subgroup_table(small_dataset, evaluated(small_dataset), ["school"], "log_loss", 5)
+    start = "No group differs in log loss from the other rows beyond chance: smallest p = "
     assert about_groups(table).startswith(start)
     assert about_groups(table.iloc[:2]) == ""
 
@@ -173,3 +173,41 @@ def test_rows_of_a_declared_group_count_as_one(small_dataset):
         pick(one, "kind", "accuracy").loc["first", "p"] for one in (alone, together)
     )
     assert p_alone < 0.01 < p_together
+
+
+@pytest.mark.parametrize("objective", ["r2", "spearman"])
+def test_equal_groups_at_other_levels_are_not_said_to_differ(small_dataset, objective):
+    """All rows have a higher R2 than each of two groups, whose errors are the same."""
+    kind, spread = np.repeat(["low", "high"], 30), np.tile(np.linspace(0, 2, 30), 2)
+    numbers = replace(
+        small_dataset,
+        task="regression",
+        target=spread + np.where(kind == "high", 8.0, 0.0),
+        classes=(),
+        dropped=pd.DataFrame({"kind": kind}),
+    )
+    split = make_split(numbers, KFoldSplit("kfold", 0.0, 0, True, 4))
+    error = np.tile(np.random.default_rng(0).normal(size=30), 2)
+    output = [(numbers.target + error)[fold.validation] for fold in split.folds]
+    table = subgroup_table(numbers, result_of(numbers, split, output, 0.0), ["kind"], objective, 5)
+    assert pick(table, "kind", objective)["value"].max() < table.iloc[0]["value"]
+    assert table[table["metric"] == objective]["p"].isna().all()
+    assert about_groups(table).startswith("No group differs in RMSE from the other rows")
+
+
+def test_a_group_without_a_value_is_not_tested(small_dataset):
+    kind = np.repeat(["none", "some", "more"], 20)
+    truth = np.where(np.arange(60) < 20, 0, np.arange(60) % 2)
+    dataset = replace(
+        small_dataset, target=truth, classes=("no", "yes"), dropped=pd.DataFrame({"kind": kind})
+    )
+    split = make_split(dataset, KFoldSplit("kfold", 0.0, 0, True, 4))
+    output = np.eye(2)[np.where(np.arange(60) % 5 == 0, 1 - truth, truth)]
+    output[:20] = [0.0, 1.0]
+    result = result_of(dataset, split, [output[fold.validation] for fold in split.folds], 0.0)
+    table = subgroup_table(dataset, result, ["kind"], "f1", 5)
+    line = pick(table, "kind", "f1")
+    assert np.isnan(line.loc["none", "value"])
+    assert line["p"].isna().to_dict() == {"more": False, "none": True, "some": False}
+    assert "corrected for 2 groups" in about_groups(table)
+    assert "none" not in about_groups(table)

@@ -112,6 +112,19 @@ def test_boasting_probabilities_are_refused():
     assert check.value == pytest.approx(np.sqrt(gap - chance))
 
 
+def test_rows_of_a_group_are_one_row_to_the_calibration():
+    group = np.repeat(np.arange(50), 10)
+    y_true = np.random.default_rng(0).integers(0, 2, 50)[group]
+    output = np.tile([0.3, 0.7], (500, 1))
+    rows = np.arange(500)
+    predictions = Predictions(
+        "classification", rows, rows % 5, y_true, output, ["no", "yes"], groups=group
+    )
+    share = y_true.mean()
+    expected = np.sqrt((share - 0.7) ** 2 - share * (1 - share) / 49)
+    assert check_calibration(predictions, LIMITS).value == pytest.approx(expected)
+
+
 def test_repeats_are_averaged_and_other_rows_are_refused():
     y = np.array([1.0, 2.0, 1.0, 2.0])
     twice = Predictions(

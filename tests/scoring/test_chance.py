@@ -1,8 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.chance import chance_p
+from student_perf.scoring.chance import _average_precision_by_chance, chance_p
 from student_perf.scoring.metrics import METRICS
 
 ROW = np.arange(300)
@@ -42,3 +44,20 @@ def test_what_is_not_made_of_counts_is_left_to_the_dummy():
     answers = Answers(np.array([0, 1, 1, 0]), np.full((4, 2), 0.5))
     for metric in ("log_loss", "roc_auc_ovr"):
         assert chance_p(METRICS[metric], answers, np.arange(4), np.zeros(4, dtype=int)) == 0.0
+
+
+def test_an_order_by_chance_has_more_average_precision_than_the_share_of_positive_rows():
+    rng, metric = np.random.default_rng(0), METRICS["average_precision"]
+
+    def p_of(knowledge):
+        truth = (rng.random(300) < 0.3).astype(int)
+        ranks = rng.random(300) + knowledge * truth
+        answers = Answers(truth, np.column_stack([2 - ranks, ranks]) / 2)
+        return chance_p(metric, answers, ROW, ROW // 20)
+
+    assert sum(p_of(0) < 0.05 for _ in range(40)) <= 4
+    assert sum(p_of(0.5) < 0.05 for _ in range(10)) == 10
+    truth = np.array([1, 1, 0, 0, 0, 0])
+    level = _average_precision_by_chance(Answers(truth, np.zeros((6, 2))))
+    places = list(itertools.combinations(range(1, 7), 2))  # of the two, in every order
+    assert level == pytest.approx(np.mean([(1 / a + 2 / b) / 2 for a, b in places]))

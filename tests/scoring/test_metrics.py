@@ -44,6 +44,20 @@ def test_a_metric_has_one_formula():
         assert sum(form is not None for form in forms) == 1, metric.name
 
 
+@pytest.mark.parametrize("name", [one for one, info in METRICS.items() if info.tells_parts_apart])
+def test_a_metric_that_tells_parts_apart_lies_between_theirs(name):
+    rng, metric = np.random.default_rng(0), METRICS[name]
+    for _ in range(50):
+        if metric.task == "regression":
+            truth = rng.normal(5, 1, 40)
+            answers = Answers(truth, truth + rng.standard_t(3, 40))
+        else:
+            answers = Answers(rng.integers(0, 2, 40), rng.dirichlet(np.ones(2), 40))
+        cut = rng.integers(10, 30)
+        parts = [metric.of(answers.take(part)) for part in (slice(cut), slice(cut, None))]
+        assert min(parts) - 1e-9 <= metric.of(answers) <= max(parts) + 1e-9
+
+
 def test_one_entry_makes_a_metric(monkeypatch, compose_config, workspace, grades):
     kappa = Metric(
         "cohens_kappa",

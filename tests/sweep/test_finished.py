@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
+from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
 from student_perf.runs.seal import sha256_of
 from student_perf.sweep.finished import FINISHED_FILE, command_of, find_finished, write_note
@@ -52,7 +53,7 @@ def noted(workspace, tmp_path):
 def test_a_sweep_that_lacks_nothing_is_found_by_its_command(noted, workspace):
     folder, *_ = noted
     found, note = find_finished(workspace / "multirun", "command")
-    assert (found, note.lines, note.places, note.n_runs) == (folder, ["it ended"], {"at": "x"}, 1)
+    assert (found, note.lines, note.places) == (folder, ["it ended"], {"at": "x"})
     assert find_finished(workspace / "multirun", "another") is None
 
 
@@ -90,6 +91,13 @@ def _delete_trial(folder, rows, store):
         database.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = 'child'")
 
 
+def _exchange_trial(folder, rows, store):
+    _delete_trial(folder, rows, store)
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("INSERT INTO runs VALUES ('stranger', 'active')")
+        database.execute("INSERT INTO tags VALUES (?, 'parent', 'stranger')", [tags.PARENT])
+
+
 def _spoil_note(folder, rows, store):
     (folder / FINISHED_FILE).write_text(json.dumps({"command": "command"}))
 
@@ -97,7 +105,7 @@ def _spoil_note(folder, rows, store):
 @pytest.mark.parametrize(
     "change",
     [_change_trial, _remove_file, _add_file, _change_rows, _remove_rows, _remove_store,
-     _delete_sweep, _delete_trial, _spoil_note],
+     _delete_sweep, _delete_trial, _exchange_trial, _spoil_note],
 )  # fmt: skip
 def test_whatever_has_changed_since_is_looked_into(noted, workspace, change):
     change(*noted)
@@ -131,7 +139,14 @@ def test_a_command_is_known_by_words_options_configs_and_environment(
     others.append(digest("model=logreg"))
     (tmp_path / "conf" / "model" / "own.yaml").write_text("name: own\n")
     others.append(digest("model=logreg"))
-    assert len({same, *others}) == 6
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "conf" / "search").symlink_to(tmp_path / "shared")
+    (tmp_path / "shared" / "own.yaml").write_text("params: {}\n")
+    others.append(digest("model=logreg"))
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "another"))
+    others.append(digest("model=logreg"))
+    assert len({same, *others}) == 8
+    assert digest("model=logreg", "hydra.searchpath=[pkg://student_perf]") is None
 
 
 def test_sweeps_within_a_folder_of_configs_are_never_known(workspace, tmp_path, monkeypatch):
