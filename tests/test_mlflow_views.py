@@ -126,7 +126,7 @@ def agree(server, compared):
             "to_best": "minus_best",
             "to_best_low": "minus_best_ci95_low",
             "to_best_high": "minus_best_ci95_high",
-            "p_to_best": "p_holm",
+            "p_to_best": "p_best",
         }.items():
             assert data.metrics[ours] == pytest.approx(row[theirs]), (row["run"], ours)
         assert data.tags[tags.TIED] == ("tied" if row["tied"] else "worse")

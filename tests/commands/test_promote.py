@@ -101,7 +101,8 @@ def test_other_data_and_another_contract_are_reasons_to_refuse(
     clean(monkeypatch)
     words = ["dataset=csv", "dataset.target=grade", *QUICK]
     assert train(*words, f"dataset.path={grades}").code == 0
-    assert cli.main(["promote", "latest", "--calibration", "1"]) == 0
+    first = ["--force", "--why", "so few rows show no gain"]
+    assert cli.main(["promote", "latest", "--calibration", "1", *first]) == 0
     table = pd.read_csv(grades)
     table.drop(columns="paid").to_csv(grades, index=False)
     assert train(*words, f"dataset.path={grades}").code == 0

@@ -49,11 +49,13 @@ def test_commands_take_a_nested_result_for_what_it_is(train, workspace, capsys):
     trial = load_record(workspace / "multirun/two-fold0/0")
     assert cli.main(["report", str(trial.folder)]) == 0
     assert f"accuracy {trial.mean('accuracy'):.3f}" in " ".join(capsys.readouterr().out.split())
+    source = workspace / "in.csv"
+    source.write_text("act\n20\n")
     for command in (
         ["reproduce", "two"],
         ["promote", "two"],
         ["check", "two"],
-        ["predict", "two", "in.csv", "out.csv"],
+        ["predict", "two", str(source), "out.csv"],
     ):
         assert cli.main(command) == 1
         (line,) = capsys.readouterr().err.splitlines()
