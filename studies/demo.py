@@ -92,8 +92,10 @@ def _output(command: str, folder: Path) -> Iterator[tuple[str, float]]:
     child, terminal = pty.fork()
     if child == 0:
         os.environ |= {"STUDENT_PERF_WORKSPACE": str(folder), "PYTHONPATH": str(PROJECT)}
-        os.environ |= {"TERM": "xterm-256color"}
-        os.execv(sys.executable, [sys.executable, *words])
+        # As in an activated environment, so that the hints say `python` too.
+        places = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        os.environ |= {"TERM": "xterm-256color", "PATH": os.pathsep.join(places)}
+        os.execvp("python", ["python", *words])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     pending, since = "", time.monotonic()
     while data := _read(terminal):
