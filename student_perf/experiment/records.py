@@ -28,7 +28,7 @@ from student_perf.experiment.beside import Companion
 from student_perf.experiment.compute import Outcome, answer_of
 from student_perf.experiment.prepare import Prepared, PreparedData
 from student_perf.experiment.threads import useful_threads
-from student_perf.inspection.calibration import calibration_p, reliability
+from student_perf.inspection.calibration import calibration_p, reliability_of
 from student_perf.masking import masked
 from student_perf.models.build import algorithm_name
 from student_perf.runs import tags
@@ -297,7 +297,7 @@ def _calibration(result: CVResult, n_repeats: int) -> dict[str, float]:
     probabilities can be taken at their word.
     """
     y_true, output, weights, groups = result.y_true, result.output, result.weights, result.groups
-    known = reliability(y_true, output, n_repeats, weights=weights, groups=groups)
+    known = reliability_of(result.answers, n_repeats)
     return {
         "cv_expected_calibration_error": known.error,
         "cv_calibration_error": known.debiased.mean,

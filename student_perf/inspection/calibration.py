@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from student_perf.scoring.answers import effective_number
+from student_perf.scoring.answers import Answers, effective_number
 from student_perf.scoring.intervals import CONFIDENCE, Estimate
 
 N_BINS = 10
@@ -32,6 +32,17 @@ class Reliability:
     count: np.ndarray
     error: float
     debiased: Estimate
+
+
+def reliability_of(answers: Answers, n_repeats: int = 1) -> Reliability:
+    """The `reliability` of held-out answers, with their weights and groups."""
+    return reliability(
+        answers.y_true,
+        answers.output,
+        n_repeats,
+        weights=answers.weights,
+        groups=answers.groups,
+    )
 
 
 def reliability(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from student_perf.compare.leaderboard import Leaderboard, Line
-from student_perf.inspection.calibration import reliability
+from student_perf.inspection.calibration import reliability_of
 from student_perf.plots.classification import confusion_figure, reliability_figure
 from student_perf.plots.study import (
     difference_figure,
@@ -156,9 +156,7 @@ def prediction_pictures(
             yield picture(figure, pair)
     if calibration:
         for name, one in loaded.items():
-            bins = reliability(
-                one.y_true, one.output, one.n_repeats, weights=one.weights, groups=one.groups
-            )
+            bins = reliability_of(one.answers, one.n_repeats)
             figure = reliability_figure(bins, one.labels, target, f"{name}; {about}")
             yield picture(figure, pair)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from student_perf.inspection.calibration import reliability
+from student_perf.inspection.calibration import reliability_of
 from student_perf.plots.classification import (
     confusion_figure,
     precision_recall_figure,
@@ -62,15 +62,7 @@ def _precision_recall(run: Shown) -> Figure:
 
 
 def _reliability(run: Shown) -> Figure:
-    answers = run.answers
-    bins = reliability(
-        answers.y_true,
-        answers.output,
-        run.n_repeats,
-        weights=answers.weights,
-        groups=answers.groups,
-    )
-    return reliability_figure(bins, *run.of_classes)
+    return reliability_figure(reliability_of(run.answers, run.n_repeats), *run.of_classes)
 
 
 def _predicted_actual(run: Shown) -> Figure:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from student_perf.errors import ConfigError
-from student_perf.inspection.calibration import reliability
+from student_perf.inspection.calibration import reliability_of
 from student_perf.promotion.limits import GateLimits
 from student_perf.runs.layout import METRICS_FILE
 from student_perf.runs.looks import count_tries
@@ -178,13 +178,7 @@ def check_calibration(predictions: Predictions, limits: GateLimits) -> Check:
     """Calibration error without what chance adds, over all held-out predictions of a classifier."""
     if predictions.task != "classification":
         return Check("calibrated", True, "a regression model has no probabilities")
-    known = reliability(
-        predictions.y_true,
-        predictions.output,
-        predictions.n_repeats,
-        weights=predictions.weights,
-        groups=predictions.groups,
-    ).debiased
+    known = reliability_of(predictions.answers, predictions.n_repeats).debiased
     error = known.mean
     passed = error <= limits.calibration
     advice = "" if passed else "; try model=calibrated"
