@@ -27,6 +27,7 @@ def table():
     return pd.DataFrame({"hours": hours, "school": school, "grade": passed})
 
 
+@pytest.mark.slow
 def test_a_run_is_that_of_the_command_line(train, workspace):
     words = ["model=tree", "split.n_splits=2", "report.importance=false", "tracking=off"]
     mine = run(*words, {"seed": 3})

@@ -464,6 +464,7 @@ def own_code(kept_run, mark):
     "command", ["check", "reproduce", "why", "compare", "report", "export", "evidence"]
 )
 @pytest.mark.parametrize("below", [".", "inner/folder"])
+@pytest.mark.slow
 def test_a_record_brings_no_modules(
     kept_run, own_code, mark, run, tmp_path, monkeypatch, command, below
 ):

@@ -146,6 +146,7 @@ def test_secrets_of_the_stores_come_from_the_environment(monkeypatch, tmp_path):
     assert masked(f"wJalrXUtn/FEMI swordfish9 {tmp_path} false") == f"*** *** {tmp_path} false"
 
 
+@pytest.mark.slow
 def test_a_run_with_secrets_is_read_and_repeated(train, workspace, tmp_path, capsys):
     words = [f"+tags.api_key={SECRETS[0]}", "+tags.pin_token=1234", "seed=1234", "tracking=off"]
     assert train(*words, "model=dummy", "split=holdout", "report.importance=false").code == 0
@@ -187,6 +188,7 @@ def test_what_decides_a_result_is_asked_for_again(train, workspace, capsys, comp
 
 
 @pytest.mark.parametrize("words", [(), ("-m", "model.C=0.1,1", "hydra.sweeper.n_jobs=2")])
+@pytest.mark.slow
 def test_failures_and_tracebacks_tell_no_secret(words, train, workspace, monkeypatch, capsys):
     def refuse(*_):
         raise RuntimeError(f"{SECRETS[0]} was refused by postgresql://me:{SECRETS[1]}@host/x")

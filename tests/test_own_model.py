@@ -52,6 +52,7 @@ def data(grades):
 
 
 @pytest.mark.parametrize("model", ["lda", "nearest"])
+@pytest.mark.slow
 def test_the_documented_files_run(own_folder, train, data, workspace, model):
     done = train(f"model={model}", *data, *QUICK)
     assert done.code == 0, done.err
@@ -59,6 +60,7 @@ def test_the_documented_files_run(own_folder, train, data, workspace, model):
     assert type(load_model(path)).__name__ == "LabelledClassifier"
 
 
+@pytest.mark.slow
 def test_a_run_with_own_parts_is_checked_compared_and_answers(
     own_folder, train, data, workspace, capsys
 ):

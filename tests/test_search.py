@@ -81,6 +81,7 @@ def test_a_file_names_its_command_and_few_parameters(path):
     ("model", "task"),
     [(m, t) for m in MODELS if m not in UNTUNED for t in DATASETS if served(m, t)],
 )
+@pytest.mark.slow
 def test_models_take_both_ends_of_every_range(compose_config, model, task):
     skip_without_library(model)
     common = [f"model={model}", f"dataset={DATASETS[task]}"]

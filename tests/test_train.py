@@ -139,6 +139,7 @@ def test_the_variable_brings_the_traceback_and_stays_as_it_was(train, monkeypatc
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.slow
 def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch, name, code):
     if not hasattr(signal, name):
         pytest.skip(f"the system has no {name}")
@@ -259,6 +260,7 @@ def test_a_real_server_takes_a_run(workspace, tmp_path):
         assert {"confusion_matrix.png", "predictions.parquet", "train.log"} <= logged
 
 
+@pytest.mark.slow
 def test_the_model_of_a_numeric_target_joins_the_config_that_was_named(train, grades, tmp_path):
     folder = tmp_path / "own"
     folder.mkdir()

@@ -18,6 +18,7 @@ def test_a_file_is_shown_within_80_columns(grades, capsys, monkeypatch):
     assert "What these data can answer" in out
 
 
+@pytest.mark.slow
 def test_json_page_and_dataset_file(grades, capsys, tmp_path):
     words = ["--html", str(tmp_path / "look.html"), "--write", str(tmp_path / "mine.yaml")]
     assert main(["data", str(grades), "dataset.target=grade", "--format", "json", *words]) == 0

@@ -70,6 +70,7 @@ def test_a_page_without_a_folder_is_refused_before_any_work(grades, tmp_path, ca
     assert "there is no folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_alarm_is_an_alarm_without_a_server_and_is_sent_later(
     grades, changed, workspace, monkeypatch, capsys
 ):

@@ -20,6 +20,7 @@ def test_ui_without_a_store_says_what_to_do(words, says, workspace, capsys):
     assert not list(workspace.iterdir())
 
 
+@pytest.mark.slow
 def test_ui_opens_the_default_store_on_loopback(workspace, monkeypatch):
     calls = []
     monkeypatch.setattr(

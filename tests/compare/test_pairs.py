@@ -73,6 +73,7 @@ def test_groups_that_one_run_declares_pair_both(two):
 
 @pytest.mark.parametrize("objective", ["accuracy", "log_loss"])
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.slow
 def test_the_gain_over_the_dummy_is_that_of_its_own_run(run, split, objective):
     """A trial has no baseline: it is made from the rows, and is the one that a run has fitted."""
     record = run("model=logreg", *split.split(), f"objective={objective}", quick=("tracking=off",))
@@ -83,6 +84,7 @@ def test_the_gain_over_the_dummy_is_that_of_its_own_run(run, split, objective):
         assert getattr(found, figure) == pytest.approx(getattr(known, figure), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_another_baseline_or_a_single_part_is_not_guessed(run):
     record = without_recorded_gain(run("model=ridge"))
     assert over_dummy(record, "accuracy", record.dummy("accuracy") + 0.1) is None

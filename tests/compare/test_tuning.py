@@ -26,6 +26,7 @@ def guesses(n_configurations, n_rows=200, n_classes=2, seed=0, n_repeats=1):
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss", "balanced_accuracy", "roc_auc_ovr"])
+@pytest.mark.slow
 def test_of_pure_noise_the_best_looks_good_and_the_corrected_does_not(metric):
     """Fifty configurations that guess, several times: chance is known."""
     chance = {"accuracy": 0.5, "balanced_accuracy": 0.5, "roc_auc_ovr": 0.5}

@@ -102,6 +102,7 @@ def test_nothing_is_trained_under_such_a_name(word, train, workspace):
     assert not [*workspace.glob("multirun/*/[0-9]*")]
 
 
+@pytest.mark.slow
 def test_a_name_with_slashes_of_a_dataset_leads_nowhere_else(train, workspace):
     words = ("-m", "tracking=off", "split.n_splits=2", "model.C=0.1", "dataset.name=../../up/x")
     assert train(*words, "report.importance=false").code == 0

@@ -50,6 +50,7 @@ def test_the_cache_folder_of_a_record_is_not_used(workspace):
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_file_that_is_no_plain_config_is_one_line(tmp_path, text, message):
     path = tmp_path / "config.yaml"
     path.write_text(text)

@@ -71,6 +71,7 @@ def test_null_drift_alarms_as_rarely_as_configured(sizes):
         ({"heavy": 1.0}, "points"),
     ],
 )
+@pytest.mark.slow
 def test_real_drift_is_found_in_its_column_only(change, column):
     rng = np.random.default_rng(2)
     for _ in range(20):

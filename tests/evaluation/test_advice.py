@@ -99,6 +99,7 @@ def test_a_declared_fact_that_divides_nothing_ends_no_run(fact, n_first):
     assert len(found) == (fact == "group" and n_first == 560)
 
 
+@pytest.mark.slow
 def test_no_target_of_a_test_row_is_read():
     for dataset in (of_pupils(), in_time(), copied()):
         split = make_split(dataset, KFOLD)

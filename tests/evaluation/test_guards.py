@@ -59,6 +59,7 @@ def test_no_check_reads_a_test_rows_target(small_dataset):
     assert found == again
 
 
+@pytest.mark.slow
 def test_the_targets_own_one_hot_columns_stop_a_run_and_flatter_it_without_the_guard(
     train, workspace, grades
 ):

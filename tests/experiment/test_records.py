@@ -54,6 +54,7 @@ def test_params_and_tags_name_what_determined_the_result(result):
     assert len(tags["student_perf.lock_sha256"]) == len(tags["student_perf.data_sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_folds(tmp_path):
     one = run(compose_config(*QUICK, "seed=1"), tmp_path / "1")
     two = run(compose_config(*QUICK, "seed=2"), tmp_path / "2")

@@ -130,6 +130,7 @@ def test_same_seed_same_numbers_to_the_last_digit(tmp_path):
 
 
 @pytest.mark.usefixtures("pictures")
+@pytest.mark.slow
 def test_numbers_get_their_own_picture_and_no_class_report(tmp_path):
     config = compose_config(
         *QUICK[:1],

@@ -217,11 +217,13 @@ def cat():
     return bytes(model.fit(rows.assign(word=rows["word"].astype(str)), target)._serialize_model())
 
 
+@pytest.mark.slow
 def test_a_model_of_catboost_is_tried_out(cat):
     try_out(cat)
 
 
 @pytest.mark.parametrize("content", [b"", b"CBM1", b"CBM1" + b"\xff" * 200])
+@pytest.mark.slow
 def test_what_is_not_a_model_of_catboost_is_refused(content):
     with pytest.raises(ValueError, match="ends the process that tries it out"):
         try_out(content)

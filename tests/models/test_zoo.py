@@ -18,7 +18,7 @@ from student_perf.experiment.prepare import build_pipeline
 from student_perf.models.labels import LabelledClassifier
 from student_perf.paths import CONF_DIR
 from tests.conftest import compose_config
-from tests.models.zoo import skip_without_library
+from tests.models.zoo import marks_of, skip_without_library
 
 MODELS = sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
 TASKS = {"classifier": "classification", "regressor": "regression"}
@@ -35,15 +35,13 @@ FEW = {  # smaller than the defaults, for speed
     "mlp": ["model.max_iter=300", "model.hidden_layer_sizes=[8]"],
 }
 
-OF_OTHERS = ("stacking", "voting", "calibrated")  # models made of models: the longest to fit
-
 
 def cases():
     for name in MODELS:
         node = yaml.safe_load((CONF_DIR / "model" / f"{name}.yaml").read_text())
         for key, task in TASKS.items():
             if key in node:
-                yield name, task
+                yield pytest.param(name, task, marks=marks_of(name))
 
 
 def rows(task, n=160, seed=0):
@@ -98,10 +96,7 @@ def edges_of(name, task):
     return []
 
 
-@pytest.mark.parametrize(
-    ("name", "task"),
-    [pytest.param(*c, marks=pytest.mark.slow if c[0] in OF_OTHERS else ()) for c in cases()],
-)
+@pytest.mark.parametrize(("name", "task"), cases())
 def test_twice_is_equal_to_the_last_digit(name, task):
     data = rows(task, n=90)
     pipeline = pipeline_of(name, task)

@@ -23,6 +23,13 @@ QUICK = {
     "voting": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
     "xgb": ["model.n_estimators=5"],
 }
+# The longest to fit and to save; the quick ones show the same for every commit.
+_SLOW = {"catboost", "gp", "hist_gb", "lightgbm", "mlp", "stacking", "voting"}
+
+
+def marks_of(model: str) -> tuple[pytest.MarkDecorator, ...]:
+    """The marks of a model's tests."""
+    return (pytest.mark.slow,) if model in _SLOW else ()
 
 
 def skip_without_library(model: str) -> None:

@@ -12,6 +12,7 @@ def report(grades):
     return make_report(str(grades), ["dataset.target=grade"])
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_column_and_needs_nothing_else(report, pictures):
     page = data_page(report)
     reader = Reader(page)

@@ -144,6 +144,7 @@ def test_the_first_champion_has_to_beat_the_dummy(sent):
     assert "has no gain over the dummy" in check.reason
 
 
+@pytest.mark.slow
 def test_of_other_test_rows_the_held_out_ones_are_compared(run):
     one, two = (read(run("model=dummy")) for _ in range(2))
     for finished in (one, two):
@@ -159,6 +160,7 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
         promotion._pair(one, two)
 
 
+@pytest.mark.slow
 def test_held_out_rows_of_other_folds_are_not_compared(run):
     one, two = (read(run("model=dummy", f"split.random_state={seed}")) for seed in (1, 2))
     with pytest.raises(ConfigError, match=r"of other folds .*split=kfold.* promote that first"):

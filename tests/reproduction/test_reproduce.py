@@ -122,6 +122,7 @@ def test_one_changed_package_is_named_and_no_reason_where_results_are_the_same(g
     assert again.differences[-1].same is False
 
 
+@pytest.mark.slow
 def test_one_changed_line_of_code_is_the_reason_where_results_differ(graded, tmp_path, monkeypatch):
     from student_perf.reproduction import reproduce as module
     from student_perf.reproduction.differences import CodeFacts

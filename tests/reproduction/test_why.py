@@ -40,6 +40,7 @@ def test_two_models_on_the_same_rows_are_paired(run):
     ("overrides", "reason"),
     [(["split.random_state=1"], "their folds differ"), (["dataset.drop=[age]"], "data differ")],
 )
+@pytest.mark.slow
 def test_runs_that_share_no_folds_are_not_paired(overrides, reason, run):
     found = explain(read(run("model=ridge")), read(run("model=ridge", *overrides)))
     assert "No interval: the runs are not paired" in found.score

@@ -39,6 +39,7 @@ def test_any_metric_can_be_recomputed_from_the_predictions(small_dataset, evalua
     np.testing.assert_allclose(shares, 1)
 
 
+@pytest.mark.slow
 def test_equal_results_give_equal_bytes(small_dataset, evaluated, tmp_path):
     split, result = evaluated
     folders = [tmp_path / "one", tmp_path / "two"]

@@ -20,6 +20,7 @@ from tests.models.zoo import (
     PREPROCESSINGS,
     QUICK,
     TAKES_CATEGORIES,
+    marks_of,
     served,
     skip_without_library,
 )
@@ -29,12 +30,10 @@ TASKS = ["classification", "regression"]
 
 
 def cases():
-    """Model, task and preprocessing; of CatBoost, which takes a second each time, one is fast."""
+    """Model, task and preprocessing."""
     for model, task, preprocess in product(MODELS, TASKS, [None, "native"]):
         if served(model, task) and (preprocess is None or model in TAKES_CATEGORIES):
-            is_slow = model == "catboost" and (task, preprocess) != (TASKS[0], "native")
-            marks = pytest.mark.slow if is_slow else ()
-            yield pytest.param(model, task, preprocess, marks=marks)
+            yield pytest.param(model, task, preprocess, marks=marks_of(model))
 
 
 @pytest.mark.parametrize(("model", "task", "preprocess"), cases())

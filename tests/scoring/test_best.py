@@ -28,6 +28,7 @@ def test_of_two_it_is_the_paired_test():
 
 
 @pytest.mark.parametrize("shares", [[0.6] * 8, [0.6, *[0.5] * 7], np.linspace(0.6, 0.45, 8)])
+@pytest.mark.slow
 def test_the_best_of_a_board_is_in_the_set(shares):
     rng = np.random.default_rng(0)
     found = [may_be_best(hits(shares, 200, rng), 1, factor=1.0)[0] > 0.05 for _ in range(100)]

@@ -5,6 +5,7 @@ from student_perf.scoring.groups import apart
 
 
 @pytest.mark.parametrize("share", [0.4, 0.95])
+@pytest.mark.slow
 def test_twelve_equal_groups_seldom_read_like_a_finding(share):
     """Of small and large groups; 100 runs of which 5 may be wrong, and 11 almost never are."""
     groups = np.repeat(np.arange(12), [20] * 6 + [40] * 6)

@@ -99,6 +99,7 @@ def test_one_fold_cannot_be_tested():
         paired_difference(np.array([1.0]), np.array([0.0]), 0.25)
 
 
+@pytest.mark.slow
 def test_the_worked_example_of_scikit_learns_documentation():
     """`plot_grid_search_stats` of scikit-learn 1.9 prints these figures, with a one-sided p."""
     x, y = make_moons(noise=0.352, random_state=1, n_samples=100)
@@ -195,6 +196,7 @@ def declared_different(scores):
 
 
 @pytest.mark.parametrize("n_repeats", [1, 10])
+@pytest.mark.slow
 def test_equal_models_are_rarely_told_apart_and_unequal_ones_often(n_repeats):
     rng = np.random.default_rng(5)
     assert declared_different(simulated_folds(500, [1, 1], 200, n_repeats, rng)) <= 0.05

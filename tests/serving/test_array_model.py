@@ -51,6 +51,7 @@ def test_an_answer_that_breaks_a_rule_is_an_error_here_too(kept_run, word):
 
 
 @pytest.mark.parametrize("preprocess", ["ordinal", "target_encode", "count_encode", "k_best"])
+@pytest.mark.slow
 def test_every_combination_of_words_gets_the_figures_of_the_tables(
     compose_config, workspace, tmp_path, preprocess
 ):

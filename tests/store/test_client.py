@@ -99,6 +99,7 @@ def test_the_logged_model_loads_safely_and_answers_alike(tracked):
     assert all("==" in line for line in pinned.read_text().split())
 
 
+@pytest.mark.slow
 def test_params_that_mlflow_refuses_or_cuts_stay_apart(tracked, tmp_path, grades):
     _, client, _ = tracked
     uri = load_record(tracked[0].record.folder).params["tracking.uri"]

@@ -93,6 +93,7 @@ def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
     assert find_run("latest").folder == later.folder
 
 
+@pytest.mark.slow
 def test_the_latest_of_thousands_is_found_by_parsing_one(make_record, monkeypatch):
     first = make_record("0", [0.5] * 5, started=0.0)
     for number in range(1, 2000):

@@ -77,6 +77,7 @@ def test_a_logged_model_is_read_where_mlflow_puts_it_now_and_put_it_before(
     assert kept.contract == load_kept_model(str(kept_run)).contract
 
 
+@pytest.mark.slow
 def test_latest_is_the_run_that_started_last(run):
     run("model=dummy")
     newest = run("model=logreg")

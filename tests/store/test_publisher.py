@@ -196,6 +196,7 @@ def test_trials_that_still_run_wait_for_the_next_look(sweep):
     assert len(runs_of(tracking)[1]) == 5
 
 
+@pytest.mark.slow
 def test_a_run_that_the_store_refused_is_sent_again(sweep, monkeypatch):
     folder, tracking = sweep
 
@@ -259,6 +260,7 @@ def test_a_sweep_that_goes_on_completes_its_run_with_what_params_it_had(sweep):
 
 @pytest.mark.usefixtures("without_rows")
 @pytest.mark.parametrize("step", ["_begin", "_send_complete"])
+@pytest.mark.slow
 def test_a_winner_replaced_before_it_was_sent_leaves_no_run_going(sweep, monkeypatch, step):
     folder, tracking = sweep
     add_kept(folder)
@@ -289,6 +291,7 @@ def test_a_winner_replaced_before_it_was_sent_leaves_no_run_going(sweep, monkeyp
 
 
 @pytest.mark.usefixtures("without_rows")
+@pytest.mark.slow
 def test_the_winner_is_not_taken_for_its_trial(sweep):
     folder, tracking = sweep
     (folder / "1").rename(folder / "later")
@@ -417,6 +420,7 @@ def test_a_sweep_whose_runs_were_deleted_is_whole_again(sweep, purged, deleted):
 
 
 @pytest.mark.usefixtures("without_rows")
+@pytest.mark.slow
 def test_another_experiment_gets_the_whole_sweep(sweep):
     folder, tracking = sweep
     add_kept(folder)
@@ -429,6 +433,7 @@ def test_another_experiment_gets_the_whole_sweep(sweep):
 
 
 @pytest.mark.usefixtures("without_rows")
+@pytest.mark.slow
 def test_a_winner_that_may_be_replaced_waits_until_it_is_settled(sweep):
     folder, tracking = sweep
     add_kept(folder)
@@ -517,6 +522,7 @@ def sent_runs(workspace):
 
 
 @pytest.mark.usefixtures("pictures")
+@pytest.mark.slow
 def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspace, capsys):
     done = train(NOWHERE, *QUICK)
     assert done.code == 0

@@ -136,6 +136,7 @@ def test_an_experiment_deleted_meanwhile_takes_no_rows(tmp_path):
 
 
 @pytest.mark.usefixtures("fresh_stores")
+@pytest.mark.slow
 def test_a_path_is_taken_as_sqlalchemy_takes_it(tmp_path):
     folder = tmp_path / "C# and 100%"
     folder.mkdir()

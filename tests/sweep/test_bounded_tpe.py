@@ -48,6 +48,7 @@ def test_the_best_and_the_newest_are_kept_in_their_order(direction):
     assert set(numbers) - set(best) == set(others[-(300 - N_BEST) :])
 
 
+@pytest.mark.slow
 def test_beyond_its_history_it_still_finds_the_optimum():
     study = drawn(BoundedTPESampler(100, seed=0), 300)
     assert study.best_value < 0.01

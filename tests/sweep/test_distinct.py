@@ -94,6 +94,7 @@ def test_enqueued_values_take_their_place_and_give_way_when_nothing_is_left(plan
     assert len(study.trials) == 5
 
 
+@pytest.mark.slow
 def test_two_workers_never_have_the_same_configuration(plan_of):
     """Both have asked before either draws, and what one has drawn it has not begun."""
     plan, _ = plan_of(*TREE, sampler="random", n_trials=16)

@@ -11,6 +11,8 @@ from tests.hostile import CHANGES, RAISED, Drawing, Shares, change_in_place
 CASES = [
     [["model=logreg", "model.C=0.1"], ["model=logreg", "model.C=10"], ["model=rf"]],
     [["model=xgb"], ["model=xgb", "model.max_bin=16"], ["model=xgb", "model.max_depth=2"]],
+]
+MORE_CASES = [
     [["model=logreg", "preprocess.numeric.impute.strategy=mean"], ["model=logreg"]],
     [["model=logreg", "seed=1"], ["model=logreg", "seed=2"]],
     [["dataset=econmath_score", "model=xgb"], ["dataset=econmath_score", "model=rf"]],
@@ -18,7 +20,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("trials", CASES)
+@pytest.mark.parametrize(
+    "trials", [*CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in MORE_CASES)]
+)
 def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(workspace, trials):
     cached = TrialEvaluator()
     small = ["tracking=off", "split.n_splits=2"]
@@ -89,6 +93,7 @@ def with_model(monkeypatch, evaluator, estimator, *words):
     [["model=logreg"], ["model=hist_gb", "model.max_iter=3", "preprocess=native"]],
     ids=["array", "table"],
 )
+@pytest.mark.slow
 def test_a_trial_that_changes_its_data_reaches_no_other(workspace, monkeypatch, grades, words):
     data = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
     config = compose_config("tracking=off", "split.n_splits=3", *data, *words)

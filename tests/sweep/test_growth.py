@@ -37,6 +37,7 @@ def values_of(study, key="model.max_depth"):
     return [t.params[key] for t in study.trials]
 
 
+@pytest.mark.slow
 def test_a_grid_that_grows_runs_what_is_new(plan_of):
     plan = begin(plan_of, TREE, TWO)
     kept = {path: path.read_bytes() for path in plan.folder.glob("[0-9]/*")}
@@ -135,6 +136,7 @@ def test_a_growth_that_was_killed_is_made_up_for(plan_of, monkeypatch):
     assert len(list(plan.folder.glob("study.journal.replaced-*"))) == 1
 
 
+@pytest.mark.slow
 def test_a_study_in_a_database_grows_too(plan_of, workspace):
     storage = {"storage": f"sqlite:///{workspace}/studies.db"}
     begin(plan_of, TREE, TWO, **storage)

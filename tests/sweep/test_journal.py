@@ -43,6 +43,7 @@ def all_trials(storage: JournalStorage, study: int) -> list[list[FrozenTrial]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_it_answers_as_optuna_whoever_writes(tmp_path, seed):
     draw, file = random.Random(seed), str(tmp_path / "journal")
     mine, other = (IndexedJournal(JournalFileBackend(file)) for _ in range(2))

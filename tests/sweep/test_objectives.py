@@ -6,6 +6,7 @@ from student_perf.sweep.study import recover
 from tests.sweep.conftest import outcome_of, run_trials
 
 
+@pytest.mark.slow
 def test_several_objectives_give_the_front_that_counting_finds(plan_of):
     plan, evaluator = plan_of(
         "model.C=1e-5,1e-3,0.1,10", "preprocess=default,ordinal", objectives=["log_loss"]
@@ -73,6 +74,7 @@ def draw_more(config, trial):
         trial.suggest_float("model.tol", 1e-4, 1e-2, log=True)
 
 
+@pytest.mark.slow
 def test_a_function_of_the_user_can_draw_more(plan_of):
     plan, evaluator = plan_of(
         "model.C=0.1,1", "model.tol=0.001", n_trials=6, sampler="random",

@@ -224,6 +224,7 @@ def test_params_by_a_dotted_key_on_the_command_line(train):
     assert "model.C" in done.out
 
 
+@pytest.mark.slow
 def test_options_of_a_folder_elsewhere(train, tmp_path):
     from student_perf.paths import CONF_DIR
 

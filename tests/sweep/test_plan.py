@@ -65,6 +65,7 @@ def test_what_cannot_work_stops_before_the_first_trial(
     assert not (workspace / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_the_base_has_the_sweeps_own_choices(plan_of):
     plan, _ = plan_of("dataset=econmath_score", "model=ridge,rf")
     assert (plan.n_trials, plan.base.model["name"], plan.chosen) == (2, "ridge", {"model": "ridge"})

@@ -14,6 +14,7 @@ SCORES = ("cv_accuracy_mean", "fold_accuracy", "cv_log_loss_mean")
 
 
 @pytest.mark.parametrize("number", [0, 2])  # the defaults, which are a reference, and a drawn one
+@pytest.mark.slow
 def test_a_complete_trial_whose_folder_is_gone_is_run_again(plan_of, number):
     plan, evaluator = plan_of(*TREE, n_trials=3, sampler="random")
     study = run_trials(plan, evaluator)

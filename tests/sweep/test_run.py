@@ -262,6 +262,7 @@ def test_a_launcher_whose_jobs_all_die_ends_the_sweep_with_one_line(plan_of):
     assert {trial.state for trial in study.trials} == {TrialState.WAITING}
 
 
+@pytest.mark.slow
 def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
     words = ["-m", "tracking=off", *QUICK]
     first = train(*words, SPACE, "hydra.sweeper.timeout=0.001", TRIALS.format(3))

@@ -123,6 +123,7 @@ def test_stopping_between_folds_returns_the_trial_to_the_queue(plan_of):
     assert counts(study)["complete"] == 3
 
 
+@pytest.mark.slow
 def test_pruned_trials_stop_at_once_and_keep_what_they_measured(plan_of):
     options = {"n_startup_trials": 2, "n_warmup_steps": 0}
     plan, evaluator = plan_of(
@@ -143,6 +144,7 @@ def test_pruned_trials_stop_at_once_and_keep_what_they_measured(plan_of):
 
 
 @pytest.mark.parametrize("pruner", ["percentile", "hyperband", "wilcoxon"])
+@pytest.mark.slow
 def test_every_pruner_runs(plan_of, pruner):
     plan, evaluator = plan_of(C, n_trials=4, pruner=pruner)
     found = counts(run_trials(plan, evaluator))
