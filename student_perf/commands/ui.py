@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 
 from student_perf.commands.arguments import RUN, TRACKING, reading, store_of
 from student_perf.exit_codes import ExitCode
@@ -28,13 +25,14 @@ def run(chosen: argparse.Namespace) -> int:
     """Serve MLflow's page on loopback until Ctrl-C, or name the server's.
 
     Raises:
-        ConfigError: there is no such run, or it is not in the store.
-        TrackingError: there is no store.
+        ConfigError: There is no such run, it is not in the store, or the port is taken.
+        TrackingError: There is no store, or MLflow's server fails.
     """
     from student_perf.store.address import default_tracking, is_server, kept_address
     from student_perf.store.client import check_readable
     from student_perf.store.find import find_run
     from student_perf.store.page import open_address
+    from student_perf.store.page_server import serve_page
     from student_perf.store.views import page_of
 
     record = find_run(chosen.run, chosen.store) if chosen.run else None
@@ -50,8 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
     if is_server(store):
         print(_ON_SERVER.format(address))
         return ExitCode.DONE
-    print(f"MLflow's page (Ctrl-C ends it): {address}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    # In the environment: everybody can read the words of a process, and this may hold a password.
-    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store}
-    return subprocess.call([*command, "--port", str(chosen.port)], env=environment)
+    print("Starting MLflow's server; this takes some seconds.", flush=True)
+    ready = f"MLflow's page (Ctrl-C ends it): {address}"
+    serve_page(store, chosen.port, lambda: print(ready, flush=True))
+    return ExitCode.DONE

@@ -1,11 +1,9 @@
-import sys
-
 import pytest
 
 from student_perf import cli
-from student_perf.commands import ui
 from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.runs.record import load_record
+from student_perf.store import page_server
 from tests.made_runs import change_record
 
 
@@ -23,22 +21,16 @@ def test_ui_without_a_store_says_what_to_do(words, says, workspace, capsys):
 @pytest.mark.slow
 def test_ui_opens_the_default_store_on_loopback(workspace, monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        ui.subprocess, "call", lambda command, env: calls.append((command, env)) or 0
-    )
+    monkeypatch.setattr(page_server, "serve_page", lambda *words: calls.append(words))
     (workspace / "mlflow.db").touch()
     assert cli.main(["ui", "--port", "5050"]) == 0
-    ((command, env),) = calls
-    assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--port") + 1] == "5050"
-    assert env["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{workspace}/mlflow.db"
-    assert not any("sqlite" in word for word in command)
+    ((uri, port, _),) = calls
+    assert (uri, port) == (f"sqlite:///{workspace}/mlflow.db", 5050)
 
 
 @pytest.fixture
 def no_server(monkeypatch):
-    monkeypatch.setattr(ui.subprocess, "call", lambda command, env: 0)
+    monkeypatch.setattr(page_server, "serve_page", lambda uri, port, ready: ready())
 
 
 @pytest.mark.slow

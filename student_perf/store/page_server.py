@@ -1,0 +1,80 @@
+"""MLflow's own server on this machine, for its page: started, waited for, ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import IO
+
+from student_perf.errors import ConfigError, TrackingError
+
+_HOST = "127.0.0.1"
+_PAUSE = 0.1  # seconds between two looks whether it answers
+_LAST_LINES = 3  # of what a server said that has failed
+
+
+def serve_page(uri: str, port: int, ready: Callable[[], None]) -> None:
+    """Serve MLflow's page of a store on loopback until this process is interrupted.
+
+    Args:
+        uri: The store.
+        port: Where the page answers.
+        ready: Called once it does.
+
+    Raises:
+        ConfigError: The port is taken.
+        TrackingError: The server ended; with what it said last.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex((_HOST, port)) == 0:
+            raise ConfigError(
+                f"--port={port}: another program answers there; choose a free one, for example "
+                f"--port {port + 1}"
+            )
+    # In the environment: everybody can read the words of a process, and this may hold a password.
+    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": uri}
+    with tempfile.TemporaryFile("w+") as said:  # shown only if it fails
+        server = subprocess.Popen(
+            _command(port), env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            while server.poll() is None and not _answers(port):
+                time.sleep(_PAUSE)
+            if server.poll() is None:
+                ready()
+            code = server.wait()
+        except KeyboardInterrupt:
+            return
+        finally:
+            _end(server)
+        raise TrackingError(f"MLflow's server ended (exit code {code}): {_last_words(said)}")
+
+
+def _command(port: int) -> list[str]:
+    return [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port)]
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{_HOST}:{port}/health", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        server.terminate()  # a signal to this process alone has not reached it
+        server.wait()
+
+
+def _last_words(said: IO[str]) -> str:
+    said.seek(0)
+    lines = [line.strip() for line in said if line.strip()]
+    return "; ".join(lines[-_LAST_LINES:]) or "it said nothing"
