@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from logging import INFO, WARNING
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
 from student_perf.data.columns import label_of
 from student_perf.evaluation.cross_validation import scored_of_fit
+from student_perf.evaluation.registry import CHECKS
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
@@ -58,8 +60,9 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         log.info("%s", note)
     terminal.notes(notes)
     for finding in prepared.warnings:
-        log.warning("%s", finding)
-    terminal.warnings(list(map(str, prepared.warnings)))
+        log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
+    loud = [finding for finding in prepared.warnings if not CHECKS[finding.code].quiet]
+    terminal.warnings(list(map(str, loud)))
 
 
 def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
