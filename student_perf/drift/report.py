@@ -104,7 +104,7 @@ def make_report(
         reference, current, named, target, kept.contract if kept else None, model, store
     )
     columns = _compare_sides(left, right, thresholds, rules)
-    notes: list[str] = []
+    notes = [] if rules is None else _about_weights(rules)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
@@ -122,6 +122,16 @@ def make_report(
     tested = max(1, sum(column.p == column.p for column in judged))
     visible = [find(*counts, tested, thresholds.alpha) for find in _SMALLEST]
     return DriftReport(reference, current, *counts, thresholds, judged, change, notes, *visible)
+
+
+def _about_weights(rules: Rules) -> list[str]:
+    """That weights are not used, if some are declared: a shift is one of the rows that arrive."""
+    weight = rules.contract.weight
+    if weight is None:
+        return []
+    return [
+        f"Rows count alike here, in the model's figures too: dataset.weight={weight} is not used"
+    ]
 
 
 def _compare_sides(
