@@ -29,6 +29,7 @@ class DatasetConfig:
         drop, keep: Columns to leave out, and the only ones to take if any are named; `*` and `?`
             stand for any characters.
         categorical: Columns of codes that look like numbers.
+        text: Columns of sentences, of which the words count.
         categories: Values of categorical columns, in order if they have one; kept as text.
         ranges: Lowest and highest value of numeric columns.
         clean: Steps of `data.cleaning`.
@@ -55,6 +56,7 @@ class DatasetConfig:
     ordered: bool | None = None
     keep: list[str] = field(default_factory=list)
     categorical: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
     categories: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     clean: list[Any] = field(default_factory=list)

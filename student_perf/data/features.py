@@ -147,7 +147,8 @@ def declared_by(contract: Contract) -> Declared:
     declared = {
         name: values for name, values in seen.items() if name in contract.declared and values
     }
-    return Declared("", declared, contract.options.missing_words, seen)
+    text = [name for name, rules in contract.columns.items() if rules.kind == "text"]
+    return Declared("", declared, contract.options.missing_words, seen, text)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _doubtful_cells(
                 )
                 yield from _refused(name, cells, sizes > 1, words)
         if of_program and (name in contract.forms or name in contract.columns):
-            if name in contract.columns and contract.columns[name].kind == "categorical":
+            if name in contract.columns and contract.columns[name].kind != "numeric":
                 continue
             options = form.options(contract.options)
             words = "is another number as the training data write it; send a number, not a text"

@@ -160,6 +160,6 @@ def build_pipeline(config: ExperimentConfig, dataset: Dataset, n_workers: int = 
     estimator = build_estimator(config.model, config.dataset.task, n_threads=n_threads)
     steps = build_steps(config.preprocess)
     preprocess = build_preprocessor(
-        steps, dataset.numeric, dataset.categorical, config.dataset.categories
+        steps, dataset.numeric, dataset.categorical, config.dataset.categories, dataset.text
     )
     return Pipeline([("preprocess", preprocess), ("model", estimator)])

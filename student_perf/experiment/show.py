@@ -39,7 +39,7 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     facts = {"read as": read_as} if read_as else {}
     facts |= {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
-        f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
+        f"{dataset.features.shape[1]} features ({_describe_kinds(dataset)}), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
         "split": _describe_split(dataset, split),
@@ -63,6 +63,11 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
     loud = [finding for finding in prepared.warnings if not CHECKS[finding.code].quiet]
     terminal.warnings(list(map(str, loud)))
+
+
+def _describe_kinds(dataset: Dataset) -> str:
+    text = f", {len(dataset.text)} text" if dataset.text else ""
+    return f"{len(dataset.categorical)} categorical{text}"
 
 
 def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:
