@@ -246,8 +246,8 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     missing = getattr(config, "missing_words", None)
     labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
     sentences, as_is = _kept_as_text(table, config)
-    answers = config.categories | labels
-    declared = Declared(config.target, config.categories, missing, answers, sentences)
+    known = config.categories
+    declared = Declared(config.target, known, missing, known | labels, sentences)
     table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes, percents)
     roles = column_roles(table, config)
     codes, order = encode_target(table[config.target], config)
@@ -285,7 +285,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
 
 
 def _kept_as_text(table: pd.DataFrame, config: DatasetConfig) -> tuple[list[str], set[str]]:
-    """Columns of text, and all whose cells stay as they are: text, codes and declared categories."""
+    """Columns of text, and all whose cells stay text: these, codes and declared categories."""
     names = list(map(str, table))
     sentences = matching(config.text, names, "dataset.text")
     labels = matching(config.categorical, names, "dataset.categorical")
