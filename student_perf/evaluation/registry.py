@@ -118,7 +118,7 @@ class Check:
     """A check and its page: `what` it finds, `why` that matters, and the `fix`.
 
     `about` is the kind of its subject. A `costly` one fits something, so a command asks it once and
-    not for each trial. A `quiet` one is no reason to doubt a run by itself: its terminal does not
+    not for each trial. A `quiet` one does not speak against a run by itself: its terminal does not
     show it.
     """
 

@@ -39,7 +39,7 @@ def _short(value: str) -> str:
 
 
 def _end_of(tried: Range, value: str) -> str:
-    """`lower` or `upper`; empty within the range, and for what is no number."""
+    """`lower` or `upper`; empty within the range, and for anything but a number."""
     try:
         number = float(value)
     except ValueError:
@@ -60,7 +60,7 @@ def _end_of(tried: Range, value: str) -> str:
     quiet=True,
     what="A single run has the defaults of its model, and `conf/search` has a space for it.",
     why="That is how to begin, so a run's terminal does not say it. But a model with its defaults "
-    "beside one that was searched is no fair comparison: the difference may be the search. "
+    "beside one that was searched make an unfair comparison: the difference may be the search. "
     "`compare` says so where it finds both, and the card and MLflow keep it.",
     fix="Search it too: `-m search=NAME`, with the same data and split.",
 )

@@ -106,19 +106,18 @@ def predict_file(
     _check_target(source, target)
     if kept.golden is not None and (wrong := check_model(kept)):
         raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
-    summary = Summary()
+    summary, contract = Summary(), kept.contract
     as_cell = str if _is_parquet(target) else spreadsheet_cell
-    contract = kept.contract
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    kept_columns = list(dict.fromkeys(keep))
-    with _open_writer(target, _schema(kept, kept_columns)) as writer:
+    keep = list(dict.fromkeys(keep))
+    with _open_writer(target, _schema(kept, keep)) as writer:
         shares = _shares(source, options, contract, rows_at_once)
         for raw in iter_tables(source, options, rows_at_once):
             prepared = prepare_features(raw, contract, options, shares)
             answers = _answered(kept, prepared, flag_unknown, summary, as_cell)
-            writer.write_table(_with_copies(answers, raw, kept_columns, as_cell))
+            writer.write_table(_with_copies(answers, raw, keep, as_cell))
     return summary
 
 
