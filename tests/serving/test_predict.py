@@ -101,9 +101,9 @@ def test_no_part_is_larger_than_asked(kept_run, grades, tmp_path, monkeypatch):
     sizes = []
     prepare = predict.prepare_features
 
-    def watched(raw, contract, options):
+    def watched(raw, contract, options, shares):
         sizes.append(len(raw))
-        return prepare(raw, contract, options)
+        return prepare(raw, contract, options, shares)
 
     kept = load_kept_model(str(kept_run))
     monkeypatch.setattr(predict, "prepare_features", watched)
