@@ -108,7 +108,8 @@ class WooldridgeDataset(DatasetConfig):
 class FileDataset(DatasetConfig):
     """A file of the user. How it is read is named here, or found out where it is null.
 
-    The defaults are for records of times before these keys existed.
+    `content_sha256` is that of the public copy of a known table, of its kept columns and target; of
+    another copy a note says so. The defaults are for records of times before these keys existed.
     """
 
     path: str
@@ -118,6 +119,7 @@ class FileDataset(DatasetConfig):
     encoding: str | None = field(default_factory=lambda: "utf-8")
     missing_words: list[str] | None = None
     sheet: str | None = None
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
