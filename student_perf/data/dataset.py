@@ -62,6 +62,7 @@ class Dataset:
         groups: Number of each row's group, shape (n,); None without `dataset.group` or
             `split.group`.
         is_turned: Whether `dataset.positive` has turned the order of two classes.
+        is_listed: Whether `dataset.classes` has listed classes without an order.
         text: Features that are text, of which the words count.
     """
 
@@ -84,6 +85,7 @@ class Dataset:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
     is_turned: bool = False
+    is_listed: bool = False
     text: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -280,6 +282,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
         groups=_groups(table, config),
         is_turned=classes != order,
+        is_listed=config.classes is not None and not config.is_ordered,
         text=tuple(n for n in sentences if n in features and features[n].dtype != np.float64),
     )
 
