@@ -1,4 +1,5 @@
-"""Encoders of categories: by order, as pandas categoricals, one-hot, by share, by the target.
+"""Encoders of categories, by order, as pandas categoricals, one-hot, by share, by the target, and
+of text by its words.
 
 The module does not depend on the config: a logged model carries it to its server.
 
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from sklearn.utils._param_validation import Interval
@@ -188,6 +190,77 @@ class CrossFittedTargetEncoder(TransformerMixin, BaseEstimator):
             smooth=self.smooth,
             cv=parts(self.cv, shuffle=True, random_state=self.random_state),
         )
+
+
+class Words(TransformerMixin, BaseEstimator):
+    """Columns of text as how much of each word they hold: scikit-learn's TfidfVectorizer, column by
+    column. Case and accents do not count, and a missing text has no words.
+
+    A vectorizer is made for each call, so that a model file holds words and figures only: one in a
+    file could be told to open the files that cells name.
+
+    Args:
+        max_features: The most words of a column, the most frequent first.
+        min_df: A word counts from so many training rows on.
+        ngram: The longest sequence of words that counts as one.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: [Interval(Integral, 1, None, closed="left")]
+        for name in ("max_features", "min_df", "ngram")
+    }
+
+    def __init__(self, max_features: int = 100, min_df: int = 5, ngram: int = 1) -> None:
+        self.max_features = max_features
+        self.min_df = min_df
+        self.ngram = ngram
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: N803
+        """Learn the words of each column. Raises ConfigError if a column has none."""
+        self._validate_params()
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        self.words_, self.idf_ = [], []
+        for name in X:
+            vectorizer = self._vectorizer()
+            try:
+                vectorizer.fit(_texts(X[name]))
+            except ValueError as error:  # scikit-learn's for an empty vocabulary
+                raise ConfigError(
+                    f"preprocess.text.words.min_df={self.min_df}: no word of '{name}' occurs in so "
+                    "many training rows; lower it, or take the column out of dataset.text"
+                ) from error
+            self.words_.append(vectorizer.get_feature_names_out().astype(str))
+            self.idf_.append(vectorizer.idf_)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Weights of the words of all columns, float64 of shape (n, words), each text of norm 1."""
+        check_is_fitted(self)
+        parts = []
+        for name, words, idf in zip(self.feature_names_in_, self.words_, self.idf_, strict=True):
+            vectorizer = self._vectorizer(words)
+            vectorizer.idf_ = idf
+            parts.append(vectorizer.transform(_texts(X[name])).toarray())
+        return np.hstack(parts)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """`comment: good` for the word of a column."""
+        pairs = zip(self.feature_names_in_, self.words_, strict=True)
+        return np.asarray([f"{name}: {word}" for name, words in pairs for word in words], object)
+
+    def _vectorizer(self, words: Sequence[str] | None = None) -> TfidfVectorizer:
+        return TfidfVectorizer(
+            strip_accents="unicode",
+            ngram_range=(1, self.ngram),
+            max_features=self.max_features,
+            min_df=self.min_df,
+            vocabulary=words,
+        )
+
+
+def _texts(column: pd.Series) -> list[str]:
+    return column.fillna("").astype(str).tolist()
 
 
 def plain_name(_kind: str, column: str) -> str:

@@ -25,7 +25,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.ERROR: "error, in one line on standard error",
     ExitCode.USAGE: "wrong usage of the command line",
-    ExitCode.FINDING: "finding: drift, closed gate; a model, file or sweep that differs",
+    ExitCode.FINDING: "finding: drift, closed gate; a model, file, sweep or runs that differ",
     ExitCode.ROWS_REFUSED: "rows refused",
     ExitCode.UNDECIDED: "undecided: too few rows to tell whether the data have drifted",
     ExitCode.INTERRUPTED: "Ctrl-C",

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 
@@ -12,6 +13,7 @@ from student_perf.encoders import (
     CategoryShares,
     CrossFittedTargetEncoder,
     OneHot,
+    Words,
     categorical_columns,
     plain_name,
 )
@@ -119,3 +121,36 @@ def test_one_hot_learns_what_scikit_learn_does(monkeypatch, min_frequency, as_ta
 def test_plain_names_hold_nothing_that_boosting_libraries_refuse():
     assert plain_name("numeric", 'share <50> [%]: "a", {b}') == "share _50_ _%__ _a__ _b_"
     assert plain_name("categorical", "Class_ X_Percentage") == "Class_ X_Percentage"
+
+
+TEXTS = pd.DataFrame(
+    {
+        "note": pd.Series(
+            ["Good work", "good, LATE", None, "trabajó bien", "good work"], dtype="str"
+        ),
+        "more": pd.Series(["a day", "a day", "a week", "day", "none"], dtype="str"),
+    }
+)
+
+
+def test_words_are_those_of_scikit_learn_column_by_column():
+    words = Words(min_df=2, ngram=2).fit(TEXTS)
+    assert words.get_feature_names_out().tolist() == [
+        "note: good", "note: good work", "note: work", "more: day"
+    ]  # fmt: skip
+    options = {"min_df": 2, "ngram_range": (1, 2), "strip_accents": "unicode"}
+    parts = [
+        TfidfVectorizer(**options).fit_transform(TEXTS[name].fillna("")).toarray() for name in TEXTS
+    ]
+    np.testing.assert_array_equal(words.transform(TEXTS), np.hstack(parts))
+    assert not words.transform(TEXTS)[2, :3].any(), "a missing text has no words"
+    new = pd.DataFrame({"note": ["never seen"], "more": ["DAY"]}, dtype="str")
+    np.testing.assert_array_equal(words.transform(new), [[0, 0, 0, 1]])
+
+
+def test_accents_do_not_count_and_the_most_frequent_words_are_kept():
+    names = Words(min_df=1, max_features=1).fit(TEXTS).get_feature_names_out()
+    assert names.tolist() == ["note: good", "more: day"]
+    assert "note: trabajo" in Words(min_df=1).fit(TEXTS).get_feature_names_out()
+    with pytest.raises(ConfigError, match=r"text\.words\.min_df=9: no word of 'note' occurs in so"):
+        Words(min_df=9).fit(TEXTS)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HELP = "rank runs, say which differences are real, recommend one"
 GROUP = RESULTS
 PARENTS = (reading(), formats("text", "markdown", "csv", "json", "html"))
+CODES = {ExitCode.FINDING: "finding: a check that the runs set to `error` has something to say"}
 _MOST_TRIALS = 200  # beyond them reading all predictions takes long; ask for it
 
 
@@ -62,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
     records = find_group(chosen.runs, chosen.store, chosen.experiment, metrics)
     from student_perf.compare.filter import matching
     from student_perf.compare.leaderboard import make_leaderboards
-    from student_perf.compare.show import formatted
+    from student_perf.compare.show import formatted, has_error
 
     if chosen.filter and not (records := matching(records, chosen.filter)):
         raise ConfigError(
@@ -81,7 +82,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(page, end="")
     else:
         print(formatted(boards, chosen.format, chosen.top), end="")
-    return ExitCode.DONE
+    return ExitCode.FINDING if has_error(boards) else ExitCode.DONE
 
 
 def _show(boards: Sequence[Leaderboard], notes: list[str], chosen: argparse.Namespace) -> None:

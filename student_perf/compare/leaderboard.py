@@ -45,7 +45,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled"}),
     ),
 )
-_REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
+REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
 _SAME_TIME = 2.0  # fits that take less than twice the time count as equally fast
 _ROPE = 0.01
 _SURELY = 0.95  # few rows leave the test little power; the posterior may still be sure
@@ -171,7 +171,7 @@ def _without_first_repeats(records: Sequence[RunRecord]) -> list[RunRecord]:
     return [
         record
         for record in records
-        if record.kind not in _REFITTED
+        if record.kind not in REFITTED
         or trials.get((record.study, record.trial_number), record.rows) == record.rows
     ]
 
@@ -240,7 +240,7 @@ def _seconds(line: Line) -> str:
 def _leaderboard(
     group: list[RunRecord], metric: str | None, rope: float | None, store: str, ranked: bool
 ) -> Leaderboard:
-    objectives = Counter(r.objective for r in group if r.kind not in _REFITTED)
+    objectives = Counter(r.objective for r in group if r.kind not in REFITTED)
     objectives = objectives or Counter(r.objective for r in group)
     metric = metric or objectives.most_common(1)[0][0]
     _check_metric(metric)
@@ -265,7 +265,7 @@ def _leaderboard(
             strict=True,
         )
     ]
-    n_looked_at = n_distinct([r for r in group if r.kind not in _REFITTED]) or n_distinct(group)
+    n_looked_at = n_distinct([r for r in group if r.kind not in REFITTED]) or n_distinct(group)
     return Leaderboard(
         metric=metric,
         lines=lines,
@@ -295,7 +295,7 @@ def _candidates(group: list[RunRecord]) -> tuple[list[RunRecord], dict[str, int]
     trials = {(r.study, r.trial_number) for r in group if r.kind == "trial"}
     kept, left_out = [], Counter[str]()
     for record in group:
-        if record.kind in _REFITTED and (record.study, record.trial_number) in trials:
+        if record.kind in REFITTED and (record.study, record.trial_number) in trials:
             continue
         if record.status == "FINISHED":
             kept.append(record)

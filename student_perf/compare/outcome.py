@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from student_perf.compare.apart import NO_WINNER, apart_lines
-from student_perf.compare.comparable import can_be_ranked
+from student_perf.compare.comparable import can_be_ranked, is_seed
 from student_perf.compare.distinct import n_distinct
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.compare.pairs import paired_runs
@@ -27,12 +27,16 @@ from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference
 from student_perf.text import format_change, format_interval, format_number, plural, short_value
 
+if TYPE_CHECKING:
+    from student_perf.evaluation.registry import Finding, Range
+
 _MOST_ON_FRONT = 10
 _MOST_IMPORTANT = 6
 _LEAST_SHARE = 0.01  # of an importance worth a word
 _FEW_TRIED = 2  # so few configurations may agree by chance
 _MOST_REASONS = 3  # why trials failed
 _MOST_NUMBERS = 5  # of trials that failed for one of them
+_FEW_ENDS = 4  # numbers of a list, from which on the first or last says something
 _LONGEST_REASON = 200  # characters
 
 
@@ -193,13 +197,18 @@ class SweepOutcome:
         """Whether a trial keeps the constraints."""
         return self.objectives.keeps_limits(line.record.metrics)
 
-    @property
-    def on_edge(self) -> list[str]:
-        """Keys for which the best has the lowest or highest number of the range; none of a grid."""
-        if self.best is None or self.record.sampler == "grid":
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What the numbered checks say of the best trial and the space it was found in."""
+        if self.best is None:
             return []
+        from student_perf.evaluation.guards import look  # with pandas and scikit-learn
+        from student_perf.evaluation.registry import Chosen
+
         drawn = self.best.record.swept
-        return [p["key"] for p in self.record.space if _is_on_edge(p, drawn)]
+        tried = ((p["key"], _range_of(p, drawn)) for p in self.record.space)
+        ranges = {key: one for key, one in tried if one is not None and not is_seed(key)}
+        return look(Chosen(drawn, ranges, "what the sweep tried"), self.record.guards)
 
     @property
     def is_flat(self) -> bool:
@@ -251,8 +260,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     named = [f"{code(name)} {share:.0%}" for name, share in shares if share >= _LEAST_SHARE]
     if named:
         lines.append(f"What mattered (PED-ANOVA): {', '.join(named)}.")
-    if edges := [code(f"{key}={short_value(best.record.swept[key])}") for key in sweep.on_edge]:
-        lines.append(f"On the edge of its range: {', '.join(edges)}; consider a wider one.")
+    lines += [f"{one.code}: {_marked(one.text, code)}." for one in sweep.findings]
     if sweep.is_flat:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
     return lines + _ended_lines(sweep) + _failure_lines(sweep, code)
@@ -345,11 +353,25 @@ def _front_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
     return lines
 
 
-def _is_on_edge(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> bool:
-    if "low" not in parameter or parameter["key"] not in drawn:
-        return False
-    applies = all(drawn.get(k) in [str(v) for v in wanted] for k, wanted in parameter["when"])
-    return applies and float(drawn[parameter["key"]]) in (parameter["low"], parameter["high"])
+def _range_of(parameter: Mapping[str, Any], drawn: Mapping[str, str]) -> Range | None:
+    """The numbers of a parameter that applies to what was drawn; None if it has no ends, or is a
+    list of so few numbers that the best is often the first or last.
+    """
+    from student_perf.evaluation.registry import Range
+
+    if not all(drawn.get(k) in [str(v) for v in wanted] for k, wanted in parameter.get("when", [])):
+        return None
+    if "low" in parameter:
+        return Range(parameter["low"], parameter["high"], parameter.get("log", False))
+    choices = parameter.get("choices", [])
+    are_numbers = all(type(value) in (int, float) for value in choices)
+    return Range(min(choices), max(choices)) if are_numbers and len(choices) >= _FEW_ENDS else None
+
+
+def _marked(text: str, code: Callable[[str], str]) -> str:
+    """The text of a check with its `key=value` marked up."""
+    pair, colon, rest = text.partition(": ")
+    return f"{code(pair)}{colon}{rest}"
 
 
 def _with_interval(line: Line, metric: str) -> str:

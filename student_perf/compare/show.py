@@ -6,11 +6,20 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from student_perf.compare.comparable import REPEATS
-from student_perf.compare.leaderboard import MOST_BY_ROWS, Leaderboard, Line, recommendation
-from student_perf.runs.record import to_json
+from student_perf.compare.leaderboard import (
+    MOST_BY_ROWS,
+    REFITTED,
+    Leaderboard,
+    Line,
+    recommendation,
+)
+from student_perf.evaluation.guards import look
+from student_perf.evaluation.registry import Compared, Finding
+from student_perf.runs.record import RunRecord, to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.scoring.paired import ALPHA, for_tries
 from student_perf.terminal import Terminal, words
@@ -25,6 +34,8 @@ from student_perf.text import (
     plural,
 )
 
+NOT_TUNED = "SP502"
+_MOST_NAMED = 5  # runs in one line
 FORMATS = ("csv", "json", "markdown")
 _HEADINGS = ("mean", "std", "95 % interval", "-dummy", "-best", "p", "worse", "s")  # 80 columns
 ABOUT_INTERVALS = (
@@ -73,6 +84,7 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     if any(line.record.outside for line in board.lines):
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     lines += _dummy_lines(board)
+    lines += [f"{finding}." for finding in untuned(board)]
     if board.n_looked_at > 1 and len(board.lines) > 1:
         others = board.n_tries - board.n_looked_at
         more = f", and {others} more on these rows," if others else ""
@@ -144,14 +156,52 @@ def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
         f"data {board.data_sha256[:12]}, folds {board.split_sha256[:12]}, dummy baseline {dummy}"
     ]
     if first is not None:
-        pairs = {
-            "data": (_data(first), _data(board)),
-            "folds": (first.split_sha256, board.split_sha256),
-            "metric": (first.metric, board.metric),
-        }
-        other = " and ".join(name for name, (theirs, ours) in pairs.items() if theirs != ours)
-        lines.append(f"Not paired with the runs above: other {other}.")
+        lines += [f"{finding}." for finding in unpaired(board, first)]
     return lines
+
+
+def unpaired(board: Leaderboard, first: Leaderboard) -> list[Finding]:
+    """What a check says of runs that cannot be paired with those of `first`, by whose levels."""
+    pairs = {
+        "data": (_data(first), _data(board)),
+        "folds": (first.split_sha256, board.split_sha256),
+        "metric": (first.metric, board.metric),
+    }
+    differ = [name for name, (theirs, ours) in pairs.items() if theirs != ours]
+    return look(Compared(differ), first.lines[0].record.guards)
+
+
+def untuned(board: Leaderboard) -> list[Finding]:
+    """Runs with their model's defaults beside runs that a search has chosen: a line for all."""
+    mine = [line for line in board.lines if NOT_TUNED in line.record.checks]
+    searched = [line for line in board.lines if _is_searched(line.record)]
+    if not mine or not searched:
+        return []
+    named = ", ".join(line.label for line in mine[:_MOST_NAMED])
+    more = f" and {len(mine) - _MOST_NAMED} more" if len(mine) > _MOST_NAMED else ""
+    models = dict.fromkeys(line.record.model for line in mine)
+    text = (
+        f"{named}{more} ran with defaults, {searched[0].label} was searched: the difference may be "
+        f"the search; search {', '.join(f'-m search={model}' for model in models)} too"
+    )
+    return [Finding(NOT_TUNED, text)]
+
+
+def findings(boards: Sequence[Leaderboard]) -> list[Finding]:
+    """What the numbered checks say of a whole comparison."""
+    apart = [one for board in boards[1:] for one in unpaired(board, boards[0])]
+    return [*(one for board in boards for one in untuned(board)), *apart]
+
+
+def has_error(boards: Sequence[Leaderboard]) -> bool:
+    """Whether a finding is of level `error` by the best run's levels."""
+    guards = boards[0].lines[0].record.guards
+    return any(guards.level(one.code) == "error" for one in findings(boards))
+
+
+def _is_searched(record: RunRecord) -> bool:
+    """Whether a sweep varied values of its model, or chose it."""
+    return record.kind in REFITTED or any(key.startswith("model.") for key in record.swept)
 
 
 def _data(board: Leaderboard) -> tuple[object, ...]:
@@ -230,7 +280,8 @@ def formatted(boards: Sequence[Leaderboard], kind: str, top: int) -> str:
     """All leaderboards as text of one of `FORMATS`; CSV and JSON hold every run."""
     if kind == "json":
         content = [_summary(board) | {"runs": rows(board)} for board in boards]
-        return to_json({"leaderboards": content})
+        found = [asdict(one) for one in findings(boards)]
+        return to_json({"leaderboards": content, "findings": found})
     if kind == "csv":
         return _csv([row for board in boards for row in rows(board)])
     return "\n".join(_markdown(board, top) for board in boards)

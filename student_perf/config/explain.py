@@ -29,7 +29,7 @@ _SWEEPER = "hydra.sweeper."
 _SAMPLER = "hydra.sweeper.sampler"
 # What a dataset's file may leave out.
 _LEFT_OUT = (
-    *("keep", "categorical", "categories", "ranges"),
+    *("keep", "categorical", "text", "categories", "ranges"),
     *("ordered", "positive", "group", "time", "weight"),
 )
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")

@@ -91,6 +91,7 @@ def check_dataset(dataset: DatasetConfig) -> None:
                 f"dataset.{key}={dataset.target}: is the target; name another column, or "
                 f"dataset.{key}=null"
             )
+    _check_text(dataset)
     if dataset.ordered and dataset.bands is None and dataset.classes is None:
         raise ConfigError(
             "dataset.ordered=true: needs the order; name it as dataset.classes=[lowest,...,highest]"
@@ -102,6 +103,18 @@ def check_dataset(dataset: DatasetConfig) -> None:
         )
     if dataset.bands is not None:
         _check_bands(dataset, dataset.bands)
+
+
+def _check_text(dataset: DatasetConfig) -> None:
+    for name in dataset.text:
+        if name == dataset.target:
+            raise ConfigError(f"dataset.text={shown(dataset.text)}: holds the target; take it out")
+        for key in ("categorical", "categories", "ranges", "subgroups"):
+            if name in getattr(dataset, key):
+                raise ConfigError(
+                    f"dataset.text={shown(dataset.text)}: '{name}' is in dataset.{key} too; of a "
+                    "text the words count, so take it out of one of them"
+                )
 
 
 def _check_bands(dataset: DatasetConfig, bands: Bands) -> None:

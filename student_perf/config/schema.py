@@ -29,6 +29,7 @@ class DatasetConfig:
         drop, keep: Columns to leave out, and the only ones to take if any are named; `*` and `?`
             stand for any characters.
         categorical: Columns of codes that look like numbers.
+        text: Columns of sentences, of which the words count.
         categories: Values of categorical columns, in order if they have one; kept as text.
         ranges: Lowest and highest value of numeric columns.
         clean: Steps of `data.cleaning`.
@@ -55,6 +56,7 @@ class DatasetConfig:
     ordered: bool | None = None
     keep: list[str] = field(default_factory=list)
     categorical: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
     categories: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     clean: list[Any] = field(default_factory=list)
@@ -106,7 +108,8 @@ class WooldridgeDataset(DatasetConfig):
 class FileDataset(DatasetConfig):
     """A file of the user. How it is read is named here, or found out where it is null.
 
-    The defaults are for records of times before these keys existed.
+    `content_sha256` is that of the public copy of a known table, of its kept columns and target; of
+    another copy a note says so. The defaults are for records of times before these keys existed.
     """
 
     path: str
@@ -116,6 +119,7 @@ class FileDataset(DatasetConfig):
     encoding: str | None = field(default_factory=lambda: "utf-8")
     missing_words: list[str] | None = None
     sheet: str | None = None
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,14 +55,16 @@ class LineageStep:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the dataset's config declares: the target, the categories of columns in order, and words
-    for missing cells. For new rows `answers` holds the values that training has seen.
+    """What the dataset's config declares: the target, the categories of columns in order, words for
+    missing cells, and columns of text, in which no word is a gap. For new rows `answers` holds the
+    values that training has seen.
     """
 
     target: str
     categories: Mapping[str, Sequence[str]]
     missing_words: Sequence[str] | None = None
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    text: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,8 @@ def _normalise_text(
     for name in chosen:
         spelling = {str(c).casefold(): str(c) for c in declared.categories.get(name, ())}
         known = declared.answers.get(name, declared.categories.get(name))
-        rule = missing_rule(table[name], declared.missing_words, known, declared.target)
+        words = () if name in declared.text else declared.missing_words
+        rule = missing_rule(table[name], words, known, declared.target)
         notes += rule.notes
         rules[name] = partial(_normalised, spelling=spelling, missing=rule.words)
     return replace(_with_values(table, rules), notes=tuple(notes))

@@ -91,11 +91,12 @@ def matching(patterns: Iterable[str], names: Sequence[str], key: str) -> list[st
 
 
 def with_declared_text(table: pd.DataFrame, config: DatasetConfig) -> pd.DataFrame:
-    """The table with columns as text that the config declares to be categories, whatever their type
-    in the file.
+    """The table with columns as text that the config declares to be categories or text, whatever
+    their type in the file.
     """
     names = [str(name) for name in table.columns]
     listed = matching(config.categorical, names, "dataset.categorical")
+    listed += matching(config.text, names, "dataset.text")
     declared = [name for name in {*config.categories, *listed} if name in names]
     numbers = {n: table[n] for n in declared if pd.api.types.is_numeric_dtype(table[n])}
     return table.assign(**{name: as_text(column) for name, column in numbers.items()})

@@ -38,9 +38,11 @@ Problem = Literal[
 
 @dataclass(frozen=True)
 class ColumnContract:
-    """Rules of one column: kind, categories in order or range, and whether cells may be missing."""
+    """Rules of one column: kind, categories in order or range, and whether cells may be missing. A
+    column of `text` takes any.
+    """
 
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "text"]
     may_be_missing: bool
     categories: list[str] | None = None
     lowest: float | None = None
@@ -151,6 +153,8 @@ def make_contract(dataset: Dataset, rows: np.ndarray, config: DatasetConfig) -> 
             known = not pd.isna(low)
             lowest, highest = (float(low), float(high)) if known else (None, None)
             columns[name] = ColumnContract("numeric", missing, None, lowest, highest)
+        elif name in dataset.text:
+            columns[name] = ColumnContract("text", missing)
         else:
             seen = sorted(column.dropna().unique().tolist())
             declared = [str(category) for category in config.categories.get(name, seen)]

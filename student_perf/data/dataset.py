@@ -62,6 +62,8 @@ class Dataset:
         groups: Number of each row's group, shape (n,); None without `dataset.group` or
             `split.group`.
         is_turned: Whether `dataset.positive` has turned the order of two classes.
+        is_listed: Whether `dataset.classes` has listed classes without an order.
+        text: Features that are text, of which the words count.
     """
 
     name: str
@@ -83,6 +85,8 @@ class Dataset:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
     is_turned: bool = False
+    is_listed: bool = False
+    text: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for values in (self.target, self.times, self.weights, self.groups):
@@ -168,7 +172,8 @@ class Dataset:
     @property
     def categorical(self) -> list[str]:
         """Names of the categorical feature columns."""
-        return [str(c) for c in self.features if self.features[c].dtype != np.float64]
+        others = (str(c) for c in self.features if self.features[c].dtype != np.float64)
+        return [name for name in others if name not in self.text]
 
     @property
     def n_missing(self) -> int:
@@ -206,11 +211,11 @@ def survey(config: DatasetConfig) -> Survey:
     raw = read_source(config)
     table = with_declared_text(trimmed_names(raw.table), config)
     missing = getattr(config, "missing_words", None)
-    declared = Declared("", config.categories, missing, config.categories)
+    sentences, as_is = _kept_as_text(table, config)
+    declared = Declared("", config.categories, missing, config.categories, sentences)
     steps = [step for step in config.clean if step != "drop_missing_target"]
     percents = [name.strip() for name in raw.percents]
     table, lineage, _ = clean_table(table, steps, declared, raw.notes, percents)
-    as_is = {*config.categories, *matching(config.categorical, list(map(str, table)), "")}
     columns, refused = {}, {}
     for name in map(str, table):
         try:
@@ -242,15 +247,13 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     percents = [name.strip() for name in raw.percents]
     missing = getattr(config, "missing_words", None)
     labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
-    declared = Declared(config.target, config.categories, missing, config.categories | labels)
+    sentences, as_is = _kept_as_text(table, config)
+    known = config.categories
+    declared = Declared(config.target, known, missing, known | labels, sentences)
     table, lineage, hashes = clean_table(table, config.clean, declared, raw.notes, percents)
     roles = column_roles(table, config)
     codes, order = encode_target(table[config.target], config)
     target, classes = positive_second(codes, order, config)
-    as_is = {
-        *config.categories,
-        *matching(config.categorical, list(map(str, table)), "dataset.categorical"),
-    }
     features = pd.DataFrame(
         {name: _feature(table[name], name in as_is, raw.options) for name in roles.features},
         copy=False,  # else pandas makes a second table of the columns
@@ -279,7 +282,17 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
         groups=_groups(table, config),
         is_turned=classes != order,
+        is_listed=config.classes is not None and not config.is_ordered,
+        text=tuple(n for n in sentences if n in features and features[n].dtype != np.float64),
     )
+
+
+def _kept_as_text(table: pd.DataFrame, config: DatasetConfig) -> tuple[list[str], set[str]]:
+    """Columns of text, and all whose cells stay text: these, codes and declared categories."""
+    names = list(map(str, table))
+    sentences = matching(config.text, names, "dataset.text")
+    labels = matching(config.categorical, names, "dataset.categorical")
+    return sentences, {*config.categories, *labels, *sentences}
 
 
 def _number_forms(

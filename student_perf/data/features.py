@@ -6,7 +6,7 @@ since one bad row must not cost the others their prediction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +48,10 @@ class Refusal:
 
 
 def prepare_features(
-    raw: pd.DataFrame, contract: Contract, options: ReadOptions | None = None
+    raw: pd.DataFrame,
+    contract: Contract,
+    options: ReadOptions | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, dict[int, Refusal]]:
     """Clean and type raw rows, and find those that the contract refuses.
 
@@ -60,6 +63,7 @@ def prepare_features(
         contract: That of the training.
         options: How the file of the rows is written; None for rows of a program, as in JSON. Of
             these a text is refused which is another number to programs than to the training file.
+        shares: Of a file that is read in parts what `shares_among` finds in all of them.
 
     Returns:
         The contract's columns, float64 or text, rows numbered from 0; and for each refused row the
@@ -68,7 +72,7 @@ def prepare_features(
     Raises:
         DataError: A column is missing.
     """
-    features, refused = prepare_cells(raw, contract, options)
+    features, refused = prepare_cells(raw, contract, options, shares)
     first: dict[int, Refusal] = {}
     for one in sorted(refused, key=lambda one: one.problem == "unknown category"):
         first.setdefault(one.row, one)
@@ -76,12 +80,17 @@ def prepare_features(
 
 
 def prepare_cells(
-    raw: pd.DataFrame, contract: Contract, options: ReadOptions | None = None
+    raw: pd.DataFrame,
+    contract: Contract,
+    options: ReadOptions | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, list[Refusal]]:
     """As `prepare_features`, but with every cell that breaks the contract, in column order."""
     raw = trimmed_names(raw)
     held = {name: _as_held(raw[name]) for name in needed_columns(raw, contract)}
-    refused = list(_doubtful_cells(held, contract, options is None))
+    if options is not None and shares is None:
+        shares = shares_among(raw, contract)
+    refused = list(_doubtful_cells(held, contract, options is None, shares or {}))
     reading = _Reading(contract, options or contract.options)
     table = pd.DataFrame({name: reading.read(name, cells) for name, cells in held.items()})
     percents = [name for name, form in contract.forms.items() if form.by_step and form.is_percent]
@@ -106,6 +115,19 @@ def prepare_cells(
     return typed, _one_a_cell(refused, contract)
 
 
+def shares_among(raw: pd.DataFrame, contract: Contract) -> dict[str, float]:
+    """For each column of percentages in which a number may be a share, the first such number. They
+    make all numbers of the column in the same file doubtful.
+    """
+    raw = trimmed_names(raw)
+    found = {}
+    for name in _percentages(contract).intersection(raw):
+        sizes = _sizes(_as_held(raw[name]))
+        if (is_share := (sizes > 0) & (sizes <= 1)).any():
+            found[name] = float(sizes[is_share].iloc[0])
+    return found
+
+
 def prepared_target(column: pd.Series, contract: Contract, options: ReadOptions) -> pd.Series:
     """The target of new rows as training read and cleaned its own: numbers, or text."""
     name = contract.target
@@ -125,7 +147,8 @@ def declared_by(contract: Contract) -> Declared:
     declared = {
         name: values for name, values in seen.items() if name in contract.declared and values
     }
-    return Declared("", declared, contract.options.missing_words, seen)
+    text = [name for name, rules in contract.columns.items() if rules.kind == "text"]
+    return Declared("", declared, contract.options.missing_words, seen, text)
 
 
 @dataclass(frozen=True)
@@ -161,7 +184,7 @@ class _Reading:
 
 
 def _doubtful_cells(
-    held: dict[str, pd.Series], contract: Contract, of_program: bool
+    held: dict[str, pd.Series], contract: Contract, of_program: bool, shares: Mapping[str, float]
 ) -> Iterator[Refusal]:
     """Cells that may be one number or another: a share or a percentage, in a file all numbers of a
     column together; and in the text of a program a fraction or a thousand.
@@ -169,21 +192,32 @@ def _doubtful_cells(
     for name, cells in held.items():
         form = contract.forms.get(name, NumberForm())
         if form.is_percent:
-            numbers = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_size_or_none)
-            sizes = numbers.astype("float64").abs()
+            sizes = _sizes(cells)
             is_share = (sizes > 0) & (sizes <= 1)
             words = "may be a share or a percentage; write 80 or '80%', and '0.8%' if it is that"
             yield from _refused(name, cells, is_share, words)
-            if is_share.any() and not of_program:  # who writes 0.545 for 54.5 % writes 1.005, too
-                share = cells[is_share].iloc[0]
-                words = f"stands beside {share}, which may be a share; write it with a percent sign"
+            if name in shares:  # who writes 0.545 for 54.5 % writes 1.005, too
+                words = (
+                    f"stands beside {shares[name]}, which may be a share; write it with a percent "
+                    "sign"
+                )
                 yield from _refused(name, cells, sizes > 1, words)
         if of_program and (name in contract.forms or name in contract.columns):
-            if name in contract.columns and contract.columns[name].kind == "categorical":
+            if name in contract.columns and contract.columns[name].kind != "numeric":
                 continue
             options = form.options(contract.options)
             words = "is another number as the training data write it; send a number, not a text"
             yield from _refused(name, cells, doubtful_numbers(cells, options), words)
+
+
+def _percentages(contract: Contract) -> set[str]:
+    return {name for name, form in contract.forms.items() if form.is_percent}
+
+
+def _sizes(cells: pd.Series) -> pd.Series:
+    """How large the cells are that are numbers, NaN for text."""
+    numbers = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_size_or_none)
+    return numbers.astype("float64").abs()
 
 
 def _size_or_none(cell: Any) -> float | None:

@@ -21,6 +21,7 @@ from student_perf.config.schema import (
     WooldridgeDataset,
 )
 from student_perf.data.archive import cached_file, read_archive
+from student_perf.data.fingerprint import fingerprint_table
 from student_perf.errors import DataError, one_line, suggest
 from student_perf.tables.files import read_file
 from student_perf.tables.options import ReadOptions
@@ -91,7 +92,25 @@ def _read_user_file(config: FileDataset) -> RawTable:
             f"dataset.separator='{raw.options.separator}': {path.name} has a single column with "
             "it; name the right one: \"dataset.separator=';'\""
         )
+    if config.content_sha256 is not None and (sha256 := _content(raw, config)) is not None:
+        raw = replace(raw, notes=(*raw.notes, *_another_copy(path, sha256, config.content_sha256)))
     return raw
+
+
+def _content(raw: RawTable, config: FileDataset) -> str | None:
+    """Hash of the columns that count; None if the file lacks one, which is said later."""
+    names = [*config.keep, config.target] if config.keep else list(raw.table)
+    known = set(names) <= set(raw.table)
+    return fingerprint_table(raw.table[names]) if known else None
+
+
+def _another_copy(path: Path, sha256: str, expected: str) -> list[str]:
+    if sha256 == expected:
+        return []
+    return [
+        f"{path.name} is another copy than the public one known here (sha256 {sha256[:12]}, not "
+        f"{expected[:12]}), so its figures need not agree with those of others"
+    ]
 
 
 def _read_openml(config: OpenmlDataset) -> pd.DataFrame:

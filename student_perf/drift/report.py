@@ -104,7 +104,7 @@ def make_report(
         reference, current, named, target, kept.contract if kept else None, model, store
     )
     columns = _compare_sides(left, right, thresholds, rules)
-    notes: list[str] = []
+    notes = [] if rules is None else _about_rules(rules)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
@@ -124,11 +124,34 @@ def make_report(
     return DriftReport(reference, current, *counts, thresholds, judged, change, notes, *visible)
 
 
+def _about_rules(rules: Rules) -> list[str]:
+    """That declared weights are not used, since a shift is one of the rows that arrive, and what of
+    columns of text is compared.
+    """
+    weight, notes = rules.contract.weight, []
+    if weight is not None:
+        line = f"Rows count alike here, in the model's figures too: dataset.weight={weight}"
+        notes.append(f"{line} is not used")
+    if text := _text_columns(rules):
+        notes.append(f"Of the text in {', '.join(text)} the number of words is compared")
+    return notes
+
+
+def _text_columns(rules: Rules) -> list[str]:
+    return [name for name, column in rules.contract.columns.items() if column.kind == "text"]
+
+
+def _with_lengths(features: pd.DataFrame, rules: Rules | None) -> pd.DataFrame:
+    """A copy of the features with the number of words in place of each text."""
+    text = [] if rules is None else [name for name in _text_columns(rules) if name in features]
+    return features.assign(**{name: features[name].str.count(r"\S+") for name in text})
+
+
 def _compare_sides(
     left: Side, right: Side, thresholds: Thresholds, rules: Rules | None
 ) -> list[ColumnDrift]:
     """Features and, if both sides have it, the target, column by column."""
-    tables = [left.features.copy(), right.features.copy()]
+    tables = [_with_lengths(side.features, rules) for side in (left, right)]
     roles: dict[str, Role] = {}
     if left.target is not None and right.target is not None:
         name = str(left.target.name)

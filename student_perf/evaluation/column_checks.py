@@ -51,7 +51,7 @@ def id_like(subject: Subject) -> Iterator[str]:
     """A line for each column with hardly any value twice."""
     if len(subject.rows) < _ID_ROWS:
         return
-    for name, column in subject.dataset.features.items():
+    for name, column in subject.dataset.features.drop(columns=[*subject.dataset.text]).items():
         # Where the first rows already repeat themselves, the whole column need not be counted.
         if not _looks_like_id(column.iloc[subject.rows[:SOME_ROWS]]):
             continue
@@ -126,6 +126,8 @@ def useless(subject: Subject) -> Iterator[str]:
         filled = int(rows.notna().sum())
         if 0 < filled < (1 - _NEARLY_EMPTY) * n:
             yield f"column '{name}': holds a value in {filled} of {n} rows; add it to dataset.drop"
+        elif name in subject.dataset.text:
+            continue
         elif filled and not _is_prose(rows) and (words := _tells_nothing(rows, filled, n)):
             yield f"column '{name}': {words}; add it to dataset.drop"
 
@@ -243,8 +245,8 @@ def spellings(subject: Subject) -> Iterator[str]:
     "any of them twice.",
     why="Each sentence becomes a category, and a category that occurs once is never met again. A "
     "model learns nothing from them, or learns the rows by heart, and takes long to do so.",
-    fix="Add the column to `dataset.drop`, or put into the file what counts: a length, whether a "
-    "word occurs, a grade that somebody gave the text.",
+    fix="Let its words count (`dataset.text=[column]`), add the column to `dataset.drop`, or put "
+    "into the file what counts: a length, a grade that somebody gave the text.",
 )
 def free_text(subject: Subject) -> Iterator[str]:
     """A line for each column of sentences."""
@@ -254,8 +256,8 @@ def free_text(subject: Subject) -> Iterator[str]:
         if name not in declared and _is_prose(rows):
             yield (
                 f"column '{name}': is free text, {rows.nunique()} different ones in {len(rows)} "
-                "rows, and each would be a category; add it to dataset.drop, or count in the file "
-                "what matters in it"
+                f"rows, and each would be a category; let its words count: dataset.text=[{name}], "
+                "or add it to dataset.drop"
             )
 
 

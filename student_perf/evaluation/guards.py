@@ -1,11 +1,13 @@
-"""Checks before any training, for columns and splits that would make a score meaningless.
+"""The numbered checks are asked here: what they find, and what a finding of level `error` stops.
 
 The functions stand in `leaks` and the modules called checks, each with its code and its page
-(`registry`). Checks of columns look at development rows only; `SP104` compares features of all
-sides. None reads a test row's target.
+(`registry`). Those of rows are asked before any training. Checks of columns look at development
+rows only; `SP104` compares features of all sides. None reads a test row's target.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -13,14 +15,15 @@ import pandas as pd
 from student_perf.config.schema import GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import ConfigError, DataError, suggest
-from student_perf.evaluation import column_checks, leaks, row_checks, split_checks
-from student_perf.evaluation.registry import CHECKS, Check, Finding, Subject
+from student_perf.evaluation import column_checks, leaks, result_checks, row_checks, split_checks
+from student_perf.evaluation.registry import CHECKS, Check, Chosen, Compared, Finding, Subject
 
 # They register the checks as they are imported.
-MODULES = (leaks, column_checks, row_checks, split_checks)
+MODULES = (leaks, column_checks, row_checks, split_checks, result_checks)
+Asked = Subject | Chosen | Compared
 
 
-def check_guards(subject: Subject, guards: GuardsConfig, costly: bool = False) -> list[Finding]:
+def check_guards(subject: Asked, guards: GuardsConfig, costly: bool = False) -> list[Finding]:
     """What the checks that are set to `warn` have found, in the order of their codes.
 
     Args:
@@ -36,17 +39,32 @@ def check_guards(subject: Subject, guards: GuardsConfig, costly: bool = False) -
         if code not in CHECKS:
             raise ConfigError(f"guards.{code}: no such check; {suggest(code, CHECKS)}")
     findings = []
-    for check in all_checks():
-        level = guards.level(check.code)
-        if level == "off" or check.costly != costly:
-            continue
-        lines = list(check.find(subject))
-        if lines and level == "error":
+    for check, lines in _asked(subject, guards, costly):
+        if lines and guards.level(check.code) == "error":
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
             way_on = f"guards.{check.code}=warn goes on anyway"
             raise DataError(f"{check.code}: {lines[0]}{more}; {way_on}")
         findings += [Finding(check.code, line) for line in lines]
     return findings
+
+
+def look(subject: Asked, guards: GuardsConfig) -> list[Finding]:
+    """What the checks that are not `off` have found, where there is nothing left to stop.
+
+    Args:
+        subject: What they look at.
+        guards: The level of each; those of a record may name checks of other versions.
+    """
+    asked = _asked(subject, guards, costly=False)
+    return [Finding(check.code, line) for check, lines in asked for line in lines]
+
+
+def _asked(subject: Asked, guards: GuardsConfig, costly: bool) -> Iterator[tuple[Check, list[str]]]:
+    """Each check of the subject's kind that is not off, with its lines."""
+    for check in all_checks():
+        is_about = isinstance(subject, check.about) and check.costly == costly
+        if is_about and guards.level(check.code) != "off":
+            yield check, list(check.find(subject))
 
 
 def all_checks() -> list[Check]:

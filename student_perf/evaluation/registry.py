@@ -1,4 +1,7 @@
-"""The numbered checks of a run: each is one decorated function with its code and its page.
+"""The numbered checks: each is one decorated function with its code and its page.
+
+A check is about one kind of subject: the rows of a run (`Subject`), what a run or a sweep has
+chosen (`Chosen`), or runs side by side (`Compared`).
 
 `docs/checks.md` is written from here, and the level of each check stands in `conf/config.yaml`
 alone: `guards.SP101=off|warn|error`.
@@ -6,9 +9,10 @@ alone: `guards.SP101=off|warn|error`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,8 +62,46 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Range:
+    """The numbers that a search tries for a key, from the lowest to the highest."""
+
+    low: float
+    high: float
+    is_log: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The values of a single run or of the best trial of a sweep, beside those that a search tries.
+
+    Attributes:
+        values: What was chosen, by config key, as text.
+        ranges: The numbers that are tried, by config key.
+        place: Where the ranges stand, as a user knows it.
+        model: The model of a single run; empty for a sweep.
+        defaults: The defaults of the keys that a search of this model varies, as far as its file
+            names them; empty for a sweep.
+    """
+
+    values: Mapping[str, str]
+    ranges: Mapping[str, Range]
+    place: str
+    model: str = ""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs that somebody sets side by side; `differ` names what they do not share: data, folds,
+    metric.
+    """
+
+    differ: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Finding:
-    """What a check has to say of a run: one line that names columns or folds, and the fix."""
+    """What a check has to say: one line that names columns, folds, keys or runs, and the fix."""
 
     code: str
     text: str
@@ -68,14 +110,16 @@ class Finding:
         return f"{self.code}: {self.text}"
 
 
-Find = Callable[[Subject], Iterator[str]]
+Find = Callable[[Any], Iterator[str]]
 
 
 @dataclass(frozen=True)
 class Check:
     """A check and its page: `what` it finds, `why` that matters, and the `fix`.
 
-    A `costly` one fits something, so a command asks it once and not for each trial.
+    `about` is the kind of its subject. A `costly` one fits something, so a command asks it once and
+    not for each trial. A `quiet` one does not speak against a run by itself: its terminal does not
+    show it.
     """
 
     code: str
@@ -84,20 +128,30 @@ class Check:
     why: str
     fix: str
     find: Find
+    about: type = Subject
     costly: bool = False
+    quiet: bool = False
 
 
 CHECKS: dict[str, Check] = {}
 
 
 def check(
-    code: str, title: str, *, what: str, why: str, fix: str, costly: bool = False
+    code: str,
+    title: str,
+    *,
+    what: str,
+    why: str,
+    fix: str,
+    about: type = Subject,
+    costly: bool = False,
+    quiet: bool = False,
 ) -> Callable[[Find], Find]:
     """Register a function as the check with this code; it yields a line for each finding."""
 
     def register(find: Find) -> Find:
         assert code not in CHECKS, code
-        CHECKS[code] = Check(code, title, what, why, fix, find, costly)
+        CHECKS[code] = Check(code, title, what, why, fix, find, about, costly, quiet)
         return find
 
     return register

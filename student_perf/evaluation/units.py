@@ -174,7 +174,11 @@ def strata_of(dataset: Dataset, column: str | None) -> Strata:
     name = dataset.target_name
     if dataset.task == "classification":
         codes, classes = dataset.target, dataset.classes
-        if dataset.is_turned:  # the positive class says what is measured, not which rows are drawn
+        # What is measured, or how somebody lists classes without an order, draws no other rows.
+        if dataset.is_listed:
+            order = sorted(range(len(classes)), key=lambda code: str(classes[code]))
+            codes, classes = np.argsort(order)[codes], tuple(classes[code] for code in order)
+        elif dataset.is_turned:
             codes, classes = 1 - codes, classes[::-1]
         return Strata(codes, tuple(f"class '{x}' of '{name}'" for x in classes))
     codes = _bins(dataset.target)

@@ -10,11 +10,13 @@ from sklearn.pipeline import Pipeline
 
 from student_perf.config.rules import refuse_positive
 from student_perf.config.schema import ExperimentConfig
+from student_perf.config.search_file import searched_keys
+from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset, load_dataset
 from student_perf.data.contract import Contract, check_contract, make_contract
 from student_perf.errors import ConfigError
 from student_perf.evaluation.guards import check_guards, label_noise_limit
-from student_perf.evaluation.registry import Finding, Subject
+from student_perf.evaluation.registry import Chosen, Finding, Range, Subject
 from student_perf.evaluation.splits import Split, make_split
 from student_perf.evaluation.structure import copied_rows
 from student_perf.evaluation.undefined import (
@@ -82,6 +84,23 @@ def look_once(
     return check_guards(subject, config.guards, costly=True)
 
 
+def look_at_choice(config: ExperimentConfig) -> list[Finding]:
+    """What the checks say of the values of a single run, beside those that the search file of its
+    model tries. Raises DataError if one that is set to `error` has something to say.
+    """
+    model = str(config.model.get("name"))
+    values = {path: str(value) for path, value in iter_leaves(config.composed)}
+    searched = searched_keys(model, values)
+    chosen = Chosen(
+        values,
+        {one.key: Range(*one.numbers, one.is_log) for one in searched if one.numbers},
+        f"conf/search/{model}.yaml",
+        model,
+        {one.key: one.default for one in searched if one.default is not None},
+    )
+    return check_guards(chosen, config.guards)
+
+
 def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> PreparedData:
     """Load, clean, check and divide the rows, or those of `dataset` if they are loaded already.
 
@@ -141,6 +160,6 @@ def build_pipeline(config: ExperimentConfig, dataset: Dataset, n_workers: int = 
     estimator = build_estimator(config.model, config.dataset.task, n_threads=n_threads)
     steps = build_steps(config.preprocess)
     preprocess = build_preprocessor(
-        steps, dataset.numeric, dataset.categorical, config.dataset.categories
+        steps, dataset.numeric, dataset.categorical, config.dataset.categories, dataset.text
     )
     return Pipeline([("preprocess", preprocess), ("model", estimator)])

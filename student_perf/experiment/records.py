@@ -97,13 +97,13 @@ def make_record(
         tags={
             key: masked(value)
             for key, value in (
-                _tags(config, dataset, data.split, kind) | _checks(data.warnings)
+                _tags(config, dataset, data.split, kind) | check_tags(data.warnings)
             ).items()
         },
     )
 
 
-def _checks(findings: Iterable[Finding]) -> dict[str, str]:
+def check_tags(findings: Iterable[Finding]) -> dict[str, str]:
     """A tag for each check that had something to say, by its code, with what it said."""
     said: dict[str, list[str]] = {}
     for finding in findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from student_perf.atomic import explain_disk_error
@@ -15,7 +15,7 @@ from student_perf.evaluation.contained import contained, process_kept
 from student_perf.evaluation.cross_validation import CVResult
 from student_perf.experiment.beside import Companion, Here
 from student_perf.experiment.compute import compute
-from student_perf.experiment.prepare import Prepared, prepare
+from student_perf.experiment.prepare import Prepared, look_at_choice, prepare
 from student_perf.experiment.records import (
     Clock,
     describe_provenance,
@@ -67,6 +67,9 @@ def run_experiment(
     Any later error marks the record, and its run in the store, as FAILED.
     """
     prepared = prepare(config)
+    if kind == "single":  # a sweep says of its winner what its own space shows
+        warnings = [*prepared.warnings, *look_at_choice(config)]
+        prepared = replace(prepared, warnings=warnings)
     with limited_threads(prepared.dataset.n_rows):
         tags = more_tags or {}
         return _run(config, prepared, folder, terminal, kind, tags, companion or Here())

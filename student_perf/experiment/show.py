@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from logging import INFO, WARNING
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from student_perf.config.schema import ExperimentConfig, TrackingConfig
 from student_perf.data import Dataset
 from student_perf.data.columns import label_of
 from student_perf.evaluation.cross_validation import scored_of_fit
+from student_perf.evaluation.registry import CHECKS
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
@@ -37,7 +39,7 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
     facts = {"read as": read_as} if read_as else {}
     facts |= {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
-        f"{dataset.features.shape[1]} features ({len(dataset.categorical)} categorical), "
+        f"{dataset.features.shape[1]} features ({_describe_kinds(dataset)}), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
         "target": _describe_target(dataset, prepared.noise_limit),
         "split": _describe_split(dataset, split),
@@ -58,8 +60,14 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         log.info("%s", note)
     terminal.notes(notes)
     for finding in prepared.warnings:
-        log.warning("%s", finding)
-    terminal.warnings(list(map(str, prepared.warnings)))
+        log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
+    loud = [finding for finding in prepared.warnings if not CHECKS[finding.code].quiet]
+    terminal.warnings(list(map(str, loud)))
+
+
+def _describe_kinds(dataset: Dataset) -> str:
+    text = f", {len(dataset.text)} text" if dataset.text else ""
+    return f"{len(dataset.categorical)} categorical{text}"
 
 
 def _describe_weights(dataset: Dataset, name: str | None) -> dict[str, str]:

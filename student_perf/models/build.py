@@ -60,6 +60,12 @@ def build_estimator(
             f"{path}.{key}.{parameter}={node[parameter]}: is also set as {path}.{parameter}; "
             "keep one of them"
         )
+    for name in _THREADS:
+        if isinstance(threads := shared.get(name), str) and threads != "auto":
+            raise ConfigError(
+                f"{path}.{name}={threads}: must be auto or a number of threads; write "
+                f"{path}.{name}=auto"
+            )
     shared |= {name: n_threads for name in _THREADS if shared.get(name) == "auto"}
     parts = {
         _PARTS[name]: _build_part(shared.pop(name), task, f"{path}.{name}", name, n_threads)

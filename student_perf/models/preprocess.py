@@ -13,7 +13,9 @@ from student_perf.encoders import CategoryCodes, plain_name
 from student_perf.errors import ConfigError, suggest
 from student_perf.models.components import build_component
 
-_KINDS = ("numeric", "categorical")
+_KINDS = ("numeric", "categorical", "text")
+# Of a config that says nothing of text, as those of earlier times.
+_UNNAMED = {"text": {"words": {"_target_": "student_perf.encoders.Words"}}}
 _ALL = "all"  # steps on the prepared columns of all kinds
 _OUTPUTS = ("array", "table")
 
@@ -49,7 +51,8 @@ def build_steps(config: Mapping[str, Any]) -> Steps:
         raise ConfigError(
             f"preprocess.output={output}: must be array or table; {suggest(str(output), _OUTPUTS)}"
         )
-    kinds = {kind: _pipeline(config.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
+    known = _UNNAMED | dict(config)
+    kinds = {kind: _pipeline(known.get(kind) or {}, f"preprocess.{kind}") for kind in _KINDS}
     if not config.get(_ALL):
         return Steps(kinds, output)
     if output == "table":
@@ -65,12 +68,13 @@ def build_preprocessor(
     numeric: Sequence[str],
     categorical: Sequence[str],
     categories: Mapping[str, Sequence[Any]] | None = None,
+    text: Sequence[str] = (),
 ) -> ColumnTransformer | Pipeline:
     """Build the unfitted transformer of the named feature columns.
 
-    `categories` are the declared values of text columns in order, for the steps that keep it.
+    `categories` are the declared values of categorical columns in order, for steps that keep it.
     """
-    columns = {"numeric": list(numeric), "categorical": list(categorical)}
+    columns = {"numeric": list(numeric), "categorical": list(categorical), "text": list(text)}
     known = categories or {}
     declared = {name: list(known[name]) for name in categorical if name in known}
     for _, step in steps.kinds["categorical"].steps:

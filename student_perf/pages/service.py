@@ -29,6 +29,8 @@ def page(kept: KeptModel, example: dict[str, Any], most_bytes: int, most_rows: i
 def _cells(name: str, column: ColumnContract, contract: Contract) -> tuple[str, ...]:
     if column.kind == "categorical":
         values = ", ".join(column.categories or [])
+    elif column.kind == "text":
+        values = "any text"
     elif column.lowest is None:
         values = "any number"
     else:

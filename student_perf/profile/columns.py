@@ -61,6 +61,8 @@ def column_facts(
             values = dataset.features[name].iloc[rows]
             told = explained_share(values, dataset.target[rows], dataset.task)
         kind = _kind(column, str(name), seen.refused)
+        if dataset is not None and name in dataset.text:
+            kind = "text"
         missing = float(column.isna().mean())
         facts.append(
             ColumnFacts(str(name), kind, role, missing, column.nunique(), _values(column), told)

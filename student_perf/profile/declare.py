@@ -54,6 +54,7 @@ def dataset_yaml(name: str, report: DataReport) -> str:
         *_lines({"clean": config.clean}),
         *(f"# {line}" for line in (*report.problems, *map(str, report.findings))),
         *_lines({"drop": [one for one in dict.fromkeys([*config.drop, *refused]) if one]}),
+        *(_lines({"text": config.text}) if config.text else []),
         "# Name the columns whose groups are to be compared.",
         *_lines({"subgroups": config.subgroups}),
         "# Values that a column may hold, lowest first where they look like grades.",

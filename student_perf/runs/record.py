@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from student_perf.atomic import write_atomic
-from student_perf.config.schema import WITHOUT_EFFECT
+from student_perf.config.schema import WITHOUT_EFFECT, GuardsConfig
 from student_perf.errors import ConfigError, one_line
 from student_perf.locks import is_held
 from student_perf.masking import masked_tree
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 LONGEST_ERROR = 500  # characters of the tag
 _SWEPT = "swept."
+_GUARDS = "guards."
 # What is shown on terminals, which obey some characters.
 _SHOWN = ("name", "kind", "params", "tags", "error", "mlflow_run_id")
 _OF_TARGET = ("dataset.task", "dataset.bands", "dataset.classes")
@@ -134,6 +135,12 @@ class RunRecord:
         """What the numbered checks had to say of the run, by code."""
         found = {name: text for name, text in self.tags.items() if name.startswith(tag.CHECK)}
         return {name.removeprefix(tag.CHECK): found[name] for name in sorted(found)}
+
+    @property
+    def guards(self) -> GuardsConfig:
+        """The level of each numbered check, as the run was made with."""
+        levels = ((k.removeprefix(_GUARDS), v) for k, v in self.params.items())
+        return GuardsConfig({code: level for code, level in levels if code.startswith("SP")})
 
     @property
     def decisive_params(self) -> dict[str, str]:

@@ -149,7 +149,7 @@ def make_array_model(kept: KeptModel, golden: pd.DataFrame) -> ArrayModel | None
 
 def _part(steps: Any, columns: list[str], contract: Contract) -> _Part | None:
     kinds = {contract.columns[name].kind for name in columns}
-    if not isinstance(steps, Pipeline) or len(kinds) != 1:
+    if not isinstance(steps, Pipeline) or len(kinds) != 1 or "text" in kinds:
         return None
     used = [step for _, step in steps.steps if step != "passthrough"]
     if kinds == {"categorical"}:

@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from student_perf.atomic import check_place
-from student_perf.data.features import prepare_features
+from student_perf.data.columns import label_of
+from student_perf.data.contract import Contract
+from student_perf.data.features import Refusal, prepare_features, shares_among
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
 from student_perf.store.kept_model import KeptModel
@@ -104,37 +106,48 @@ def predict_file(
     _check_target(source, target)
     if kept.golden is not None and (wrong := check_model(kept)):
         raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
-    summary = Summary()
+    summary, contract = Summary(), kept.contract
     as_cell = str if _is_parquet(target) else spreadsheet_cell
-    contract = kept.contract
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    kept_columns = list(dict.fromkeys(keep))
-    with _open_writer(target, _schema(kept, kept_columns)) as writer:
+    keep = list(dict.fromkeys(keep))
+    with _open_writer(target, _schema(kept, keep)) as writer:
+        shares = _shares(source, options, contract, rows_at_once)
         for raw in iter_tables(source, options, rows_at_once):
-            answers = _answered(kept, raw, options, flag_unknown, summary, as_cell)
-            writer.write_table(_with_copies(answers, raw, kept_columns, as_cell))
+            prepared = prepare_features(raw, contract, options, shares)
+            answers = _answered(kept, prepared, flag_unknown, summary, as_cell)
+            writer.write_table(_with_copies(answers, raw, keep, as_cell))
     return summary
+
+
+def _shares(
+    source: Path, options: ReadOptions, contract: Contract, rows_at_once: int
+) -> dict[str, float]:
+    """What no part of the file shows alone: where numbers among percentages may be shares."""
+    found: dict[str, float] = {}
+    if any(form.is_percent for form in contract.forms.values()):
+        for raw in iter_tables(source, options, rows_at_once):
+            found = shares_among(raw, contract) | found  # the first of the file
+    return found
 
 
 def _answered(
     kept: KeptModel,
-    raw: pd.DataFrame,
-    options: ReadOptions,
+    prepared: tuple[pd.DataFrame, Mapping[int, Refusal]],
     flag_unknown: bool,
     summary: Summary,
     as_cell: _AsCell,
 ) -> pa.Table:
-    features, broken = prepare_features(raw, kept.contract, options)
+    features, broken = prepared
     flagged = [r for r, why in broken.items() if flag_unknown and why.problem == _FLAGGED]
-    usable = np.ones(len(raw), dtype=bool)
+    usable = np.ones(len(features), dtype=bool)
     usable[list(broken)] = False
     usable[flagged] = True
     reasons = {row: as_cell(str(why)) for row, why in broken.items()}
     labels = [as_cell(label) for label in kept.contract.classes]
     table = _table(kept, features, usable, (labels, reasons), first=summary.rows)
-    summary.rows += len(raw)
+    summary.rows += len(features)
     summary.refused += int((~usable).sum())
     summary.flagged += len(flagged)
     summary.problems.update(why.problem for why in broken.values())
@@ -181,7 +194,8 @@ def _copied(raw: pd.DataFrame, name: str, as_cell: _AsCell) -> pa.Array:
         raise DataError(
             f"--keep {name}: the input has no such column; {suggest(name, raw.columns)}"
         )
-    cells = [None if pd.isna(cell) else as_cell(str(cell)) for cell in raw[name]]
+    # Whole numbers are floats in a part of the file that lacks some.
+    cells = [None if pd.isna(cell) else as_cell(label_of(cell)) for cell in raw[name]]
     return pa.array(cells, pa.string())
 
 

@@ -145,6 +145,8 @@ def example_row(contract: Contract) -> dict[str, Any]:
             continue
         if rules.kind == "categorical":
             row[name] = rules.categories[0] if rules.categories else None
+        elif rules.kind == "text":
+            row[name] = "some words"
         elif rules.lowest is None or rules.highest is None:
             row[name] = 0.0
         elif float(rules.lowest).is_integer() and float(rules.highest).is_integer():
@@ -176,6 +178,8 @@ def _row_type(contract: Contract) -> Any:
 def _cell_type(rules: ColumnContract, is_declared: bool, form: NumberForm) -> Any:
     if rules.kind == "categorical":
         return Literal[tuple(rules.categories)] if rules.categories else None
+    if rules.kind == "text":
+        return str
     low, high = -float(_LARGEST), float(_LARGEST)
     words = "a number"
     if rules.lowest is not None and rules.highest is not None:
@@ -217,7 +221,9 @@ def _is_kept_by_cleaning(contract: Contract) -> bool:
             cleaned = clean_features(column.to_frame(), contract.clean, known)[0][name]
             if not cleaned.equals(column):
                 return False
-        elif any(_touches(step, name) for step in contract.clean):
+        elif (rules.kind == "text" and contract.clean) or any(
+            _touches(step, name) for step in contract.clean
+        ):
             return False
     return True
 

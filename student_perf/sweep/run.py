@@ -23,7 +23,7 @@ from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.experiment.prepare import look_once
-from student_perf.experiment.records import describe_provenance
+from student_perf.experiment.records import check_tags, describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.paths import workspace
@@ -230,7 +230,7 @@ def _removed(plan: SweepPlan, path: Path) -> ConfigError:
 
 
 def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
-    """Raise ConfigError if what the sweep says is not what ran."""
+    """Raise ConfigError if what the sweep says is not what ran, or if a check stops it."""
     wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome.record)]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -238,6 +238,17 @@ def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) 
             f"{plan.study_name}: does not add up ({wrong[0]}{more}); to see all: "
             f"{python_command()} -m student_perf check {plan.study_name}"
         )
+    _check_findings(plan, outcome)
+
+
+def _check_findings(plan: SweepPlan, outcome: SweepOutcome) -> None:
+    """Raise ConfigError if a check of level `error` has something to say of the best, which then
+    is not registered.
+    """
+    for finding in outcome.findings:
+        if plan.base.guards.level(finding.code) == "error":
+            way_on = f"guards.{finding.code}=warn goes on anyway"
+            raise ConfigError(f"{finding}; {way_on}")
 
 
 def _check_failures(plan: SweepPlan, outcome: SweepOutcome) -> None:
@@ -463,6 +474,7 @@ def _report(outcome: SweepOutcome, console: Console) -> None:
 
     record = outcome.record
     try:
+        record.tags |= check_tags(outcome.findings)
         page = write_report(record.folder / PAGE_FILE, outcome)
         record.tags[tags.NOTE] = markdown_note(outcome)
         record.save()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +14,7 @@ from rich.text import Text
 from student_perf.compare.outcome import SweepOutcome
 from student_perf.errors import TrackingError, one_line
 from student_perf.experiment.beside import UnderSweep
+from student_perf.experiment.records import check_tags
 from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, WINNER, holds_record
@@ -39,7 +42,7 @@ def run_winner(
     best, folder = outcome.ranked[0], plan.folder / WINNER
     if not _holds_run_of(best, folder):
         console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.trial_number}"))
-        _refit(plan, best, study, folder, Terminal(), "final")
+        _refit(plan, best, study, folder, Terminal(), "final", check_tags(outcome.findings))
     return folder
 
 
@@ -95,6 +98,7 @@ def _refit(
     folder: Path,
     terminal: Terminal,
     kind: str,
+    checks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run a trial's configuration once more, with a model; the publisher sends it."""
     for name in (RUN_ID_FILE, ERROR_FILE):  # of an earlier trial in this place
@@ -106,5 +110,6 @@ def _refit(
         tags.STUDY: plan.study_name,
         tags.TRIAL: str(number),
         tags.OBJECTIVES: ",".join(plan.objectives.names),
+        **checks,
     }
     run_experiment(config, folder, terminal, kind, more, UnderSweep())

@@ -221,8 +221,11 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
         if kind == "parquet":
             with pq.ParquetFile(opened(source)) as file:
                 _refuse_wide_groups(file.metadata, n_rows)
+                first = 0
                 for batch in file.iter_batches(n_rows):
-                    yield _named_levels(batch.to_pandas())
+                    table = _named_levels(batch.to_pandas())
+                    yield _with_counted_index(table, file.schema_arrow.pandas_metadata, first)
+                    first += batch.num_rows
         elif kind == "text":
             yield from iter_text(source, options, n_rows)
         elif kind == "sheet":
@@ -342,6 +345,20 @@ def _without_index(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _named_levels(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the levels of its index that have a name as columns."""
     return table.reset_index([name for name in table.index.names if name is not None])
+
+
+def _with_counted_index(
+    table: pd.DataFrame, metadata: Mapping[str, Any] | None, first: int
+) -> pd.DataFrame:
+    """A part of a file, from row `first` on, with the index of the whole that pandas keeps as a
+    range with a name, and gives back only with all its rows.
+    """
+    for level in (metadata or {}).get("index_columns", ()):
+        if isinstance(level, Mapping) and level["name"] and level["name"] not in table:
+            start = level["start"] + first * level["step"]
+            values = pd.RangeIndex(start, start + len(table) * level["step"], level["step"])
+            table.insert(0, level["name"], values.to_numpy())
+    return table
 
 
 def _refuse_empty(source: Path | bytes, origin: str) -> None:

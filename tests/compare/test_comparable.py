@@ -100,7 +100,7 @@ def test_the_same_cells_as_other_classes_are_other_data(trials):
     assert not can_be_ranked(records)
     assert differing(records) == ["data"]
     first, second = make_leaderboards(records)
-    assert about(second, first)[-1] == "Not paired with the runs above: other data."
+    assert about(second, first)[-1] == "SP503: not paired with the runs above: other data."
 
 
 def test_seeds_are_known_by_how_their_names_end():

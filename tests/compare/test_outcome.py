@@ -179,16 +179,29 @@ SPACE = [
         ({"when": [["model", ["svm"]]]}, []),
     ],
 )
-def test_numbers_on_the_edge_of_their_range(sweep_folder, changed, expected):
+def test_numbers_at_an_end_of_their_range(sweep_folder, changed, expected):
     folder = sweep_folder(FOLDS)
     change(folder / "1", params={"swept.model": "rf"})
     change(folder, space=[SPACE[0] | changed])
     sweep = load_sweep(folder)
-    assert sweep.on_edge == expected
-    line = "On the edge of its range: model.C=0.1; consider a wider one."
-    assert (line in sentences(sweep)) == bool(expected)
-    change(folder, params={"sweep.sampler": "grid"})
-    assert load_sweep(folder).on_edge == []
+    assert [one.text.partition("=")[0] for one in sweep.findings] == expected
+    line = (
+        "SP501: `model.C=0.1`: lies at the lower end of what the sweep tried (0.1 to 1); search a "
+        "wider one if it can go further."
+    )
+    assert (line in sentences(sweep, lambda text: f"`{text}`")) == bool(expected)
+    change(folder, params={"guards.SP501": "off"})
+    assert load_sweep(folder).findings == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "found"), [([0.1, 1, 10, 100], 1), ([0.1, 1, 10], 0), ([0.1, 1, 10, None], 0)]
+)
+def test_a_list_has_ends_from_four_numbers_on(sweep_folder, choices, found):
+    folder = sweep_folder(FOLDS)
+    grid = {k: v for k, v in SPACE[0].items() if k not in ("low", "high")} | {"choices": choices}
+    change(folder, space=[grid])
+    assert len(load_sweep(folder).findings) == found
 
 
 def test_a_space_as_data_says_which_scale_is_logarithmic(sweep_folder):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from student_perf.compare.leaderboard import make_leaderboards
-from student_perf.compare.show import FORMATS, formatted, show_boards
+from student_perf.compare.show import FORMATS, formatted, has_error, show_boards
 from student_perf.terminal import Terminal
 
 
@@ -37,7 +37,7 @@ def test_the_table_fits_and_says_why_runs_are_apart(boards, printed):
     text = printed(boards)
     assert max(map(len, text.splitlines())) <= 80
     assert "2 runs on grades, accuracy, kfold, 3 folds" in text
-    assert "Not paired with the runs above: other folds." in text
+    assert "SP503: not paired with the runs above: other folds." in text
     assert "Not compared: 1 failed." in text
     (chosen,) = [line for line in text.splitlines() if line.startswith("> xgb")]
     assert "0.600 0.100" in chosen  # the faster of the tied
@@ -57,6 +57,38 @@ def test_a_recommended_run_beyond_the_top_is_shown_too(boards, printed):
     text = printed(boards[:1], top=1)
     assert "> xgb-11" in text
     assert "and 1 more; --top 2 shows all." in text
+
+
+@pytest.fixture
+def mixed(make_record):
+    """The best trial of a search beside a run with the defaults of its model."""
+    records = [
+        make_record("xgb-10", [0.6, 0.7, 0.65], "xgb", study="mine"),
+        make_record("rf-1", [0.5, 0.7, 0.6], "rf"),
+        make_record("rf-2", [0.4, 0.7, 0.6], "rf", split="t" * 64),
+    ]
+    records[0].params["swept.model.max_depth"] = "3"
+    for one in records[1:]:
+        one.tags["student_perf.check.SP502"] = "model=rf: ran with its defaults"
+    return records
+
+
+def test_a_model_with_its_defaults_beside_a_searched_one(mixed, printed):
+    text = " ".join(printed(make_leaderboards(mixed)).split())
+    assert "SP502: rf rf-1 ran with defaults, xgb-10 was searched: the difference may be" in text
+    assert "search -m search=rf too." in text
+    assert text.count("SP502") == 1  # the third has no searched one beside it
+    del mixed[0].params["swept.model.max_depth"]  # as in a grid over models
+    assert "SP502" not in printed(make_leaderboards(mixed))
+
+
+def test_findings_are_in_the_json_and_of_the_level_of_the_best(mixed):
+    boards = make_leaderboards(mixed)
+    found = json.loads(formatted(boards, "json", 10))["findings"]
+    assert [one["code"] for one in found] == ["SP502", "SP503"]
+    assert not has_error(boards)
+    mixed[0].params["guards.SP503"] = "error"
+    assert has_error(boards)
 
 
 def test_csv_and_json_hold_every_figure_in_full(boards):

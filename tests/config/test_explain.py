@@ -71,7 +71,10 @@ CASES = {
     "wrong type of parameter": (["model=xgb", "model.max_depth=4.8"], "a whole number or null"),
     "foreign class": (["model.classifier._target_=os.system"], "only classes below"),
     "wrong imputer": (["preprocess.numeric.impute.strategy=middle"], "strategy=middle"),
-    "unknown kind of column": (["+preprocess.text.x=1"], "choose from all, categorical, numeric"),
+    "unknown kind of column": (
+        ["+preprocess.words.x=1"],
+        "choose from all, categorical, numeric, text",
+    ),
     "missing target": (["dataset.target=scores"], "did you mean score"),
     "missing column to drop": (["dataset.drop=[wrk]"], "did you mean work"),
     "missing column of subgroups": (["dataset.subgroups=[mail]"], "did you mean male"),

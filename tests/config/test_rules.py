@@ -94,3 +94,19 @@ def test_splits_take_the_declared_groups_and_datasets_the_column_of_a_split(comp
 def test_combinations_without_a_meaning_are_refused(compose_config, words, message):
     with pytest.raises(ConfigError, match=message):
         compose_config(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["dataset.text=[hours]", "dataset.categorical=[hours]"],
+            "'hours' is in dataset.categorical",
+        ),
+        (["dataset.text=[grade]"], "holds the target"),
+    ],
+)
+def test_a_column_of_text_is_nothing_else(compose_config, grades, words, message):
+    base = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
+    with pytest.raises(ConfigError, match=message):
+        compose_config(*base, *words)

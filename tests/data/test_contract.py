@@ -88,3 +88,12 @@ def test_declared_ranges_are_enforced_before_training(train, tmp_path):
     assert outcome.code == 1
     assert "column 'age':" in outcome.err
     assert "is outside 15 to 22" in outcome.err
+
+
+def test_a_column_of_text_takes_any_words_and_is_read_back(small_dataset):
+    texts = replace(small_dataset, text=("school",))
+    contract = make_contract(texts, np.arange(60), SMALL_CONFIG)
+    assert contract.columns["school"].kind == "text"
+    assert contract_from_yaml(contract.to_yaml()) == contract
+    other = small_dataset.features.assign(school="never seen")
+    assert find_violations(other, contract) == []

@@ -6,7 +6,7 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
-from student_perf.data.features import prepare_cells, prepare_features
+from student_perf.data.features import prepare_cells, prepare_features, shares_among
 from student_perf.errors import DataError
 from student_perf.tables.files import iter_tables, new_file_options, read_file
 from student_perf.tables.numbers import NumberForm
@@ -219,6 +219,11 @@ def test_percent_signs_are_part_of_the_contract(tmp_path, compose_config, by_ste
     beside = "stands beside 0.545, which may be a share; write it with a percent sign"
     assert found[1:] == [beside, beside, 0, 60]
     assert cells_of(contract, "share", [0.545, 75.0])[1] == 75, "rows of a program stand alone"
+    parts = [pd.DataFrame({"share": cells, "hours": 1.0}) for cells in ([75.0], [0.545], [0.1])]
+    shares = [shares_among(part, contract) for part in parts]
+    assert shares == [{}, {"share": 0.545}, {"share": 0.1}]
+    _, refused = prepare_features(parts[0], contract, contract.options, shares[1])
+    assert refused[0].rule == beside, "what one part of a file shows counts for all of it"
     hours = cells_of(contract, "hours", ["5%"], contract.options)
     assert hours == ["has a percent sign; no cell had one in training"]
 

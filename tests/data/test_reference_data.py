@@ -129,6 +129,25 @@ def test_none_is_an_answer_of_642_pupils(compose_config):
     assert not {"reading score", "writing score"} & set(data.features)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("students_performance", "StudentsPerformance.csv"),
+        ("student_factors", "StudentPerformanceFactors.csv"),
+        ("dropout", "students_dropout.csv"),
+    ],
+)
+def test_public_copies_are_known_by_their_content(compose_config, tmp_path, name, file):
+    assert not [n for n in student_file(compose_config, name, file).notes if "another copy" in n]
+    lines = (STUDENTS / file).read_text(encoding="utf-8").splitlines()
+    (tmp_path / file).write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    other = load_dataset(
+        compose_config(f"dataset={name}", f"dataset.path={tmp_path / file}").dataset
+    )
+    (note,) = [n for n in other.notes if "another copy" in n]
+    assert note.startswith(f"{file} is another copy than the public one known here (sha256 ")
+
+
 def test_the_pass_or_fail_of_a_copy_is_left_out(compose_config):
     data = student_file(compose_config, "student_factors", "StudentPerformanceFactors.csv")
     assert (data.n_rows, data.target.min(), data.target.max()) == (6607, 55, 101)

@@ -2,6 +2,7 @@ import hashlib
 import http.server
 import json
 import threading
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from sklearn.datasets import _openml
 
 from student_perf.config.schema import FileDataset, WooldridgeDataset
 from student_perf.data import load_dataset
+from student_perf.data.fingerprint import fingerprint_table
 from student_perf.data.sources import read_source
 from student_perf.errors import DataError
 
@@ -37,6 +39,18 @@ def test_csv_is_read_by_its_separator(grades, tmp_path):
     pd.testing.assert_frame_equal(
         read_source(csv(grades)).table, read_source(csv(other, ";")).table
     )
+
+
+def test_another_copy_of_a_known_table_is_said_by_the_columns_that_count(grades, tmp_path):
+    kept = replace(csv(grades), keep=["hours", "school"])
+    table = read_source(kept).table
+    known = replace(kept, content_sha256=fingerprint_table(table[["hours", "school", "grade"]]))
+    assert read_source(known).notes == ()
+    table.assign(absences=0).to_csv(tmp_path / "more.csv", index=False)
+    assert read_source(replace(known, path=str(tmp_path / "more.csv"))).notes == ()
+    table.assign(hours=0.5).to_csv(tmp_path / "other.csv", index=False)
+    (note,) = read_source(replace(known, path=str(tmp_path / "other.csv"))).notes
+    assert note.startswith("other.csv is another copy than the public one known here (sha256 ")
 
 
 @pytest.mark.parametrize(

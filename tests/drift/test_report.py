@@ -99,3 +99,26 @@ def test_a_category_the_config_declares_is_not_new(tmp_path):
     declared = f"{words} +dataset.categories.x=[a,b,c]"
     assert make_report(words, str(tmp_path / "c.csv"), LIMITS).has_alarm
     assert not make_report(declared, str(tmp_path / "c.csv"), LIMITS).has_alarm
+
+
+def test_declared_weights_are_not_used_and_the_report_says_so(grades, tmp_path):
+    pd.read_csv(grades).assign(w=2).to_csv(tmp_path / "w.csv", index=False)
+    side = f"csv dataset.path={tmp_path / 'w.csv'} dataset.target=grade"
+    report = make_report(f"{side} dataset.weight=w", str(tmp_path / "w.csv"), LIMITS)
+    (line,) = (one for one in drift_sentences(report) if "weight" in one)
+    assert line.endswith("dataset.weight=w is not used.")
+    unweighted = make_report(side, str(tmp_path / "w.csv"), LIMITS)
+    assert not any("weight" in one for one in drift_sentences(unweighted))
+
+
+def test_of_text_the_number_of_words_is_compared(tmp_path):
+    words = ["good work", "late again today", "fine"]
+    rows = pd.DataFrame({"note": [f"{words[i % 3]} {i}" for i in range(60)], "y": list("ab") * 30})
+    rows.to_csv(tmp_path / "old.csv", index=False)
+    rows.assign(note=rows["note"] + " and so much more of it").iloc[:30].to_csv(
+        tmp_path / "new.csv", index=False
+    )
+    side = f"csv dataset.path={tmp_path / 'old.csv'} dataset.target=y dataset.text=[note]"
+    report = make_report(side, str(tmp_path / "new.csv"), LIMITS)
+    assert (by_name(report)["note"].kind, by_name(report)["note"].reason) == ("numeric", "drift")
+    assert "Of the text in note the number of words is compared." in drift_sentences(report)

@@ -75,6 +75,10 @@ def test_sentences_are_free_text_and_names_are_not(plain):
     comment, course = (pd.Series(values, dtype="str") for values in (sentences, few))
     assert codes_of(with_column(plain, "comment", comment), "comment") == ["SP210"]
     assert codes_of(with_column(plain, "course", course), "course") == []
+    read_as_text = replace(with_column(plain, "comment", comment), text=("comment",))
+    assert codes_of(read_as_text, "comment") == []
+    (found,) = (f for f in findings_of(with_column(plain, "comment", comment)) if f.code == "SP210")
+    assert "dataset.text=[comment]" in found.text
 
 
 def test_columns_that_hold_the_same_are_one_finding(plain):

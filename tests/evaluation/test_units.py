@@ -57,6 +57,16 @@ def test_strata_keep_their_order_and_names_whichever_class_is_positive(small_dat
     assert first.names == second.names == ("class 'fail' of 'grade'", "class 'pass' of 'grade'")
 
 
+def test_listing_classes_in_another_order_draws_no_other_rows(small_dataset):
+    passed = (np.arange(60) % 3 > 0).astype(int)
+    found = replace(small_dataset, target=passed, classes=("fail", "pass"))
+    listed = replace(found, target=1 - passed, classes=("pass", "fail"), is_listed=True)
+    splits = [make_split(one, KFOLD) for one in (found, replace(found, is_listed=True), listed)]
+    assert len({split.sha256 for split in splits}) == 1
+    turned = replace(listed, target=passed, classes=("fail", "pass"), is_turned=True)
+    assert make_split(turned, KFOLD).sha256 == splits[0].sha256
+
+
 @pytest.mark.parametrize("kind", ["stratified_group_kfold", "nested"])
 def test_groups_move_as_a_whole_and_every_fold_holds_every_class(in_classes, kind):
     config = StratifiedGroupKFoldSplit(kind, 0.2, 0, True, 4, "course")

@@ -66,14 +66,14 @@ def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
     words = ("dataset=gpa2", "dataset.drop=[tothrs]", "model=ridge", "split=holdout", QUICK[0])
     result = run(compose_config(*words, "report.importance=false"), tmp_path / "r")
     record = result.record
-    assert record.checks.keys() == {"SP203"}
+    assert record.checks.keys() == {"SP203", "SP502"}  # and the model's defaults
     assert record.tags["student_perf.check.SP203"] == record.checks["SP203"]
     assert "'hsize' and 'hsizesq'" in record.checks["SP203"]
     assert "- SP203 (docs/checks.md): columns 'hsize'" in (
         record.folder / "model_card.md"
     ).read_text(encoding="utf-8")
     assert "- **SP203**: columns 'hsize'" in record.tags["mlflow.note.content"]
-    assert record.params["guards.SP101"] == "error"
+    assert record.params["guards.SP101"] == record.guards.level("SP101") == "error"
 
 
 def test_calibration_counts_weights_and_groups(tmp_path):

@@ -176,3 +176,12 @@ def test_the_culprit_is_what_the_library_trains_without(compose_config):
     estimator = build_estimator({**node, "objective": "multi:softprob"}, "classification")
     estimator.set_params(objective="rank:ndcg")
     assert _refused(estimator, train, [*node], "value 1 for something else") == "objective"
+
+
+def test_a_word_for_threads_is_answered_with_auto():
+    node = {"name": "rf", "n_jobs": "automatic"} | {
+        "classifier": {"_target_": "sklearn.ensemble.RandomForestClassifier"}
+    }
+    with pytest.raises(ConfigError, match=r"^model\.n_jobs=automatic: must be auto or a number of"):
+        build_estimator(node, "classification")
+    assert build_estimator(node | {"n_jobs": "auto"}, "classification", n_threads=2).n_jobs == 2

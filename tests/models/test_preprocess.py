@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from student_perf.data import load_dataset
 from student_perf.errors import ConfigError
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from tests.models.zoo import PREPROCESSINGS
@@ -156,3 +157,32 @@ def test_target_encoding_is_fitted_on_other_rows(compose_config, dataset, target
 def test_refuses_other_shapes(config, message):
     with pytest.raises(ConfigError, match=message):
         build_steps(config)
+
+
+def test_words_come_from_the_training_rows_of_a_fold_only(compose_config, tmp_path):
+    told = ["good work this week"] * 30 + ["late and tired today"] * 30
+    told[0] = "unheard"
+    rows = pd.DataFrame({"note": told, "passed": ["yes"] * 30 + ["no"] * 30, "n": range(60)})
+    rows.to_csv(tmp_path / "notes.csv", index=False)
+    config = compose_config(
+        "dataset=csv", f"dataset.path={tmp_path / 'notes.csv'}", "dataset.target=passed",
+        "dataset.text=[note]", "preprocess.text.words.min_df=1",
+    )  # fmt: skip
+    dataset = load_dataset(config.dataset)
+    assert (dataset.text, dataset.categorical, dataset.numeric) == (("note",), [], ["n"])
+    steps = build_steps(config.preprocess)
+    prepared = build_preprocessor(steps, ["n"], [], {}, dataset.text)
+    for rows_of_fit, is_known in ((np.arange(60), True), (np.arange(1, 60), False)):
+        prepared.fit(dataset.rows(rows_of_fit))
+        names = prepared.get_feature_names_out().tolist()
+        assert ("note: unheard" in names) == is_known
+    assert not prepared.transform(dataset.features)[0, 1:].any()
+
+
+def test_a_config_of_earlier_times_has_the_same_words(compose_config):
+    config = compose_config().preprocess
+    ((_, named),) = build_steps(config).kinds["text"].steps
+    ((_, unnamed),) = (
+        build_steps({k: v for k, v in config.items() if k != "text"}).kinds["text"].steps
+    )
+    assert named.get_params() == unnamed.get_params()

@@ -92,7 +92,7 @@ def test_runs_on_other_folds_say_why_they_are_apart(records, make_record):
     other = make_record("other", HIGH, split="t" * 64)
     boards = make_leaderboards([*records, other])
     lead = board_section(boards[1], boards[0], top=10).lead
-    assert "Not paired with the runs above: other folds." in lead
+    assert "SP503: not paired with the runs above: other folds." in lead
 
 
 def test_one_validation_part_has_no_pictures_of_folds(make_record):

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from student_perf.encoders import Words
 from student_perf.errors import StudentPerfError
 from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
@@ -146,3 +147,12 @@ def test_a_tree_that_was_changed_ends_in_a_line(tmp_path):
 
     with pytest.raises(StudentPerfError, match="has a child outside of the tree"):
         load_model(change_array(path, "nodes", far))
+
+
+def test_words_of_text_come_back_without_a_vectorizer(tmp_path):
+    texts = pd.DataFrame({"note": pd.Series(["good work", "late work", None] * 9, dtype="str")})
+    fitted = Pipeline([("words", Words(min_df=2)), ("model", Ridge())]).fit(texts, range(27))
+    save_model(fitted, tmp_path / "model.skops")
+    assert not [name for name in trusted_types(tmp_path / "model.skops") if "feature_ext" in name]
+    back = load_model(tmp_path / "model.skops")
+    np.testing.assert_array_equal(back.predict(texts), fitted.predict(texts))

@@ -101,9 +101,9 @@ def test_no_part_is_larger_than_asked(kept_run, grades, tmp_path, monkeypatch):
     sizes = []
     prepare = predict.prepare_features
 
-    def watched(raw, contract, options):
+    def watched(raw, contract, options, shares):
         sizes.append(len(raw))
-        return prepare(raw, contract, options)
+        return prepare(raw, contract, options, shares)
 
     kept = load_kept_model(str(kept_run))
     monkeypatch.setattr(predict, "prepare_features", watched)
@@ -152,3 +152,13 @@ def test_memory_does_not_grow_with_the_rows(kept_run, grades, tmp_path):
         )
         peaks.append(int(done.stdout.splitlines()[-1]))
     assert peaks[1] < peaks[0] + 60
+
+
+def test_a_copied_column_is_written_alike_in_every_part(kept_run, grades, tmp_path):
+    table = pd.read_csv(grades).head(4).assign(number=[1, 2, None, 4])
+    whole = table.iloc[:2].assign(number=[1.0, 2.0])
+    pd.concat([whole, table.iloc[2:]]).to_parquet(tmp_path / "in.parquet")
+    kept = load_kept_model(str(kept_run))
+    target = tmp_path / "out.csv"
+    predict_file(kept, tmp_path / "in.parquet", target, rows_at_once=2, keep=["number"])
+    assert raw_text(target)["number"].tolist() == ["1", "2", "", "4"]

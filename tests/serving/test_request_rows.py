@@ -320,3 +320,16 @@ def test_the_example_of_a_row_leaves_out_what_follows_from_it():
     assert to_table(read(example, contract=DERIVED), DERIVED)["marks"].tolist() == [10.0]
     row = RequestReader(DERIVED, 10).schema()["properties"]["rows"]["items"]
     assert sorted(row["required"]) == ["G1", "G2", "span"]
+
+
+def test_text_of_any_words_is_taken_and_cleaned_but_nothing_else_is():
+    contract = Contract("grade", ["low", "high"], {"note": ColumnContract("text", False)})
+    assert read_allowed({"note": "never seen"}, contract)[0] == {"note": ["never seen"]}
+    assert example_row(contract) == {"note": "some words"}
+    assert {cell.problem for cell in refused({"note": None}, contract=contract)} == {
+        "missing value"
+    }
+    cleaned = replace(contract, clean=["normalise_text"])
+    assert read_allowed({"note": "good"}, cleaned) is None
+    columns = read({"note": " none of  it "}, {"note": "none"}, contract=cleaned)
+    assert columns["note"].tolist() == ["none of it", "none"]

@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -571,6 +572,23 @@ def test_a_sweep_leaves_its_page_with_the_importances_of_optuna(train, workspace
     outcome = read_outcome(folder)
     assert not outcome.importances
     assert "Which parameters mattered" not in sweep_page(outcome)
+
+
+@pytest.mark.slow
+def test_a_best_at_an_end_of_what_was_tried_is_said_everywhere_and_can_stop(train, workspace):
+    # Each of the four is at an end, whichever is best.
+    words = ["-m", "model.C=0.00001,0.00002,0.00003,1", "tracking=off", "split.n_splits=2"]
+    words += ["report.importance=false"]
+    done = train(*words)
+    assert done.code == 0
+    assert re.search(r"SP501: model\.C=\S+: lies at the \w+ end", " ".join(done.out.split()))
+    folder = sweep_folder(workspace)
+    for place in (folder, folder / "winner"):
+        assert "what the sweep tried (1e-05 to 1)" in load_record(place).checks["SP501"]
+    assert "SP501" in (folder / "report.html").read_text(encoding="utf-8")
+    stopped = train(*words, "guards.SP501=error")
+    assert stopped.code == 1
+    assert "guards.SP501=warn goes on anyway" in stopped.err
 
 
 @pytest.mark.slow

@@ -185,6 +185,17 @@ def test_tables_of_a_file_hold_its_rows_in_order_as_text(tmp_path):
     assert pd.concat(tables)["town"].isna().tolist() == whole["town"].isna().tolist()
 
 
+def test_parts_of_a_parquet_file_have_the_index_that_the_whole_has(tmp_path):
+    path = tmp_path / "rows.parquet"
+    counted = pd.DataFrame({"town": list("abcde")}, index=pd.RangeIndex(10, 20, 2, name="id"))
+    counted.to_parquet(path)
+    tables = list(iter_tables(path, ReadOptions(), 2))
+    assert pd.concat(tables)["id"].tolist() == [10, 12, 14, 16, 18]
+    assert read_file(path).table["id"].tolist() == [10, 12, 14, 16, 18]
+    counted.rename_axis(None).to_parquet(path)
+    assert [list(table) for table in iter_tables(path, ReadOptions(), 2)] == [["town"]] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
