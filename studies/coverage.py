@@ -634,8 +634,8 @@ was measured on; every difference of two runs is tested on the rows that both ha
    ([measured](choices.md)).
 
 Where predictions are gone, the scores of the folds stand in: the corrected resampled t-test (Nadeau
-and Bengio 2003). The output says so. Permutation importance and configurations that stand for
-several seeds are judged by folds too.
+and Bengio 2003). The output says so. Configurations that stand for several seeds and permutation
+importance are judged by rows too: a row that several seeds have answered counts once.
 
 ## Does the interval hold the truth?
 
