@@ -200,7 +200,7 @@ class Metric(Objective):
         if self.heavy is None:
             return False
         least, growing = self.heavy
-        return variation > max(least, growing * n**0.25)
+        return variation > max(least, growing * math.sqrt(math.sqrt(n)))
 
     def rests_on_few(self, mean: float | None, low: float | None, high: float | None) -> bool:
         """Whether so few rows carry a mean that its interval by rows may be too narrow: only rows
