@@ -40,7 +40,7 @@ LOPSIDED = 4.0
 # first number, which normal errors seldom reach, and the second times the fourth root of n. So it
 # grows with n where the tail has an index of 4/3, as squared t errors of 8/3 degrees of freedom;
 # with a heavier one it grows faster. docs/statistics.md has how often it is right.
-_SQUARED_ERRORS, _ABSOLUTE_ERRORS = (1.65, 0.515), (1.1, 0.36)
+_SQUARED_ERRORS, _ABSOLUTE_ERRORS = (1.65, 0.42), (1.1, 0.3)
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
