@@ -14,24 +14,21 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
 import pandas as pd
 
 from student_perf.paths import PACKAGE_DIR, workspace
-from student_perf.runs.predictions import fold_scores, load_predictions
-from student_perf.scoring import intervals
-from student_perf.scoring.paired import (
-    ALPHA,
-    PairedDifference,
-    by_folds,
-    holm,
-    paired_difference,
-)
+from student_perf.runs.predictions import load_predictions, row_scores
+from student_perf.scoring import influence
+from student_perf.scoring.influence import RowScores
+from student_perf.scoring.intervals import row_interval
+from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.paired import ALPHA, PairedDifference, by_rows, holm, row_difference
 
 EXPERIMENT = "cortez_silva_2008"
 RESULTS = PACKAGE_DIR.parent / "docs" / "results.md"
@@ -48,6 +45,11 @@ LATER = {
 # are about 0.01 of the root's impurity, in which scikit-learn counts.
 PRUNING = {"binary": 0.004, "five_level": 0.0075, "regression": 0.15}
 OURS = {"NV": "previous_grade", "NN": "mlp", "SVM": "svm", "DT": "tree", "RF": "rf"}
+DECIDING = {
+    "binary": "accuracy",
+    "five_level": "accuracy",
+    "regression": "root_mean_squared_error",
+}
 TITLES = {
     "binary": "Pass or fail (accuracy in %, more is better)",
     "five_level": "Five levels (accuracy in %, more is better)",
@@ -109,34 +111,36 @@ def load_runs() -> pd.DataFrame:
 
 
 def ours(runs: pd.DataFrame, cell: Any) -> pd.DataFrame:
-    """Value, spread and interval of each model in a cell, in the paper's units, best first."""
+    """Value and interval of each model in a cell, in the paper's units, best first."""
     mine = runs[
         (runs["params.dataset.name"] == DATASETS[cell.subject])
         & (runs["params.dataset.form"] == cell.task)
         & (runs["params.dataset.setup"] == cell.setup)
     ].drop_duplicates("params.model.name")
-    metric = "root_mean_squared_error" if cell.task == "regression" else "accuracy"
+    metric = DECIDING[cell.task]
     scale = 1.0 if cell.task == "regression" else 100.0
+    scores = [scores_of_rows(run, metric) for _, run in mine.iterrows()]
+    found = [row_interval(one, METRICS[metric]) for one in scores]
     table = pd.DataFrame(
         {
             "model": mine["params.model.name"],
-            "value": [scale * paper_value(run, metric) for _, run in mine.iterrows()],
-            "width": [scale * half_width(run, metric) for _, run in mine.iterrows()],
-            "folds": [scale * scores_of_folds(run, metric) for _, run in mine.iterrows()],
-            "test_over_train": mine["params.test_over_train"].astype(float),
+            "value": [scale * one.mean for one in found],
+            "low": [scale * one.low for one in found],
+            "high": [scale * one.high for one in found],
+            "scores": [replace(o, mean=scale * o.mean, moved=scale * o.moved) for o in scores],
         }
     )
     return table.sort_values("value", ascending=cell.task == "regression")
 
 
-def paper_value(run: pd.Series, metric: str) -> float:
-    """The mean over folds; of the RMSE, as in the paper, over all rows of a repeat at once."""
+def scores_of_rows(run: pd.Series, metric: str) -> RowScores:
+    """The metric by row. Its mean is that over folds; of the RMSE, as in the paper, that over
+    repeats, each of all rows at once.
+    """
+    known = load_predictions(predictions_file(run))
     if metric == "accuracy":
-        return float(run["metrics.cv_accuracy_mean"])
-    rows = pd.read_parquet(predictions_file(run))
-    repeat = rows["fold"] // int(run["params.split.n_splits"])
-    mean_squared = ((rows["y_true"] - rows["y_pred"]) ** 2).groupby(repeat).mean()
-    return float((mean_squared**0.5).mean())
+        return row_scores(known, metric)
+    return influence.row_scores(METRICS[metric], known.answers, known.row, known.fold)
 
 
 def predictions_file(run: pd.Series) -> Path:
@@ -145,36 +149,22 @@ def predictions_file(run: pd.Series) -> Path:
     return folder / "predictions.parquet"
 
 
-def scores_of_folds(run: pd.Series, metric: str) -> np.ndarray:
-    """The metric on each fold, shape (J,)."""
-    return fold_scores(load_predictions(predictions_file(run)), metric)
-
-
 Gain = tuple[PairedDifference[float], float]  # a difference, and its adjusted p-value
 
 
 def gain(table: pd.DataFrame, method: str, sign: int) -> Gain | None:
-    """Our best model minus our own run of the paper's best method, on the same folds, with the
+    """Our best model minus our own run of the paper's best method, on the same rows, with the
     p-value adjusted for the choice of that best among all our models; None where both are one.
     """
     first = table.iloc[0]
     if first["model"] == method:
         return None
     rest = table.iloc[1:]
-    ratio = float(first["test_over_train"])
-    pairs = by_folds(np.stack(list(rest["folds"])), first["folds"], ratio).tested()
+    pairs = by_rows(list(rest["scores"]), first["scores"]).tested()
     adjusted = dict(zip(rest["model"], holm(pairs.p_value), strict=True))
-    rival = rest.loc[rest["model"] == method, "folds"].iloc[0]
-    found = paired_difference(sign * first["folds"], sign * rival, ratio)
-    return found, float(adjusted[method])
-
-
-def half_width(run: pd.Series, metric: str) -> float:
-    """Half of the corrected 95 % interval, from the logged standard deviation over folds."""
-    n_folds = int(run["params.split.n_splits"]) * int(run["params.split.n_repeats"])
-    std = float(run[f"metrics.cv_{metric}_std"])
-    error = intervals.corrected_error(std, n_folds, float(run["params.test_over_train"]))
-    return float(intervals.half_width(error, n_folds))
+    rival = rest.loc[rest["model"] == method, "scores"].iloc[0]
+    better, worse = (first["scores"], rival)[::sign]
+    return row_difference(better, worse), float(adjusted[method])
 
 
 def page(paper: pd.DataFrame, runs: pd.DataFrame) -> str:
@@ -188,14 +178,15 @@ def page(paper: pd.DataFrame, runs: pd.DataFrame) -> str:
         "tables 3 to 5, means over 20 runs of 10-fold cross-validation.",
         "",
         "Ours: models with their defaults, untuned, 10-fold cross-validation over all rows, with",
-        "the corrected 95 % interval (Nadeau and Bengio 2003). *naive* is the previous period's",
-        "grade, which any model has to beat. Setups: A all inputs, B without G2, C without both.",
+        "the 95 % interval by rows ([how sure a figure is](statistics.md)). *naive* is the",
+        "previous period's grade, which any model has to beat. Setups: A all inputs, B without G2,",
+        "C without both.",
         "**Bold**: the paper's best lies outside our interval on the worse side. Our best",
         "is picked by the same folds, so its figure is slightly too good.",
         "",
-        "The paper prints no fold scores, so its figures cannot be paired with ours. *Gain,",
+        "The paper prints no answers, so its figures cannot be paired with ours. *Gain,",
         "paired* is our best model against our own run of the paper's best method (its tree pruned",
-        "as R's rpart prunes by default), on the same folds, with its 95 % interval, positive",
+        "as R's rpart prunes by default), on the same rows, with its 95 % interval, positive",
         "where ours is better; **bold** where Holm's p-value over all our models is below 0.05.",
     ]
     wins = paired_wins = 0
@@ -235,9 +226,10 @@ def _line(cell: Any, table: pd.DataFrame) -> tuple[str, bool, bool]:
     naive = table.loc[table["model"] == "previous_grade", "value"].iloc[0]
     first = table.iloc[0]
     difference = first["value"] - printed[best]
-    won = bool(sign * difference > first["width"])
+    won = bool(METRICS[DECIDING[cell.task]].beats(first["low"], first["high"], printed[best]))
     mark = "**" if won else ""
-    mine = f"{first['value']:.{digits}f} ± {first['width']:.{digits}f} ({first['model']})"
+    ends = f"{first['low']:.{digits}f} to {first['high']:.{digits}f}"
+    mine = f"{first['value']:.{digits}f} ({ends}; {first['model']})"
     row = (
         f"| {cell.subject} | {cell.setup} | {printed['NV']:.{digits}f} | {naive:.{digits}f} "
         f"| {printed[best]:.{digits}f} ({best}) | {mark}{mine}{mark} | {difference:+.{digits}f} "

@@ -4,9 +4,10 @@ Two trials can be ranked if and only if they share data, test rows, folds and me
 configuration that differ in nothing but seeds are repeats: they are no rivals, their mean counts.
 `merged` makes one record of them, which a leaderboard takes like any other.
 
-Repeats share rows, so their scores are not independent. On the same folds they are averaged fold by
-fold first. On other folds of the same data they are the random splits that the corrected interval
-of `scoring.intervals` was made for: its variance never falls below that of a single training part,
+Repeats share rows, so their scores are not independent: a row that several seeds have answered
+counts once. Where predictions are gone, scores on the same folds are averaged fold by fold first.
+On other folds of the same data they are the random splits that the corrected interval of
+`scoring.intervals` was made for: its variance never falls below that of a single training part,
 however many seeds there are (Nadeau and Bengio 2003; for repeated folds Bouckaert and Frank 2004,
 "Evaluating the Replicability of Significance Tests", PAKDD).
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 
 from student_perf.runs import tags
 from student_perf.runs.record import RunRecord
+from student_perf.scoring.influence import RowScores, mean_of
 from student_perf.scoring.metrics import METRICS, logged_as
 from student_perf.text import short_value
 
@@ -33,6 +36,21 @@ _FITTED = ("dataset.", "preprocess.", "model.")
 _OF_FOLDS = ("std", "low", "high")  # figures that follow from fold scores
 
 Key = tuple[Any, ...]
+
+
+@dataclass
+class Repeats(RunRecord):
+    """A configuration over its repeats, as if their folds were those of one run."""
+
+    members: Sequence[RunRecord] = field(default=(), repr=False)
+
+    def row_scores(self, metric: str, groups: np.ndarray | None = None) -> RowScores | None:
+        """The mean of a metric over the repeats by row; None if one lacks it. `groups` would be
+        those of a single run's lines.
+        """
+        known = [None if groups is not None else one.row_scores(metric) for one in self.members]
+        found = [one for one in known if one is not None]
+        return mean_of(found) if len(found) == len(known) else None
 
 
 @cache  # asked for each key of each of thousands of records, which have the same keys
@@ -167,8 +185,7 @@ def _named(key: str, record: RunRecord) -> str:
     return value if key == "model" else f"{key.removeprefix('model.')}={value}"
 
 
-def _as_one(name: str, group: Sequence[RunRecord]) -> RunRecord:
-    """A record of a configuration over its repeats, as if its folds were those of one run."""
+def _as_one(name: str, group: Sequence[RunRecord]) -> Repeats:
     first, by_folds = group[0], _by_folds(group)
     shared = {
         key: value
@@ -178,7 +195,7 @@ def _as_one(name: str, group: Sequence[RunRecord]) -> RunRecord:
     ratios = [record.test_over_train for record in group]
     known = {tags.STUDY, tags.MODEL, tags.DATASET, tags.DATASET_VERSION, tags.DATA_SHA256}
     known |= {tags.TARGET_SHA256, tags.COMMIT, tags.DIRTY, tags.OBJECTIVES}
-    return RunRecord(
+    return Repeats(
         folder=first.folder.parent,
         name=name,
         kind=REPEATS,
@@ -189,6 +206,7 @@ def _as_one(name: str, group: Sequence[RunRecord]) -> RunRecord:
         metrics=_mean_metrics(group, by_folds),
         status="FINISHED",
         started=min(record.started for record in group),
+        members=tuple(group),
     )
 
 

@@ -25,7 +25,14 @@ from student_perf.runs.record import RunRecord, load_record, load_winner
 from student_perf.scoring.metrics import METRICS, OBJECTIVES
 from student_perf.scoring.objectives import Objectives
 from student_perf.scoring.paired import ALPHA, PairedDifference
-from student_perf.text import format_change, format_interval, format_number, plural, short_value
+from student_perf.text import (
+    format_change,
+    format_interval,
+    format_number,
+    format_p,
+    plural,
+    short_value,
+)
 
 if TYPE_CHECKING:
     from student_perf.evaluation.registry import Finding, Range
@@ -298,11 +305,14 @@ def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
         against += f", which lie outside the space ({code(default.record.outside)}) and cannot win"
     elif not sweep.keeps_limits(default):
         against += ", which break the constraints"
-    verdict = "more than the rows' noise" if gain.p_value < ALPHA else "within the rows' noise"
+    # The best was chosen for being the best: whether another one is better at all is asked of all
+    # of them together.
+    p_value = max(gain.p_value, default.p_value)
+    verdict = "more than the rows' noise" if p_value < ALPHA else "within the rows' noise"
     return [
         f"Gain: {against}, 95 % interval {format_interval(gain.low, gain.high, format_change)}, "
-        f"p = {gain.p_value:.2f}: {verdict}. It is the best of {sweep.n_tried} tries, so the gain "
-        "is likely too high."
+        f"p {format_p(p_value)}, corrected for the choice: {verdict}. It is the best of "
+        f"{sweep.n_tried} tries, so the gain is likely too high."
     ]
 
 

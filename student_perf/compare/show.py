@@ -39,8 +39,8 @@ _MOST_NAMED = 5  # runs in one line
 FORMATS = ("csv", "json", "markdown")
 _HEADINGS = ("mean", "std", "95 % interval", "-dummy", "-best", "p", "worse", "s")  # 80 columns
 ABOUT_INTERVALS = (
-    "The seeds share rows, so they narrow the interval only so far: Nadeau and Bengio's correction "
-    "keeps the part that comes from the training rows."
+    "The seeds share rows, so more of them narrow the interval only so far: a row counts once, "
+    "however many seeds have answered it."
 )
 _COLUMNS = (*_HEADINGS[:3], "minus dummy", "minus best", "p (best)", "P(worse)", "seconds")
 

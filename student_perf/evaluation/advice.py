@@ -17,9 +17,10 @@ from student_perf.data.dates import times_of
 from student_perf.evaluation.splits import Split
 from student_perf.evaluation.structure import Kind, Tie, column_line, find_structure
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.bootstrap import resample
 from student_perf.scoring.checks import all_classes
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.influence import RowScores, row_scores
+from student_perf.scoring.metrics import METRICS, Metric
+from student_perf.scoring.paired import ALPHA, row_difference
 from student_perf.text import format_number
 
 _MOST_LINES = 2
@@ -28,8 +29,7 @@ _N_FOLDS = 3
 _N_TREES = 12
 _ROWS_PER_BLOCK = 20
 _MISSING = -1e6
-_DRAWS = 100  # of held-out rows, for what chance alone does
-_SURE = 2.0  # standard deviations
+_SURE = 2.0  # standard errors
 _HELD_OUT = {
     "copied rows": ("with copies on two sides", "on one"),
     "time": ("with rows drawn at random", "with the latest held out"),
@@ -146,14 +146,26 @@ def measure(tie: Tie, dataset: Dataset, rows: np.ndarray, metric: str) -> Move |
     if not now or not then:
         return None
     groups = None if tie.kind == "time" else unit
-    answers = [_answers(dataset, rows, folds, groups) for folds in (now, then)]
-    info = METRICS[metric]
-    draws = [resample(one, [info], number, _DRAWS)[metric] for number, one in enumerate(answers)]
-    before, after = map(info.of, answers)
-    if not np.isfinite([before, after]).all():
+    before, after = (
+        _by_row(METRICS[metric], _answers(dataset, rows, folds, groups), folds)
+        for folds in (now, then)
+    )
+    if not np.isfinite([before.mean, after.mean]).all():
         return None
-    spread = float(np.std(draws[1] - draws[0]))
-    return Move(before, after, is_chance=not abs(after - before) > _SURE * spread)
+    return Move(before.mean, after.mean, is_chance=not _differ(before, after))
+
+
+def _by_row(metric: Metric, answers: Answers, folds: Folds) -> RowScores:
+    row = np.concatenate([validation for _, validation in folds])
+    return row_scores(metric, answers, row, np.zeros(len(row), dtype=np.int64))
+
+
+def _differ(before: RowScores, after: RowScores) -> bool:
+    """By the rows that both have answered; in time other rows are held out, and nothing pairs."""
+    if np.array_equal(before.unit, after.unit):
+        return row_difference(after, before).p_value < ALPHA
+    error = np.hypot(before.error, after.error)
+    return bool(abs(after.mean - before.mean) > _SURE * error)
 
 
 def _units(tie: Tie, dataset: Dataset, rows: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 from student_perf.scoring.answers import Answers, effective_number
 from student_perf.scoring.intervals import CONFIDENCE, Estimate
@@ -61,10 +61,10 @@ def reliability(
     error (ECE) is the mean over rows of |confidence - frequency| of their bin (Naeini et al. 2015,
     "Obtaining Well Calibrated Probabilities Using Bayesian Binning"; Guo et al. 2017, "On
     Calibration of Modern Neural Networks"). It exceeds 0 by chance, the more so the fewer the rows;
-    the debiased error takes that off. Intervals of the frequencies are Wilson's (1927), and hold in
-    all bins at once (Bonferroni); a row that `n_repeats` repeats predict counts once in them. Rows
-    with `weights`, shape (n,), count as many as their effective number. Rows of one of the
-    `groups`, shape (n,), count once in a bin, as they may share their truth.
+    the debiased error takes that off. Intervals of the frequencies are exact (Clopper and Pearson
+    1934) and hold in all bins at once (Bonferroni); a row that `n_repeats` repeats predict counts
+    once in them. Rows with `weights`, shape (n,), count as many as their effective number. Rows of
+    one of the `groups`, shape (n,), count once in a bin, as they may share their truth.
     """
     weights = np.ones(len(y_true)) if weights is None else weights
     confidence, hit = _said(y_true, probabilities)
@@ -83,7 +83,7 @@ def reliability(
         n_independent = effective_number(weights, of_row, n_bins)[held] / n_repeats
     else:
         n_independent = _effective_groups(weights, of_row, groups, n_bins)[held]
-    low, high = _wilson_interval(frequency, n_independent)
+    low, high = _exact_interval(frequency, n_independent)
     distance, share = np.abs(mean_confidence - frequency), weight / weight.sum()
     debiased = _debiased(distance, frequency, n_independent, share)
     error = float(distance @ share)
@@ -169,10 +169,13 @@ def _debiased(
     return Estimate(mean, math.nan, low, high)
 
 
-def _wilson_interval(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of all shares at once."""
-    z = float(ndtri(1 - (1 - CONFIDENCE) / (2 * len(share))))
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    width = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    # Rounding may leave a bound beyond the share itself if that is 0 or 1.
-    return np.clip(centre - width, 0, share), np.clip(centre + width, share, 1)
+def _exact_interval(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of all shares at once. So far out in the tails, where each of many intervals has to hold, the
+    approximations for a share of few rows hold too seldom.
+    """
+    tail, hits = (1 - CONFIDENCE) / (2 * len(share)), share * count
+    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-9), count - hits + 1, tail), 0.0)
+    misses = count - hits
+    high = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1e-9), 1 - tail), 1.0)
+    # Rounding may leave a bound beyond the share itself.
+    return np.minimum(low, share), np.maximum(high, share)

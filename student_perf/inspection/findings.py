@@ -70,7 +70,7 @@ class Inspector:
         data, split = self.dataset, self.split
         return Findings(
             metric=metric,
-            importance=self.importance.table(split) if report.importance else None,
+            importance=self.importance.table() if report.importance else None,
             learning_curve=learning_curve(pipeline, data, split, result, metric, seed)
             if report.learning_curve
             else None,

@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator
 
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.cross_validation import answers_for, predict
-from student_perf.evaluation.splits import Fold, Split
-from student_perf.scoring.intervals import fold_interval
+from student_perf.evaluation.splits import Fold
+from student_perf.scoring.influence import RowScores, mean_of, row_scores
 from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.paired import by_rows
 
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000
@@ -34,7 +35,9 @@ class PermutationImportance:
     metric: str
     n_repeats: int
     seed: int
-    of_fold: list[np.ndarray] = field(default_factory=list)
+    # The metric by row of each fold, and for each column with its values permuted.
+    intact: list[RowScores] = field(default_factory=list)
+    permuted: list[list[RowScores]] = field(default_factory=list)
 
     def add_fold(self, number: int, fold: Fold, fitted: BaseEstimator) -> None:
         """Measure the columns on one fold; `fitted` takes raw features."""
@@ -43,38 +46,51 @@ class PermutationImportance:
         if len(rows) > ROWS_PER_FOLD:
             rows = np.sort(rng.choice(rows, ROWS_PER_FOLD, replace=False))
         features, where = self.dataset.rows(rows), f"in fold {number + 1}"
-        intact = self._score(rows, predict(fitted, features.copy(), self.dataset, where))
+        output = predict(fitted, features.copy(), self.dataset, where)
+        self.intact.append(self._by_row(rows, output))
         per_call = max(1, _ROWS_PER_CALL // (len(rows) * self.n_repeats))
         columns = list(features.columns)
-        permuted: list[float] = []
+        permuted: list[RowScores] = []
         for start in range(0, len(columns), per_call):
             chosen = columns[start : start + per_call]
             stacked = _permuted_copies(features, chosen, self.n_repeats, rng)
             output = predict(fitted, stacked, self.dataset, f"{where} (permuted columns)")
-            blocks = np.split(output, len(chosen) * self.n_repeats)
-            permuted += [self._score(rows, block) for block in blocks]
-        worse = intact - np.array(permuted).reshape(len(columns), self.n_repeats)
-        self.of_fold.append(METRICS[self.metric].sign * worse.mean(axis=1))
+            for of_column in np.split(output, len(chosen)):
+                repeats = np.split(of_column, self.n_repeats)
+                permuted.append(mean_of([self._by_row(rows, block) for block in repeats]))
+        self.permuted.append(permuted)
 
-    def table(self, split: Split) -> pd.DataFrame:
+    @property
+    def of_folds(self) -> np.ndarray:
+        """How much worse the metric gets without each column in each fold, shape (J, columns)."""
+        intact = np.array([[one.mean] for one in self.intact])
+        permuted = np.array([[one.mean for one in columns] for columns in self.permuted])
+        worse: np.ndarray = METRICS[self.metric].sign * (intact - permuted)
+        return worse
+
+    def table(self) -> pd.DataFrame:
         """One line a column, the most important first: `column`, `importance` (how much the metric
-        gets worse, in its own unit; positive: the column helps), `std` over folds, `low`, `high`.
+        gets worse, in its own unit; positive: the column helps), `std` over folds, `low`, `high`:
+        the interval of the paired difference by rows.
         """
-        by_column = np.array(self.of_fold).T
-        estimates = [fold_interval(values, split.test_over_train) for values in by_column]
+        of_columns = [mean_of(folds) for folds in zip(*self.permuted, strict=True)]
+        lost = by_rows(of_columns, mean_of(self.intact)).tested()
+        sign, of_folds = METRICS[self.metric].sign, self.of_folds
+        low, high = np.sort([-sign * lost.low, -sign * lost.high], axis=0)
         table = pd.DataFrame(
             {
                 "column": self.dataset.features.columns.astype("str"),
-                "importance": [e.mean for e in estimates],
-                "std": [e.std for e in estimates],
-                "low": [e.low for e in estimates],
-                "high": [e.high for e in estimates],
+                "importance": -sign * lost.mean,
+                "std": of_folds.std(axis=0, ddof=1) if len(of_folds) > 1 else np.nan,
+                "low": low,
+                "high": high,
             }
         )
         return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
-    def _score(self, rows: np.ndarray, output: np.ndarray) -> float:
-        return METRICS[self.metric].of(answers_for(self.dataset, rows, output))
+    def _by_row(self, rows: np.ndarray, output: np.ndarray) -> RowScores:
+        answers, one_fold = answers_for(self.dataset, rows, output), np.zeros(len(rows), np.int64)
+        return row_scores(METRICS[self.metric], answers, rows, one_fold)
 
 
 def _permuted_copies(

@@ -15,7 +15,7 @@ the differences of two models' influences on the same rows give that of the diff
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,16 @@ def row_scores(
         moved += share * np.bincount(place[mine], each, len(numbers))
         figure += share * metric.of(part) if mean is None else 0.0
     return RowScores(figure if mean is None else mean, numbers, moved)
+
+
+def mean_of(scores: Sequence[RowScores]) -> RowScores:
+    """The mean of several figures of a metric, of other folds or other seeds: a unit that is in
+    several of them counts once.
+    """
+    unit, place = np.unique(np.concatenate([one.unit for one in scores]), return_inverse=True)
+    moved = np.concatenate([one.moved for one in scores]) / len(scores)
+    mean = float(np.mean([one.mean for one in scores]))
+    return RowScores(mean, unit, np.bincount(place, moved, len(unit)))
 
 
 def _folds(fold: np.ndarray) -> list[tuple[slice, float]]:

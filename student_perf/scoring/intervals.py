@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.metrics import Metric
+from student_perf.scoring.metrics import LOPSIDED, Metric
 
 CONFIDENCE = 0.95
 # What other training rows would change comes on top of what other held-out rows would: the standard
@@ -32,6 +32,9 @@ TRAINING = 1.2
 _FEWEST = 1e-9  # rows of a share
 _SYMMETRIC = 1e-9  # skewness below which the cube root would only round
 FIXED_MODEL = 1.0  # the factor where nothing was trained: the test rows of a kept model
+# How much further up than down the interval of a figure above 0 reaches: at most, and with a heavy
+# tail at least. The mark of such a figure lies between the two.
+_MOST_UP, _LEAST_UP = 0.75 * LOPSIDED, 1.25 * LOPSIDED
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def row_interval(
 
     The scale follows from the metric's bounds. Between two bounds it is Wilson's score interval
     (Wilson 1927) for as many rows as would give a share this standard error; above a lowest value
-    without a highest `_skewed`; else the metric itself.
+    without a highest `_skewed`, and `_tailed` if few rows can carry it; else the metric itself.
 
     Args:
         scores: The figure and its influences by row.
@@ -89,8 +92,12 @@ def row_interval(
         low, high = (lowest + span * end for end in ends)
     elif math.isfinite(lowest) and mean > lowest:
         power = 2 if metric.root else 1
-        ends = _skewed(mean - lowest, error, scores.skewness, reach, power)
-        low, high = (lowest + end for end in ends)
+        figure, scale = (mean - lowest) ** power, power * (mean - lowest) ** (power - 1)
+        ends = _skewed(figure, scale * error, scores.skewness, reach)
+        if metric.heavy is not None:
+            variation = scale * scores.error / figure * math.sqrt(n)
+            ends = _tailed(figure, *ends, is_heavy=metric.has_heavy_tail(variation, n))
+        low, high = (lowest + end ** (1 / power) for end in ends)
     return Estimate(mean, std, low, high).within(metric)
 
 
@@ -110,20 +117,22 @@ def _wilson(share: float, error: float, n: float, reach: float) -> tuple[float, 
     return min(middle - half, share), max(middle + half, share)
 
 
-def _skewed(
-    distance: float, error: float, skewness: float, reach: float, power: int
-) -> tuple[float, float]:
-    """Interval of a figure above 0 whose rows have a long tail: the t-interval after the cubic
+def _skewed(figure: float, error: float, skewness: float, reach: float) -> tuple[float, float]:
+    """Interval of a mean above 0 whose rows have a long tail: the t-interval after the cubic
     transformation that takes the skewness out of t (Hall 1992, "On the removal of skewness by
-    transformation", Journal of the Royal Statistical Society B 54). Of a root on the scale of its
-    square, which is a mean.
+    transformation", Journal of the Royal Statistical Society B 54).
     """
-    figure, error = distance**power, power * distance ** (power - 1) * error
-    low, high = (
-        figure - error * _unskewed(reach, skewness),
-        figure - error * _unskewed(-reach, skewness),
-    )
-    return max(low, 0.0) ** (1 / power), high ** (1 / power)
+    low, high = (figure - error * _unskewed(end, skewness) for end in (reach, -reach))
+    return max(low, 0.0), high
+
+
+def _tailed(figure: float, low: float, high: float, *, is_heavy: bool) -> tuple[float, float]:
+    """The same interval of errors: with a heavy tail it reaches far up, as rows with larger errors
+    may be missing here; without one the skewness of few rows does not carry it far.
+    """
+    up, down = high - figure, figure - low
+    up = max(up, _LEAST_UP * down) if is_heavy else min(up, _MOST_UP * down)
+    return low, figure + up
 
 
 def _unskewed(reach: float, skewness: float) -> float:

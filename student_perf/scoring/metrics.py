@@ -31,12 +31,16 @@ Direction = Literal["maximize", "minimize"]
 
 FEW_MARK = "*"
 ABOUT_FEW = (
-    f"{FEW_MARK} A few rows with large errors carry this figure, so its interval is likely too "
-    "narrow: other samples hold more of them, or larger ones."
+    f"{FEW_MARK} A few rows with large errors carry this figure. Its interval reaches far to their "
+    "side and may still be too narrow: other samples hold more of them, or larger ones."
 )
-# Up over down of an interval that is marked. Of 100 rows with normal errors 1 sample in 20 is, of
-# any number with tails of 2.5 degrees of freedom 3 in 4 are.
-_LOPSIDED = 2.2
+# Up over down of an interval that is marked.
+LOPSIDED = 4.0
+# From which coefficient of variation on figures of n rows have a heavy tail: the larger of the
+# first number, which normal errors seldom reach, and the second times the fourth root of n. So it
+# grows with n where the tail has an index of 4/3, as squared t errors of 8/3 degrees of freedom;
+# with a heavier one it grows faster. docs/statistics.md has how often it is right.
+_SQUARED_ERRORS, _ABSOLUTE_ERRORS = (1.65, 0.42), (1.1, 0.3)
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
@@ -144,6 +148,8 @@ class Metric(Objective):
         weighted: Whether `of_answers` counts the rows by their weights. The other forms always do.
         between: Whether its value for all rows lies between those of any two parts of them, as that
             of a mean always does. Others compare rows of different parts, or weigh classes anew.
+        heavy: From which coefficient of variation on its rows have a heavy tail: of any number of
+            them, and of n as a multiple of their fourth root; None if no tail makes it doubtful.
     """
 
     task: Task
@@ -158,6 +164,7 @@ class Metric(Objective):
     of_answers: Callable[[Answers], float] | None = None
     weighted: bool = False
     between: bool = False
+    heavy: tuple[float, float] | None = None
 
     @property
     def tells_parts_apart(self) -> bool:
@@ -186,16 +193,25 @@ class Metric(Objective):
         assert self.of_answers is not None
         return float(self.of_answers(answers))
 
+    def has_heavy_tail(self, variation: float, n: int) -> bool:
+        """Whether few of n rows, or rows not among them, carry the metric, as their figures have
+        this coefficient of variation.
+        """
+        if self.heavy is None:
+            return False
+        least, growing = self.heavy
+        return variation > max(least, growing * math.sqrt(math.sqrt(n)))
+
     def rests_on_few(self, mean: float | None, low: float | None, high: float | None) -> bool:
-        """Whether so few rows carry a mean that its interval by rows is likely too narrow: only
-        rows with larger errors than all of these would tell. It shows in how much further the
-        interval reaches upwards than downwards. Never of a metric between two bounds.
+        """Whether so few rows carry a mean that its interval by rows may be too narrow: only rows
+        with larger errors than all of these would tell. It shows in how much further the interval
+        reaches upwards than downwards. Never of a metric between two bounds.
         """
         ends = [math.nan if end is None else end for end in (low, mean, high)]
         if math.isfinite(self.highest) or not math.isfinite(self.lowest + sum(ends)):
             return False
         below, figure, above = ((end - self.lowest) ** (2 if self.root else 1) for end in ends)
-        return above - figure > _LOPSIDED * (figure - below) > 0
+        return above - figure > LOPSIDED * (figure - below) > 0
 
     def interval(self, mean: float | None, low: float | None, high: float | None) -> str:
         """An interval of this metric as text, marked if it `rests_on_few`.
@@ -291,9 +307,22 @@ _METRICS: tuple[Metric, ...] = (
         highest=1.0,
         of_rows=lambda a: a.ranked_losses,
     ),
-    _error("root_mean_squared_error", "RMSE", usual=True, of_rows=lambda a: a.errors**2, root=True),
-    _error("mean_squared_error", "MSE", of_rows=lambda a: a.errors**2),
-    _error("mean_absolute_error", "MAE", usual=True, of_rows=lambda a: abs(a.errors)),
+    _error(
+        "root_mean_squared_error",
+        "RMSE",
+        usual=True,
+        of_rows=lambda a: a.errors**2,
+        root=True,
+        heavy=_SQUARED_ERRORS,
+    ),
+    _error("mean_squared_error", "MSE", of_rows=lambda a: a.errors**2, heavy=_SQUARED_ERRORS),
+    _error(
+        "mean_absolute_error",
+        "MAE",
+        usual=True,
+        of_rows=lambda a: abs(a.errors),
+        heavy=_ABSOLUTE_ERRORS,
+    ),
     _error(
         "median_absolute_error",
         "median error",
@@ -302,7 +331,10 @@ _METRICS: tuple[Metric, ...] = (
         between=True,
     ),
     _error(  # NaN if the truth is 0 in some row
-        "mean_absolute_percentage_error", "MAPE", of_rows=lambda a: a.relative_errors
+        "mean_absolute_percentage_error",
+        "MAPE",
+        of_rows=lambda a: a.relative_errors,
+        heavy=_ABSOLUTE_ERRORS,
     ),
     _fit(  # NaN if the truth is constant
         "r2",

@@ -4,9 +4,11 @@ import pytest
 from student_perf.compare.comparable import can_be_ranked, differing, has_repeats, is_seed, merged
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.compare.show import about
-from student_perf.scoring.intervals import fold_interval
+from student_perf.runs.record import RunRecord
+from student_perf.scoring.influence import RowScores, mean_of
+from student_perf.scoring.intervals import fold_interval, row_interval
 from student_perf.scoring.metrics import METRICS
-from student_perf.scoring.paired import paired_difference
+from student_perf.scoring.paired import paired_difference, row_difference
 
 FOLDS = {"tree": [[0.5, 0.6], [0.4, 0.5], [0.6, 0.7]], "rf": [[0.7, 0.7], [0.5, 0.6], [0.8, 0.7]]}
 
@@ -55,6 +57,26 @@ def test_configurations_are_judged_by_their_means_paired_on_seeds(trials):
     assert other.p_value == pytest.approx(expected.p_value)
     interval = fold_interval(flat["rf"], 0.25, METRICS["accuracy"])
     assert (best.low, best.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_with_predictions_repeats_are_judged_by_the_rows_that_their_seeds_have_answered(
+    trials, monkeypatch
+):
+    def by_row(record, metric, groups=None):
+        rng = np.random.default_rng(list(record.name.encode()))
+        first = 10 * int(record.params["seed"])  # each seed keeps other rows out
+        return RowScores(record.mean(metric), np.arange(first, first + 50), rng.normal(0, 0.01, 50))
+
+    monkeypatch.setattr(RunRecord, "row_scores", by_row)
+    records = trials()
+    (board,) = make_leaderboards(records)
+    best, other = board.lines
+    tree, rf = (mean_of([by_row(one, "accuracy") for one in records[i : i + 3]]) for i in (0, 3))
+    assert len(rf.unit) == 70
+    interval = row_interval(rf, METRICS["accuracy"])
+    assert (best.low, best.high) == pytest.approx((interval.low, interval.high))
+    assert other.by_rows
+    assert other.to_best_low == pytest.approx(row_difference(tree, rf).low)
 
 
 def test_the_same_folds_again_narrow_no_interval_by_their_number(trials):

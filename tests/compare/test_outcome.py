@@ -58,6 +58,15 @@ def test_a_gain_over_defaults_that_break_the_limits_says_so(limited):
     assert lines[1].startswith("Gain: -0.100 against the defaults (0.533), which break the")
 
 
+def test_a_gain_is_judged_by_a_p_of_all_trials_together(sweep_folder):
+    rivals = [[0.4, 0.3, 0.5, 0.2 + number / 100] for number in range(11)]
+    sweep = load_sweep(sweep_folder([[0.5, 0.55, 0.45, 0.5], [0.6, 0.7, 0.6, 0.65], *rivals]))
+    corrected = sweep.defaults.p_value
+    assert corrected > sweep.gain.p_value  # that of a rival which nobody has chosen
+    (gain,) = [line for line in sentences(sweep) if line.startswith("Gain: ")]
+    assert f"p = {corrected:.3f}, corrected for the choice" in gain
+
+
 def test_that_no_trial_keeps_the_limits_is_said(limited):
     change(limited, objectives={"metrics": ["accuracy"], "limits": {"log_loss": 0.5}})
     sweep = load_sweep(limited)

@@ -8,13 +8,14 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from student_perf.config.schema import KFoldSplit
+from student_perf.config.schema import HoldoutSplit, KFoldSplit
 from student_perf.evaluation.cross_validation import cross_validate
 from student_perf.evaluation.splits import make_split
 from student_perf.inspection import importance
 from student_perf.inspection.importance import PermutationImportance
 
 SPLIT = KFoldSplit("kfold", 0.2, 0, True, 4)
+HOLDOUT = HoldoutSplit("holdout", 0.2, 0, True, 0.25)
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ class NumbersOnly(StandardScaler):
         return super().transform(X[["noise", "points"]])
 
 
-def measure(dataset, model, metric, n_repeats=5):
-    split = make_split(dataset, SPLIT)
+def measure(dataset, model, metric, n_repeats=5, split=SPLIT):
+    split = make_split(dataset, split)
     measured = PermutationImportance(dataset, metric, n_repeats, seed=0)
     pipeline = make_pipeline(NumbersOnly(), model)
     cross_validate(pipeline, dataset, split, on_fitted=measured.add_fold)
@@ -49,11 +50,12 @@ def measure(dataset, model, metric, n_repeats=5):
 
 
 def test_signal_is_large_noise_near_zero_and_an_unused_column_exactly_zero(data):
-    measured, split, _ = measure(data, LogisticRegression(), "accuracy")
-    table = measured.table(split)
+    measured, _, _ = measure(data, LogisticRegression(), "accuracy")
+    table = measured.table()
     assert table["column"][0] == "points"
     by_column = table.set_index("column")
-    assert by_column.loc["points", "low"] > 0.4
+    assert 0.4 < by_column.loc["points", "low"] < by_column.loc["points", "importance"]
+    assert by_column.loc["points", "importance"] == pytest.approx(measured.of_folds[:, 1].mean())
     assert abs(by_column.loc["noise", "importance"]) < 0.02
     assert by_column.loc["noise", "low"] <= by_column.loc["noise", "importance"]
     np.testing.assert_array_equal(by_column.loc["school"], [0, 0, 0, 0])
@@ -61,8 +63,8 @@ def test_signal_is_large_noise_near_zero_and_an_unused_column_exactly_zero(data)
 
 def test_a_loss_counts_the_other_way_round(data):
     numbers = replace(data, task="regression", target=data.target.astype(float), classes=())
-    measured, split, _ = measure(numbers, LinearRegression(), "root_mean_squared_error")
-    by_column = measured.table(split).set_index("column")["importance"]
+    measured, _, _ = measure(numbers, LinearRegression(), "root_mean_squared_error")
+    by_column = measured.table().set_index("column")["importance"]
     assert by_column["points"] > 0.5
     assert abs(by_column["noise"]) < 0.02
 
@@ -81,19 +83,27 @@ def test_mean_agrees_with_scikit_learn(data):
             random_state=1,
         )
         error = 4 * theirs.importances_std / np.sqrt(60) + 1e-12
-        assert (abs(measured.of_fold[number] - theirs.importances_mean) < 2 * error).all()
+        assert (abs(measured.of_folds[number] - theirs.importances_mean) < 2 * error).all()
 
 
 def test_one_call_for_all_columns_gives_what_a_call_for_each_gives(data, monkeypatch):
     at_once, _, _ = measure(data, LogisticRegression(), "accuracy")
     monkeypatch.setattr(importance, "_ROWS_PER_CALL", 1)
     one_by_one, _, _ = measure(data, LogisticRegression(), "accuracy")
-    np.testing.assert_array_equal(at_once.of_fold, one_by_one.of_fold)
+    np.testing.assert_array_equal(at_once.of_folds, one_by_one.of_folds)
+
+
+def test_a_single_validation_part_gives_an_interval_by_its_rows(data):
+    measured, _, _ = measure(data, LogisticRegression(), "accuracy", split=HOLDOUT)
+    by_column = measured.table().set_index("column")
+    assert by_column.loc["points", "low"] > 0.3
+    assert by_column.loc["noise", "low"] < 0 < by_column.loc["noise", "high"]
+    assert by_column["std"].isna().all()
 
 
 def test_a_large_fold_is_sampled(data, monkeypatch):
     monkeypatch.setattr(importance, "ROWS_PER_FOLD", 30)
-    measured, split, _ = measure(data, LogisticRegression(), "accuracy")
-    by_column = measured.table(split).set_index("column")["importance"]
+    measured, _, _ = measure(data, LogisticRegression(), "accuracy")
+    by_column = measured.table().set_index("column")["importance"]
     assert by_column["points"] > 0.3
     assert by_column["school"] == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.chance import _average_precision_by_chance, chance_p
+from student_perf.scoring.chance import _auc_variance, _average_precision_by_chance, chance_p
 from student_perf.scoring.metrics import METRICS
 
 ROW = np.arange(300)
@@ -42,8 +42,43 @@ def test_rows_of_a_group_are_one():
 
 def test_what_is_not_made_of_counts_is_left_to_the_dummy():
     answers = Answers(np.array([0, 1, 1, 0]), np.full((4, 2), 0.5))
-    for metric in ("log_loss", "roc_auc_ovr"):
-        assert chance_p(METRICS[metric], answers, np.arange(4), np.zeros(4, dtype=int)) == 0.0
+    assert chance_p(METRICS["log_loss"], answers, np.arange(4), np.zeros(4, dtype=int)) == 0.0
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_area_under_curves_varies_by_chance_as_when_classes_are_dealt_anew(n_classes):
+    rng, metric = np.random.default_rng(0), METRICS["roc_auc_ovr"]
+    output = np.round(rng.dirichlet(np.ones(n_classes), 30), 1)  # with ties
+    truth = rng.integers(0, n_classes, 30)
+    dealt = [metric.of(Answers(rng.permutation(truth), output)) for _ in range(2000)]
+    assert _auc_variance(Answers(truth, output)) == pytest.approx(np.var(dealt), rel=0.1)
+
+
+@pytest.mark.parametrize("shares", [(0.94, 0.06), (0.5, 0.3, 0.2)])
+def test_an_area_under_curves_is_chance_even_with_a_rare_class(shares):
+    """Few rows of a class in a fold, all alike, show hardly any spread of their own."""
+    rng, n_classes = np.random.default_rng(0), len(shares)
+
+    def p_of(knowledge, **extra):
+        truth = rng.choice(n_classes, 300, p=shares)
+        truth[::30] = np.arange(10) % n_classes
+        output = rng.dirichlet(np.ones(n_classes), 300) + knowledge * np.eye(n_classes)[truth]
+        output /= output.sum(axis=1, keepdims=True)
+        answers = Answers(truth, output, **extra)
+        return chance_p(METRICS["roc_auc_ovr"], answers, ROW, FOLD)
+
+    assert sum(p_of(0) < 0.05 for _ in range(40)) <= 4
+    assert all(p_of(1.0) < 0.01 for _ in range(5))
+    assert p_of(0, weights=np.ones(300)) == p_of(0, groups=ROW) == 0.0
+
+
+def test_equal_answers_and_a_fold_without_a_class_show_no_area():
+    equal = Answers(np.array([0, 1, 1, 0]), np.full((4, 2), 0.5))
+    metric, row = METRICS["roc_auc_ovr"], np.arange(4)
+    assert chance_p(metric, equal, row, np.zeros(4, dtype=int)) == 1.0
+    assert chance_p(metric, equal, row, np.array([0, 0, 1, 1])) == 1.0
+    ranked = Answers(np.array([0, 0, 1, 0]), np.linspace([1.0, 0.0], [0.0, 1.0], 4))
+    assert chance_p(metric, ranked, row, np.array([0, 0, 1, 1])) == 1.0
 
 
 def test_an_order_by_chance_has_more_average_precision_than_the_share_of_positive_rows():

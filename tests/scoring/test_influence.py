@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.influence import influences, repeats, row_scores
+from student_perf.scoring.influence import RowScores, influences, mean_of, repeats, row_scores
 from student_perf.scoring.metrics import METRICS, Metric, metrics_of
 
 EVERY = [*metrics_of("classification", ordered=True), *metrics_of("regression")]
@@ -172,6 +172,15 @@ def test_a_row_that_is_predicted_again_counts_once():
     )
     assert (twice.mean, twice.error) == (pytest.approx(once.mean), pytest.approx(once.error))
     assert twice.unit.tolist() == row.tolist()
+
+
+def test_a_row_of_several_figures_counts_once_in_their_mean():
+    first = RowScores(0.4, np.array([1, 2, 5]), np.array([0.1, -0.1, 0.0]))
+    second = RowScores(0.6, np.array([2, 3, 5]), np.array([0.3, -0.2, -0.1]))
+    got = mean_of([first, second])
+    assert got.mean == pytest.approx(0.5)
+    np.testing.assert_array_equal(got.unit, [1, 2, 3, 5])
+    np.testing.assert_allclose(got.moved, [0.05, 0.1, -0.1, -0.05])
 
 
 def test_rows_of_a_group_count_as_one():
