@@ -13,6 +13,7 @@ from student_perf.config.load import register_resolvers
 from student_perf.signals import leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.local import run_workers
+from student_perf.sweep.places import reserved_place
 from student_perf.sweep.plan import SweepPlan
 
 
@@ -31,5 +32,5 @@ class RemoteWorker:
         register_resolvers()
         evaluator = TrialEvaluator(n_workers=self.plan.options.n_jobs)
         evaluator.data(self.plan.base)
-        place = int(HydraConfig.get().job.num)
-        run_workers(self.plan, evaluator, lambda: None, places=[place], command=os.getppid())
+        with reserved_place(self.plan) as place:
+            run_workers(self.plan, evaluator, lambda: None, places=[place], command=os.getppid())

@@ -42,8 +42,10 @@ from student_perf.sweep import local
 from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.finished import FINISHED_FILE, write_note
+from student_perf.sweep.join import inviting
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.patience import LOST_FILE
+from student_perf.sweep.places import asking, await_workers, held_trials, living_places
 from student_perf.sweep.plan import SweepPlan, exhausted, make_plan, with_total
 from student_perf.sweep.plateau import out_of_patience, renew_patience
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
@@ -69,9 +71,10 @@ from student_perf.sweep.study import (
     n_outside,
     read_outcome,
     recover,
+    running_trials,
 )
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import await_workers, deadline, raise_if_stopped, what_is_removed
+from student_perf.sweep.worker import deadline, raise_if_stopped, what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
 from student_perf.text import plural
 
@@ -82,6 +85,7 @@ log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 30
 _UPDATE_SECONDS = 1
+_SECONDS_OF_DYING = 2  # workers end with their command, which may just have been killed
 _MOST_IDLE = 2  # rounds of workers in a row
 _MOST_NAMED = 10  # trials in one line
 Launch = Callable[[SweepPlan], None]
@@ -308,11 +312,15 @@ def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna
     """The study, new or interrupted, in a state from which workers can go on, and the plan with the
     number of its trials.
     """
-    await_workers(plan, _LOCK_SECONDS)
+    with suppress(ConfigError):
+        await_workers(plan, _SECONDS_OF_DYING)
     check_unchanged(plan)
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
     for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE, FINISHED_FILE):
         (plan.folder / name).unlink(missing_ok=True)
+    if living := living_places(plan):
+        n = plural(len(living), "worker")
+        console.print(f"  {n} of an earlier command, or of guests, at work: they go on.")
     recovered = recover(study, plan)
     fill_queue(study, plan)
     plan = with_total(plan, n_outside(study))
@@ -346,22 +354,50 @@ def _run_trials(
         log.warning("%s", line)
         console.print(f"  {line}", style="yellow", soft_wrap=True)
 
-    with progress.shown():
+    with progress.shown(), inviting(plan):
         n_idle = 0  # rounds in which no trial has ended
         while (n_before := n_done(counts(study))) < plan.n_trials and n_idle < _MOST_IDLE:
             if launch is None:
-                local.run_workers(plan, evaluator, progress.update, say, until=until)
+                places = sorted(set(range(plan.options.n_jobs)) - living_places(plan))
+                local.run_workers(plan, evaluator, progress.update, say, until=until, places=places)
             else:
                 with _updating(progress):
                     _launch(plan, study, launch, say, is_last=n_idle + 1 == _MOST_IDLE)
+            _await_others(plan, study, progress, say, until)
             recover(study, plan)  # of a worker that was killed between asking and starting
             if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
                 break
             if out_of_patience(study, plan) is not None:
                 break
             n_idle = 0 if n_done(counts(study)) > n_before else n_idle + 1
+    _await_others(plan, study, progress, say)  # they have heard that this is over
+    recover(study, plan)
     raise_if_stopped(plan.folder)
     return _account(plan, study, time.monotonic() > until)
+
+
+def _await_others(
+    plan: SweepPlan,
+    study: optuna.Study,
+    progress: Progress,
+    say: Callable[[str], None],
+    until: float = math.inf,
+) -> None:
+    """Wait for the trials of living workers that are not this command's, unless the sweep stops."""
+    has_said = False
+    while time.monotonic() < until and plan.folder.is_dir():
+        if (plan.folder / STOP_FILE).exists():
+            return
+        with asking(plan):
+            held = held_trials(plan)
+            waited_for = [t.number for t in running_trials(study) if t.number in held]
+        if not waited_for:
+            return
+        if not has_said:
+            has_said = True
+            say(f"waiting for trial {', '.join(map(str, waited_for))}, which other workers have")
+        progress.update()
+        time.sleep(_UPDATE_SECONDS)
 
 
 def _launch(
