@@ -52,6 +52,7 @@ _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "patience",
     "n_jobs",
+    "detach",
     "timeout",
     "trial_timeout",
     "trial_memory",

@@ -219,22 +219,25 @@ def next_trial(
         plateau: What this worker knows of the study's best, by default nothing yet.
         place: The worker's.
     """
-    import optuna
-
     plateau = plateau or Plateau(study, plan)
 
     with asking(plan):
-        trials = study.get_trials(deepcopy=False)
-        if plateau.best_if_over() is not None:
-            return None
-        left = plan.n_trials - len(trials)
-        if left <= 0:  # only then count the queue, which takes time
-            left += sum(t.state == optuna.trial.TrialState.WAITING for t in trials)
-        if left <= 0:
+        if plateau.best_if_over() is not None or n_left(study, plan) <= 0:
             return None
         trial = study.ask()
         note_trial(plan, place, trial.number)
         return trial
+
+
+def n_left(study: optuna.Study, plan: SweepPlan) -> int:
+    """How many trials may still be handed out, queued ones among them."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    left = plan.n_trials - len(trials)
+    if left <= 0:  # only then count the queue, which takes time
+        left += sum(trial.state == TrialState.WAITING for trial in trials)
+    return left
 
 
 def recover(study: optuna.Study, plan: SweepPlan) -> int:

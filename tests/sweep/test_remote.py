@@ -1,6 +1,11 @@
 import multiprocessing
 from types import SimpleNamespace
 
+import pytest
+from filelock import FileLock
+
+from student_perf.errors import ConfigError
+from student_perf.runs.layout import SWEEP_LOCK_FILE
 from student_perf.sweep import remote
 from student_perf.sweep.places import worker_lock
 from student_perf.sweep.study import counts
@@ -19,10 +24,21 @@ def test_a_job_looks_after_one_worker_in_a_free_place(plan_of, monkeypatch):
     process = multiprocessing.get_context("fork").Process(
         target=remote.RemoteWorker(plan), args=(None,)
     )
-    with worker_lock(plan, 0):
+    with FileLock(plan.folder / SWEEP_LOCK_FILE), worker_lock(plan, 0):
         process.start()
         process.join()
     assert process.exitcode == 0
     assert counts(study)["complete"] == 3
     names = sorted(file.name for file in plan.folder.glob("worker_*"))
     assert names == ["worker_0.lock", "worker_1.lock"]
+
+
+def test_a_machine_with_other_data_or_code_or_without_the_locks_refuses(plan_of):
+    plan, evaluator = plan_of(C, n_trials=3)
+    opened(plan)
+    data = evaluator.data(plan.base)
+    with pytest.raises(ConfigError, match="does not see that the command holds its lock"):
+        remote.RemoteWorker(plan)._check(data)
+    plan.fingerprints["data"] = "0123"
+    with pytest.raises(ConfigError, match=r"has other data or code .*\(data was 0123, is"):
+        remote.RemoteWorker(plan)._check(data)
