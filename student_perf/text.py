@@ -15,10 +15,12 @@ r"""How figures, intervals and Markdown are written: the same on the terminal, o
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 NO_VALUE = "-"
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 # What Markdown would take for a table's bar, for HTML, or for a link or picture.
 _MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "[": "\\["})
 # What reorders or hides the text around it: Unicode's marks of direction, and control characters.
@@ -93,6 +95,16 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds that a text like `90s`, `30min`, `2h` or `1.5 d` means; None if it means none.
+
+    >>> seconds_of("2h"), seconds_of("30min"), seconds_of("soon")
+    (7200.0, 1800.0, None)
+    """
+    found = re.fullmatch(r"([0-9]+\.?[0-9]*) ?(s|min|h|d)", text.strip())
+    return float(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def short_value(value: object) -> str:

@@ -87,7 +87,7 @@ def test_every_command_explains_itself_its_defaults_and_exit_codes(capsys, name)
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in COMMANDS if n not in ("data", "verify", "evidence", "sync")]
+    "name", [n for n in COMMANDS if n not in ("data", "verify", "evidence", "sync", "worker")]
 )
 def test_every_command_that_reads_runs_takes_a_store_and_a_workspace(capsys, name):
     _, captured = printed(capsys, name, "--help")

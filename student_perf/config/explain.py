@@ -33,6 +33,14 @@ _LEFT_OUT = (
     *("ordered", "positive", "group", "time", "weight"),
 )
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
+# The package of each launcher that is not part of Hydra.
+_LAUNCHERS = {
+    "joblib": "hydra-joblib-launcher",
+    "ray": "hydra-ray-launcher",
+    "slurm": "hydra-submitit-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+}
 # Options of Hydra's own sweepers that go by another name here.
 ELSEWHERE = {
     "search_space": (
@@ -113,6 +121,16 @@ def _explain_word(word: str) -> ConfigError:
     )
 
 
+def not_installed(launcher: str) -> ConfigError:
+    """Error for a launcher whose package is not installed."""
+    package = _LAUNCHERS.get(launcher)
+    line = f": pip install {package}" if package else ""
+    return ConfigError(
+        f"hydra/launcher={launcher}: its package is not installed; install it{line}, or leave it "
+        "out to work on this machine"
+    )
+
+
 def _explain_plugin(text: str) -> ConfigError:
     """Error for a sweeper or launcher that is not installed, with the file that names it."""
     name = (re.findall(r"'([^']*)'", text) or [""])[0]
@@ -128,6 +146,8 @@ def _explain_plugin(text: str) -> ConfigError:
 
 def _explain_missing_option(error: MissingConfigException) -> ConfigError:
     missing = Path(error.missing_cfg_file or "")
+    if missing.parent == Path("hydra/launcher") and missing.stem in _LAUNCHERS:
+        return not_installed(missing.stem)
     if not error.options:
         return ConfigError(one_line(ConfigError(str(error))))
     near = suggest(missing.stem, error.options)

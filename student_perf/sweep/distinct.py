@@ -14,8 +14,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
+from student_perf.sweep.places import asking
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.space import Space
 
@@ -102,7 +101,7 @@ def settle_values(study: optuna.Study, plan: SweepPlan, trial: optuna.Trial, tak
             break
         if taken.holds(drawn, outside, trial.number):
             continue
-        with FileLock(plan.folder / "ask.lock"):
+        with asking(plan):
             taken.update(study.get_trials(deepcopy=False))
             if not taken.holds(drawn, outside, trial.number):
                 trial.storage.set_trial_system_attr(trial._trial_id, GIVEN, drawn)

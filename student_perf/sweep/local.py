@@ -15,25 +15,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from student_perf.atomic import explain_disk_error
 from student_perf.config.load import register_resolvers
-from student_perf.errors import one_line
+from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.threads import can_fork
 from student_perf.runs.layout import LOG_FILE
 from student_perf.signals import collected, interruption, leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import memory_bytes
+from student_perf.sweep.places import drop_note, worker_lock
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.settle import settle_death, settle_excess, settle_stopped, stop_all
 from student_perf.sweep.study import STOP_FILE, open_study
-from student_perf.sweep.worker import Slot, StopSweep, Worker, deadline, worker_lock
+from student_perf.sweep.worker import Slot, StopSweep, Worker, deadline
 from student_perf.text import duration, plural
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,23 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 Say = Callable[[str], None]
 
 
+@dataclass
+class Guest:
+    """What ends the workers of a guest, and nobody else's, and what they have done.
+
+    Attributes:
+        most: Trials that they may end.
+        limit: What set `until`, in words.
+        is_over: Whether the sweep's command has no more trials for guests.
+        n_ended: Trials that they have ended.
+    """
+
+    most: float
+    limit: str
+    is_over: Callable[[], bool]
+    n_ended: int = 0
+
+
 def process_context() -> multiprocessing.context.BaseContext:
     """Fork if that is possible: a forked process has all imports and data already."""
     return multiprocessing.get_context("fork" if can_fork() else "spawn")
@@ -66,6 +86,7 @@ def run_workers(
     until: float | None = None,
     places: Sequence[int] | None = None,
     command: int | None = None,
+    guest: Guest | None = None,
 ) -> None:
     """Keep workers at work until no trial is left or the sweep is to stop.
 
@@ -81,10 +102,15 @@ def run_workers(
         places: Of the sweep's workers those to run here; by default all.
         command: Process that started this one, without which there is nothing to do; by default
             this process is the command, which goes on when its shell ends.
+        guest: Set for workers that are guests of another command's sweep: what ends them does not
+            end the sweep.
+
+    Raises:
+        ConfigError: The workers of a guest could not go on.
     """
     until = deadline(plan) if until is None else until
     places = range(plan.options.n_jobs) if places is None else places
-    _Supervisor(plan, evaluator, on_progress, say, until, command).run(places)
+    _Supervisor(plan, evaluator, on_progress, say, until, command, guest).run(places)
 
 
 class _Child:
@@ -98,14 +124,23 @@ class _Child:
     """
 
     def __init__(
-        self, plan: SweepPlan, evaluator: TrialEvaluator, place: int, number: int, until: float
+        self,
+        plan: SweepPlan,
+        evaluator: TrialEvaluator,
+        place: int,
+        number: int,
+        until: float,
+        most: float | None = None,
     ) -> None:
         context = process_context()
         self.place = place
         self.slot = Slot(context)
         self._messages: Connection
         self._messages, sender = context.Pipe(duplex=False)
-        arguments = (plan, evaluator, (place, number), os.getpid(), until, self.slot, sender)
+        of_worker = {"number": number, "place": place, "deadline": until, "slot": self.slot}
+        if most is not None:
+            of_worker |= {"most": most, "is_guest": True}
+        arguments = (plan, evaluator, of_worker, os.getpid(), sender)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=_work, args=arguments
         )
@@ -158,9 +193,11 @@ class _Supervisor:
         say: Say,
         until: float,
         command: int | None,
+        guest: Guest | None,
     ) -> None:
         self._plan, self._evaluator, self._say = plan, evaluator, say
         self._on_progress, self._until, self._command = on_progress, until, command
+        self._guest, self._is_ending, self._reason = guest, False, ""
         self._study = open_study(plan)
         self._children: list[_Child] = []
         self._n_started: dict[int, int] = {}
@@ -192,23 +229,40 @@ class _Supervisor:
                 raise
         if signals:
             raise interruption(signals[0])
+        if self._reason and self._guest is not None:
+            raise ConfigError(f"this worker has left {self._plan.study_name}: {self._reason}")
 
     def _start(self, place: int) -> None:
+        most = None if self._guest is None else self._guest.most - self._n_ended
+        if most is not None and most <= 0:
+            return
+        drop_note(self._plan, place)  # of a worker that was here before, whose trial is settled
         started = self._n_started.get(place, 0)
         self._n_started[place] = started + 1
         number = place + started * self._plan.options.n_jobs
-        self._children.append(_Child(self._plan, self._evaluator, place, number, self._until))
+        self._children.append(_Child(self._plan, self._evaluator, place, number, self._until, most))
+
+    def _end(self, reason: str) -> None:
+        """Ask all workers of the sweep to stop and keep the reason; a guest asks only its own."""
+        if self._guest is None:
+            stop_all(self._plan, reason)
+            return
+        self._is_ending = True
+        for child in self._children:
+            child.slot.ask_to_stop()
 
     def _look(self) -> None:
         """See who has ended, whose trial breaks a limit, and whether the time is up."""
         now = time.monotonic()
         if self._kill_at == math.inf and now > self._until + _QUIET:
             self._kill_at = self._until + _GRACE
-            limit = self._plan.options.timeout
             self._say(
-                f"hydra.sweeper.timeout={limit:g} s is over: waiting for the fold of "
-                f"{self._running()}; after {_GRACE} s it goes back into the queue."
+                f"{self._limit()} is over: waiting for the fold of {self._running()}; after "
+                f"{_GRACE} s it goes back into the queue."
             )
+        if self._guest is not None and not self._is_ending and self._guest.is_over():
+            self._kill_at = min(self._kill_at, now + _GRACE)
+            self._end("")
         if self._command is not None and os.getppid() != self._command:
             self._kill_at = -math.inf
         for child in list(self._children):
@@ -222,15 +276,24 @@ class _Supervisor:
                 child.excess = excess
                 child.process.kill()
 
+    def _limit(self) -> str:
+        """What set the time after which workers stop."""
+        if self._guest is not None:
+            return self._guest.limit
+        return f"hydra.sweeper.timeout={self._plan.options.timeout:g} s"
+
     def _settle(self, child: _Child) -> None:
         """Account for the trial of a worker that has ended, and replace it if that is needed."""
         self._n_ended += child.slot.n_ended
+        if self._guest is not None:
+            self._guest.n_ended = self._n_ended
         number = child.slot.trial
         if child.ending:
-            stop_all(self._plan, child.ending)
+            self._give_up(child.ending)
         if child.ending is not None or time.monotonic() > self._kill_at:
             if number is not None:
                 settle_stopped(self._study, self._plan, number)
+            drop_note(self._plan, child.place)
             return
         if number is not None and child.excess is not None:
             settle_excess(self._study, self._plan, number, child.excess)
@@ -238,8 +301,15 @@ class _Supervisor:
             settle_death(self._study, self._plan, number, child.cause())
         if child.excess is None:
             self._count_death(child)
-        if time.monotonic() < self._until and not (self._plan.folder / STOP_FILE).exists():
+        drop_note(self._plan, child.place)
+        is_stopped = self._is_ending or (self._plan.folder / STOP_FILE).exists()
+        if time.monotonic() < self._until and not is_stopped:
             self._start(child.place)
+
+    def _give_up(self, reason: str) -> None:
+        """End all workers for a reason that is an error."""
+        self._reason = self._reason or reason
+        self._end(reason)
 
     def _count_death(self, child: _Child) -> None:
         """Stop the sweep if workers die whatever they run."""
@@ -252,8 +322,7 @@ class _Supervisor:
         where = "before it took a trial" if number is None else f"in trial {number}"
         log.error("%s %s", child.cause(), where)
         if self._deaths_idle >= _MOST_DEATHS_IDLE or self._deaths >= _MOST_DEATHS:
-            stop_all(
-                self._plan,
+            self._give_up(
                 f"{plural(self._deaths, 'worker')} died in a row, the last so: {child.cause()} "
                 f"{where}; see {self._plan.folder / LOG_FILE}, and whether memory has run out "
                 "(hydra.sweeper.n_jobs=1 takes less)",
@@ -267,7 +336,7 @@ class _Supervisor:
             self._kill_at = -math.inf
             self._tell_user(f"{name} again: {self._running()} back into the queue.")
             return
-        stop_all(self._plan, _INTERRUPTED)
+        self._end(_INTERRUPTED)
         patience = "" if name == "Ctrl-C" else f", for {_SHORT_GRACE} s"
         if patience:
             self._kill_at = time.monotonic() + _SHORT_GRACE
@@ -289,7 +358,7 @@ class _Supervisor:
         """End all workers, soon and whatever is broken."""
         reason = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else one_line(error)
         with suppress(Exception):
-            stop_all(self._plan, reason)
+            self._end(reason)
         give_up = time.monotonic() + _SHORT_GRACE
         for child in self._children:
             child.process.join(max(0, give_up - time.monotonic()))
@@ -299,6 +368,7 @@ class _Supervisor:
             for child in self._children:
                 if child.slot.trial is not None:
                     settle_stopped(self._study, self._plan, child.slot.trial)
+                drop_note(self._plan, child.place)
 
 
 def _held_bytes(process: BaseProcess) -> int:
@@ -313,25 +383,29 @@ def _held_bytes(process: BaseProcess) -> int:
 def _work(
     plan: SweepPlan,
     evaluator: TrialEvaluator,
-    identity: tuple[int, int],
+    of_worker: Mapping[str, Any],
     parent: int,
-    until: float,
-    slot: Slot,
     messages: Connection,
 ) -> None:
-    """Body of a worker process; it ends with its parent."""
+    """Body of a worker process; it ends with its parent. `of_worker` are fields of `Worker`."""
     leave_to_parent()
-    place, number = identity
     try:
         _end_with(parent)
-        with worker_lock(plan, place), (plan.folder / LOG_FILE).open("a", encoding="utf-8") as file:
+        lock = worker_lock(plan, of_worker["place"])
+        with lock, (plan.folder / LOG_FILE).open("a", encoding="utf-8") as file:
             faulthandler.enable(file)  # says where a segmentation fault happened
             register_resolvers()  # a process that is not a fork has none
+            worker = Worker(
+                plan,
+                evaluator=evaluator,
+                should_stop=lambda: os.getppid() != parent,
+                **of_worker,
+            )
             with suppress(StopSweep):
-                Worker(plan, number, evaluator, until, lambda: os.getppid() != parent, slot).run()
+                worker.run()
             faulthandler.disable()
     except Exception as error:
-        log.exception("worker %d", number)
+        log.exception("worker %d", of_worker["number"])
         messages.send(one_line(explain_disk_error(error, plan.folder) or error))
     else:
         messages.send("")

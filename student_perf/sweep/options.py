@@ -60,6 +60,7 @@ class SweepOptions:
     storage_wait: float = 120.0
     patience: int | None = None
     zip: list[Any] = field(default_factory=list)
+    detach: bool = False
 
 
 def make_options(node: Mapping[str, Any]) -> SweepOptions:

@@ -52,6 +52,7 @@ _NO_PART_OF_THE_STUDY = (
     "n_trials",
     "patience",
     "n_jobs",
+    "detach",
     "timeout",
     "trial_timeout",
     "trial_memory",
@@ -83,6 +84,7 @@ class SweepPlan:
     objectives: Objectives
     fingerprints: dict[str, Any]
     comparison: Comparison = field(default_factory=Comparison)
+    words: tuple[str, ...] = ()  # the overrides as they were given
 
     def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
         """The configs by which trial `number` with these values is judged: one for each repeat."""
@@ -111,6 +113,7 @@ def make_plan(
         StudentPerfError: A trial could not even start.
     """
     check_options(options)
+    words = tuple(map(_as_text, arguments))
     arguments, start = find_base(options, arguments, is_group, load_search, source)
     base, known = start.config, start.known
     space = _space(start, options)
@@ -118,7 +121,6 @@ def make_plan(
     sampler = _chosen_sampler(options, arguments, space)
     evaluator, data, comparison = _check_corners(space, start, options, sampler)
     objectives = _objectives(options, base, data)
-    fingerprints = _fingerprints(space.parameters, base, data, options, sampler, objectives)
     name = options.study_name or make_study_name(base, arguments, sought(space.parameters, options))
     plan = SweepPlan(
         folder=root / name,
@@ -134,8 +136,9 @@ def make_plan(
         chosen=start.chosen,
         known=known,
         objectives=objectives,
-        fingerprints=fingerprints,
+        fingerprints=_fingerprints(space.parameters, base, data, options, sampler, objectives),
         comparison=comparison,
+        words=words,
     )
     return with_total(plan, _n_outside(plan)), evaluator
 

@@ -14,6 +14,7 @@ from student_perf.runs.layout import holds_record, trial_numbers
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.distinct import OUTSIDE, configuration, given
 from student_perf.sweep.growth import placed, without_hashes
+from student_perf.sweep.places import await_workers, living_places
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.storage import DamagedJournalError, is_file, mend_journal, set_aside
 from student_perf.sweep.study import (
@@ -59,7 +60,7 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
     """The sweep's study with all the trials that its folder holds, checked against the plan.
 
     A journal that is damaged or lost is rebuilt from their records, a database if
-    `hydra.sweeper.resume=records` asks for that. Call it while no worker runs.
+    `hydra.sweeper.resume=records` asks for that; not while a worker is at work.
 
     Args:
         plan: The sweep's plan.
@@ -70,13 +71,15 @@ def open_whole_study(plan: SweepPlan, say: Callable[[str], None]) -> optuna.Stud
             cannot replace it.
     """
     was_there = not is_file(plan.storage) or Path(plan.storage).is_file()
+    if not was_there:
+        await_workers(plan)  # of the lost one
     try:
         if is_file(plan.storage):
             mend_journal(Path(plan.storage))
         study = open_study(plan)
     except DamagedJournalError:
         return _rebuilt_study(plan, "could not be read", say)
-    if _lacks_trials(study, plan.folder):
+    if not living_places(plan) and _lacks_trials(study, plan.folder):
         if not is_file(plan.storage):
             _prepare_database(study, plan)
         elif not was_there:
@@ -94,6 +97,7 @@ def _placed_study(
     """The study made anew in the plan's space, from the records of its trials."""
     import optuna
 
+    await_workers(plan)
     attributes = study.user_attrs
     known = _known_records(plan)
     if is_file(plan.storage):
@@ -136,6 +140,7 @@ def _prepare_database(study: optuna.Study, plan: SweepPlan) -> None:
 
 
 def _rebuilt_study(plan: SweepPlan, why: str, say: Callable[[str], None]) -> optuna.Study:
+    await_workers(plan)
     known = _known_records(plan)
     _check_resume(plan, known)
     kept = set_aside(Path(plan.storage)) if is_file(plan.storage) else None

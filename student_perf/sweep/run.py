@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -21,7 +18,7 @@ from student_perf.atomic import disk_errors
 from student_perf.compare.outcome import SweepOutcome, load_sweep, sentences
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
-from student_perf.errors import ConfigError, StudentPerfError, one_line
+from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.prepare import look_once
 from student_perf.experiment.records import check_tags, describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
@@ -38,13 +35,13 @@ from student_perf.runs.layout import (
 from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
-from student_perf.sweep import local
 from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.finished import FINISHED_FILE, write_note
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.patience import LOST_FILE
-from student_perf.sweep.plan import SweepPlan, exhausted, make_plan, with_total
+from student_perf.sweep.places import await_workers, living_places
+from student_perf.sweep.plan import SweepPlan, make_plan, with_total
 from student_perf.sweep.plateau import out_of_patience, renew_patience
 from student_perf.sweep.publishing import await_winner, finish_publishing, start_publisher
 from student_perf.sweep.rebuild import open_whole_study
@@ -57,8 +54,7 @@ from student_perf.sweep.record import (
 )
 from student_perf.sweep.resolution import resolution_line
 from student_perf.sweep.restore import restore_trials
-from student_perf.sweep.settle import stop_all
-from student_perf.sweep.show import Progress, show_lost_run, show_outcome, show_plan, show_trials
+from student_perf.sweep.show import show_lost_run, show_outcome, show_plan, show_trials
 from student_perf.sweep.standings import write_standings
 from student_perf.sweep.storage import check_apart
 from student_perf.sweep.study import (
@@ -70,8 +66,9 @@ from student_perf.sweep.study import (
     read_outcome,
     recover,
 )
+from student_perf.sweep.trials import SECONDS_OF_DYING, Launch, run_trials
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
-from student_perf.sweep.worker import await_workers, deadline, raise_if_stopped, what_is_removed
+from student_perf.sweep.worker import what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
 from student_perf.text import plural
 
@@ -81,10 +78,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 30
-_UPDATE_SECONDS = 1
-_MOST_IDLE = 2  # rounds of workers in a row
-_MOST_NAMED = 10  # trials in one line
-Launch = Callable[[SweepPlan], None]
 
 
 def run_sweep(
@@ -156,7 +149,7 @@ def _run(
     publisher = start_publisher(plan)
     winner = None
     try:
-        ended = _run_trials(plan, evaluator, study, console, launch)
+        ended = run_trials(plan, evaluator, study, console, launch)
         if (gone := what_is_removed(plan)) is not None:
             raise _removed(plan, gone)
         restore_trials(plan, study, evaluator, lambda line: console.print(f"  {line}"))
@@ -319,11 +312,15 @@ def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna
     """The study, new or interrupted, in a state from which workers can go on, and the plan with the
     number of its trials.
     """
-    await_workers(plan, _LOCK_SECONDS)
+    with suppress(ConfigError):
+        await_workers(plan, SECONDS_OF_DYING)
     check_unchanged(plan)
     study = open_whole_study(plan, lambda line: console.print(f"  {line}"))
     for name in (STOP_FILE, SETTLED_FILE, OVER_FILE, LOST_FILE, FINISHED_FILE):
         (plan.folder / name).unlink(missing_ok=True)
+    if living := living_places(plan):
+        n = plural(len(living), "worker")
+        console.print(f"  {n} of an earlier command, or of guests, at work: they go on.")
     recovered = recover(study, plan)
     fill_queue(study, plan)
     plan = with_total(plan, n_outside(study))
@@ -339,132 +336,6 @@ def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna
                 "configurations; raise hydra.sweeper.n_trials to try them."
             )
     return plan, study
-
-
-def _run_trials(
-    plan: SweepPlan,
-    evaluator: TrialEvaluator,
-    study: optuna.Study,
-    console: Console,
-    launch: Launch | None,
-) -> str | None:
-    """Run workers until every trial is accounted for, the time is up or the sweep stops itself;
-    returns why it ended before all that were asked for.
-    """
-    progress, until = Progress(plan, study, console), deadline(plan)
-
-    def say(line: str) -> None:
-        log.warning("%s", line)
-        console.print(f"  {line}", style="yellow", soft_wrap=True)
-
-    with progress.shown():
-        n_idle = 0  # rounds in which no trial has ended
-        while (n_before := n_done(counts(study))) < plan.n_trials and n_idle < _MOST_IDLE:
-            if launch is None:
-                local.run_workers(plan, evaluator, progress.update, say, until=until)
-            else:
-                with _updating(progress):
-                    _launch(plan, study, launch, say, is_last=n_idle + 1 == _MOST_IDLE)
-            recover(study, plan)  # of a worker that was killed between asking and starting
-            if (plan.folder / STOP_FILE).exists() or time.monotonic() > until:
-                break
-            if out_of_patience(study, plan) is not None:
-                break
-            n_idle = 0 if n_done(counts(study)) > n_before else n_idle + 1
-    raise_if_stopped(plan.folder)
-    return _account(plan, study, time.monotonic() > until)
-
-
-def _launch(
-    plan: SweepPlan,
-    study: optuna.Study,
-    launch: Launch,
-    say: Callable[[str], None],
-    is_last: bool,
-) -> None:
-    """Run the workers as jobs of a Hydra launcher; whatever ends it, no trial stays RUNNING.
-
-    A job that is lost, with those that the launcher ends with it, costs only time: jobs that live
-    work on, and what a lost one ran goes back into the queue. `is_last`: this round has to end a
-    trial.
-
-    Raises:
-        ConfigError: A job was lost and no trial has ended.
-    """
-    n_before, n_again = n_done(counts(study)), 0
-    try:
-        launch(plan)
-    except BaseException as error:
-        is_lost = isinstance(error, Exception) and not isinstance(error, StudentPerfError)
-        if not is_lost:
-            stop_all(plan, one_line(error))
-        with suppress(ConfigError):  # one that still lives holds its trial
-            await_workers(plan, math.inf if is_lost else _LOCK_SECONDS)
-            n_again = recover(study, plan)
-        if not is_lost:
-            raise
-        raise_if_stopped(plan.folder)
-        is_idle = n_done(counts(study)) == n_before
-        if is_idle and (is_last or not n_again):
-            raise ConfigError(
-                f"hydra/launcher: a job has ended and no trial has: {one_line(error)}; correct the "
-                "launcher, and the same command goes on"
-            ) from error
-        again = f"; {plural(n_again, 'trial')} to be run again" if n_again else ""
-        say(f"a job of the launcher was lost ({one_line(error)}){again}")
-
-
-def _account(plan: SweepPlan, study: optuna.Study, time_is_up: bool) -> str | None:
-    """Why trials that were asked for have not run, None if all have. Raises ConfigError if that was
-    not to be, or if all failed.
-    """
-    by_state = counts(study)
-    done = n_done(by_state)
-    why: str | None = None
-    missing = f"{plan.n_trials - done} of {plan.n_trials} trials have not run"
-    best = out_of_patience(study, plan)
-    if done < plan.n_trials and best is not None:
-        why = (
-            f"hydra.sweeper.patience={plan.options.patience}: the best, trial {best}, has not "
-            f"improved for so many trials; {missing}. This saves time and tests nothing; raise it, "
-            "or hydra.sweeper.n_trials, to go on."
-        )
-    elif done < plan.n_trials and time_is_up:
-        why = (
-            f"hydra.sweeper.timeout={plan.options.timeout:g} s is over: {missing}; the same "
-            "command runs them, for as long again."
-        )
-    elif done < plan.n_trials:
-        ended = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
-        numbers = [str(n) for n in range(plan.n_trials) if n not in ended][:_MOST_NAMED]
-        raise ConfigError(
-            f"hydra.sweeper.study_name={plan.study_name}: {missing}, though nothing stopped them "
-            f"(trial {', '.join(numbers)}); see {plan.folder / LOG_FILE} and run the command again"
-        )
-    if by_state["fail"] and by_state["fail"] == done:
-        raise ConfigError(
-            f"hydra.sweeper.study_name={plan.study_name}: all {by_state['fail']} trials have "
-            f"failed; see {plan.folder / LOG_FILE} for the reason and correct it"
-        )
-    return why or exhausted(plan)
-
-
-@contextmanager
-def _updating(progress: Progress) -> Iterator[None]:
-    """Show progress from a second thread while a launcher keeps this one waiting."""
-    over = threading.Event()
-
-    def update() -> None:
-        while not over.wait(_UPDATE_SECONDS):
-            progress.update()
-
-    thread = threading.Thread(target=update, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _report(outcome: SweepOutcome, console: Console) -> None:

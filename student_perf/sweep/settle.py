@@ -11,10 +11,18 @@ from student_perf.masking import masked
 from student_perf.runs import tags
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, load_record
+from student_perf.sweep.places import asking, held_trials
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
-from student_perf.sweep.study import STOP_FILE, counts, requeue, settle_by_record, tell
+from student_perf.sweep.study import (
+    STOP_FILE,
+    counts,
+    requeue,
+    running_trials,
+    settle_by_record,
+    tell,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -77,6 +85,20 @@ def settle_death(study: optuna.Study, plan: SweepPlan, number: int, cause: str) 
         requeue(study, trial._trial_id)
     else:
         fail_trial(study, plan, trial, _known_record(plan, number), f"{cause} in trial {number}")
+
+
+def settle_lost(study: optuna.Study, plan: SweepPlan) -> list[int]:
+    """Settle, as after a death, the trials whose worker is gone with the process that looked after
+    it; returns the numbers of those that are tried again.
+    """
+    if not plan.folder.is_dir():
+        return []
+    with asking(plan):
+        lost = running_trials(study, without=held_trials(plan))
+        for trial in lost:
+            settle_death(study, plan, trial.number, "worker is gone, with what looked after it,")
+    now = study.get_trials(deepcopy=False)
+    return [one.number for one in lost if now[one.number].state.name == "WAITING"]
 
 
 def settle_excess(study: optuna.Study, plan: SweepPlan, number: int, reason: str) -> None:

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from student_perf.config.overrides import make_parser
-from student_perf.config.search_path import source_of
+from student_perf.config.search_path import ConfigSource, source_of
 from student_perf.masking import learn_secrets
 from student_perf.sweep.finished import command_of, find_finished
 from student_perf.sweep.options import SweepOptions, make_options
@@ -79,15 +79,11 @@ def _started(
     command: str | None,
 ) -> Path | None:
     from student_perf.sweep.nested import run_nested
-    from student_perf.sweep.plan import find_base, load_search
+    from student_perf.sweep.plan import find_base
     from student_perf.sweep.run import run_sweep
 
     source = source_of(config)
-    of_source: dict[str, Any] = {
-        "is_group": lambda key: bool(source.group_options(key)),
-        "load_search": partial(load_search, folders=source.folders()),
-        "source": source,
-    }
+    of_source = reading(source) | {"source": source}
     run: Callable[[SweepOptions, Sequence[Override]], Path | None] = partial(
         run_sweep,
         **of_source,
@@ -99,6 +95,16 @@ def _started(
     if not _is_nested(config):
         return run(options, own)
     return run_nested(options, own, find_base(options, own, **of_source)[1], run)
+
+
+def reading(source: ConfigSource) -> dict[str, Any]:
+    """How a plan asks for the options of groups, and for search files, by its argument."""
+    from student_perf.sweep.plan import load_search
+
+    return {
+        "is_group": lambda key: bool(source.group_options(key)),
+        "load_search": partial(load_search, folders=source.folders()),
+    }
 
 
 def _is_nested(config: DictConfig) -> bool:

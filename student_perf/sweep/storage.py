@@ -149,7 +149,7 @@ class _JournalLock:
 
 def mend_journal(path: Path) -> None:
     """Drop a last line that was cut off while it was written, as by a full disk; nothing could be
-    read after it. Call it while no worker runs.
+    read after it.
 
     Raises:
         DamagedJournalError: The last whole line is not JSON, which Optuna would notice only after
@@ -157,7 +157,7 @@ def mend_journal(path: Path) -> None:
     """
     if not path.is_file():
         return
-    with path.open("r+b") as file:
+    with FileLock(f"{path}.lock"), path.open("r+b") as file:  # a worker may write meanwhile
         content = file.read()
         end = content.rfind(b"\n") + 1
         file.truncate(end)

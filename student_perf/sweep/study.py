@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
 
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import ConfigError
@@ -21,6 +19,7 @@ from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.sweep.distinct import CONFIGURATION, GIVEN, OUTSIDE, Taken, configuration
 from student_perf.sweep.growth import has_grown
+from student_perf.sweep.places import asking, held_trials, note_trial
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values, with_conditions
 from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.samplers import SAMPLERS, build_pruner
@@ -101,7 +100,7 @@ def check_contract(study: optuna.Study, plan: SweepPlan) -> list[str]:
             f"hydra.sweeper.study_name={plan.study_name}: exists already and resume=never; "
             "give it another name"
         )
-    changed = list(_differences(known, plan.fingerprints))
+    changed = list(differences(known, plan.fingerprints))
     if not changed or (not study.user_attrs.get(MIXED) and has_grown(known, plan)):
         return changed
     if plan.options.resume != "force":
@@ -121,7 +120,7 @@ def accept_growth(study: optuna.Study, plan: SweepPlan, changed: list[str]) -> N
         study.set_user_attr(CONTRACT, plan.fingerprints)
 
 
-def _differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """`split.n_splits was 3, is 4` for each fingerprint that differs; for each of its keys if it
     maps keys to values.
     """
@@ -210,7 +209,7 @@ def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str,
 
 
 def next_trial(
-    study: optuna.Study, plan: SweepPlan, plateau: Plateau | None = None
+    study: optuna.Study, plan: SweepPlan, plateau: Plateau | None = None, place: int = 0
 ) -> optuna.Trial | None:
     """Ask for a trial; None if all `n_trials` have been handed out, or patience is over.
 
@@ -218,36 +217,54 @@ def next_trial(
         study: The sweep's study.
         plan: The sweep's plan.
         plateau: What this worker knows of the study's best, by default nothing yet.
+        place: The worker's.
     """
-    import optuna
-
     plateau = plateau or Plateau(study, plan)
 
-    with FileLock(plan.folder / "ask.lock"):
-        trials = study.get_trials(deepcopy=False)
-        if plateau.best_if_over() is not None:
+    with asking(plan):
+        if plateau.best_if_over() is not None or n_left(study, plan) <= 0:
             return None
-        left = plan.n_trials - len(trials)
-        if left <= 0:  # only then count the queue, which takes time
-            left += sum(t.state == optuna.trial.TrialState.WAITING for t in trials)
-        return study.ask() if left > 0 else None
+        trial = study.ask()
+        note_trial(plan, place, trial.number)
+        return trial
+
+
+def n_left(study: optuna.Study, plan: SweepPlan) -> int:
+    """How many trials may still be handed out, queued ones among them."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    left = plan.n_trials - len(trials)
+    if left <= 0:  # only then count the queue, which takes time
+        left += sum(trial.state == TrialState.WAITING for trial in trials)
+    return left
 
 
 def recover(study: optuna.Study, plan: SweepPlan) -> int:
     """Settle trials whose worker is gone; returns how many go back into the queue.
 
-    Call it while no worker runs. A trial whose record is complete counts as ended; any other
-    trial is queued again under its number with its values.
+    A trial whose record is complete counts as ended; any other trial is queued again under its
+    number with its values, unless a living worker has it.
     """
+    n_queued = 0
+    if not plan.folder.is_dir():  # somebody has removed it, and the lock would make it anew
+        return 0
+    with asking(plan):
+        for trial in running_trials(study, without=held_trials(plan)):
+            if not settle_by_record(study, plan, trial):
+                requeue(study, trial._trial_id)
+                n_queued += 1
+    return n_queued
+
+
+def running_trials(
+    study: optuna.Study, without: Container[int] = ()
+) -> list[optuna.trial.FrozenTrial]:
+    """The trials that are RUNNING, without those of some numbers."""
     import optuna
 
-    n_queued = 0
-    running = (optuna.trial.TrialState.RUNNING,)
-    for trial in study.get_trials(deepcopy=False, states=running):
-        if not settle_by_record(study, plan, trial):
-            requeue(study, trial._trial_id)
-            n_queued += 1
-    return n_queued
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    return [trial for trial in running if trial.number not in without]
 
 
 def settle_by_record(study: optuna.Study, plan: SweepPlan, trial: optuna.trial.FrozenTrial) -> bool:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from student_perf.atomic import full_disk, is_full
@@ -33,6 +32,7 @@ from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
+from student_perf.sweep.places import drop_note
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.rebuild import trial_facts
@@ -81,7 +81,8 @@ class Slot:
     """
 
     def __init__(self, context: BaseContext | None = None) -> None:
-        empty = [-1.0, 0.0, 0.0]  # the trial, when it began by the monotonic clock, trials ended
+        # The trial, when it began by the monotonic clock, trials ended, whether it is to stop.
+        empty = [-1.0, 0.0, 0.0, 0.0]
         self._cells: Any = empty if context is None else context.RawArray("d", empty)
 
     def begin(self, number: int) -> None:
@@ -93,6 +94,15 @@ class Slot:
         """The trial has ended, and the study knows how."""
         self._cells[2] += 1
         self._cells[0] = -1
+
+    def ask_to_stop(self) -> None:
+        """Have the worker stop at the end of its fold; called by its parent."""
+        self._cells[3] = 1
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether the parent wants the worker to stop."""
+        return bool(self._cells[3])
 
     @property
     def trial(self) -> int | None:
@@ -115,8 +125,9 @@ class Worker:
     """One loop over trials.
 
     Between folds and between trials it stops if the sweep's stop file exists, `deadline` (seconds
-    of the monotonic clock) is over, or `should_stop` says so. `number` tells workers apart; `slot`
-    shows the parent what it does.
+    of the monotonic clock) is over, or `should_stop` or the parent says so; it begins no more than
+    `most` trials. `place` and `number` tell workers apart; `slot` shows the parent what it does.
+    What ends a guest does not end the sweep.
     """
 
     plan: SweepPlan
@@ -125,6 +136,9 @@ class Worker:
     deadline: float = math.inf
     should_stop: Callable[[], bool] = lambda: False
     slot: Slot = field(default_factory=Slot)
+    place: int = 0
+    most: float = math.inf
+    is_guest: bool = False
 
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
@@ -132,6 +146,8 @@ class Worker:
         try:
             self._loop()
         except StorageLostError as error:
+            if self.is_guest:
+                raise
             stop_all(self.plan, str(error))
             raise StopSweep from error
         except Exception as error:
@@ -146,13 +162,14 @@ class Worker:
         plateau = Plateau(study, self.plan)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with limited_threads(n_rows, self.plan.options.n_jobs):
-            while not self._must_stop():
-                trial = next_trial(study, self.plan, plateau)
+            while self.slot.n_ended < self.most and not self._must_stop():
+                trial = next_trial(study, self.plan, plateau, self.place)
                 if trial is None:
                     return
                 self.slot.begin(trial.number)
                 self._run_trial(study, trial)
                 self.slot.end()
+                drop_note(self.plan, self.place)
 
     def _is_gone(self) -> bool:
         """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
@@ -166,7 +183,7 @@ class Worker:
 
     def _must_stop(self) -> bool:
         stop_file = self.plan.folder / STOP_FILE
-        if stop_file.exists() or self._is_gone():
+        if stop_file.exists() or self.slot.is_asked_to_stop or self._is_gone():
             return True
         return time.monotonic() > self.deadline or self.should_stop()
 
@@ -194,6 +211,7 @@ class Worker:
         except StopSweep:
             if not self._is_gone():
                 requeue(study, trial._trial_id)
+                drop_note(self.plan, self.place)
             raise
         except _Pruned:
             assert record is not None
@@ -268,28 +286,6 @@ def _prune(record: RunRecord, scored: list[dict[str, float]]) -> None:
     }
     record.prune()
     note_try(record)
-
-
-def worker_lock(plan: SweepPlan, place: int) -> FileLock:
-    """The lock that the worker in a place holds while it lives; the system releases it."""
-    return FileLock(plan.folder / f"worker_{place}.lock")
-
-
-def await_workers(plan: SweepPlan, seconds: float) -> None:
-    """Wait until no worker of an earlier command, or of another launch, lives.
-
-    Raises ConfigError after some seconds: what a living worker runs must not be run twice.
-    """
-    until = time.monotonic() + seconds
-    for file in plan.folder.glob("worker_*.lock"):
-        try:
-            with FileLock(file, timeout=max(0, until - time.monotonic())):
-                pass
-        except Timeout as error:
-            raise ConfigError(
-                f"hydra.sweeper.study_name={plan.study_name}: a worker of an earlier command is "
-                "still in a trial; wait for it, or end its process, and run the command again"
-            ) from error
 
 
 def what_is_removed(plan: SweepPlan, error: Exception | None = None) -> Path | None:

@@ -253,9 +253,14 @@ def is_alive(pid):
     "one line; its trial runs again, all trials are there",
 )
 @pytest.mark.slow
-def test_a_job_of_a_launcher_that_is_killed_costs_only_its_trial_a_repetition(sweep_with):
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    outcome, folder = sweep_with("parent", 2, "hydra/launcher=joblib")
+@pytest.mark.parametrize(
+    ("launcher", "package"), [("joblib", "joblib"), ("submitit_local", "submitit"), ("ray", "ray")]
+)
+def test_a_job_of_a_launcher_that_is_killed_costs_only_its_trial_a_repetition(
+    sweep_with, launcher, package
+):
+    pytest.importorskip(f"hydra_plugins.hydra_{package}_launcher")
+    outcome, folder = sweep_with("parent", 2, f"hydra/launcher={launcher}")
     assert outcome.code == 0, outcome.err
-    assert re.search("a job of the launcher was lost .*to be run again", outcome.out)
+    assert re.search("the worker of trial 6 is gone|job of the launcher was lost", outcome.out)
     check(sweep_with, "parent", folder)

@@ -10,7 +10,7 @@ from student_perf.errors import ConfigError
 from student_perf.sweep import local, worker
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.study import counts, open_study, recover
-from student_perf.sweep.worker import Worker, await_workers, raise_if_stopped, worker_lock
+from student_perf.sweep.worker import Worker, raise_if_stopped
 from tests.sweep.conftest import opened, wait_until
 
 C = "model.C=tag(log,interval(0.01,10))"
@@ -171,11 +171,3 @@ def test_workers_that_are_no_forks_do_the_same(plan_of, monkeypatch):
 def test_after_training_in_several_threads_nothing_is_forked(monkeypatch):
     monkeypatch.setattr(local, "can_fork", lambda: False)
     assert local.process_context().get_start_method() == "spawn"
-
-
-def test_what_a_living_worker_holds_is_not_run_again(plan_of):
-    plan, _ = plan_of(C, n_trials=2)
-    opened(plan)
-    with worker_lock(plan, 0), pytest.raises(ConfigError, match="is still in a trial"):
-        await_workers(plan, 0.1)
-    await_workers(plan, 0.1)

@@ -24,10 +24,8 @@ from student_perf.runs.record import load_record
 from student_perf.store import rows
 from student_perf.store.find import find_group
 from student_perf.sweep.account import audit
-from student_perf.sweep.run import _run_trials
 from student_perf.sweep.study import importances, load_journal, open_study, read_outcome
-from student_perf.terminal import make_console
-from tests.sweep.conftest import opened, run_trials, wait_until
+from tests.sweep.conftest import run_trials, wait_until
 
 SPACE = "model.C=tag(log,interval(0.01,10))"
 TRIALS = "hydra.sweeper.n_trials={}"

@@ -6,7 +6,14 @@ import pytest
 
 from student_perf.errors import ConfigError, DiskError
 from student_perf.runs.record import load_record
-from student_perf.sweep.settle import settle_death, settle_excess, settle_stopped, stop_all
+from student_perf.sweep.places import worker_lock
+from student_perf.sweep.settle import (
+    settle_death,
+    settle_excess,
+    settle_lost,
+    settle_stopped,
+    stop_all,
+)
 from student_perf.sweep.study import counts, next_trial, open_study
 from student_perf.sweep.worker import raise_if_stopped
 from tests.sweep.conftest import opened, run_trials
@@ -80,3 +87,15 @@ def test_on_a_full_disk_an_empty_file_stops_the_sweep(plan_of, monkeypatch):
     stop_all(plan, "whatever")
     with pytest.raises(DiskError, match=f"{plan.folder}: no space is left on its disk"):
         raise_if_stopped(plan.folder)
+
+
+def test_what_a_lost_worker_had_is_run_again_once_and_then_failed(plan_of):
+    plan, _ = plan_of("model.C=1,2")
+    study = opened(plan)
+    kept = next_trial(study, plan, place=0)
+    with worker_lock(plan, 0):
+        for expected in ([1], []):
+            assert next_trial(study, plan, place=1).number == 1
+            assert settle_lost(study, plan) == expected
+        assert study.trials[kept.number].state.name == "RUNNING"
+    assert counts(study)["fail"] == 1
