@@ -37,6 +37,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a fixed rule", frozenset({"dummy", "previous_grade"})),
     ("linear", frozenset({"logreg", "ridge", "elastic_net", "ordinal_logit", "naive_bayes"})),
     ("a single tree", frozenset({"tree"})),
+    ("a curve for each column", frozenset({"ebm"})),
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
     ("many trees", MANY_TREES),
     ("a network", frozenset({"mlp"})),
