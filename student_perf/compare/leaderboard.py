@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
+from student_perf.compare.disagreement import Disagreement, disagreement
 from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
@@ -124,6 +126,15 @@ class Leaderboard:
     def n_repeats(self) -> int:
         """How many seeds the figures are means of."""
         return self.lines[0].record.n_repeats if self.lines else 1
+
+    @cached_property
+    def disagreement(self) -> Disagreement | None:
+        """How much the answers depend on which tied run is taken, the recommended one first; None
+        if it is not known, or nothing is tied.
+        """
+        tied = [line for line in self.lines if line.tied and not line.record.outside]
+        tied.sort(key=lambda line: line is not self.recommended)
+        return disagreement([line.record for line in tied])
 
     @property
     def folds(self) -> str:

@@ -80,7 +80,7 @@ class _EBM(BaseEstimator):
     def __init__(
         self,
         outer_bags: int = 8,
-        interactions: float = 3.0,
+        interactions: float = 0.0,
         learning_rate: float = 0.015,
         max_rounds: int = 50_000,
         max_leaves: int = 2,

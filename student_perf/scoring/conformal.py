@@ -1,12 +1,14 @@
 """Sets of classes, or intervals, that hold the truth of a new row at a chosen rate.
 
 Every held-out row has a strangeness: how badly its truth fits what was answered by a model that had
-not seen it. The set of a new row holds each answer that is no stranger than that rate of them, so
-it costs no fit. This is cross-conformal prediction (Vovk 2015, "Cross-conformal predictors", Annals
-of Mathematics and Artificial Intelligence 74) with the kept model in place of the models of the
-folds, as in the jackknife; CV+ (Barber, Candes, Ramdas and Tibshirani 2021, "Predictive inference
-with the jackknife+", Annals of Statistics 49) asks the fold models, which nobody keeps. Its proof
-therefore does not carry over; `studies/sets.py` measures the coverage.
+not seen it. The set of a new row holds each answer that is at most as strange as that rate of them,
+so it costs no fit.
+
+This is cross-conformal prediction (Vovk 2015, "Cross-conformal predictors", Annals of Mathematics
+and Artificial Intelligence 74) with the kept model in place of the models of the folds, as in the
+jackknife. CV+ (Barber, Candes, Ramdas and Tibshirani 2021, "Predictive inference with the
+jackknife+", Annals of Statistics 49) asks the fold models, which nobody keeps. Its proof therefore
+does not carry over; `studies/sets.py` measures the coverage.
 
 >>> truth = np.arange(100) % 2
 >>> sets = prediction_sets(Answers(truth, np.full((100, 2), 0.5)), np.arange(100))

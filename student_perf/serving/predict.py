@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ def check_model(kept: KeptModel) -> list[str]:
     ]
 
 
+def _check_golden(kept: KeptModel) -> None:
+    if kept.golden is not None and (wrong := check_model(kept)):
+        raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
+
+
 def predict_file(
     kept: KeptModel,
     source: Path,
@@ -96,42 +102,44 @@ def predict_file(
         target: The file to write.
         named: How the source is written where it is not written as the training file, by the keys
             of `tables.options.ReadOptions`.
-        flag_unknown: Predict a row whose first problem is an unknown category, and still give the
-            reason; the category counts as one that the training has not seen.
+        flag_unknown: Predict a row whose first problem is an unknown category, as one of no known
+            category, and still give the reason.
         rows_at_once: The most rows in memory.
         keep: Columns of the input that the output has too, after `row`, as text.
         coverage: In which share of new rows the set or interval shall hold the truth.
 
     Raises:
-        StudentPerfError: The model fails its golden rows, a column is missing, the held-out rows
-            cannot show the coverage, or a file cannot be read or written.
+        StudentPerfError: The model fails its golden rows, a column is missing, the coverage cannot
+            be shown, or a file cannot be read or written.
     """
     _check_target(source, target)
-    limit = None if coverage is None else kept.limit(coverage)
-    if kept.golden is not None and (wrong := check_model(kept)):
-        raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
-    summary = Summary()
-    job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, limit)
-    contract = kept.contract
+    job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
+    _check_golden(kept)
+    summary, contract = Summary(), kept.contract
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    kept_columns = list(dict.fromkeys(keep))
-    with _open_writer(target, _schema(job, kept_columns)) as writer:
+    copied = list(dict.fromkeys(keep))
+    with _open_writer(target, _schema(job, copied)) as writer:
         for raw in iter_tables(source, options, rows_at_once):
             answers = _answered(job, raw, options, summary)
-            writer.write_table(_with_copies(answers, raw, kept_columns, job.as_cell))
+            writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
     return summary
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is asked of a model: `limit` is that of its prediction sets, None without any."""
+    """What is asked of a model."""
 
     kept: KeptModel
     as_cell: _AsCell
     flag_unknown: bool
-    limit: float | None
+    coverage: float | None
+
+    @cached_property
+    def limit(self) -> float | None:
+        """That of the prediction sets, None without any. Raises ConfigError if there is none."""
+        return None if self.coverage is None else self.kept.limit(self.coverage)
 
     @property
     def classes(self) -> list[str]:
