@@ -45,7 +45,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a network", frozenset({"mlp"})),
     (
         "a model around models",
-        frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled"}),
+        frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled", "auto"}),
     ),
 )
 _REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep

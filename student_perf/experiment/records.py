@@ -195,6 +195,7 @@ def finish_record(
     write_findings(folder, outcome.findings)
     _write_golden(folder, config, prepared, outcome.model)
     write_json(folder / SETS_FILE, asdict(prediction_sets(outcome.cv.answers, outcome.cv.row)))
+    record.params |= _facts(outcome.model)
     record.metrics = _logged_metrics(prepared, outcome.cv, outcome.rows)
     if outcome.test is not None:
         write_test_predictions(folder, dataset, split.test, outcome.test.output)
@@ -208,6 +209,12 @@ def finish_record(
     record.tags[tags.NOTE] = run_note(record, outcome.rows)
     write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
     record.finish()
+
+
+def _facts(model: BaseEstimator) -> dict[str, str]:
+    """What the kept model says of its own fit, if it does."""
+    last = getattr(model, "estimator_", model).steps[-1][1]
+    return dict(last.facts()) if hasattr(last, "facts") else {}
 
 
 def _write_golden(
