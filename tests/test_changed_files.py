@@ -13,11 +13,18 @@ LEFT = (
     "golden_rows.json",
     "metrics.json",
     "model.skops",
+    "prediction_sets.json",
     "predictions.parquet",
     "provenance.json",
     "record.json",
 )
-MODEL = ("contract.yaml", "golden_rows.json", "model.skops", "record.json")
+MODEL = (
+    "contract.yaml",
+    "golden_rows.json",
+    "model.skops",
+    "prediction_sets.json",
+    "record.json",
+)
 USED = {
     "check RUN": LEFT,
     "compare RUN --metric log_loss --permuted 1": ("record.json", "config.yaml"),

@@ -13,6 +13,7 @@ HELP = "write SHAP values of a run's model by column"
 GROUP = MODELS
 PARENTS = (reading(),)
 _MOST_SHOWN = 10
+_CURVES = "shapes.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,4 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
     places = [str(path) for path in files if path.exists()]  # not if the store had the run
     places += [f"MLflow run {run_id}"] if run_id is not None else []
     terminal.facts({"written": "\n".join(places)})
+    curves = recorded.record.file(_CURVES)
+    if curves.is_file():  # of a model that adds up a curve for each column
+        terminal.facts({"its own curves": str(curves)})
     return ExitCode.DONE

@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="refuse",
         help="rows with an unknown category: refuse them, or predict them and give the reason",
     )
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="also give the classes, or the interval, that hold the truth in this share of new "
+        "rows: 0.9",
+    )
     add_read(parser)
 
 
@@ -55,6 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
         named_options(chosen),
         flag_unknown=chosen.on_unknown == "flag",
         keep=[name for name in chosen.keep.split(",") if name],
+        coverage=chosen.coverage,
     )
     if summary.read_as:
         print(f"read as {summary.read_as}")

@@ -56,6 +56,7 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
     terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
     if rows.get(record.objective, {}).get("dummy") is not None:
         terminal.verdict(rows, record.objective, count_tries(record))
+    terminal.notes(_about_sets(record))
     places = {} if folder is None else {"folder": str(folder)}
     if record.mlflow_run_id is not None:
         places["mlflow"] = f"run {record.mlflow_run_id}"
@@ -63,6 +64,18 @@ def _show_run(record: RunRecord, folder: Path | None) -> None:
         uri = record.tracking_uri
         places["open"] = kept_address(record.folder, uri) or ui_command(uri, word)
     terminal.places(places)
+
+
+def _about_sets(record: RunRecord) -> list[str]:
+    """How sure a single answer is; nothing for a run that did not note it, or is not here."""
+    from student_perf.runs.layout import SETS_FILE
+    from student_perf.runs.prediction_sets import describe_sets, sets_from_json
+
+    file = record.file(SETS_FILE)
+    if not file.is_file():
+        return []
+    sets = sets_from_json(file.read_text(encoding="utf-8"))
+    return [describe_sets(sets, METRICS[record.objective].task)]
 
 
 def _rows(record: RunRecord) -> dict[str, MetricRow]:

@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
+from student_perf.compare.disagreement import Disagreement, disagreement
 from student_perf.compare.distinct import distinct, n_distinct
 from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
@@ -37,12 +39,13 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a fixed rule", frozenset({"dummy", "previous_grade"})),
     ("linear", frozenset({"logreg", "ridge", "elastic_net", "ordinal_logit", "naive_bayes"})),
     ("a single tree", frozenset({"tree"})),
+    ("a curve for each column", frozenset({"ebm"})),
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
     ("many trees", MANY_TREES),
     ("a network", frozenset({"mlp"})),
     (
         "a model around models",
-        frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled"}),
+        frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled", "auto"}),
     ),
 )
 REFITTED = ("final", "kept", REPLACED)  # kinds that repeat a trial of their sweep
@@ -123,6 +126,15 @@ class Leaderboard:
     def n_repeats(self) -> int:
         """How many seeds the figures are means of."""
         return self.lines[0].record.n_repeats if self.lines else 1
+
+    @cached_property
+    def disagreement(self) -> Disagreement | None:
+        """How much the answers depend on which tied run is taken, the recommended one first; None
+        if it is not known, or nothing is tied.
+        """
+        tied = [line for line in self.lines if line.tied and not line.record.outside]
+        tied.sort(key=lambda line: line is not self.recommended)
+        return disagreement([line.record for line in tied])
 
     @property
     def folds(self) -> str:

@@ -81,6 +81,8 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     if not math.isnan(board.lines[0].p_value) and len(board.lines) > 1:
         lines += _tied_lines(board, mark)
     lines.append(recommendation(board))
+    if board.disagreement is not None:
+        lines.append(board.disagreement.sentence())
     if any(line.record.outside for line in board.lines):
         lines.append("A reference lies outside its sweep's space: it is compared and cannot win.")
     lines += _dummy_lines(board)
@@ -299,6 +301,7 @@ def _summary(board: Leaderboard) -> dict[str, Any]:
         "n_looked_at": board.n_looked_at,
         "left_out": board.left_out,
         "recommendation": recommendation(board),
+        "disagreement": None if board.disagreement is None else asdict(board.disagreement),
     }
 
 

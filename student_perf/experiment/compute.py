@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ from student_perf.evaluation.cross_validation import (
 )
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
+from student_perf.inspection.shapes import shape_table
 from student_perf.models.labels import LabelledClassifier
 from student_perf.scoring.chance import chance_p
 from student_perf.scoring.influence import row_scores
@@ -100,6 +101,7 @@ def compute(
     cv, baseline = _evaluate(config, prepared, progress, inspector)
     findings = inspector.findings(prepared.pipeline, cv)
     model = _fit_final(prepared, config.seed)
+    findings = replace(findings, shapes=shape_table(model, dataset.classes))
     test = None
     if opens_test and len(split.test):
         test = TestScores(*score_test_rows(model, dataset, split.test))

@@ -41,10 +41,11 @@ from student_perf.runs.artifacts import (
 )
 from student_perf.runs.card import model_card, run_note
 from student_perf.runs.golden import make_golden_rows
-from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE
+from student_perf.runs.layout import CARD_FILE, GOLDEN_FILE, SETS_FILE
 from student_perf.runs.looks import TRIES, count_look, count_tries, note_try
 from student_perf.runs.provenance import current_provenance, user_name, write_provenance
 from student_perf.runs.record import Recorded, RunRecord, write_json
+from student_perf.scoring.conformal import prediction_sets
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import logged_as
 from student_perf.terminal import MetricRow
@@ -193,6 +194,8 @@ def finish_record(
     write_result(folder, dataset, split, outcome.cv, summary, outcome.model)
     write_findings(folder, outcome.findings)
     _write_golden(folder, config, prepared, outcome.model)
+    write_json(folder / SETS_FILE, asdict(prediction_sets(outcome.cv.answers, outcome.cv.row)))
+    record.params |= _facts(outcome.model)
     record.metrics = _logged_metrics(prepared, outcome.cv, outcome.rows)
     if outcome.test is not None:
         write_test_predictions(folder, dataset, split.test, outcome.test.output)
@@ -206,6 +209,12 @@ def finish_record(
     record.tags[tags.NOTE] = run_note(record, outcome.rows)
     write_atomic(folder / CARD_FILE, model_card(Recorded(record, config.composed)))
     record.finish()
+
+
+def _facts(model: BaseEstimator) -> dict[str, str]:
+    """What the kept model says of its own fit, if it does."""
+    last = getattr(model, "estimator_", model).steps[-1][1]
+    return dict(last.facts()) if hasattr(last, "facts") else {}
 
 
 def _write_golden(

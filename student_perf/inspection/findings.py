@@ -19,14 +19,16 @@ from student_perf.terminal import GroupLine
 
 @dataclass(frozen=True)
 class Findings:
-    """Tables of the inspection modules; None if one was not asked for. `metric` is the one that
-    importance and learning curve are measured by.
+    """Tables of the inspection modules; None if one was not asked for, and `shapes` also if the
+    kept model has no curves. `metric` is the one that importance and learning curve are measured
+    by.
     """
 
     metric: str
     importance: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     subgroups: pd.DataFrame | None = None
+    shapes: pd.DataFrame | None = None
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -161,8 +161,9 @@ LIBRARIES = (
         train=_train_catboost,
         many_trees=("catboost",),
     ),
-    # Only fits need it, so no kept model pins it.
+    # Only fits need these, so no kept model pins them.
     Library("imblearn", packages=(), is_wrapped=True, extra="resampling"),
+    Library("interpret", packages=(), is_wrapped=True, extra="ebm"),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)

@@ -64,7 +64,7 @@ def sweep_section(sweep: SweepOutcome) -> Section:
         return _apart_section(sweep)
     shown = _shown(sweep)
     columns = list(dict.fromkeys(key for line in shown for key in line.record.swept))
-    below = closing(sweep.board, len(sweep.board.lines)) if sweep.board else []
+    below = _below(sweep.board) if sweep.board else []
     if more := len(sweep.lines) - len(shown):
         below.insert(0, f"and {plural(more, 'more trial')}.")
     lead = [] if sweep.record.status == "FINISHED" else [_so_far(sweep)]
@@ -131,6 +131,12 @@ def _apart_pictures(sweep: SweepOutcome) -> Iterator[Picture]:
         subtitle = f"{name or sweep.record.dataset}, {board.folds}"
         lines = board.lines[:_MOST_LINES]
         yield from fold_pictures(lines, [line.label for line in lines], board, subtitle)
+
+
+def _below(board: Leaderboard) -> list[str]:
+    """The sentences below the table, without the one that stands above it already."""
+    said = board.disagreement.sentence() if board.disagreement else ""
+    return [line for line in closing(board, len(board.lines)) if line != said]
 
 
 def _so_far(sweep: SweepOutcome) -> str:

@@ -19,6 +19,7 @@ from student_perf.plots.inspection import (
     subgroup_figure,
 )
 from student_perf.plots.regression import predicted_actual_figure, residual_figure
+from student_perf.plots.shapes import shape_figure
 from student_perf.plots.shown import PRECISION_RECALL, ROC, Shown
 from student_perf.plots.style import Figure
 
@@ -89,6 +90,9 @@ RUN_FIGURES = (
         ("sweep", "board"),
     ),
     RunFigure("learning_curve", "Learning curve", "findings", learning_curve_figure, ("sweep",)),
+    RunFigure(
+        "shapes", "What each value of a column adds", "findings", shape_figure, ("sweep", "board")
+    ),
 )
 
 

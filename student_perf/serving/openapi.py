@@ -7,12 +7,22 @@ from typing import Any
 
 from student_perf import __version__
 from student_perf.data.contract import Contract
+from student_perf.scoring.conformal import LEVELS
 from student_perf.serving.reply import JSON
 
 _GET = {
     "/health": "The process is alive.",
     "/ready": "200 while the golden rows get the answers of the training, else 503 and why.",
     "/model": "Contract, run id and hashes.",
+}
+
+_COVERAGE = {
+    "name": "coverage",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "number", "minimum": LEVELS[0], "maximum": LEVELS[-1]},
+    "description": "The share of new rows in which the set of classes, or the interval, that the "
+    "answer then has too shall hold the truth.",
 }
 
 
@@ -27,6 +37,7 @@ def make_openapi(
     """
     predict = {
         "summary": "Predict a batch of rows; a row that breaks the contract refuses the batch.",
+        "parameters": [_COVERAGE],
         "requestBody": {"required": True, "content": {JSON: {"schema": batch}}},
         "responses": {
             "200": _answer("predictions", _answer_schema(contract.classes)),
@@ -57,9 +68,10 @@ def _answer(words: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer_schema(classes: list[str]) -> dict[str, Any]:
     number = {"type": "number"}
-    answer: dict[str, Any] = {"prediction": number}
+    answer: dict[str, Any] = {"prediction": number, "low": number, "high": number}
     if classes:
         shares = {"type": "object", "properties": dict.fromkeys(classes, number)}
-        answer = {"prediction": {"enum": classes}, "probabilities": shares}
+        some = {"type": "array", "items": {"enum": classes}}
+        answer = {"prediction": {"enum": classes}, "probabilities": shares, "set": some}
     rows = {"type": "array", "items": {"type": "object", "properties": answer}}
     return {"type": "object", "properties": {"predictions": rows}}

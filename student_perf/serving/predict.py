@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from student_perf.data.contract import Contract
 from student_perf.data.features import Refusal, prepare_features, shares_among
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
+from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.store.kept_model import KeptModel
 from student_perf.tables.files import iter_tables, new_file_options
 from student_perf.tables.options import ReadOptions
@@ -30,6 +32,7 @@ from student_perf.text import spreadsheet_cell
 _ROWS_AT_ONCE = 20_000
 _ENDINGS = (".csv", ".txt", ".tsv", ".parquet")  # of the file of predictions
 _FLAGGED = "unknown category"
+_BETWEEN = "; "  # the classes of a set
 _AsCell = Callable[[str], object]
 
 
@@ -74,6 +77,11 @@ def check_model(kept: KeptModel) -> list[str]:
     ]
 
 
+def _check_golden(kept: KeptModel) -> None:
+    if kept.golden is not None and (wrong := check_model(kept)):
+        raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
+
+
 def predict_file(
     kept: KeptModel,
     source: Path,
@@ -82,10 +90,12 @@ def predict_file(
     flag_unknown: bool = False,
     rows_at_once: int = _ROWS_AT_ONCE,
     keep: Sequence[str] = (),
+    coverage: float | None = None,
 ) -> Summary:
     """Predict every row of a CSV or parquet file into another, which appears only when complete.
 
-    The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, and `reason` for a
+    The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, with `coverage`
+    also `set` (classes, the lowest first) or `low` and `high` (of a number), and `reason` for a
     refused row, which has no prediction. In a CSV no text is a formula to a spreadsheet.
 
     Args:
@@ -94,30 +104,30 @@ def predict_file(
         target: The file to write.
         named: How the source is written where it is not written as the training file, by the keys
             of `tables.options.ReadOptions`.
-        flag_unknown: Predict a row whose first problem is an unknown category, and still give the
-            reason; the category counts as one that the training has not seen.
+        flag_unknown: Predict a row whose first problem is an unknown category, as one of no known
+            category, and still give the reason.
         rows_at_once: The most rows in memory.
         keep: Columns of the input that the output has too, after `row`, as text.
+        coverage: In which share of new rows the set or interval shall hold the truth.
 
     Raises:
-        StudentPerfError: The model fails its golden rows, a column is missing, or a file cannot be
-            read or written.
+        StudentPerfError: The model fails its golden rows, a column is missing, the coverage cannot
+            be shown, or a file cannot be read or written.
     """
     _check_target(source, target)
-    if kept.golden is not None and (wrong := check_model(kept)):
-        raise StudentPerfError(f"{kept.source}: {'; '.join(wrong)}; see: check {kept.source}")
+    job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
+    _check_golden(kept)
     summary, contract = Summary(), kept.contract
-    as_cell = str if _is_parquet(target) else spreadsheet_cell
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    keep = list(dict.fromkeys(keep))
-    with _open_writer(target, _schema(kept, keep)) as writer:
+    copied = list(dict.fromkeys(keep))
+    with _open_writer(target, _schema(job, copied)) as writer:
         shares = _shares(source, options, contract, rows_at_once)
         for raw in iter_tables(source, options, rows_at_once):
             prepared = prepare_features(raw, contract, options, shares)
-            answers = _answered(kept, prepared, flag_unknown, summary, as_cell)
-            writer.write_table(_with_copies(answers, raw, keep, as_cell))
+            answers = _answered(job, prepared, summary)
+            writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
     return summary
 
 
@@ -132,21 +142,36 @@ def _shares(
     return found
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is asked of a model."""
+
+    kept: KeptModel
+    as_cell: _AsCell
+    flag_unknown: bool
+    coverage: float | None
+
+    @cached_property
+    def limit(self) -> float | None:
+        """That of the prediction sets, None without any. Raises ConfigError if there is none."""
+        return None if self.coverage is None else self.kept.limit(self.coverage)
+
+    @property
+    def classes(self) -> list[str]:
+        """Of the model, none for numbers."""
+        return self.kept.contract.classes
+
+
 def _answered(
-    kept: KeptModel,
-    prepared: tuple[pd.DataFrame, Mapping[int, Refusal]],
-    flag_unknown: bool,
-    summary: Summary,
-    as_cell: _AsCell,
+    job: _Job, prepared: tuple[pd.DataFrame, Mapping[int, Refusal]], summary: Summary
 ) -> pa.Table:
     features, broken = prepared
-    flagged = [r for r, why in broken.items() if flag_unknown and why.problem == _FLAGGED]
+    flagged = [r for r, why in broken.items() if job.flag_unknown and why.problem == _FLAGGED]
     usable = np.ones(len(features), dtype=bool)
     usable[list(broken)] = False
     usable[flagged] = True
-    reasons = {row: as_cell(str(why)) for row, why in broken.items()}
-    labels = [as_cell(label) for label in kept.contract.classes]
-    table = _table(kept, features, usable, (labels, reasons), first=summary.rows)
+    reasons = {row: job.as_cell(str(why)) for row, why in broken.items()}
+    table = _table(job, features, usable, reasons, first=summary.rows)
     summary.rows += len(features)
     summary.refused += int((~usable).sum())
     summary.flagged += len(flagged)
@@ -155,28 +180,39 @@ def _answered(
 
 
 def _table(
-    kept: KeptModel,
-    features: pd.DataFrame,
-    usable: np.ndarray,
-    texts: tuple[list[object], dict[int, object]],
-    first: int,
+    job: _Job, features: pd.DataFrame, usable: np.ndarray, reasons: dict[int, object], first: int
 ) -> pa.Table:
-    n, classes = len(features), kept.contract.classes
-    labels, reasons = texts
+    n, classes = len(features), job.classes
     output = np.full((n, max(1, len(classes))), np.nan)
     if usable.any():
-        answers = kept.output(features if usable.all() else features[usable])
+        answers = job.kept.output(features if usable.all() else features[usable])
         output[usable] = answers.reshape(-1, output.shape[1])
     columns: dict[str, Any] = {"row": pa.array(np.arange(first, first + n))}
     if classes:
+        labels = np.asarray([job.as_cell(label) for label in classes])
         best = np.nan_to_num(output).argmax(axis=1)
-        columns["prediction"] = pa.array(np.asarray(labels)[best], pa.string(), mask=~usable)
+        columns["prediction"] = pa.array(labels[best], pa.string(), mask=~usable)
         for code, label in enumerate(classes):
             columns[f"proba_{label}"] = pa.array(output[:, code], mask=~usable)
     else:
         columns["prediction"] = pa.array(output[:, 0], mask=~usable)
+    if job.limit is not None:
+        columns |= _sets(job, output, usable, job.limit)
     columns["reason"] = pa.array([reasons.get(row) for row in range(n)], pa.string())
-    return pa.table(columns, schema=_schema(kept))
+    return pa.table(columns, schema=_schema(job))
+
+
+def _sets(job: _Job, output: np.ndarray, usable: np.ndarray, limit: float) -> dict[str, pa.Array]:
+    """The set of classes of each row as one text, or the ends of its interval."""
+    if not job.classes:
+        low, high = interval_within(output[:, 0], limit)
+        return {"low": pa.array(low, mask=~usable), "high": pa.array(high, mask=~usable)}
+    held = classes_within(np.nan_to_num(output), limit)
+    texts = [
+        job.as_cell(_BETWEEN.join(np.asarray(job.classes)[of_row])) if known else None
+        for of_row, known in zip(held, usable, strict=True)
+    ]
+    return {"set": pa.array(texts, pa.string())}
 
 
 def _with_copies(
@@ -199,11 +235,14 @@ def _copied(raw: pd.DataFrame, name: str, as_cell: _AsCell) -> pa.Array:
     return pa.array(cells, pa.string())
 
 
-def _schema(kept: KeptModel, keep: Sequence[str] = ()) -> pa.Schema:
+def _schema(job: _Job, keep: Sequence[str] = ()) -> pa.Schema:
     """Columns of the output. Raises ConfigError for one to keep that has the name of another."""
-    classes = kept.contract.classes
+    classes = job.classes
     fields = [("row", pa.int64()), ("prediction", pa.string() if classes else pa.float64())]
     fields += [(f"proba_{label}", pa.float64()) for label in classes]
+    if job.limit is not None:
+        of_number = [("low", pa.float64()), ("high", pa.float64())]
+        fields += [("set", pa.string())] if classes else of_number
     fields.append(("reason", pa.string()))
     for name in keep:
         if name in {known for known, _ in fields}:

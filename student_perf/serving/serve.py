@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
 from student_perf.runs.layout import CONTRACT_FILE, MODEL_FILE, holds_record
 from student_perf.runs.record import load_record
+from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.serving.access import ALIVE, Access, Door
 from student_perf.serving.array_model import make_array_model
 from student_perf.serving.openapi import make_openapi
@@ -96,35 +97,64 @@ class Predictor:
         mismatches = check_golden_rows(self.kept.golden, self.kept.contract, self._arrays.output)
         return [str(mismatch) for mismatch in mismatches]
 
-    def answer_at_once(self, body: bytes) -> list[dict[str, Any]] | None:
+    def limit(self, coverage: str | None) -> float | None:
+        """That of the sets which a request asks for. Raises MalformedError if there is none."""
+        if coverage is None:
+            return None
+        try:
+            return self.kept.limit(float(coverage))
+        except ValueError:
+            raise MalformedError(422, f"coverage={coverage}: must be a number; try 0.9") from None
+        except ConfigError as error:
+            raise MalformedError(422, str(error).removeprefix("--")) from None
+
+    def answer_at_once(self, body: bytes, limit: float | None) -> list[dict[str, Any]] | None:
         """As `answer`, but None unless that is quick: the contract allows the body as it is, and
         the arrays answer.
         """
         if self._arrays is None or (allowed := self.reader.read_allowed(body)) is None:
             return None
-        return self._answers(allowed[0])
+        return self._answers(allowed[0], limit)
 
-    def answer(self, body: bytes) -> list[dict[str, Any]]:
-        """One answer for each row of a request. Raises MalformedError and RefusedError."""
-        return self._answers(self.reader.read(body)[0])
+    def answer(self, body: bytes, limit: float | None = None) -> list[dict[str, Any]]:
+        """One answer for each row of a request, with a set of classes or an interval if there is a
+        `limit` for them. Raises MalformedError and RefusedError.
+        """
+        return self._answers(self.reader.read(body)[0], limit)
 
-    def _answers(self, columns: Columns) -> list[dict[str, Any]]:
+    def _answers(self, columns: Columns, limit: float | None) -> list[dict[str, Any]]:
         output = self._output(columns)
         classes = self.kept.contract.classes
-        if not classes:
-            return [{"prediction": number} for number in output.tolist()]
-        return [
-            {
-                "prediction": classes[best],
-                "probabilities": dict(zip(classes, row, strict=True)),
-            }
-            for best, row in zip(output.argmax(axis=1).tolist(), output.tolist(), strict=True)
-        ]
+        answers: list[dict[str, Any]]
+        if classes:
+            answers = [
+                {
+                    "prediction": classes[best],
+                    "probabilities": dict(zip(classes, row, strict=True)),
+                }
+                for best, row in zip(output.argmax(axis=1).tolist(), output.tolist(), strict=True)
+            ]
+        else:
+            answers = [{"prediction": number} for number in output.tolist()]
+        if limit is not None:
+            for answer, more in zip(answers, _sets(output, classes, limit), strict=True):
+                answer |= more
+        return answers
 
     def _output(self, columns: Columns) -> np.ndarray:
         if self._arrays is not None:
             return self._arrays.output(columns)
         return self.kept.output(to_table(columns, self.kept.contract))
+
+
+def _sets(output: np.ndarray, classes: list[str], limit: float) -> Iterator[dict[str, Any]]:
+    """The set of classes, or the ends of the interval, of each row."""
+    if classes:
+        for held in classes_within(output, limit):
+            yield {"set": [classes[code] for code in np.flatnonzero(held)]}
+    else:
+        for low, high in zip(*interval_within(output, limit), strict=True):
+            yield {"low": float(low), "high": float(high)}
 
 
 def describe(kept: KeptModel) -> dict[str, Any]:
@@ -200,9 +230,10 @@ def _predict(
         try:
             body = await _body(request, limits.request_bytes)
             facts["bytes"] = len(body)
-            answers = predictor.answer_at_once(body) if len(body) <= _INLINE_BYTES else None
+            limit = predictor.limit(request.query_params.get("coverage"))
+            answers = predictor.answer_at_once(body, limit) if len(body) <= _INLINE_BYTES else None
             if answers is None:
-                answers = await threads.run(predictor.answer, body)
+                answers = await threads.run(predictor.answer, body, limit)
         except MalformedError as error:
             ends = {"Connection": "close"} if error.status in (408, 413) else None
             return reply(error.status, {"detail": str(error)}, ends)

@@ -27,6 +27,7 @@ from student_perf.runs.layout import (
     LOGGED_PLACE,
     MODEL_FILE,
     REPORT_TABLE_FILE,
+    SETS_FILE,
     SUBGROUPS_FILE,
 )
 from student_perf.runs.model_names import named_types
@@ -108,7 +109,7 @@ def send_model(dataset: Excerpt, record: RunRecord) -> str:
     with tempfile.TemporaryDirectory() as place:
         data = Path(place) / Path(LOGGED_PLACE).name
         data.mkdir()
-        for name in (MODEL_FILE, CONTRACT_FILE, GOLDEN_FILE):
+        for name in (MODEL_FILE, CONTRACT_FILE, GOLDEN_FILE, SETS_FILE):
             if (record.folder / name).is_file():
                 shutil.copy2(record.folder / name, data)
         logged = Model.log(

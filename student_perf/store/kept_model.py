@@ -20,12 +20,15 @@ from student_perf.runs.layout import (
     GOLDEN_FILE,
     LOGGED_PLACE,
     MODEL_FILE,
+    SETS_FILE,
     holds_record,
 )
 from student_perf.runs.model_file import load_model, trusted_types
+from student_perf.runs.prediction_sets import sets_from_json
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
 from student_perf.scoring.checks import checked_answer
+from student_perf.scoring.conformal import OPTION, PredictionSets
 from student_perf.store.model_folder import model_folder
 
 _T = TypeVar("_T")
@@ -33,8 +36,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A fitted model and its rules; `golden` is None if the run kept no golden rows, `name` is the
-    run's with its folder, or else the word that named the model.
+    """A fitted model and its rules; `golden` and `sets` are None if the run kept none; `name` is
+    the run's with its folder, or else the word that named the model.
     """
 
     source: str
@@ -43,6 +46,20 @@ class KeptModel:
     model: Any
     contract: Contract
     golden: GoldenRows | None
+    sets: PredictionSets | None = None
+
+    def limit(self, coverage: float) -> float:
+        """How strange an answer in the set of a new row may be, for a rate of coverage.
+
+        Raises:
+            ConfigError: The run kept no limits, or cannot show this one.
+        """
+        if self.sets is None:
+            raise ConfigError(
+                f"{OPTION} {coverage:g}: {self.source} has kept no scores of held-out rows; train "
+                "the model again, or leave it out"
+            )
+        return self.sets.limit(coverage)
 
     def version_changes(self) -> tuple[list[Change], int]:
         """Packages of the model whose versions have changed since its golden rows were answered,
@@ -98,8 +115,8 @@ def read_kept_model(folder: Path, source: str) -> KeptModel:
     record = load_record(folder) if holds_record(folder) else None
     model_file = _found(folder, source, MODEL_FILE, record)
     contract = _parsed(_found(folder, source, CONTRACT_FILE, record), contract_from_yaml)
-    files = [path for path in _places(folder, GOLDEN_FILE, record) if path.is_file()]
-    golden = _parsed(files[0], golden_from_json) if files else None
+    golden = _parsed_if_there(_places(folder, GOLDEN_FILE, record), golden_from_json)
+    sets = _parsed_if_there(_places(folder, SETS_FILE, record), sets_from_json)
     return KeptModel(
         source=source,
         name=source if record is None else f"{record.name}, {record.folder}",
@@ -107,7 +124,13 @@ def read_kept_model(folder: Path, source: str) -> KeptModel:
         model=load_model(model_file, golden.packages if golden else None),
         contract=contract,
         golden=golden,
+        sets=sets,
     )
+
+
+def _parsed_if_there(places: list[Path], parse: Callable[[str], _T]) -> _T | None:
+    files = [path for path in places if path.is_file()]
+    return _parsed(files[0], parse) if files else None
 
 
 def _parsed(file: Path, parse: Callable[[str], _T]) -> _T:

@@ -1,5 +1,6 @@
 import sys
 
+import pandas as pd
 import pytest
 
 from student_perf import cli
@@ -33,3 +34,17 @@ def test_what_mlflow_knows_gets_the_files(compose_config, workspace):
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
     names = {file.path for file in client.list_artifacts(record.mlflow_run_id)}
     assert {"shap.csv", "shap.png"} <= names
+
+
+def test_a_model_of_curves_has_its_picture_named(kept_run, monkeypatch, capsys):
+    from student_perf.serving import shap_values
+
+    table = pd.DataFrame({"column": ["hours"], "mean_abs_shap": [0.1]})
+    monkeypatch.setattr(shap_values, "explain_run", lambda *_: (table, []))
+    assert cli.main(["explain", str(kept_run)]) == 0
+    assert "curves" not in capsys.readouterr().out
+    (kept_run / "shapes.png").write_bytes(b"picture")
+    assert cli.main(["explain", str(kept_run)]) == 0
+    out = capsys.readouterr().out
+    assert "its own curves" in out
+    assert "shapes.png" in out

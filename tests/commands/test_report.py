@@ -25,6 +25,7 @@ def test_report_shows_the_latest_finished_run(finished, workspace, capsys):
     mean = finished.metrics["cv_accuracy_mean"]
     assert f"{mean:.3f}" in out
     assert str(finished.folder) in out
+    assert "note: sets that hold the class of 90 % of new rows have" in out
 
 
 def test_report_takes_a_folder(finished, capsys):

@@ -3,10 +3,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from student_perf.errors import ConfigError
+from student_perf.experiment.records import _facts
 from student_perf.experiment.run import run_experiment
 from student_perf.inspection.calibration import calibration_p, reliability
+from student_perf.models.labels import LabelledClassifier
 from student_perf.runs.predictions import load_predictions
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
@@ -101,3 +106,16 @@ def test_a_tag_of_the_user_takes_no_tag_of_the_run(tmp_path):
         words = (*QUICK, f"+tags.{name}=v1")
         with pytest.raises(ConfigError, match=rf"^tags.{name}=v1: .*; write {fix}=v1$"):
             run(compose_config(*words), tmp_path / name)
+
+
+def test_a_model_that_chooses_says_what_it_took():
+    class Chooser(LogisticRegression):
+        def facts(self):
+            return {"auto_members": "ridge 1.00"}
+
+    def kept(last):
+        x, y = np.random.default_rng(0).normal(size=(20, 2)), ["a", "b"] * 10
+        return LabelledClassifier(make_pipeline(StandardScaler(), last), ["a", "b"]).fit(x, y)
+
+    assert _facts(kept(Chooser())) == {"auto_members": "ridge 1.00"}
+    assert _facts(kept(LogisticRegression())) == {}

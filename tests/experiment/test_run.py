@@ -57,6 +57,7 @@ def test_folder_holds_the_whole_record(result):
         "model.skops",
         "pip_list.txt",
         "precision_recall.png",
+        "prediction_sets.json",
         "predictions.parquet",
         "provenance.json",
         "record.json",

@@ -6,13 +6,20 @@ from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
-TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes"}
+TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes", "ebm"}
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
-OF_EXTRAS = {"lightgbm": "lightgbm", "catboost": "catboost", "resampled": "imblearn"}
+OF_EXTRAS = {
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "resampled": "imblearn",
+    "ebm": "interpret",
+}
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
+    "auto": ["model.most=2", "model.members.pairs.n_estimators=5", "model.cv=2"],
     "catboost": ["model.iterations=5"],
     "calibrated": ["model.base.n_estimators=5", "model.cv=2"],
+    "ebm": ["model.outer_bags=2", "model.max_rounds=50"],
     "extra_trees": ["model.n_estimators=5"],
     "hist_gb": ["model.max_iter=5"],
     "lightgbm": ["model.n_estimators=5"],
@@ -24,7 +31,7 @@ QUICK = {
     "xgb": ["model.n_estimators=5"],
 }
 # The longest to fit and to save; the quick ones show the same for every commit.
-_SLOW = {"catboost", "gp", "hist_gb", "lightgbm", "mlp", "stacking", "voting"}
+_SLOW = {"auto", "catboost", "gp", "hist_gb", "lightgbm", "mlp", "stacking", "voting"}
 
 
 def marks_of(model: str) -> tuple[pytest.MarkDecorator, ...]:

@@ -26,4 +26,15 @@ def test_an_answer_holds_a_class_and_the_share_of_each_or_a_number():
     assert classes["prediction"] == {"enum": ["low", "high"]}
     assert list(classes["probabilities"]["properties"]) == ["low", "high"]
     _, numbers = answer(replace(CONTRACT, classes=[]))
-    assert numbers == {"prediction": {"type": "number"}}
+    assert numbers == {name: {"type": "number"} for name in ("prediction", "low", "high")}
+
+
+def test_a_request_may_ask_for_sets():
+    post, classes = answer(CONTRACT)
+    (parameter,) = post["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == (
+        "coverage",
+        "query",
+        False,
+    )
+    assert classes["set"]["items"] == {"enum": ["low", "high"]}

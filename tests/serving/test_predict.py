@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.errors import ConfigError, DataError, StudentPerfError
+from student_perf.scoring.conformal import LEVELS, PredictionSets, classes_within
 from student_perf.serving import predict
 from student_perf.serving.predict import check_model, predict_file
 from student_perf.store.kept_model import load_kept_model
@@ -66,6 +68,50 @@ def test_a_flagged_category_is_predicted_but_nothing_else_is(kept_run, grades, t
     assert out["prediction"].notna()[10]
     assert out["reason"][10].startswith("school: 'east'")
     assert pd.isna(out["prediction"][50])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_sets_stand_beside_the_prediction(kept_run, grades, tmp_path, ending):
+    table = raw_text(grades)
+    table.loc[10, "school"] = "east"
+    table.to_csv(tmp_path / "in.csv", index=False)
+    kept = load_kept_model(str(kept_run))
+    target = tmp_path / f"out.{ending}"
+    predict_file(kept, tmp_path / "in.csv", target, coverage=0.9, keep=["hours"])
+    out = (pd.read_csv if ending == "csv" else pd.read_parquet)(target)
+    assert [*out][-2:] == ["set", "reason"]
+    assert out["set"].isna().to_numpy().nonzero()[0].tolist() == [10]
+    shares = out[["proba_low", "proba_mid", "proba_high"]].dropna()
+    held = classes_within(shares.to_numpy(), kept.limit(0.9))
+    texts = ["; ".join(np.array(["low", "mid", "high"])[one]) for one in held]
+    assert out["set"].dropna().tolist() == texts
+    truth = table["grade"].drop(index=10)
+    assert np.mean([t in s.split("; ") for t, s in zip(truth, texts, strict=True)]) > 0.8
+
+
+def test_numbers_get_the_ends_of_an_interval(kept_run, grades, tmp_path):
+    kept = load_kept_model(str(kept_run))
+    limits = PredictionSets(100, [2.0] * len(LEVELS), [4.0] * len(LEVELS))
+
+    class Numbers:
+        def predict(self, rows):
+            return np.arange(len(rows), dtype=np.float64)
+
+    numbers = replace(
+        kept, model=Numbers(), golden=None, sets=limits, contract=replace(kept.contract, classes=[])
+    )
+    predict_file(numbers, grades, tmp_path / "out.csv", coverage=0.8)
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert [*out] == ["row", "prediction", "low", "high", "reason"]
+    np.testing.assert_allclose(out["low"], out["prediction"] - 2)
+    np.testing.assert_allclose(out["high"], out["prediction"] + 2)
+
+
+def test_a_model_without_scores_of_held_out_rows_says_so(kept_run, grades, tmp_path):
+    kept = replace(load_kept_model(str(kept_run)), sets=None)
+    with pytest.raises(ConfigError, match=r"--coverage 0.9: .* no scores of held-out rows; train"):
+        predict_file(kept, grades, tmp_path / "out.csv", coverage=0.9)
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_a_failure_leaves_the_old_output_and_no_draft(kept_run, grades, tmp_path):

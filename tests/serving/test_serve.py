@@ -16,8 +16,9 @@ from starlette.testclient import TestClient
 from student_perf.data.features import prepare_features
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.runs.golden import GoldenRows
+from student_perf.scoring.conformal import LEVELS, PredictionSets
 from student_perf.serving.access import Access
-from student_perf.serving.serve import Limits, describe, make_app, serve
+from student_perf.serving.serve import Limits, Predictor, describe, make_app, serve
 from student_perf.store.kept_model import load_kept_model
 from tests.servers import free_port
 from tests.serving.loopback import LIMIT, connect, received, running, wait_for
@@ -55,6 +56,36 @@ def test_answers_are_those_of_the_model(served):
     assert labels == served.kept.model.predict(features).tolist()
     alone = served.predict(golden.rows[0]).json()["predictions"]
     assert alone[0]["prediction"] == found[0]["prediction"]
+
+
+def test_a_request_may_ask_for_the_classes_that_hold_the_truth(served):
+    rows = served.kept.golden.rows
+    plain = served.predict(*rows).json()["predictions"]
+    found = {
+        level: served.client.post(f"/predict?coverage={level}", json={"rows": rows}).json()
+        for level in (0.5, 0.9)
+    }
+    few, many = ([set(one["set"]) for one in found[at]["predictions"]] for at in (0.5, 0.9))
+    assert all(one <= other for one, other in zip(few, many, strict=True))
+    assert all(one["prediction"] in inside for one, inside in zip(plain, few, strict=True))
+    assert [dict(one, set=None) for one in found[0.5]["predictions"]] == [
+        dict(one, set=None) for one in plain
+    ]
+    for asked, rule in (("2", "must be from 0.5 to 0.99"), ("much", "must be a number")):
+        answer = served.client.post(f"/predict?coverage={asked}", json={"rows": rows})
+        assert answer.status_code == 422
+        assert rule in answer.json()["detail"]
+
+
+def test_numbers_get_an_interval(served):
+    kept = served.kept
+    limits = PredictionSets(100, [2.0] * len(LEVELS), [4.0] * len(LEVELS))
+    predictor = Predictor(kept, 10)
+    predictor.kept = replace(kept, contract=replace(kept.contract, classes=[]), sets=limits)
+    predictor._output = lambda columns: np.array([3.0])
+    body = json.dumps({"rows": kept.golden.rows[:1]}).encode()
+    (answer,) = predictor.answer(body, predictor.limit("0.9"))
+    assert answer == {"prediction": 3.0, "low": 1.0, "high": 5.0}
 
 
 def test_an_unknown_category_is_422_with_the_allowed_ones_and_no_value_is_logged(served):

@@ -238,29 +238,6 @@ def test_more_failures_than_allowed_show_what_ran_and_open_no_test_rows(train, w
     assert load_record(folder / "winner").trial_number == 0
 
 
-def test_a_sweep_whose_trials_nobody_ran_is_not_finished(plan_of):
-    plan, evaluator = plan_of("model.C=1,2")
-    study, rounds = opened(plan), []
-    with pytest.raises(ConfigError, match=r"2 of 2 trials have not run, .* \(trial 0, 1\)"):
-        _run_trials(plan, evaluator, study, make_console(), rounds.append)
-    assert rounds == [plan, plan]
-
-
-def test_a_launcher_whose_jobs_all_die_ends_the_sweep_with_one_line(plan_of):
-    plan, evaluator = plan_of("model.C=1,2")
-    study = opened(plan)
-
-    def launch(plan):
-        study.ask()
-        raise RuntimeError("a worker was terminated\n\nmore")
-
-    with pytest.raises(
-        ConfigError, match=r"no trial has: RuntimeError: a worker was terminated; correct"
-    ):
-        _run_trials(plan, evaluator, study, make_console(), launch)
-    assert {trial.state for trial in study.trials} == {TrialState.WAITING}
-
-
 @pytest.mark.slow
 def test_what_is_missing_and_how_long_it_takes_is_said(train, workspace):
     words = ["-m", "tracking=off", *QUICK]

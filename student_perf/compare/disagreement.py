@@ -1,0 +1,89 @@
+"""What the choice among tied runs costs: how many rows get another answer from another of them.
+
+Equal figures do not mean equal answers. The share of rows whose class depends on the run is what
+Marx, Calmon and Ustun (2020, "Predictive multiplicity in classification", ICML) call ambiguity, the
+largest share in which one run differs from the one that is taken discrepancy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from student_perf.runs.predictions import Predictions
+from student_perf.runs.record import RunRecord
+from student_perf.text import format_number, plural
+
+MOST = 50  # runs whose answers are read; each takes a millisecond
+_TENTH = 0.9
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far the answers of tied runs to the same held-out rows lie apart.
+
+    Attributes:
+        n_runs: The runs.
+        n_rows: The rows.
+        is_class: Whether they answer classes.
+        any_two: Of classes the share of rows that do not get the same from all runs; of numbers the
+            mean distance between the lowest and the highest answer to a row.
+        from_taken: The same between the run that is taken and the one farthest from it.
+        tenth: Of numbers, the distance that a tenth of the rows exceed; of classes the same share
+            as `any_two`.
+    """
+
+    n_runs: int
+    n_rows: int
+    is_class: bool
+    any_two: float
+    from_taken: float
+    tenth: float
+
+    def sentence(self) -> str:
+        """What it means for a row, in one sentence."""
+        which = f"which of the {self.n_runs} tied runs is taken"
+        if self.is_class:
+            return (
+                f"The answer to {self.any_two:.0%} of {plural(self.n_rows, 'held-out row')} "
+                f"depends on {which}; the recommended one differs from another in up to "
+                f"{self.from_taken:.0%}."
+            )
+        return (
+            f"How much the answer depends on {which}: {format_number(self.any_two)} between the "
+            f"lowest and the highest for a held-out row on average, above "
+            f"{format_number(self.tenth)} for a tenth of {plural(self.n_rows, 'row')}."
+        )
+
+
+def disagreement(records: Sequence[RunRecord]) -> Disagreement | None:
+    """How far the answers of tied runs lie apart; None if fewer than two have predictions here.
+
+    Args:
+        records: Runs with the same data, classes and folds, the one that is taken first.
+    """
+    answers = [one for record in records[:MOST] for one in _answers(record)]
+    alike = [one for one in answers if np.array_equal(one.row, answers[0].row)]
+    if len(alike) < 2:
+        return None
+    is_class = alike[0].task == "classification"
+    table = np.array([one.output.argmax(axis=1) if is_class else one.output for one in alike])
+    apart = np.ptp(table, axis=0)
+    from_taken = np.abs(table - table[0])
+    if is_class:
+        apart, from_taken = (apart > 0).astype(float), (from_taken > 0).astype(float)
+    return Disagreement(
+        n_runs=len(alike),
+        n_rows=len(np.unique(alike[0].row)),
+        is_class=is_class,
+        any_two=float(apart.mean()),
+        from_taken=float(from_taken.mean(axis=1).max()),
+        tenth=float(np.quantile(apart, _TENTH)) if not is_class else float(apart.mean()),
+    )
+
+
+def _answers(record: RunRecord) -> Iterator[Predictions]:
+    if (known := record.predictions()) is not None:
+        yield known
