@@ -1,4 +1,5 @@
-"""Write docs/reference: every key of the config and every command, from the program itself.
+"""Write docs/reference: every key of the config, every command and every message, from the program
+itself.
 
 .venv/bin/python -m studies.reference
 """
@@ -29,6 +30,7 @@ from student_perf.config.schema import (
 from student_perf.paths import CONF_DIR, PROJECT_DIR
 from student_perf.sweep.options import SweepOptions
 from student_perf.text import markdown_cell
+from studies import messages
 from studies.editor_schemas import COMMENT
 
 _NOTE = "Written by `python -m studies.reference`; do not edit it."
@@ -45,7 +47,7 @@ _TYPED: dict[str, Mapping[str, type]] = {
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     assert PROJECT_DIR is not None
     folder = PROJECT_DIR / "docs" / "reference"
     folder.mkdir(exist_ok=True)
@@ -55,7 +57,11 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of each page by its name."""
-    return {"config.md": _config_page(), "cli.md": _cli_page()}
+    return {
+        "config.md": _config_page(),
+        "cli.md": _cli_page(),
+        "messages.md": messages.page(_NOTE),
+    }
 
 
 def _config_page() -> str:

@@ -132,6 +132,9 @@ def test_the_reference_is_the_one_that_the_program_writes():
     assert "| `split.n_splits` | integer | `5` |" in config
     assert "| `xgb` | Gradient-boosted trees;" in config
     assert "\n### promote\n" in read("docs/reference/cli.md")
+    said = read("docs/reference/messages.md")
+    assert "| …: no trial has finished, or only a preview was asked |" in said
+    assert "| --workspace …: is not a folder | name one that exists |" in said
 
 
 def test_the_python_reference_names_all_that_the_api_offers():
