@@ -63,8 +63,8 @@ def page(note: str) -> str:
     lines = ["# Messages", "", note, ""]
     lines += [
         "An error is one line on standard error, and the exit code is not zero; the traceback",
-        f"comes with `HYDRA_FULL_ERROR=1`. `{_VARIES}` stands for what depends on the case. Search this",
-        "page for words of the line. Numbered warnings and checks are in",
+        f"comes with `HYDRA_FULL_ERROR=1`. `{_VARIES}` stands for what depends on the case. Search",
+        "this page for words of the line. Numbered warnings and checks are in",
         "[every check](../checks.md).",
     ]
     room = ""
