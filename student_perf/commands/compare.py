@@ -142,6 +142,22 @@ def _notes(
         yield from _tuning(records, boards, chosen)
     if chosen.permuted > 0:
         yield _control(boards[0], chosen)
+    if not (chosen.runs or chosen.experiment or chosen.store):
+        yield from _elsewhere(records)
+
+
+def _elsewhere(records: Sequence[RunRecord]) -> Iterator[str]:
+    """That there are runs which `latest` does not stand for."""
+    from student_perf.store.find import count_on_other_rows
+    from student_perf.terminal import python_command
+    from student_perf.text import plural
+
+    if others := count_on_other_rows(records):
+        named = ", ".join(f"{n} on {name}" for name, n in others.most_common())
+        yield (
+            f"{plural(others.total(), 'more single run')} on other rows or folds ({named}): "
+            f"{python_command()} -m student_perf compare outputs"
+        )
 
 
 def _tuning(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,6 +253,19 @@ def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
         if all(sha256 in text for sha256 in newest.rows):
             records.append(load_record(folder))
     return [one for one in records if one.kind == "single" and one.rows == newest.rows]
+
+
+def count_on_other_rows(shown: Sequence[RunRecord]) -> Counter[str]:
+    """How many finished single runs of the workspace are on other rows than those shown, by the
+    name of their dataset.
+    """
+    rows, ended = {record.rows for record in shown}, Counter[str]()
+    for folder in layout.iter_folders(layout.RUNS):
+        seen = glance(folder)
+        if seen.kind == "single" and seen.status == "FINISHED":
+            record = load_record(folder)
+            ended[record.dataset or ""] += record.rows not in rows
+    return +ended
 
 
 # In MLflow

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -7,8 +8,11 @@ import pytest
 from student_perf import cli
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.experiment.run import run_experiment
+from student_perf.runs import tags
+from student_perf.runs.record import load_record
 from student_perf.store.find import find_group
 from student_perf.terminal import Terminal
+from tests.made_runs import change_record
 
 QUICK = ["split.n_splits=3", "report.importance=false"]
 
@@ -38,6 +42,22 @@ def test_latest_runs_are_compared_and_any_metric_computed_again(runs, workspace,
     for line, row in zip(board.lines, recorded, strict=True):
         assert line.mean == pytest.approx(row["mean"], abs=1e-15)
     assert recorded[0]["minus_dummy"] is not None
+
+
+def test_runs_on_other_rows_are_counted(runs, workspace, capsys):
+    assert cli.main(["compare"]) == 0
+    assert "on other rows" not in capsys.readouterr().out
+    older = workspace / "outputs/2026-01-01/03-04-05_abcdef09"
+    shutil.copytree(workspace / "outputs/2026-01-02/03-04-05_abcdef00", older)
+    change_record(
+        load_record(older), tags={tags.DATA_SHA256: "0" * 64, tags.DATASET: "exam"}, started=1.0
+    )
+    assert cli.main(["compare"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 more single run on other rows or folds (1 on exam): " in said
+    assert said.endswith("-m student_perf compare outputs")
+    assert cli.main(["compare", "outputs"]) == 0
+    assert "on other rows" not in capsys.readouterr().out
 
 
 def test_the_report_is_the_same_on_screen_and_in_a_file(runs, tmp_path, capsys):
