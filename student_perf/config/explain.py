@@ -195,13 +195,19 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
     below = [path for path in known if path.startswith(f"{parent}.")] if parent else []
     if parts := [path for path in below if path.rpartition(".")[2] == last]:
         mine = [path for path in parts if f".{_PART_OF.get(task or '')}." in path]
-        if mine or task is None:
-            line = f"{(mine or parts)[0]}={value}" if value else (mine or parts)[0]
-            return ConfigError(f"{given}: '{last}' belongs to one part of '{parent}'; write {line}")
+        if mine or task is None:  # None: the target decides, which nobody has read yet
+            lines = [f"{path}={value}" if value else path for path in mine[:1] or parts]
+            return ConfigError(
+                f"{given}: '{last}' belongs to one part of '{parent}'; write {' or '.join(lines)}"
+                + (", by the task" if len(lines) > 1 else "")
+            )
         return ConfigError(
             f"{given}: '{last}' is {' and '.join(parts)}, which dataset.task={task} does not use; "
             "leave it out"
         )
+    if (above := f"{parent.rpartition('.')[0]}.{last}") in known:
+        line = f"{above}={value}" if value else above
+        return ConfigError(f"{given}: '{last}' serves every part; write {line}")
     if parent == "dataset" and last in _LEFT_OUT:
         return ConfigError(f"{given}: this dataset's file leaves '{last}' out; write +{given}")
     names = [path.removeprefix(f"{parent}.").split(".")[0] for path in below]

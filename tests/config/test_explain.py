@@ -19,6 +19,20 @@ CASES = {
     "key beyond ASCII": (["+tags.año=x"], "its key may hold a to z, digits and _ only"),
     "key of the regressor": (["model=elastic_net", "model.alpha=1"], "classification does not use"),
     "key of one part": (["model=ridge", "model.tol=0.01"], "write model.classifier.tol=0.01"),
+    "key of all parts": (
+        ["model=elastic_net", "model.classifier.l1_ratio=1"],
+        "'l1_ratio' serves every part; write model.l1_ratio=1",
+    ),
+    "key of one part, before the target is read": (
+        [
+            "dataset=csv",
+            "dataset.path={tmp}/x.csv",
+            "dataset.target=y",
+            "model=rf",
+            "model.max_features=1",
+        ],
+        "write model.classifier.max_features=1 or model.regressor.max_features=1, by the task",
+    ),
     "key of one part of two": (
         ["model=rf", "dataset=econmath_score", "model.max_features=0.3"],
         "write model.regressor.max_features=0.3",
