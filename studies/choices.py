@@ -14,7 +14,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from student_perf.inspection.calibration import calibration_p, reliability
 from student_perf.inspection.subgroups import subgroup_table
 from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.runs.predictions import Predictions, row_scores
+from student_perf.scoring import influence
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.best import may_be_best
 from student_perf.scoring.chance import chance_p
@@ -213,6 +214,45 @@ def calibration_sample(n: int, bias: float) -> Callable[[np.random.Generator], F
     return sample
 
 
+def auc_sample(
+    n: int, shares: Sequence[float], knows: float
+) -> Callable[[np.random.Generator], Found]:
+    """A linear model of classes with these shares on five stratified folds; the first of six
+    columns tells the class by `knows` standard deviations.
+    """
+
+    def sample(rng: np.random.Generator) -> Found:
+        metric, n_classes = METRICS["roc_auc_ovr"], len(shares)
+        y = np.sort(rng.choice(n_classes, n, p=shares))
+        y[: N_FOLDS * n_classes] = np.repeat(np.arange(n_classes), N_FOLDS)  # each in every fold
+        y = rng.permutation(y)
+        x = np.column_stack([np.ones(n), rng.normal(size=(n, 6))])
+        x[:, 1] += knows * y
+        folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+        parts = [(train, held) for train, held in folds.split(x, y)]
+        said = [
+            x[b] @ np.linalg.lstsq(x[a], np.eye(n_classes)[y[a]], rcond=None)[0] for a, b in parts
+        ]
+        row = np.concatenate([held for _, held in parts])
+        fold = np.repeat(np.arange(N_FOLDS), [len(held) for _, held in parts])
+        answers = Answers(y[row], np.concatenate(said))
+        of_folds = [metric.of(answers.take(fold == number)) for number in range(N_FOLDS)]
+        mine = influence.row_scores(metric, answers, row, fold, float(np.mean(of_folds)))
+        dummy = replace(mine, mean=0.5, moved=np.zeros(len(mine.moved)))
+        change = row_difference(mine, dummy)
+        by_influences = change.p_value if change.mean > 0 else 1.0
+        by_chance = chance_p(metric, answers, row, fold)
+        return {
+            "influences": float(by_influences < ALPHA),
+            "both": float(max(by_influences, by_chance) < ALPHA),
+        }
+
+    return sample
+
+
+SHARES = {"1:1": [0.5, 0.5], "9:1": [0.9, 0.1], "19:1": [0.95, 0.05], "5:3:2": [0.5, 0.3, 0.2]}
+
+
 def user_sample(rng: np.random.Generator) -> Found:
     """A user whose data are noise, and who tries twenty times and reports the best verdict."""
     n = int(rng.choice([100, 200, 400]))
@@ -268,13 +308,19 @@ def questions() -> list[Question]:
         for name, tells in BOARDS.items()
         for n in (200, 684)
     ]
+    areas = [
+        Question("auc", f"{name}, n = {n}, {what}", auc_sample(n, shares, knows))
+        for what, knows in (("noise", 0.0), ("0.5 deviations apart", 0.5))
+        for name, shares in SHARES.items()
+        for n in (60, 100, 400)
+    ]
     users = [Question("users", "pure noise, 100 to 400 rows, 20 tries", user_sample)]
     calibration = [
         Question("calibration", f"{bias:g} beyond, n = {n}", calibration_sample(n, bias))
         for bias in (0.0, 0.05, 0.1, 0.2)
         for n in (100, 172, 700)
     ]
-    return groups + boards + users + calibration
+    return groups + boards + users + calibration + areas
 
 
 def file_of(folder: Path, question: Question) -> Path:
@@ -378,9 +424,20 @@ many get a "Better than the dummy baseline"? *p alone*: as if each try were the 
 as a workspace says it, which multiplies p by n (1 + 1/2 + ... + 1/n) for the n configurations
 tried so far; at most 0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest
 macro F1, which every guess beats; so no p is below that of the same answers dealt to the rows by
-chance. `scoring/chance.py`
+chance. `scoring/chance.py` These samples were drawn before ROC AUC had its test by chance, which
+can only lower the shares.
 
 {users}
+
+## ROC AUC of a rare class
+
+The area under the curve of a constant dummy is 0.5. How often is a linear model on six columns
+called better than that at p = 0.05? *by influences*: the paired t-test alone, whose error is too
+small where a class has few rows in a fold. *both*: as built, no p below that of classes dealt to
+the rows by chance (Hoeffding 1951). At most 0.05 is right for noise; in the other cases one column
+tells the classes. `scoring/chance.py`
+
+{areas}
 """
 
 
@@ -418,6 +475,7 @@ def write_page(folder: Path) -> None:
             ["truth", "expected", "debiased", "holds", "width", "rejected", "bands"],
         ),
         users=table_of(folder, "users", ["p alone", "p counted"], ["alone", "counted"]),
+        areas=table_of(folder, "auc", ["by influences", "both"], ["influences", "both"]),
     )
     write_atomic(PAGE, text.encode())
 

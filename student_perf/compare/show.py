@@ -117,8 +117,10 @@ def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
 
 
 def _dummy_lines(board: Leaderboard) -> list[str]:
-    """Whether the best is not shown to be better than the dummy baseline."""
-    best, gain = board.lines[0], board.over_dummy
+    """Whether the best is not shown to be better than the dummy baseline, which an interval beside
+    the baseline's figure would not say.
+    """
+    gain = board.over_dummy
     words = "The best is not shown to be better than the dummy baseline"
     if gain is not None:
         interval = format_interval(gain.low, gain.high, format_change)
@@ -127,10 +129,12 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
         for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
         return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
-    # Without predictions only the baseline's figure is known.
-    known_ends = not math.isnan(best.low + board.dummy)
-    is_beaten = METRICS[board.metric].beats(best.low, best.high, board.dummy)
-    return [f"{words}."] if known_ends and not is_beaten else []
+    if math.isnan(board.dummy):
+        return []
+    return [
+        f"{words} ({format_number(board.dummy)}): their answers cannot be paired here. A run of "
+        "its own says whether it is."
+    ]
 
 
 def repeat_lines(board: Leaderboard, top: int) -> list[str]:

@@ -117,16 +117,14 @@ def predict_file(
     _check_target(source, target)
     job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
     _check_golden(kept)
-    summary, contract = Summary(), kept.contract
+    summary, contract, copied = Summary(), kept.contract, list(dict.fromkeys(keep))
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
     if options != contract.options:
         summary.read_as = options.describe()
-    copied = list(dict.fromkeys(keep))
     with _open_writer(target, _schema(job, copied)) as writer:
         shares = _shares(source, options, contract, rows_at_once)
         for raw in iter_tables(source, options, rows_at_once):
-            prepared = prepare_features(raw, contract, options, shares)
-            answers = _answered(job, prepared, summary)
+            answers = _answered(job, prepare_features(raw, contract, options, shares), summary)
             writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
     return summary
 

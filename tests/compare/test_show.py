@@ -6,7 +6,7 @@ import json
 import pytest
 
 from student_perf.compare.leaderboard import make_leaderboards
-from student_perf.compare.show import FORMATS, formatted, has_error, show_boards
+from student_perf.compare.show import FORMATS, closing, formatted, has_error, show_boards
 from student_perf.terminal import Terminal
 
 
@@ -31,6 +31,14 @@ def printed(capsys, monkeypatch):
         return capsys.readouterr().out
 
     return show
+
+
+def test_no_figure_of_the_best_beside_that_of_the_dummy_says_which_is_better(make_record):
+    """Without predictions nothing pairs them, however far apart they are."""
+    for dummy in (0.1, 0.6):
+        metrics = {"dummy_accuracy_mean": dummy}
+        (board,) = make_leaderboards([make_record(f"a{dummy}", [0.6, 0.7], "xgb", metrics=metrics)])
+        assert any("cannot be paired here" in line for line in closing(board, top=10))
 
 
 def test_the_table_fits_and_says_why_runs_are_apart(boards, printed):
