@@ -25,6 +25,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
@@ -87,6 +88,7 @@ _ANY_KIND = f"tags.`{tags.KIND}` != ''"
 _ANSWER_SECONDS = 5
 _REQUESTS_AT_ONCE = 8
 _RUNS_PER_PAGE = 1000
+_OF_HOST_CHECK = b"Invalid Host header"
 _POSTGRES_LOCK = 7_133_482_190  # any number that nobody else uses
 _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
@@ -730,10 +732,18 @@ def _gave_no_answer(error: BaseException) -> bool:
 
 def _check_answer(uri: str) -> None:
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS):  # noqa: S310 (http or https)
+        # MLflow's page, since its `health` answers whatever name the server is called by.
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/", timeout=_ANSWER_SECONDS):  # noqa: S310 (http or https)
             return
-    except urllib.error.HTTPError:
-        return  # something answers; whether it is MLflow shows when the run is sent
+    except urllib.error.HTTPError as error:
+        # Something answers; whether it is MLflow shows when the run is sent.
+        if error.code == 403 and _OF_HOST_CHECK in error.read(1000):
+            host = urlsplit(uri).netloc.rpartition("@")[2]
+            raise TrackingError(
+                f"tracking.uri={masked(uri)}: the server refuses to be called {host} (403 of its "
+                f"Host check); start it with this name, too: mlflow server --allowed-hosts {host}"
+            ) from error
+        return
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise StoreUnreachableError(

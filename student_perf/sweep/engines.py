@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 _BASIC = "BasicLauncher"  # Hydra's own, which stands for workers on this machine
 _SLURM = "SlurmLauncher"
 _LOOK = 2  # seconds between two looks at Slurm's queue
-_GRACE = 20  # seconds without a job in the queue, after which all count as gone
+_GRACE = 5  # seconds in which the results of jobs that have left the queue may come
+_SECONDS_TO_QUEUE = 60  # in which a job has to be in the queue for the first time
 
 
 class LostJobsError(RuntimeError):
@@ -115,6 +116,7 @@ class Jobs:
             except Exception as error:
                 raised.append(error)
 
+        _ask_no_accounting()
         thread = threading.Thread(target=launch, daemon=True)
         thread.start()
         try:
@@ -127,14 +129,23 @@ class Jobs:
             raise raised[0]
 
 
+def _ask_no_accounting() -> None:
+    """Have submitit wait for results only. It would ask `sacct` again and again and, without
+    accounting, pass its complaints on to the terminal; queue and locks tell as much.
+    """
+    from submitit.slurm.slurm import SlurmInfoWatcher
+
+    SlurmInfoWatcher._make_command = lambda _watcher: None
+
+
 def _await(thread: threading.Thread, name: str) -> None:
     """Wait for a thread whose jobs have a name. Raises LostJobsError if they are gone."""
-    seen = time.monotonic()
+    until = time.monotonic() + _SECONDS_TO_QUEUE
     while thread.is_alive():
         thread.join(_LOOK)
         if is_queued(name):
-            seen = time.monotonic()
-        elif time.monotonic() - seen > _GRACE and thread.is_alive():
+            until = time.monotonic() + _GRACE
+        elif time.monotonic() > until and thread.is_alive():
             raise LostJobsError(f"Slurm has no job {name} any more")
 
 

@@ -237,6 +237,26 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
             check_store(store(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
 
+def test_a_server_that_refuses_its_name_is_named_before_training():
+    from mlflow.server.security_utils import INVALID_HOST_MSG
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(INVALID_HOST_MSG.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        name = f"127.0.0.1:{server.server_port}"
+        with pytest.raises(TrackingError, match=f"called {name} .*allowed-hosts {name}"):
+            check_store(store(f"http://{name}"))
+        server.shutdown()
+
+
 def test_a_run_id_in_the_environment_is_ignored(tracked):
     result, _, _ = tracked
     assert result.record.mlflow_run_id != "0123456789abcdef0123456789abcdef"

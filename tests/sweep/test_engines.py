@@ -68,7 +68,7 @@ def test_the_queue_is_asked_for_the_jobs_of_the_sweep(slurm):
 
 def test_jobs_that_have_left_the_queue_are_not_waited_for_ever(slurm, monkeypatch):
     slurm("")
-    monkeypatch.setattr(engines, "_GRACE", 0)
+    monkeypatch.setattr(engines, "_SECONDS_TO_QUEUE", 0)
     monkeypatch.setattr(engines, "_LOOK", 0.01)
     over = threading.Event()
     thread = threading.Thread(target=over.wait, daemon=True)
