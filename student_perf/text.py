@@ -125,6 +125,16 @@ def visible(text: str) -> str:
     return text if text.isprintable() else text.translate(_WRITTEN_OUT)
 
 
+def is_visible_json(text: str) -> bool:
+    r"""Whether all texts in JSON are `visible` as they are, as nearly all are; False if that takes
+    a look at each of them.
+
+    >>> is_visible_json('{"a": "b"}'), is_visible_json(r'{"a": "\u202e"}')
+    (True, False)
+    """
+    return "\\u" not in text and text.replace("\n", "").isprintable()
+
+
 def visible_tree(value: Any) -> Any:
     """Plain data whose texts, names of values among them, are `visible`."""
     if isinstance(value, str):

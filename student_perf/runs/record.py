@@ -38,7 +38,7 @@ from student_perf.runs.layout import (
 )
 from student_perf.runs.record_types import Status, check_types
 from student_perf.scoring.metrics import METRICS, logged_as, seldom_wanted
-from student_perf.text import visible_tree
+from student_perf.text import is_visible_json, visible_tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -451,7 +451,8 @@ def load_record(folder: Path) -> RunRecord:
     try:
         known = {key: value for key, value in content.items() if key != seal.SEAL}
         check_types(known)
-        known |= {key: visible_tree(known[key]) for key in _SHOWN if key in known}
+        if not is_visible_json(text):
+            known |= {key: visible_tree(known[key]) for key in _SHOWN if key in known}
         record = RunRecord(**(known | {"folder": folder, "is_changed": is_changed, "_begun": None}))
     except (TypeError, AttributeError) as error:
         problem = f"{RECORD_FILE} is not a record ({reason or one_line(error)})"

@@ -22,6 +22,8 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "PRUNED", "STOPPED"]
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"nan|[0-9.]{1,30}(e[+-]?[0-9]{1,3})?")
 _NUMBERS = ("n_rows", "repeats", "test_over_train")  # params that are read as such
+_SCORES = frozenset({int, float, type(None)})  # null: not defined on this fold
+_TEXTS = frozenset({str})
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
@@ -45,8 +47,9 @@ def _is_time(value: object) -> bool:
 
 
 def _is_metric(value: object) -> bool:
-    parts = value if isinstance(value, list) else [value]  # null: not defined on this fold
-    return all(part is None or _is_number(part) for part in parts)
+    return type(value) in _SCORES or (
+        isinstance(value, list) and _SCORES.issuperset(map(type, value))
+    )
 
 
 def _is_file(name: str) -> bool:
@@ -72,7 +75,7 @@ def _is_space(value: object) -> bool:
 
 
 def _are_texts(value: object) -> TypeGuard[dict[str, str]]:
-    return isinstance(value, dict) and all(map(_is_text, value.values()))
+    return isinstance(value, dict) and _TEXTS.issuperset(map(type, value.values()))
 
 
 def _are_params(value: object) -> bool:

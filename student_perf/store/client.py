@@ -308,6 +308,9 @@ class RunStore:
 
     def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
         """Id and status of the trials below a sweep's run, by number."""
+        rows = open_runs(self._file, self._experiment_id) if self._file else None
+        if rows is not None:  # MLflow's client reads every parameter and metric of them
+            return rows.children(parent_id)
         return {
             int(run.data.tags[tags.TRIAL]): (run.info.run_id, run.info.status)
             for run in self._below(parent_id, f"tags.`{tags.KIND}` = 'trial'")

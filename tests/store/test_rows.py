@@ -104,6 +104,20 @@ def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
     assert store.add_rows([good, bad]) == ["d" * 32, "a" * 32]
 
 
+def test_the_trials_of_a_sweep_are_those_that_mlflows_client_finds(tracking, tmp_path, monkeypatch):
+    store, parent = RunStore(tracking), "f" * 32
+    for n, stage in enumerate(("active", "deleted", "active", "replaced")):
+        kind = "final" if stage == "replaced" else "trial"
+        words = {tags.PARENT: parent, tags.KIND: kind, tags.TRIAL: str(n)}
+        run_id = store.send(make_record(tmp_path / str(n), f"trial-{n}", **words))
+        if stage == "deleted":
+            MlflowClient(tracking_uri=tracking.uri).delete_run(run_id)
+    found = store.children(parent)
+    assert sorted(found) == [0, 2]
+    monkeypatch.setattr(rows, "KNOWN_REVISIONS", ())
+    assert store.children(parent) == found
+
+
 def test_a_run_deleted_in_mlflow_is_sent_under_another_id(tracking, tmp_path):
     record = make_record(tmp_path / "0", "trial-0", **{tags.RECORD_ID: "b" * 32})
     assert send(tracking, record) == "b" * 32

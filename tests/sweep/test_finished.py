@@ -12,6 +12,7 @@ from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
 from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
+from student_perf.runs.layout import PAGE_FILE
 from student_perf.runs.seal import sha256_of
 from student_perf.sweep.finished import FINISHED_FILE, command_of, find_finished, write_note
 
@@ -37,6 +38,7 @@ def noted(workspace, tmp_path):
     (folder / "0").mkdir(parents=True)
     (folder / "0" / "record.json").write_text("{}")
     (folder / "mlflow_run_id").write_text("parent")
+    (folder / PAGE_FILE).write_text("<p>It ended.</p>")
     rows.write_text("a,b\n1,2\n")
     store = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(store)) as database, database:
@@ -55,6 +57,10 @@ def test_a_sweep_that_lacks_nothing_is_found_by_its_command(noted, workspace):
     found, note = find_finished(workspace / "multirun", "command")
     assert (found, note.lines, note.places) == (folder, ["it ended"], {"at": "x"})
     assert find_finished(workspace / "multirun", "another") is None
+
+
+def _remove_page(folder, rows, store):
+    (folder / PAGE_FILE).unlink()
 
 
 def _change_trial(folder, rows, store):
@@ -104,8 +110,8 @@ def _spoil_note(folder, rows, store):
 
 @pytest.mark.parametrize(
     "change",
-    [_change_trial, _remove_file, _add_file, _change_rows, _remove_rows, _remove_store,
-     _delete_sweep, _delete_trial, _exchange_trial, _spoil_note],
+    [_change_trial, _remove_file, _remove_page, _add_file, _change_rows, _remove_rows,
+     _remove_store, _delete_sweep, _delete_trial, _exchange_trial, _spoil_note],
 )  # fmt: skip
 def test_whatever_has_changed_since_is_looked_into(noted, workspace, change):
     change(*noted)
@@ -114,6 +120,14 @@ def test_whatever_has_changed_since_is_looked_into(noted, workspace, change):
 
 def test_locks_of_a_sweep_may_be_touched(noted, workspace):
     (noted[0] / "sweep.lock").touch()
+    assert find_finished(workspace / "multirun", "command") is not None
+
+
+def test_what_commands_make_of_a_sweep_may_be_made_again(noted, workspace):
+    folder, *_ = noted
+    (folder / PAGE_FILE).write_text("<p>Asked for again.</p>")
+    (folder / "0" / PAGE_FILE).write_text("<p>Of one trial.</p>")
+    (folder / "one.zip").write_bytes(b"a bundle")
     assert find_finished(workspace / "multirun", "command") is not None
 
 
