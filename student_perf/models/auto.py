@@ -57,7 +57,7 @@ class _Auto(BaseEstimator):
     against the best so far is dropped after the folds that show it. A greedy selection with
     replacement averages the others (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, "Ensemble
     selection from libraries of models", ICML). It is made `cv` times, each time without the rows
-    of a fold, which judge it: if it is no better there than the best single one, that is taken.
+    of a fold, which judge it: unless it is better there than the best single one, that is taken.
     """
 
     _is_classifier: ClassVar[bool]
