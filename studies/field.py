@@ -46,6 +46,8 @@ PAGE = PACKAGE_DIR.parent / "docs" / "field.md"
 RIVAL = Path(__file__).with_name("field_rival.py")
 N_FOLDS, FEW_ROWS, REPEATS = 5, 500, 2
 OURS = "auto"
+SUMMARY = ("method", "tables", "mean rank", "normalised", "auto wins / ties / losses",
+           "no answer", "fit, s", "predict, s")  # fmt: skip
 OWN = (OURS, "tuned xgb", "linear")
 RIVALS = {"flaml": "flaml", "autogluon": "autogluon", "autogluon best": "autogluon"}
 INNER_FOLDS = 3  # by which xgboost alone is tuned
@@ -160,16 +162,24 @@ def run_own(fold: Fold, method: str, file: Path) -> None:
 
 
 def run_rival(fold: Fold, method: str, python: str, file: Path) -> None:
-    """Fit and ask a rival in its own environment."""
+    """Fit and ask a rival in its own environment; one that has no answer gets that of the dummy."""
     with tempfile.TemporaryDirectory() as place:
         train, test = Path(place) / "train.parquet", Path(place) / "test.parquet"
         known = fold.x.iloc[fold.train].assign(**{TARGET: fold.y[fold.train]})
         known.to_parquet(train)
         fold.x.iloc[fold.test].to_parquet(test)
         words = [method, *map(str, (train, test, file, fold.seconds, int(fold.is_class)))]
-        subprocess.run(
-            [python, str(RIVAL), *words], check=True, cwd=place, stdout=subprocess.DEVNULL
-        )
+        done = subprocess.run([python, str(RIVAL), *words], cwd=place, capture_output=True)
+    if done.returncode:
+        print(f"{fold.table.name}, fold {fold.number}: {method} has no answer", flush=True)
+        output = answer(_dummy_of(fold), fold.x.iloc[fold.test], fold)
+        none = {"fit_seconds": fold.seconds, "predict_seconds": np.nan}
+        np.savez(file, output=output, **none)  # type: ignore[arg-type]
+
+
+def _dummy_of(fold: Fold) -> BaseEstimator:
+    dummy = DummyClassifier() if fold.is_class else DummyRegressor()
+    return dummy.fit(fold.x.iloc[fold.train], fold.y[fold.train])
 
 
 def run(place: Path, tables: Sequence[SmallTable], chosen: argparse.Namespace) -> None:
@@ -193,13 +203,16 @@ def run(place: Path, tables: Sequence[SmallTable], chosen: argparse.Namespace) -
 
 @dataclass(frozen=True)
 class Scored:
-    """What the methods reached on a table: loss by row, and seconds of fits and of predictions."""
+    """What the methods reached on a table: loss by row, seconds of fits and of predictions, and the
+    number of folds without an answer.
+    """
 
     table: SmallTable
     scores: dict[str, RowScores]
     dummy: float
     fit: dict[str, float]
     predict: dict[str, float]
+    without: dict[str, int]
 
     @property
     def ranks(self) -> dict[str, float]:
@@ -226,46 +239,31 @@ def scored(place: Path, table: SmallTable, folder: Path | None) -> Scored | None
     row = np.concatenate([fold.test for fold in folds])
     number = np.repeat([fold.number for fold in folds], [len(fold.test) for fold in folds])
     metric = METRICS["root_mean_squared_error" if table.kind == "numbers" else "log_loss"]
-    scores, fit, predict = {}, {}, {}
+    scores, fit, predict, without = {}, {}, {}, {}
     for method in methods:
         found = [dict(np.load(fold.file(place, method))) for fold in folds]
         answers = Answers(folds[0].y[row], np.concatenate([one["output"] for one in found]))
         means = [metric.of(answers.take(number == fold.number)) for fold in folds]
         scores[method] = row_scores(metric, answers, row, number, float(np.mean(means)))
         fit[method] = float(np.mean([one["fit_seconds"] for one in found]))
-        predict[method] = float(np.mean([one["predict_seconds"] for one in found]))
-    return Scored(table, scores, _dummy(folds), fit, predict)
+        known = [float(t) for one in found if np.isfinite(t := one["predict_seconds"])]
+        without[method] = len(found) - len(known)
+        predict[method] = float(np.mean(known or [np.nan]))
+    return Scored(table, scores, _dummy(folds), fit, predict, without)
 
 
 def _dummy(folds: Sequence[Fold]) -> float:
     losses = []
     for fold in folds:
-        dummy = DummyClassifier() if fold.is_class else DummyRegressor()
-        fitted = dummy.fit(fold.x.iloc[fold.train], fold.y[fold.train])
-        losses.append(loss_of(answer(fitted, fold.x.iloc[fold.test], fold), fold.y[fold.test]))
+        output = answer(_dummy_of(fold), fold.x.iloc[fold.test], fold)
+        losses.append(loss_of(output, fold.y[fold.test]))
     return float(np.mean(losses))
 
 
 def page(tables: Sequence[Scored], seconds: float) -> str:
     """The Markdown page."""
     methods = list(dict.fromkeys(method for one in tables for method in one.scores))
-    lines = []
-    for method in methods:
-        of = [one for one in tables if method in one.scores]
-        verdicts = [_verdict(one, method) for one in of]
-        won, lost = verdicts.count(1), verdicts.count(-1)
-        against = "-" if method == OURS else f"{won} / {len(of) - won - lost} / {lost}"
-        means = [
-            float(np.mean([one.ranks[method] for one in of])),
-            float(np.mean([one.normalised(method) for one in of])),
-            float(np.mean([one.fit[method] for one in of])),
-            float(np.median([one.predict[method] for one in of])),
-        ]
-        lines.append([method, len(of), f"{means[0]:.2f}", f"{means[1]:.3f}", against,
-                      f"{means[2]:.1f}", f"{means[3]:.3f}"])  # fmt: skip
     by_table = [[one.table.name, *(_cell(one, method) for method in methods)] for one in tables]
-    summary = ["method", "tables", "mean rank", "normalised", "auto wins / ties / losses",
-               "fit, s", "predict, s"]  # fmt: skip
     return "\n".join(
         [
             "# Beside the field",
@@ -276,9 +274,9 @@ def page(tables: Sequence[Scored], seconds: float) -> str:
             "classes, RMSE for numbers. *Normalised* is 1 for the best method of a table and 0 for",
             "the dummy. Wins, ties and losses of `model=auto` follow from paired intervals on the",
             "same rows, as in `compare`. Times are means of a fit, and the median of answering the",
-            "rows of a fold.",
+            "rows of a fold. A fold in which a method has no answer counts as that of the dummy.",
             "",
-            markdown_table(summary, lines, set(summary[1:])),
+            markdown_table(SUMMARY, [_line(tables, one) for one in methods], set(SUMMARY[1:])),
             "",
             "By table; bold is the lowest loss, - significantly worse than auto, + better:",
             "",
@@ -286,6 +284,23 @@ def page(tables: Sequence[Scored], seconds: float) -> str:
             "",
         ]
     )
+
+
+def _line(tables: Sequence[Scored], method: str) -> list[object]:
+    """What a method reached over all tables."""
+    of = [one for one in tables if method in one.scores]
+    verdicts = [_verdict(one, method) for one in of]
+    won, lost = verdicts.count(1), verdicts.count(-1)
+    return [
+        method,
+        len(of),
+        f"{np.mean([one.ranks[method] for one in of]):.2f}",
+        f"{np.mean([one.normalised(method) for one in of]):.3f}",
+        "-" if method == OURS else f"{won} / {len(of) - won - lost} / {lost}",
+        sum(one.without[method] for one in of),
+        f"{np.mean([one.fit[method] for one in of]):.1f}",
+        f"{np.median([one.predict[method] for one in of]):.3f}",
+    ]
 
 
 def _verdict(one: Scored, method: str) -> int:
