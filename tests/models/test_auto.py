@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 from student_perf.errors import ModelError
 from student_perf.models import auto
 from student_perf.models.auto import AutoClassifier, AutoRegressor, _greedy
+from student_perf.models.build import build_estimator
 
 
 def rows(n=200, seed=0):
@@ -142,3 +143,12 @@ def test_without_a_member_that_can_be_fitted_there_is_one_line():
     for members, why in (([("broken", Broken())], "not these rows"), ([], "no members")):
         with pytest.raises(ModelError, match=f"none of its configurations can be fitted .*{why}"):
             AutoClassifier(members).fit(x, (y > 0).astype(int))
+
+
+def test_a_member_can_be_dropped_and_another_one_added(compose_config):
+    words = ["model=auto", "~model.members.net_wide", "+model@model.members.near=knn"]
+    for task in ("classification", "regression"):
+        model = build_estimator(compose_config(*words).model, task)
+        names = [name for name, _ in model.estimators]
+        assert "net_wide" not in names
+        assert names[-1] == "near"

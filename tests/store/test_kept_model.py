@@ -24,6 +24,7 @@ def test_a_run_folder_gives_model_contract_and_golden_rows(kept_run):
     assert kept.contract.clean == ["normalise_text"]
     assert len(kept.golden.rows) >= 3
     np.testing.assert_allclose(np.sum(kept.golden.expected, axis=1), 1)
+    assert 0 < kept.limit(0.5) <= kept.limit(0.9) <= 1
 
 
 @pytest.mark.parametrize("word", ["that sum to 3", "nan", "rows", "shape"])
@@ -63,6 +64,7 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
     for source in (record.mlflow_run_id, uri, "models:/grades@champion", "models:/grades/1"):
         kept = load_kept_model(source)
         assert kept.golden == local.golden
+        assert kept.sets == local.sets is not None
         assert kept.contract == local.contract
 
 
