@@ -16,7 +16,7 @@ from student_perf.errors import ConfigError, TrackingError
 
 _HOST = "127.0.0.1"
 _PAUSE = 0.1  # seconds between two looks whether it answers
-_LAST_LINES = 3  # of what a server said that has failed
+_LAST_LINES = 1  # of what a server said that has failed
 
 
 def serve_page(uri: str, port: int, ready: Callable[[], None]) -> None:

@@ -45,7 +45,7 @@ def test_it_says_when_it_answers_and_ends_with_its_caller(monkeypatch, capfd):
 
 def test_a_server_that_fails_is_one_line_with_what_it_said(monkeypatch):
     served_by(monkeypatch, FAILS)
-    with pytest.raises(TrackingError, match=r"\(exit code 3\): a line; no such table$"):
+    with pytest.raises(TrackingError, match=r"\(exit code 3\): no such table$"):
         serve_page("sqlite:///here.db", free_port(), pytest.fail)
 
 
