@@ -173,13 +173,15 @@ class _Auto(BaseEstimator):
         """A configuration's answers to all rows; None if the time is over or it clearly loses."""
         shape = (len(y), int(y.max()) + 1) if self._is_classifier else (len(y),)
         output, losses, seconds = np.zeros(shape), np.zeros(len(y)), 0.0
-        seen = np.zeros(len(y), dtype=bool)
+        seen, last = np.zeros(len(y), dtype=bool), 0.0
         for train, validation in folds:
-            if limit is not None and monotonic() >= limit:
+            # One more fit for this fold, and one on all rows if the configuration is chosen.
+            if limit is not None and monotonic() + 2 * last >= limit:
                 return None
             began = monotonic()
             fitted = fit(estimator, train)
-            seconds += (monotonic() - began) / len(folds)
+            last = monotonic() - began
+            seconds += last / len(folds)
             output[validation] = self._answer(fitted, _take(X, validation), shape)
             losses[validation] = self._losses(output[validation], y[validation])
             seen[validation] = True

@@ -32,7 +32,7 @@ FEW = {  # smaller than the defaults, for speed
     "stacking": ["model.members.forest.n_estimators=10", "model.members.boosting.max_iter=10"],
     "voting": ["model.members.forest.n_estimators=10", "model.members.boosting.max_iter=10"],
     "calibrated": ["model.base.n_estimators=10"],
-    "auto": ["model.most=2", "model.members.pairs.n_estimators=10", "model.cv=2"],
+    "auto": ["model.most=2", "model.members.stumps.n_estimators=10", "model.cv=2"],
     "ebm": ["model.outer_bags=2", "model.max_rounds=300"],
     "mlp": ["model.max_iter=300", "model.hidden_layer_sizes=[8]"],
 }

@@ -16,7 +16,7 @@ OF_EXTRAS = {
 }
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
-    "auto": ["model.most=2", "model.members.pairs.n_estimators=5", "model.cv=2"],
+    "auto": ["model.most=2", "model.members.stumps.n_estimators=5", "model.cv=2"],
     "catboost": ["model.iterations=5"],
     "calibrated": ["model.base.n_estimators=5", "model.cv=2"],
     "ebm": ["model.outer_bags=2", "model.max_rounds=50"],
