@@ -17,7 +17,7 @@ import math
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from student_perf.atomic import write_atomic
 from student_perf.paths import PACKAGE_DIR, workspace
-from student_perf.scoring.answers import Answers
-from student_perf.scoring.influence import RowScores, influences
+from student_perf.scoring.answers import Answers, Counts
+from student_perf.scoring.influence import RowScores, influences, row_scores
 from student_perf.scoring.intervals import TRAINING, half_width, row_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.text import NO_VALUE, markdown_table
@@ -62,6 +62,13 @@ DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # within folds and over the rows of all folds, and the third moment of the latter.
 TRUTH, MEAN, STD, WITHIN, POOLED, SKEW = range(6)
 
+# Shares of two classes, and of the right answers to each.
+RARE = [
+    (np.array([0.9, 0.1]), np.array([0.9, 0.9])),
+    (np.array([0.9, 0.1]), np.array([0.97, 0.3])),
+    (np.array([0.94, 0.06]), np.array([0.95, 0.9])),
+]
+RARE_SIZES = (40, 100, 200, 400)
 LEAST, ENOUGH = 0.93, 0.90
 LEAST_SAMPLES = 40  # of a cell that is judged alone
 
@@ -535,6 +542,36 @@ def summary(every: Sequence[Cell]) -> str:
     return textwrap.fill(text, 100)
 
 
+def rare_table() -> str:
+    """Answers with a rare class, drawn with known shares of right ones: how often the interval of
+    a macro metric holds without and with what no row shows.
+    """
+    lines, rng = [], np.random.default_rng(0)
+    for metric in ("balanced_accuracy", "f1_macro"):
+        for shares, right in RARE:
+            line = [METRICS[metric].label, f"{shares[-1]:.0%}", f"{right[-1]:.0%}"]
+            answered = np.where(np.eye(2) == 1, right[:, None], 1 - right[:, None])
+            joint, of_counts = shares[:, None] * answered, METRICS[metric].of_counts
+            assert of_counts is not None
+            truth = float(of_counts(Counts(joint[None] * 1e6))[0])
+            for n in RARE_SIZES:
+                held = [
+                    _holds(metric, rng.multinomial(n, joint.ravel()), truth) for _ in range(200)
+                ]
+                line.append(" / ".join(f"{share:.2f}" for share in np.mean(held, axis=0)))
+            lines.append(line)
+    header = ["metric", "share", "of it right", *(f"n = {n}" for n in RARE_SIZES)]
+    return markdown_table(header, lines, figures=header[1:])
+
+
+def _holds(metric: str, table: np.ndarray, truth: float) -> list[bool]:
+    cells_ = np.repeat(np.arange(4), table)
+    answers, row = Answers(cells_ // 2, np.eye(2)[cells_ % 2]), np.arange(len(cells_))
+    scores = row_scores(METRICS[metric], answers, row, np.zeros(len(row), dtype=np.int64))
+    found = [row_interval(one, METRICS[metric]) for one in (replace(scores, unseen=0.0), scores)]
+    return [one.low <= truth <= one.high for one in found]
+
+
 def lowest(mine: Sequence[Cell]) -> float:
     """Coverage in the worst population, over its learners and numbers of rows."""
     names = {cell.population.name for cell in mine}
@@ -579,6 +616,7 @@ def write_page(folder: Path) -> None:
         repeated=coverage_table(single, "5 x 5 folds"),
         hold=coverage_table(single, "hold-out"),
         tails=tails_table(single),
+        rare=rare_table(),
         bad=bad_table(single),
         equal=power_table(paired, 0, "accuracy"),
         equal_rmse=power_table(paired, 0, "root_mean_squared_error"),
@@ -719,8 +757,14 @@ than 90 %. A share of so few samples is uncertain by 0.1, and the models of a ce
 - **Log loss of a model that is certain**: where what had a probability of 0 comes true once in a
   hundred rows, many small samples see no such row, and the log loss looks perfect. And some
   training rows make such a model much worse than others do, which no rows of one sample tell.
+- **R2 with heavy tails** bears no mark; that of RMSE beside it says the same of its rows.
 - **Macro F1 and balanced accuracy with a rare class**: the figure of a fold with four rows of a
-  class is itself a little too low, and a class whose few rows are all right shows no spread.
+  class is itself a little too low. A class whose few rows were all answered alike shows no spread;
+  the interval of a metric that weighs classes counts one of them as if it had been answered
+  otherwise. Without and with that, 200 samples a cell; the tables above were drawn without:
+
+{rare}
+
 - **Rows that depend on each other** in a way that the split does not know, such as measurements in
   time: no interval by rows holds. Name the group with `split=group_kfold`.
 - **A figure that was chosen**: the best of many trials is too good whatever its interval

@@ -30,7 +30,8 @@ _MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its 
 @dataclass(frozen=True, eq=False)
 class RowScores:
     """A metric on rows, and how far each unit of them moves it: `unit` holds their numbers,
-    ascending, `moved` their influences, both of shape (n_units,).
+    ascending, `moved` their influences, both of shape (n_units,). `unseen` is variance that no row
+    shows, see `_unseen`.
 
     A unit is a row, however often it was predicted, or a group of rows.
     """
@@ -38,6 +39,7 @@ class RowScores:
     mean: float
     unit: np.ndarray
     moved: np.ndarray
+    unseen: float = 0.0
 
     @property
     def error(self) -> float:
@@ -85,7 +87,10 @@ def row_scores(
         each = influences(metric, part, place[mine])
         moved += share * np.bincount(place[mine], each, len(numbers))
         figure += share * metric.of(part) if mean is None else 0.0
-    return RowScores(figure if mean is None else mean, numbers, moved)
+    unseen = 0.0
+    if metric.of_counts is not None and not metric.between and len(answers):
+        unseen = _unseen(metric, answers.take(repeats(row, fold)[0][0]))
+    return RowScores(figure if mean is None else mean, numbers, moved, unseen)
 
 
 def mean_of(scores: Sequence[RowScores]) -> RowScores:
@@ -94,8 +99,8 @@ def mean_of(scores: Sequence[RowScores]) -> RowScores:
     """
     unit, place = np.unique(np.concatenate([one.unit for one in scores]), return_inverse=True)
     moved = np.concatenate([one.moved for one in scores]) / len(scores)
-    mean = float(np.mean([one.mean for one in scores]))
-    return RowScores(mean, unit, np.bincount(place, moved, len(unit)))
+    mean, unseen = (float(np.mean([getattr(one, k) for one in scores])) for k in ("mean", "unseen"))
+    return RowScores(mean, unit, np.bincount(place, moved, len(unit)), unseen)
 
 
 def _folds(fold: np.ndarray) -> list[tuple[slice, float]]:
@@ -186,6 +191,29 @@ def _of_counts(metric: Metric, answers: Answers) -> np.ndarray:
     each = change[cell_of] * _shares(answers) * answers.weight
     moved: np.ndarray = (each - each.mean()) * np.sqrt((n - 1) / n)
     return moved
+
+
+def _unseen(metric: Metric, answers: Answers) -> float:
+    """Variance of what the next rows of a class may do where all that are here were answered alike:
+    as if one of them had been answered otherwise, a mistake among hits or a hit among mistakes. It
+    counts with a rare class; a share of all rows has Wilson's interval for it.
+    """
+    assert metric.of_counts is not None
+    table = answers.counts.table.astype(np.float64)
+    step, tables = answers.weight / len(answers), []
+    for k, seen in enumerate(table):
+        (places,) = np.nonzero(seen)
+        if len(places) == 1:
+            others = table.sum(axis=0)
+            others[places] = -1.0
+            changed = table.copy()
+            changed[k, places] -= min(step, float(seen.sum()))
+            changed[k, k if k not in places else int(others.argmax())] += step
+            tables.append(changed)
+    if not tables:
+        return 0.0
+    change = np.asarray(metric.of_counts(Counts(np.array(tables)))) - metric.of(answers)
+    return float(np.nansum(change**2))
 
 
 def _shares(answers: Answers) -> np.ndarray:

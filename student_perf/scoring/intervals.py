@@ -80,7 +80,8 @@ def row_interval(
     Returns:
         The estimate; the ends are NaN if the figure or an influence is.
     """
-    mean, error, n = scores.mean, factor * scores.error, len(scores.unit)
+    mean, n = scores.mean, len(scores.unit)
+    error = factor * math.sqrt(scores.error**2 + scores.unseen)
     if n < 2 or math.isnan(mean + error):
         return Estimate(mean, std, math.nan, math.nan)
     reach = float(stdtrit(n - 1, 1 - (1 - CONFIDENCE) / (2 * n_together)))

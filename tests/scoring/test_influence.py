@@ -174,6 +174,22 @@ def test_a_row_that_is_predicted_again_counts_once():
     assert twice.unit.tolist() == row.tolist()
 
 
+def test_a_class_whose_rows_are_all_right_is_not_certain():
+    """Of nine in ten rows with a rare class of ten, all right: one of these ten might be wrong."""
+    truth, said = np.repeat([0, 1], [90, 10]), np.repeat([0, 1, 1], [80, 10, 10])
+    answers, row = Answers(truth, np.eye(2)[said]), np.arange(100)
+
+    def unseen(name, answers=answers):
+        return row_scores(METRICS[name], answers, row, row % 1).unseen
+
+    assert unseen("balanced_accuracy") == pytest.approx((0.1 / 2) ** 2)
+    assert unseen("accuracy") == unseen("log_loss") == 0.0
+    wrong = Answers(truth, np.eye(2)[np.zeros(100, dtype=int)])
+    assert unseen("balanced_accuracy", wrong) == pytest.approx((0.1 / 2) ** 2 + (1 / 90 / 2) ** 2)
+    said[95] = 0
+    assert unseen("balanced_accuracy", Answers(truth, np.eye(2)[said])) == 0.0
+
+
 def test_a_row_of_several_figures_counts_once_in_their_mean():
     first = RowScores(0.4, np.array([1, 2, 5]), np.array([0.1, -0.1, 0.0]))
     second = RowScores(0.6, np.array([2, 3, 5]), np.array([0.3, -0.2, -0.1]))
