@@ -39,13 +39,17 @@ def _short(value: str) -> str:
 
 
 def _end_of(tried: Range, value: str) -> str:
-    """`lower` or `upper`; empty within the range, and for anything but a number."""
+    """`lower` or `upper`; empty within the range, for anything but a number, and on a logarithmic
+    scale that begins at 0 or below.
+    """
     try:
         number = float(value)
     except ValueError:
         return ""
     low, high = tried.low, tried.high
-    if tried.is_log and number > 0:
+    if tried.is_log:
+        if min(number, low) <= 0:
+            return ""
         number, low, high = math.log(number), math.log(low), math.log(high)
     near = _AT_THE_END * (high - low)
     if low <= number <= low + near:

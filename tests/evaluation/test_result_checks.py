@@ -24,6 +24,8 @@ def codes(subject, guards=WARN):
         ("6", Range(2, 7), ""),
         ("8", Range(2, 7), ""),  # beyond it, as a reference of a sweep may be
         ("None", Range(2, 7), ""),
+        ("0.01", Range(0, 1, is_log=True), ""),  # a range without a lower end in its scale
+        ("0", Range(0, 1, is_log=True), ""),
     ],
 )
 def test_a_number_at_an_end_of_what_is_tried(value, tried, end):
