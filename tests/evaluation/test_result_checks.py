@@ -35,6 +35,16 @@ def test_a_number_at_an_end_of_what_is_tried(value, tried, end):
     )
 
 
+@pytest.mark.parametrize(
+    ("equal", "found"),
+    [("20", 0), ("3", 0), ("1", 1), ("1.1", 1), ("None", 1), (None, 1), ("21", 1)],
+)
+def test_an_end_says_nothing_if_another_number_is_as_good(equal, found):
+    others = [{"model.y": "7"}, {} if equal is None else {"model.x": equal}]
+    chosen = Chosen({"model.x": "1"}, {"model.x": Range(1, 20)}, "", as_good=others)
+    assert len(look(chosen, WARN)) == found
+
+
 def test_defaults_are_no_finding_at_an_end_and_are_not_tuned():
     ranges = {"model.depth": Range(2, 7), "model.rate": Range(0.01, 0.3)}
     defaults = {"model.depth": "2", "model.rate": "0.1", "model.weight": "None"}
