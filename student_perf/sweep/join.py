@@ -118,6 +118,8 @@ def join(record: RunRecord, limits: Limits, storage: str | None = None) -> None:
             )
         finally:
             here = f"{plural(guest.n_ended, 'trial')} ended here"
+            if guest.n_given_back:
+                here += f", {guest.n_given_back} failed here and went back into the queue"
             terminal.lines(f"{here}; {_done(study, plan)}.")
     if not _is_running(folder):
         terminal.lines("Its command is gone; the same one closes the sweep.")

@@ -15,9 +15,10 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -46,7 +47,7 @@ _GRACE = 10  # seconds in which a fold may end when the time is up
 _SHORT_GRACE = 5  # the same after SIGTERM: batch systems kill soon after it
 _QUIET = 1  # seconds after the time is up before a line says what is waited for
 _LINGER = 2  # seconds that a worker has to exit in; threads left behind may keep it
-_MOST_DEATHS_IDLE = 3  # in a row, of workers that took no trial
+_MOST_DEATHS_IDLE = 3  # in a row, of workers that took no trial, or of a guest's in whatever trial
 _MOST_DEATHS = 20  # in a row, of workers in whatever trial
 _NEEDED_LATER = ("skops.io", "student_perf.pages.report")  # by the winner and the report
 _INTERRUPTED = "stopped by the user"
@@ -60,16 +61,25 @@ class Guest:
     """What ends the workers of a guest, and nobody else's, and what they have done.
 
     Attributes:
-        most: Trials that they may end.
+        most: Trials that they may begin.
         limit: What set `until`, in words.
         is_over: Whether the sweep's command has no more trials for guests.
         n_ended: Trials that they have ended.
+        n_given_back: Trials that have failed in them and are in the queue again.
+        id: Tells guests apart.
     """
 
     most: float
     limit: str
     is_over: Callable[[], bool]
     n_ended: int = 0
+    n_given_back: int = 0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def n_left(self) -> float:
+        """How many more trials they may begin."""
+        return self.most - self.n_ended - self.n_given_back
 
 
 def process_context() -> multiprocessing.context.BaseContext:
@@ -130,7 +140,7 @@ class _Child:
         place: int,
         number: int,
         until: float,
-        most: float | None = None,
+        guest: Guest | None = None,
     ) -> None:
         context = process_context()
         self.place = place
@@ -138,8 +148,8 @@ class _Child:
         self._messages: Connection
         self._messages, sender = context.Pipe(duplex=False)
         of_worker = {"number": number, "place": place, "deadline": until, "slot": self.slot}
-        if most is not None:
-            of_worker |= {"most": most, "is_guest": True}
+        if guest is not None:
+            of_worker |= {"most": guest.n_left, "guest": guest.id}
         arguments = (plan, evaluator, of_worker, os.getpid(), sender)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=_work, args=arguments
@@ -233,14 +243,15 @@ class _Supervisor:
             raise ConfigError(f"this worker has left {self._plan.study_name}: {self._reason}")
 
     def _start(self, place: int) -> None:
-        most = None if self._guest is None else self._guest.most - self._n_ended
-        if most is not None and most <= 0:
+        if self._guest is not None and self._guest.n_left <= 0:
             return
         drop_note(self._plan, place)  # of a worker that was here before, whose trial is settled
         started = self._n_started.get(place, 0)
         self._n_started[place] = started + 1
         number = place + started * self._plan.options.n_jobs
-        self._children.append(_Child(self._plan, self._evaluator, place, number, self._until, most))
+        self._children.append(
+            _Child(self._plan, self._evaluator, place, number, self._until, self._guest)
+        )
 
     def _end(self, reason: str) -> None:
         """Ask all workers of the sweep to stop and keep the reason; a guest asks only its own."""
@@ -287,6 +298,7 @@ class _Supervisor:
         self._n_ended += child.slot.n_ended
         if self._guest is not None:
             self._guest.n_ended = self._n_ended
+            self._guest.n_given_back += child.slot.n_given_back
         number = child.slot.trial
         if child.ending:
             self._give_up(child.ending)
@@ -295,16 +307,24 @@ class _Supervisor:
                 settle_stopped(self._study, self._plan, number)
             drop_note(self._plan, child.place)
             return
-        if number is not None and child.excess is not None:
-            settle_excess(self._study, self._plan, number, child.excess)
-        elif number is not None:
-            settle_death(self._study, self._plan, number, child.cause())
+        if number is not None:
+            self._settle_trial(child, number)
         if child.excess is None:
             self._count_death(child)
         drop_note(self._plan, child.place)
         is_stopped = self._is_ending or (self._plan.folder / STOP_FILE).exists()
         if time.monotonic() < self._until and not is_stopped:
             self._start(child.place)
+
+    def _settle_trial(self, child: _Child, number: int) -> None:
+        """Settle the trial in which a worker has died or was killed."""
+        guest = None if self._guest is None else self._guest.id
+        if child.excess is not None:
+            is_queued = settle_excess(self._study, self._plan, number, child.excess, guest)
+        else:
+            is_queued = settle_death(self._study, self._plan, number, child.cause(), guest)
+        if self._guest is not None:
+            self._guest.n_given_back += is_queued
 
     def _give_up(self, reason: str) -> None:
         """End all workers for a reason that is an error."""
@@ -321,7 +341,8 @@ class _Supervisor:
         self._deaths_idle += number is None
         where = "before it took a trial" if number is None else f"in trial {number}"
         log.error("%s %s", child.cause(), where)
-        if self._deaths_idle >= _MOST_DEATHS_IDLE or self._deaths >= _MOST_DEATHS:
+        most = _MOST_DEATHS if self._guest is None else _MOST_DEATHS_IDLE
+        if self._deaths_idle >= _MOST_DEATHS_IDLE or self._deaths >= most:
             self._give_up(
                 f"{plural(self._deaths, 'worker')} died in a row, the last so: {child.cause()} "
                 f"{where}; see {self._plan.folder / LOG_FILE}, and whether memory has run out "

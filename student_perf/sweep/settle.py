@@ -16,6 +16,7 @@ from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.study import (
+    FAILED_IN,
     STOP_FILE,
     counts,
     requeue,
@@ -70,21 +71,37 @@ def fail_trial(
     return by_state
 
 
-def settle_death(study: optuna.Study, plan: SweepPlan, number: int, cause: str) -> None:
-    """Settle a trial whose worker's process has ended in it: it is tried once more, then FAILED.
+def give_back(
+    study: optuna.Study, trial: optuna.Trial | optuna.trial.FrozenTrial, guest: str
+) -> None:
+    """Queue a trial again that failed in a guest, for the others: the cause may be its machine."""
+    failed_in = [*trial.user_attrs.get(FAILED_IN, ()), guest]
+    study._storage.set_trial_user_attr(trial._trial_id, FAILED_IN, failed_in)
+    requeue(study, trial._trial_id)
+
+
+def settle_death(
+    study: optuna.Study, plan: SweepPlan, number: int, cause: str, guest: str | None = None
+) -> bool:
+    """Settle a trial whose worker's process has ended in it: it is tried once more, then FAILED;
+    given back if that was in a guest. Returns whether it is in the queue again.
 
     The study keeps the count, so that the next start of the command knows of it.
     """
     trial = _running(study, number)
     if trial is None or settle_by_record(study, plan, trial):
-        return
+        return False
+    log.error("trial %d: %s", number, cause)
+    if guest is not None:
+        give_back(study, trial, guest)
+        return True
     deaths = trial.user_attrs.get(_DEATHS, 0) + 1
     study._storage.set_trial_user_attr(trial._trial_id, _DEATHS, deaths)
-    log.error("trial %d: %s", number, cause)
     if deaths < _MOST_DEATHS:
         requeue(study, trial._trial_id)
-    else:
-        fail_trial(study, plan, trial, _known_record(plan, number), f"{cause} in trial {number}")
+        return True
+    fail_trial(study, plan, trial, _known_record(plan, number), f"{cause} in trial {number}")
+    return False
 
 
 def settle_lost(study: optuna.Study, plan: SweepPlan) -> list[int]:
@@ -101,12 +118,21 @@ def settle_lost(study: optuna.Study, plan: SweepPlan) -> list[int]:
     return [one.number for one in lost if now[one.number].state.name == "WAITING"]
 
 
-def settle_excess(study: optuna.Study, plan: SweepPlan, number: int, reason: str) -> None:
-    """Fail a trial whose worker was ended because the trial broke a limit."""
+def settle_excess(
+    study: optuna.Study, plan: SweepPlan, number: int, reason: str, guest: str | None = None
+) -> bool:
+    """Fail a trial whose worker was ended because the trial broke a limit; a guest gives it back,
+    since its machine may be slower. Returns whether it is in the queue again.
+    """
     trial = _running(study, number)
-    if trial is not None and not settle_by_record(study, plan, trial):
-        log.error("trial %d: %s", number, reason)
-        fail_trial(study, plan, trial, _known_record(plan, number), reason)
+    if trial is None or settle_by_record(study, plan, trial):
+        return False
+    log.error("trial %d: %s", number, reason)
+    if guest is not None:
+        give_back(study, trial, guest)
+        return True
+    fail_trial(study, plan, trial, _known_record(plan, number), reason)
+    return False
 
 
 def settle_stopped(study: optuna.Study, plan: SweepPlan, number: int) -> None:

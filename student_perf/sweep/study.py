@@ -36,6 +36,7 @@ REFERENCE = "reference"  # user attribute: what a finished reference is worth
 _QUEUED = "queued"  # user attribute: its values, so that they are not queued twice
 CONTRACT = "fingerprints"
 MIXED = "mixed"  # user attribute: what changed when `resume=force` went on
+FAILED_IN = "failed_in"  # user attribute: the guests that could not run the trial
 GROWN = "grown"  # user attribute: what was added to the space, each time
 _FEW_TRIALS = 10  # fewer do not tell which parameter mattered
 
@@ -209,7 +210,11 @@ def swept_values(plan: SweepPlan, study: optuna.Study, number: int) -> dict[str,
 
 
 def next_trial(
-    study: optuna.Study, plan: SweepPlan, plateau: Plateau | None = None, place: int = 0
+    study: optuna.Study,
+    plan: SweepPlan,
+    plateau: Plateau | None = None,
+    place: int = 0,
+    guest: str | None = None,
 ) -> optuna.Trial | None:
     """Ask for a trial; None if all `n_trials` have been handed out, or patience is over.
 
@@ -218,15 +223,23 @@ def next_trial(
         plan: The sweep's plan.
         plateau: What this worker knows of the study's best, by default nothing yet.
         place: The worker's.
+        guest: Its id if it is a guest's, who gets no trial that has failed there.
     """
     plateau = plateau or Plateau(study, plan)
+    failed: list[optuna.Trial] = []
 
     with asking(plan):
-        if plateau.best_if_over() is not None or n_left(study, plan) <= 0:
+        try:
+            while plateau.best_if_over() is None and n_left(study, plan) > 0:
+                trial = study.ask()
+                if guest is None or guest not in trial.user_attrs.get(FAILED_IN, ()):
+                    note_trial(plan, place, trial.number)
+                    return trial
+                failed.append(trial)
             return None
-        trial = study.ask()
-        note_trial(plan, place, trial.number)
-        return trial
+        finally:
+            for trial in failed:
+                requeue(study, trial._trial_id)
 
 
 def n_left(study: optuna.Study, plan: SweepPlan) -> int:

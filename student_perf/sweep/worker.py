@@ -38,7 +38,7 @@ from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.repeats import describe_repeats
-from student_perf.sweep.settle import fail_trial, stop_all
+from student_perf.sweep.settle import fail_trial, give_back, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
     STOP_FILE,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECONDS_OF_REMOVAL = 1.0
-_SAME_ERRORS = 3  # at the start; the other trials would fail the same way
+_SAME_ERRORS = 3  # at the start, or in a row in a guest; the others would fail the same way
 
 
 class StopSweep(Exception):  # noqa: N818 (a signal, not an error)
@@ -81,8 +81,9 @@ class Slot:
     """
 
     def __init__(self, context: BaseContext | None = None) -> None:
-        # The trial, when it began by the monotonic clock, trials ended, whether it is to stop.
-        empty = [-1.0, 0.0, 0.0, 0.0]
+        # The trial, when it began by the monotonic clock, trials ended, whether it is to stop,
+        # trials given back.
+        empty = [-1.0, 0.0, 0.0, 0.0, 0.0]
         self._cells: Any = empty if context is None else context.RawArray("d", empty)
 
     def begin(self, number: int) -> None:
@@ -90,9 +91,9 @@ class Slot:
         self._cells[1] = time.monotonic()
         self._cells[0] = number
 
-    def end(self) -> None:
-        """The trial has ended, and the study knows how."""
-        self._cells[2] += 1
+    def end(self, has_ended: bool = True) -> None:
+        """The trial has ended, and the study knows how; or else it was given back."""
+        self._cells[2 if has_ended else 4] += 1
         self._cells[0] = -1
 
     def ask_to_stop(self) -> None:
@@ -119,6 +120,11 @@ class Slot:
         """How many trials have ended."""
         return int(self._cells[2])
 
+    @property
+    def n_given_back(self) -> int:
+        """How many trials have failed and were given back."""
+        return int(self._cells[4])
+
 
 @dataclass
 class Worker:
@@ -127,7 +133,8 @@ class Worker:
     Between folds and between trials it stops if the sweep's stop file exists, `deadline` (seconds
     of the monotonic clock) is over, or `should_stop` or the parent says so; it begins no more than
     `most` trials. `place` and `number` tell workers apart; `slot` shows the parent what it does.
-    What ends a guest does not end the sweep.
+    `guest` is the id of the guest that it works for, if it does. What ends a guest does not end the
+    sweep, and what fails in a guest is left to the command's own workers.
     """
 
     plan: SweepPlan
@@ -138,7 +145,7 @@ class Worker:
     slot: Slot = field(default_factory=Slot)
     place: int = 0
     most: float = math.inf
-    is_guest: bool = False
+    guest: str | None = None
 
     def run(self) -> None:
         """Work until every trial has been handed out or the sweep is to stop."""
@@ -146,7 +153,7 @@ class Worker:
         try:
             self._loop()
         except StorageLostError as error:
-            if self.is_guest:
+            if self.guest is not None:
                 raise
             stop_all(self.plan, str(error))
             raise StopSweep from error
@@ -162,14 +169,20 @@ class Worker:
         plateau = Plateau(study, self.plan)
         n_rows = self.evaluator.data(self.plan.base).dataset.n_rows
         with limited_threads(n_rows, self.plan.options.n_jobs):
-            while self.slot.n_ended < self.most and not self._must_stop():
-                trial = next_trial(study, self.plan, plateau, self.place)
+            while self._n_begun < self.most and not self._must_stop():
+                trial = next_trial(study, self.plan, plateau, self.place, self.guest)
                 if trial is None:
                     return
                 self.slot.begin(trial.number)
-                self._run_trial(study, trial)
-                self.slot.end()
+                has_ended = self._run_trial(study, trial)
+                self.slot.end(has_ended)
                 drop_note(self.plan, self.place)
+                if self.guest is not None:
+                    self._leave_if_all_fail(has_ended)
+
+    @property
+    def _n_begun(self) -> int:
+        return self.slot.n_ended + self.slot.n_given_back
 
     def _is_gone(self) -> bool:
         """Whether somebody has removed the sweep's folder; a lock may have made it anew."""
@@ -187,7 +200,8 @@ class Worker:
             return True
         return time.monotonic() > self.deadline or self.should_stop()
 
-    def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
+    def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> bool:
+        """Whether the trial has ended; a guest gives back one that has failed."""
         from optuna.trial import TrialState
 
         folder = self.plan.folder / str(trial.number)
@@ -223,13 +237,14 @@ class Worker:
         except BaseException as error:  # Ctrl-C does not reach a worker, so this is the model's own
             if self._is_gone() or self._is_of_disk(error):
                 raise
-            self._fail(study, trial, record, error)
+            return self._fail(study, trial, record, error)
         else:
             record.metrics = metrics
             if self.plan.options.pruner != "none":
                 record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
+        return True
 
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
@@ -266,16 +281,36 @@ class Worker:
         trial: optuna.Trial,
         record: RunRecord | None,
         error: BaseException,
-    ) -> None:
+    ) -> bool:
+        """Whether the trial has ended with its error."""
         line = one_line(error)
         log.error("trial %d failed", trial.number, exc_info=error)
-        by_state = fail_trial(study, self.plan, trial, record, line)
         self._errors.append(line)
+        if self.guest is not None:
+            give_back(study, trial, self.guest)
+            return False
+        by_state = fail_trial(study, self.plan, trial, record, line)
         if by_state["fail"] == n_done(by_state) and self._errors == [line] * _SAME_ERRORS:
             stop_all(
                 self.plan,
                 f"the first {_SAME_ERRORS} trials all failed with: {line}; fix the cause and run "
                 "the command again",
+            )
+        return True
+
+    def _leave_if_all_fail(self, has_ended: bool) -> None:
+        """Raise ConfigError in a guest in which trial after trial fails the same way.
+
+        Args:
+            has_ended: Whether the last one came to its end.
+        """
+        if has_ended:
+            self._errors.clear()
+        last = self._errors[-_SAME_ERRORS:]
+        if len(last) == _SAME_ERRORS and len(set(last)) == 1:
+            raise ConfigError(
+                f"its last {_SAME_ERRORS} trials all failed with: {last[0]}; correct what differs "
+                "on this machine, and start the worker again"
             )
 
 

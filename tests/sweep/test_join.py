@@ -1,6 +1,8 @@
 """Guests of a sweep whose command is this process, which hands out trials and runs none itself."""
 
 import json
+import os
+import signal
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ from filelock import FileLock
 from student_perf.errors import ConfigError
 from student_perf.runs.layout import SWEEP_LOCK_FILE
 from student_perf.runs.record import load_record
+from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.join import INVITATION_FILE, Limits, inviting, join
 from student_perf.sweep.local import Guest, run_workers
 from student_perf.sweep.record import start_record
@@ -76,6 +79,54 @@ def test_what_ends_a_guest_does_not_end_the_sweep(plan_of, monkeypatch):
         run_workers(plan, evaluator, lambda: None, places=[1], guest=guest)
     assert not (plan.folder / "stop").exists()
     assert counts(study)["running"] == 0
+
+
+def test_what_fails_in_a_guest_is_left_to_the_command(plan_of, monkeypatch):
+    plan, evaluator = plan_of(C, n_trials=5, max_failure_rate=0)
+    study = opened(plan)
+
+    def failing(*_args, **_options):
+        raise MemoryError("9 GB")
+
+    guest = Guest(float("inf"), "", lambda: False)
+    with monkeypatch.context() as small:
+        small.setattr(evaluator, "evaluate", failing)
+        with pytest.raises(ConfigError, match=r"its last 3 trials all failed with: .*9 GB"):
+            run_workers(plan, evaluator, lambda: None, places=[1], guest=guest)
+    assert (guest.n_ended, guest.n_given_back) == (0, 3)  # each once
+    assert counts(study)["waiting"] == len(study.trials) == 3
+    assert not (plan.folder / "stop").exists()
+    run_workers(plan, evaluator, lambda: None, places=[0])
+    assert counts(study)["complete"] == 5
+
+
+def test_a_guest_in_which_some_trials_fail_does_the_others(plan_of, monkeypatch):
+    plan, evaluator = plan_of("model.C=1,2,3,4,5,6,7,8")
+    study, original = opened(plan), evaluator.evaluate
+
+    def evaluate(config, *others, on_fold):
+        if config.model["C"] % 2:
+            raise MemoryError
+        return original(config, *others, on_fold=on_fold)
+
+    monkeypatch.setattr(evaluator, "evaluate", evaluate)
+    guest = Guest(float("inf"), "", lambda: False)
+    run_workers(plan, evaluator, lambda: None, places=[1], guest=guest)
+    assert (guest.n_ended, guest.n_given_back) == (4, 4)
+    assert counts(study) == {"complete": 4, "pruned": 0, "fail": 0, "running": 0, "waiting": 4}
+
+
+def test_a_guest_says_what_failed_and_leaves_the_rest_to_others(running, monkeypatch, capsys):
+    def killed(*_args, **_options):
+        os.kill(os.getpid(), signal.SIGKILL)  # as if memory had run out
+
+    with running() as (plan, study), monkeypatch.context() as small:
+        small.setattr(TrialEvaluator, "evaluate", killed)
+        with pytest.raises(ConfigError, match="3 workers died in a row"):
+            join(load_record(plan.folder), FOREVER)
+        assert counts(study)["fail"] == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "0 trials ended here, 3 failed here and went back into the queue; 0 of 4" in out
 
 
 def test_other_data_code_or_packages_are_refused_with_the_difference(running):

@@ -42,6 +42,19 @@ def test_a_trial_over_its_limit_is_not_tried_again(plan_of):
     assert load_record(plan.folder / "0").error == "took too long"
 
 
+@pytest.mark.parametrize("settle", [settle_death, settle_excess])
+def test_a_guest_fails_no_trial_and_gets_it_once(plan_of, settle):
+    plan, _ = plan_of("model.C=1,2")
+    study = opened(plan)
+    for guest, number in (("a", 0), ("b", 0), ("a", 1)):
+        trial = next_trial(study, plan, guest=guest)
+        assert trial.number == number
+        settle(study, plan, number, "no memory", guest)
+    assert next_trial(study, plan, guest="a") is None
+    assert counts(study)["waiting"] == 2
+    assert next_trial(study, plan).number == 0
+
+
 def test_a_trial_that_the_sweep_stopped_waits(plan_of):
     plan, _ = plan_of(C, n_trials=9)
     study = opened(plan)
