@@ -7,12 +7,11 @@ largest share in which one run differs from the one that is taken discrepancy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from student_perf.runs.predictions import Predictions
 from student_perf.runs.record import RunRecord
 from student_perf.text import format_number, plural
 
@@ -59,13 +58,17 @@ class Disagreement:
 
 
 def disagreement(records: Sequence[RunRecord]) -> Disagreement | None:
-    """How far the answers of tied runs lie apart; None if fewer than two have predictions here.
+    """How far the answers of tied runs lie apart; None if the run that is taken has no predictions
+    here, or no other one has.
 
     Args:
         records: Runs with the same data, classes and folds, the one that is taken first.
     """
-    answers = [one for record in records[:MOST] for one in _answers(record)]
-    alike = [one for one in answers if np.array_equal(one.row, answers[0].row)]
+    answers = [record.predictions() for record in records[:MOST]]
+    taken = answers[0] if answers else None
+    if taken is None:
+        return None
+    alike = [one for one in answers if one is not None and np.array_equal(one.row, taken.row)]
     if len(alike) < 2:
         return None
     is_class = alike[0].task == "classification"
@@ -82,8 +85,3 @@ def disagreement(records: Sequence[RunRecord]) -> Disagreement | None:
         from_taken=float(from_taken.mean(axis=1).max()),
         tenth=float(np.quantile(apart, _TENTH)) if not is_class else float(apart.mean()),
     )
-
-
-def _answers(record: RunRecord) -> Iterator[Predictions]:
-    if (known := record.predictions()) is not None:
-        yield known

@@ -215,7 +215,18 @@ class SweepOutcome:
         drawn = self.best.record.swept
         tried = ((p["key"], _range_of(p, drawn)) for p in self.record.space)
         ranges = {key: one for key, one in tried if one is not None and not is_seed(key)}
-        return look(Chosen(drawn, ranges, "what the sweep tried"), self.record.guards)
+        chosen = Chosen(drawn, ranges, "what the sweep tried", as_good=self._as_good())
+        return look(chosen, self.record.guards)
+
+    def _as_good(self) -> list[Mapping[str, str]]:
+        """What the trials drew that rank below the best only since they came later."""
+
+        def rank(trial: RunRecord) -> tuple[bool, Any]:
+            value = trial.metrics.get(OBJECTIVES[self.metric].key)
+            return self.objectives.keeps_limits(trial.metrics), value
+
+        best, *others = self.ranked
+        return [trial.swept for trial in others if rank(trial) == rank(best)]
 
     @property
     def is_flat(self) -> bool:

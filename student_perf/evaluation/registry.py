@@ -81,6 +81,7 @@ class Chosen:
         model: The model of a single run; empty for a sweep.
         defaults: The defaults of the keys that a search of this model varies, as far as its file
             names them; empty for a sweep.
+        as_good: What other trials of a sweep chose that came out equal to its best.
     """
 
     values: Mapping[str, str]
@@ -88,6 +89,7 @@ class Chosen:
     place: str
     model: str = ""
     defaults: Mapping[str, str] = field(default_factory=dict)
+    as_good: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)

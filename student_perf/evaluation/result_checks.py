@@ -19,7 +19,8 @@ _AT_THE_END = 0.01  # of a range, in its scale: samplers seldom draw the end its
     "lies within 1 % of it. So has a single run that was given such a value, by the range in "
     "`conf/search`.",
     why="The optimum may lie beyond. A search that ends at a wall says which side is better, and "
-    "not how far to go. A grid of fewer than four numbers has too many ends to say so.",
+    "not how far to go. A grid of fewer than four numbers has too many ends to say so, and a key "
+    "says nothing if a trial with a number elsewhere in the range came out equal.",
     fix="Search a wider range, unless the value cannot go further: a share of 1, a leaf of 1 row.",
 )
 def at_an_end(chosen: Chosen) -> Iterator[str]:
@@ -27,7 +28,9 @@ def at_an_end(chosen: Chosen) -> Iterator[str]:
     for key, tried in chosen.ranges.items():
         value = chosen.values.get(key, "")
         end = _end_of(tried, value)
-        if end and value != chosen.defaults.get(key):
+        if not end or value == chosen.defaults.get(key):
+            continue
+        if not any(_is_elsewhere(tried, end, other.get(key, "")) for other in chosen.as_good):
             yield (
                 f"{key}={_short(value)}: lies at the {end} end of {chosen.place} "
                 f"({tried.low:g} to {tried.high:g}); search a wider one if it can go further"
@@ -38,14 +41,27 @@ def _short(value: str) -> str:
     return f"{float(value):.4g}"
 
 
+def _is_elsewhere(tried: Range, end: str, value: str) -> bool:
+    """Whether a value is a number of the range that does not lie at this end."""
+    try:
+        number = float(value)
+    except ValueError:
+        return False
+    return tried.low <= number <= tried.high and _end_of(tried, value) != end
+
+
 def _end_of(tried: Range, value: str) -> str:
-    """`lower` or `upper`; empty within the range, and for anything but a number."""
+    """`lower` or `upper`; empty within the range, for anything but a number, and on a logarithmic
+    scale that begins at 0 or below.
+    """
     try:
         number = float(value)
     except ValueError:
         return ""
     low, high = tried.low, tried.high
-    if tried.is_log and number > 0:
+    if tried.is_log:
+        if min(number, low) <= 0:
+            return ""
         number, low, high = math.log(number), math.log(low), math.log(high)
     near = _AT_THE_END * (high - low)
     if low <= number <= low + near:

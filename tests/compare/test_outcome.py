@@ -203,6 +203,18 @@ def test_numbers_at_an_end_of_their_range(sweep_folder, changed, expected):
     assert load_sweep(folder).findings == []
 
 
+@pytest.mark.parametrize(("folds", "n_found"), [(FOLDS[1], 0), (FOLDS[2], 1)])
+def test_a_key_that_changes_nothing_is_not_at_an_end(sweep_folder, folds, n_found):
+    folder = sweep_folder([FOLDS[0], FOLDS[1], folds])
+    change(folder, space=[SPACE[0] | {"low": 0.001, "high": 0.1}])  # 0.1, then 0.01
+    assert load_sweep(folder).best.record.trial_number == 1
+    assert len(load_sweep(folder).findings) == n_found
+    change(folder / "2", metrics={"cv_log_loss_mean": 2.0})  # as good, and beyond the limit
+    change(folder / "1", metrics={"cv_log_loss_mean": 1.0})
+    change(folder, objectives={"metrics": ["accuracy"], "limits": {"log_loss": 1.5}})
+    assert len(load_sweep(folder).findings) == 1
+
+
 @pytest.mark.parametrize(
     ("choices", "found"), [([0.1, 1, 10, 100], 1), ([0.1, 1, 10], 0), ([0.1, 1, 10, None], 0)]
 )

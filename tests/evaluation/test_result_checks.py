@@ -24,6 +24,8 @@ def codes(subject, guards=WARN):
         ("6", Range(2, 7), ""),
         ("8", Range(2, 7), ""),  # beyond it, as a reference of a sweep may be
         ("None", Range(2, 7), ""),
+        ("0.01", Range(0, 1, is_log=True), ""),  # a range without a lower end in its scale
+        ("0", Range(0, 1, is_log=True), ""),
     ],
 )
 def test_a_number_at_an_end_of_what_is_tried(value, tried, end):
@@ -31,6 +33,16 @@ def test_a_number_at_an_end_of_what_is_tried(value, tried, end):
     assert [f"at the {end} end of what the sweep tried" in one.text for one in found] == (
         [True] if end else []
     )
+
+
+@pytest.mark.parametrize(
+    ("equal", "found"),
+    [("20", 0), ("3", 0), ("1", 1), ("1.1", 1), ("None", 1), (None, 1), ("21", 1)],
+)
+def test_an_end_says_nothing_if_another_number_is_as_good(equal, found):
+    others = [{"model.y": "7"}, {} if equal is None else {"model.x": equal}]
+    chosen = Chosen({"model.x": "1"}, {"model.x": Range(1, 20)}, "", as_good=others)
+    assert len(look(chosen, WARN)) == found
 
 
 def test_defaults_are_no_finding_at_an_end_and_are_not_tuned():
