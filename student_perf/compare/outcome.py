@@ -271,7 +271,7 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     lines += _repeat_lines(sweep, best)
     lines += _gain_lines(sweep, code)
     if sweep.board is not None and sweep.board.disagreement is not None:
-        lines.append(f"Tied trials: {sweep.board.disagreement.sentence()}")
+        lines.append(sweep.board.disagreement.sentence())
     if not sweep.keeps_limits(best):
         lines.append("Constraints: no trial keeps them; this one is the best anyway.")
     lines += _test_lines(sweep)

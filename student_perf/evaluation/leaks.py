@@ -9,6 +9,8 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
+from student_perf.encoders import Words
+from student_perf.errors import ConfigError
 from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.strength import (
     best_direction,
@@ -38,8 +40,9 @@ _NO_PAIR = 0.3  # pairs below it are not worth a closer look
 @check(
     "SP101",
     "A column determines the target",
-    what="A single feature determines the target almost perfectly: by its values or by being "
-    "missing, its one-vs-rest AUC, rank correlation or eta squared is 0.999 or more.",
+    what="A single feature determines the target almost perfectly: by its values, by being "
+    "missing, or by a word of its text, its one-vs-rest AUC, rank correlation or eta squared is "
+    "0.999 or more.",
     why="Such a column is nearly always the target itself in another form, or was filled in after "
     "it. The score then says nothing about rows whose target is not known yet. The strongest "
     "honest feature known here, an earlier grade in the same subject, stays below 0.99.",
@@ -56,6 +59,13 @@ def leaking(subject: Subject) -> Iterator[str]:
                 f"column '{name}': determines the target '{subject.dataset.target_name}' almost "
                 f"perfectly ({strength:.4f}, leaks start at {LEAK_STRENGTH}); add it to "
                 "dataset.drop unless it is known before the target"
+            )
+    for word in _telling_words(subject):
+        if word.strength >= LEAK_STRENGTH:
+            yield (
+                f"{word}: determines the target '{subject.dataset.target_name}' almost perfectly "
+                f"({word.strength:.4f}, leaks start at {LEAK_STRENGTH}); add the column to "
+                "dataset.drop unless it was written before the target was known"
             )
 
 
@@ -113,6 +123,9 @@ def nearly_all(subject: Subject) -> Iterator[str]:
         )
     for name in strong.keys() - leaks - of_pair:
         yield f"column '{name}': alone it {_nearly_all(strong[name], subject, ending='s')}"
+    for word in _telling_words(subject):
+        if word.strength < LEAK_STRENGTH and word.share >= NEARLY_ALL[dataset.task]:
+            yield f"{word}: alone it {_nearly_all(word.share, subject, ending='s')}"
 
 
 @check(
@@ -173,6 +186,40 @@ def _is_leak(subject: Subject, name: str) -> bool:
         _strength(subject, name, subject.some_rows) >= LEAK_STRENGTH
         and _strength(subject, name, subject.rows) >= LEAK_STRENGTH
     )
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A word of a column of text, and what its presence says of the target."""
+
+    column: str
+    word: str
+    strength: float
+    share: float
+
+    def __str__(self) -> str:
+        return f"column '{self.column}', word '{self.word}'"
+
+
+def _telling_words(subject: Subject) -> Iterator[_Word]:
+    """The word of each column of text that says most, on some of the rows."""
+    dataset, y = subject.dataset, subject.dataset.target[subject.some_rows]
+    for name in dataset.text:
+        try:
+            words = Words().fit(subject.some[[name]])
+        except ConfigError:  # no word is frequent: who builds the model says so
+            continue
+        present = (words.transform(subject.some[[name]]) > 0).astype(np.float64)
+        found = [
+            _Word(
+                name,
+                str(word),
+                feature_strength(column := pd.Series(values), y, dataset.task),
+                explained_share(column, y, dataset.task),
+            )
+            for word, values in zip(words.words_[0], present.T, strict=True)
+        ]
+        yield max(found, key=lambda one: (one.strength, one.share))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,10 @@ class _Tried:
     losses: np.ndarray
     seconds: float
 
+    def loss(self, counts: np.ndarray) -> float:
+        """The mean over all rows, each of which counts as `counts` says."""
+        return float(np.average(self.losses, weights=counts))
+
 
 class _Auto(BaseEstimator):
     """What both tasks share.
@@ -92,13 +96,14 @@ class _Auto(BaseEstimator):
             of_rows = None if weights is None else weights[rows]
             return fit_weighted(clone(estimator), _take(X, rows), y[rows], of_rows)
 
-        tried = self._try(X, y, weights, folds, fit, started)
-        shares, everything = self._shares(tried, y, weights, folds), np.arange(len(y))
+        counts = np.ones(len(y)) if weights is None else weights  # of each row
+        tried = self._try(X, y, counts, folds, fit, started)
+        shares, everything = self._shares(tried, y, counts, folds), np.arange(len(y))
         chosen = np.flatnonzero(shares)
         self.names_ = [tried[i].name for i in chosen]
         self.weights_ = shares[chosen]
         self.members_ = [fit(tried[i].estimator, everything) for i in chosen]
-        self.losses_ = {one.name: float(np.average(one.losses, weights=weights)) for one in tried}
+        self.losses_ = {one.name: one.loss(counts) for one in tried}
         log.info("auto, %.0f s: %s", monotonic() - started, self.facts())
 
     def facts(self) -> dict[str, str]:
@@ -129,7 +134,7 @@ class _Auto(BaseEstimator):
         self,
         X: Any,  # noqa: N803
         y: np.ndarray,
-        weights: np.ndarray | None,
+        counts: np.ndarray,
         folds: Folds,
         fit: Fit,
         started: float,
@@ -144,14 +149,15 @@ class _Auto(BaseEstimator):
                 break
             self.n_tried_ += 1
             try:
-                one = self._held_out(name, estimator, X, y, folds, fit, limit, _best(tried))
+                best = min(tried, key=lambda one: one.loss(counts), default=None)
+                one = self._held_out(name, estimator, X, y, counts, folds, fit, limit, best)
             except Exception as error:  # whatever a library raises; the others may do
                 log.info("auto: %s left out: %s", name, one_line(error))
                 failure = error
                 continue
             if one is not None:
                 tried.append(one)
-                shares = self._shares(tried, y, weights, folds)
+                shares = self._shares(tried, y, counts, folds)
                 pairs = zip(tried, shares, strict=True)
                 refits = _REFIT * sum(each.seconds for each, share in pairs if share)
         if not tried:
@@ -165,6 +171,7 @@ class _Auto(BaseEstimator):
         estimator: BaseEstimator,
         X: Any,  # noqa: N803
         y: np.ndarray,
+        counts: np.ndarray,
         folds: Folds,
         fit: Fit,
         limit: float | None,
@@ -185,7 +192,9 @@ class _Auto(BaseEstimator):
             output[validation] = self._answer(fitted, _take(X, validation), shape)
             losses[validation] = self._losses(output[validation], y[validation])
             seen[validation] = True
-            if best is not None and _clearly_loses(losses[seen] - best.losses[seen]):
+            if best is None:
+                continue
+            if _clearly_loses(losses[seen] - best.losses[seen], counts[seen]):
                 return None
         return _Tried(name, estimator, output, losses, seconds)
 
@@ -208,25 +217,25 @@ class _Auto(BaseEstimator):
         return losses
 
     def _shares(
-        self, tried: Sequence[_Tried], y: np.ndarray, weights: np.ndarray | None, folds: Folds
+        self, tried: Sequence[_Tried], y: np.ndarray, counts: np.ndarray, folds: Folds
     ) -> np.ndarray:
         """The share of each configuration in the answer, shape (M,), 0 for most of them."""
         outputs = np.array([one.output for one in tried])
         losses = np.array([one.losses for one in tried])
-        of_rows = np.ones(len(y)) if weights is None else weights
 
         def loss(output: np.ndarray, rows: np.ndarray) -> float:
-            return float(np.average(self._losses(output, y[rows]), weights=of_rows[rows]))
+            return float(np.average(self._losses(output, y[rows]), weights=counts[rows]))
 
         shares, together, single = np.zeros(len(tried)), 0.0, 0.0
         for others, judged in folds:
             own = _greedy(outputs[:, others], partial(loss, rows=others))
-            first = np.average(losses[:, others], axis=1, weights=of_rows[others]).argmin()
-            together += loss(np.tensordot(own, outputs[:, judged], 1), judged) * len(judged)
-            single += loss(outputs[first, judged], judged) * len(judged)
+            first = np.average(losses[:, others], axis=1, weights=counts[others]).argmin()
+            of_all = counts[judged].sum()
+            together += loss(np.tensordot(own, outputs[:, judged], 1), judged) * of_all
+            single += loss(outputs[first, judged], judged) * of_all
             shares += own / len(folds)
         if together >= single:
-            shares = np.eye(len(tried))[np.average(losses, axis=1, weights=of_rows).argmin()]
+            shares = np.eye(len(tried))[np.average(losses, axis=1, weights=counts).argmin()]
         shares[shares < min(_LEAST_WEIGHT, shares.max())] = 0.0
         result: np.ndarray = shares / shares.sum()
         return result
@@ -275,14 +284,13 @@ def _take(X: Any, rows: np.ndarray) -> Any:  # noqa: N803
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def _best(tried: Sequence[_Tried]) -> _Tried | None:
-    return min(tried, key=lambda one: one.losses.mean(), default=None)
-
-
-def _clearly_loses(gaps: np.ndarray) -> bool:
-    """Whether losses are higher on the same rows, far beyond chance."""
-    error = gaps.std() / np.sqrt(len(gaps))
-    return bool(gaps.mean() > _CLEARLY * error > 0)
+def _clearly_loses(gaps: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether losses are higher on the same rows, far beyond chance; each row counts as `counts`
+    says.
+    """
+    mean = np.average(gaps, weights=counts)
+    error = np.sqrt(np.square(counts * (gaps - mean)).sum()) / counts.sum()
+    return bool(mean > _CLEARLY * error > 0)
 
 
 def _greedy(outputs: np.ndarray, loss: Callable[[np.ndarray], float]) -> np.ndarray:

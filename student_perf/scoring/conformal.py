@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from student_perf.errors import ConfigError
-from student_perf.scoring.answers import Answers
+from student_perf.scoring.answers import Answers, effective_number
 
 LEVELS = tuple(percent / 100 for percent in range(50, 100))
 OPTION = "--coverage"
@@ -34,7 +34,8 @@ class PredictionSets:
     """How strange an answer of a new row may be.
 
     Attributes:
-        n: Independent held-out rows, or groups of rows, that the limits rest on.
+        n: Independent held-out rows, or groups of rows, that the limits rest on; with weights how
+            many of equal weight they are worth.
         limits: The highest strangeness in a set for each of `LEVELS`; None for those that n cannot
             show.
         sizes: Mean number of classes in a set of the held-out rows, or the length of the interval.
@@ -45,9 +46,16 @@ class PredictionSets:
     sizes: list[float | None]
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if there is not one entry for each level."""
+        """Raise ConfigError if there is not one entry for each level, or limits are none."""
         if not len(self.limits) == len(self.sizes) == len(LEVELS):
             raise ConfigError(f"prediction sets: must have {len(LEVELS)} limits; train again")
+        known = np.array([one for one in self.limits if one is not None])
+        if (
+            self.n < 1
+            or not (np.isfinite(known) & (known >= 0)).all()
+            or (np.diff(known) < 0).any()
+        ):
+            raise ConfigError("prediction sets: limits must be 0 or more and rise; train again")
 
     def limit(self, level: float) -> float:
         """The limit for a rate of coverage. Raises ConfigError for one that cannot be shown."""
@@ -73,10 +81,11 @@ def prediction_sets(answers: Answers, row: np.ndarray) -> PredictionSets:
         answers: Truth and output of the held-out rows, shape (m,) and (m, K) or (m,).
         row: Number of each line's row, shape (m,).
     """
-    units = row if answers.groups is None else answers.groups
-    n = len(np.unique(units))
     strangeness = _of_truth(answers)
     weights = np.ones(len(strangeness)) if answers.weights is None else answers.weights
+    _, unit = np.unique(row if answers.groups is None else answers.groups, return_inverse=True)
+    # Units of unequal weight say less than as many of equal weight.
+    n = int(effective_number(np.bincount(unit, weights) / np.bincount(unit))[0] + 1e-9)
     order = strangeness.argsort(kind="stable")
     reached = weights[order].cumsum() / weights.sum()
     limits: list[float | None] = []
@@ -124,8 +133,9 @@ def _mean_size(answers: Answers, limit: float) -> float:
 
 
 def _place(level: float) -> int:
-    nearest = round(level * 100)
-    if not LEVELS[0] * 100 <= nearest <= LEVELS[-1] * 100 or abs(level * 100 - nearest) > 1e-6:
+    is_within = LEVELS[0] - 1e-8 <= level <= LEVELS[-1] + 1e-8  # NaN is not
+    nearest = round(level * 100) if is_within else 0
+    if not is_within or abs(level * 100 - nearest) > 1e-6:
         raise ConfigError(
             f"{OPTION} {level:g}: must be from {LEVELS[0]:g} to {LEVELS[-1]:g} in steps of 0.01; "
             "try 0.9"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 from student_perf.errors import ModelError
@@ -136,6 +136,16 @@ def test_weights_reach_members_and_choice():
     fits = [AutoClassifier([("d", DummyClassifier())]).fit(x, codes, w) for w in (None, heavy)]
     plain, weighted = (fitted.predict_proba(x)[0, 1] for fitted in fits)
     assert weighted > plain + 0.3
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_row_of_weight_counts_when_members_are_dropped(turned):
+    rng = np.random.default_rng(0)
+    x, matters = rng.normal(size=(400, 1)), np.arange(400) < 40
+    y = np.where(matters, 3 * x[:, 0], 1.0)
+    members = [("mean", DummyRegressor()), ("line", Ridge())]
+    model = AutoRegressor(members[::-1] if turned else members, random_state=0, time=None)
+    assert model.fit(x, y, np.where(matters, 1000.0, 1.0)).names_ == ["line"]
 
 
 def test_without_a_member_that_can_be_fitted_there_is_one_line():

@@ -35,7 +35,7 @@ def test_a_level_that_so_few_rows_cannot_show_is_refused_with_the_highest():
     assert sets.size(0.96) is None
 
 
-@pytest.mark.parametrize("level", [0.4, 1.0, 0.905, -1])
+@pytest.mark.parametrize("level", [0.4, 1.0, 0.905, -1, float("nan"), float("inf")])
 def test_other_levels_are_refused(level):
     with pytest.raises(ConfigError, match=r"must be from 0.5 to 0.99 in steps of 0.01; try 0.9"):
         numbers(np.arange(200)).limit(level)
@@ -49,6 +49,24 @@ def test_a_row_of_weight_two_counts_as_two():
         numbers(errors, weights=weights.astype(float)).limit(0.7) == numbers(twice).limit(0.7) == 4
     )
     assert numbers(errors).limit(0.7) == 3
+
+
+def test_rows_of_unequal_weight_are_worth_fewer_and_new_ones_lie_in_their_sets():
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        return rng.normal(size=n), rng.lognormal(sigma=2, size=n)
+
+    held = []
+    for _ in range(300):
+        errors, weights = draw(60)
+        sets = numbers(errors, weights=weights)
+        limit = sets.limits[LEVELS.index(0.8)]
+        errors, weights = draw(2000)
+        inside = np.abs(errors) <= (np.inf if limit is None else limit)
+        held.append(np.average(inside, weights=weights))
+    assert sets.n < 30
+    assert np.mean(held) > 0.8
 
 
 def test_groups_and_repeats_are_one_piece_of_evidence():
@@ -90,6 +108,15 @@ def test_new_rows_lie_in_their_sets_as_often_as_asked(n_classes):
         shown.append(inside.sum(axis=1).mean() - sets.size(0.9))
     assert np.mean(held) == pytest.approx(0.9, abs=0.02)
     assert np.mean(shown) == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("n", "limits"),
+    [(0, [0.5] * 50), (9, [np.nan] * 50), (9, [-1.0] * 50), (9, [0.5] * 49 + [0.4])],
+)
+def test_limits_that_nobody_measured_are_refused(n, limits):
+    with pytest.raises(ConfigError, match="limits must be 0 or more and rise"):
+        PredictionSets(n, limits, [1.0] * 50)
 
 
 def test_a_file_of_another_length_is_refused():
