@@ -60,11 +60,11 @@ def leaking(subject: Subject) -> Iterator[str]:
                 f"perfectly ({strength:.4f}, leaks start at {LEAK_STRENGTH}); add it to "
                 "dataset.drop unless it is known before the target"
             )
-    for word in _telling_words(subject):
-        if word.strength >= LEAK_STRENGTH:
+    for place, _, strength in _telling_words(subject, feature_strength):
+        if strength >= LEAK_STRENGTH:
             yield (
-                f"{word}: determines the target '{subject.dataset.target_name}' almost perfectly "
-                f"({word.strength:.4f}, leaks start at {LEAK_STRENGTH}); add the column to "
+                f"{place}: determines the target '{subject.dataset.target_name}' almost perfectly "
+                f"({strength:.4f}, leaks start at {LEAK_STRENGTH}); add the column to "
                 "dataset.drop unless it was written before the target was known"
             )
 
@@ -123,9 +123,11 @@ def nearly_all(subject: Subject) -> Iterator[str]:
         )
     for name in strong.keys() - leaks - of_pair:
         yield f"column '{name}': alone it {_nearly_all(strong[name], subject, ending='s')}"
-    for word in _telling_words(subject):
-        if word.strength < LEAK_STRENGTH and word.share >= NEARLY_ALL[dataset.task]:
-            yield f"{word}: alone it {_nearly_all(word.share, subject, ending='s')}"
+    y = dataset.target[subject.some_rows]
+    for place, present, share in _telling_words(subject, explained_share):
+        is_leak = feature_strength(present, y, dataset.task) >= LEAK_STRENGTH
+        if share >= NEARLY_ALL[dataset.task] and not is_leak:
+            yield f"{place}: alone it {_nearly_all(share, subject, ending='s')}"
 
 
 @check(
@@ -188,38 +190,24 @@ def _is_leak(subject: Subject, name: str) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class _Word:
-    """A word of a column of text, and what its presence says of the target."""
-
-    column: str
-    word: str
-    strength: float
-    share: float
-
-    def __str__(self) -> str:
-        return f"column '{self.column}', word '{self.word}'"
-
-
-def _telling_words(subject: Subject) -> Iterator[_Word]:
-    """The word of each column of text that says most, on some of the rows."""
+def _telling_words(
+    subject: Subject, measure: Callable[[pd.Series, np.ndarray, str], float]
+) -> Iterator[tuple[str, pd.Series, float]]:
+    """The word of each column of text that says most of the target, on some of the rows: where it
+    stands, in which texts it is (1.0, 0.0, missing), and what it says by a measure.
+    """
     dataset, y = subject.dataset, subject.dataset.target[subject.some_rows]
     for name in dataset.text:
+        texts = subject.some[[name]]
         try:
-            words = Words().fit(subject.some[[name]])
+            words = Words().fit(texts)
         except ConfigError:  # no word is frequent: who builds the model says so
             continue
-        present = (words.transform(subject.some[[name]]) > 0).astype(np.float64)
-        found = [
-            _Word(
-                name,
-                str(word),
-                feature_strength(column := pd.Series(values), y, dataset.task),
-                explained_share(column, y, dataset.task),
-            )
-            for word, values in zip(words.words_[0], present.T, strict=True)
-        ]
-        yield max(found, key=lambda one: (one.strength, one.share))
+        present = np.where(texts.isna(), np.nan, words.transform(texts) > 0)
+        columns = {str(w): pd.Series(c) for w, c in zip(words.words_[0], present.T, strict=True)}
+        said = {word: measure(column, y, dataset.task) for word, column in columns.items()}
+        best = max(said, key=lambda word: said[word])
+        yield f"column '{name}', word '{best}'", columns[best], said[best]
 
 
 @dataclass(frozen=True)

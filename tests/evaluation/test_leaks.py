@@ -23,13 +23,14 @@ def test_a_one_hot_column_of_the_target_is_found(small_dataset, text):
     assert line.startswith("column 'target_mid': determines the target 'grade'")
 
 
-@pytest.mark.parametrize("noise", [0, 3])
+@pytest.mark.parametrize("noise", [0, 2])
 def test_a_word_that_gives_the_target_away_is_found_among_others(small_dataset, noise):
     rng = np.random.default_rng(0)
     top = small_dataset.target == small_dataset.target.max()
     told = np.where(np.arange(60) < noise, ~top, top)
     texts = [f"has {'passed' if one else 'failed'} course {rng.integers(900)}" for one in told]
-    data = with_column(small_dataset, "remark", pd.Series(texts, dtype="str"))
+    texts = pd.Series(texts, dtype="str").mask(np.arange(60) >= 50)  # not everybody has a remark
+    data = with_column(small_dataset, "remark", texts)
     data = replace(data, text=("remark",))
     if noise or len(data.classes) > 2:
         data = replace(data, target=top.astype(int), classes=("below", "top"))
