@@ -136,7 +136,9 @@ def test_an_imputer_learns_what_scikit_learn_does(monkeypatch, known, as_table):
     monkeypatch.setattr(encoders, "_COUNTED_AT_ONCE", 30)  # so that few rows take the short way
     rng = np.random.default_rng(0)
     columns = {"whole": rng.integers(0, 9, 202) / 1, "gaps": rng.lognormal(size=202)}
-    table = pd.DataFrame(columns | {"marked": rng.choice([-1.0, 2.0], 202), "even": rng.random(202)})
+    table = pd.DataFrame(
+        columns | {"marked": rng.choice([-1.0, 2.0], 202), "even": rng.random(202)}
+    )
     if known.get("missing_values") is None:
         table.loc[::3, "gaps"] = np.nan
         table["empty"] = np.nan

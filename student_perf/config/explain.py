@@ -30,7 +30,7 @@ _SAMPLER = "hydra.sweeper.sampler"
 # What a dataset's file may leave out.
 _LEFT_OUT = (
     *("keep", "categorical", "text", "categories", "ranges"),
-    *("ordered", "positive", "group", "time", "weight"),
+    *("ordered", "positive", "group", "time", "weight", "sample"),
 )
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
 # The package of each launcher that is not part of Hydra.

@@ -74,12 +74,12 @@ class Outcome:
         """
         return {
             name: {
-                **asdict(estimate),
+                **asdict(self.cv.estimate(name)),
                 "train": float(self.cv.train_scores[name].mean()),
                 "dummy": float(self.baseline.fold_scores[name].mean()),
                 **self._gain(name),
             }
-            for name, estimate in self.cv.estimates.items()
+            for name in self.cv.fold_scores
         }
 
     def _gain(self, name: str) -> dict[str, float]:
