@@ -138,6 +138,7 @@ def cross_validate(
                 on_fitted(number, fold, fitted)
             if on_fold is not None:
                 on_fold(number + 1, fold_scores[-1])
+            del train, validation, fitted  # before those of the next fold are made
     return _result(dataset, split, outputs, fold_scores, on_train, fit_seconds)
 
 
