@@ -130,11 +130,18 @@ def _mean_sizes(answers: Answers, limits: Sequence[float | None]) -> list[float 
     """Mean size of the sets, or width of the intervals, at each limit; None where it is None."""
     if answers.task == "regression":
         return [None if limit is None else 2 * limit for limit in limits]
-    # Once for all levels: the most probable class is held in any case, so only the others count.
+    # Sorted once for all levels: the most probable class is held in any case, so the others count.
     others = _of_classes(answers.output)
     others[np.arange(len(others)), answers.output.argmax(axis=1)] = np.inf
-    counts = ((others <= limit).sum(axis=1) if limit is not None else None for limit in limits)
-    return [None if held is None else answers.mean(1.0 + held) for held in counts]
+    weights = np.ones(len(others)) if answers.weights is None else answers.weights
+    order = others.ravel().argsort()
+    ascending, reached = others.ravel()[order], weights[order // others.shape[1]].cumsum()
+    sizes: list[float | None] = []
+    for limit in limits:
+        n_held = None if limit is None else int(np.searchsorted(ascending, limit, side="right"))
+        held = float(reached[n_held - 1]) if n_held else 0.0
+        sizes.append(None if n_held is None else (weights.sum() + held) / weights.sum())
+    return sizes
 
 
 def _place(level: float) -> int:
