@@ -15,9 +15,10 @@ from student_perf.tables.memory import available_memory, rows_that_fit
 
 _FEW_ROWS = 100_000  # of any width that occurs; the estimate would take longer than it is worth
 _TRIED_ROWS = 20_000
-# Rows of a fold, raw and prepared, are there once more while they are prepared or binned. xgboost
-# takes 1.7 of a million rows x 30 columns with and without one-hot encoding.
-_COPIES = 2.0
+# The rows of a fold, raw and prepared, and the parts of the prepared ones before they are joined:
+# measured with xgboost on a million rows x 30 columns, 2.0 of both with one-hot encoding and 1.1
+# with categories as they are.
+_COPIES = 2.5
 
 
 def refuse_beyond_memory(dataset: Dataset, pipeline: Pipeline, n_workers: int = 1) -> None:
