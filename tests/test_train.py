@@ -62,6 +62,7 @@ def test_the_pages_show_what_the_default_run_prints(train):
     assert CUT not in marked("docs/what_a_run_shows.md", "default-run").splitlines()
 
 
+@pytest.mark.slow
 def test_hydra_and_the_log_leave_their_files(train, workspace):
     train("tracking=off", "model=dummy", "seed=3")
     (folder,) = workspace.glob("outputs/*/*")

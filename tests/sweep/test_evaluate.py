@@ -7,6 +7,7 @@ from student_perf.sweep import evaluate
 from student_perf.sweep.evaluate import TrialEvaluator
 from tests.conftest import compose_config
 from tests.hostile import CHANGES, RAISED, Drawing, Shares, change_in_place
+from tests.tiers import few_fast
 
 CASES = [
     [["model=logreg", "model.C=0.1"], ["model=logreg", "model.C=10"], ["model=rf"]],
@@ -36,6 +37,7 @@ def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(worksp
             np.testing.assert_array_equal(one.fold_scores[metric], scores)
 
 
+@pytest.mark.slow
 def test_data_and_preprocessing_are_made_once(workspace, monkeypatch):
     from sklearn.compose import ColumnTransformer
 
@@ -73,6 +75,7 @@ def numbers(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["ridge", "elastic_net"])
+@pytest.mark.slow
 def test_a_fit_in_place_gives_the_figures_of_copies_in_every_order(numbers, model):
     in_place, evaluator = TrialEvaluator(), TrialEvaluator()
     for alpha in (0.1, 10, 0.1):
@@ -124,7 +127,7 @@ def test_copies_share_no_memory_and_keep_the_order(kind):
         np.testing.assert_array_equal(table.toarray(), before.toarray())
 
 
-@pytest.mark.parametrize("name", [*CHANGES, *RAISED])
+@pytest.mark.parametrize("name", few_fast([*CHANGES, *RAISED]))
 def test_trials_after_one_that_misbehaves_are_equal_to_the_last_bit(workspace, monkeypatch, name):
     evaluator = TrialEvaluator()
     alone = with_model(monkeypatch, evaluator, Drawing())
@@ -138,6 +141,7 @@ def test_trials_after_one_that_misbehaves_are_equal_to_the_last_bit(workspace, m
     np.testing.assert_array_equal(after.output, alone.output)
 
 
+@pytest.mark.slow
 def test_groups_that_one_split_names_are_no_feature_of_its_trial_alone(grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "guards.SP401=off"]
     evaluator = TrialEvaluator()
