@@ -126,7 +126,7 @@ def files(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("case", few_fast(CASES, 15))
+@pytest.mark.parametrize("case", few_fast(CASES, 10))
 def test_one_line_exit_code_1_and_nothing_taken_for_a_result(train, files, workspace, case):
     overrides, expected = CASES[case]
     outcome = train(*(word.replace("{tmp}", str(files)) for word in overrides))

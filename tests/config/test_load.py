@@ -33,7 +33,7 @@ def options(group):
 
 
 @pytest.mark.parametrize(
-    ("group", "option"), few_fast([(g, o) for g in GROUPS for o in options(g)], 20)
+    ("group", "option"), few_fast([(g, o) for g in GROUPS for o in options(g)], 12)
 )
 def test_every_option_of_every_group_composes_and_is_valid(compose_config, grades, group, option):
     needs = [word.format(grades=grades) for word in NEEDS.get(option, [])]

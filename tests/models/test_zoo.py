@@ -72,7 +72,7 @@ def pipeline_of(name, task, *overrides):
     return build_pipeline(config, rows(task))
 
 
-@pytest.mark.parametrize(("name", "task"), cases())
+@pytest.mark.parametrize(("name", "task"), few_fast(cases(), 10))
 def test_fits_predicts_and_beats_nothing(name, task):
     data = rows(task)
     pipeline = pipeline_of(name, task, *edges_of(name, task))

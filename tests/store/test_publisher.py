@@ -563,7 +563,7 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
     "step",
     [
         pytest.param("mlflow.pyfunc.save_model", marks=pytest.mark.slow),
-        "student_perf.store.client.send_model",
+        pytest.param("student_perf.store.client.send_model", marks=pytest.mark.slow),
         pytest.param("student_perf.store.client._send_values", marks=pytest.mark.slow),
         "student_perf.store.client._send_files",
     ],

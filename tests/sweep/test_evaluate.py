@@ -9,11 +9,9 @@ from tests.conftest import compose_config
 from tests.hostile import CHANGES, RAISED, Drawing, Shares, change_in_place
 from tests.tiers import few_fast
 
-CASES = [
+TRIALS = [
     [["model=logreg", "model.C=0.1"], ["model=logreg", "model.C=10"], ["model=rf"]],
     [["model=xgb"], ["model=xgb", "model.max_bin=16"], ["model=xgb", "model.max_depth=2"]],
-]
-MORE_CASES = [
     [["model=logreg", "preprocess.numeric.impute.strategy=mean"], ["model=logreg"]],
     [["model=logreg", "seed=1"], ["model=logreg", "seed=2"]],
     [["dataset=econmath_score", "model=xgb"], ["dataset=econmath_score", "model=rf"]],
@@ -21,9 +19,7 @@ MORE_CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "trials", [*CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in MORE_CASES)]
-)
+@pytest.mark.parametrize("trials", few_fast(TRIALS, 1))
 def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(workspace, trials):
     cached = TrialEvaluator()
     small = ["tracking=off", "split.n_splits=2"]
