@@ -96,6 +96,10 @@ class Slot:
         self._cells[2 if has_ended else 4] += 1
         self._cells[0] = -1
 
+    def forget(self) -> None:
+        """The trial is about to go back into the queue, from where any worker may take it."""
+        self._cells[0] = -1
+
     def ask_to_stop(self) -> None:
         """Have the worker stop at the end of its fold; called by its parent."""
         self._cells[3] = 1
@@ -224,6 +228,7 @@ class Worker:
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:
             if not self._is_gone():
+                self.slot.forget()  # first, or the parent could settle what another one runs
                 requeue(study, trial._trial_id)
                 drop_note(self.plan, self.place)
             raise
@@ -287,6 +292,7 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         self._errors.append(line)
         if self.guest is not None:
+            self.slot.forget()
             give_back(study, trial, self.guest)
             return False
         by_state = fail_trial(study, self.plan, trial, record, line)
