@@ -227,10 +227,7 @@ class Worker:
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:
-            if not self._is_gone():
-                self.slot.forget()  # first, or the parent could settle what another one runs
-                requeue(study, trial._trial_id)
-                drop_note(self.plan, self.place)
+            self._put_back(study, trial)
             raise
         except _Pruned:
             assert record is not None
@@ -250,6 +247,13 @@ class Worker:
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
         return True
+
+    def _put_back(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        """Queue the trial again, as the sweep stops or the guest leaves."""
+        if not self._is_gone():
+            self.slot.forget()  # first, or the parent could settle what another worker runs
+            requeue(study, trial._trial_id)
+            drop_note(self.plan, self.place)
 
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
