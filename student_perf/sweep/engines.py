@@ -151,9 +151,13 @@ def _ask_no_accounting() -> None:
     """Have submitit wait for results only. It would ask `sacct` again and again and, without
     accounting, pass its complaints on to the terminal; queue and locks tell as much.
     """
-    from submitit.slurm.slurm import SlurmInfoWatcher
+    from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
-    SlurmInfoWatcher._make_command = lambda _watcher: None
+    class NoAccounting(SlurmInfoWatcher):  # type: ignore[misc]  # which mypy does not see
+        def update(self) -> None:
+            """Ask nobody."""
+
+    SlurmJob.watcher = NoAccounting()
 
 
 def _await(thread: threading.Thread, name: str) -> None:
