@@ -100,6 +100,10 @@ class Slot:
         self._cells[2 if has_ended else 4] += 1
         self._cells[0] = -1
 
+    def forget(self) -> None:
+        """The trial is about to go back into the queue, from where any worker may take it."""
+        self._cells[0] = -1
+
     def ask_to_stop(self) -> None:
         """Have the worker stop at the end of its fold; called by its parent."""
         self._cells[3] = 1
@@ -227,9 +231,7 @@ class Worker:
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:
-            if not self._is_gone():
-                requeue(study, trial._trial_id)
-                drop_note(self.plan, self.place)
+            self._put_back(study, trial)
             raise
         except _Pruned:
             assert record is not None
@@ -275,6 +277,13 @@ class Worker:
                 raise StopSweep
         return self.evaluator.evaluate(*configs, on_fold=self._fold_watcher(trial, scored))
 
+    def _put_back(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        """Queue the trial again, as the sweep stops or the guest leaves."""
+        if not self._is_gone():
+            self.slot.forget()  # first, or the parent could settle what another worker runs
+            requeue(study, trial._trial_id)
+            drop_note(self.plan, self.place)
+
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
     ) -> Callable[[int, dict[str, float]], None]:
@@ -315,6 +324,7 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         self._errors.append(line)
         if self.guest is not None:
+            self.slot.forget()
             give_back(study, trial, self.guest)
             return False
         by_state = fail_trial(study, self.plan, trial, record, line)
