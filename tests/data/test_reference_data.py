@@ -86,6 +86,7 @@ def test_cortez_and_silva_forms_and_setups(compose_config, subject, rows):
         assert set(grade.features) - set(data.features) == dropped
 
 
+@pytest.mark.slow
 def test_published_files_pass_the_guards_and_a_renamed_grade_does_not(compose_config, tmp_path):
     path = STUDENT / "student-mat.csv"
     options = ("dataset=student_mat", "tracking=off", "dataset.setup=C")
@@ -199,7 +200,7 @@ FIRST_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 3))
+@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 2))
 def test_one_command_reads_a_file_and_new_rows_are_read_alike(
     compose_config, file, target, more, task
 ):
