@@ -160,6 +160,7 @@ def test_the_pass_or_fail_of_a_copy_is_left_out(compose_config):
     assert (data.features.isna().sum() > 0).sum() == 3
 
 
+@pytest.mark.slow
 def test_most_rows_of_the_copied_platform_stand_twice(compose_config):
     data = student_file(compose_config, "xapi", "xAPI-Edu-Data.csv")
     assert (data.classes, data.ordered) == (("L", "M", "H"), True)
@@ -173,6 +174,7 @@ def test_most_rows_of_the_copied_platform_stand_twice(compose_config):
     assert once.n_rows == 478
 
 
+@pytest.mark.slow
 def test_codes_of_the_polytechnic_are_categories_and_its_outcomes_have_no_order(compose_config):
     data = student_file(compose_config, "dropout", "students_dropout.csv")
     assert (data.n_rows, len(data.classes), data.ordered) == (4424, 3, False)

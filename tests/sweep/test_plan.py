@@ -153,6 +153,7 @@ def test_a_study_never_goes_where_mlflow_keeps_its_tables(plan_of, workspace):
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_study_and_another_another(plan_of):
     names = [
         plan_of(C)[0].study_name,
