@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from student_perf.atomic import explain_disk_error
+from student_perf.config.model_node import model_node
 from student_perf.config.names import LONGEST_NAME, check_label, check_tag
 from student_perf.config.rules import (
     check_dataset,
@@ -101,7 +102,9 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     dataset = variant(composed, "dataset", "source", SOURCES)
     tracking = typed_node(TrackingConfig, composed["tracking"], "tracking")
     check_label("dataset.name", dataset.name, LONGEST_NAME)
-    check_label("model.name", str(mapping_at(composed, "model").get("name")), LONGEST_NAME)
+    model = model_node(mapping_at(composed, "model"), dataset.task)
+    composed = composed | {"model": model}
+    check_label("model.name", str(model.get("name")), LONGEST_NAME)
     check_label("tracking.experiment", tracking.experiment)
     split = variant(composed, "split", "kind", SPLITS)
     guards = make_guards(mapping_at(composed, "guards"))
@@ -124,7 +127,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         objective=objective,
         tracking=tracking,
         preprocess=mapping_at(composed, "preprocess"),
-        model=mapping_at(composed, "model"),
+        model=model,
         composed=composed,
     )
 

@@ -23,12 +23,12 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
+from student_perf.config.model_node import PART_OF
 from student_perf.errors import ConfigError
 from student_perf.models.components import build_component
 from student_perf.models.libraries import library_of
 from student_perf.scoring.metrics import Task
 
-_ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
 _CALIBRATED = ("CalibratedClassifierCV", "CalibratedSVC")
 _THREADS = ("n_jobs", "thread_count")  # parameters that may be `auto`
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.
@@ -50,7 +50,7 @@ def build_estimator(
     Raises:
         ConfigError: The model does not serve the task, or a parameter is wrong.
     """
-    key = _ESTIMATOR_KEY[task]
+    key = PART_OF[task]
     node = config.get(key)
     if not isinstance(node, Mapping):
         raise _unserved(config, task, path)
@@ -83,7 +83,7 @@ def iter_calibrations(
     """The keys of a valid model node, and of those below it, that say on how many parts of the
     training rows a classifier is calibrated, with their values.
     """
-    key = _ESTIMATOR_KEY[task]
+    key = PART_OF[task]
     node = config.get(key, {})
     if str(node.get("_target_")).rpartition(".")[2] in _CALIBRATED:
         place = f"{path}.cv" if "cv" in config else f"{path}.{key}.cv"
@@ -99,13 +99,13 @@ def iter_calibrations(
 
 def algorithm_name(config: Mapping[str, Any], task: Task | str) -> str:
     """Class name of the estimator that `build_estimator` makes from a valid node."""
-    return str(config[_ESTIMATOR_KEY[task]]["_target_"]).rpartition(".")[2]
+    return str(config[PART_OF[task]]["_target_"]).rpartition(".")[2]
 
 
 def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigError:
-    key, name = _ESTIMATOR_KEY[task], config.get("name", "?")
+    key, name = PART_OF[task], config.get("name", "?")
     group = "model" if path == "model" else f"model@{path}"
-    served = [t for t, k in _ESTIMATOR_KEY.items() if isinstance(config.get(k), Mapping)]
+    served = [t for t, k in PART_OF.items() if isinstance(config.get(k), Mapping)]
     return ConfigError(
         f"{group}={name}: has no {key}, it serves {' and '.join(served) or 'no task'} while "
         f"dataset.task={task}; choose another model, for example {group}=rf or {group}=xgb"
