@@ -47,7 +47,7 @@ from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.locks import ForkSafeLock
 from student_perf.masking import learn_secrets
 from student_perf.paths import workspace
-from student_perf.scoring.metrics import default_metric, metric_direction
+from student_perf.scoring.metrics import METRICS, default_metric, metric_direction
 
 _CHOOSES_MODEL = re.compile(r"\+?(model|search|experiment)\b")
 _resolving = ForkSafeLock()  # Hydra's node is one for the whole process
@@ -77,7 +77,16 @@ def _guessed(group: str, key: str, _root_: Any) -> Any:
     raw = OmegaConf.to_container(node, resolve=False)
     assert isinstance(raw, dict)
     named = [str(k) for k, value in raw.items() if not str(value).startswith("${guessed:")]
-    return guess({name: _plain_value(node[name]) for name in named if name in GUESSED_FROM}, key)
+    known = {name: _plain_value(node[name]) for name in named if name in GUESSED_FROM}
+    return guess(known, key, measures=_measured_task(_root_))
+
+
+def _measured_task(root: Any) -> str | None:
+    """The task that the metric measures which somebody has named; None if it follows the task."""
+    objective = OmegaConf.to_container(root.get("objective") or OmegaConf.create(), resolve=False)
+    assert isinstance(objective, dict)
+    metric = METRICS.get(str(objective.get("metric")))
+    return metric.task if metric is not None else None
 
 
 def _plain_value(value: Any) -> Any:

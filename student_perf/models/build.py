@@ -11,17 +11,18 @@ DecisionTreeClassifier(max_depth=3)
 Traceback (most recent call last):
     ...
 student_perf.errors.ConfigError: model=tree: has no regressor, it serves classification while \
-dataset.task=regression; choose another model, for example model=rf or model=xgb
+dataset.task=regression; choose another model, for example model=rf or model=xgb, or, if its \
+numbers are classes, set dataset.task=classification
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 
 from student_perf.config.model_node import PART_OF
 from student_perf.errors import ConfigError
@@ -29,6 +30,7 @@ from student_perf.models.components import build_component
 from student_perf.models.libraries import library_of
 from student_perf.scoring.metrics import Task
 
+_IF = {"classification": "if its numbers are classes", "regression": "if the target is a number"}
 _CALIBRATED = ("CalibratedClassifierCV", "CalibratedSVC")
 _THREADS = ("n_jobs", "thread_count")  # parameters that may be `auto`
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.
@@ -73,6 +75,7 @@ def build_estimator(
     }
     places = {name: f"{path}.{name}" for name in shared}
     estimator = build_component({**node, **shared}, f"{path}.{key}", places, parts)
+    _check_kind(estimator, config, task, path)
     _check_by_training(estimator, {name: f"{path}.{key}.{name}" for name in node} | places)
     return estimator
 
@@ -108,8 +111,28 @@ def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigE
     served = [t for t, k in PART_OF.items() if isinstance(config.get(k), Mapping)]
     return ConfigError(
         f"{group}={name}: has no {key}, it serves {' and '.join(served) or 'no task'} while "
-        f"dataset.task={task}; choose another model, for example {group}=rf or {group}=xgb"
+        f"dataset.task={task}; {_another(group, served)}"
     )
+
+
+def _check_kind(
+    estimator: BaseEstimator, config: Mapping[str, Any], task: Task | str, path: str
+) -> None:
+    """Raise ConfigError for a regressor in the place of a classifier, and the other way round."""
+    is_other = is_regressor if task == "classification" else is_classifier
+    if is_other(estimator):
+        group = "model" if path == "model" else f"model@{path}"
+        other = next(one for one in PART_OF if one != task)
+        raise ConfigError(
+            f"{group}={config.get('name', '?')}: {type(estimator).__name__} serves {other} while "
+            f"dataset.task={task}; {_another(group, [other])}"
+        )
+
+
+def _another(group: str, served: Sequence[str]) -> str:
+    """What to do about a model that does not serve the task."""
+    hint = f", or, {_IF[served[0]]}, set dataset.task={served[0]}" if served else ""
+    return f"choose another model, for example {group}=rf or {group}=xgb{hint}"
 
 
 def _build_part(

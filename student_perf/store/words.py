@@ -21,6 +21,6 @@ _OF_MODEL = re.compile(r"models:/([^/@]+)[/@].+")
 
 
 def model_of(word: str) -> str | None:
-    """Name of the registered model in an address; None if a word is no address of one."""
+    """Name of the registered model in an address; None for any other word."""
     address = _OF_MODEL.fullmatch(word)
     return address.group(1) if address else None

@@ -21,6 +21,7 @@ from student_perf.tables.sniff import (
     Layout,
     OptionError,
     layout,
+    n_empty_lines,
     sample_of,
     sample_rows,
     separator_line,
@@ -123,9 +124,9 @@ def _layout(source: Path | bytes, options: ReadOptions) -> Layout:
     if "\0" in text:
         raise OptionError("it holds zero bytes, so it is not text; name its dataset.encoding")
     said = separator_line(text)
-    below = text[len(said) :].lstrip("\n\r")
-    shape = layout(sample_rows(below, options.separator or ","))
-    return replace(shape, n_lines_before=int(bool(said)))
+    separator = options.separator or ","
+    shape = layout(sample_rows(text[len(said) :], separator))
+    return replace(shape, n_lines_before=bool(said) + n_empty_lines(text[len(said) :], separator))
 
 
 def _beyond(names: Sequence[str], shape: Layout) -> list[str]:

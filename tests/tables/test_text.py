@@ -61,6 +61,17 @@ def test_a_line_that_names_the_separator_is_no_header(tmp_path):
     assert raw.table.to_dict("list") == {"grupo": ["A", "B"], "nota": [7.5, 8.0]}
 
 
+@pytest.mark.parametrize("above", ["\n", "\r\n\r\n", ";;\n", '  \n"";;\n', "sep=;\n\n"])
+def test_empty_lines_above_the_header_are_no_header(tmp_path, above):
+    path = tmp_path / "export.csv"
+    path.write_bytes(f"{above}a;b;c\n1,5;x;2\n2,5;y;3\n".encode())
+    raw = read_file(path)
+    assert list(raw.table) == ["a", "b", "c"]
+    assert raw.table["a"].tolist() == [1.5, 2.5]
+    (part,) = iter_text(path, raw.options, 10)
+    assert part["c"].tolist() == ["2", "3"]
+
+
 def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
     path = tmp_path / "late.csv"
     rows = "1;2;\n" * 3000
