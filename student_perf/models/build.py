@@ -118,7 +118,9 @@ def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigE
 def _check_kind(
     estimator: BaseEstimator, config: Mapping[str, Any], task: Task | str, path: str
 ) -> None:
-    """Raise ConfigError for a regressor in the place of a classifier, and the other way round."""
+    """Raise ConfigError for a regressor in the place of a classifier, and the other way round, and
+    for a whole model that gives no probabilities.
+    """
     is_other = is_regressor if task == "classification" else is_classifier
     if is_other(estimator):
         group = "model" if path == "model" else f"model@{path}"
@@ -126,6 +128,11 @@ def _check_kind(
         raise ConfigError(
             f"{group}={config.get('name', '?')}: {type(estimator).__name__} serves {other} while "
             f"dataset.task={task}; {_another(group, [other])}"
+        )
+    if path == "model" and task == "classification" and not hasattr(estimator, "predict_proba"):
+        raise ConfigError(
+            f"model={config.get('name', '?')}: {type(estimator).__name__} has no predict_proba, so "
+            "it answers no probabilities; wrap it: model=calibrated model@model.base=NAME"
         )
 
 
