@@ -45,8 +45,8 @@ class Strata:
 @dataclass(frozen=True)
 class Units:
     """Units each of one stratum: `of_row` (n,) numbers each row's unit, `strata` (n_units,) is what
-    stays in proportion. In messages one unit is a `noun`, `names` says what a stratum is called, and
-    `advice` what else to do about one of too few units.
+    stays in proportion. In messages one unit is a `noun`, `names` says what a stratum is called,
+    and `advice` what else to do about one of too few units.
     """
 
     of_row: np.ndarray
@@ -89,13 +89,13 @@ class Units:
         if counts.min() < 2:
             raise DataError(
                 f"{key}={share}: {self.names[strata[counts.argmin()]]} has "
-                f"{plural(int(counts.min()), self.noun)}, and each of two sides needs one; merge it "
-                f"with another or remove it{self.advice}"
+                f"{plural(int(counts.min()), self.noun)}, and each of two sides needs one; merge "
+                f"it with another or remove it{self.advice}"
             )
         if min(n_cut, len(kept) - n_cut) < len(strata):
             raise DataError(
-                f"{key}={share}: of {plural(len(kept), self.noun)} {n_cut} would be cut off, but each "
-                f"side needs at least {len(strata)}; choose a share nearer to the middle"
+                f"{key}={share}: of {plural(len(kept), self.noun)} {n_cut} would be cut off, but "
+                f"each side needs at least {len(strata)}; choose a share nearer to the middle"
             )
         cutter = StratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
         stay, cut = next(cutter.split(kept, self.strata[kept]))
