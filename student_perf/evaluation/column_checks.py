@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
+from student_perf.evaluation.given_sides import names_sides
 from student_perf.evaluation.registry import SOME_ROWS, Subject, check
 from student_perf.evaluation.strength import COPY_CORRELATION, COPY_SHARE, association
 from student_perf.tables.options import TAKEN_AS_MISSING
@@ -258,6 +259,25 @@ def free_text(subject: Subject) -> Iterator[str]:
                 f"column '{name}': is free text, {rows.nunique()} different ones in {len(rows)} "
                 f"rows, and each would be a category; let its words count: dataset.text=[{name}], "
                 "or add it to dataset.drop"
+            )
+
+
+@check(
+    "SP211",
+    "A split as a feature",
+    what="The cells of a column say train, val or test, and it is a feature.",
+    why="Somebody has divided the rows already, and published figures are of that division. As a "
+    "feature the column tells nothing of a row, and no new row has it.",
+    fix="Take it as the split (`split=column split.column=COLUMN`), or add it to `dataset.drop`.",
+)
+def given_split(subject: Subject) -> Iterator[str]:
+    """A line for each column of text whose cells name sides."""
+    for name in subject.dataset.categorical:
+        column = subject.dataset.features[name]
+        if names_sides(column.iloc[:SOME_ROWS]) and names_sides(column):
+            yield (
+                f"column '{name}': says which rows train and which are held out; take it as the "
+                f'split: split=column "split.column={name}", or add it to dataset.drop'
             )
 
 
