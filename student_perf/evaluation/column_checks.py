@@ -369,6 +369,8 @@ def _nearly_number(texts: pd.Series) -> str:
     n_numbers = len({re.sub(r"[^\d.,]", "", str(v)) for v in counts.index[matches]})
     if n_numbers < _FEWEST_QUANTITIES:
         return ""
+    if any(re.fullmatch(r"\s*0\d+\s*", str(value)) for value in counts.index):
+        return ""  # codes, as the run says
     plain = [
         bool(re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?", str(value).strip())) for value in counts.index
     ]

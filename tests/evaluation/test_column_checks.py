@@ -133,6 +133,8 @@ def test_numbers_with_something_beside_them_are_no_text(plain, form):
     assert codes_of(data, "weight") == ["SP205"]
     declared = replace(SMALL_CONFIG, categorical=["weight"])
     assert findings_of(data, declared) == []
+    codes = pd.Series([f"{v:04d}" for v in values], dtype="str")  # text as the run says
+    assert "SP205" not in codes_of(with_column(plain, "weight", codes), "weight")
 
 
 def test_a_word_taken_for_missing_is_said_unless_it_was_declared(plain):
