@@ -89,6 +89,10 @@ def _explain_override(text: str, overrides: Sequence[str], config_dir: str | Non
         return ConfigError(
             f"{given}: the config has this group already; leave out the +: {given.lstrip('+')}"
         )
+    if swept := re.fullmatch(r"Sweeping over Hydra.*'(\+*hydra\.sweeper\.params\.(.+))'", text):
+        return ConfigError(
+            f"{swept[1]}: on the command line a space has no prefix; write '{swept[2]}'"
+        )
     if text.startswith("Could not append"):
         return ConfigError(f"+{key}: the config already has this key; leave out the +")
     if text.startswith(("Could not override", "Could not delete", "Error merging override")):
