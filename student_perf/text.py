@@ -144,7 +144,11 @@ def is_visible_json(text: str) -> bool:
     >>> is_visible_json('{"a": "b"}'), is_visible_json(r'{"a": "\u202e"}')
     (True, False)
     """
-    return "\\u" not in text and text.replace("\n", "").isprintable()
+    if "\\u" in text:
+        return False
+    if text.isascii():  # of these JSON itself allows no other in a text
+        return "\x7f" not in text
+    return text.replace("\n", "").isprintable()
 
 
 def visible_tree(value: Any) -> Any:

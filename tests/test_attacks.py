@@ -27,6 +27,7 @@ from student_perf.runs.model_file import load_model
 from student_perf.store import model_folder
 from student_perf.store.kept_model import load_kept_model
 from tests.tampering import change_array, forge_seal, listed, mapping, node, plain, plant, rewrite
+from tests.tiers import few_fast
 
 
 class Bomb:
@@ -203,7 +204,7 @@ def commands(folder, table, target):
 
 
 @pytest.mark.usefixtures("no_pictures")
-@pytest.mark.parametrize("command", commands("", None, Path("x.csv")))
+@pytest.mark.parametrize("command", few_fast(commands("", None, Path("x.csv"))))
 def test_no_command_lets_a_model_call(kept_run, kept_once, mark, run, tmp_path, command):
     planted(kept_run, mark, "a key")
     table, target = kept_once.parent / "grades.csv", tmp_path / "answers.csv"

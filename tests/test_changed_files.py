@@ -6,6 +6,7 @@ from student_perf import api, cli
 from student_perf.errors import ChangedError
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.record import load_record
+from tests.tiers import few_fast
 
 LEFT = (
     "config.yaml",
@@ -82,7 +83,8 @@ def words(kept_run, grades, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "name"), [(command, name) for command, names in USED.items() for name in names]
+    ("command", "name"),
+    few_fast([(command, name) for command, names in USED.items() for name in names], 25),
 )
 def test_a_changed_file_is_named_in_one_line(command, name, words, kept_run, capsys):
     if command.startswith("serve"):
@@ -104,7 +106,7 @@ def test_a_changed_file_is_named_in_one_line(command, name, words, kept_run, cap
 
 
 @pytest.mark.parametrize("command", ["check RUN", "export RUN bundle.zip", "verify RUN"])
-@pytest.mark.parametrize("name", [name for name in LEFT if name != "record.json"])
+@pytest.mark.parametrize("name", few_fast([name for name in LEFT if name != "record.json"], 3))
 def test_a_removed_file_is_named(command, name, words, kept_run, capsys):
     change(kept_run / name, "removed")
     assert cli.main(words(command)) == ExitCode.FINDING

@@ -166,6 +166,7 @@ def test_a_run_with_secrets_is_read_and_repeated(train, workspace, tmp_path, cap
         assert not any(SECRETS[0].encode() in archive.read(name) for name in archive.namelist())
 
 
+@pytest.mark.slow
 def test_what_decides_a_result_is_asked_for_again(train, workspace, capsys, compose_config):
     assert (
         train("model=dummy", "split=holdout", "tracking=off", "report.importance=false").code == 0

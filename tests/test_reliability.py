@@ -1,6 +1,9 @@
+import pytest
+
 from tests.reliability import PAGE, Tally, declared, rows
 
 
+@pytest.mark.slow
 def test_the_page_has_a_row_for_each_fault_that_a_test_brings_about_and_no_other():
     table = rows(PAGE.read_text(encoding="utf-8"))
     faults = declared()

@@ -19,6 +19,7 @@ from student_perf.train import _mend_words
 from tests.documentation import CUT, is_shown, marked
 from tests.hostile import RAISED, Shares
 from tests.servers import mlflow_server
+from tests.tiers import few_fast
 
 HEAVY = ("pandas", "sklearn", "xgboost", "mlflow", "optuna")
 
@@ -62,6 +63,7 @@ def test_the_pages_show_what_the_default_run_prints(train):
     assert CUT not in marked("docs/what_a_run_shows.md", "default-run").splitlines()
 
 
+@pytest.mark.slow
 def test_hydra_and_the_log_leave_their_files(train, workspace):
     train("tracking=off", "model=dummy", "seed=3")
     (folder,) = workspace.glob("outputs/*/*")
@@ -152,7 +154,7 @@ def test_a_signal_ends_a_run_with_its_code_also_within_a_fit(train, monkeypatch,
     assert (done.code, "the model raised" in done.err) == (code, False)
 
 
-@pytest.mark.parametrize("word", [w for w in RAISED if not w.startswith("_")])
+@pytest.mark.parametrize("word", few_fast([w for w in RAISED if not w.startswith("_")], 2))
 def test_whatever_a_model_raises_ends_in_one_line_and_code_1(train, workspace, monkeypatch, word):
     # pytest-xdist cannot send a captured line with a lone surrogate.
     monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)
@@ -184,7 +186,7 @@ def call(workspace, *arguments):
     )
 
 
-@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
+@pytest.mark.parametrize("flag", few_fast([["--help"], ["--cfg", "job"]], 1))
 def test_help_and_config_import_nothing_heavy(workspace, flag):
     program = (
         "import sys; sys.argv = ['train.py', *{flag}]\n"

@@ -6,9 +6,11 @@ the note in MLflow all show these.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +60,15 @@ class SweepOutcome:
     trials: list[RunRecord]
     winner: RunRecord | None
     importances: Mapping[str, float] = field(default_factory=dict)
+
+    def closed(self, record: RunRecord, winner: RunRecord | None) -> SweepOutcome:
+        """The same trials with the sweep's record and the winner as they came to be. The winner
+        repeats a trial, so what ranks the trials holds and is not computed again.
+        """
+        new = replace(self, record=record, winner=winner)
+        computed = [n for n, kind in vars(SweepOutcome).items() if type(kind) is cached_property]
+        vars(new).update({name: vars(self)[name] for name in computed if name in vars(self)})
+        return new
 
     @cached_property
     def objectives(self) -> Objectives:
@@ -119,9 +130,10 @@ class SweepOutcome:
         if self.is_apart:
             return None
         others = [trial for trial in self.trials if trial.status != "FINISHED"]
-        others = self.references + others + ([self.winner] if self.winner else [])
         try:
-            boards = make_leaderboards([*self.ranked, *others], self.metric, ranked=True)
+            boards = make_leaderboards(
+                [*self.ranked, *self.references, *others], self.metric, ranked=True
+            )
         except ConfigError:
             return None
         best = self.ranked[0] if self.ranked else None
@@ -245,8 +257,23 @@ def load_sweep(folder: Path, importances: Mapping[str, float] | None = None) -> 
     if record.kind != "sweep":
         raise ConfigError(f"{folder}: is a {record.kind} run; name the folder of a sweep")
     paths = [folder / str(number) for number in trial_numbers(folder)]
-    trials = [load_record(path) for path in paths if holds_record(path)]
+    with _without_collector():
+        trials = [load_record(path) for path in paths if holds_record(path)]
     return SweepOutcome(record, trials, load_winner(folder), importances or {})
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector of cycles rests. It would walk the records of thousands of trials again
+    and again while they are read, which hold none.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str]:

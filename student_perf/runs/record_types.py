@@ -10,6 +10,7 @@ TypeError: name: must be a text
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
@@ -52,6 +53,7 @@ def _is_metric(value: object) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=1000)  # all trials of a sweep have the same few files
 def _is_file(name: str) -> bool:
     """Whether a name stays in the folder, on every system."""
     parts = PureWindowsPath(name)  # knows both separators

@@ -161,13 +161,13 @@ def _run(
         show_trials(outcome, console)
         winner = run_winner(plan, outcome, study, console)
         keep_others(plan, outcome, study, console)
-        outcome = replace(outcome, record=record, winner=load_winner(plan.folder))
+        outcome = outcome.closed(record, load_winner(plan.folder))
         show_outcome(outcome, console)
         write_standings(outcome)
         record.metrics = outcome_metrics(plan, outcome, counts(study))
         record.finish()
         await_winner(plan, winner, publisher)
-        _report(replace(outcome, winner=load_winner(plan.folder)), console)
+        _report(outcome.closed(record, load_winner(plan.folder)), console)
     except BaseException as error:
         _stop(plan, study, record, error, console)
         raise

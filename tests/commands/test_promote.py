@@ -113,6 +113,7 @@ def test_other_data_and_another_contract_are_reasons_to_refuse(
     assert "FAILED: differs from the champion's in paid" in out
 
 
+@pytest.mark.slow
 def test_what_cannot_be_promoted_says_so_and_moves_nothing(workspace, train, capsys):
     assert train("model=dummy", "tracking=off", *QUICK).code == 0
     assert cli.main(["promote", "latest"]) == 1

@@ -60,6 +60,7 @@ def test_without_the_answers_of_the_run_that_is_taken_nothing_is_said_of_it():
     assert disagreement([Ran(None), classes(0, 1), classes(0, 2)]) is None
 
 
+@pytest.mark.slow
 def test_a_leaderboard_of_tied_runs_says_it(run):
     board = make_leaderboards([run("model=logreg"), run("model=tree")])[0]
     assert all(line.tied for line in board.lines)

@@ -19,6 +19,15 @@ def test_trials_are_ranked_and_the_defaults_known(sweep_folder):
     assert sweep.states == {"finished": 3}
 
 
+def test_a_closed_sweep_keeps_what_ranks_its_trials(sweep_folder):
+    sweep = load_sweep(sweep_folder(FOLDS))
+    board, winner = sweep.board, load_record(sweep.record.folder / "1")
+    closed = sweep.closed(sweep.record, winner)
+    assert closed.board is board
+    assert closed.winner is winner
+    assert sweep.winner is None
+
+
 def test_what_failed_is_counted_and_not_ranked(sweep_folder):
     folder = sweep_folder(FOLDS)
     load_record(folder / "1").fail("ValueError: no luck")

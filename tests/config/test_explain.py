@@ -5,6 +5,7 @@ import re
 import pytest
 
 from student_perf.runs.layout import RECORD_FILE
+from tests.tiers import few_fast
 
 CSV = ("dataset=csv", "dataset.target=grade")
 
@@ -130,7 +131,7 @@ def files(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", few_fast(CASES, 10))
 def test_one_line_exit_code_1_and_nothing_taken_for_a_result(train, files, workspace, case):
     overrides, expected = CASES[case]
     outcome = train(*(word.replace("{tmp}", str(files)) for word in overrides))
@@ -156,6 +157,7 @@ def test_another_projects_sweeper_is_named_with_its_file(train, tmp_path):
     assert f"{line}: is another sweeper, which is not installed; delete this line" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_fixed_key_of_some_of_the_models_needs_the_form_of_a_sweep(train):
     outcome = train("-m", "model=tree,rf", "model.max_depth=3", "hydra.sweeper.preview=true")
     assert "it needs a sweep's form: model.max_depth=choice(3)" in outcome.err

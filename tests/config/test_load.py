@@ -3,6 +3,7 @@ import pytest
 from student_perf.config.load import follow_task, validate_resolved
 from student_perf.errors import ConfigError
 from student_perf.paths import CONF_DIR
+from tests.tiers import few_fast
 
 GROUPS = ("dataset", "model", "split", "preprocess", "objective", "tracking", "experiment")
 NUMBER = ["dataset=econmath_score"]
@@ -31,7 +32,9 @@ def options(group):
     return sorted(file.stem for file in (CONF_DIR / group).glob("*.yaml"))
 
 
-@pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])
+@pytest.mark.parametrize(
+    ("group", "option"), few_fast([(g, o) for g in GROUPS for o in options(g)], 12)
+)
 def test_every_option_of_every_group_composes_and_is_valid(compose_config, grades, group, option):
     needs = [word.format(grades=grades) for word in NEEDS.get(option, [])]
     config = compose_config(f"{group}={option}", *needs)

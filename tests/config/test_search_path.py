@@ -110,6 +110,7 @@ def test_suggestions_know_the_users_options(own):
 
 
 @pytest.mark.parametrize("place", ["beside", "config-dir"])
+@pytest.mark.slow
 def test_a_typo_in_a_key_of_an_own_model_is_explained(own, train, tmp_path, monkeypatch, place):
     words = []
     if place == "config-dir":
@@ -123,6 +124,7 @@ def test_a_typo_in_a_key_of_an_own_model_is_explained(own, train, tmp_path, monk
     assert "no key 'stratgy' in 'model'; did you mean strategy?" in done.err
 
 
+@pytest.mark.slow
 def test_a_group_of_the_users_that_no_default_names_is_added_with_a_plus(own, train):
     (own / "hparams_search").mkdir()
     (own / "hparams_search/wide.yaml").write_text("# @package _global_\nseed: 3\n")

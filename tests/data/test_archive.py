@@ -146,6 +146,7 @@ def test_bad_answers_are_one_line_and_leave_the_cache_as_it_was(config, server, 
     assert not list(cached_file(config).parent.glob("*"))
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_given_up(config, server, monkeypatch):
     monkeypatch.setattr("student_perf.data.archive._PATIENCE", 1 / 60)
     with pytest.raises(DataError, match="not complete after 1 s"):  # it would drip for ever

@@ -48,6 +48,7 @@ def test_a_column_is_made_by_a_named_function_and_gaps_stay_gaps(by, expected):
 
 
 @pytest.mark.parametrize("by", ["mean", "sum", "product"])
+@pytest.mark.slow
 def test_a_row_alone_gives_the_same_bits_as_among_others(by):
     rows = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 9)), columns=list("abcdefghi"))
     together = computed(rows, list(rows), by)

@@ -10,6 +10,7 @@ from student_perf.data.features import prepare_cells, prepare_features, shares_a
 from student_perf.errors import DataError
 from student_perf.tables.files import iter_tables, new_file_options, read_file
 from student_perf.tables.numbers import NumberForm
+from tests.tiers import few_fast
 
 
 @pytest.fixture
@@ -48,8 +49,10 @@ def messy(tmp_path, compose_config):
     return path, dataset, contract_from_yaml(contract.to_yaml())
 
 
-@pytest.mark.parametrize("n_rows", [7, 1000])
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("ending", "n_rows"),
+    few_fast([("csv", 1000), ("csv", 7), ("parquet", 1000), ("parquet", 7)], 2),
+)
 def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_rows, ending):
     path, dataset, contract = messy
     if ending == "parquet":

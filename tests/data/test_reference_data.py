@@ -15,6 +15,7 @@ from student_perf.evaluation.guards import label_noise_limit
 from student_perf.experiment.prepare import prepare
 from student_perf.paths import PROJECT_DIR
 from student_perf.tables.files import iter_tables, new_file_options
+from tests.tiers import few_fast
 
 FOLDER = Path(os.environ.get("STUDENT_PERF_REFERENCE_DATA", PROJECT_DIR.parent / "shared" / "data"))
 pytestmark = pytest.mark.skipif(
@@ -66,6 +67,7 @@ def test_a_spelling_no_rule_maps_stops_the_run(compose_config, tmp_path):
 
 
 @pytest.mark.parametrize(("subject", "rows"), [("mat", 395), ("por", 649)])
+@pytest.mark.slow
 def test_cortez_and_silva_forms_and_setups(compose_config, subject, rows):
     base = [f"dataset=student_{subject}", f"dataset.path={STUDENT / f'student-{subject}.csv'}"]
     grade = load_dataset(compose_config(*base, "dataset.form=regression").dataset)
@@ -137,6 +139,7 @@ def test_none_is_an_answer_of_642_pupils(compose_config):
         ("dropout", "students_dropout.csv"),
     ],
 )
+@pytest.mark.slow
 def test_public_copies_are_known_by_their_content(compose_config, tmp_path, name, file):
     assert not [n for n in student_file(compose_config, name, file).notes if "another copy" in n]
     lines = (STUDENTS / file).read_text(encoding="utf-8").splitlines()
@@ -148,6 +151,7 @@ def test_public_copies_are_known_by_their_content(compose_config, tmp_path, name
     assert note.startswith(f"{file} is another copy than the public one known here (sha256 ")
 
 
+@pytest.mark.slow
 def test_the_pass_or_fail_of_a_copy_is_left_out(compose_config):
     data = student_file(compose_config, "student_factors", "StudentPerformanceFactors.csv")
     assert (data.n_rows, data.target.min(), data.target.max()) == (6607, 55, 101)
@@ -195,7 +199,7 @@ FIRST_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "target", "more", "task"), FIRST_COMMANDS)
+@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 3))
 def test_one_command_reads_a_file_and_new_rows_are_read_alike(
     compose_config, file, target, more, task
 ):

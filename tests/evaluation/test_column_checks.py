@@ -67,6 +67,7 @@ def test_numbers_that_were_given_out_are_identifiers(plain, made):
     ]
 
 
+@pytest.mark.slow
 def test_sentences_are_free_text_and_names_are_not(plain):
     rng = np.random.default_rng(9)
     words = ["the", "course", "was", "long", "good", "hard", "useful"]

@@ -14,6 +14,7 @@ from tests.evaluation.seeded import (
 
 
 @pytest.mark.parametrize("name", ["diabetes", "econmath"])
+@pytest.mark.slow
 def test_defects_of_a_table_are_found_and_the_table_itself_passes(name, tmp_path):
     assert findings(clean_table(name), TABLES[name][0], tmp_path) == []
     for planted in planted_in(name):

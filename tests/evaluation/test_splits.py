@@ -14,6 +14,7 @@ from student_perf.config.schema import (
 from student_perf.data import load_dataset
 from student_perf.errors import DataError
 from student_perf.evaluation.splits import make_split
+from tests.tiers import few_fast
 
 CONFIGS = [
     HoldoutSplit("holdout", 0.2, 0, True, 0.25),
@@ -75,10 +76,13 @@ def test_the_seed_decides_and_the_hash_shows_it(small_dataset):
 
 @pytest.mark.parametrize(
     "split",
-    [
-        *("kfold", "holdout", "repeated_kfold", "nested", "stratified_group_kfold"),
-        "kfold split.stratify_by=sex",
-    ],
+    few_fast(
+        [
+            *("kfold", "holdout", "repeated_kfold", "nested", "stratified_group_kfold"),
+            "kfold split.stratify_by=sex",
+        ],
+        2,
+    ),
 )
 def test_the_positive_class_draws_no_other_rows(compose_config, tmp_path, split):
     rng = np.random.default_rng(0)

@@ -67,6 +67,7 @@ def test_another_seed_gives_other_folds(tmp_path):
     assert len(hashes) == 2
 
 
+@pytest.mark.slow
 def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
     words = ("dataset=gpa2", "dataset.drop=[tothrs]", "model=ridge", "split=holdout", QUICK[0])
     result = run(compose_config(*words, "report.importance=false"), tmp_path / "r")
@@ -81,6 +82,7 @@ def test_what_the_checks_found_stands_in_tags_card_and_note(tmp_path):
     assert record.params["guards.SP101"] == record.guards.level("SP101") == "error"
 
 
+@pytest.mark.slow
 def test_calibration_counts_weights_and_groups(tmp_path):
     rng, pupil = np.random.default_rng(0), np.repeat(np.arange(30), 4)
     passes = np.where(rng.random(30) < 0.5, "yes", "no")[pupil]

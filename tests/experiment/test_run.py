@@ -115,6 +115,7 @@ def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(result, tm
     assert scaler.n_samples_seen_ == 684
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers_to_the_last_digit(tmp_path):
     few = ["model.n_estimators=20"]
     for model, words in (("logreg", []), ("rf", few), ("xgb", few)):
@@ -250,6 +251,7 @@ def test_the_kept_models_answers_to_its_golden_rows_are_checked_too(monkeypatch,
     assert load_record(tmp_path).status == "FAILED"
 
 
+@pytest.mark.slow
 def test_what_a_model_does_to_its_data_reaches_neither_report_nor_record(monkeypatch, tmp_path):
     honest = hostile_run(monkeypatch, tmp_path / "1", Shares())
     changing = hostile_run(monkeypatch, tmp_path / "2", Shares(changes_data=True))

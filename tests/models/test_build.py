@@ -8,9 +8,10 @@ from sklearn.base import clone, is_classifier, is_regressor
 from student_perf.errors import ConfigError
 from student_perf.models.build import _refused, build_estimator
 from tests.models.zoo import MODELS, OF_EXTRAS, QUICK, served, skip_without_library
+from tests.tiers import few_fast
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", few_fast(MODELS))
 def test_one_name_serves_both_tasks(compose_config, model):
     skip_without_library(model)
     config = compose_config(f"model={model}", *QUICK.get(model, [])).model
@@ -34,6 +35,7 @@ def test_one_name_serves_both_tasks(compose_config, model):
         assert fitted.predict(features).shape == (60,)
 
 
+@pytest.mark.slow
 def test_every_tunable_default_is_written_out(compose_config):
     # Left out: what does not change the fit, and what needs more than a plain value.
     left_out = {"verbose", "warm_start", "n_jobs", "random_state", "oob_score", "monotonic_cst"}

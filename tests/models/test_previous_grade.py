@@ -91,6 +91,7 @@ def held_out_errors(model, data):
     return errors
 
 
+@pytest.mark.slow
 def test_reads_the_edges_of_the_target(compose_config):
     config = compose_config("dataset=econmath", "model=previous_grade")
     assert config.model["classifier"]["edges"] == config.dataset.bands.edges

@@ -10,12 +10,13 @@ from student_perf.models.build import build_estimator
 from student_perf.models.labels import LabelledClassifier
 from student_perf.models.ordinal import OrdinalClassifier
 from student_perf.models.weights import fit_weighted, takes_weights
+from tests.tiers import few_fast
 
 TAKE = ["dummy", "logreg", "tree", "rf", "hist_gb", "svm", "ordinal", "xgb", "mlp", "calibrated"]
 DO_NOT = ["knn", "gp", "naive_bayes", "stacking", "voting"]
 
 
-@pytest.mark.parametrize("name", [*TAKE, *DO_NOT])
+@pytest.mark.parametrize("name", few_fast([*TAKE, *DO_NOT]))
 def test_which_models_take_weights(compose_config, name):
     estimator = build_estimator(compose_config(f"model={name}").model, "classification")
     assert takes_weights(estimator) == (name in TAKE)

@@ -19,6 +19,7 @@ from student_perf.models.labels import LabelledClassifier
 from student_perf.paths import CONF_DIR
 from tests.conftest import compose_config
 from tests.models.zoo import marks_of, skip_without_library
+from tests.tiers import few_fast
 
 MODELS = sorted(file.stem for file in (CONF_DIR / "model").glob("*.yaml"))
 TASKS = {"classifier": "classification", "regressor": "regression"}
@@ -71,7 +72,7 @@ def pipeline_of(name, task, *overrides):
     return build_pipeline(config, rows(task))
 
 
-@pytest.mark.parametrize(("name", "task"), cases())
+@pytest.mark.parametrize(("name", "task"), few_fast(cases(), 10))
 def test_fits_predicts_and_beats_nothing(name, task):
     data = rows(task)
     pipeline = pipeline_of(name, task, *edges_of(name, task))
@@ -98,7 +99,7 @@ def edges_of(name, task):
     return []
 
 
-@pytest.mark.parametrize(("name", "task"), cases())
+@pytest.mark.parametrize(("name", "task"), few_fast(cases(), 8))
 def test_twice_is_equal_to_the_last_digit(name, task):
     data = rows(task, n=90)
     pipeline = pipeline_of(name, task)

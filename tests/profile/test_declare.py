@@ -34,6 +34,7 @@ def test_classes_that_look_like_grades_are_written_in_their_order(grades, tmp_pa
     assert "# Lowest first.\nclasses: [low, medium, high]\n" in (tmp_path / "a.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_refused(grades, tmp_path):
     whole = make_report(str(grades), ["dataset.target=grade"])
     write_dataset(tmp_path / "a.yaml", whole)

@@ -17,6 +17,7 @@ def dirty(grades):
     return grades
 
 
+@pytest.mark.slow
 def test_what_would_stop_a_run_is_said_and_the_rest_is_looked_at(dirty):
     report = make_report(str(dirty), ["dataset.target=grade"])
     kinds = {one.name: one.kind for one in report.columns}
@@ -40,6 +41,7 @@ def test_without_a_target_the_columns_are_shown(dirty):
     assert report.n_copies == 10
 
 
+@pytest.mark.slow
 def test_a_dataset_of_conf_takes_overrides_and_no_check_stops_the_look():
     report = make_report("gpa2", ["dataset.drop=[]", "split.n_splits=3", "guards.SP203=error"])
     assert report.answers is not None
@@ -60,6 +62,7 @@ def test_contradictions_leave_a_ceiling(tmp_path):
     assert report.n_copies == 77
 
 
+@pytest.mark.slow
 def test_classes_in_two_spellings_are_a_problem(grades):
     text = grades.read_text()
     grades.write_text(text.replace(",high\n", ",HIGH\n", 20))
@@ -76,6 +79,7 @@ def test_a_name_that_is_neither_file_nor_dataset_is_refused(table, message):
         make_report(table)
 
 
+@pytest.mark.slow
 def test_a_date_that_is_declared_or_left_out_stops_nothing(dirty):
     words = ["dataset.target=grade", "dataset.drop=[mixed]"]
     in_time = make_report(str(dirty), [*words, "dataset.time=seen", "split=temporal"])

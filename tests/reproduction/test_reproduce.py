@@ -37,6 +37,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("overrides", CASES, ids=lambda o: o[0])
+@pytest.mark.slow
 def test_a_run_comes_out_again_to_the_last_digit(overrides, run, tmp_path):
     quick = QUICK[:2] if "split=holdout" in overrides else QUICK
     verdict = reproduce(read(run(*overrides, quick=quick)), tmp_path / "again")
@@ -102,6 +103,7 @@ def test_one_changed_value_of_the_config_is_the_reason(graded, tmp_path):
     assert verdict.sameness is Sameness.DIFFERENT
 
 
+@pytest.mark.slow
 def test_one_changed_package_is_named_and_no_reason_where_results_are_the_same(graded, tmp_path):
     file = graded.folder / "pip_list.txt"
     lines = [x for x in file.read_text().splitlines() if not x.startswith("scikit-learn==")]
@@ -146,6 +148,7 @@ def test_one_changed_line_of_code_is_the_reason_where_results_differ(graded, tmp
     assert verdict.causes[0].lines == ["student_perf/x.py", "  -C = 1", "  +C = 2"]
 
 
+@pytest.mark.slow
 def test_a_difference_without_a_reason_says_so(graded, tmp_path):
     metrics = {**graded.metrics, "cv_accuracy_mean": 0.123}
     change_record(graded, metrics=metrics)
@@ -207,6 +210,7 @@ def test_the_evaluator_of_trials_agrees_with_a_single_run(run):
 
 
 @pytest.mark.parametrize("name", ["model.skops", "predictions.parquet"])
+@pytest.mark.slow
 def test_results_that_are_damaged_are_one_line(name, graded, tmp_path):
     (graded.folder / name).write_bytes(b"damaged")
     graded.seal()

@@ -48,6 +48,7 @@ def test_runs_that_share_no_folds_are_not_paired(overrides, reason, run):
     assert " -> " in found.score
 
 
+@pytest.mark.slow
 def test_runs_of_different_tasks_share_no_metric(run):
     classes, numbers = run("model=ridge"), run("model=ridge", "dataset=econmath_score")
     with pytest.raises(ConfigError, match="no metric in common"):

@@ -26,6 +26,7 @@ from tests.models.zoo import (
     skip_without_library,
 )
 from tests.tampering import change_array, node, nodes, plant, rewrite
+from tests.tiers import few_fast
 
 TASKS = ["classification", "regression"]
 
@@ -37,7 +38,7 @@ def cases():
             yield pytest.param(model, task, preprocess, marks=marks_of(model))
 
 
-@pytest.mark.parametrize(("model", "task", "preprocess"), cases())
+@pytest.mark.parametrize(("model", "task", "preprocess"), few_fast(cases(), 8))
 def test_every_model_comes_back_with_the_same_answers(
     compose_config, tmp_path, grades, model, task, preprocess
 ):

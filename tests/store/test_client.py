@@ -237,6 +237,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
             check_store(store(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_its_name_is_named_before_training():
     from mlflow.server.security_utils import INVALID_HOST_MSG
 

@@ -96,6 +96,7 @@ def test_what_is_no_model_is_reported(kept_run, tmp_path):
         load_kept_model(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_name_the_store_does_not_know_is_reported():
     with pytest.raises(TrackingError, match="models:/none@champion: cannot be downloaded"):
         load_kept_model("models:/none@champion")

@@ -94,6 +94,7 @@ def test_states_values_and_files_arrive_below_the_parent(sweep):
 
 
 @pytest.mark.parametrize("way", ["rows", "client"])
+@pytest.mark.slow
 def test_trials_and_the_winner_get_their_places_and_the_page_its_view(
     sweep, without_rows, monkeypatch, way
 ):
@@ -183,6 +184,7 @@ def test_a_metric_that_is_not_defined_on_a_fold_is_left_out(sweep):
     assert sorted((m.step, m.value) for m in history) == [(0, 0.5), (2, 0.7)]
 
 
+@pytest.mark.slow
 def test_trials_that_still_run_wait_for_the_next_look(sweep):
     folder, tracking = sweep
     record = load_record(folder / "1")
@@ -245,6 +247,7 @@ def test_a_trial_that_mlflow_refuses_holds_up_no_other(sweep, monkeypatch):
     assert not (folder / "1" / ERROR_FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_goes_on_completes_its_run_with_what_params_it_had(sweep):
     folder, tracking = sweep
     publish_sweep(folder, tracking)
@@ -560,7 +563,7 @@ def test_training_goes_on_without_a_server_and_is_sent_later_once(train, workspa
     "step",
     [
         pytest.param("mlflow.pyfunc.save_model", marks=pytest.mark.slow),
-        "student_perf.store.client.send_model",
+        pytest.param("student_perf.store.client.send_model", marks=pytest.mark.slow),
         pytest.param("student_perf.store.client._send_values", marks=pytest.mark.slow),
         "student_perf.store.client._send_files",
     ],

@@ -18,6 +18,7 @@ def uri(request, tmp_path_factory):
         yield f"sqlite:///{folder}/mlflow.db"
 
 
+@pytest.mark.slow
 def test_what_is_in_use_deleted_or_not_there_is_said(uri):
     client = MlflowClient(tracking_uri=uri)
     exam, other = client.create_experiment("exam & more"), client.create_experiment("other")
@@ -40,6 +41,7 @@ def test_what_cannot_be_asked_is_unknown_and_nothing_is_made(tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["other.db"]
 
 
+@pytest.mark.slow
 def test_runs_below_another_and_aliases_are_read_as_by_mlflow(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -142,6 +142,7 @@ def test_trials_of_a_tracked_sweep_that_were_not_sent_are_named_once(sweep_folde
     assert missing_in_mlflow(load_record(folder)) == []
 
 
+@pytest.mark.slow
 def test_the_space_of_a_sweep_that_was_forced_to_go_on_is_not_checked(plan_of):
     plan, evaluator = plan_of("model.C=interval(0.1,1)", n_trials=2, study_name="mine")
     run_trials(plan, evaluator)

@@ -47,6 +47,7 @@ def test_a_search_of_a_finite_space_runs_each_configuration_once(plan_of, sample
     assert len(study.trials) == plan.n_trials == 5
 
 
+@pytest.mark.slow
 def test_whole_numbers_on_a_log_scale_and_steps_are_finite_too(plan_of):
     plan, _ = plan_of(
         "model=tree",
@@ -69,6 +70,7 @@ def test_branches_of_conditions_are_drawn_once_each(plan_of):
     assert Counter(v["model"] for v in drawn) == {"dummy": 1, "tree": 2}
 
 
+@pytest.mark.slow
 def test_a_branch_without_intervals_is_drawn_once_beside_one_with_them(plan_of):
     branch = {"when": {"model": "logreg"}, "params": {"model.C": "interval(0.1,1)"}}
     plan, _ = plan_of("model=dummy,logreg", conditional=[branch], sampler="random", n_trials=12)
@@ -150,6 +152,7 @@ def test_a_trial_whose_own_values_are_used_up_is_a_drawn_one(plan_of):
     assert labels == ["defaults", "enqueue[0]", "enqueue[1]", "drawn", None]
 
 
+@pytest.mark.slow
 def test_a_known_good_value_that_is_the_default_is_queued_once(plan_of):
     for number, queue in enumerate([{"model.C": 1.0}, {"model.C": 1}]):
         plan, _ = plan_of("model.C=choice(0.1,1.0,10.0)", sampler="tpe", n_trials=10,
@@ -160,6 +163,7 @@ def test_a_known_good_value_that_is_the_default_is_queued_once(plan_of):
 
 @pytest.mark.parametrize("sampler", ["nsgaii", "nsgaiii"])
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.slow
 def test_a_child_that_is_its_parent_is_drawn_again(plan_of, sampler):
     """Numbers of an interval too: a child takes each number from a parent, unless it mutates."""
     overrides = "model.C=interval(0.1,10)", "model.tol=interval(0.0001,0.01)"

@@ -7,12 +7,11 @@ from student_perf.sweep import evaluate
 from student_perf.sweep.evaluate import TrialEvaluator
 from tests.conftest import compose_config
 from tests.hostile import CHANGES, RAISED, Drawing, Shares, change_in_place
+from tests.tiers import few_fast
 
-CASES = [
+TRIALS = [
     [["model=logreg", "model.C=0.1"], ["model=logreg", "model.C=10"], ["model=rf"]],
     [["model=xgb"], ["model=xgb", "model.max_bin=16"], ["model=xgb", "model.max_depth=2"]],
-]
-MORE_CASES = [
     [["model=logreg", "preprocess.numeric.impute.strategy=mean"], ["model=logreg"]],
     [["model=logreg", "seed=1"], ["model=logreg", "seed=2"]],
     [["dataset=econmath_score", "model=xgb"], ["dataset=econmath_score", "model=rf"]],
@@ -20,9 +19,7 @@ MORE_CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "trials", [*CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in MORE_CASES)]
-)
+@pytest.mark.parametrize("trials", few_fast(TRIALS, 1))
 def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(workspace, trials):
     cached = TrialEvaluator()
     small = ["tracking=off", "split.n_splits=2"]
@@ -36,6 +33,7 @@ def test_with_and_without_caching_all_figures_are_equal_to_the_last_digit(worksp
             np.testing.assert_array_equal(one.fold_scores[metric], scores)
 
 
+@pytest.mark.slow
 def test_data_and_preprocessing_are_made_once(workspace, monkeypatch):
     from sklearn.compose import ColumnTransformer
 
@@ -73,6 +71,7 @@ def numbers(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["ridge", "elastic_net"])
+@pytest.mark.slow
 def test_a_fit_in_place_gives_the_figures_of_copies_in_every_order(numbers, model):
     in_place, evaluator = TrialEvaluator(), TrialEvaluator()
     for alpha in (0.1, 10, 0.1):
@@ -124,7 +123,7 @@ def test_copies_share_no_memory_and_keep_the_order(kind):
         np.testing.assert_array_equal(table.toarray(), before.toarray())
 
 
-@pytest.mark.parametrize("name", [*CHANGES, *RAISED])
+@pytest.mark.parametrize("name", few_fast([*CHANGES, *RAISED]))
 def test_trials_after_one_that_misbehaves_are_equal_to_the_last_bit(workspace, monkeypatch, name):
     evaluator = TrialEvaluator()
     alone = with_model(monkeypatch, evaluator, Drawing())
@@ -138,6 +137,7 @@ def test_trials_after_one_that_misbehaves_are_equal_to_the_last_bit(workspace, m
     np.testing.assert_array_equal(after.output, alone.output)
 
 
+@pytest.mark.slow
 def test_groups_that_one_split_names_are_no_feature_of_its_trial_alone(grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade", "guards.SP401=off"]
     evaluator = TrialEvaluator()

@@ -139,6 +139,7 @@ def test_no_note_speaks_for_a_store_that_is_no_file(noted, uri):
     assert not (folder / FINISHED_FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_command_is_known_by_words_options_configs_and_environment(
     workspace, tmp_path, monkeypatch
 ):

@@ -9,6 +9,7 @@ from student_perf.sweep.record import start_record
 from student_perf.sweep.study import GROWN, fill_queue, n_outside, read_outcome
 from student_perf.sweep.worker import Worker
 from tests.sweep.conftest import run_trials
+from tests.tiers import few_fast
 
 TREE, TWO, THREE = "model=tree", "model.max_depth=2,3", "model.max_depth=2,3,4"
 
@@ -94,13 +95,16 @@ def test_the_same_number_written_otherwise_changes_nothing(plan_of):
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [
-        (["model.max_depth=3,4"], r"model.max_depth was 2, 3 .*, is 3, 4 "),
-        (["model.min_samples_leaf=5,10"], "model.max_depth was 2, 3 .*, is not there"),
-        ([TWO, "model.min_samples_leaf=20,30"], "model.min_samples_leaf was"),
-        ([THREE, "split.n_splits=2"], "split.n_splits was 3, is 2"),
-        ([THREE, "seed=1"], "seed was 0, is 1"),
-    ],
+    few_fast(
+        [
+            (["model.max_depth=3,4"], r"model.max_depth was 2, 3 .*, is 3, 4 "),
+            (["model.min_samples_leaf=5,10"], "model.max_depth was 2, 3 .*, is not there"),
+            ([TWO, "model.min_samples_leaf=20,30"], "model.min_samples_leaf was"),
+            ([THREE, "split.n_splits=2"], "split.n_splits was 3, is 2"),
+            ([THREE, "seed=1"], "seed was 0, is 1"),
+        ],
+        2,
+    ),
 )
 def test_a_space_that_does_not_contain_the_old_one_is_refused(plan_of, changed, message):
     begin(plan_of, TREE, TWO)

@@ -43,6 +43,7 @@ def change(plan, **changed):
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
 
 
+@pytest.mark.slow
 def test_a_guest_does_the_trials_that_it_was_asked_for_and_then_all(running, capsys):
     with running() as (plan, study):
         join(load_record(plan.folder), replace(FOREVER, trials=1))
@@ -55,6 +56,7 @@ def test_a_guest_does_the_trials_that_it_was_asked_for_and_then_all(running, cap
     assert not (plan.folder / INVITATION_FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_guest_gives_back_its_trial_when_its_time_is_over_or_the_sweep_closes(plan_of):
     plan, evaluator = plan_of(C, n_trials=100_000)
     study, said = opened(plan), []
@@ -81,6 +83,7 @@ def test_what_ends_a_guest_does_not_end_the_sweep(plan_of, monkeypatch):
     assert counts(study)["running"] == 0
 
 
+@pytest.mark.slow
 def test_what_fails_in_a_guest_is_left_to_the_command(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=5, max_failure_rate=0)
     study = opened(plan)
@@ -100,6 +103,7 @@ def test_what_fails_in_a_guest_is_left_to_the_command(plan_of, monkeypatch):
     assert counts(study)["complete"] == 5
 
 
+@pytest.mark.slow
 def test_a_guest_in_which_some_trials_fail_does_the_others(plan_of, monkeypatch):
     plan, evaluator = plan_of("model.C=1,2,3,4,5,6,7,8")
     study, original = opened(plan), evaluator.evaluate
@@ -116,6 +120,7 @@ def test_a_guest_in_which_some_trials_fail_does_the_others(plan_of, monkeypatch)
     assert counts(study) == {"complete": 4, "pruned": 0, "fail": 0, "running": 0, "waiting": 4}
 
 
+@pytest.mark.slow
 def test_a_guest_says_what_failed_and_leaves_the_rest_to_others(running, monkeypatch, capsys):
     def killed(*_args, **_options):
         os.kill(os.getpid(), signal.SIGKILL)  # as if memory had run out

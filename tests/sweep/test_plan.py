@@ -6,6 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from student_perf.errors import ConfigError
 from student_perf.sweep.plan import default_values, iter_rows
 from student_perf.sweep.study import queue_of
+from tests.tiers import few_fast
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -98,7 +99,9 @@ def test_the_model_without_a_swept_key_is_named_with_what_to_type(plan_of):
     assert plan.n_trials == 1 + 2
 
 
-@pytest.mark.parametrize("values", ["3,5", "range(2,9,3)", "tag(log,int(interval(1,64)))"])
+@pytest.mark.parametrize(
+    "values", few_fast(["3,5", "range(2,9,3)", "tag(log,int(interval(1,64)))"], 2)
+)
 def test_what_to_type_is_the_same_space(plan_of, values):
     with pytest.raises(ConfigError, match="model=svm has no such key") as caught:
         plan_of("model=svm,rf", f"model.min_samples_leaf={values}")
@@ -186,7 +189,7 @@ def test_defaults_are_those_of_the_base_config(plan_of):
     assert default_values(plan_of("model=dummy,logreg")[0]) == {"model": "logreg"}
 
 
-@pytest.mark.parametrize("search", ["tree", "extra_trees", "xgb"])
+@pytest.mark.parametrize("search", few_fast(["tree", "extra_trees", "xgb"], 1))
 def test_a_search_is_for_its_own_model(train, search):
     done = train("-m", f"search={search}", "model=rf", "hydra.sweeper.preview=true")
     assert done.code == 1

@@ -34,6 +34,7 @@ def run(study, plan, scores):
     return len(scores)
 
 
+@pytest.mark.slow
 def test_a_study_ends_after_so_many_trials_without_a_better_one(plan_of):
     plan, _ = plan_of(C, n_trials=20, patience=3)
     study = opened(plan)

@@ -9,6 +9,7 @@ from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.study import counts, fill_queue, next_trial, recover, trial_values
 from student_perf.sweep.worker import Slot, Worker
 from tests.sweep.conftest import opened, outcome_of, run_trials
+from tests.tiers import few_fast
 
 C = "model.C=tag(log,interval(0.01,10))"
 TOL = "model.class_weight=null,balanced"
@@ -52,7 +53,7 @@ def settled(plan):
 DAMAGES = ["lost", "empty", "no JSON inside", "no JSON at the end", "older"]
 
 
-@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("how", few_fast(DAMAGES, 2))
 def test_a_study_is_rebuilt_from_the_records_of_its_trials(plan_of, how):
     plan, evaluator = plan_of(C, TOL, n_trials=3, pruner="median", enqueue=[{"model.C": 0.02}],
                               constraints={"log_loss": 1.3})  # fmt: skip

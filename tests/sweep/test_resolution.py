@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.power import share_error, smallest_difference
 from student_perf.sweep.record import start_record
@@ -19,6 +21,7 @@ def test_before_any_trial_it_is_assumed_and_said_so(plan_of):
     assert "assumed: half of the answers right, correlation 0.7" in line
 
 
+@pytest.mark.slow
 def test_trials_on_the_same_folds_say_it_better(plan_of):
     plan, evaluator = plan_of(C)
     run_trials(plan, evaluator)

@@ -171,6 +171,7 @@ def test_the_preview_runs_nothing(train, workspace):
     assert not list(workspace.iterdir())
 
 
+@pytest.mark.slow
 def test_options_that_hold_keys_are_given_as_a_whole_or_key_by_key(train):
     whole = ["hydra.sweeper.constraints={log_loss: 1.2}", "hydra.sweeper.sampler_options={seed: 3}"]
     single = ["+hydra.sweeper.constraints.log_loss=1.2", "+hydra.sweeper.sampler_options.seed=3"]
@@ -196,6 +197,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(train, workspace, overrides, m
     assert not (workspace / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_stops_itself_says_why_and_exits_with_1(train, workspace, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ValueError("out of luck")
@@ -207,6 +209,7 @@ def test_a_sweep_that_stops_itself_says_why_and_exits_with_1(train, workspace, m
     assert load_record(sweep_folder(workspace)).status == "STOPPED"
 
 
+@pytest.mark.slow
 def test_a_sweep_of_failures_only_is_a_failure(train, workspace, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ValueError("out of luck")
@@ -593,6 +596,7 @@ def test_a_sweep_into_a_store_of_an_unknown_schema_says_so_once(train, workspace
     check_agreement(workspace, 2)
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_does_not_fail_the_sweep(train, workspace, monkeypatch):
     def broken(*_args):
         raise ValueError("out of ink")

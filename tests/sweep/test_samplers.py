@@ -107,6 +107,7 @@ def test_spaces_of_old_releases_get_their_lines():
           "hydra.sweeper.sampler.population_size=10"], "drawn by nsgaii"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_groups_of_the_official_plugin(train, words, said):
     done = train("-m", C, "hydra.sweeper.n_trials=5", PREVIEW, *words)
     assert (done.code, done.err) == (0, "")

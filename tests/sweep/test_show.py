@@ -40,6 +40,7 @@ def test_the_outcome_names_the_best_and_its_gain_over_the_defaults(done):
     assert "What mattered" in text
 
 
+@pytest.mark.slow
 def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
     plan, evaluator = plan_of("objective=log_loss", C, n_trials=8)
     study = run_trials(plan, evaluator)
@@ -51,6 +52,7 @@ def test_a_loss_counts_as_better_when_it_is_lower(plan_of):
         assert line.startswith("Gain: +0.")
 
 
+@pytest.mark.slow
 def test_a_constant_objective_is_said(plan_of):
     plan, evaluator = plan_of("model=dummy", "preprocess=default,ordinal,native")
     run_trials(plan, evaluator)

@@ -41,6 +41,7 @@ def test_a_nested_study_is_named_by_all_that_it_seeks(nested_name):
     assert names[3] == names[0]
 
 
+@pytest.mark.slow
 def test_a_preview_runs_nothing_and_gives_no_folder(workspace, capsys):
     register_resolvers()
     words = ["model=tree", "model.max_depth=1,2", "tracking=off"]

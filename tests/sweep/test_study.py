@@ -71,6 +71,7 @@ def test_known_good_values_are_tried_next_and_checked(plan_of):
             plan_of(C, study_name=name, enqueue=[bad])
 
 
+@pytest.mark.slow
 def test_a_value_of_another_branch_is_no_known_good_one(plan_of):
     branch = {"when": {"model": "rf"}, "params": {"model.max_depth": "choice(2,3)"}}
     options = {"conditional": [branch], "sampler": "random", "n_trials": 2}
@@ -92,6 +93,7 @@ def test_a_queue_is_completed_and_nothing_is_queued_twice(plan_of):
     assert queued(study) == [{"model.C": 1.0}, {"model.C": 0.25}, {"model.C": 0.5}]
 
 
+@pytest.mark.slow
 def test_a_grid_that_grows_or_was_cut_off_has_each_point_once(plan_of, monkeypatch):
     plan, _ = plan_of("model.C=1,2,3,4,5,6", sampler="grid", n_trials=2)
     study = opened(plan)
@@ -225,6 +227,7 @@ def test_a_reference_is_not_pruned_and_is_settled_after_a_kill(plan_of):
     assert counts(study)["complete"] == 1
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_told_twice_keeps_what_the_study_knows(plan_of):
     plan, evaluator = plan_of(C, n_trials=2)
     study = run_trials(plan, evaluator)
@@ -248,6 +251,7 @@ def test_a_winner_is_refitted_with_what_its_trial_ran(plan_of):
     assert (repr(ran), repr(again)) == (repr({key: 1.0}), repr({key: 1.0}))
 
 
+@pytest.mark.slow
 def test_only_a_trial_that_runs_every_default_is_called_so(plan_of):
     own = {"custom_search_space": "tests.sweep.conftest.options_of", "n_trials": 2}
     for overrides, options in (
@@ -258,6 +262,7 @@ def test_only_a_trial_that_runs_every_default_is_called_so(plan_of):
         assert "configuration" not in opened(plan).trials[0].user_attrs
 
 
+@pytest.mark.slow
 def test_a_known_good_value_brings_the_option_that_it_depends_on(plan_of):
     branch = {"when": {"model": "logreg"}, "params": {"model.C": "interval(0.1,1)"}}
     plan, _ = plan_of("model=dummy,logreg", conditional=[branch], enqueue=[{"model.C": 0.3}],

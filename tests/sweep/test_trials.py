@@ -32,6 +32,7 @@ def test_a_launcher_whose_jobs_all_die_ends_the_sweep_with_one_line(plan_of):
     assert {trial.state for trial in study.trials} == {TrialState.WAITING}
 
 
+@pytest.mark.slow
 def test_the_command_waits_for_a_trial_that_another_worker_has(plan_of):
     plan, evaluator = plan_of("model.C=1,2")
     study, rounds = opened(plan), []

@@ -106,6 +106,7 @@ def test_an_undefined_objective_fails_the_trial(plan_of, monkeypatch):
     assert "cannot be ranked" in load_record(plan.folder / "0").error
 
 
+@pytest.mark.slow
 def test_stopping_between_folds_returns_the_trial_to_the_queue(plan_of):
     plan, evaluator = plan_of(C, n_trials=3)
     looks = []
