@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,11 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[str]]:
             notes.append(f"'{name}' occurs twice: column {position} is called {unique}")
         names.append(unique)
     return names, notes
+
+
+def is_given_name(name: str) -> bool:
+    """Whether a column may have its name from `column_names`, as the file gives none."""
+    return re.fullmatch(r"column_\d+", name) is not None
 
 
 def is_index(column: pd.Series) -> bool:

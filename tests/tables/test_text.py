@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from student_perf.errors import DataError
-from student_perf.tables.files import read_file
+from student_perf.tables.files import read_column, read_file
 from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.tables.text import iter_text, read_text
 
@@ -70,6 +70,13 @@ def test_empty_lines_above_the_header_are_no_header(tmp_path, above):
     assert raw.table["a"].tolist() == [1.5, 2.5]
     (part,) = iter_text(path, raw.options, 10)
     assert part["c"].tolist() == ["2", "3"]
+
+
+def test_a_title_above_the_header_is_named_as_the_reason(tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text("Marks of 2025;;;\nid;group;hours;mark\n1;a;3;7,5\n2;b;4;8,25\n")
+    with pytest.raises(DataError, match=r"no such column .* if that is a title, take it out"):
+        read_column(path, ReadOptions(separator=";"), "mark")
 
 
 def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
