@@ -199,6 +199,7 @@ def _note(
         command,
         files,
         tracking.uri if tracking.enabled else None,
+        plan.options.storage,
         plan.folder if winner is None else winner,
         [
             f"{plan.study_name}: nothing is missing; {n_done(counts(study))} done, 0 to go.",
@@ -209,11 +210,11 @@ def _note(
 
 
 def _is_closed(plan: SweepPlan, study: optuna.Study) -> bool:
-    """Whether the same command has nothing to do, and asks no database, no registry and no function
-    of the user's own.
+    """Whether the same command has nothing to do, and asks no registry and no function of the
+    user's own.
     """
     options = plan.options
-    elsewhere = options.storage or options.register or options.custom_search_space
+    elsewhere = options.register or options.custom_search_space
     return not elsewhere and options.resume != "never" and not _goes_on(plan, study)
 
 

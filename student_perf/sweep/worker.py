@@ -96,6 +96,10 @@ class Slot:
         self._cells[2 if has_ended else 4] += 1
         self._cells[0] = -1
 
+    def forget(self) -> None:
+        """The trial is about to go back into the queue, from where any worker may take it."""
+        self._cells[0] = -1
+
     def ask_to_stop(self) -> None:
         """Have the worker stop at the end of its fold; called by its parent."""
         self._cells[3] = 1
@@ -223,9 +227,7 @@ class Worker:
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:
-            if not self._is_gone():
-                requeue(study, trial._trial_id)
-                drop_note(self.plan, self.place)
+            self._put_back(study, trial)
             raise
         except _Pruned:
             assert record is not None
@@ -245,6 +247,13 @@ class Worker:
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
         return True
+
+    def _put_back(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        """Queue the trial again, as the sweep stops or the guest leaves."""
+        if not self._is_gone():
+            self.slot.forget()  # first, or the parent could settle what another worker runs
+            requeue(study, trial._trial_id)
+            drop_note(self.plan, self.place)
 
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
@@ -287,6 +296,7 @@ class Worker:
         log.error("trial %d failed", trial.number, exc_info=error)
         self._errors.append(line)
         if self.guest is not None:
+            self.slot.forget()
             give_back(study, trial, self.guest)
             return False
         by_state = fail_trial(study, self.plan, trial, record, line)
