@@ -211,6 +211,8 @@ def test_options_of_hydra_are_not_swept(train):
     assert done.code == 1
     assert "Sweeping over Hydra's configuration is not supported" in done.err
     assert len(done.err.splitlines()) == 1
+    space = train("-m", "hydra.sweeper.params.model.C=choice(1,2)", PREVIEW)
+    assert "a space has no prefix; write 'model.C=choice(1,2)'" in space.err
 
 
 def test_params_by_a_dotted_key_on_the_command_line(train):
