@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
+from student_perf.evaluation.given_sides import names_sides
 from student_perf.evaluation.registry import SOME_ROWS, Subject, check
 from student_perf.evaluation.strength import COPY_CORRELATION, COPY_SHARE, association
 from student_perf.tables.options import TAKEN_AS_MISSING
@@ -261,6 +262,25 @@ def free_text(subject: Subject) -> Iterator[str]:
             )
 
 
+@check(
+    "SP211",
+    "A split as a feature",
+    what="The cells of a column say train, val or test, and it is a feature.",
+    why="Somebody has divided the rows already, and published figures are of that division. As a "
+    "feature the column tells nothing of a row, and no new row has it.",
+    fix="Take it as the split (`split=column split.column=COLUMN`), or add it to `dataset.drop`.",
+)
+def given_split(subject: Subject) -> Iterator[str]:
+    """A line for each column of text whose cells name sides."""
+    for name in subject.dataset.categorical:
+        column = subject.dataset.features[name]
+        if names_sides(column.iloc[:SOME_ROWS]) and names_sides(column):
+            yield (
+                f"column '{name}': says which rows train and which are held out; take it as the "
+                f'split: split=column "split.column={name}", or add it to dataset.drop'
+            )
+
+
 def _is_prose(rows: pd.Series) -> bool:
     """Whether most cells hold sentences, and hardly any of them repeats."""
     if rows.dtype == np.float64:
@@ -351,6 +371,8 @@ def _nearly_number(texts: pd.Series) -> str:
     n_numbers = len({re.sub(r"[^\d.,]", "", str(v)) for v in counts.index[matches]})
     if n_numbers < _FEWEST_QUANTITIES:
         return ""
+    if any(re.fullmatch(r"\s*0\d+\s*", str(value)) for value in counts.index):
+        return ""  # codes, as the run says
     plain = [
         bool(re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?", str(value).strip())) for value in counts.index
     ]

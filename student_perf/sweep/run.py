@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from student_perf.atomic import disk_errors
@@ -71,7 +72,7 @@ from student_perf.sweep.trials import SECONDS_OF_DYING, Launch, run_trials
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
-from student_perf.text import plural
+from student_perf.text import plural, visible
 
 if TYPE_CHECKING:
     import optuna
@@ -310,7 +311,8 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
 
 def _warn(lines: Sequence[str], console: Console) -> None:
     for line in lines:
-        console.print(f"  warning: {line}", style="yellow")
+        text = Text.assemble(("warning", "yellow"), f": {visible(line)}")
+        console.print(Padding(text, (0, 0, 0, 2), expand=False))
 
 
 def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna.Study]:

@@ -50,7 +50,14 @@ from student_perf.tables.sniff import (
     other_decimal,
     sniff_encoding,
 )
-from student_perf.tables.text import BLOCK, is_index, iter_text, null_words, read_text
+from student_perf.tables.text import (
+    BLOCK,
+    is_given_name,
+    is_index,
+    iter_text,
+    null_words,
+    read_text,
+)
 from student_perf.text import spreadsheet_cell
 
 _MOST_BYTES = MOST_BYTES
@@ -120,9 +127,10 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
         raise _unreadable(error, origin) from error
     columns = {str(column).strip(): table[column] for column in table.columns}
     if name not in columns:
-        raise DataError(
-            f"dataset.target={name}: no such column in {path.name}; {suggest(name, columns)}"
-        )
+        hint = suggest(name, columns)
+        if len(columns) > 2 and all(is_given_name(column) for column in list(columns)[1:]):
+            hint = "its first line holds a single cell; if that is a title, take it out of the file"
+        raise DataError(f"dataset.target={name}: no such column in {path.name}; {hint}")
     return columns[name]
 
 

@@ -161,6 +161,7 @@ def openml(monkeypatch):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_openml_is_read_by_its_number_and_then_from_the_cache(openml, tmp_path, compose_config):
     words = ["dataset=openml", "dataset.target=class", f"dataset.cache={tmp_path}"]
     dataset = load_dataset(compose_config(*words, "dataset.openml_id=7").dataset)

@@ -57,6 +57,7 @@ def test_tables_that_were_never_finished_are_removed(file, left):
     assert list(file.parent.glob("mlflow.db*")) == []
 
 
+@pytest.mark.slow
 def test_a_run_is_not_refused_for_them(file):
     change(file, "DELETE FROM experiments", OLD)
     check_store(TrackingConfig(True, f"sqlite:///{file}", "student_perf"))

@@ -66,7 +66,7 @@ BAD = {
     "text among numbers": ("t.csv", edited("5,5,b", "five,5,b"), [], "is text among numbers"),
     "missing target": ("t.csv", edited("5,5,b", "5,5,"), [], "1 of 40 rows have no value"),
     "one class": ("t.csv", GOOD.replace(",b\n", ",a\n"), [], "single class 'a'"),
-    "class of one row": ("t.csv", edited("5,5,b", "5,5,c"), [], "class 'c' of 'grade' has 1 rows"),
+    "class of one row": ("t.csv", edited("5,5,b", "5,5,c"), [], "class 'c' of 'grade' has 1 row,"),
     "text target as number": (
         "t.csv",
         GOOD,
