@@ -17,8 +17,8 @@ from student_perf.compare.leaderboard import (
     Line,
     recommendation,
 )
-from student_perf.evaluation.guards import look
 from student_perf.evaluation.registry import Compared, Finding
+from student_perf.evaluation.result_checks import look
 from student_perf.runs.record import RunRecord, to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.scoring.paired import ALPHA, for_tries

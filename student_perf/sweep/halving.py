@@ -25,6 +25,7 @@ HALVING = "halving"
 ON_SAMPLES = "sample_{}"  # name of the metric's means on the samples
 N_SAMPLES = 2
 _FEWEST_ROWS = 200  # of a sample; the order of configurations on fewer is mostly chance
+_FEWEST_OF_A_CLASS = 20  # or all of them, if there are fewer
 BUDGET = (
     "halving: every configuration on 1/9 of the training rows, the best third of them on 1/3, the "
     "best third of those on all: about a third of the rows of the whole search"
@@ -38,7 +39,8 @@ def steps(pruner: str) -> list[int]:
 
 def thinned(split: Split, dataset: Dataset, step: int) -> Split:
     """The split with one of `step` training rows in each fold, the same ones each time, that have
-    the target in proportion and every class. Those of a larger step are among those of a smaller.
+    the target in proportion, and some more of each class, so that a model can divide them again.
+    Those of a larger step are among those of a smaller.
     """
     folds = (Fold(_one_of(step, fold.train, dataset), fold.validation) for fold in split.folds)
     return replace(split, folds=tuple(folds))
@@ -67,6 +69,8 @@ def _one_of(step: int, rows: np.ndarray, dataset: Dataset) -> np.ndarray:
     ordered = drawn[dataset.target[drawn].argsort(kind="stable")]
     chosen = ordered[::step]
     if dataset.classes:
-        _, first = np.unique(dataset.target[ordered], return_index=True)
+        target = dataset.target[ordered]
+        of_class = (np.flatnonzero(target == label) for label in np.unique(target))
+        first = np.concatenate([places[:_FEWEST_OF_A_CLASS] for places in of_class])
         chosen = np.union1d(chosen, ordered[first])
     return np.sort(chosen)

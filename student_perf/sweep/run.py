@@ -230,7 +230,7 @@ def _removed(plan: SweepPlan, path: Path) -> ConfigError:
 
 def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
     """Raise ConfigError if what the sweep says is not what ran, or if a check stops it."""
-    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome.record)]
+    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome)]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ConfigError(

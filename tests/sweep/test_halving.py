@@ -30,24 +30,24 @@ def test_samples_lie_in_each_other_and_keep_the_target_in_proportion(plan_of):
         assert set(small.train) <= set(large.train) <= set(whole.train)
         assert small.train.tolist() == same.train.tolist() == sorted(small.train)
         assert small.validation is whole.validation
-        assert len(small.train) == pytest.approx(
-            len(whole.train) / 9, abs=len(data.dataset.classes)
-        )
+        some_more = halving._FEWEST_OF_A_CLASS * len(data.dataset.classes)
+        assert 0 <= len(small.train) - len(whole.train) // 9 <= some_more
         shares = [
             np.bincount(data.dataset.target[rows]) / len(rows)
             for rows in (small.train, whole.train)
         ]
-        np.testing.assert_allclose(*shares, atol=0.03)
+        np.testing.assert_allclose(*shares, atol=0.12)
 
 
-def test_every_class_of_a_fold_is_in_its_samples(plan_of):
+def test_a_sample_has_some_of_every_class_for_models_that_divide_it_again(plan_of):
     plan, evaluator = plan_of(C, n_trials=1)
     data = evaluator.data(plan.base)
     for whole, small in zip(
         data.split.folds, thinned(data.split, data.dataset, 300).folds, strict=True
     ):
         targets = data.dataset.target
-        assert set(targets[small.train]) == set(targets[whole.train])
+        known = np.bincount(targets[small.train])
+        assert (known >= np.minimum(np.bincount(targets[whole.train]), 20)).all()
 
 
 def test_it_is_refused_on_few_rows_and_with_options(plan_of):
