@@ -164,6 +164,7 @@ LIBRARIES = (
     # Only fits need these, so no kept model pins them.
     Library("imblearn", packages=(), is_wrapped=True, extra="resampling"),
     Library("interpret", packages=(), is_wrapped=True, extra="ebm"),
+    Library("pytabkit", packages=(), is_wrapped=True, extra="realmlp"),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)

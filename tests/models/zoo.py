@@ -6,13 +6,14 @@ from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
-TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes", "ebm"}
+TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes", "ebm", "realmlp"}
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
 OF_EXTRAS = {
     "lightgbm": "lightgbm",
     "catboost": "catboost",
     "resampled": "imblearn",
     "ebm": "interpret",
+    "realmlp": "pytabkit",
 }
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
@@ -24,6 +25,7 @@ QUICK = {
     "hist_gb": ["model.max_iter=5"],
     "lightgbm": ["model.n_estimators=5"],
     "mlp": ["model.max_iter=20", "model.hidden_layer_sizes=[4]", "model.n_iter_no_change=20"],
+    "realmlp": ["model.n_epochs=2", "model.hidden_width=8"],
     "rf": ["model.n_estimators=5"],
     "stacking": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
     "svm": ["model.tol=0.01"],
@@ -31,7 +33,7 @@ QUICK = {
     "xgb": ["model.n_estimators=5"],
 }
 # The longest to fit and to save; the quick ones show the same for every commit.
-_SLOW = {"auto", "catboost", "gp", "hist_gb", "lightgbm", "mlp", "stacking", "voting"}
+_SLOW = {"auto", "catboost", "gp", "hist_gb", "lightgbm", "mlp", "realmlp", "stacking", "voting"}
 
 
 def marks_of(model: str) -> tuple[pytest.MarkDecorator, ...]:
