@@ -17,7 +17,7 @@ FILES = sorted((CONF_DIR / "search").glob("*.yaml"))
 ZOOS = {"zoo", "zoo_ordered"}
 NEED_ORDER = {"ordinal", "ordinal_logit", "zoo_ordered"}
 QUICK = {"ridge", "logreg", "ordinal"}
-UNTUNED = {"dummy", "previous_grade"}
+UNTUNED = {"dummy", "previous_grade", "tabicl"}
 FEW_TRIALS = {"auto": 4}  # of the others 50
 DATASETS = {"classification": "econmath", "regression": "econmath_score"}
 

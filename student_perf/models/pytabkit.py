@@ -324,12 +324,15 @@ def _array(values: Any, m: int) -> np.ndarray:
 
 @contextmanager
 def _own_interrupt() -> Iterator[None]:
-    """Lightning ends the process at Ctrl-C and ignores the next one; here it stays a Ctrl-C."""
-    is_main = threading.current_thread() is threading.main_thread()
+    """Lightning answers Ctrl-C by an end of the process, and ignores the next one. Here it stays
+    what it was.
+    """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit as error:
-        if is_main:
+        if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from error
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise

@@ -1,3 +1,6 @@
+import signal
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ from student_perf.errors import ConfigError
 from student_perf.models import pytabkit as wrapped
 from student_perf.models.build import build_estimator
 from student_perf.models.pytabkit import RealMLPClassifier, RealMLPRegressor
+from student_perf.signals import Terminated
 
 QUICK = {"n_epochs": 3, "hidden_width": 16, "random_state": 0}
 LETTERS = list("abcdefghijkl")  # more than get a column each
@@ -78,9 +82,22 @@ def test_a_missing_number_counts_as_the_median_and_few_rows_answer_as_many():
     np.testing.assert_allclose(model.predict(long)[-120:], model.predict(table), rtol=1e-12)
 
 
-def test_ctrl_c_in_a_fit_stays_one():
-    with pytest.raises(KeyboardInterrupt), wrapped._own_interrupt():
-        raise SystemExit(1)
+def test_ctrl_c_in_a_fit_stays_the_same_and_the_next_one_counts():
+    asked, handler = Terminated(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    def fit():
+        try:
+            raise asked
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as Lightning does
+            sys.exit(1)
+
+    with pytest.raises(Terminated) as raised, wrapped._own_interrupt():
+        fit()
+    assert raised.value is asked
+    assert signal.getsignal(signal.SIGINT) is handler
+    with pytest.raises(SystemExit), wrapped._own_interrupt():
+        sys.exit(1)
 
 
 @pytest.mark.parametrize(

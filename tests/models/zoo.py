@@ -6,7 +6,16 @@ from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
-TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes", "ebm", "realmlp"}
+TAKES_CATEGORIES = {
+    "xgb",
+    "hist_gb",
+    "lightgbm",
+    "catboost",
+    "naive_bayes",
+    "ebm",
+    "realmlp",
+    "tabicl",
+}
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
 OF_EXTRAS = {
     "lightgbm": "lightgbm",
@@ -14,7 +23,9 @@ OF_EXTRAS = {
     "resampled": "imblearn",
     "ebm": "interpret",
     "realmlp": "pytabkit",
+    "tabicl": "tabicl",
 }
+NEED_A_FILE = {"tabicl"}
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
     "auto": ["model.most=2", "model.members.stumps.n_estimators=5", "model.cv=2"],
@@ -45,6 +56,8 @@ def skip_without_library(model: str) -> None:
     """Skip the test of a model whose extra is not installed."""
     if model in OF_EXTRAS:
         pytest.importorskip(OF_EXTRAS[model])
+    if model in NEED_A_FILE:
+        pytest.skip(f"{model} needs a file of weights, which its own tests make")
 
 
 def served(model: str, task: str) -> bool:
