@@ -76,12 +76,12 @@ def run_timed(folder: Path, arguments: list[str]) -> None:
         setattr(owner, name, timed(getattr(owner, name), part))
     end, follow = worker.Slot.end, publisher.follow_sweep
 
-    def note(slot: worker.Slot) -> None:
+    def note(slot: worker.Slot, has_ended: bool = True) -> None:
         line = {"number": slot.trial, "ended": time.time(), **took}
         took.clear()
         with (folder / f"trials-{os.getpid()}").open("a") as file:
             file.write(json.dumps(line) + "\n")
-        end(slot)
+        end(slot, has_ended)
 
     def followed(*args: Any) -> None:
         before = time.process_time()

@@ -110,6 +110,7 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_threads_run_at_the_same_time_each_with_its_own_log():
     found = {}
 

@@ -84,6 +84,7 @@ def test_a_run_with_own_parts_is_checked_compared_and_answers(
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_sweep_with_own_parts_ranks_by_the_own_metric(own_folder, train, data, workspace, n_jobs):
     words = ("-m", "model=nearest", "model.shrink=0.0,0.5", "objective=top_2", *data, *QUICK)
     assert train(*words, f"hydra.sweeper.n_jobs={n_jobs}").code == 0

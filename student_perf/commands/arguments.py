@@ -15,6 +15,7 @@ from student_perf.store.words import ANY_WORD
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
 GROUPS = (RESULTS, CHECKS, MODELS, TRACKING)
 RUN = f"a run: {ANY_WORD}"
+MODEL_NAME = "student-perf"
 CHANGED = "a file of the run was changed"
 
 
@@ -76,6 +77,13 @@ def store_of(chosen: argparse.Namespace, record: RunRecord | None = None) -> str
     return made_for
 
 
+def model_name(chosen: argparse.Namespace) -> str:
+    """The registered model that was named, by itself or in the address of the run."""
+    from student_perf.store.words import model_of
+
+    return chosen.name or model_of(getattr(chosen, "run", "")) or MODEL_NAME
+
+
 def formats(*names: str) -> argparse.ArgumentParser:
     """Parent with `--format`; the first name is the default."""
     parent = argparse.ArgumentParser(add_help=False)
@@ -126,8 +134,11 @@ def add_limits(parser: argparse.ArgumentParser, schema: type, config: str) -> No
         parser.add_argument(f"--{one.name}", type=type(one.default), help=words)
 
 
-def add_registry(parser: argparse.ArgumentParser) -> None:
-    """The registered model, and who moves its aliases why."""
-    parser.add_argument("--name", default="student-perf", help="the registered model")
+def add_registry(parser: argparse.ArgumentParser, takes_run: bool = False) -> None:
+    """The registered model, and who moves its aliases why. Where the command `takes_run`, an
+    address `models:/NAME@ALIAS` names the model too: `model_name` says which it is.
+    """
+    default = f"that of models:/NAME, else {MODEL_NAME}" if takes_run else MODEL_NAME
+    parser.add_argument("--name", help=f"the registered model (default: {default})")
     parser.add_argument("--why", help="the reason, kept with the decision; --force needs one")
     parser.add_argument("--by", help="who decides (default: the login name)")

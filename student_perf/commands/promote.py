@@ -10,6 +10,7 @@ from student_perf.commands.arguments import (
     add_limits,
     add_registry,
     add_run,
+    model_name,
     reading,
     store_of,
 )
@@ -35,7 +36,7 @@ CODES = {ExitCode.FINDING: "finding: gate closed, the champion stays"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run, under which name, and the limits of the gate."""
     add_run(parser)
-    add_registry(parser)
+    add_registry(parser, takes_run=True)
     parser.add_argument("--force", action="store_true", help="promote although the gate fails")
     add_limits(parser, GateLimits, GATE_CONFIG)
 
@@ -46,7 +47,8 @@ def run(chosen: argparse.Namespace) -> int:
         raise ConfigError(
             "--force: a forced promotion is recorded with its reason; add --why '...'"
         )
-    check_folder_name("--name", chosen.name)
+    name = model_name(chosen)
+    check_folder_name("--name", name)
     limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
     from student_perf.store.find import open_run
 
@@ -58,9 +60,9 @@ def run(chosen: argparse.Namespace) -> int:
         shows_user = recorded.composed["tracking"]["host_and_user"]
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
-        registry = Registry(store_of(chosen, recorded.record), chosen.name)
+        registry = Registry(store_of(chosen, recorded.record), name)
         decision = promote(recorded, registry, limits, by, force, _reproducible)
-        _show(Terminal(), decision, chosen.name, recorded.record.name)
+        _show(Terminal(), decision, name, recorded.record.name)
     return ExitCode.DONE if decision.promoted else ExitCode.FINDING
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from student_perf.commands.arguments import MODELS, add_registry, reading, store_of
+from student_perf.commands.arguments import MODELS, add_registry, model_name, reading, store_of
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
 
@@ -25,11 +25,12 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.store.address import default_tracking
     from student_perf.store.registry import Registry
 
-    registry = Registry(store_of(chosen), chosen.name)
+    name = model_name(chosen)
+    registry = Registry(store_of(chosen), name)
     by = chosen.by or (user_name() if default_tracking().host_and_user else None)
     champion, before = rollback(registry, by, chosen.why)
     Terminal().heading(
-        f"{chosen.name}: version {champion.number} is the champion again, "
+        f"{name}: version {champion.number} is the champion again, "
         f"version {before.number} the previous one"
     )
     return ExitCode.DONE

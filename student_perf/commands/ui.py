@@ -1,10 +1,13 @@
-"""`python -m student_perf ui`: MLflow's page on this machine, at the runs that are meant."""
+"""`python -m student_perf ui`: a page on this machine, MLflow's at the runs that are meant, or
+Optuna's of a sweep.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 from student_perf.commands.arguments import RUN, TRACKING, reading, store_of
+from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 
 HELP = "open MLflow's page on this machine"
@@ -19,15 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = f"{RUN} (default: all runs and winners of the experiment)"
     parser.add_argument("run", nargs="?", help=what)
     parser.add_argument("--port", type=int, default=5000, help="port of the page")
+    of_optuna = "the study of a sweep in optuna-dashboard, to look at, also while it runs"
+    parser.add_argument("--optuna", action="store_true", help=of_optuna)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve MLflow's page on loopback until Ctrl-C, or name the server's.
+    """Serve a page on loopback until Ctrl-C, or name the server's.
 
     Raises:
-        ConfigError: There is no such run, it is not in the store, or the port is taken.
+        ConfigError: There is no such run, it is not in the store, the port is taken, or what shows
+            the page is not installed.
         TrackingError: There is no store, or MLflow's server fails.
     """
+    if chosen.optuna:
+        return _open_study(chosen.run or "latest", chosen.port)
     from student_perf.store.address import default_tracking, is_server, kept_address
     from student_perf.store.client import check_readable
     from student_perf.store.find import find_run
@@ -51,4 +59,34 @@ def run(chosen: argparse.Namespace) -> int:
     print("Starting MLflow's server; this takes some seconds.", flush=True)
     ready = f"MLflow's page (Ctrl-C ends it): {address}"
     serve_page(store, chosen.port, lambda: print(ready, flush=True))
+    return ExitCode.DONE
+
+
+def _open_study(word: str, port: int) -> int:
+    from student_perf.store.find import find_run, is_on_disk
+    from student_perf.store.page_server import HOST
+    from student_perf.sweep.dashboard import serve_study
+    from student_perf.sweep.plan import JOURNAL_FILE
+
+    record = find_run(word)
+    is_sweep = record.kind == "sweep"
+    name, folder = (
+        (record.name, record.folder) if is_sweep else (record.study, record.folder.parent)
+    )
+    if name is None or not is_on_disk(record):
+        raise ConfigError(f"{word}: is not a sweep on this disk; name one, or its folder")
+    journal = folder / JOURNAL_FILE
+    if not journal.is_file():
+        raise ConfigError(
+            f"{folder}: its study is in a database; to see it: optuna-dashboard <address>"
+        )
+    study = f"http://{HOST}:{port}/dashboard/studies/0"  # a journal holds one
+    ready = f"Optuna's page of {name} (Ctrl-C ends it): {study}"
+    try:
+        serve_study(journal, port, lambda: print(ready, flush=True))
+    except ImportError as error:
+        raise ConfigError(
+            "ui --optuna: needs optuna-dashboard, which is not installed; "
+            "run: pip install -e '.[dashboard]'"
+        ) from error
     return ExitCode.DONE

@@ -25,6 +25,11 @@ def distinct(records: Sequence[RunRecord], ranked: bool = False) -> list[tuple[R
     return [(runs[0] if ranked else min(runs, key=_place), len(runs)) for runs in same.values()]
 
 
+def times_mark(times: int) -> str:
+    """How a table marks a run that stands for several: `x3`; empty for a single one."""
+    return "" if times == 1 else f"x{times}"
+
+
 def n_distinct(records: Sequence[RunRecord]) -> int:
     """Number of configurations among runs."""
     return len({identity(record) for record in records})

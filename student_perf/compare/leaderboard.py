@@ -12,7 +12,7 @@ import numpy as np
 
 from student_perf.compare.comparable import REPEATS, Key, answered_rows, merged, ranking_key
 from student_perf.compare.disagreement import Disagreement, disagreement
-from student_perf.compare.distinct import distinct, n_distinct
+from student_perf.compare.distinct import distinct, n_distinct, times_mark
 from student_perf.compare.pairs import by_same_units, over_dummy
 from student_perf.errors import ConfigError, TrackingError, suggest
 from student_perf.models.libraries import MANY_TREES
@@ -81,6 +81,16 @@ class Line:
     seconds: float
     by_rows: bool = False
     times: int = 1
+
+    @property
+    def repeats_mark(self) -> str:
+        """`x3` if the line stands for three exact repeats; empty for a single run."""
+        return times_mark(self.times)
+
+    @property
+    def name(self) -> str:
+        """Its label, and how many exact repeats it stands for."""
+        return f"{self.label} ({self.repeats_mark})" if self.repeats_mark else self.label
 
     @property
     def tied(self) -> bool:

@@ -222,17 +222,12 @@ def _show_table(board: Leaderboard, top: int, terminal: Terminal) -> None:
     terminal.table(
         [words(), words("run", 18), *_HEADINGS],
         [
-            (mark, _name(line), *_cells(line, board.metric))
+            (mark, line.name, *_cells(line, board.metric))
             for mark, line in zip(marks, shown, strict=True)
         ],
         ["bold" if mark == ">" else "" for mark in marks],
         dense=True,
     )
-
-
-def _name(line: Line) -> str:
-    """Its label, and how many exact repeats it stands for."""
-    return line.label if line.times == 1 else f"{line.label} (x{line.times})"
 
 
 def _cells(line: Line, metric: str) -> list[str]:
@@ -319,7 +314,7 @@ def _csv(table: list[dict[str, Any]]) -> str:
 
 def _markdown(board: Leaderboard, top: int) -> str:
     body = [
-        [_name(line), *_cells(line, board.metric), "yes" if line.tied else "no"]
+        [line.name, *_cells(line, board.metric), "yes" if line.tied else "no"]
         for line in board.lines[:top]
     ]
     table = markdown_table(["run", *_COLUMNS, "tied"], body, figures=_COLUMNS)

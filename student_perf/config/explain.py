@@ -11,6 +11,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from student_perf.config.model_node import PART_OF
 from student_perf.config.names import check_label
 from student_perf.config.overrides import in_quotes
 from student_perf.config.schema import GROUPS
@@ -24,14 +25,15 @@ from student_perf.config.search_path import (
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, one_line, suggest
 
-_PART_OF = {"classification": "classifier", "regression": "regressor"}
 _SWEEPER = "hydra.sweeper."
 _SAMPLER = "hydra.sweeper.sampler"
 # What a dataset's file may leave out.
 _LEFT_OUT = (
     *("keep", "categorical", "text", "categories", "ranges"),
-    *("ordered", "positive", "group", "time", "weight"),
+    *("ordered", "positive", "group", "time", "weight", "sample"),
 )
+# Mappings whose keys the user adds.
+_OPEN = ("dataset.bands", "dataset.categories", "dataset.ranges", "tags")
 _OF_THE_FILE = ("defaults", "_target_", "_recursive_", "_convert_")
 # The package of each launcher that is not part of Hydra.
 _LAUNCHERS = {
@@ -86,6 +88,10 @@ def _explain_override(text: str, overrides: Sequence[str], config_dir: str | Non
         given = next((o for o in overrides if o.lstrip("+").startswith(f"{multiple[1]}=")), "")
         return ConfigError(
             f"{given}: the config has this group already; leave out the +: {given.lstrip('+')}"
+        )
+    if swept := re.fullmatch(r"Sweeping over Hydra.*'(\+*hydra\.sweeper\.params\.(.+))'", text):
+        return ConfigError(
+            f"{swept[1]}: on the command line a space has no prefix; write '{swept[2]}'"
         )
     if text.startswith("Could not append"):
         return ConfigError(f"+{key}: the config already has this key; leave out the +")
@@ -194,7 +200,7 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
     parent, _, last = key.rpartition(".")
     below = [path for path in known if path.startswith(f"{parent}.")] if parent else []
     if parts := [path for path in below if path.rpartition(".")[2] == last]:
-        mine = [path for path in parts if f".{_PART_OF.get(task or '')}." in path]
+        mine = [path for path in parts if f".{PART_OF.get(task or '')}." in path]
         if mine or task is None:  # None: the target decides, which nobody has read yet
             lines = [f"{path}={value}" if value else path for path in mine[:1] or parts]
             return ConfigError(
@@ -210,6 +216,8 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
         return ConfigError(f"{given}: '{last}' serves every part; write {line}")
     if parent == "dataset" and last in _LEFT_OUT:
         return ConfigError(f"{given}: this dataset's file leaves '{last}' out; write +{given}")
+    if parent in _OPEN:
+        return ConfigError(f"{given}: '{parent}' has no key '{last}' yet; write +{given}")
     names = [path.removeprefix(f"{parent}.").split(".")[0] for path in below]
     if names:
         return ConfigError(

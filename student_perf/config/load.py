@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from student_perf.atomic import explain_disk_error
+from student_perf.config.model_node import model_node
 from student_perf.config.names import LONGEST_NAME, check_label, check_tag
 from student_perf.config.rules import (
     check_dataset,
@@ -46,7 +47,7 @@ from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.locks import ForkSafeLock
 from student_perf.masking import learn_secrets
 from student_perf.paths import workspace
-from student_perf.scoring.metrics import default_metric, metric_direction
+from student_perf.scoring.metrics import METRICS, default_metric, metric_direction
 
 _CHOOSES_MODEL = re.compile(r"\+?(model|search|experiment)\b")
 _resolving = ForkSafeLock()  # Hydra's node is one for the whole process
@@ -76,7 +77,16 @@ def _guessed(group: str, key: str, _root_: Any) -> Any:
     raw = OmegaConf.to_container(node, resolve=False)
     assert isinstance(raw, dict)
     named = [str(k) for k, value in raw.items() if not str(value).startswith("${guessed:")]
-    return guess({name: _plain_value(node[name]) for name in named if name in GUESSED_FROM}, key)
+    known = {name: _plain_value(node[name]) for name in named if name in GUESSED_FROM}
+    return guess(known, key, measures=_measured_task(_root_))
+
+
+def _measured_task(root: Any) -> str | None:
+    """The task that the metric measures which somebody has named; None if it follows the task."""
+    objective = OmegaConf.to_container(root.get("objective") or OmegaConf.create(), resolve=False)
+    assert isinstance(objective, dict)
+    metric = METRICS.get(str(objective.get("metric")))
+    return metric.task if metric is not None else None
 
 
 def _plain_value(value: Any) -> Any:
@@ -101,7 +111,9 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     dataset = variant(composed, "dataset", "source", SOURCES)
     tracking = typed_node(TrackingConfig, composed["tracking"], "tracking")
     check_label("dataset.name", dataset.name, LONGEST_NAME)
-    check_label("model.name", str(mapping_at(composed, "model").get("name")), LONGEST_NAME)
+    model = model_node(mapping_at(composed, "model"), dataset.task)
+    composed = composed | {"model": model}
+    check_label("model.name", str(model.get("name")), LONGEST_NAME)
     check_label("tracking.experiment", tracking.experiment)
     split = variant(composed, "split", "kind", SPLITS)
     guards = make_guards(mapping_at(composed, "guards"))
@@ -124,7 +136,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         objective=objective,
         tracking=tracking,
         preprocess=mapping_at(composed, "preprocess"),
-        model=mapping_at(composed, "model"),
+        model=model,
         composed=composed,
     )
 

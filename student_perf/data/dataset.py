@@ -33,6 +33,7 @@ from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
 
 _FIRST_ROWS = 1000
+_MOST_WORDS = 5  # named to be declared as missing
 _HASH_BASE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio, Knuth's multiplier of hashes
 _DATES = ("date", "datetime", "datetime64")
 _NO_FEATURES = ("time", "timedelta", "timedelta64", "bytes")
@@ -104,8 +105,9 @@ class Dataset:
         pandas only shares a table in which all rows are taken in order, but scikit-learn with
         `copy=False` writes into memory that pandas shares.
         """
-        taken = self.features.iloc[numbers]
-        return taken.copy() if len(numbers) == self.n_rows else taken
+        if np.array_equal(numbers, np.arange(self.n_rows)):
+            return self.features.copy()
+        return self.features.iloc[numbers]
 
     def column(self, name: str, key: str) -> pd.Series:
         """A column by name, whether the model gets it or not.
@@ -500,12 +502,12 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
     _refuse_other_signs(texts, values, is_number, others)
     name = f"'{texts.name}'"
     if 0.5 <= is_number.mean() < 1:
-        word = values[~is_number].iloc[0]
+        words = ",".join(f"'{word}'" for word in values[~is_number][:_MOST_WORDS])
         _refuse(
             texts,
             texts.isin(set(values[~is_number])),
             "is text among numbers; if it means that one is missing: "
-            f"\"dataset.missing_words=['{word}']\"; if the values are no numbers: "
+            f'"dataset.missing_words=[{words}]"; if the values are no numbers: '
             f'"dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
         )
 

@@ -11,7 +11,12 @@ from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.data.booleans import booleans_as_labels, is_boolean
 from student_perf.data.columns import label_of
 from student_perf.errors import DataError
-from student_perf.tables.guess import is_quantity
+from student_perf.tables.guess import MOST_NUMERIC_CLASSES, is_quantity
+from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.options import ReadOptions
+from student_perf.text import plural
+
+_MOST_NAMED = 5
 
 
 def encode_target(
@@ -73,6 +78,7 @@ def positive_second(
 
 def _numbers(column: pd.Series, config: DatasetConfig) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(column):
+        _refuse_words_among_numbers(column, config)
         wanted = "dataset.bands" if config.bands is not None else "dataset.task=regression"
         raise DataError(
             f"dataset.target={config.target}: {wanted} needs numbers, the column holds text like "
@@ -107,6 +113,8 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
         column = column.astype("int64")
     else:
         column = column.astype("str")
+        if config.classes is None:
+            _refuse_words_among_numbers(column, config)
     declared = None if config.classes is None else _labels(column, config.classes)
     labels = declared or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}
@@ -135,6 +143,26 @@ def _labels(column: pd.Series, classes: list[Any]) -> list[str | int]:
         spelling.get(str(one).casefold(), str(one)) if isinstance(one, bool) else label_of(one)
         for one in classes
     ]
+
+
+def _refuse_words_among_numbers(column: pd.Series, config: DatasetConfig) -> None:
+    """Raise DataError for a quantity that is text only since some cells say why there is none, as
+    'NP' of a student who did not sit the examination.
+    """
+    signs = {key: getattr(config, key, None) for key in ("decimal", "thousands")}
+    counts = column.astype("str").value_counts(sort=False)
+    numbers = parse_numbers(pd.Series(counts.index), ReadOptions(**signs))
+    words = counts[numbers.isna().to_numpy()].sort_values(ascending=False)
+    n_numbers = len(counts) - len(words)
+    if n_numbers <= max(MOST_NUMERIC_CLASSES, len(words)) or words.empty:
+        return
+    named = ", ".join(f"'{word}' ({plural(n, 'row')})" for word, n in words[:_MOST_NAMED].items())
+    listed = ",".join(f"'{word}'" for word in words.index[:_MOST_NAMED])
+    raise DataError(
+        f"dataset.target={config.target}: {named} stands among numbers; if these rows have no "
+        f'value: "dataset.missing_words=[{listed}]" '
+        "'dataset.clean=[normalise_text,drop_missing_target]'"
+    )
 
 
 def _check_few_numbers(column: pd.Series, config: DatasetConfig) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
+from student_perf.evaluation.given_sides import names_sides
 from student_perf.evaluation.registry import SOME_ROWS, Subject, check
 from student_perf.evaluation.strength import COPY_CORRELATION, COPY_SHARE, association
 from student_perf.tables.options import TAKEN_AS_MISSING
@@ -261,6 +262,25 @@ def free_text(subject: Subject) -> Iterator[str]:
             )
 
 
+@check(
+    "SP211",
+    "A split as a feature",
+    what="The cells of a column say train, val or test, and it is a feature.",
+    why="Somebody has divided the rows already, and published figures are of that division. As a "
+    "feature the column tells nothing of a row, and no new row has it.",
+    fix="Take it as the split (`split=column split.column=COLUMN`), or add it to `dataset.drop`.",
+)
+def given_split(subject: Subject) -> Iterator[str]:
+    """A line for each column of text whose cells name sides."""
+    for name in subject.dataset.categorical:
+        column = subject.dataset.features[name]
+        if names_sides(column.iloc[:SOME_ROWS]) and names_sides(column):
+            yield (
+                f"column '{name}': says which rows train and which are held out; take it as the "
+                f'split: split=column "split.column={name}", or add it to dataset.drop'
+            )
+
+
 def _is_prose(rows: pd.Series) -> bool:
     """Whether most cells hold sentences, and hardly any of them repeats."""
     if rows.dtype == np.float64:
@@ -332,13 +352,15 @@ def _same_categories(subject: Subject) -> Iterator[tuple[str, str]]:
 
 def _tells_nothing(rows: pd.Series, filled: int, n: int) -> str:
     """What makes a column with values useless; empty if nothing does."""
-    counts = rows.value_counts()
-    others = n - max(int(counts.iloc[0]), n - filled)
+    # A value in all rows but so few is most of any of them, as counting all rows would take long.
+    most = rows.dropna().iloc[: 2 * _FEWEST_OTHERS].mode()
+    others = n - max(int((rows == most.iloc[0]).sum()), n - filled)
     if 0 < others < _FEWEST_OTHERS:
         return f"holds the same in all but {plural(others, 'row')}"
-    is_text = rows.dtype != np.float64
-    if is_text and _FREE_TEXT * filled < len(counts) < _ID_SHARE * filled:
-        return f"is text with {len(counts)} values in {filled} rows, most of which occur once"
+    if rows.dtype != np.float64:
+        n_values = rows.nunique()
+        if _FREE_TEXT * filled < n_values < _ID_SHARE * filled:
+            return f"is text with {n_values} values in {filled} rows, most of which occur once"
     return ""
 
 
@@ -349,6 +371,8 @@ def _nearly_number(texts: pd.Series) -> str:
     n_numbers = len({re.sub(r"[^\d.,]", "", str(v)) for v in counts.index[matches]})
     if n_numbers < _FEWEST_QUANTITIES:
         return ""
+    if any(re.fullmatch(r"\s*0\d+\s*", str(value)) for value in counts.index):
+        return ""  # codes, as the run says
     plain = [
         bool(re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?", str(value).strip())) for value in counts.index
     ]

@@ -136,6 +136,16 @@ def _sides(column: pd.Series, name: str) -> np.ndarray:
     return texts
 
 
+def names_sides(column: pd.Series) -> bool:
+    """Whether the cells say train and at least one other side, and nothing else.
+
+    >>> names_sides(pd.Series(["trn", "Test", "trn"])), names_sides(pd.Series(["test", "exam"]))
+    (True, False)
+    """
+    sides = {_side(value) for value in column.dropna().unique()}
+    return "train" in sides and len(sides) > 1 and sides <= set(_WORDS)
+
+
 def _side(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value):
         return str(int(value))

@@ -21,32 +21,39 @@ from student_perf.config.schema import GroupKFoldSplit, NestedSplit, SplitConfig
 from student_perf.data.dataset import Dataset, groups_of
 from student_perf.errors import DataError
 from student_perf.evaluation.group_folds import group_cut, group_folds
+from student_perf.text import plural
 
 # Numbers are stratified by quantile bins of this many rows or more, so folds cover the same range.
 _ROWS_PER_BIN = 20
 _MOST_VALUES = 20  # numbers of a column with more different values are a quantity
+_AS_A_NUMBER = ", or predict the target as a number: dataset.task=regression"
 
 Sides = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Strata:
-    """What stays in proportion: the code of each row, shape (n,), and what messages call it."""
+    """What stays in proportion: the code of each row, shape (n,), what messages call it, and what
+    else they advise where some have too few rows.
+    """
 
     of_row: np.ndarray
     names: tuple[str, ...]
+    advice: str = ""
 
 
 @dataclass(frozen=True)
 class Units:
     """Units each of one stratum: `of_row` (n,) numbers each row's unit, `strata` (n_units,) is what
-    stays in proportion, and `names` says what a stratum is called in messages.
+    stays in proportion. In messages one unit is a `noun`, `names` says what a stratum is called,
+    and `advice` what else to do about one of too few units.
     """
 
     of_row: np.ndarray
     strata: np.ndarray
     noun: str
     names: tuple[str, ...]
+    advice: str
 
     def rows(self, units: np.ndarray) -> np.ndarray:
         """Ascending row numbers of some units."""
@@ -81,13 +88,14 @@ class Units:
         n_cut = int(np.ceil(len(kept) * share))
         if counts.min() < 2:
             raise DataError(
-                f"{key}={share}: {self.names[strata[counts.argmin()]]} has {counts.min()} "
-                f"{self.noun}, a side each needs 2; merge it with another or remove it"
+                f"{key}={share}: {self.names[strata[counts.argmin()]]} has "
+                f"{plural(int(counts.min()), self.noun)}, and each of two sides needs one; merge "
+                f"it with another or remove it{self.advice}"
             )
         if min(n_cut, len(kept) - n_cut) < len(strata):
             raise DataError(
-                f"{key}={share}: of {len(kept)} {self.noun} {n_cut} would be cut off, but each "
-                f"side needs at least {len(strata)}; choose a share nearer to the middle"
+                f"{key}={share}: of {plural(len(kept), self.noun)} {n_cut} would be cut off, but "
+                f"each side needs at least {len(strata)}; choose a share nearer to the middle"
             )
         cutter = StratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
         stay, cut = next(cutter.split(kept, self.strata[kept]))
@@ -99,8 +107,9 @@ class Units:
         if fewest < n_splits:
             fix = f"use {key}={fewest}" if fewest >= 2 else "merge it with another"
             raise DataError(
-                f"{key}={n_splits}: {self.names[strata[counts.argmin()]]} has {fewest} {self.noun} "
-                f"outside the test part, every fold needs one; {fix}"
+                f"{key}={n_splits}: {self.names[strata[counts.argmin()]]} has "
+                f"{plural(fewest, self.noun)} outside the test part, every fold needs one; {fix}"
+                f"{self.advice}"
             )
 
 
@@ -125,7 +134,8 @@ class MixedUnits(Units):
         n_cut = int(np.ceil(len(kept) * share))
         if len(kept) - n_cut < 1:
             raise DataError(
-                f"{key}={share}: {self.names[0]} has {len(kept)} {self.noun}, each side needs one; "
+                f"{key}={share}: {self.names[0]} has {plural(len(kept), self.noun)}, each side "
+                "needs one; "
                 "choose a smaller share"
             )
         is_cut = group_cut(self._counts(kept), n_cut, seed)
@@ -151,15 +161,15 @@ def units_of(dataset: Dataset, config: SplitConfig) -> Units:
     )
     # Units are numbered by first appearance, so a row that starts one exceeds all before it.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(of_row), prepend=-1))
-    noun = "distinct rows" if len(first) < len(of_row) else "rows"
-    return Units(of_row, strata.of_row[first], noun, strata.names)
+    noun = "distinct row" if len(first) < len(of_row) else "row"
+    return Units(of_row, strata.of_row[first], noun, strata.names, strata.advice)
 
 
 def _groups(dataset: Dataset, column: str, strata: Strata, in_proportion: bool) -> Units:
     of_row = groups_of(dataset.column(column, "split.group"), "split.group")
     # Whole groups move, so counts of groups are those of one stratum.
     of_unit = np.zeros(of_row.max() + 1, dtype=np.int64)
-    plain = Units(of_row, of_unit, "groups", (f"'{column}'",))
+    plain = Units(of_row, of_unit, "group", (f"'{column}'",), "")
     return MixedUnits(**vars(plain), row_strata=strata.of_row) if in_proportion else plain
 
 
@@ -180,7 +190,9 @@ def strata_of(dataset: Dataset, column: str | None) -> Strata:
             codes, classes = np.argsort(order)[codes], tuple(classes[code] for code in order)
         elif dataset.is_turned:
             codes, classes = 1 - codes, classes[::-1]
-        return Strata(codes, tuple(f"class '{x}' of '{name}'" for x in classes))
+        names = tuple(f"class '{x}' of '{name}'" for x in classes)
+        are_numbers = len(classes) > 2 and all(isinstance(label, int) for label in classes)
+        return Strata(codes, names, _AS_A_NUMBER if are_numbers else "")
     codes = _bins(dataset.target)
     return Strata(codes, _names_of_bins(codes, name))
 

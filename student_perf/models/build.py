@@ -11,24 +11,26 @@ DecisionTreeClassifier(max_depth=3)
 Traceback (most recent call last):
     ...
 student_perf.errors.ConfigError: model=tree: has no regressor, it serves classification while \
-dataset.task=regression; choose another model, for example model=rf or model=xgb
+dataset.task=regression; choose another model, for example model=rf or model=xgb, or, if its \
+numbers are classes, set dataset.task=classification
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 
+from student_perf.config.model_node import PART_OF
 from student_perf.errors import ConfigError
 from student_perf.models.components import build_component
 from student_perf.models.libraries import library_of
 from student_perf.scoring.metrics import Task
 
-_ESTIMATOR_KEY: dict[str, str] = {"classification": "classifier", "regression": "regressor"}
+_IF = {"classification": "if its numbers are classes", "regression": "if the target is a number"}
 _CALIBRATED = ("CalibratedClassifierCV", "CalibratedSVC")
 _THREADS = ("n_jobs", "thread_count")  # parameters that may be `auto`
 # Keys that hold model nodes themselves, with the parameter of the class that takes them.
@@ -50,7 +52,7 @@ def build_estimator(
     Raises:
         ConfigError: The model does not serve the task, or a parameter is wrong.
     """
-    key = _ESTIMATOR_KEY[task]
+    key = PART_OF[task]
     node = config.get(key)
     if not isinstance(node, Mapping):
         raise _unserved(config, task, path)
@@ -73,6 +75,7 @@ def build_estimator(
     }
     places = {name: f"{path}.{name}" for name in shared}
     estimator = build_component({**node, **shared}, f"{path}.{key}", places, parts)
+    _check_kind(estimator, config, task, path)
     _check_by_training(estimator, {name: f"{path}.{key}.{name}" for name in node} | places)
     return estimator
 
@@ -83,7 +86,7 @@ def iter_calibrations(
     """The keys of a valid model node, and of those below it, that say on how many parts of the
     training rows a classifier is calibrated, with their values.
     """
-    key = _ESTIMATOR_KEY[task]
+    key = PART_OF[task]
     node = config.get(key, {})
     if str(node.get("_target_")).rpartition(".")[2] in _CALIBRATED:
         place = f"{path}.cv" if "cv" in config else f"{path}.{key}.cv"
@@ -99,17 +102,44 @@ def iter_calibrations(
 
 def algorithm_name(config: Mapping[str, Any], task: Task | str) -> str:
     """Class name of the estimator that `build_estimator` makes from a valid node."""
-    return str(config[_ESTIMATOR_KEY[task]]["_target_"]).rpartition(".")[2]
+    return str(config[PART_OF[task]]["_target_"]).rpartition(".")[2]
 
 
 def _unserved(config: Mapping[str, Any], task: Task | str, path: str) -> ConfigError:
-    key, name = _ESTIMATOR_KEY[task], config.get("name", "?")
+    key, name = PART_OF[task], config.get("name", "?")
     group = "model" if path == "model" else f"model@{path}"
-    served = [t for t, k in _ESTIMATOR_KEY.items() if isinstance(config.get(k), Mapping)]
+    served = [t for t, k in PART_OF.items() if isinstance(config.get(k), Mapping)]
     return ConfigError(
         f"{group}={name}: has no {key}, it serves {' and '.join(served) or 'no task'} while "
-        f"dataset.task={task}; choose another model, for example {group}=rf or {group}=xgb"
+        f"dataset.task={task}; {_another(group, served)}"
     )
+
+
+def _check_kind(
+    estimator: BaseEstimator, config: Mapping[str, Any], task: Task | str, path: str
+) -> None:
+    """Raise ConfigError for a regressor in the place of a classifier, and the other way round, and
+    for a whole model that gives no probabilities.
+    """
+    is_other = is_regressor if task == "classification" else is_classifier
+    if is_other(estimator):
+        group = "model" if path == "model" else f"model@{path}"
+        other = next(one for one in PART_OF if one != task)
+        raise ConfigError(
+            f"{group}={config.get('name', '?')}: {type(estimator).__name__} serves {other} while "
+            f"dataset.task={task}; {_another(group, [other])}"
+        )
+    if path == "model" and task == "classification" and not hasattr(estimator, "predict_proba"):
+        raise ConfigError(
+            f"model={config.get('name', '?')}: {type(estimator).__name__} has no predict_proba, so "
+            "it answers no probabilities; wrap it: model=calibrated model@model.base=NAME"
+        )
+
+
+def _another(group: str, served: Sequence[str]) -> str:
+    """What to do about a model that does not serve the task."""
+    hint = f", or, {_IF[served[0]]}, set dataset.task={served[0]}" if served else ""
+    return f"choose another model, for example {group}=rf or {group}=xgb{hint}"
 
 
 def _build_part(

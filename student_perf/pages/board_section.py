@@ -56,7 +56,7 @@ def board_section(
         what="run",
         lead=[recommendation(board), *about(board, first)],
         rows=[
-            Row(ranks[id(line)], line.label, line, marked=line is board.recommended)
+            Row(ranks[id(line)], line.name, line, marked=line is board.recommended)
             for line in shown
         ],
         dummy=board.dummy,

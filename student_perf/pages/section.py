@@ -25,7 +25,7 @@ from student_perf.plots.study import (
 )
 from student_perf.plots.style import png
 from student_perf.runs.predictions import Predictions
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import SWEPT, RunRecord
 from student_perf.scoring.metrics import METRICS, Metric
 from student_perf.text import NO_VALUE
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MOST_CONFIGS = 200  # runs whose configs the page can set side by side
 _MOST_CLASSES = 12  # beyond them the cells of a confusion matrix cannot be read
-_NO_CONFIG = ("features", "swept.", "space.", "sweep.", "test_over_train", "tracking.")
+_NO_CONFIG = ("features", SWEPT, "space.", "sweep.", "test_over_train", "tracking.")
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _apart_section(sweep: SweepOutcome) -> Section:
         for rank, line in enumerate(board.lines[:_MOST_LINES], start=1):
             named = [set_name(board, keys)] if keys else []
             drawn = [*named, *_seeds_of(board, line)]
-            rows.append(Row(rank if several else None, line.label, line, False, drawn))
+            rows.append(Row(rank if several else None, line.name, line, False, drawn))
     lead = [] if sweep.record.status == "FINISHED" else [_so_far(sweep)]
     return Section(
         name=sweep.record.name,
@@ -166,6 +166,7 @@ def _row(sweep: SweepOutcome, line: Line, columns: Sequence[str]) -> Row:
     rank = next(i for i, other in enumerate(sweep.lines, start=1) if other is line)
     marks = ["defaults"] if line.record.is_default else []
     marks += ["reference"] if line.record.outside else []
+    marks += [line.repeats_mark] if line.repeats_mark else []
     label = str(line.record.trial_number) + (f" ({', '.join(marks)})" if marks else "")
     drawn = [short_value(values.get(key, "")) for key in columns]
     return Row(rank, label, line, line is sweep.best, drawn)

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.paths import workspace
-from student_perf.runs.record import RunRecord
+from student_perf.runs.record import SWEPT, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,7 @@ def _configuration(record: RunRecord) -> str:
         if ("." in path or path == "seed")
         and path.partition(".")[0] not in WITHOUT_EFFECT
         and path != "dataset.path"
+        and not path.startswith(SWEPT)  # what a trial drew stands in its config, too
     }
     return hashlib.sha256(json.dumps(leaves, sort_keys=True).encode()).hexdigest()
 

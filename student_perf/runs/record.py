@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from student_perf.scoring.intervals import Estimate
 
 LONGEST_ERROR = 500  # characters of the tag
-_SWEPT = "swept."
+SWEPT = "swept."  # how params begin that say what a trial drew
 _GUARDS = "guards."
 # What is shown on terminals, which obey some characters.
 _SHOWN = ("name", "kind", "params", "tags", "error", "mlflow_run_id")
@@ -230,8 +230,8 @@ class RunRecord:
     @property
     def swept(self) -> dict[str, str]:
         """The values of a trial for what its sweep varies, by config key, as text."""
-        names = (name for name in self.params if name.startswith(_SWEPT))
-        return {name.removeprefix(_SWEPT): self.params[name] for name in names}
+        names = (name for name in self.params if name.startswith(SWEPT))
+        return {name.removeprefix(SWEPT): self.params[name] for name in names}
 
     def number(self, name: str) -> float:
         """A single metric by its logged name; NaN if the record has none."""

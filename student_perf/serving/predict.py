@@ -52,9 +52,9 @@ class Summary:
         words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
         flagged = f", {self.flagged:,} flagged" if self.flagged else ""
         reasons = f" ({words})" if words else ""
-        predicted = self.rows - self.refused
+        predicted, noun = self.rows - self.refused, "row" if self.rows == 1 else "rows"
         return (
-            f"{self.rows:,} rows, {predicted:,} predicted, {self.refused:,} refused{flagged}"
+            f"{self.rows:,} {noun}, {predicted:,} predicted, {self.refused:,} refused{flagged}"
             f"{reasons}"
         )
 

@@ -62,6 +62,7 @@ from student_perf.store.attachments import (
     send_pictures,
     send_tables,
 )
+from student_perf.store.fresh import discard_half_made, make_whole
 from student_perf.store.pools import keep_pools_apart
 from student_perf.store.protocol import Marks, Store
 from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
@@ -109,7 +110,9 @@ def _check_schema(uri: str) -> None:
     try:
         check_schema(uri)
     except TrackingError:
-        with _alone(uri):  # another process may have been making the tables
+        with _alone(uri):
+            if (file := sqlite_file(uri)) is not None:
+                discard_half_made(file)
             check_schema(uri)
 
 
@@ -152,15 +155,15 @@ def check_readable(uri: str) -> None:
     """Find out whether there is a store to read; MLflow would make the file of one that is absent.
     Raises TrackingError.
     """
+    if sqlite_file(uri) is None:
+        check_store(TrackingConfig(True, uri, ""))
+        return
+    _check_schema(uri)
     if is_absent(uri):
         raise TrackingError(
             f"{uri}: no such database; run `{python_command()} -m student_perf.train` first, "
             "or name a store with --store"
         )
-    if sqlite_file(uri) is None:
-        check_store(TrackingConfig(True, uri, ""))
-    else:
-        _check_schema(uri)
 
 
 def check_usable(tracking: TrackingConfig) -> None:
@@ -514,12 +517,13 @@ def _open_client(tracking: TrackingConfig) -> tuple[MlflowClient, str]:
     import mlflow
 
     keep_pools_apart()
-    artifacts = None
+    artifacts, file = None, sqlite_file(tracking.uri)
     if not is_server(tracking.uri):
-        file = sqlite_file(tracking.uri)
         place = workspace() if file is None else file.parent
         artifacts = (place / "mlartifacts" / unique_name(tracking.experiment)).as_uri()
     with _alone(tracking.uri):
+        if file is not None:
+            make_whole(file)
         client = mlflow.MlflowClient(tracking_uri=tracking.uri)
         return client, _find_or_create(client, tracking, artifacts)
 

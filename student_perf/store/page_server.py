@@ -14,7 +14,7 @@ from typing import IO
 
 from student_perf.errors import ConfigError, TrackingError
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _PAUSE = 0.1  # seconds between two looks whether it answers
 _LAST_LINES = 1  # of what a server said that has failed
 
@@ -31,12 +31,7 @@ def serve_page(uri: str, port: int, ready: Callable[[], None]) -> None:
         ConfigError: The port is taken.
         TrackingError: The server ended; with what it said last.
     """
-    with socket.socket() as probe:
-        if probe.connect_ex((_HOST, port)) == 0:
-            raise ConfigError(
-                f"--port={port}: another program answers there; choose a free one, for example "
-                f"--port {port + 1}"
-            )
+    check_free(port)
     # In the environment: everybody can read the words of a process, and this may hold a password.
     environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": uri}
     with tempfile.TemporaryFile("w+") as said:  # shown only if it fails
@@ -56,13 +51,23 @@ def serve_page(uri: str, port: int, ready: Callable[[], None]) -> None:
         raise TrackingError(f"MLflow's server ended (exit code {code}): {_last_words(said)}")
 
 
+def check_free(port: int) -> None:
+    """Raise ConfigError if another program answers at a port of this machine."""
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise ConfigError(
+                f"--port={port}: another program answers there; choose a free one, for example "
+                f"--port {port + 1}"
+            )
+
+
 def _command(port: int) -> list[str]:
-    return [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port)]
+    return [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
 
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{_HOST}:{port}/health", timeout=1):
+        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=1):
             return True
     except OSError:
         return False

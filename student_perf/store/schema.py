@@ -59,6 +59,11 @@ def holds_runs(file: Path) -> bool:
     return True
 
 
+def newest_schema() -> str | None:
+    """The schema that the installed MLflow makes; None if that is not known."""
+    return _schemas()[1]
+
+
 @cache
 def _schemas() -> tuple[frozenset[str], str | None]:
     """The schemas that the installed MLflow knows, and the newest, which follows none."""

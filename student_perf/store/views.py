@@ -45,6 +45,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from student_perf.errors import one_line
 from student_perf.runs import tags
+from student_perf.runs.record import SWEPT
 from student_perf.scoring.metrics import FIT_SECONDS, METRICS, OBJECTIVES, logged_as
 
 if TYPE_CHECKING:
@@ -451,7 +452,7 @@ def _width(column: str) -> int:
 
 def _logged(key: str, trials: Sequence[RunRecord]) -> str:
     names = (key, f"{key}.name", f"{key}.kind")
-    return next((n for n in names if any(n in t.params for t in trials)), f"swept.{key}")
+    return next((n for n in names if any(n in t.params for t in trials)), f"{SWEPT}{key}")
 
 
 def _safe(study: str) -> str:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _BASIC = "BasicLauncher"  # Hydra's own, which stands for workers on this machine
 _SLURM = "SlurmLauncher"
+_RAY = "RayLauncher"
 _LOOK = 2  # seconds between two looks at Slurm's queue
 _GRACE = 5  # seconds in which the results of jobs that have left the queue may come
 _SECONDS_TO_QUEUE = 60  # in which a job has to be in the queue for the first time
@@ -84,6 +85,7 @@ class Jobs:
     def _launch(self, plan: SweepPlan, n_jobs: int, config: DictConfig) -> None:
         from student_perf.sweep.remote import RemoteWorker
 
+        config = _of_launcher(config)
         launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=RemoteWorker(plan), config=config
         )
@@ -129,13 +131,33 @@ class Jobs:
             raise raised[0]
 
 
+def _of_launcher(config: DictConfig) -> DictConfig:
+    """The config for a launcher: its log lines go where all others go, and not to the terminal."""
+    config = copy.deepcopy(config)
+    with open_dict(config):
+        config.hydra.hydra_logging = {"version": 1, "root": None, "disable_existing_loggers": False}
+        if str(config.hydra.launcher._target_).endswith(_RAY):
+            _fit_ray(config.hydra.launcher.ray.init)
+    return config
+
+
+def _fit_ray(init: DictConfig) -> None:
+    """Leave the size of Ray's object store to a cluster that runs: it refuses the launcher's."""
+    if init.get("address") or os.environ.get("RAY_ADDRESS"):
+        init.setdefault("object_store_memory", None)
+
+
 def _ask_no_accounting() -> None:
     """Have submitit wait for results only. It would ask `sacct` again and again and, without
     accounting, pass its complaints on to the terminal; queue and locks tell as much.
     """
-    from submitit.slurm.slurm import SlurmInfoWatcher
+    from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
-    SlurmInfoWatcher._make_command = lambda _watcher: None
+    class NoAccounting(SlurmInfoWatcher):  # type: ignore[misc]  # which mypy does not see
+        def update(self) -> None:
+            """Ask nobody."""
+
+    SlurmJob.watcher = NoAccounting()
 
 
 def _await(thread: threading.Thread, name: str) -> None:

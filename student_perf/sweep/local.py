@@ -274,7 +274,7 @@ class _Supervisor:
         if self._guest is not None and not self._is_ending and self._guest.is_over():
             self._kill_at = min(self._kill_at, now + _GRACE)
             self._end("")
-        if self._command is not None and os.getppid() != self._command:
+        if self._is_orphan():
             self._kill_at = -math.inf
         for child in list(self._children):
             if child.has_ended():
@@ -286,6 +286,10 @@ class _Supervisor:
             elif child.excess is None and (excess := child.find_excess(self._plan)):
                 child.excess = excess
                 child.process.kill()
+
+    def _is_orphan(self) -> bool:
+        """Whether the process is gone without which there is nothing to do."""
+        return self._command is not None and os.getppid() != self._command
 
     def _limit(self) -> str:
         """What set the time after which workers stop."""
@@ -303,7 +307,8 @@ class _Supervisor:
         if child.ending:
             self._give_up(child.ending)
         if child.ending is not None or time.monotonic() > self._kill_at:
-            if number is not None:
+            # That of an orphan is lost, as if it had been killed too; the command says so.
+            if number is not None and not self._is_orphan():
                 settle_stopped(self._study, self._plan, number)
             drop_note(self._plan, child.place)
             return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
@@ -145,6 +147,19 @@ class PatientStorage(BaseStorage):
 
     def __init__(self, storage: BaseStorage, patience: Patience) -> None:
         self._storage, self._patience = storage, patience
+        self._keeps = False  # the next reading
+        self._reading: tuple[int, list[FrozenTrial]] | None = None  # of a study
+
+    @contextmanager
+    def reading_once(self) -> Iterator[None]:
+        """Read all trials at most once meanwhile: each reading takes seven statements. Call it
+        under the lock of asking; what others tell meanwhile is seen afterwards.
+        """
+        self._keeps, self._reading = True, None
+        try:
+            yield
+        finally:
+            self._keeps, self._reading = False, None
 
     def _ask(self, name: str, *words: Any, **more: Any) -> Any:
         method = getattr(self._storage, name)
@@ -196,6 +211,7 @@ class PatientStorage(BaseStorage):
         """A queued trial is not made twice. One that runs may be; nobody holds it, so it is queued
         again when the workers are done.
         """
+        self._reading = None
 
         def create() -> int:
             return self._storage.create_new_trial(study_id, template_trial)
@@ -230,6 +246,7 @@ class PatientStorage(BaseStorage):
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         """Said twice it is harmless: only one process asks for a trial, or tells it, at a time."""
+        self._reading = None
 
         def change() -> bool:
             return self._storage.set_trial_state_values(trial_id, state, values)
@@ -269,7 +286,12 @@ class PatientStorage(BaseStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As in Optuna."""
-        return list(self._ask("get_all_trials", study_id, deepcopy, states))
+        if not self._keeps:
+            return list(self._ask("get_all_trials", study_id, deepcopy, states))
+        if self._reading is None or self._reading[0] != study_id:
+            self._reading = study_id, self._ask("get_all_trials", study_id, False)
+        trials = [t for t in self._reading[1] if states is None or t.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """As in Optuna."""

@@ -21,7 +21,7 @@ from student_perf.experiment.records import make_record
 from student_perf.masking import masked, masked_yaml
 from student_perf.runs import layout, tags
 from student_perf.runs.artifacts import write_config
-from student_perf.runs.record import RunRecord, load_record
+from student_perf.runs.record import SWEPT, RunRecord, load_record
 from student_perf.runs.seal import accept_changes
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.distinct import CONFIGURATION, OUTSIDE
@@ -105,7 +105,7 @@ def describe_trial(
     """
     outside: dict[str, Any] = trial.user_attrs.get(OUTSIDE) or {}
     record.name = f"{record.model}-{trial.number}"
-    record.params |= {f"swept.{key}": str(value) for key, value in {**outside, **values}.items()}
+    record.params |= {f"{SWEPT}{key}": str(value) for key, value in {**outside, **values}.items()}
     record.tags |= {
         tags.STUDY: plan.study_name,
         tags.OBJECTIVES: ",".join(plan.objectives.names),

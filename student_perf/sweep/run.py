@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from student_perf.atomic import disk_errors
@@ -19,7 +20,8 @@ from student_perf.compare.outcome import SweepOutcome, load_sweep, sentences
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment.prepare import look_once
+from student_perf.experiment.memory import refuse_beyond_memory
+from student_perf.experiment.prepare import build_pipeline, look_once
 from student_perf.experiment.records import check_tags, describe_provenance
 from student_perf.experiment.show import mlflow_places, show_unknown_schema
 from student_perf.masking import logging_to
@@ -70,7 +72,7 @@ from student_perf.sweep.trials import SECONDS_OF_DYING, Launch, run_trials
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import what_is_removed
 from student_perf.terminal import Terminal, make_console, python_command
-from student_perf.text import plural
+from student_perf.text import plural, visible
 
 if TYPE_CHECKING:
     import optuna
@@ -116,6 +118,9 @@ def run_sweep(
     _show(plan, evaluator, console)
     if options.preview:
         return None
+    if launch is None:  # jobs elsewhere have memory of their own
+        dataset = evaluator.data(plan.base).dataset
+        refuse_beyond_memory(dataset, build_pipeline(plan.base, dataset), options.n_jobs)
     if plan.base.tracking.enabled:
         _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
@@ -198,6 +203,7 @@ def _note(
         command,
         files,
         tracking.uri if tracking.enabled else None,
+        plan.options.storage,
         plan.folder if winner is None else winner,
         [
             f"{plan.study_name}: nothing is missing; {n_done(counts(study))} done, 0 to go.",
@@ -208,11 +214,11 @@ def _note(
 
 
 def _is_closed(plan: SweepPlan, study: optuna.Study) -> bool:
-    """Whether the same command has nothing to do, and asks no database, no registry and no function
-    of the user's own.
+    """Whether the same command has nothing to do, and asks no registry and no function of the
+    user's own.
     """
     options = plan.options
-    elsewhere = options.storage or options.register or options.custom_search_space
+    elsewhere = options.register or options.custom_search_space
     return not elsewhere and options.resume != "never" and not _goes_on(plan, study)
 
 
@@ -305,7 +311,8 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
 
 def _warn(lines: Sequence[str], console: Console) -> None:
     for line in lines:
-        console.print(f"  warning: {line}", style="yellow")
+        text = Text.assemble(("warning", "yellow"), f": {visible(line)}")
+        console.print(Padding(text, (0, 0, 0, 2), expand=False))
 
 
 def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna.Study]:

@@ -15,6 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from student_perf.compare.apart import deciding_keys, set_name
+from student_perf.compare.distinct import distinct, times_mark
 from student_perf.compare.leaderboard import Line
 from student_perf.compare.outcome import SweepOutcome, described, sentences
 from student_perf.runs.layout import holds_record
@@ -22,6 +23,7 @@ from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
+from student_perf.sweep.halving import BUDGET, HALVING
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.plateau import place_of
 from student_perf.sweep.study import complete_trials, counts, n_done
@@ -62,7 +64,8 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
             "time and tests nothing.",
             console,
         )
-    for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
+    budget = [BUDGET] if plan.options.pruner == HALVING else []
+    for line in [*budget, *_repeat_lines(plan), *plan.comparison.sentences]:
         _print(f"{line}.", console)
 
 
@@ -182,22 +185,27 @@ def show_trials(outcome: SweepOutcome, console: Console) -> None:
     if outcome.is_apart:
         _show_sets(outcome, console)
         return
-    ranked = outcome.ranked
-    if len(ranked) + len(outcome.references) < 2:
+    ranked = distinct(outcome.ranked, ranked=True)
+    if len(outcome.ranked) + len(outcome.references) < 2:
         return
-    _print_trials(outcome, [*ranked[:_MOST_TRIALS], *outcome.references], console)
+    references = [(trial, 1) for trial in outcome.references]
+    _print_trials(outcome, [*ranked[:_MOST_TRIALS], *references], console)
     if len(ranked) > _MOST_TRIALS:
         console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
     console.print()
 
 
-def _print_trials(outcome: SweepOutcome, trials: Sequence[RunRecord], console: Console) -> None:
+def _print_trials(
+    outcome: SweepOutcome, trials: Sequence[tuple[RunRecord, int]], console: Console
+) -> None:
+    """Trials in their order, each with the number of exact repeats that it stands for."""
     rows = []
-    for trial in trials:
+    for trial, times in trials:
         estimate = trial.estimate(outcome.metric)
         interval = _interval(outcome.metric, estimate)
         mean = format_number(estimate.mean)
-        number = f"{trial.trial_number}{' (reference)' if trial.outside else ''}"
+        mark = "reference" if trial.outside else times_mark(times)
+        number = f"{trial.trial_number} ({mark})" if mark else str(trial.trial_number)
         rows.append((number, described(trial), mean, interval))
     label = METRICS[outcome.metric].label
     table = make_table(["trial", words(), label, "95 % interval"], rows)
@@ -207,7 +215,7 @@ def _print_trials(outcome: SweepOutcome, trials: Sequence[RunRecord], console: C
 def _show_sets(outcome: SweepOutcome, console: Console) -> None:
     """Each set of configurations by itself; of a single one the seeds that its mean is over."""
     if [len(board.lines) for board in outcome.boards] == [1]:
-        _print_trials(outcome, outcome.finished[:_MOST_TRIALS], console)
+        _print_trials(outcome, [(trial, 1) for trial in outcome.finished[:_MOST_TRIALS]], console)
         if len(outcome.finished) > _MOST_TRIALS:
             console.print(f"    and {len(outcome.finished) - _MOST_TRIALS} more")
         console.print()

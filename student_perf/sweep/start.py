@@ -58,7 +58,8 @@ def start_sweep(
     own = [override for override in overrides if not override.is_hydra_override()]
     is_known = options.resume == "auto" and not _is_nested(config)  # `never` is to refuse
     command = command_of(config, node, arguments) if is_known else None
-    if command is not None and (known := find_finished(Path(config.hydra.sweep.dir), command)):
+    root = Path(config.hydra.sweep.dir)
+    if command is not None and (known := find_finished(root, command, options.storage)):
         return _shown(*known)
     return _started(config, options, own, launch, command)
 

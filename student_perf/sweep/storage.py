@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -93,6 +94,13 @@ def _database(url: str, patience: Patience | None, waits_to_open: bool) -> Any:
 
     found = patience.keep_trying(connect) if waits_to_open else connect()
     return PatientStorage(found, patience)
+
+
+def reading_once(storage: Any) -> AbstractContextManager[None]:
+    """Read the trials of a database at most once meanwhile; a journal tells what is new anyway."""
+    from student_perf.sweep.patience import PatientStorage
+
+    return storage.reading_once() if isinstance(storage, PatientStorage) else nullcontext()
 
 
 def check_no_tracking_store(storage: str | None, tracking: TrackingConfig) -> None:

@@ -23,7 +23,7 @@ from student_perf.sweep.places import asking, held_trials, note_trial
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values, with_conditions
 from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.samplers import SAMPLERS, build_pruner
-from student_perf.sweep.storage import DamagedJournalError, open_storage
+from student_perf.sweep.storage import DamagedJournalError, open_storage, reading_once
 
 if TYPE_CHECKING:
     import optuna
@@ -228,7 +228,7 @@ def next_trial(
     plateau = plateau or Plateau(study, plan)
     failed: list[optuna.Trial] = []
 
-    with asking(plan):
+    with asking(plan), reading_once(study._storage):
         try:
             while plateau.best_if_over() is None and n_left(study, plan) > 0:
                 trial = study.ask()
@@ -314,15 +314,16 @@ def tell_complete(
     import optuna
 
     values = plan.objectives.values(logged)
-    running = optuna.trial.Trial(study, trial._trial_id)
     if trial.user_attrs.get(OUTSIDE):
         with _told_once(study, trial.number):
-            running.set_user_attr(REFERENCE, list(values))
+            study._storage.set_trial_user_attr(trial._trial_id, REFERENCE, list(values))
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return
     with _told_once(study, trial.number):
-        for name, excess in plan.objectives.violations(logged).items():
-            running.set_constraint(name, excess)
+        if excesses := plan.objectives.violations(logged):
+            running = optuna.trial.Trial(study, trial._trial_id)  # reads the trial anew
+            for name, excess in excesses.items():
+                running.set_constraint(name, excess)
         study.tell(trial.number, values)
 
 

@@ -30,12 +30,14 @@ _SCALES = (
 )
 
 
-def guess(dataset: Mapping[str, Any], key: str) -> Any:
+def guess(dataset: Mapping[str, Any], key: str, measures: str | None = None) -> Any:
     """Value of a key of a dataset's config.
 
     Args:
         dataset: The keys that are named, `path` and `target` among them.
         key: A key of `ReadOptions`, `task` or `classes`.
+        measures: The task that a named metric measures: one of numbers makes a target of few
+            numbers a number to predict.
 
     Raises:
         DataError: The file cannot be read, or in two ways.
@@ -52,7 +54,9 @@ def guess(dataset: Mapping[str, Any], key: str) -> Any:
         return task if key == "task" else None
     target = str(dataset["target"])
     values = _target(path, _state(path), _key(options), target)
-    task = task or ("regression" if is_quantity(values) else "classification")
+    are_numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    is_number = is_quantity(values) or (measures == "regression" and are_numbers)
+    task = task or ("regression" if is_number else "classification")
     if key == "task":
         return task
     changed = any(target in str(step) for step in dataset.get("clean") or ())

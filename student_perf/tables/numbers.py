@@ -182,9 +182,9 @@ def typed_column(texts: pa.Array | pa.ChunkedArray, options: ReadOptions) -> Typ
     Words that may stand for "missing" do not keep a column from being one of numbers. Codes with
     leading zeros stay text, and so does a column with percent signs in some cells only.
     """
-    if texts.null_count == len(texts):
-        return TypedColumn(pc.cast(texts, pa.float64()))
-    trimmed = pc.utf8_trim_whitespace(texts)
+    trimmed = _trimmed(texts, options)
+    if trimmed.null_count == len(trimmed):
+        return TypedColumn(pc.cast(trimmed, pa.float64()))
     declared = options.missing_words is not None
     candidate, words = (trimmed, {}) if declared else _without_doubtful(trimmed)
     if candidate.null_count == len(candidate) or not _looks_numeric(candidate, options):
@@ -291,6 +291,16 @@ def _parsed(texts: pa.Array, options: ReadOptions, is_percent: bool) -> Any:
     valid = pc.if_else(pc.fill_null(fits, False), trimmed, pa.scalar(None, pa.string()))
     numbers = pc.cast(_as_programs_write(valid, options), pa.float64())
     return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
+
+
+def _trimmed(texts: Any, options: ReadOptions) -> Any:
+    """The column without blanks around its cells; a cell of blanks only is missing."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    if trimmed.equals(texts):  # the reader has left out the words for missing already
+        return trimmed
+    words = _MACHINE | {word.lower() for word in options.missing_words or ()}
+    is_missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(words)))
+    return pc.if_else(is_missing, pa.scalar(None, trimmed.type), trimmed)
 
 
 def _without_doubtful(texts: Any) -> tuple[Any, dict[str, int]]:

@@ -219,6 +219,17 @@ def separator_line(text: str) -> str:
     return named.group() if named else ""
 
 
+def n_empty_lines(text: str, separator: str) -> int:
+    r"""Number of lines above the header that hold separators at most, as spreadsheets leave them.
+
+    >>> n_empty_lines("\n;;\na;b;c\n", ";")
+    2
+    """
+    lines = text.splitlines()
+    filled = (number for number, line in enumerate(lines) if line.strip(f' \t"{separator}'))
+    return next(filled, len(lines))
+
+
 def sample_rows(text: str, separator: str) -> list[list[str]]:
     """The first rows, quotes resolved; empty lines are no rows."""
     return list(_rows(text, separator, _ROWS))
@@ -235,7 +246,8 @@ def layout(rows: Sequence[Sequence[str]]) -> Layout:
 
 
 def _rows(text: str, separator: str, most: int) -> Iterator[list[str]]:
-    yield from islice(filter(None, _reader(io.StringIO(text, newline=""), separator)), most)
+    rows = _reader(io.StringIO(text, newline=""), separator)
+    yield from islice((row for row in rows if any(map(str.strip, row))), most)
 
 
 def _sniff_separator(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from student_perf.tables.sniff import (
     Layout,
     OptionError,
     layout,
+    n_empty_lines,
     sample_of,
     sample_rows,
     separator_line,
@@ -110,6 +112,11 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[str]]:
     return names, notes
 
 
+def is_given_name(name: str) -> bool:
+    """Whether a column may have its name from `column_names`, as the file gives none."""
+    return re.fullmatch(r"column_\d+", name) is not None
+
+
 def is_index(column: pd.Series) -> bool:
     """Whether a column only counts the rows, from 0 or 1, as pandas writes its index."""
     if not pd.api.types.is_integer_dtype(column) or not len(column):
@@ -123,9 +130,9 @@ def _layout(source: Path | bytes, options: ReadOptions) -> Layout:
     if "\0" in text:
         raise OptionError("it holds zero bytes, so it is not text; name its dataset.encoding")
     said = separator_line(text)
-    below = text[len(said) :].lstrip("\n\r")
-    shape = layout(sample_rows(below, options.separator or ","))
-    return replace(shape, n_lines_before=int(bool(said)))
+    separator = options.separator or ","
+    shape = layout(sample_rows(text[len(said) :], separator))
+    return replace(shape, n_lines_before=bool(said) + n_empty_lines(text[len(said) :], separator))
 
 
 def _beyond(names: Sequence[str], shape: Layout) -> list[str]:

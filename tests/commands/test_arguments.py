@@ -40,3 +40,22 @@ def test_the_store_is_the_named_one_or_that_of_the_config(monkeypatch, workspace
     assert arguments.store_of(chosen) == "http://here"
     _, chosen = parsed(parents=[arguments.reading()])
     assert arguments.store_of(chosen) == f"sqlite:///{workspace}/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["latest"], arguments.MODEL_NAME),
+        (["models:/grades@challenger"], "grades"),
+        (["models:/grades/3"], "grades"),
+        (["models:/grades@challenger", "--name", "other"], "other"),
+    ],
+)
+def test_the_model_is_named_by_itself_or_in_the_address_of_its_run(words, expected):
+    parser = argparse.ArgumentParser()
+    arguments.add_run(parser)
+    arguments.add_registry(parser, takes_run=True)
+    assert arguments.model_name(parser.parse_args(words)) == expected
+    without_run = argparse.ArgumentParser()
+    arguments.add_registry(without_run)
+    assert arguments.model_name(without_run.parse_args([])) == arguments.MODEL_NAME

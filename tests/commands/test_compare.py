@@ -44,6 +44,7 @@ def test_latest_runs_are_compared_and_any_metric_computed_again(runs, workspace,
     assert recorded[0]["minus_dummy"] is not None
 
 
+@pytest.mark.slow
 def test_runs_on_other_rows_are_counted(runs, workspace, capsys):
     assert cli.main(["compare"]) == 0
     assert "on other rows" not in capsys.readouterr().out
@@ -60,6 +61,7 @@ def test_runs_on_other_rows_are_counted(runs, workspace, capsys):
     assert "on other rows" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_on_screen_and_in_a_file(runs, tmp_path, capsys):
     file = tmp_path / "report.html"
     assert cli.main(["compare", "--html", str(file)]) == 0

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from student_perf import cli
@@ -77,3 +79,26 @@ def test_ui_of_a_server_is_its_address(monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:7000")
     assert cli.main(["ui"]) == 0
     assert "http://127.0.0.1:7000" in capsys.readouterr().out
+
+
+def test_optunas_page_is_of_a_sweep_on_this_disk(sweep_folder, workspace, monkeypatch, capsys):
+    folder, served = sweep_folder([[0.5, 0.6]]), []
+    monkeypatch.setattr(
+        "student_perf.sweep.dashboard.serve_study",
+        lambda journal, port, ready: served.append((journal, port)) or ready(),
+    )
+    assert cli.main(["ui", str(folder), "--optuna"]) == 1
+    assert "its study is in a database" in capsys.readouterr().err
+    (folder / "study.journal").touch()
+    for word in (folder, folder / "0"):
+        assert cli.main(["ui", str(word), "--optuna", "--port", "5051"]) == 0
+    assert served == [(folder / "study.journal", 5051)] * 2
+    assert "http://127.0.0.1:5051/dashboard/studies/0" in capsys.readouterr().out
+
+
+def test_without_optuna_dashboard_one_line_says_what_to_install(sweep_folder, monkeypatch, capsys):
+    folder = sweep_folder([[0.5, 0.6]])
+    (folder / "study.journal").touch()
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    assert cli.main(["ui", str(folder), "--optuna"]) == 1
+    assert "pip install -e '.[dashboard]'" in capsys.readouterr().err

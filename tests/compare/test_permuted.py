@@ -40,6 +40,7 @@ def test_without_labels_to_learn_from_a_model_scores_like_the_baseline(record):
     assert loss.p_value == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 def test_other_data_than_the_record_had_is_refused(record, grades):
     text = grades.read_text().splitlines()
     grades.write_text("\n".join(text[:-1]))

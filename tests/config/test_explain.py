@@ -38,6 +38,11 @@ CASES = {
         ["model=rf", "dataset=econmath_score", "model.max_features=0.3"],
         "write model.regressor.max_features=0.3",
     ),
+    "key below null": (
+        ["dataset=econmath_score", "dataset.bands.edges=[50]"],
+        "'dataset.bands' has no key 'edges' yet; write +dataset.bands.edges=[50]",
+    ),
+    "tag of one's own": (["tags.team=blue"], "write +tags.team=blue"),
     "early stopping": (
         ["model=xgb", "+model.early_stopping_rounds=9"],
         "model.early_stopping_rounds=9: stops by rows set aside",

@@ -270,6 +270,7 @@ def test_leading_zeros_and_words_for_missing_are_read_as_in_training(tmp_path, c
     assert np.isnan(found[2:]).all()
 
 
+@pytest.mark.slow
 def test_days_and_months_follow_the_order_of_training_in_every_part(tmp_path, compose_config):
     days = [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2024" for i in range(60)]
     rows = "".join(f"{day},{i % 9},{'ab'[i % 2]}\n" for i, day in enumerate(days))

@@ -86,6 +86,7 @@ def test_cortez_and_silva_forms_and_setups(compose_config, subject, rows):
         assert set(grade.features) - set(data.features) == dropped
 
 
+@pytest.mark.slow
 def test_published_files_pass_the_guards_and_a_renamed_grade_does_not(compose_config, tmp_path):
     path = STUDENT / "student-mat.csv"
     options = ("dataset=student_mat", "tracking=off", "dataset.setup=C")
@@ -159,6 +160,7 @@ def test_the_pass_or_fail_of_a_copy_is_left_out(compose_config):
     assert (data.features.isna().sum() > 0).sum() == 3
 
 
+@pytest.mark.slow
 def test_most_rows_of_the_copied_platform_stand_twice(compose_config):
     data = student_file(compose_config, "xapi", "xAPI-Edu-Data.csv")
     assert (data.classes, data.ordered) == (("L", "M", "H"), True)
@@ -172,6 +174,7 @@ def test_most_rows_of_the_copied_platform_stand_twice(compose_config):
     assert once.n_rows == 478
 
 
+@pytest.mark.slow
 def test_codes_of_the_polytechnic_are_categories_and_its_outcomes_have_no_order(compose_config):
     data = student_file(compose_config, "dropout", "students_dropout.csv")
     assert (data.n_rows, len(data.classes), data.ordered) == (4424, 3, False)
@@ -199,7 +202,7 @@ FIRST_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 3))
+@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 2))
 def test_one_command_reads_a_file_and_new_rows_are_read_alike(
     compose_config, file, target, more, task
 ):

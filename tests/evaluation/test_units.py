@@ -44,8 +44,17 @@ def test_numbers_and_missing_cells_are_strata_too(small_dataset):
 def test_a_stratum_of_too_few_rows_is_named(small_dataset):
     sex = pd.Series(["x", *["f"] * 59], dtype="str")
     data = replace(small_dataset, dropped=pd.DataFrame({"sex": sex}))
-    with pytest.raises(DataError, match="'x' of 'sex' has 1 rows"):
+    with pytest.raises(DataError, match="'x' of 'sex' has 1 row,"):
         make_split(data, replace(KFOLD, stratify_by="sex"))
+
+
+@pytest.mark.parametrize("labels", [(4, 5, 6), ("d", "c", "b"), (0, 1)])
+def test_a_rare_class_of_numbers_may_be_a_number_to_predict(small_dataset, labels):
+    target = np.array([0, *[1] * 29, *[len(labels) - 1] * 30])
+    data = replace(small_dataset, target=target, classes=labels)
+    with pytest.raises(DataError, match=f"class '{labels[0]}' of 'grade' has 1 row") as raised:
+        make_split(data, KFOLD)
+    assert ("dataset.task=regression" in str(raised.value)) is (labels == (4, 5, 6))
 
 
 def test_strata_keep_their_order_and_names_whichever_class_is_positive(small_dataset):

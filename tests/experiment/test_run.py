@@ -15,6 +15,7 @@ from student_perf.runs.record import load_record
 from student_perf.terminal import Terminal
 from tests.conftest import compose_config
 from tests.hostile import ANSWERED, RAISED, Shares
+from tests.tiers import few_fast
 
 QUICK = ("tracking=off", "model=logreg")
 COSTS = {"fit_seconds", "wall_seconds", "cpu_seconds", "peak_memory_mb"}
@@ -106,6 +107,7 @@ def test_the_report_does_not_change_the_result(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_kept_model_answers_in_labels_and_never_saw_the_test_rows(result, tmp_path):
     model = load_model(result.record.folder / "model.skops")
     data = load_dataset(compose_config(*QUICK).dataset)
@@ -212,7 +214,7 @@ def hostile_run(monkeypatch, folder, estimator):
     return run(compose_config(*QUICK, *words), folder)
 
 
-@pytest.mark.parametrize("word", RAISED)
+@pytest.mark.parametrize("word", few_fast(RAISED, 3))
 def test_whatever_a_model_raises_the_record_says_failed_and_why(monkeypatch, tmp_path, word):
     # pytest-xdist cannot send a captured line with a lone surrogate.
     monkeypatch.setattr(logging.getLogger("student_perf.experiment.run"), "disabled", True)

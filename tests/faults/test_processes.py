@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from student_perf.runs.record import load_record
-from tests.faults.conftest import check_whole
+from tests.faults.conftest import check_whole, runs_in
 from tests.sweep.conftest import wait_until
 from tests.sweep.test_run import descendants
 
@@ -76,3 +76,24 @@ def test_the_machine_goes(at_gate):
     done = bench.sweep()
     assert (done.code, done.err) == (0, "")
     check_whole(bench.folder, bench.store)
+
+
+@pytest.mark.fault(
+    "Processes",
+    "kill -9 of the first run while MLflow's tables are made",
+    "the next run makes them",
+)
+def test_the_tables_are_being_made(bench):
+    bench.open_gate()
+    process = bench.start("train", *bench.data())
+    database = bench.workspace / "mlflow.db"
+    new = database.with_name("mlflow.db.new")
+    wait_until(lambda: new.exists() or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not database.exists()
+    done = bench.run("train", *bench.data())
+    assert (done.code, done.err) == (0, "")
+    assert not new.exists()
+    (run,) = runs_in(bench.store)
+    assert run.info.status == "FINISHED"

@@ -116,6 +116,30 @@ def test_a_model_that_does_not_serve_the_task_names_others(compose_config):
         build_estimator(compose_config("model=logreg").model, "regression")
 
 
+@pytest.mark.parametrize(
+    ("target", "task", "message"),
+    [
+        ("linear_model.LinearRegression", "classification", "if the target is a number, set"),
+        ("tree.DecisionTreeClassifier", "regression", "if its numbers are classes, set"),
+    ],
+)
+def test_a_class_of_the_other_task_is_refused(target, task, message):
+    key = "classifier" if task == "classification" else "regressor"
+    with pytest.raises(ConfigError, match=f"serves .* while dataset.task={task}; .*{message}"):
+        build_estimator({"name": "own", key: {"_target_": f"sklearn.{target}"}}, task)
+
+
+def test_a_model_without_probabilities_is_refused_but_may_be_wrapped():
+    bare = {"name": "own", "classifier": {"_target_": "sklearn.svm.LinearSVC"}}
+    with pytest.raises(ConfigError, match=r"model=own: LinearSVC has no predict_proba.*calibrated"):
+        build_estimator(bare, "classification")
+    with pytest.raises(ConfigError, match="SVC has no predict_proba"):
+        build_estimator({"classifier": {"_target_": "sklearn.svm.SVC"}}, "classification")
+    wrapper = {"_target_": "sklearn.calibration.CalibratedClassifierCV"}
+    built = build_estimator({"base": bare, "classifier": wrapper}, "classification")
+    assert type(built.estimator).__name__ == "LinearSVC"
+
+
 def test_a_parameter_set_twice_is_refused(compose_config):
     config = compose_config("model=rf", "+model.classifier.max_depth=3").model
     with pytest.raises(ConfigError, match=r"is also set as model\.max_depth"):

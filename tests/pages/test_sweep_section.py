@@ -46,6 +46,7 @@ def test_ties_are_those_of_the_leaderboard(folder):
     assert rows[-1]["tied"] == "no"
 
 
+@pytest.mark.slow
 def test_the_gain_over_the_defaults_is_the_paired_one(folder):
     text = " ".join(Reader(sweep_page(load_sweep(folder))).text)
     gain = paired_difference(np.array(FOLDS[4]), np.array(FOLDS[0]), 0.25)

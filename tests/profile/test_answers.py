@@ -41,6 +41,7 @@ def test_the_error_of_a_pair_shrinks_with_the_root_of_the_rows():
     assert pair_error(one, one, 100) == 0
 
 
+@pytest.mark.slow
 def test_a_single_part_shows_what_its_fewer_rows_show():
     folds, single = (answers_for("model=logreg", word) for word in ("split=kfold", "split=holdout"))
     assert folds.metric == "accuracy"
@@ -49,6 +50,7 @@ def test_a_single_part_shows_what_its_fewer_rows_show():
     assert single.half_width > folds.half_width > 0
 
 
+@pytest.mark.slow
 def test_classes_that_are_easy_to_tell_leave_a_narrow_interval(compose_config):
     config = compose_config("tracking=off", "model=logreg")
     data = prepare_data(config)

@@ -75,6 +75,7 @@ def graded(graded_once, workspace):
     return load_record(folder)
 
 
+@pytest.mark.slow
 def test_one_changed_cell_of_the_data_is_the_reason(graded, graded_once, tmp_path):
     file = graded_once[1]
     rows = file.read_bytes()

@@ -10,6 +10,7 @@ from tests.made_runs import read
 THREE = ("tracking=off", "report.importance=false", "split.n_splits=3")
 
 
+@pytest.mark.slow
 def test_two_models_on_the_same_rows_are_paired(run):
     one, two = run("model=logreg", quick=THREE), run("model=tree", quick=THREE)
     found = explain(read(one), read(two))

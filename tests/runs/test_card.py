@@ -67,6 +67,7 @@ def test_the_note_says_result_verdict_data_and_how_to_repeat_it(run):
     assert "Test rows" not in note
 
 
+@pytest.mark.slow
 def test_the_note_of_a_winner_has_its_test_rows(run):
     record = run("model=logreg").record
     record.metrics |= {"test_accuracy": 0.5, "test_looks": 2.0}

@@ -45,6 +45,14 @@ def test_every_configuration_on_a_file_is_a_try_and_an_exact_repeat_is_none():
     assert (count_tries(tried("a", target="another")), count_tries(tried("a", raw="no"))) == (1, 1)
 
 
+def test_a_trial_and_the_winner_of_its_config_are_one_try():
+    trial, winner = tried("a"), tried("a")
+    trial.params["swept.model.C"] = "a"
+    note_try(trial)
+    note_try(winner)
+    assert count_tries(winner) == 1
+
+
 def test_what_a_record_knows_counts_where_the_workspace_knows_less():
     assert count_tries(tried("a", n_tries=7.0)) == 7
     for number in range(9):

@@ -58,6 +58,7 @@ def test_a_metric_that_tells_parts_apart_lies_between_theirs(name):
         assert min(parts) - 1e-9 <= metric.of(answers) <= max(parts) + 1e-9
 
 
+@pytest.mark.slow
 def test_one_entry_makes_a_metric(monkeypatch, compose_config, workspace, grades):
     kappa = Metric(
         "cohens_kappa",

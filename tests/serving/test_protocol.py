@@ -40,6 +40,7 @@ def answers(port):
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHos", b"x" * 100])
+@pytest.mark.slow
 def test_who_sends_no_whole_header_in_time_is_cut_off(hasty, port, sent):
     with connect(port) as connection:
         connection.sendall(sent)

@@ -145,6 +145,7 @@ def test_numbers_are_answered_with_numbers(kept, rows):
     assert signature_of(contract).params is None
 
 
+@pytest.mark.slow
 def test_mlflow_s_server_refuses_what_the_contract_refuses(logged, rows):
     from mlflow.pyfunc import scoring_server
     from starlette.testclient import TestClient

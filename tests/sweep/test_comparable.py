@@ -28,7 +28,7 @@ C = "model.C=tag(log,interval(0.01,10))"
          Comparison(("seed",), (("dataset.drop", "data"),))),
         (["split.keep_duplicates_together=true,false"], Comparison()),  # there are none
         (["model=tree,logreg", "preprocess=default,ordinal"], Comparison()),
-    ]),
+    ], 3),
 )  # fmt: skip
 def test_keys_that_decide_or_repeat_are_found_by_what_they_change(plan_of, overrides, expected):
     plan, _ = plan_of(*overrides)
@@ -65,7 +65,7 @@ def test_the_keys_of_a_zip_change_together(plan_of, rows, expected):
         (["seed=0,1"], {"repeats": 3}, "hydra.sweeper.repeats=3: needs one seed"),
         (["split=kfold,nested"], {}, "split=kfold, nested: .* run it by itself, split=nested"),
         (["split=choice(nested)"], {}, "split=nested: nested cross-validation is a sweep for each"),
-    ]),
+    ], 3),
 )  # fmt: skip
 def test_what_would_choose_among_the_incomparable_is_refused(plan_of, overrides, options, message):
     with pytest.raises(ConfigError, match=message) as caught:

@@ -3,6 +3,7 @@ import threading
 from importlib.util import find_spec
 
 import pytest
+from omegaconf import OmegaConf
 
 from student_perf.sweep import engines
 
@@ -31,6 +32,30 @@ def test_an_engine_that_cannot_be_had_is_one_line(train, words, line, monkeypatc
 
 def test_local_is_the_default(train):
     assert train("-m", *C, "hydra/launcher=local").out == train("-m", *C).out
+
+
+@pytest.mark.parametrize(
+    ("init", "environment", "sizes"),
+    [
+        ({"address": "head:6379"}, {}, {"object_store_memory": None}),
+        ({"address": None}, {"RAY_ADDRESS": "head:6379"}, {"object_store_memory": None}),
+        ({"address": None}, {}, {}),
+        ({"address": "head:6379", "object_store_memory": 5}, {}, {"object_store_memory": 5}),
+    ],
+)
+def test_a_ray_that_runs_is_given_no_size_and_lines_go_to_the_log_file(
+    init, environment, sizes, monkeypatch
+):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    node = {"_target_": "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+            "ray": {"init": init}}  # fmt: skip
+    config = OmegaConf.create({"hydra": {"launcher": node, "hydra_logging": {"version": 1}}})
+    made = engines._of_launcher(config)
+    assert made.hydra.launcher.ray.init == init | sizes
+    assert made.hydra.hydra_logging.root is None
+    assert "root" not in config.hydra.hydra_logging
 
 
 @pytest.fixture

@@ -48,7 +48,8 @@ def noted(workspace, tmp_path):
             database.execute("INSERT INTO runs VALUES (?, 'active')", [name])
         database.execute("INSERT INTO tags VALUES (?, 'parent', 'child')", [tags.PARENT])
     files = {rows: sha256_of(rows)}
-    write_note(folder, "command", files, f"sqlite:///{store}", folder, ["it ended"], {"at": "x"})
+    uri = f"sqlite:///{store}"
+    write_note(folder, "command", files, uri, None, folder, ["it ended"], {"at": "x"})
     return folder, rows, store
 
 
@@ -131,11 +132,54 @@ def test_what_commands_make_of_a_sweep_may_be_made_again(noted, workspace):
     assert find_finished(workspace / "multirun", "command") is not None
 
 
+def execute(file, *statements):
+    with closing(sqlite3.connect(file)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE trials SET state = 'WAITING'",
+        "INSERT INTO trials VALUES (2, 1, 'COMPLETE', '2026-01-01')",
+        "UPDATE trials SET datetime_complete = '2026-01-02'",
+        "DELETE FROM studies",
+        "DROP TABLE trials",
+    ],
+)
+def test_a_study_in_a_database_has_to_be_as_it_was(noted, workspace, tmp_path, change):
+    folder, *_ = noted
+    file = tmp_path / "studies.db"
+    storage = f"sqlite:///{file}"
+    execute(
+        file,
+        "CREATE TABLE studies (study_id, study_name)",
+        "CREATE TABLE trials (trial_id, study_id, state, datetime_complete)",
+        "INSERT INTO studies VALUES (1, 'one')",
+        "INSERT INTO trials VALUES (1, 1, 'COMPLETE', '2026-01-01')",
+    )
+    write_note(folder, "command", {}, None, storage, folder, [], {})
+    assert find_finished(workspace / "multirun", "command", storage) is not None
+    execute(file, change)
+    assert find_finished(workspace / "multirun", "command", storage) is None
+
+
+def test_a_journal_elsewhere_has_to_be_as_it_was(noted, workspace, tmp_path):
+    folder, *_ = noted
+    journal = tmp_path / "study.journal"
+    journal.write_text("{}\n")
+    write_note(folder, "command", {}, None, str(journal), folder, [], {})
+    assert find_finished(workspace / "multirun", "command", str(journal)) is not None
+    journal.write_text("{}\n{}\n")
+    assert find_finished(workspace / "multirun", "command", str(journal)) is None
+
+
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "postgresql://db/runs"])
 def test_no_note_speaks_for_a_store_that_is_no_file(noted, uri):
     folder, *_ = noted
     (folder / FINISHED_FILE).unlink()
-    write_note(folder, "command", {}, uri, folder, [], {})
+    write_note(folder, "command", {}, uri, None, folder, [], {})
     assert not (folder / FINISHED_FILE).exists()
 
 

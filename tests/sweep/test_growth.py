@@ -54,6 +54,7 @@ def test_a_grid_that_grows_runs_what_is_new(plan_of):
     assert values_of(go_on(plan_of, TREE, "model.max_depth=range(1,6)")[0]) == [2, 3, 4, 1, 5]
 
 
+@pytest.mark.slow
 def test_a_search_that_grows_learns_from_what_it_knows(plan_of):
     leaf = "model.min_samples_leaf=int(interval({},{}))"
     begin(plan_of, TREE, leaf.format(5, 9), n_trials=3)
@@ -66,12 +67,14 @@ def test_a_search_that_grows_learns_from_what_it_knows(plan_of):
         go_on(plan_of, TREE, leaf.format(5, 9), n_trials=5)
 
 
+@pytest.mark.slow
 def test_a_key_that_was_fixed_may_be_swept_beside_its_old_value(plan_of):
     begin(plan_of, TREE, TWO, "model.min_samples_leaf=5")
     study, _ = go_on(plan_of, TREE, TWO, "model.min_samples_leaf=5,10")
     assert [tuple(t.params.values()) for t in study.trials] == [(2, 5), (3, 5), (2, 10), (3, 10)]
 
 
+@pytest.mark.slow
 def test_a_fixed_number_of_another_type_is_the_value_that_the_model_takes_it_for(plan_of):
     begin(plan_of, TREE, TWO, "model.ccp_alpha=0")
     study, _ = go_on(plan_of, TREE, TWO, "model.ccp_alpha=0.0,0.1")

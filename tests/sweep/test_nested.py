@@ -98,6 +98,7 @@ def test_each_outer_fold_has_its_own_choice_and_is_answered_once(train, workspac
     assert runs[0].data.metrics["cv_accuracy_mean"] == nested.metrics["cv_accuracy_mean"]
 
 
+@pytest.mark.slow
 def test_the_preview_shows_one_fold_and_runs_nothing(train, workspace):
     done = train("-m", *NESTED, "model.C=0.1,1", "hydra.sweeper.preview=true")
     assert done.code == 0

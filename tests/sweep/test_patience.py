@@ -20,6 +20,7 @@ from student_perf.sweep.patience import (
     StorageLostError,
     is_lost,
 )
+from student_perf.sweep.storage import reading_once
 from tests.servers import postgres_server
 from tests.sweep.conftest import wait_until
 
@@ -69,6 +70,30 @@ def test_what_was_said_before_the_connection_died_is_not_said_twice(patience, ca
     study.tell(trial, 0.25)
     assert [(t.state, t.value) for t in study.trials] == [(TrialState.COMPLETE, 0.25)]
     assert capsys.readouterr().out == ""  # back at once, so there is nothing to say
+
+
+def test_trials_are_read_once_for_an_ask_and_anew_after_a_change(patience, monkeypatch):
+    inner = InMemoryStorage()
+    storage, reads = PatientStorage(inner, patience), []
+    study = optuna.create_study(storage=storage)
+    study.enqueue_trial({"x": 0.5})
+    read = inner.get_all_trials
+    monkeypatch.setattr(inner, "get_all_trials", lambda *w: reads.append(w) or read(*w))
+    with reading_once(storage):
+        assert [t.state for t in study.get_trials(deepcopy=False)] == [TrialState.WAITING]
+        assert study.get_trials(states=(TrialState.COMPLETE,)) == []
+        trial = study.ask()
+        assert (trial.number, len(reads)) == (0, 1)
+        assert [t.state for t in study.get_trials(deepcopy=False)] == [TrialState.RUNNING]
+        assert study.ask().number == 1
+        assert len(study.trials) == 2
+    n_read = len(reads)
+    assert n_read == 3
+    for _ in range(2):
+        assert len(study.trials) == 2
+    assert len(reads) == n_read + 2
+    with reading_once(inner):  # of a journal, which has an index
+        assert len(inner.get_all_trials(study._study_id)) == 2
 
 
 def test_a_longer_absence_is_said_once_when_it_begins_and_once_when_it_ends(patience, capsys):

@@ -153,6 +153,7 @@ def test_a_study_never_goes_where_mlflow_keeps_its_tables(plan_of, workspace):
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_study_and_another_another(plan_of):
     names = [
         plan_of(C)[0].study_name,
@@ -167,6 +168,7 @@ def test_the_same_command_gives_the_same_study_and_another_another(plan_of):
     assert names[0].startswith("econmath-logreg-")
 
 
+@pytest.mark.slow
 def test_fingerprints_follow_what_decides(plan_of):
     base = plan_of(C)[0].fingerprints
     changes = {
@@ -205,6 +207,7 @@ def test_the_model_of_the_search_is_named(train):
 @pytest.mark.parametrize(
     "model", [pytest.param("model=rf", marks=pytest.mark.slow), "model=rf,xgb"]
 )
+@pytest.mark.slow
 def test_a_named_model_narrows_the_choice_of_the_zoo(train, model):
     done = train("-m", "search=zoo", model, "hydra.sweeper.preview=true")
     assert (done.code, done.err) == (0, "")

@@ -38,6 +38,7 @@ def test_folds_that_no_seed_changes_are_refused(plan_of):
         plan_of(*DEPTHS, "split=temporal", "+dataset.time=age", repeats=2)
 
 
+@pytest.mark.slow
 def test_a_trial_holds_what_its_seeds_give_alone(plan):
     plan, evaluator = plan
     study = run_trials(plan, evaluator)

@@ -3,13 +3,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from student_perf.compare.outcome import sentences
+from student_perf.compare.outcome import SweepOutcome, sentences
 from student_perf.runs.record import load_record
 from student_perf.scoring.intervals import row_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import row_difference
 from student_perf.sweep.show import Progress, show_plan, show_trials
 from student_perf.text import format_p
+from tests.compare.test_distinct import made
 from tests.sweep.conftest import outcome_of, run_trials
 
 C = "model.C=tag(log,interval(0.0001,10))"
@@ -72,6 +73,16 @@ def test_the_trials_are_shown_best_first_with_their_interval_by_rows(done):
         f"{expected.mean:.3f}", f"{expected.low:.3f}", "to", f"{expected.high:.3f}"
     ]  # fmt: skip
     assert "and 2 more" in out.getvalue()
+
+
+def test_exact_repeats_are_one_row_that_says_how_many(make_record):
+    trials = [made(make_record, f"tree-{i}", [0.5, 0.6], "a", study="s") for i in range(3)]
+    trials.append(made(make_record, "tree-3", [0.4, 0.5], "b", study="s"))
+    sweep = made(make_record, "s", [], "c", kind="sweep")
+    out = StringIO()
+    show_trials(SweepOutcome(sweep, trials, None), Console(file=out, width=80))
+    rows = out.getvalue().splitlines()[1:]
+    assert [row.split()[:2] for row in rows if "0." in row] == [["0", "(x3)"], ["3", "the"]]
 
 
 def test_progress_in_a_file_is_plain_lines(done):

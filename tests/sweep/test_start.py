@@ -33,6 +33,7 @@ def test_a_nested_sweep_starts_from_the_model_that_its_plans_choose(nested_name)
     assert name.endswith("-fold0")
 
 
+@pytest.mark.slow
 def test_a_nested_study_is_named_by_all_that_it_seeks(nested_name):
     space = {"params": {"model.alpha": "choice(1,2)"}}
     other = {"params": {"model.alpha": "choice(1,3)"}}

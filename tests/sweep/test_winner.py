@@ -13,6 +13,7 @@ def test_a_winner_becomes_a_challenger_where_that_is_asked_for(train, workspace)
     for _ in range(2):  # the second time everything is there
         done = train("-m", *words, "hydra.sweeper.register=mine")
         assert "Version 1 of mine is the challenger now." in done.out
+        assert "student_perf promote models:/mine@challenger" in done.out
     client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
     version = client.get_model_version_by_alias("mine", "challenger")
     (folder,) = (workspace / "multirun").iterdir()

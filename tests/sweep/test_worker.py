@@ -5,8 +5,9 @@ import yaml
 
 from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
+from student_perf.sweep import worker
 from student_perf.sweep.study import counts, open_study
-from student_perf.sweep.worker import StopSweep, Worker, raise_if_stopped
+from student_perf.sweep.worker import Slot, StopSweep, Worker, raise_if_stopped
 from tests.sweep.conftest import run_trials
 
 C = "model.C=tag(log,interval(0.01,10))"
@@ -122,6 +123,28 @@ def test_stopping_between_folds_returns_the_trial_to_the_queue(plan_of):
     Worker(plan, evaluator=evaluator).run()
     assert [t.number for t in study.trials] == [0, 1, 2]
     assert counts(study)["complete"] == 3
+
+
+@pytest.mark.parametrize("guest", [None, "a"])
+def test_a_trial_is_no_longer_the_workers_once_it_waits(plan_of, monkeypatch, guest):
+    plan, evaluator = plan_of(C, n_trials=1)
+    seen = []
+
+    def put_back(*_):
+        seen.append(slot.trial)
+        raise KeyboardInterrupt  # here it ends
+
+    slot, name = Slot(), "requeue" if guest is None else "give_back"
+    monkeypatch.setattr(worker, name, put_back)
+    monkeypatch.setattr(worker, "start_trial", lambda *_: leave(guest))
+    with pytest.raises(KeyboardInterrupt):
+        run_trials(plan, evaluator, slot=slot, guest=guest)
+    assert seen == [None]
+
+
+def leave(guest):
+    """Stop, or fail in a guest."""
+    raise StopSweep if guest is None else ValueError("bad luck")
 
 
 @pytest.mark.slow

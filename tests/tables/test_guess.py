@@ -37,6 +37,17 @@ def test_what_is_named_wins_and_a_wrong_name_gets_the_nearest(tmp_path):
         guess(dataset | {"target": "notas"}, "task")
 
 
+def test_a_metric_of_numbers_makes_few_numbers_a_number_to_predict(tmp_path):
+    grades = write(tmp_path / "notas.csv", [5, 6, 7] * 9)
+    assert guess(grades, "task", measures="regression") == "regression"
+    assert guess(grades, "classes", measures="regression") is None
+    assert guess(grades, "task", measures="classification") == "classification"
+    words = write(tmp_path / "words.csv", ["sí", "no"] * 9)
+    assert guess(words, "task", measures="regression") == "classification"
+    declared = grades | {"task": "classification"}
+    assert guess(declared, "task", measures="regression") == "classification"
+
+
 def test_only_scales_have_an_order():
     assert ordered_labels(pd.Series(["b", "a", "c"])) == ["c", "b", "a"]
     assert ordered_labels(pd.Series(["red", "low", "high"])) is None

@@ -39,6 +39,18 @@ def test_anything_else_stays_text(cells, options):
     assert typed_column(pa.array(cells, pa.string()), options).cells.to_pylist() == cells
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "  nan "])
+def test_a_cell_of_blanks_is_missing_among_numbers(blank):
+    column = typed_column(pa.array(["29.85", blank, "108"]), PLAIN)
+    assert column.cells.to_pylist() == [29.85, None, 108.0]
+    new = read_cells(pd.Series(["29.85", blank]), PLAIN, NumberForm())
+    assert new.isna().tolist() == [False, True]
+    german = ReadOptions(decimal=",", missing_words=["k.A."])
+    declared = typed_column(pa.array(["1,5", " k.a. ", blank]), german)
+    assert declared.cells.to_pylist() == [1.5, None, None]
+    assert typed_column(pa.array([blank, blank]), PLAIN).cells.null_count == 2
+
+
 def test_what_was_decided_is_said():
     codes = typed_column(pa.array(["01", "02"]), PLAIN)
     words = typed_column(pa.array(["1", "-", "-"]), PLAIN)

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from student_perf.errors import DataError
-from student_perf.tables.files import read_file
+from student_perf.tables.files import read_column, read_file
 from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.tables.text import iter_text, read_text
 
@@ -59,6 +59,24 @@ def test_a_line_that_names_the_separator_is_no_header(tmp_path):
     path.write_bytes(b"sep=;\r\ngrupo;nota\r\nA;7,5\r\nB;8\r\n")
     raw = read_file(path)
     assert raw.table.to_dict("list") == {"grupo": ["A", "B"], "nota": [7.5, 8.0]}
+
+
+@pytest.mark.parametrize("above", ["\n", "\r\n\r\n", ";;\n", '  \n"";;\n', "sep=;\n\n"])
+def test_empty_lines_above_the_header_are_no_header(tmp_path, above):
+    path = tmp_path / "export.csv"
+    path.write_bytes(f"{above}a;b;c\n1,5;x;2\n2,5;y;3\n".encode())
+    raw = read_file(path)
+    assert list(raw.table) == ["a", "b", "c"]
+    assert raw.table["a"].tolist() == [1.5, 2.5]
+    (part,) = iter_text(path, raw.options, 10)
+    assert part["c"].tolist() == ["2", "3"]
+
+
+def test_a_title_above_the_header_is_named_as_the_reason(tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text("Marks of 2025;;;\nid;group;hours;mark\n1;a;3;7,5\n2;b;4;8,25\n")
+    with pytest.raises(DataError, match=r"no such column .* if that is a title, take it out"):
+        read_column(path, ReadOptions(separator=";"), "mark")
 
 
 def test_a_cell_beyond_the_header_is_never_lost(tmp_path):
