@@ -42,7 +42,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a curve for each column", frozenset({"ebm"})),
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
     ("many trees", MANY_TREES),
-    ("a network", frozenset({"mlp"})),
+    ("a network", frozenset({"mlp", "realmlp", "tabicl"})),
     (
         "a model around models",
         frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled", "auto"}),

@@ -140,7 +140,7 @@ def _mean_sizes(answers: Answers, limits: Sequence[float | None]) -> list[float 
     for limit in limits:
         n_held = None if limit is None else int(np.searchsorted(ascending, limit, side="right"))
         held = float(reached[n_held - 1]) if n_held else 0.0
-        sizes.append(None if n_held is None else (weights.sum() + held) / weights.sum())
+        sizes.append(None if n_held is None else float((weights.sum() + held) / weights.sum()))
     return sizes
 
 
