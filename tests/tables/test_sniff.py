@@ -1,7 +1,12 @@
 import pytest
 
 from student_perf.tables.options import ReadOptions
-from student_perf.tables.sniff import OptionError, complete_options, fitting_encoding
+from student_perf.tables.sniff import (
+    OptionError,
+    complete_options,
+    fitting_encoding,
+    n_empty_lines,
+)
 
 # text, encoding, what is taken
 SURE = [
