@@ -79,6 +79,8 @@ def _about_sets(record: RunRecord) -> list[str]:
 
 
 def _show_sweep(record: RunRecord) -> None:
+    terminal = Terminal()
+    terminal.heading(f"{record.name}, {record.status.lower()}")  # before the slow imports
     from student_perf.pages.report import write_report
     from student_perf.runs.layout import PAGE_FILE
     from student_perf.sweep.show import show_outcome, show_trials
@@ -86,8 +88,6 @@ def _show_sweep(record: RunRecord) -> None:
 
     folder = record.folder.resolve()
     outcome = read_outcome(folder)
-    terminal = Terminal()
-    terminal.heading(f"{record.name}, {record.status.lower()}")
     show_trials(outcome, terminal.console)
     show_outcome(outcome, terminal.console)
     page = write_report(folder / PAGE_FILE, outcome)
