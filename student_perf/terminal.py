@@ -30,7 +30,6 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from student_perf.config.schema import ExperimentConfig
 from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
@@ -177,16 +176,10 @@ class Terminal:
     def __init__(self, quiet: bool = False) -> None:
         self.console = make_console(quiet, soft_wrap=True)
 
-    def title(self, config: ExperimentConfig) -> None:
+    def title(self, model: str, dataset: str, split: str, seed: int | str) -> None:
         """First line, printed before the slow imports."""
-        self.console.print(
-            Text.assemble(
-                (str(config.model.get("name")), "bold"),
-                " on ",
-                (config.dataset.name, "bold"),
-                f", split {config.split.kind}, seed {config.seed}",
-            )
-        )
+        names = (visible(model), "bold"), " on ", (visible(dataset), "bold")
+        self.console.print(Text.assemble(*names, f", split {split}, seed {seed}"))
 
     def heading(self, text: str) -> None:
         """One line that stands out."""
@@ -276,7 +269,7 @@ class Terminal:
                     format_number(row["std"]),
                     METRICS[name].interval(row["mean"], row["low"], row["high"]),
                     format_number(row.get("train")),
-                    format_number(row["dummy"]),
+                    format_number(row.get("dummy")),
                 )
                 for name, row in rows.items()
             ],

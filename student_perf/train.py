@@ -78,7 +78,9 @@ def _run(cfg: DictConfig) -> float:
     words = list(HydraConfig.get().overrides.task)
     config = serving_task(validate(cfg), words, source_of(composed))
     terminal = Terminal()
-    terminal.title(config)
+    terminal.title(
+        str(config.model.get("name")), config.dataset.name, config.split.kind, config.seed
+    )
     from student_perf.experiment.beside import companion
 
     logging.captureWarnings(True)  # a library's warnings go to the log file

@@ -93,7 +93,9 @@ def run(
         with hydra_node(config):
             terminal = Terminal()
             valid = serving_task(validate(without_hydra(config)), words, source)
-        terminal.title(valid)
+        terminal.title(
+            str(valid.model.get("name")), valid.dataset.name, valid.split.kind, valid.seed
+        )
         return Run(run_experiment(valid, folder, terminal).record)
 
 

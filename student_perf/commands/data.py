@@ -43,7 +43,9 @@ def run(chosen: argparse.Namespace) -> int:
         check_place(chosen.html, "--html")
     from student_perf.profile.named import named_table
 
-    named_table(chosen.table)  # before the imports of what reads it
+    named_table(chosen.table)
+    terminal = Terminal(quiet=chosen.format == "json")
+    terminal.heading(chosen.table)  # before the imports of what reads it
     from student_perf.pages.profile import data_page
     from student_perf.profile.declare import write_dataset
     from student_perf.profile.report import make_report
@@ -56,7 +58,6 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.format == "json":
         print(to_json(report.to_dict()), end="")
         return ExitCode.DONE
-    terminal = Terminal()
     _show(terminal, report)
     if chosen.write:
         terminal.places({"written": str(chosen.write), "try": _try(chosen.write)})
@@ -78,7 +79,6 @@ def _try(file: Path) -> str:
 def _show(terminal: Terminal, report: DataReport) -> None:
     from student_perf.pages.profile import answer_sentences, data_facts
 
-    terminal.heading(report.name)
     terminal.facts(data_facts(report))
     terminal.console.print()
     shown = report.columns[:_MOST_COLUMNS]

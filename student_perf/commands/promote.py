@@ -52,7 +52,10 @@ def run(chosen: argparse.Namespace) -> int:
     limits = load_limits(GateLimits, find_config(GATE_CONFIG), vars(chosen))
     from student_perf.store.find import open_run
 
+    terminal = Terminal()
     with open_run(chosen.run, chosen.store) as recorded:
+        # Before the gate, which makes the run again.
+        terminal.heading(f"{recorded.record.name}: is to be the champion of {name}")
         from student_perf.promotion.promotion import promote
         from student_perf.runs.provenance import user_name
         from student_perf.store.registry import Registry
@@ -62,7 +65,7 @@ def run(chosen: argparse.Namespace) -> int:
         force = chosen.why if chosen.force else None
         registry = Registry(store_of(chosen, recorded.record), name)
         decision = promote(recorded, registry, limits, by, force, _reproducible)
-        _show(Terminal(), decision, name, recorded.record.name)
+        _show(terminal, decision, name)
     return ExitCode.DONE if decision.promoted else ExitCode.FINDING
 
 
@@ -74,9 +77,9 @@ def _reproducible(run: Recorded) -> Check:
     return Check("reproducible", verdict.is_same, verdict.sentence)
 
 
-def _show(terminal: Terminal, decision: Decision, name: str, run_name: str) -> None:
+def _show(terminal: Terminal, decision: Decision, name: str) -> None:
     held = f"version {decision.champion.number}" if decision.champion else "no champion yet"
-    terminal.heading(f"{run_name}: version {decision.version.number} of {name}, against {held}")
+    terminal.lines(f"version {decision.version.number} of {name}, against {held}")
     terminal.facts(
         {c.name: f"{'passed' if c.passed else 'FAILED'}: {c.reason}" for c in decision.checks}
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,10 @@ from student_perf.commands.arguments import RESULTS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.scoring.metrics import METRICS
-from student_perf.terminal import MetricRow, Terminal, python_command
+from student_perf.terminal import Terminal, python_command
 
 if TYPE_CHECKING:
-    from student_perf.runs.record import RunRecord
+    from student_perf.runs.record import Recorded, RunRecord
 
 HELP = "show a result again; of a sweep, write its page again"
 GROUP = RESULTS
@@ -27,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print metrics and places of a run, or trials and outcome of a sweep."""
+    """Print what a run has shown, or trials and outcome of a sweep."""
     from student_perf.store.find import find_run, is_on_disk, open_run
 
     record = find_run(chosen.run, chosen.store)
     if record.kind != "sweep":
         with open_run(chosen.run, chosen.store) as recorded:
-            _show_run(recorded.record, record.folder if is_on_disk(record) else None)
+            _show_run(recorded, record.folder if is_on_disk(record) else None)
         return ExitCode.DONE
     if not is_on_disk(record):
         raise ConfigError(
@@ -44,26 +43,27 @@ def run(chosen: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _show_run(record: RunRecord, folder: Path | None) -> None:
-    from student_perf.runs.looks import count_tries
-    from student_perf.store.address import kept_address, ui_command
-    from student_perf.text import folds
+def _show_run(run: Recorded, folder: Path | None) -> None:
+    from student_perf.runs.shown import (
+        read_introduction,
+        read_lineage,
+        read_result,
+        show_introduction,
+        show_result,
+    )
+    from student_perf.store.address import LENGTH_OF_ID, mlflow_places
 
-    terminal = Terminal()
+    record, terminal = run.record, Terminal()
     terminal.heading(record.name)
-    rows = _rows(record)
-    n_folds = len(record.fold_scores(record.objective))
-    terminal.metrics(rows, record.objective, f"held-out rows, {folds(n_folds)}")
-    if rows.get(record.objective, {}).get("dummy") is not None:
-        terminal.verdict(rows, record.objective, count_tries(record))
+    if record.model:  # a drift report has none
+        terminal.title(record.model, record.dataset, record.split_kind, record.seed)
+    show_introduction(terminal, read_introduction(run), read_lineage(run))
+    show_result(terminal, read_result(run))
     terminal.notes(_about_sets(record))
+    run_id = record.mlflow_run_id
+    where, word = (record.tracking_uri, record.experiment), (run_id or "")[:LENGTH_OF_ID]
     places = {} if folder is None else {"folder": str(folder)}
-    if record.mlflow_run_id is not None:
-        places["mlflow"] = f"run {record.mlflow_run_id}"
-        word = record.mlflow_run_id[:8]
-        uri = record.tracking_uri
-        places["open"] = kept_address(record.folder, uri) or ui_command(uri, word)
-    terminal.places(places)
+    terminal.places(places | mlflow_places(*where, run_id, record.folder, word))
 
 
 def _about_sets(record: RunRecord) -> list[str]:
@@ -78,22 +78,9 @@ def _about_sets(record: RunRecord) -> list[str]:
     return [describe_sets(sets, METRICS[record.objective].task)]
 
 
-def _rows(record: RunRecord) -> dict[str, MetricRow]:
-    """What a run of any kind records of each metric."""
-    rows = {}
-    for name in METRICS:
-        scores = record.fold_scores(name)
-        if not len(scores):
-            continue
-        estimate = record.estimate(name)
-        figures = {"mean": estimate.mean, "std": estimate.std}
-        figures |= {"low": estimate.low, "high": estimate.high}
-        figures |= {"train": record.train(name), "dummy": record.dummy(name)} | record.gain(name)
-        rows[name] = {key: None if math.isnan(x) else x for key, x in figures.items()}
-    return rows
-
-
 def _show_sweep(record: RunRecord) -> None:
+    terminal = Terminal()
+    terminal.heading(f"{record.name}, {record.status.lower()}")  # before the slow imports
     from student_perf.pages.report import write_report
     from student_perf.runs.layout import PAGE_FILE
     from student_perf.sweep.show import show_outcome, show_trials
@@ -101,8 +88,6 @@ def _show_sweep(record: RunRecord) -> None:
 
     folder = record.folder.resolve()
     outcome = read_outcome(folder)
-    terminal = Terminal()
-    terminal.heading(f"{record.name}, {record.status.lower()}")
     show_trials(outcome, terminal.console)
     show_outcome(outcome, terminal.console)
     page = write_report(folder / PAGE_FILE, outcome)

@@ -22,11 +22,12 @@ from student_perf.experiment.records import (
     finish_record,
     start_record,
 )
-from student_perf.experiment.show import show_composed, show_outcome, show_places
+from student_perf.experiment.show import introduce, show_outcome, show_places
 from student_perf.experiment.threads import limited_threads
 from student_perf.locks import holding
 from student_perf.runs.layout import MODEL_FILE, PREDICTIONS_FILE, RUN_LOCK_FILE
 from student_perf.runs.record import RunRecord
+from student_perf.runs.shown import show_introduction, write_introduction
 from student_perf.store.excerpt import excerpt_of
 from student_perf.terminal import Terminal
 
@@ -87,20 +88,23 @@ def _run(
     def send() -> str | None:
         return companion.send(record, config.tracking, excerpt_of(prepared.dataset))
 
-    show_composed(terminal, config, prepared)
+    said = introduce(config, prepared)
+    show_introduction(terminal, said, prepared.dataset.lineage)
     folder.mkdir(parents=True, exist_ok=True)
     with holding(folder / RUN_LOCK_FILE):
         record = start_record(config, folder, prepared, kind, more_tags)
         clock = Clock()
         try:
-            terminal.warnings(describe_provenance(config, folder))
+            differ = describe_provenance(config, folder)
+            terminal.warnings(differ)
+            write_introduction(folder, replace(said, warnings=[*said.warnings, *differ]))
             with process_kept(), contained("while the run was computed"):
                 outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
                 finish_record(config, record, prepared, outcome, clock, companion)
         except BaseException as error:
             _record_failure(record, error, send)
             raise
-    show_outcome(terminal, config, prepared, record, outcome)
+    show_outcome(terminal, config, prepared, record, outcome, said.samples)
     show_places(terminal, config, record, pending=send())
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 

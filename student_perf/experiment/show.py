@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from logging import INFO, WARNING
-from pathlib import Path
 
 import numpy as np
 
@@ -17,27 +17,42 @@ from student_perf.evaluation.registry import CHECKS
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
-from student_perf.inspection.findings import group_lines, most_important
 from student_perf.inspection.importance import ROWS_PER_FOLD
 from student_perf.runs.looks import TRIES
 from student_perf.runs.record import RunRecord
+from student_perf.runs.shown import Introduction, Result, TestRows, show_result
 from student_perf.scoring.answers import effective_number
-from student_perf.store.address import kept_address, ui_command
+from student_perf.store.address import LENGTH_OF_ID, mlflow_places
 from student_perf.store.rows import unknown_schema
 from student_perf.terminal import Terminal
 from student_perf.text import folds
 
 log = logging.getLogger(__name__)
 
-_LENGTH_OF_ID = 8  # enough to name a run
+
+def introduce(config: ExperimentConfig, prepared: Prepared) -> Introduction:
+    """Dataset, target, split and model, and what cleaning and the guards found; logs all of it."""
+    dataset, facts = prepared.dataset, _facts(config, prepared)
+    for name, text in facts.items():
+        log.info("%s: %s", name, text)
+    for step in dataset.lineage[1:]:
+        log.info("cleaning: %s", step)
+    warned = {finding.text for finding in prepared.warnings}
+    notes = [note for note in dataset.notes if note not in warned]
+    for note in notes:
+        log.info("%s", note)
+    for finding in prepared.warnings:
+        log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
+    loud = [str(finding) for finding in prepared.warnings if not CHECKS[finding.code].quiet]
+    samples = _describe_samples(prepared.split, config.report.importance)
+    return Introduction(facts, notes, loud, samples)
 
 
-def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepared) -> None:
-    """Dataset, target, split and model, what cleaning did, and what the guards found."""
+def _facts(config: ExperimentConfig, prepared: Prepared) -> dict[str, str]:
     dataset, split = prepared.dataset, prepared.split
     read_as = "" if dataset.read_as is None else dataset.read_as.describe()
     facts = {"read as": read_as} if read_as else {}
-    facts |= {
+    return facts | {
         "dataset": f"{dataset.name} ({dataset.version}): {dataset.n_rows} rows, "
         f"{dataset.features.shape[1]} features ({_describe_kinds(dataset)}), "
         f"{dataset.n_missing} cells missing, sha256 {dataset.sha256[:12]}",
@@ -48,21 +63,6 @@ def show_composed(terminal: Terminal, config: ExperimentConfig, prepared: Prepar
         "model": f"{config.model.get('name')} ({type(prepared.estimator).__name__}), "
         f"preprocess {config.preprocess.get('name')}",
     }
-    for name, text in facts.items():
-        log.info("%s: %s", name, text)
-    terminal.facts(facts)
-    for step in dataset.lineage[1:]:
-        log.info("cleaning: %s", step)
-    terminal.lineage(dataset.lineage)
-    warned = {finding.text for finding in prepared.warnings}
-    notes = [note for note in dataset.notes if note not in warned]
-    for note in notes:
-        log.info("%s", note)
-    terminal.notes(notes)
-    for finding in prepared.warnings:
-        log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
-    loud = [finding for finding in prepared.warnings if not CHECKS[finding.code].quiet]
-    terminal.warnings(list(map(str, loud)))
 
 
 def _describe_kinds(dataset: Dataset) -> str:
@@ -137,17 +137,24 @@ def show_outcome(
     prepared: Prepared,
     record: RunRecord,
     outcome: Outcome,
+    samples: Sequence[str] = (),
 ) -> None:
-    """Metrics, test rows if they were opened, groups, important columns, and the verdict."""
-    metric, rows, findings = config.objective.metric, outcome.rows, outcome.findings
-    terminal.metrics(rows, metric, f"held-out rows, {folds(len(prepared.split.folds))}")
-    terminal.notes(_describe_samples(prepared.split, findings.importance is not None))
+    """What came out; `samples` says what is measured on a sample of the rows."""
+    metric, findings, test = config.objective.metric, outcome.findings, None
     if outcome.test is not None:
-        n_rows, n_looks = len(outcome.test.output), int(record.number("test_looks"))
-        terminal.test_rows(asdict(outcome.test.estimates[metric]), metric, n_rows, n_looks)
-    terminal.groups(group_lines(findings.subgroups), findings.about_groups)
-    terminal.important(most_important(findings.importance), findings.metric)
-    terminal.verdict(rows, metric, int(record.number(TRIES)))
+        row = asdict(outcome.test.estimates[metric])
+        test = TestRows(row, len(outcome.test.output), int(record.number("test_looks")))
+    result = Result(
+        metric=metric,
+        rows=outcome.rows,
+        n_folds=len(prepared.split.folds),
+        samples=samples,
+        test=test,
+        subgroups=findings.subgroups,
+        importance=findings.importance,
+        n_tries=int(record.number(TRIES)),
+    )
+    show_result(terminal, result)
 
 
 def _describe_samples(split: Split, has_importance: bool) -> list[str]:
@@ -166,11 +173,10 @@ def show_places(
     terminal: Terminal, config: ExperimentConfig, record: RunRecord, pending: str | None
 ) -> None:
     """Where the run is: its folder and its run in MLflow, or why it is not there yet."""
-    places = {"folder": str(record.folder)}
-    word = (record.mlflow_run_id or "")[:_LENGTH_OF_ID]
-    terminal.places(
-        places | mlflow_places(config.tracking, record.mlflow_run_id, record.folder, word)
-    )
+    where = config.tracking.uri, config.tracking.experiment
+    word = (record.mlflow_run_id or "")[:LENGTH_OF_ID]
+    in_mlflow = mlflow_places(*where, record.mlflow_run_id, record.folder, word)
+    terminal.places({"folder": str(record.folder)} | in_mlflow)
     terminal.pending(pending, record.folder)
     if record.mlflow_run_id is not None:
         show_unknown_schema(terminal, config.tracking)
@@ -183,18 +189,3 @@ def show_unknown_schema(terminal: Terminal, tracking: TrackingConfig) -> None:
     if (line := unknown_schema(tracking.uri)) is not None:
         log.warning("%s", line)
         terminal.warnings([line])
-
-
-def mlflow_places(
-    tracking: TrackingConfig, run_id: str | None, folder: Path, word: str
-) -> dict[str, str]:
-    """Where a run or sweep is in MLflow, and what opens it there: an address of a server or the
-    command with the word for it; nothing if it is not there.
-    """
-    if run_id is None:
-        return {}
-    where = f"experiment {tracking.experiment}, run {run_id}"
-    return {
-        "mlflow": where,
-        "open": kept_address(folder, tracking.uri) or ui_command(tracking.uri, word),
-    }

@@ -13,8 +13,7 @@ from student_perf.evaluation.cross_validation import CVResult
 from student_perf.evaluation.splits import Fold, Split
 from student_perf.inspection.importance import PermutationImportance
 from student_perf.inspection.learning_curve import learning_curve
-from student_perf.inspection.subgroups import about_groups, subgroup_table
-from student_perf.terminal import GroupLine
+from student_perf.inspection.subgroups import subgroup_table
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,6 @@ class Findings:
         return {
             name: table for name, table in vars(self).items() if isinstance(table, pd.DataFrame)
         }
-
-    @property
-    def about_groups(self) -> str:
-        """What the subgroups show, in one sentence; empty without any."""
-        return "" if self.subgroups is None else about_groups(self.subgroups)
 
 
 @dataclass
@@ -80,35 +74,3 @@ class Inspector:
             if groups
             else None,
         )
-
-
-def group_lines(subgroups: pd.DataFrame | None) -> list[GroupLine]:
-    """A line for each group of `subgroups.subgroup_table`: `name`, `n`, `note` and, for the first
-    two metrics, `values` by metric, each with its bounds.
-    """
-    if subgroups is None:
-        return []
-    lines = []
-    for (column, group), of_group in subgroups.groupby(["column", "group"], sort=False):
-        first = of_group.iloc[0]
-        values = list(zip(*(of_group[x] for x in ("metric", "value", "low", "high")), strict=True))
-        lines.append(
-            GroupLine(
-                name=f"{column} = {group}" if group else str(column),
-                n=int(first["n"]),
-                note=str(first["note"]),
-                values={
-                    metric: (float(value), float(low), float(high))
-                    for metric, value, low, high in values[:2]
-                },
-            )
-        )
-    return lines
-
-
-def most_important(importance: pd.DataFrame | None) -> dict[str, float]:
-    """Importance of the three most important columns, without those that do not help."""
-    if importance is None:
-        return {}
-    first = importance[importance["importance"] > 0].head(3)
-    return dict(zip(first["column"], first["importance"].astype(float), strict=True))

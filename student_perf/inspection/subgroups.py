@@ -18,8 +18,6 @@ from student_perf.scoring.groups import apart
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import Estimate, row_interval
 from student_perf.scoring.metrics import METRICS, Metric, default_metric
-from student_perf.scoring.paired import ALPHA
-from student_perf.text import format_number, format_p, plural
 
 ALL = "all rows"
 MISSING = "missing"
@@ -154,33 +152,6 @@ def _p_values(result: CVResult, groups: Sequence[_Group], metric: Metric) -> np.
         np.column_stack([known.groups[first], codes]), axis=0, return_inverse=True
     )
     return apart(np.bincount(unit, scores.moved) / np.bincount(unit), kinds[:, 1:])
-
-
-def about_groups(table: pd.DataFrame) -> str:
-    """What `subgroup_table` shows in one sentence: which groups differ, by numbers, or that none
-    does; empty if there is nothing to compare.
-    """
-    tested = table[table["p"].notna()]
-    if tested.empty:
-        return ""
-    everything = table[table["metric"] == tested["metric"].iloc[0]].iloc[0]
-    label = METRICS[everything["metric"]].label
-    of_all = f"corrected for {plural(len(tested), 'group')}"
-    differ = tested[tested["p"] < ALPHA]
-    if differ.empty:
-        smallest = format_p(tested["p"].min())
-        return (
-            f"No group differs in {label} from the other rows beyond chance: smallest p "
-            f"{smallest}, {of_all}."
-        )
-    named = ", ".join(
-        f"{one['column']} = {one['group']} ({format_number(one['value'])}, p {format_p(one['p'])})"
-        for _, one in differ.iterrows()
-    )
-    return (
-        f"Beyond chance in {label} these differ from the other rows: {named}; all rows have "
-        f"{format_number(everything['value'])}, p is {of_all}."
-    )
 
 
 def group_codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:

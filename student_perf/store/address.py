@@ -23,6 +23,7 @@ from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.terminal import python_command
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+LENGTH_OF_ID = 8  # enough to name a run
 _SCHEME = re.compile(r"(\w+)(\+\w+)?:")
 
 
@@ -63,6 +64,18 @@ def kept_address(folder: Path, uri: str) -> str | None:
     """Where a server shows what is in a folder, as the publisher noted it; None for no server."""
     file = folder / ADDRESS_FILE
     return file.read_text(encoding="utf-8") if is_server(uri) and file.is_file() else None
+
+
+def mlflow_places(
+    uri: str, experiment: str, run_id: str | None, folder: Path, word: str
+) -> dict[str, str]:
+    """Where a run or sweep is in MLflow, and what opens it there: an address of a server or the
+    command with the word for it; nothing if it is not there.
+    """
+    if run_id is None:
+        return {}
+    where = f"experiment {experiment}, run {run_id}" if experiment else f"run {run_id}"
+    return {"mlflow": where, "open": kept_address(folder, uri) or ui_command(uri, word)}
 
 
 def ui_command(uri: str, word: str = "") -> str:

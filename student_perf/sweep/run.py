@@ -23,7 +23,7 @@ from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.memory import refuse_beyond_memory
 from student_perf.experiment.prepare import build_pipeline, look_once
 from student_perf.experiment.records import check_tags, describe_provenance
-from student_perf.experiment.show import mlflow_places, show_unknown_schema
+from student_perf.experiment.show import show_unknown_schema
 from student_perf.masking import logging_to
 from student_perf.paths import workspace
 from student_perf.runs import tags
@@ -35,6 +35,7 @@ from student_perf.runs.layout import (
     holds_record,
 )
 from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
+from student_perf.store.address import mlflow_places
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep.account import missing_in_mlflow, take_account
@@ -379,9 +380,9 @@ def _sent_run(plan: SweepPlan) -> str | None:
 
 
 def _places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> dict[str, str]:
-    places = {"folder": str(plan.folder)} | mlflow_places(
-        plan.base.tracking, _sent_run(plan), plan.folder, plan.study_name
-    )
+    where = plan.base.tracking.uri, plan.base.tracking.experiment
+    in_mlflow = mlflow_places(*where, _sent_run(plan), plan.folder, plan.study_name)
+    places = {"folder": str(plan.folder)} | in_mlflow
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
     places["compare"] = f"{python_command()} -m student_perf compare {plan.study_name}"

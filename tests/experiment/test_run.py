@@ -53,6 +53,7 @@ def test_folder_holds_the_whole_record(result):
         "golden_rows.json",
         "importance.csv",
         "importance.png",
+        "introduction.json",
         "lineage.json",
         "metrics.json",
         "model.skops",

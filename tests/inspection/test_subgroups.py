@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from student_perf.config.schema import KFoldSplit, RepeatedKFoldSplit
 from student_perf.evaluation.cross_validation import result_of
 from student_perf.evaluation.splits import make_split
-from student_perf.inspection.subgroups import about_groups, subgroup_table
+from student_perf.inspection.sentences import about_groups
+from student_perf.inspection.subgroups import subgroup_table
 from student_perf.scoring.intervals import TRAINING
 
 
@@ -158,7 +159,7 @@ def test_equal_groups_are_said_to_be_equal(small_dataset):
     table = subgroup_table(small_dataset, evaluated(small_dataset), ["school"], "log_loss", 5)
     start = "No group differs in log loss from the other rows beyond chance: smallest p = "
     assert about_groups(table).startswith(start)
-    assert about_groups(table.iloc[:2]) == ""
+    assert about_groups(table.iloc[:2]) == about_groups(None) == ""
 
 
 def test_rows_of_a_declared_group_count_as_one(small_dataset):

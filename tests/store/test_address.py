@@ -7,8 +7,16 @@ import pytest
 
 from student_perf import cli, paths
 from student_perf.errors import ConfigError
+from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.store import address
-from student_perf.store.address import is_absent, is_server, scheme, sqlite_file, ui_command
+from student_perf.store.address import (
+    is_absent,
+    is_server,
+    mlflow_places,
+    scheme,
+    sqlite_file,
+    ui_command,
+)
 from student_perf.store.find import find_run
 
 
@@ -73,3 +81,20 @@ def test_the_default_store_is_written_in_conf_alone(workspace, tmp_path, monkeyp
         find_run("abcdef")
     for path in paths.PACKAGE_DIR.rglob("*.py"):
         assert "/mlflow.db" not in path.read_text() or path.name == "address.py", path
+
+
+def test_a_run_without_an_id_has_no_place_in_mlflow(workspace, tmp_path):
+    where = address.default_tracking().uri, "student_perf"
+    assert mlflow_places(*where, None, tmp_path, "") == {}
+    places = mlflow_places(*where, "a" * 32, tmp_path, "aaaaaaaa")
+    assert places["mlflow"] == f"experiment student_perf, run {'a' * 32}"
+    assert places["open"].endswith("student_perf ui aaaaaaaa")
+
+
+def test_a_servers_own_address_stands_in_place_of_the_command(tmp_path):
+    where = "http://127.0.0.1:5000", "student_perf"
+    places = mlflow_places(*where, "a" * 32, tmp_path, "mine")
+    assert places["open"] == "http://127.0.0.1:5000"
+    (tmp_path / ADDRESS_FILE).write_text("http://127.0.0.1:5000/#/experiments/1")
+    places = mlflow_places(*where, "a" * 32, tmp_path, "mine")
+    assert places["open"] == "http://127.0.0.1:5000/#/experiments/1"
