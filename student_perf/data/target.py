@@ -78,7 +78,7 @@ def positive_second(
 
 def _numbers(column: pd.Series, config: DatasetConfig) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(column):
-        _refuse_words_among_numbers(column, config)
+        _refuse_words_among_numbers(column, config, fewest=0)
         wanted = "dataset.bands" if config.bands is not None else "dataset.task=regression"
         raise DataError(
             f"dataset.target={config.target}: {wanted} needs numbers, the column holds text like "
@@ -114,7 +114,7 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
     else:
         column = column.astype("str")
         if config.classes is None:
-            _refuse_words_among_numbers(column, config)
+            _refuse_words_among_numbers(column, config, fewest=MOST_NUMERIC_CLASSES)
     declared = None if config.classes is None else _labels(column, config.classes)
     labels = declared or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}
@@ -145,16 +145,16 @@ def _labels(column: pd.Series, classes: list[Any]) -> list[str | int]:
     ]
 
 
-def _refuse_words_among_numbers(column: pd.Series, config: DatasetConfig) -> None:
+def _refuse_words_among_numbers(column: pd.Series, config: DatasetConfig, fewest: int) -> None:
     """Raise DataError for a quantity that is text only since some cells say why there is none, as
-    'NP' of a student who did not sit the examination.
+    'NP' of a student who did not sit the examination. Up to `fewest` numbers may be classes.
     """
     signs = {key: getattr(config, key, None) for key in ("decimal", "thousands")}
     counts = column.astype("str").value_counts(sort=False)
     numbers = parse_numbers(pd.Series(counts.index), ReadOptions(**signs))
     words = counts[numbers.isna().to_numpy()].sort_values(ascending=False)
     n_numbers = len(counts) - len(words)
-    if n_numbers <= max(MOST_NUMERIC_CLASSES, len(words)) or words.empty:
+    if n_numbers <= max(fewest, len(words)) or words.empty:
         return
     named = ", ".join(f"'{word}' ({plural(n, 'row')})" for word, n in words[:_MOST_NAMED].items())
     listed = ",".join(f"'{word}'" for word in words.index[:_MOST_NAMED])
@@ -162,6 +162,7 @@ def _refuse_words_among_numbers(column: pd.Series, config: DatasetConfig) -> Non
         f"dataset.target={config.target}: {named} stands among numbers; if these rows have no "
         f'value: "dataset.missing_words=[{listed}]" '
         "'dataset.clean=[normalise_text,drop_missing_target]'"
+        + ("; if all are labels, list them in dataset.classes" if fewest else "")
     )
 
 

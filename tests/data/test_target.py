@@ -90,6 +90,13 @@ def test_a_word_among_the_numbers_of_a_target_is_named_with_what_to_type(task):
     assert len(encode_target(named, config())[1]) == 17
 
 
+def test_a_word_among_few_grades_is_named_where_numbers_are_asked_for():
+    grades = column([*map(str, range(11)), "NP", "NP"])
+    with pytest.raises(DataError, match=r"'NP' \(2 rows\) stands among numbers; .*missing_words"):
+        encode_target(grades, config("regression"))
+    assert len(encode_target(grades, config())[1]) == 12
+
+
 def test_regression_keeps_the_numbers():
     numbers, labels = encode_target(column([1, 2]), config("regression"))
     assert numbers.dtype == np.float64

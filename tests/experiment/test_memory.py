@@ -1,5 +1,6 @@
 """A run that does not fit into memory is refused, with the sample that fits."""
 
+import pandas as pd
 import pytest
 
 from student_perf.errors import ConfigError
@@ -48,3 +49,24 @@ def test_workers_need_as_much_each_and_prepared_columns_count(small, compose_con
     wide = build_pipeline(compose_config(*WORDS, "preprocess=default"), dataset)
     with pytest.raises(ConfigError, match="needs about"):
         refuse_beyond_memory(dataset, wide)
+
+
+def test_rare_words_and_sparse_tables_take_what_they_take(
+    small, grades, compose_config, monkeypatch
+):
+    monkeypatch.setattr(memory, "_FEW_ROWS", 1_000)  # only the width is asked for
+    monkeypatch.setattr(memory, "_TRIED_ROWS", 60)
+    rows = pd.read_csv(grades)
+    rows["pupil"] = [f"p{i % 40}" for i in range(len(rows))]  # thrice each, seldom among 60 rows
+    rows.to_csv(grades, index=False)
+    words = ["tracking=off", "dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
+    words += ["model=logreg", "preprocess.categorical.encode.min_frequency=3"]
+    few, many, sparse = [], [], ["preprocess.categorical.encode.sparse_output=true"]
+    widths = []
+    for more, most in ((few, 1_000), (many, 10), (sparse, 10)):
+        config = compose_config(*words, *more)
+        dataset = prepare_data(config).dataset
+        monkeypatch.setattr(memory, "_MANY_WORDS", most)
+        widths.append(memory._prepared_width(dataset, build_pipeline(config, dataset)))
+    assert widths[1] >= 40 > widths[0]
+    assert widths[2] < widths[1] / 2

@@ -80,7 +80,7 @@ SAME = {
     "group and a fixed key of its options": ["model=tree,rf", "model.max_depth=choice(3)"],
     "group and a value": ["model=tree,rf", "model.max_depth=3,5"],
     "glob": ["model=glob(tr*)"],
-    "glob without some": ["model=glob([t*,dum*],exclude=[rf])"],
+    "glob without some": ["model=glob([t*,dum*],exclude=[tab*])"],
     "list": ["dataset.drop=[age]"],
     "lists": ["dataset.drop=[age],[]"],
     "lists in a choice": ["dataset.drop=choice([age],[age,hsgpa])"],
