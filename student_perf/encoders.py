@@ -1,5 +1,5 @@
 """Encoders of categories, by order, as pandas categoricals, one-hot, by share, by the target, and
-of text by its words.
+of text by its words; and what fills missing cells.
 
 The module does not depend on the config: a logged model carries it to its server.
 
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from sklearn.utils._param_validation import Interval
@@ -118,6 +119,25 @@ def _among_first(table: Any, n: int) -> np.ndarray:
         codes = pd.factorize(column, use_na_sentinel=False)[0]
         kept |= pd.Series(codes).groupby(codes).cumcount().to_numpy() < n
     return kept
+
+
+class Imputer(SimpleImputer):
+    """scikit-learn's SimpleImputer, in a fraction of the time and memory where rows are many.
+
+    To find a median it sorts masked copies of all rows. A row that holds the medians has the same
+    medians, so it gets that row only, and learns the same.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Learn what fills the gaps of each column of `X`, shape (n, p)."""
+        is_median = self.strategy == "median" and not self.add_indicator
+        if is_median and pd.isna(self.missing_values) and len(X) > _COUNTED_AT_ONCE:
+            table = pd.DataFrame(X)
+            if all(dtype == np.float64 for dtype in table.dtypes):
+                medians = table.median().to_frame().T
+                X = medians if isinstance(X, pd.DataFrame) else medians.to_numpy()  # noqa: N806
+        fitted: Self = super().fit(X, y)
+        return fitted
 
 
 class CategoryShares(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -4,6 +4,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 
@@ -12,6 +13,7 @@ from student_perf.encoders import (
     CategoryCodes,
     CategoryShares,
     CrossFittedTargetEncoder,
+    Imputer,
     OneHot,
     Words,
     categorical_columns,
@@ -116,6 +118,42 @@ def test_one_hot_learns_what_scikit_learn_does(monkeypatch, min_frequency, as_ta
     np.testing.assert_array_equal(ours.transform(table), theirs.transform(table))
     assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
     assert vars(ours).keys() == vars(theirs).keys()
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"strategy": "median"},
+        {"strategy": "median", "add_indicator": True},
+        {"strategy": "median", "missing_values": -1.0},
+        {"strategy": "median", "keep_empty_features": True},
+        {"strategy": "mean"},
+    ],
+)
+@pytest.mark.parametrize("as_table", [True, False])
+@pytest.mark.filterwarnings("ignore:Skipping features")
+def test_an_imputer_learns_what_scikit_learn_does(monkeypatch, known, as_table):
+    monkeypatch.setattr(encoders, "_COUNTED_AT_ONCE", 30)  # so that few rows take the short way
+    rng = np.random.default_rng(0)
+    columns = {"whole": rng.integers(0, 9, 202) / 1, "gaps": rng.lognormal(size=202)}
+    table = pd.DataFrame(
+        columns | {"marked": rng.choice([-1.0, 2.0], 202), "even": rng.random(202)}
+    )
+    if known.get("missing_values") is None:
+        table.loc[::3, "gaps"] = np.nan
+        table["empty"] = np.nan
+    rows = table if as_table else table.to_numpy()
+    ours, theirs = Imputer(**known).fit(rows), SimpleImputer(**known).fit(rows)
+    np.testing.assert_array_equal(ours.statistics_, theirs.statistics_)
+    np.testing.assert_array_equal(ours.transform(rows[:9]), theirs.transform(rows[:9]))
+    assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+    assert vars(ours).keys() == vars(theirs).keys()
+
+
+def test_an_imputer_leaves_words_to_scikit_learn(monkeypatch):
+    monkeypatch.setattr(encoders, "_COUNTED_AT_ONCE", 2)
+    with pytest.raises(ValueError, match="median strategy with non-numeric data"):
+        Imputer(strategy="median").fit(TRAIN)
 
 
 def test_plain_names_hold_nothing_that_boosting_libraries_refuse():

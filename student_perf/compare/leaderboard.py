@@ -42,7 +42,7 @@ FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a curve for each column", frozenset({"ebm"})),
     ("neighbours or a kernel", frozenset({"knn", "svm", "gp"})),
     ("many trees", MANY_TREES),
-    ("a network", frozenset({"mlp"})),
+    ("a network", frozenset({"mlp", "realmlp", "tabicl"})),
     (
         "a model around models",
         frozenset({"ordinal", "calibrated", "voting", "stacking", "resampled", "auto"}),
@@ -280,7 +280,7 @@ def _leaderboard(
     table = np.array([scored[i] for i in usable])
     rope = _rope(METRICS[metric], table) if rope is None else rope
     lines = [
-        replace(line, times=counted[i][1])
+        line if counted[i][1] == 1 else replace(line, times=counted[i][1])
         for i, line in zip(
             usable,
             _lines([candidates[i] for i in usable], table, METRICS[metric], rope, dummy, store),

@@ -221,8 +221,8 @@ class SweepOutcome:
         """What the numbered checks say of the best trial and the space it was found in."""
         if self.best is None:
             return []
-        from student_perf.evaluation.guards import look  # with pandas and scikit-learn
         from student_perf.evaluation.registry import Chosen
+        from student_perf.evaluation.result_checks import look
 
         drawn = self.best.record.swept
         tried = ((p["key"], _range_of(p, drawn)) for p in self.record.space)

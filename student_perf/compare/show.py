@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from student_perf.compare.comparable import REPEATS
 from student_perf.compare.leaderboard import (
@@ -17,6 +17,8 @@ from student_perf.compare.leaderboard import (
     Line,
     recommendation,
 )
+from student_perf.evaluation.registry import Compared, Finding
+from student_perf.evaluation.result_checks import look
 from student_perf.runs.record import RunRecord, to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
 from student_perf.scoring.paired import ALPHA, for_tries
@@ -31,9 +33,6 @@ from student_perf.text import (
     markdown_table,
     plural,
 )
-
-if TYPE_CHECKING:
-    from student_perf.evaluation.registry import Finding
 
 NOT_TUNED = "SP502"
 _MOST_NAMED = 5  # runs in one line
@@ -169,9 +168,6 @@ def about(board: Leaderboard, first: Leaderboard | None) -> list[str]:
 
 def unpaired(board: Leaderboard, first: Leaderboard) -> list[Finding]:
     """What a check says of runs that cannot be paired with those of `first`, by whose levels."""
-    from student_perf.evaluation.guards import look  # with pandas and scikit-learn
-    from student_perf.evaluation.registry import Compared
-
     pairs = {
         "data": (_data(first), _data(board)),
         "folds": (first.split_sha256, board.split_sha256),
@@ -194,8 +190,6 @@ def untuned(board: Leaderboard) -> list[Finding]:
         f"{named}{more} ran with defaults, {searched[0].label} was searched: the difference may be "
         f"the search; search {', '.join(f'-m search={model}' for model in models)} too"
     )
-    from student_perf.evaluation.registry import Finding
-
     return [Finding(NOT_TUNED, text)]
 
 

@@ -30,7 +30,7 @@ _SAMPLER = "hydra.sweeper.sampler"
 # What a dataset's file may leave out.
 _LEFT_OUT = (
     *("keep", "categorical", "text", "categories", "ranges"),
-    *("ordered", "positive", "group", "time", "weight"),
+    *("ordered", "positive", "group", "time", "weight", "sample"),
 )
 # Mappings whose keys the user adds.
 _OPEN = ("dataset.bands", "dataset.categories", "dataset.ranges", "tags")

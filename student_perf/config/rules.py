@@ -91,6 +91,11 @@ def check_dataset(dataset: DatasetConfig) -> None:
                 f"dataset.{key}={dataset.target}: is the target; name another column, or "
                 f"dataset.{key}=null"
             )
+    if dataset.sample is not None and dataset.sample < 1:
+        raise ConfigError(
+            f"dataset.sample={dataset.sample}: must be a number of rows; dataset.sample=null takes "
+            "all of them"
+        )
     _check_text(dataset)
     if dataset.ordered and dataset.bands is None and dataset.classes is None:
         raise ConfigError(

@@ -37,6 +37,7 @@ class DatasetConfig:
         group, time: Columns that say whose a row is and when it arose; features only if `keep`
             names them.
         weight: Column of the rows' weights, in fits and scores; never a feature.
+        sample: How many rows to draw from a larger table, by a fixed seed; None takes all.
         split_column: Column that says which side a row is on; set by `split=column`.
         split_group: Column of the groups that a split holds out, where `group` names none; set by
             `split.group`.
@@ -64,6 +65,7 @@ class DatasetConfig:
     group: str | None = None
     time: str | None = None
     weight: str | None = None
+    sample: int | None = None
     split_column: str | None = None
     split_group: str | None = None
     form: str | None = None

@@ -105,8 +105,9 @@ class Dataset:
         pandas only shares a table in which all rows are taken in order, but scikit-learn with
         `copy=False` writes into memory that pandas shares.
         """
-        taken = self.features.iloc[numbers]
-        return taken.copy() if len(numbers) == self.n_rows else taken
+        if np.array_equal(numbers, np.arange(self.n_rows)):
+            return self.features.copy()
+        return self.features.iloc[numbers]
 
     def column(self, name: str, key: str) -> pd.Series:
         """A column by name, whether the model gets it or not.

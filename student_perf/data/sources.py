@@ -29,14 +29,25 @@ from student_perf.tables.raw import RawTable
 
 
 def read_source(config: DatasetConfig) -> RawTable:
-    """Read the raw table of a dataset, rows numbered from 0, and how it was read.
+    """Read the raw table of a dataset, or its sample, rows numbered from 0, and how it was read.
 
     Raises:
         DataError: The table is not available, or not readable.
     """
     read = _READERS[type(config)](config)
     raw = read if isinstance(read, RawTable) else RawTable(read)
+    raw = _sampled(raw, config.sample)
     return replace(raw, table=raw.table.reset_index(drop=True))
+
+
+def _sampled(raw: RawTable, n_rows: int | None) -> RawTable:
+    """The table, or `n_rows` of its rows in their order, the same ones whatever the run's seed."""
+    n_all = len(raw.table)
+    if n_rows is None or n_rows >= n_all:
+        return raw
+    chosen = np.sort(np.random.default_rng(0).choice(n_all, n_rows, replace=False))
+    note = f"a fixed sample of {n_rows} of {n_all} rows, by dataset.sample"
+    return replace(raw, table=raw.table.iloc[chosen], notes=(*raw.notes, note))
 
 
 def options_of(config: FileDataset) -> ReadOptions:

@@ -392,13 +392,15 @@ def _same_categories(subject: Subject) -> Iterator[tuple[str, str]]:
 
 def _tells_nothing(rows: pd.Series, filled: int, n: int) -> str:
     """What makes a column with values useless; empty if nothing does."""
-    counts = rows.value_counts()
-    others = n - max(int(counts.iloc[0]), n - filled)
+    # A value in all rows but so few is most of any of them, as counting all rows would take long.
+    most = rows.dropna().iloc[: 2 * _FEWEST_OTHERS].mode()
+    others = n - max(int((rows == most.iloc[0]).sum()), n - filled)
     if 0 < others < _FEWEST_OTHERS:
         return f"holds the same in all but {plural(others, 'row')}"
-    is_text = rows.dtype != np.float64
-    if is_text and _FREE_TEXT * filled < len(counts) < _ID_SHARE * filled:
-        return f"is text with {len(counts)} values in {filled} rows, most of which occur once"
+    if rows.dtype != np.float64:
+        n_values = rows.nunique()
+        if _FREE_TEXT * filled < n_values < _ID_SHARE * filled:
+            return f"is text with {n_values} values in {filled} rows, most of which occur once"
     return ""
 
 

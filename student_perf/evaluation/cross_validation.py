@@ -63,28 +63,37 @@ class CVResult:
         """Predicted class codes or numbers, shape (n,)."""
         return self.output.argmax(axis=1) if self.task == "classification" else self.output
 
-    @cached_property
+    @property
     def estimates(self) -> dict[str, Estimate]:
         """Mean over the folds and interval of each metric."""
         return {name: self.estimate(name) for name in self.fold_scores}
 
     def estimate(self, metric: str) -> Estimate:
         """Mean over the folds of one metric with its interval by rows."""
-        scores = self.fold_scores[metric]
-        std = float(scores.std(ddof=1)) if len(scores) > 1 else math.nan
-        return row_interval(self.row_scores(metric), METRICS[metric], std)
+        if metric not in self._estimates:
+            scores = self.fold_scores[metric]
+            std = float(scores.std(ddof=1)) if len(scores) > 1 else math.nan
+            self._estimates[metric] = row_interval(self.row_scores(metric), METRICS[metric], std)
+        return self._estimates[metric]
 
     def row_scores(self, metric: str) -> RowScores:
         """Mean over the folds of a metric, and how far each row moves it."""
-        if metric not in self._by_row:  # intervals and gains ask for the same
+        if metric not in self._by_row:
+            # The last one only, for an interval and a gain: all of a million rows take half a GB.
+            self._by_row.clear()
             mean = float(self.fold_scores[metric].mean())
             found = row_scores(METRICS[metric], self.answers, self.row, self.fold, mean)
             self._by_row[metric] = found
         return self._by_row[metric]
 
     @cached_property
+    def _estimates(self) -> dict[str, Estimate]:
+        """What `estimate` has found, by metric."""
+        return {}
+
+    @cached_property
     def _by_row(self) -> dict[str, RowScores]:
-        """What `row_scores` has found, by metric."""
+        """What `row_scores` has found last, by metric."""
         return {}
 
 
@@ -129,6 +138,7 @@ def cross_validate(
                 on_fitted(number, fold, fitted)
             if on_fold is not None:
                 on_fold(number + 1, fold_scores[-1])
+            del train, validation, fitted  # before those of the next fold are made
     return _result(dataset, split, outputs, fold_scores, on_train, fit_seconds)
 
 

@@ -7,8 +7,6 @@ rows only; `SP104` and `SP212` look at features of all sides. None reads a test 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
@@ -16,14 +14,15 @@ from student_perf.config.schema import GuardsConfig
 from student_perf.data.dataset import Dataset
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.evaluation import column_checks, leaks, result_checks, row_checks, split_checks
-from student_perf.evaluation.registry import CHECKS, Check, Chosen, Compared, Finding, Subject
+from student_perf.evaluation.registry import CHECKS, Check, Chosen, Finding, Subject, asked
 
 # They register the checks as they are imported.
 MODULES = (leaks, column_checks, row_checks, split_checks, result_checks)
-Asked = Subject | Chosen | Compared
 
 
-def check_guards(subject: Asked, guards: GuardsConfig, costly: bool = False) -> list[Finding]:
+def check_guards(
+    subject: Subject | Chosen, guards: GuardsConfig, costly: bool = False
+) -> list[Finding]:
     """What the checks that are set to `warn` have found, in the order of their codes.
 
     Args:
@@ -39,32 +38,13 @@ def check_guards(subject: Asked, guards: GuardsConfig, costly: bool = False) -> 
         if code not in CHECKS:
             raise ConfigError(f"guards.{code}: no such check; {suggest(code, CHECKS)}")
     findings = []
-    for check, lines in _asked(subject, guards, costly):
+    for check, lines in asked(subject, guards, costly=costly):
         if lines and guards.level(check.code) == "error":
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
             way_on = f"guards.{check.code}=warn goes on anyway"
             raise DataError(f"{check.code}: {lines[0]}{more}; {way_on}")
         findings += [Finding(check.code, line) for line in lines]
     return findings
-
-
-def look(subject: Asked, guards: GuardsConfig) -> list[Finding]:
-    """What the checks that are not `off` have found, where there is nothing left to stop.
-
-    Args:
-        subject: What they look at.
-        guards: The level of each; those of a record may name checks of other versions.
-    """
-    asked = _asked(subject, guards, costly=False)
-    return [Finding(check.code, line) for check, lines in asked for line in lines]
-
-
-def _asked(subject: Asked, guards: GuardsConfig, costly: bool) -> Iterator[tuple[Check, list[str]]]:
-    """Each check of the subject's kind that is not off, with its lines."""
-    for check in all_checks():
-        is_about = isinstance(subject, check.about) and check.costly == costly
-        if is_about and guards.level(check.code) != "off":
-            yield check, list(check.find(subject))
 
 
 def all_checks() -> list[Check]:

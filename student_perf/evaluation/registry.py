@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from sklearn.pipeline import Pipeline
+from student_perf.config.schema import GuardsConfig
 
-from student_perf.config.schema import DatasetConfig, SplitConfig
-from student_perf.data.dataset import Dataset
-from student_perf.evaluation.splits import Split
+if TYPE_CHECKING:  # whoever shows results looks here too, and reads no rows
+    import numpy as np
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+    from student_perf.config.schema import DatasetConfig, SplitConfig
+    from student_perf.data.dataset import Dataset
+    from student_perf.evaluation.splits import Split
 
 SOME_ROWS = 5000  # a finding shows in some thousand rows; all rows are looked at to confirm it
 
@@ -157,3 +160,20 @@ def check(
         return find
 
     return register
+
+
+def asked(
+    subject: Subject | Chosen | Compared, guards: GuardsConfig, *, costly: bool = False
+) -> Iterator[tuple[Check, list[str]]]:
+    """Each known check of the subject's kind that is not off, by its code, with its lines.
+
+    Args:
+        subject: What they look at.
+        guards: The level of each; those of a record may name checks of other versions.
+        costly: Whether to ask those that fit something, or the others.
+    """
+    for code in sorted(CHECKS):
+        one = CHECKS[code]
+        is_about = isinstance(subject, one.about) and one.costly == costly
+        if is_about and guards.level(code) != "off":
+            yield one, list(one.find(subject))

@@ -5,9 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from student_perf.evaluation.registry import Chosen, Compared, Range, check
+from student_perf.config.schema import GuardsConfig
+from student_perf.evaluation.registry import Chosen, Compared, Finding, Range, asked, check
 
 _AT_THE_END = 0.01  # of a range, in its scale: samplers seldom draw the end itself
+
+
+def look(subject: Chosen | Compared, guards: GuardsConfig) -> list[Finding]:
+    """What the checks that are not `off` have found, where there is nothing left to stop.
+
+    Args:
+        subject: What they look at.
+        guards: The level of each; those of a record may name checks of other versions.
+    """
+    return [Finding(one.code, line) for one, lines in asked(subject, guards) for line in lines]
 
 
 @check(

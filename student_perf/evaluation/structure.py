@@ -197,9 +197,9 @@ def _may_be_id(values: pd.Series) -> bool:
 def time_order(dataset: Dataset) -> Tie | None:
     """A column that says when rows arose: dates, or whole years, or days by its name."""
     for name, column in _columns(dataset).items():
-        if _NO_TIME.search(name) or column.nunique() < _FEWEST_TIMES or column.isna().any():
+        if _NO_TIME.search(name) or column.isna().any() or not _is_time(name, column):
             continue
-        if not _is_time(name, column):
+        if column.nunique() < _FEWEST_TIMES:
             continue
         with suppress(DataError):  # dates in an unclear order of day and month
             times = times_of(column)
@@ -215,9 +215,9 @@ def _is_time(name: str, column: pd.Series) -> bool:
         return True
     if not pd.api.types.is_numeric_dtype(column):
         return looks_like_dates(column)
-    is_whole = bool((column % 1 == 0).all())
     is_year, is_day = (bool(column.between(*ends).all()) for ends in (_YEARS, _DAYS))
-    return is_whole and (is_year or (is_day and _TIME.search(name) is not None))
+    is_moment = is_year or (is_day and _TIME.search(name) is not None)
+    return is_moment and bool((column % 1 == 0).all())
 
 
 def blocks(dataset: Dataset, rows: np.ndarray) -> Tie | None:

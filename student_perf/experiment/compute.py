@@ -17,11 +17,13 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.data import Dataset
 from student_perf.evaluation.cross_validation import (
     CVResult,
+    FoldInputs,
     answers_for,
     cross_validate,
     fit,
     predict,
 )
+from student_perf.evaluation.splits import Split
 from student_perf.experiment.prepare import Prepared
 from student_perf.inspection.findings import Findings, Inspector
 from student_perf.inspection.shapes import shape_table
@@ -74,12 +76,12 @@ class Outcome:
         """
         return {
             name: {
-                **asdict(estimate),
+                **asdict(self.cv.estimate(name)),
                 "train": float(self.cv.train_scores[name].mean()),
                 "dummy": float(self.baseline.fold_scores[name].mean()),
                 **self._gain(name),
             }
-            for name, estimate in self.cv.estimates.items()
+            for name in self.cv.fold_scores
         }
 
     def _gain(self, name: str) -> dict[str, float]:
@@ -138,7 +140,7 @@ def _evaluate(
     """Cross-validation of the pipeline and, on the same folds, of the dummy baseline."""
     dataset, split = prepared.dataset, prepared.split
     dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
-    baseline = cross_validate(dummy, dataset, split, config.seed)
+    baseline = cross_validate(dummy, dataset, split, config.seed, inputs=_without_features(split))
     with progress(len(split.folds)) as on_fold:
         result = cross_validate(
             prepared.pipeline,
@@ -152,6 +154,16 @@ def _evaluate(
     for metric, values in result.fold_scores.items():
         log.info("fold scores of %s: %s", metric, values.tolist())
     return result, baseline
+
+
+def _without_features(split: Split) -> FoldInputs:
+    """What a dummy gets of each fold: as many rows, of which it reads nothing."""
+
+    def inputs(number: int) -> tuple[np.ndarray, np.ndarray]:
+        fold = split.folds[number]
+        return np.zeros((len(fold.train), 1)), np.zeros((len(fold.validation), 1))
+
+    return inputs
 
 
 def _fit_final(prepared: Prepared, seed: int) -> BaseEstimator:

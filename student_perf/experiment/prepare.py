@@ -25,6 +25,7 @@ from student_perf.evaluation.undefined import (
     refuse_undefined,
     refuse_untaught,
 )
+from student_perf.experiment.memory import refuse_beyond_memory
 from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator, iter_calibrations
 from student_perf.models.preprocess import build_preprocessor, build_steps
@@ -69,6 +70,7 @@ def prepare(config: ExperimentConfig) -> Prepared:
     data = prepare_data(config)
     refuse_small_classes(config, data)
     pipeline = build_pipeline(config, data.dataset)
+    refuse_beyond_memory(data.dataset, pipeline)
     warnings = [*data.warnings, *look_once(config, data, pipeline)]
     return Prepared(**{**vars(data), "warnings": warnings}, pipeline=pipeline)
 

@@ -39,7 +39,8 @@ class Library:
             by the name of the defining module. Each was reviewed: none runs code from the file.
         trusted_functions: Functions that a model file may hold.
         unserved: Parameters that its classes take but that cannot work here, with the reason.
-        train: Fits an estimator to a few rows, for a library that checks ranges only then.
+        train: Fits an estimator to a few rows, for a library that checks ranges only then, or
+            raises ConfigError if something that a fit needs is absent.
         many_trees: Options of conf/model that `compare` counts as forests and boosting.
 
     """
@@ -164,6 +165,14 @@ LIBRARIES = (
     # Only fits need these, so no kept model pins them.
     Library("imblearn", packages=(), is_wrapped=True, extra="resampling"),
     Library("interpret", packages=(), is_wrapped=True, extra="ebm"),
+    Library("pytabkit", packages=(), is_wrapped=True, extra="realmlp"),
+    Library(
+        "tabicl",
+        packages=("tabicl", "torch"),  # its answers need both
+        is_wrapped=True,
+        extra="tabicl",
+        train=lambda estimator: estimator.check_checkpoint(),
+    ),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
 MANY_TREES = frozenset(option for one in LIBRARIES for option in one.many_trees)
@@ -192,5 +201,7 @@ def library_of(cls: type) -> Library | None:
 
 def packages_of(types: Iterable[str]) -> list[str]:
     """Distributions that the types with these dotted names need, scikit-learn's in any case."""
-    names = {"sklearn", *(name.split(".")[0] for name in types)}
+    wrapper = OWN_PREFIXES[0]
+    parts = [name.removeprefix(wrapper).split(".")[0] for name in types]
+    names = {"sklearn", *parts}
     return [package for one in LIBRARIES if one.name in names for package in one.packages]

@@ -230,8 +230,8 @@ class RunRecord:
     @property
     def swept(self) -> dict[str, str]:
         """The values of a trial for what its sweep varies, by config key, as text."""
-        names = (name for name in self.params if name.startswith(SWEPT))
-        return {name.removeprefix(SWEPT): self.params[name] for name in names}
+        first = len(SWEPT)
+        return {k[first:]: value for k, value in self.params.items() if k[:first] == SWEPT}
 
     def number(self, name: str) -> float:
         """A single metric by its logged name; NaN if the record has none."""

@@ -18,6 +18,7 @@ does not carry over; `studies/sets.py` measures the coverage.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +93,7 @@ def prediction_sets(answers: Answers, row: np.ndarray) -> PredictionSets:
     for level in LEVELS:
         place = int(np.searchsorted(reached, level * (1 + 1 / n) - 1e-12))
         limits.append(float(strangeness[order][place]) if place < len(order) else None)
-    sizes = [None if limit is None else _mean_size(answers, limit) for limit in limits]
-    return PredictionSets(n, limits, sizes)
+    return PredictionSets(n, limits, _mean_sizes(answers, limits))
 
 
 def classes_within(output: np.ndarray, limit: float) -> np.ndarray:
@@ -126,10 +126,22 @@ def _of_truth(answers: Answers) -> np.ndarray:
     return 1 - answers.of_true_class
 
 
-def _mean_size(answers: Answers, limit: float) -> float:
+def _mean_sizes(answers: Answers, limits: Sequence[float | None]) -> list[float | None]:
+    """Mean size of the sets, or width of the intervals, at each limit; None where it is None."""
     if answers.task == "regression":
-        return 2 * limit
-    return answers.mean(classes_within(answers.output, limit).sum(axis=1).astype(np.float64))
+        return [None if limit is None else 2 * limit for limit in limits]
+    # Sorted once for all levels: the most probable class is held in any case, so the others count.
+    others = _of_classes(answers.output)
+    others[np.arange(len(others)), answers.output.argmax(axis=1)] = np.inf
+    weights = np.ones(len(others)) if answers.weights is None else answers.weights
+    order = others.ravel().argsort()
+    ascending, reached = others.ravel()[order], weights[order // others.shape[1]].cumsum()
+    sizes: list[float | None] = []
+    for limit in limits:
+        n_held = None if limit is None else int(np.searchsorted(ascending, limit, side="right"))
+        held = float(reached[n_held - 1]) if n_held else 0.0
+        sizes.append(None if n_held is None else float((weights.sum() + held) / weights.sum()))
+    return sizes
 
 
 def _place(level: float) -> int:

@@ -17,7 +17,7 @@ from student_perf.compare.distinct import identity
 from student_perf.compare.outcome import SweepOutcome, load_sweep
 from student_perf.errors import StudentPerfError, one_line
 from student_perf.masking import MASK
-from student_perf.runs.layout import ERROR_FILE, PREDICTIONS_FILE, TRIALS, iter_below
+from student_perf.runs.layout import ERROR_FILE, PREDICTIONS_FILE
 from student_perf.runs.predictions import fold_scores, load_predictions
 from student_perf.runs.record import RunRecord, glance
 from student_perf.store.client import mlflow_status
@@ -80,12 +80,15 @@ def audit(folder: Path) -> Account:
     return account
 
 
-def missing_in_mlflow(record: RunRecord) -> list[str]:
-    """What a tracked sweep did not send, by its records alone; nothing if it has said why."""
+def missing_in_mlflow(outcome: SweepOutcome) -> list[str]:
+    """What a tracked sweep did not send, by its records alone; nothing if it has said why. A trial
+    that was not sent when the outcome was read is looked at again.
+    """
+    record = outcome.record
     if (record.folder / ERROR_FILE).is_file() or not record.is_tracked:
         return []
-    trials = map(glance, iter_below(record.folder, TRIALS))
-    lost = [int(t.folder.name) for t in trials if t.status in _STATES and not t.is_sent]
+    trials = [t for t in outcome.trials if t.status in _STATES and t.mlflow_run_id is None]
+    lost = [t.trial_number or 0 for t in trials if not glance(t.folder).is_sent]
     return [f"MLflow: lacks {_named(sorted(lost))}"] if lost else []
 
 

@@ -20,7 +20,8 @@ from student_perf.compare.outcome import SweepOutcome, load_sweep, sentences
 from student_perf.config.names import check_no_twin
 from student_perf.config.search_path import ConfigSource
 from student_perf.errors import ConfigError, one_line
-from student_perf.experiment.prepare import look_once
+from student_perf.experiment.memory import refuse_beyond_memory
+from student_perf.experiment.prepare import build_pipeline, look_once
 from student_perf.experiment.records import check_tags, describe_provenance
 from student_perf.experiment.show import show_unknown_schema
 from student_perf.masking import logging_to
@@ -118,6 +119,9 @@ def run_sweep(
     _show(plan, evaluator, console)
     if options.preview:
         return None
+    if launch is None:  # jobs elsewhere have memory of their own
+        dataset = evaluator.data(plan.base).dataset
+        refuse_beyond_memory(dataset, build_pipeline(plan.base, dataset), options.n_jobs)
     if plan.base.tracking.enabled:
         _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
@@ -227,7 +231,7 @@ def _removed(plan: SweepPlan, path: Path) -> ConfigError:
 
 def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) -> None:
     """Raise ConfigError if what the sweep says is not what ran, or if a check stops it."""
-    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome.record)]
+    wrong = [*take_account(outcome, study).wrong, *missing_in_mlflow(outcome)]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ConfigError(

@@ -26,6 +26,7 @@ from student_perf.tables.content import (
     unpacked,
 )
 from student_perf.tables.json_records import json_cells, read_json
+from student_perf.tables.memory import available_memory, rows_that_fit
 from student_perf.tables.numbers import (
     LARGEST,
     missing_numbers,
@@ -60,6 +61,7 @@ from student_perf.tables.text import (
 from student_perf.text import spreadsheet_cell
 
 _MOST_BYTES = MOST_BYTES
+_READING = 2.5  # times the size of its cells is taken while a table is read and typed
 _PROBLEMS = (ValueError, TypeError, NotImplementedError, OSError)
 
 
@@ -390,21 +392,34 @@ def _problem(error: Exception) -> str:
 
 
 def _refuse_oversized(path: Path, origin: str) -> None:
-    """Raise DataError for a large table, since it is read into memory as a whole."""
-    size = path.stat().st_size
-    if size and kind_of(path, path.name) == "parquet":
-        try:
-            metadata = pq.read_metadata(path)
-        except (ValueError, OSError):
-            return  # not a parquet file; the parser says why
+    """Raise DataError for a table that does not fit into memory, since it is read as a whole."""
+    try:
+        n_rows, size = _rows_and_bytes(path)
+    except (ValueError, OSError):
+        return  # the parser says why
+    needed, available = _READING * size, available_memory()
+    if needed > available:
+        fitting = rows_that_fit(n_rows, needed, available)
+        raise DataError(
+            f"{origin}: about {n_rows} rows need {needed / 1e9:.2g} GB of memory to be read, and "
+            f"{available / 1e9:.2g} GB are available; write a sample of about {fitting} rows to "
+            "another file"
+        )
+
+
+def _rows_and_bytes(path: Path) -> tuple[int, float]:
+    """About how many rows a file has, by its head, and their size in memory."""
+    if kind_of(path, path.name) == "parquet":
+        metadata = pq.read_metadata(path)
         groups = (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
         # Equal values take hardly any room in the file, but eight bytes each in memory.
-        size = max(sum(groups), 8 * metadata.num_rows * metadata.num_columns)
-    if size > _MOST_BYTES:
-        raise DataError(
-            f"{origin}: unpacks to {size / 2**30:.1f} GiB, more than the {_MOST_BYTES / 2**30:g} "
-            "GiB that are read at once; take a sample of the rows"
-        )
+        return metadata.num_rows, max(sum(groups), 8 * metadata.num_rows * metadata.num_columns)
+    start, size = head(path), path.stat().st_size
+    n_lines = max(1, start.count(b"\n"))
+    n_cells = n_lines + max(start.count(sign) for sign in (b",", b";", b"\t", b"|"))
+    share = len(start) / size if size else 1.0
+    # A long number takes half of its text; what is longer than that is words.
+    return round(n_lines / share), max(8 * n_cells / share, size / 2)
 
 
 def _refuse_wide_groups(metadata: pq.FileMetaData, n_rows: int) -> None:

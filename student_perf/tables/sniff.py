@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -225,9 +226,14 @@ def n_empty_lines(text: str, separator: str) -> int:
     >>> n_empty_lines("\n;;\na;b;c\n", ";")
     2
     """
-    lines = text.splitlines()
-    filled = (number for number, line in enumerate(lines) if line.strip(f' \t"{separator}'))
-    return next(filled, len(lines))
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    n_before = 0
+    with suppress(csv.Error):  # a cell of more than 131,072 characters is none of those above
+        for row in rows:
+            if any(map(str.strip, row)):
+                break
+            n_before = rows.line_num
+    return n_before
 
 
 def sample_rows(text: str, separator: str) -> list[list[str]]:

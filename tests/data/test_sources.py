@@ -41,6 +41,19 @@ def test_csv_is_read_by_its_separator(grades, tmp_path):
     )
 
 
+def test_a_sample_is_the_same_rows_each_time_in_their_order_and_is_said(grades):
+    whole = load_dataset(csv(grades))
+    n_rows = whole.n_rows // 2
+    config = replace(csv(grades), sample=n_rows)
+    dataset, again = load_dataset(config), load_dataset(config)
+    assert dataset.sha256 == again.sha256 != whole.sha256
+    assert dataset.raw_sha256 == whole.raw_sha256
+    assert dataset.features.merge(whole.features).shape[0] >= dataset.n_rows == n_rows
+    note = f"a fixed sample of {n_rows} of {whole.n_rows} rows, by dataset.sample"
+    assert note in dataset.lineage[0].notes
+    assert load_dataset(replace(config, sample=whole.n_rows)).sha256 == whole.sha256
+
+
 def test_another_copy_of_a_known_table_is_said_by_the_columns_that_count(grades, tmp_path):
     kept = replace(csv(grades), keep=["hours", "school"])
     table = read_source(kept).table

@@ -2,8 +2,9 @@ import pytest
 
 from student_perf.config.schema import GuardsConfig
 from student_perf.errors import DataError
-from student_perf.evaluation.guards import check_guards, look
+from student_perf.evaluation.guards import check_guards
 from student_perf.evaluation.registry import Chosen, Compared, Range
+from student_perf.evaluation.result_checks import look
 
 WARN = GuardsConfig({})
 

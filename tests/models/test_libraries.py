@@ -39,6 +39,8 @@ def test_a_model_needs_the_packages_of_its_types_and_scikit_learns():
     assert packages_of([]) == ["scikit-learn", "numpy", "scipy", "pandas"]
     types = ["xgboost.core.Booster", "student_perf.models.labels.LabelledClassifier"]
     assert packages_of(types)[4:] == ["xgboost-cpu", "xgboost"]
+    wrapped = ["student_perf.models.tabicl.TabICLClassifier"]
+    assert packages_of(wrapped)[4:] == ["tabicl", "torch"]
 
 
 def test_every_package_is_a_dependency_or_in_the_named_extra():

@@ -36,6 +36,7 @@ FEW = {  # smaller than the defaults, for speed
     "auto": ["model.most=2", "model.members.stumps.n_estimators=10", "model.cv=2"],
     "ebm": ["model.outer_bags=2", "model.max_rounds=300"],
     "mlp": ["model.max_iter=300", "model.hidden_layer_sizes=[8]"],
+    "realmlp": ["model.n_epochs=32", "model.hidden_width=32"],
 }
 
 

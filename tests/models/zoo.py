@@ -6,14 +6,26 @@ from student_perf.paths import CONF_DIR
 
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 PREPROCESSINGS = sorted(path.stem for path in (CONF_DIR / "preprocess").glob("*.yaml"))
-TAKES_CATEGORIES = {"xgb", "hist_gb", "lightgbm", "catboost", "naive_bayes", "ebm"}
+TAKES_CATEGORIES = {
+    "xgb",
+    "hist_gb",
+    "lightgbm",
+    "catboost",
+    "naive_bayes",
+    "ebm",
+    "realmlp",
+    "tabicl",
+}
 CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
 OF_EXTRAS = {
     "lightgbm": "lightgbm",
     "catboost": "catboost",
     "resampled": "imblearn",
     "ebm": "interpret",
+    "realmlp": "pytabkit",
+    "tabicl": "tabicl",
 }
+NEED_A_FILE = {"tabicl"}
 # Few trees and rounds, so that a test takes milliseconds.
 QUICK = {
     "auto": ["model.most=2", "model.members.stumps.n_estimators=5", "model.cv=2"],
@@ -24,6 +36,7 @@ QUICK = {
     "hist_gb": ["model.max_iter=5"],
     "lightgbm": ["model.n_estimators=5"],
     "mlp": ["model.max_iter=20", "model.hidden_layer_sizes=[4]", "model.n_iter_no_change=20"],
+    "realmlp": ["model.n_epochs=2", "model.hidden_width=8"],
     "rf": ["model.n_estimators=5"],
     "stacking": ["model.members.forest.n_estimators=5", "model.members.boosting.max_iter=5"],
     "svm": ["model.tol=0.01"],
@@ -31,7 +44,7 @@ QUICK = {
     "xgb": ["model.n_estimators=5"],
 }
 # The longest to fit and to save; the quick ones show the same for every commit.
-_SLOW = {"auto", "catboost", "gp", "hist_gb", "lightgbm", "mlp", "stacking", "voting"}
+_SLOW = {"auto", "catboost", "gp", "hist_gb", "lightgbm", "mlp", "realmlp", "stacking", "voting"}
 
 
 def marks_of(model: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -43,6 +56,8 @@ def skip_without_library(model: str) -> None:
     """Skip the test of a model whose extra is not installed."""
     if model in OF_EXTRAS:
         pytest.importorskip(OF_EXTRAS[model])
+    if model in NEED_A_FILE:
+        pytest.skip(f"{model} needs a file of weights, which its own tests make")
 
 
 def served(model: str, task: str) -> bool:

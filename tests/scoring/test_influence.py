@@ -49,6 +49,20 @@ def test_metrics_of_counts_and_means_are_exact(name):
     assert influences(METRICS[name], answers) == pytest.approx(plain, abs=1e-12)
 
 
+def test_the_numbers_of_groups_are_names_whether_near_or_far_apart():
+    plain, group = made("log_loss"), np.arange(60)[::-1] // 2 * 2
+    each, fold = np.arange(60), np.repeat([0, 1], 30)
+    near, far = (
+        row_scores(
+            METRICS["log_loss"], Answers(plain.y_true, plain.output, groups=numbers), each, fold
+        )
+        for numbers in (group, group * 10**9 - 7)
+    )
+    assert near.unit.tolist() == list(range(0, 60, 2))
+    assert far.unit.tolist() == (near.unit * 10**9 - 7).tolist()
+    assert far.moved.tolist() == near.moved.tolist()
+
+
 def test_the_error_of_a_median_is_that_of_repeated_samples():
     """The jackknife of a median has no limit, so its influence is that of the theory."""
     rng, metric = np.random.default_rng(8), METRICS["median_absolute_error"]

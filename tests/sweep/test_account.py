@@ -134,12 +134,12 @@ def test_sets_that_cannot_be_ranked_are_counted_and_have_no_winner(sweep_folder)
 
 def test_trials_of_a_tracked_sweep_that_were_not_sent_are_named_once(sweep_folder):
     folder = sweep_folder([[0.5, 0.6], [0.7, 0.8]])
-    assert missing_in_mlflow(load_record(folder)) == []
+    assert missing_in_mlflow(load_sweep(folder)) == []
     change_record(load_record(folder), params={"tracking.enabled": "True"})
     change_record(load_record(folder / "1"), mlflow_run_id="a" * 32)
-    assert missing_in_mlflow(load_record(folder)) == ["MLflow: lacks trial 0"]
+    assert missing_in_mlflow(load_sweep(folder)) == ["MLflow: lacks trial 0"]
     (folder / "tracking_error.txt").write_text("no answer")  # which was said already
-    assert missing_in_mlflow(load_record(folder)) == []
+    assert missing_in_mlflow(load_sweep(folder)) == []
 
 
 @pytest.mark.slow

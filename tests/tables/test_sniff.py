@@ -1,7 +1,12 @@
 import pytest
 
 from student_perf.tables.options import ReadOptions
-from student_perf.tables.sniff import OptionError, complete_options, fitting_encoding
+from student_perf.tables.sniff import (
+    OptionError,
+    complete_options,
+    fitting_encoding,
+    n_empty_lines,
+)
 
 # text, encoding, what is taken
 SURE = [
@@ -84,3 +89,15 @@ def test_an_expected_encoding_counts_unless_the_file_has_another_one():
     assert fitting_encoding("año".encode(), "cp1252") == "utf-8"
     assert fitting_encoding("año".encode("cp1252"), "utf-8") == "cp1252"
     assert fitting_encoding("año".encode("utf-16"), "utf-8") == "utf-16"
+
+
+@pytest.mark.parametrize(
+    ("above", "n"),
+    [("", 0), ("\n,,\n", 2), ("\u00a0,,\n", 1), ("\x0c\n", 1), ('"\n",,\n', 2), ("sep=,\n", 0)],
+)
+def test_lines_above_the_header_are_empty_as_rows_are(above, n):
+    assert n_empty_lines(f"{above}a,b,c\n1,2,3\n", ",") == n
+
+
+def test_a_name_with_a_line_break_is_no_empty_line():
+    assert n_empty_lines('"\nhours",b\n1,2\n', ",") == 0
