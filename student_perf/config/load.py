@@ -55,7 +55,7 @@ _ROOT_KEYS = ("seed", "tags", "guards", "report", *GROUPS[:-2])
 
 
 def register_resolvers() -> None:
-    """Register `${workspace:}`, `${unique:}`, `${guessed:}`, `${default_metric:}` and
+    """Register `${workspace:}`, `${unique:}`, `${chosen:}`, `${guessed:}`, `${default_metric:}` and
     `${metric_direction:}`; the last two know the metrics of the user's own modules too.
     """
     import_trusted()
@@ -64,9 +64,19 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver(
         "unique", lambda: secrets.token_hex(4), replace=True, use_cache=True
     )
+    OmegaConf.register_new_resolver("chosen", _chosen, replace=True)
     OmegaConf.register_new_resolver("default_metric", default_metric, replace=True)
     OmegaConf.register_new_resolver("guessed", _guessed, replace=True)
     OmegaConf.register_new_resolver("metric_direction", metric_direction, replace=True)
+
+
+def _chosen(group: str, default: str, _root_: Any) -> str:
+    """The option of a group that was chosen, by the name of its file; `default` where Hydra's node
+    is nowhere, as after Hydra's own `compose`.
+    """
+    node: Any = _root_ if "hydra" in _root_ else HydraConfig.instance().cfg
+    chosen = node.hydra.runtime.choices.get(group) if node is not None else None
+    return str(chosen or default).rpartition("/")[2]
 
 
 def _guessed(group: str, key: str, _root_: Any) -> Any:

@@ -22,7 +22,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from student_perf.errors import ConfigError, suggest
 from student_perf.locks import ForkSafeLock
@@ -35,6 +35,7 @@ _OF_RECORDS = ("record.json", "MANIFEST.sha256")  # of a run or a sweep, and of 
 _composing = ForkSafeLock()
 _VERSION_BASE = "1.3"
 _SEARCH_PATH = "hydra.searchpath"
+_CHOSEN = "${chosen:"
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,15 @@ def standard_source() -> ConfigSource:
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
-    """The config without Hydra's own node, which is taken out."""
+    """The config without Hydra's own node, which is taken out. A name that follows from what was
+    chosen, as that node says, is settled before.
+    """
     with open_dict(cfg):
+        dataset = cfg.get("dataset")
+        if isinstance(dataset, DictConfig):
+            name = OmegaConf.to_container(dataset, resolve=False).get("name")  # type: ignore[union-attr]
+            if str(name).startswith(_CHOSEN):
+                dataset.name = dataset.name
         cfg.pop("hydra", None)
     return cfg
 

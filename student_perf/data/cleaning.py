@@ -242,6 +242,7 @@ def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]
                 f"{suggest(column, map(str, table.columns))}"
             )
         outside = table[column][table[column].notna() & ~table[column].isin(list(allowed))]
+        outside = outside.astype(object)  # a category counts values that no row has
         problems += [
             f"{column}='{value}' ({count} rows, first: row {outside.index[outside == value][0]})"
             for value, count in outside.value_counts().items()

@@ -23,6 +23,12 @@ _ID_SHARE = 0.95
 _ID_ROWS = 30
 _MOST_COLUMNS = 200  # whose pairs are looked at
 _MOST_NAMED = 3
+_SUMS_UP = (
+    *("total", "totals", "subtotal", "sum", "mean", "average", "avg"),
+    *("totales", "suma", "sumas", "media", "promedio", "soma", "média"),
+    *("summe", "gesamt", "mittelwert", "durchschnitt", "totaux", "moyenne"),
+)
+_ROUNDED = 0.005  # half of the last digit of a mean with two decimals
 _FEWEST_OTHERS = 5  # rows by which a column may differ from a constant and still tell nothing
 _NEARLY_EMPTY = 0.95
 _ENOUGH_ROWS = 100
@@ -279,6 +285,40 @@ def given_split(subject: Subject) -> Iterator[str]:
                 f"column '{name}': says which rows train and which are held out; take it as the "
                 f'split: split=column "split.column={name}", or add it to dataset.drop'
             )
+
+
+@check(
+    "SP212",
+    "A row of totals",
+    what="The last row sums up the others: a cell says Total, Media, Promedio or their kin, or all "
+    "its numbers are the sums or the means of their columns.",
+    why="Spreadsheets end like that. As a row it is a student with the sum of all points, which "
+    "bends every mean and slope, and it holds targets of test rows.",
+    fix="Delete the row in the file.",
+)
+def totals(subject: Subject) -> Iterator[str]:
+    """A line if the last row of all sums up the others."""
+    features, fix = subject.dataset.features, "delete it in the file"
+    for name in subject.dataset.categorical:
+        last = features[name].iloc[-1]
+        is_word = str(last).casefold().strip(" .:") in _SUMS_UP
+        if is_word and not (features[name].iloc[:-1] == last).any():
+            yield f"last row: '{last}' in column '{name}' sums up the others; {fix}"
+            return
+    if what := _summed_up(features[list(subject.dataset.numeric)]):
+        yield f"last row: its numbers are the {what} of their columns; {fix}"
+
+
+def _summed_up(numbers: pd.DataFrame) -> str:
+    """Whether the last row holds the sums or the means of the others; empty if neither."""
+    last, spread = numbers.iloc[-1], numbers.std()
+    sums, n = numbers.sum() - last, numbers.notna().sum() - 1
+    is_known = last.notna() & (spread > 0)
+    margin = np.minimum(_ROUNDED, spread / 100)
+    for what, figures in (("sums", sums), ("means", sums / n)):
+        if is_known.sum() > 1 and ((last - figures).abs() <= margin)[is_known].all():
+            return what
+    return ""
 
 
 def _is_prose(rows: pd.Series) -> bool:

@@ -2,7 +2,7 @@
 
 The functions stand in `leaks` and the modules called checks, each with its code and its page
 (`registry`). Those of rows are asked before any training. Checks of columns look at development
-rows only; `SP104` compares features of all sides. None reads a test row's target.
+rows only; `SP104` and `SP212` look at features of all sides. None reads a test row's target.
 """
 
 from __future__ import annotations

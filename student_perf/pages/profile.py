@@ -71,6 +71,13 @@ def answer_sentences(report: DataReport) -> list[str]:
 
 
 def _power(one: Answers, label: str, model: str, n_rows: int) -> Iterator[str]:
+    metric = METRICS[one.metric]
+    if one.smallest >= metric.highest - metric.lowest:
+        yield (
+            f"Two models cannot be told apart by {label} on these rows with this split, however "
+            "much they differ; take a split of more folds or groups."
+        )
+        return
     yield (
         f"Two models as unlike as {model} and {one.rival} must differ by "
         f"{format_number(one.smallest)} in {label} to be told apart in 4 of 5 cases; smaller "

@@ -159,14 +159,17 @@ def _prepared(
     config: ExperimentConfig, dataset: Dataset, problems: list[str]
 ) -> PreparedData | None:
     """The rows divided and checked; what would stop a run is added to the problems."""
-    levels = {c: "warn" if level == "error" else level for c, level in config.guards.levels.items()}
-    config = replace(config, guards=GuardsConfig(levels))
+    levels = config.guards.levels
+    told = {code: "warn" if level == "error" else level for code, level in levels.items()}
+    config = replace(config, guards=GuardsConfig(told))
     try:
         data = prepare_data(config, dataset)
-        return replace(data, warnings=[*data.warnings, *look_once(config, data)])
+        found = [*data.warnings, *look_once(config, data)]
     except DataError as error:
         problems.append(str(error))
         return None
+    problems += [str(one) for one in found if levels[one.code] == "error"]
+    return replace(data, warnings=[one for one in found if levels[one.code] != "error"])
 
 
 def _counts(dataset: Dataset | None) -> dict[str, int]:

@@ -77,6 +77,26 @@ def test_hydra_composes_with_the_own_conf(own):
     assert compose_config(["model=rf"]).model.name == "rf"
 
 
+def test_a_dataset_without_a_name_has_that_of_its_file(own):
+    (own / "dataset/grades.yaml").write_text("defaults: [csv, _self_]\npath: notas.csv\n")
+    (own / "dataset/named.yaml").write_text("defaults: [csv, _self_]\nname: mine\n")
+    (own / "dataset/year").mkdir()
+    (own / "dataset/year/first.yaml").write_text("defaults: [csv, _self_]\n")
+    (own / "experiment").mkdir()
+    (own / "experiment/ours.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /dataset: grades\n"
+    )
+    for words, name in {
+        "dataset=grades": "grades",
+        "experiment=ours": "grades",
+        "dataset=named": "mine",
+        "dataset=year/first": "first",
+        "dataset=csv": "csv",
+        "dataset=parquet": "parquet",
+    }.items():
+        assert compose_config([words]).dataset.name == name, words
+
+
 @contextmanager
 def application_of(folder):
     """Hydra, as another application in this environment starts it."""

@@ -81,6 +81,13 @@ def test_a_word_for_missing_may_be_declared_a_category():
     assert cleaned["answer"].tolist() == ["none", "some"]
 
 
+def test_a_category_counts_only_values_that_rows_have():
+    levels = pd.Series(["a", "b", "b"], dtype=pd.CategoricalDtype(["b", "a"]))
+    check_categories(pd.DataFrame({"level": levels}), {"level": ["a", "b"]})
+    with pytest.raises(DataError, match=r"categories: level='b' \(2 rows, first: row 1\); map"):
+        check_categories(pd.DataFrame({"level": levels}), {"level": ["a"]})
+
+
 def test_values_no_rule_maps_stop_the_run_with_their_counts():
     dirty = table().assign(grade=["Average", "Good", "Good", "Excellent", "bad", "Average"])
     with pytest.raises(DataError) as caught:

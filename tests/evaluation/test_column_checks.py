@@ -91,6 +91,32 @@ def test_a_column_that_divides_the_rows_is_no_feature(plain):
     assert codes_of(with_column(plain, "way", tests), "way") == []
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({"school": "Promedio"}, "'Promedio' in column 'school' sums up the others"),
+        ({"school": "TOTAL:"}, "'TOTAL:' in column 'school' sums up the others"),
+        ("mean", "its numbers are the means of their columns"),
+        ("sum", "its numbers are the sums of their columns"),
+    ],
+)
+def test_a_last_row_that_sums_up_is_named(plain, last, said):
+    features = plain.features.copy()
+    if isinstance(last, str):
+        numbers = features.iloc[:-1].select_dtypes("number").agg(last).round(2)
+        last = dict(numbers)
+    for name, value in last.items():
+        features.loc[N - 1, name] = value
+    found = [one for one in findings_of(replace(plain, features=features)) if one.code == "SP212"]
+    assert [str(one) for one in found] == [f"SP212: last row: {said}; delete it in the file"]
+
+
+def test_a_group_of_that_name_is_no_sum(plain):
+    grades = pd.Series(["Average", "Good"] * (N // 2 - 1) + ["Good", "Average"], dtype="str")
+    assert codes_of(with_column(plain, "level", grades), "level") == []
+    assert [one for one in findings_of(plain) if one.code == "SP212"] == []
+
+
 def test_columns_that_hold_the_same_are_one_finding(plain):
     t = plain.features
     twins = t.assign(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from student_perf.pages.profile import answer_sentences, data_facts, data_page
@@ -42,6 +44,12 @@ def test_facts_and_sentences_say_what_the_data_can_answer(report):
     assert "expect a 95 % interval of about ±" in interval
     assert "in 4 of 5 cases" in difference
     assert rows.endswith("(now 120).")
+
+
+def test_a_difference_beyond_what_the_metric_can_have_is_no_promise(report):
+    wide = replace(report.answers, smallest=1.517)
+    _, line = answer_sentences(replace(report, answers=wide))
+    assert line.startswith("Two models cannot be told apart by accuracy on these rows")
 
 
 def test_without_a_target_or_with_a_problem_nothing_is_promised(grades):

@@ -43,7 +43,13 @@ def test_without_a_target_the_columns_are_shown(dirty):
 
 @pytest.mark.slow
 def test_a_dataset_of_conf_takes_overrides_and_no_check_stops_the_look():
-    report = make_report("gpa2", ["dataset.drop=[]", "split.n_splits=3", "guards.SP203=error"])
+    words = ["dataset.drop=[]", "split.n_splits=3"]
+    report = make_report("gpa2", [*words, "guards.SP203=error"])
+    assert report.findings == []
+    (line,) = report.problems
+    assert line.startswith("SP203: ")  # it would stop a run
+    report = make_report("gpa2", words)
+    assert report.problems == []
     assert report.answers is not None
     assert report.answers.n_folds == 3
     assert [finding.code for finding in report.findings] == ["SP203"]
