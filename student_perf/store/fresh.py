@@ -7,9 +7,10 @@ which gets its name once it is whole; and a file that MLflow itself left so is m
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from student_perf.store.schema import newest_schema
@@ -32,7 +33,23 @@ def make_whole(file: Path) -> None:
     new = file.with_name(f"{file.name}.new")
     _remove(new)  # of a process that was killed
     mlflow.MlflowClient(tracking_uri=f"sqlite:///{new}").search_experiments(max_results=1)
-    new.replace(file)
+    with suppress(FileExistsError):  # another program has made one meanwhile, which stays
+        _name(new, file)
+    _remove(new)
+
+
+def _name(new: Path, file: Path) -> None:
+    """Give a file its name. Raises FileExistsError if there is one of that name, where the file
+    system has hard links; without them nothing tells in one step.
+    """
+    try:
+        os.link(new, file)
+    except FileExistsError:
+        raise
+    except OSError:
+        if file.exists():
+            raise FileExistsError(file) from None
+        new.replace(file)
 
 
 def discard_half_made(file: Path) -> None:
@@ -57,7 +74,10 @@ def is_half_made(file: Path) -> bool:
     if not file.is_file():
         return False
     try:  # to write, since a killed process may have left what has to be rolled back
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=0)
+        ) as connection:
+            connection.execute("BEGIN IMMEDIATE")  # fails while somebody writes
             return _lacks_tables(connection)
     except sqlite3.Error:  # not a database, or one that somebody works on
         return False
@@ -66,8 +86,8 @@ def is_half_made(file: Path) -> bool:
 def _lacks_tables(connection: sqlite3.Connection) -> bool:
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     names = {name for (name,) in found}
-    if names and "experiments" not in names:
-        return False
+    if names and ("experiments" not in names or not names & {_VERSION, "runs"}):
+        return False  # of another program
     if _VERSION in names:
         row = connection.execute(f"SELECT version_num FROM {_VERSION}").fetchone()  # noqa: S608
         if row is not None and row[0] == newest_schema():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from student_perf.experiment.prepare import (
 )
 from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator
-from student_perf.sweep.halving import thinned
 from student_perf.sweep.repeats import joined_data, joined_result
 
 _MOST_CACHED_BYTES = 1 << 30
@@ -100,15 +98,6 @@ class TrialEvaluator:
     def _evaluate(self, config: ExperimentConfig, on_fold: OnFold) -> CVResult:
         data = self.data(config)
         refuse_small_classes(config, data)
-        return self._cross_validated(config, data, on_fold)
-
-    def _cross_validated(
-        self,
-        config: ExperimentConfig,
-        data: PreparedData,
-        on_fold: OnFold | None = None,
-        sample: int = 1,
-    ) -> CVResult:
         if not self._caching:
             whole = build_pipeline(config, data.dataset, self._n_workers)
             return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)
@@ -118,21 +107,12 @@ class TrialEvaluator:
             data.dataset,
             data.split,
             config.seed,
-            inputs=self._fold_inputs(config, data, sample),
+            inputs=self._fold_inputs(config, data),
             on_fold=on_fold,
         )
 
-    def mean_on_sample(self, config: ExperimentConfig, step: int) -> float:
-        """Mean of the objective over the folds of fits on one of `step` training rows."""
-        data = self.data(config)
-        if (key := f"{_key(config, *_OF_DATA)}{step}") not in self._data:
-            split = thinned(data.split, data.dataset, step)
-            self._data[key] = replace(data, split=split)
-        result = self._cross_validated(config, self._data[key], sample=step)
-        return float(result.fold_scores[config.objective.metric].mean())
-
-    def _fold_inputs(self, config: ExperimentConfig, data: PreparedData, sample: int) -> FoldInputs:
-        key = f"{_key(config, 'dataset', 'split', 'guards', 'preprocess')}{sample}"
+    def _fold_inputs(self, config: ExperimentConfig, data: PreparedData) -> FoldInputs:
+        key = _key(config, "dataset", "split", "guards", "preprocess")
         if key not in self._inputs:
             preprocess = build_pipeline(config, data.dataset).named_steps["preprocess"]
             self._inputs[key] = self._remembered(data, preprocess)

@@ -16,7 +16,7 @@ from student_perf.config.typed import iter_leaves, shown, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.sweep.samplers import check_sampler, read_node
 
-PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon", "halving")
+PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
 RESUME = ("auto", "force", "never", "records")
 MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
 _UNITS = {"M": 10**6, "G": 10**9}

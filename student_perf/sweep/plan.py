@@ -35,7 +35,6 @@ from student_perf.sweep.comparable import (
 )
 from student_perf.sweep.compose import TrialComposer
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.halving import check_halving
 from student_perf.sweep.options import SweepOptions, check_options
 from student_perf.sweep.read_space import SEARCH, read_parameters, settled
 from student_perf.sweep.repeats import composed_repeats
@@ -382,7 +381,6 @@ def _check_corners(
     assert first is not None
     comparison = corners.compared()
     check_comparison(comparison, options, space, sampler, first.split.kind == "nested")
-    check_halving(options, first.split)
     return evaluator, first, comparison
 
 

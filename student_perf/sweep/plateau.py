@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from student_perf.sweep.distinct import OUTSIDE
-from student_perf.sweep.halving import HALVING
 from student_perf.sweep.plan import SweepPlan
 
 if TYPE_CHECKING:
@@ -49,16 +48,13 @@ def place_of(study: optuna.Study, trial: FrozenTrial) -> tuple[bool, float, int]
 class Plateau:
     """Whether the best of a study still improves, as one worker knows it.
 
-    Trials that came to their end or were pruned count, in the order of their numbers; of halving
-    only those on all rows, since no other can be the best. An equal value does not count as better.
-    Each trial is looked at once when it has ended, so that asking costs the same in a study of ten
-    trials as in one of ten thousand.
+    Trials that came to their end or were pruned count, in the order of their numbers. An equal
+    value does not count as better. Each trial is looked at once when it has ended, so that asking
+    costs the same in a study of ten trials as in one of ten thousand.
     """
 
     def __init__(self, study: optuna.Study, plan: SweepPlan) -> None:
         self._study, self._patience = study, plan.options.patience
-        pruned = () if plan.options.pruner == HALVING else ("PRUNED",)
-        self._counted = ("COMPLETE", *pruned)
         self._open: list[int] = []  # numbers of trials that had begun, and not ended
         self._n_begun = 0  # no trial from this number on had begun
         self._judged: list[int] = []  # numbers in order
@@ -86,7 +82,7 @@ class Plateau:
             trial = trials[number]
             if not trial.state.is_finished():
                 self._open.append(number)
-            elif not trial.user_attrs.get(OUTSIDE) and trial.state.name in self._counted:
+            elif not trial.user_attrs.get(OUTSIDE) and trial.state.name in ("COMPLETE", "PRUNED"):
                 insort(self._judged, number)
                 if trial.state.name == "COMPLETE":
                     place = place_of(self._study, trial)

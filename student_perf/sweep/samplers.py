@@ -23,7 +23,6 @@ import numpy as np
 
 from student_perf.errors import ConfigError, one_line, suggest
 
-HALVING_FACTOR = 3  # of so many configurations one goes on
 AUTO = "auto"
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
@@ -155,19 +154,15 @@ def build_pruner(name: str, options: Mapping[str, Any]) -> Any:
     """The pruner with this name. Raises ConfigError if Optuna refuses its options."""
     from optuna import pruners
 
-    defaults: dict[str, dict[str, Any]] = {
-        "percentile": {"percentile": 50.0},
-        "halving": {"min_resource": 1, "reduction_factor": HALVING_FACTOR},
-    }
+    defaults = {"percentile": 50.0} if name == "percentile" else {}
     classes: dict[str, Any] = {
         "none": pruners.NopPruner,
         "median": pruners.MedianPruner,
         "percentile": pruners.PercentilePruner,
         "hyperband": pruners.HyperbandPruner,
         "wilcoxon": pruners.WilcoxonPruner,
-        "halving": pruners.SuccessiveHalvingPruner,
     }
-    return built(classes[name], {**defaults.get(name, {}), **options}, "pruner")
+    return built(classes[name], {**defaults, **options}, "pruner")
 
 
 def built(cls: Any, options: Mapping[str, Any], name: str) -> Any:

@@ -23,7 +23,6 @@ from student_perf.runs.record import RunRecord, begun_run_id, load_record
 from student_perf.scoring.intervals import Estimate
 from student_perf.scoring.metrics import METRICS
 from student_perf.store.stage import Stage, run_stage
-from student_perf.sweep.halving import BUDGET, HALVING
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.plateau import place_of
 from student_perf.sweep.study import complete_trials, counts, n_done
@@ -64,8 +63,7 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
             "time and tests nothing.",
             console,
         )
-    budget = [BUDGET] if plan.options.pruner == HALVING else []
-    for line in [*budget, *_repeat_lines(plan), *plan.comparison.sentences]:
+    for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
         _print(f"{line}.", console)
 
 

@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -30,7 +30,6 @@ from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.halving import HALVING, ON_SAMPLES, steps
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.places import drop_note
@@ -54,9 +53,6 @@ from student_perf.sweep.study import (
 
 if TYPE_CHECKING:
     import optuna
-
-    from student_perf.config.schema import ExperimentConfig
-    from student_perf.evaluation.cross_validation import CVResult
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +223,7 @@ class Worker:
             describe_trial(record, self.plan, trial, values)
             record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
-            result = self._evaluated(trial, record, configs, scored)
+            result = self.evaluator.evaluate(*configs, on_fold=self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
         except StopSweep:
@@ -245,37 +241,12 @@ class Worker:
                 raise
             return self._fail(study, trial, record, error)
         else:
-            record.metrics |= metrics
+            record.metrics = metrics
             if self.plan.options.pruner != "none":
                 record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
             finish_trial(record, data.dataset, result)
             tell_complete(study, self.plan, trial, metrics)
         return True
-
-    def _pruner(self, trial: optuna.Trial) -> str:
-        """What may give the trial up; nothing a reference, which is there to be compared."""
-        return "none" if trial.user_attrs.get(OUTSIDE) else self.plan.options.pruner
-
-    def _evaluated(
-        self,
-        trial: optuna.Trial,
-        record: RunRecord,
-        configs: Sequence[ExperimentConfig],
-        scored: list[dict[str, float]],
-    ) -> CVResult:
-        """The trial on all rows, after it has passed the samples that `pruner=halving` takes first,
-        of which its record gets the means. Raises _Pruned or StopSweep.
-        """
-        sizes, means = steps(self._pruner(trial)), list[float]()
-        for step in sizes:
-            means.append(self.evaluator.mean_on_sample(configs[0], step))
-            record.metrics[ON_SAMPLES.format(self.plan.base.objective.metric)] = means
-            trial.report(means[-1], sizes[0] // step)  # in units of the smallest sample
-            if trial.should_prune():
-                raise _Pruned
-            if self._must_stop():
-                raise StopSweep
-        return self.evaluator.evaluate(*configs, on_fold=self._fold_watcher(trial, scored))
 
     def _put_back(self, study: optuna.Study, trial: optuna.Trial) -> None:
         """Queue the trial again, as the sweep stops or the guest leaves."""
@@ -289,11 +260,12 @@ class Worker:
     ) -> Callable[[int, dict[str, float]], None]:
         """Reports folds, and ends the trial if the pruner or the sweep says so."""
         metric = self.plan.base.objective.metric
-        pruner = self._pruner(trial)
+        # A reference is there to be compared, so nothing gives it up.
+        pruner = "none" if trial.user_attrs.get(OUTSIDE) else self.plan.options.pruner
 
         def watch(done: int, scores: dict[str, float]) -> None:
             scored.append(scores)
-            if pruner not in ("none", HALVING):
+            if pruner != "none":
                 # The Wilcoxon test pairs single folds; the others compare running means.
                 so_far = [s[metric] for s in scored]
                 value = so_far[-1] if pruner == "wilcoxon" else float(np.mean(so_far))
@@ -354,9 +326,8 @@ class Worker:
 
 def _prune(record: RunRecord, scored: list[dict[str, float]]) -> None:
     """End the record of a trial that was given up; it was tried all the same."""
-    record.metrics |= {
-        logged_as(name, "folds"): [scores[name] for scores in scored]
-        for name in (scored[0] if scored else ())
+    record.metrics = {
+        logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
     }
     record.prune()
     note_try(record)

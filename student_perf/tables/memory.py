@@ -6,26 +6,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
-_UNKNOWN = 8e9  # where the system does not say: bytes that most computers can spare
 _SHARE = 0.9  # of what is available; other programs may grow meanwhile
 _MEMINFO = Path("/proc/meminfo")
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
-# Names of the limit, the use, and of the part of the use that the system takes back if needed.
+# Names of the limit, the use, and of the parts of the use that the system takes back if needed.
+_CACHED = ("inactive_file", "active_file")
 _NAMES = {
-    "": ("memory.max", "memory.current", "inactive_file"),
-    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "": ("memory.max", "memory.current", _CACHED),
+    "memory": (
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        tuple(f"total_{name}" for name in _CACHED),
+    ),
 }
 
 
 def available_memory() -> float:
     """Bytes that this process may still take: of the machine, or of its container if those are
-    fewer.
+    fewer; infinite where the system does not say, as on macOS and Windows.
     """
-    return min([*_of_machine(), *_of_groups()], default=_UNKNOWN)
+    return min([*_of_machine(), *_of_groups()], default=math.inf)
 
 
 def rows_that_fit(n_rows: int, needed: float, available: float) -> int:
@@ -62,7 +67,7 @@ def _upwards(folder: Path, root: Path) -> Iterator[Path]:
         folder = folder.parent
 
 
-def _left_in(folder: Path, limit: str, used: str, reclaimable: str) -> Iterator[float]:
+def _left_in(folder: Path, limit: str, used: str, reclaimable: tuple[str, ...]) -> Iterator[float]:
     try:
         most = (folder / limit).read_text().strip()
         if most == "max":
@@ -71,4 +76,5 @@ def _left_in(folder: Path, limit: str, used: str, reclaimable: str) -> Iterator[
         stat = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
     except OSError:  # the group is not visible from here
         return
-    yield max(0.0, int(most) - held + int(stat.get(reclaimable, 0)))
+    cached = sum(int(stat.get(name, 0)) for name in reclaimable)
+    yield max(0.0, int(most) - held + cached)

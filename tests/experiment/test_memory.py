@@ -32,7 +32,7 @@ def test_what_does_not_fit_is_one_line_with_the_sample_that_does(small, compose_
 def test_the_sample_that_is_named_fits(small, compose_config):
     with pytest.raises(ConfigError) as refused:
         prepare(compose_config(*WORDS))
-    word = str(refused.value).rpartition(" ")[2]
+    word = f"+{str(refused.value).rpartition(' ')[2]}"
     prepared = prepare(compose_config(*WORDS, word))
     assert prepared.dataset.n_rows == int(word.rpartition("=")[2])
 

@@ -93,3 +93,27 @@ def test_tables_that_somebody_is_making_are_waited_for(file, monkeypatch):
     monkeypatch.setattr(fresh.time, "sleep", lambda _: file.write_bytes(whole))
     discard_half_made(file)
     assert file.read_bytes() == whole
+
+
+def test_a_store_that_another_program_has_made_meanwhile_stays(made, tmp_path, monkeypatch):
+    file = tmp_path / "mlflow.db"
+    name = fresh._name
+
+    def late(new, place):
+        shutil.copy(made, file)
+        change(file, "UPDATE experiments SET name = 'theirs'")
+        name(new, place)
+
+    monkeypatch.setattr(fresh, "_name", late)
+    make_whole(file)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT name FROM experiments").fetchall() == [("theirs",)]
+    assert [path.name for path in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
+
+
+def test_what_somebody_writes_to_is_not_half_made(file):
+    change(file, "DELETE FROM experiments", OLD)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert not is_half_made(file)
+    assert is_half_made(file)

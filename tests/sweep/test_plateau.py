@@ -104,18 +104,6 @@ def test_each_ask_looks_at_few_trials_however_long_the_study_and_its_queue(plan_
     assert out_of_patience(study, renewed) is None
 
 
-@pytest.mark.parametrize(("pruner", "is_over"), [("median", True), ("halving", False)])
-def test_trials_that_ended_on_a_sample_are_no_worse(plan_of, monkeypatch, pruner, is_over):
-    monkeypatch.setattr("student_perf.sweep.halving._FEWEST_ROWS", 10)
-    plan, _ = plan_of(C, n_trials=20, patience=3, pruner=pruner)
-    study = opened(plan)
-    run(study, plan, [0.5, None, None, None])
-    assert (out_of_patience(study, plan) is not None) == is_over
-    if not is_over:
-        run(study, plan, [0.4, 0.4, 0.4])
-        assert out_of_patience(study, plan) is not None
-
-
 def test_what_runs_for_long_counts_when_it_has_ended(plan_of):
     plan, _ = plan_of(C, n_trials=20, patience=2)
     study = opened(plan)

@@ -1,5 +1,7 @@
 """What a process may still take follows the machine and its control groups."""
 
+import math
+
 import pytest
 
 from student_perf.tables import memory
@@ -22,7 +24,9 @@ def limited(folder, limit, names=("memory.max", "memory.current", "inactive_file
     folder.mkdir(parents=True, exist_ok=True)
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text("3000000000\n")
-    (folder / "memory.stat").write_text(f"anon 2000000000\n{names[2]} 1000000000\n")
+    active = names[2].replace("inactive", "active")
+    cached = f"{names[2]} 600000000\n{active} 400000000\n"
+    (folder / "memory.stat").write_text(f"anon 2000000000\n{cached}")
 
 
 def test_without_limits_it_is_what_the_machine_has(system):
@@ -46,10 +50,10 @@ def test_groups_of_the_first_kind_count_too(system):
     assert available_memory() == 2_000_000_000
 
 
-def test_a_system_that_says_nothing_gets_a_guess(system):
+def test_a_system_that_says_nothing_refuses_nothing(system):
     for name in ("meminfo", "own"):
         (system / name).unlink()
-    assert available_memory() == 8e9
+    assert available_memory() == math.inf
 
 
 @pytest.mark.parametrize(
