@@ -164,11 +164,11 @@ def _tuning(
     records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
 ) -> Iterator[str]:
     """Sentences about each sweep among the boards."""
-    from student_perf.compare.tuning import tuning_lines, tuning_of
+    from student_perf.compare.tuning import trials_on, tuning_lines, tuning_of
 
     others = [record for record in records if record.kind != "trial"]
     for board in boards:
-        trials = [line.record for line in board.lines if line.record.kind == "trial"]
+        trials = trials_on(board, records)
         sizes = Counter(record.study or "" for record in trials)
         for study, n_trials in sizes.items():
             if n_trials > _MOST_TRIALS and not chosen.tuning:

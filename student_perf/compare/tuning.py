@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from student_perf.compare.comparable import answered_rows
+from student_perf.compare.comparable import REPEATS, answered_rows
 from student_perf.compare.distinct import distinct
+from student_perf.compare.leaderboard import Leaderboard
 from student_perf.errors import DataError
 from student_perf.runs.layout import PREDICTIONS_FILE
 from student_perf.runs.looks import count_looks
@@ -59,6 +60,17 @@ class Tuning:
     corrected: Corrected
     test: Estimate | None
     n_looks: int
+
+
+def trials_on(board: Leaderboard, records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The finished trials on a board's rows, also those that repeat one of another sweep, and stand
+    in its row; none of sweeps over seeds, which have no best.
+    """
+    shown = [line.record for line in board.lines]
+    over_seeds = {record.study for record in shown if record.kind == REPEATS}
+    on_rows = set(map(answered_rows, shown))
+    finished = (r for r in records if (r.kind, r.status) == ("trial", "FINISHED"))
+    return [r for r in finished if r.study not in over_seeds and answered_rows(r) in on_rows]
 
 
 def tuning_of(

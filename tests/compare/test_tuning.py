@@ -3,10 +3,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from student_perf.compare.tuning import bias_corrected, tuning_lines, tuning_of
+from student_perf.compare.leaderboard import make_leaderboards
+from student_perf.compare.tuning import bias_corrected, trials_on, tuning_lines, tuning_of
 from student_perf.errors import DataError, TrackingError
 from student_perf.runs.looks import count_look
 from student_perf.runs.predictions import Predictions
+from student_perf.runs.record import load_record
 from student_perf.scoring.influence import RowScores, row_scores
 from student_perf.scoring.intervals import row_interval
 from student_perf.scoring.metrics import METRICS
@@ -121,3 +123,13 @@ def test_a_sweep_with_its_winner_and_its_looks(make_record):
     (trials[0].folder / "predictions.parquet").unlink()
     with pytest.raises(TrackingError, match=r"rf-0: predictions.parquet is not in"):
         tuning_of("mine", trials, "accuracy")
+
+
+def test_a_trial_that_repeats_one_of_another_sweep_counts_in_both(sweep_folder):
+    folders = [sweep_folder([[0.5, 0.5], [0.7, 0.6]], study) for study in ("mine", "yours")]
+    records = [load_record(folder / str(i)) for folder in folders for i in range(2)]
+    for record in records:
+        record.tags["student_perf.config_hash"] = "c" * 64
+    (board,) = make_leaderboards(records)
+    assert len(board.lines) == 2
+    assert [r.study for r in trials_on(board, records)] == ["mine", "mine", "yours", "yours"]
