@@ -35,7 +35,13 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import memory_bytes
 from student_perf.sweep.places import drop_note, worker_lock
 from student_perf.sweep.plan import SweepPlan
-from student_perf.sweep.settle import settle_death, settle_excess, settle_stopped, stop_all
+from student_perf.sweep.settle import (
+    settle_death,
+    settle_excess,
+    settle_noted,
+    settle_stopped,
+    stop_all,
+)
 from student_perf.sweep.study import STOP_FILE, open_study
 from student_perf.sweep.worker import Slot, StopSweep, Worker, deadline
 from student_perf.text import duration, plural
@@ -308,8 +314,8 @@ class _Supervisor:
             self._give_up(child.ending)
         if child.ending is not None or time.monotonic() > self._kill_at:
             # That of an orphan is lost, as if it had been killed too; the command says so.
-            if number is not None and not self._is_orphan():
-                settle_stopped(self._study, self._plan, number)
+            if not self._is_orphan():
+                self._settle_stopped(child)
             drop_note(self._plan, child.place)
             return
         if number is not None:
@@ -320,6 +326,12 @@ class _Supervisor:
         is_stopped = self._is_ending or (self._plan.folder / STOP_FILE).exists()
         if time.monotonic() < self._until and not is_stopped:
             self._start(child.place)
+
+    def _settle_stopped(self, child: _Child) -> None:
+        """Settle the trial of a worker that was ended with the sweep, or while it gave it back."""
+        if child.slot.trial is not None:
+            settle_stopped(self._study, self._plan, child.slot.trial)
+        settle_noted(self._study, self._plan, child.place)
 
     def _settle_trial(self, child: _Child, number: int) -> None:
         """Settle the trial in which a worker has died or was killed."""
@@ -392,9 +404,7 @@ class _Supervisor:
             child.process.join()
         with suppress(Exception):
             for child in self._children:
-                if child.slot.trial is not None:
-                    settle_stopped(self._study, self._plan, child.slot.trial)
-                drop_note(self._plan, child.place)
+                self._settle_stopped(child)
 
 
 def _held_bytes(process: BaseProcess) -> int:

@@ -77,14 +77,17 @@ def drop_note(plan: SweepPlan, place: int) -> None:
         _note(plan, place).unlink(missing_ok=True)
 
 
+def noted_trial(plan: SweepPlan, place: int) -> int | None:
+    """Number of the trial that the worker in a place has noted; None without a note."""
+    with suppress(OSError, ValueError):
+        return int(_note(plan, place).read_text(encoding="ascii"))
+    return None
+
+
 def held_trials(plan: SweepPlan) -> dict[int, int]:
     """The place of each trial that a living worker has. Call it under the lock of asking."""
-    held = {}
-    living = living_places(plan)
-    for place in living:
-        with suppress(OSError, ValueError):  # it has just ended its trial
-            held[int(_note(plan, place).read_text(encoding="ascii"))] = place
-    return held
+    noted = ((noted_trial(plan, place), place) for place in living_places(plan))
+    return {number: place for number, place in noted if number is not None}
 
 
 def _note(plan: SweepPlan, place: int) -> Path:

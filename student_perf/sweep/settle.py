@@ -11,7 +11,7 @@ from student_perf.masking import masked
 from student_perf.runs import tags
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, load_record
-from student_perf.sweep.places import asking, held_trials
+from student_perf.sweep.places import asking, drop_note, held_trials, noted_trial
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
@@ -140,6 +140,19 @@ def settle_stopped(study: optuna.Study, plan: SweepPlan, number: int) -> None:
     trial = _running(study, number)
     if trial is not None and not settle_by_record(study, plan, trial):
         requeue(study, trial._trial_id)
+
+
+def settle_noted(study: optuna.Study, plan: SweepPlan, place: int) -> None:
+    """Put the trial back into the queue that a worker, which has ended, was giving back itself: its
+    note names it, and no living worker has it.
+    """
+    if not plan.folder.is_dir():
+        return
+    with asking(plan):
+        number = noted_trial(plan, place)
+        drop_note(plan, place)
+        if number is not None and number not in held_trials(plan):
+            settle_stopped(study, plan, number)
 
 
 def stop_all(plan: SweepPlan, reason: str) -> None:

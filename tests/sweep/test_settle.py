@@ -6,11 +6,12 @@ import pytest
 
 from student_perf.errors import ConfigError, DiskError
 from student_perf.runs.record import load_record
-from student_perf.sweep.places import worker_lock
+from student_perf.sweep.places import note_trial, worker_lock
 from student_perf.sweep.settle import (
     settle_death,
     settle_excess,
     settle_lost,
+    settle_noted,
     settle_stopped,
     stop_all,
 )
@@ -53,6 +54,22 @@ def test_a_guest_fails_no_trial_and_gets_it_once(plan_of, settle):
     assert next_trial(study, plan, guest="a") is None
     assert counts(study)["waiting"] == 2
     assert next_trial(study, plan).number == 0
+
+
+def test_a_trial_that_a_worker_was_giving_back_waits_unless_another_has_it(plan_of):
+    plan, _ = plan_of(C, n_trials=9)
+    study = opened(plan)
+    number = next_trial(study, plan).number
+    note_trial(plan, 0, number)
+    with worker_lock(plan, 1):  # who lives, and has taken it since
+        note_trial(plan, 1, number)
+        settle_noted(study, plan, 0)
+        assert counts(study)["running"] == 1
+    note_trial(plan, 0, number)
+    settle_noted(study, plan, 0)
+    assert counts(study)["waiting"] == 1
+    settle_noted(study, plan, 0)  # nothing is noted any more
+    assert counts(study)["waiting"] == 1
 
 
 def test_a_trial_that_the_sweep_stopped_waits(plan_of):
