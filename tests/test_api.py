@@ -42,6 +42,7 @@ def test_a_run_is_that_of_the_command_line(train, workspace):
     assert load_run("latest").folder == theirs.folder
 
 
+@pytest.mark.slow
 def test_a_table_of_ones_own_is_the_data_and_can_be_run_again(table):
     mine = run(QUICK, data=table, target="grade")
     assert mine.record.n_rows == 120

@@ -79,6 +79,7 @@ def test_hydra_and_the_log_leave_their_files(train, workspace):
 QUICK = ("tracking=off", "model=dummy", "split=holdout", "report.importance=false")
 
 
+@pytest.mark.slow
 def test_a_used_folder_is_refused_before_anything_is_written(train, workspace):
     words = (*QUICK, f"hydra.run.dir={workspace / 'mine'}")
     assert train(*words).code == 0

@@ -41,6 +41,7 @@ def test_two_runs_are_paired_by_rows_and_without_predictions_by_folds(two):
         paired_runs(one, other, "r2")
 
 
+@pytest.mark.slow
 def test_a_board_pairs_rows_and_says_whose_are_gone(two):
     (board,) = make_leaderboards(two)
     best, other = board.lines
@@ -58,6 +59,7 @@ def test_a_board_pairs_rows_and_says_whose_are_gone(two):
     assert any("1 of them have no predictions here" in line for line in closing(board, 5))
 
 
+@pytest.mark.slow
 def test_groups_that_one_run_declares_pair_both(two):
     file = two[0].folder / PREDICTIONS_FILE
     table = pq.read_table(file)

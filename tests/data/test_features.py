@@ -51,7 +51,7 @@ def messy(tmp_path, compose_config):
 
 @pytest.mark.parametrize(
     ("ending", "n_rows"),
-    few_fast([("csv", 1000), ("csv", 7), ("parquet", 1000), ("parquet", 7)], 2),
+    few_fast([("csv", 1000), ("csv", 7), ("parquet", 1000), ("parquet", 7)], 1),
 )
 def test_new_rows_are_prepared_bit_for_bit_as_in_training(messy, tmp_path, n_rows, ending):
     path, dataset, contract = messy

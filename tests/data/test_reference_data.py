@@ -202,7 +202,7 @@ FIRST_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS, 2))
+@pytest.mark.parametrize(("file", "target", "more", "task"), few_fast(FIRST_COMMANDS[::-1], 1))
 def test_one_command_reads_a_file_and_new_rows_are_read_alike(
     compose_config, file, target, more, task
 ):

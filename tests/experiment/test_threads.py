@@ -20,6 +20,7 @@ def test_threads_follow_rows_cores_and_workers(eight_cores, n_rows, n_workers, e
     assert useful_threads(n_rows, n_workers) == expected
 
 
+@pytest.mark.slow
 def test_auto_is_one_thread_on_few_rows_and_a_number_stays(eight_cores, compose_config):
     for words, expected in ((["model=rf"], 1), (["model=rf", "model.n_jobs=3"], 3)):
         config = compose_config("dataset=synthetic", *words)

@@ -28,6 +28,7 @@ def test_the_written_file_is_a_dataset_that_loads(grades, tmp_path, monkeypatch)
     assert set(dataset.features["school"].dropna()) == {"north", "south"}
 
 
+@pytest.mark.slow
 def test_classes_that_look_like_grades_are_written_in_their_order(grades, tmp_path):
     grades.write_text(grades.read_text().replace(",mid\n", ",medium\n"))
     write_dataset(tmp_path / "a.yaml", make_report(str(grades), ["dataset.target=grade"]))

@@ -52,6 +52,7 @@ def test_equal_results_give_equal_bytes(small_dataset, evaluated, tmp_path):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_findings_become_a_table_and_a_picture_each(small_dataset, evaluated, tmp_path):
     split, result = evaluated
     groups = subgroup_table(small_dataset, result, ["school"], "accuracy", 5)

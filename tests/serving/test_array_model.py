@@ -95,6 +95,7 @@ def test_a_regression_model_answers_with_numbers(compose_config, workspace, over
     np.testing.assert_array_equal(arrays.output(golden), kept.output(golden))
 
 
+@pytest.mark.slow
 def test_a_model_that_wants_tables_keeps_them(compose_config, workspace):
     config = compose_config(*QUICK, "model=naive_bayes")
     assert config.preprocess["output"] == "table"

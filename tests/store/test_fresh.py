@@ -64,6 +64,7 @@ def test_a_run_is_not_refused_for_them(file):
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_a_store_that_is_empty_or_a_link_to_none_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(fresh, "_REST", 0)
     (tmp_path / "there").mkdir()
@@ -95,6 +96,7 @@ def test_tables_that_somebody_is_making_are_waited_for(file, monkeypatch):
     assert file.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_store_that_another_program_has_made_meanwhile_stays(made, tmp_path, monkeypatch):
     file = tmp_path / "mlflow.db"
     name = fresh._name

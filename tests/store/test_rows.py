@@ -93,6 +93,7 @@ def test_the_client_reads_what_was_written(tracking, tmp_path):
     assert Path(found).read_text() == "[]\n"
 
 
+@pytest.mark.slow
 def test_runs_of_which_one_cannot_be_written_leave_no_row(tracking, tmp_path):
     store = RunStore(tracking)
     good = make_record(tmp_path / "0", "trial-0", **{tags.RECORD_ID: "d" * 32})

@@ -30,6 +30,7 @@ def test_an_engine_that_cannot_be_had_is_one_line(train, words, line, monkeypatc
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_local_is_the_default(train):
     assert train("-m", *C, "hydra/launcher=local").out == train("-m", *C).out
 

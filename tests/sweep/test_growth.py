@@ -132,6 +132,7 @@ def test_force_mixes_spaces_without_failing_a_trial(plan_of):
     assert take_account(outcome, study).wrong == []
 
 
+@pytest.mark.slow
 def test_a_growth_that_was_killed_is_made_up_for(plan_of, monkeypatch):
     plan = begin(plan_of, TREE, TWO)
     wider, _ = plan_of(TREE, THREE, study_name="s")

@@ -12,6 +12,7 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.study import counts, open_study, recover
 from student_perf.sweep.worker import Worker, raise_if_stopped
 from tests.sweep.conftest import opened, wait_until
+from tests.tiers import few_fast
 
 C = "model.C=tag(log,interval(0.01,10))"
 
@@ -21,7 +22,7 @@ def children():
     return [p for p in multiprocessing.active_children() if "Loky" not in type(p).__name__]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("n_jobs", few_fast([3, 1], 1))
 def test_one_worker_and_several_do_all_trials(plan_of, n_jobs):
     plan, evaluator = plan_of(C, n_trials=7, n_jobs=n_jobs)
     study = opened(plan)

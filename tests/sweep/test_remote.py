@@ -14,6 +14,7 @@ from tests.sweep.conftest import opened
 C = "model.C=tag(log,interval(0.01,10))"
 
 
+@pytest.mark.slow
 def test_a_job_looks_after_one_worker_in_a_free_place(plan_of, monkeypatch):
     plan, _ = plan_of(C, n_trials=3, n_jobs=2)
     study = opened(plan)
