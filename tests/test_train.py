@@ -91,6 +91,7 @@ def test_a_used_folder_is_refused_before_anything_is_written(train, workspace):
     assert after == before
 
 
+@pytest.mark.slow
 def test_relative_paths_and_words_beyond_the_grammar_as_they_are_typed(
     train, workspace, grades, monkeypatch
 ):
@@ -118,6 +119,7 @@ def test_two_starts_in_the_same_second_never_share_a_folder(train, workspace, mo
     assert len(list(workspace.glob("outputs/2026-01-02/03-04-05_*"))) == 8
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_is_one_line_with_its_traceback_in_the_log(
     train, workspace, monkeypatch
 ):

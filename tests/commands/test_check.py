@@ -12,6 +12,7 @@ def test_a_model_that_answers_as_before_exits_with_0(kept_run, capsys):
     assert "golden rows answered as when it was trained" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_difference_names_row_figures_and_versions(kept_run, capsys):
     path = kept_run / GOLDEN_FILE
     content = json.loads(path.read_text(encoding="utf-8"))

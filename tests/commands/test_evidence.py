@@ -6,6 +6,7 @@ from student_perf import cli
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
+@pytest.mark.slow
 def test_evidence_names_environment_packages_and_runs(form, dummy_run, capsys):
     assert cli.main(["evidence", "--format", form]) == 0
     out = capsys.readouterr().out

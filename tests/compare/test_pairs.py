@@ -26,6 +26,7 @@ def two_fixture(run: Run) -> tuple[RunRecord, RunRecord]:
     return run("model=logreg"), run("model=tree")
 
 
+@pytest.mark.slow
 def test_two_runs_are_paired_by_rows_and_without_predictions_by_folds(two):
     one, other = two
     change, over = paired_runs(one, other, "accuracy")

@@ -84,6 +84,7 @@ def pupils(tmp_path_factory):
     return ["tracking=off", "dataset=csv", f"dataset.path={path}", "dataset.target=passed"]
 
 
+@pytest.mark.slow
 def test_which_split_the_rows_ask_for_is_said_or_stops_the_run(compose_config, pupils):
     words = [*pupils, "dataset.drop=[student_id,year,w]"]
     warnings = [found.text for found in prepare(compose_config(*words)).warnings]
@@ -95,6 +96,7 @@ def test_which_split_the_rows_ask_for_is_said_or_stops_the_run(compose_config, p
         prepare(compose_config(*words, "guards.split_advice=error"))
 
 
+@pytest.mark.slow
 def test_what_leaves_weights_out_is_said(compose_config, pupils):
     words = [*pupils, "dataset.weight=w", "dataset.group=student_id", "dataset.time=year"]
     words += ["split=temporal", "split.gap=1"]

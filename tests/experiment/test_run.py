@@ -197,6 +197,7 @@ def test_ctrl_c_marks_the_record_and_sends_nothing(tmp_path, monkeypatch):
     assert load_record(tmp_path).status == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_at_the_end_leaves_a_finished_record(tmp_path, monkeypatch):
     def refused(*_args, **_kwargs):
         raise TrackingError("tracking.uri=x: gone")

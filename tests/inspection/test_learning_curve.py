@@ -52,6 +52,7 @@ def test_every_share_is_what_a_plain_loop_gives(small_dataset):
     assert curve["low"][1] < curve["score"][1] < curve["high"][1]
 
 
+@pytest.mark.slow
 def test_the_last_point_is_the_cross_validation_itself(small_dataset):
     split, result = evaluated(small_dataset, KFoldSplit("kfold", 0.2, 0, True, 4))
     last = learning_curve(PIPELINE, small_dataset, split, result, "accuracy").iloc[-1]

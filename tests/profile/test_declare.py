@@ -6,6 +6,7 @@ from student_perf.profile.declare import write_dataset
 from student_perf.profile.report import make_report
 
 
+@pytest.mark.slow
 def test_the_written_file_is_a_dataset_that_loads(grades, tmp_path, monkeypatch):
     text = grades.read_text().replace("north", "North", 3).replace(",low\n", ",\n", 2)
     grades.write_text(text.replace("grade\n", "grade\n", 1))

@@ -173,6 +173,7 @@ def test_classes_cut_at_other_marks_are_not_compared_with_the_champions(sent):
         promotion._pair(sent, replace(sent, record=other))
 
 
+@pytest.mark.slow
 def test_groups_of_data_that_have_changed_are_not_reported(run, grades):
     words = ["dataset=csv", f"dataset.path={grades}", "dataset.target=grade"]
     finished = read(

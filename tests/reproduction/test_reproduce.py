@@ -166,6 +166,7 @@ def test_a_last_digit_is_within_tolerance(graded, tmp_path):
     assert verdict.is_same
 
 
+@pytest.mark.slow
 def test_a_strangers_record_runs_nothing(graded, tmp_path, monkeypatch):
     file = graded.folder / CONFIG_FILE
     content = yaml.safe_load(file.read_text())

@@ -46,6 +46,7 @@ def test_limits_name_noise_and_looks(run):
     assert "opened 3 times" in card
 
 
+@pytest.mark.slow
 def test_names_from_data_are_no_markup(run, grades):
     text = grades.read_text().replace("grade", "a|b<script>", 1)
     grades.write_text(text)

@@ -86,6 +86,7 @@ def test_every_combination_of_words_gets_the_figures_of_the_tables(
 
 
 @pytest.mark.parametrize("overrides", [["model=ridge", "dataset=econmath_score"]])
+@pytest.mark.slow
 def test_a_regression_model_answers_with_numbers(compose_config, workspace, overrides):
     run_experiment(compose_config(*QUICK, *overrides), workspace / "run", Terminal(quiet=True))
     kept, golden = kept_and_golden(workspace / "run")

@@ -17,6 +17,7 @@ def ask(engine, answers):
 @pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="the system cannot fork"
 )
+@pytest.mark.slow
 def test_a_fork_opens_connections_of_its_own(tmp_path):
     keep_pools_apart()
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/a.db")

@@ -68,6 +68,7 @@ def test_a_guest_gives_back_its_trial_when_its_time_is_over_or_the_sweep_closes(
     assert not (plan.folder / "stop").exists()  # the others go on
 
 
+@pytest.mark.slow
 def test_what_ends_a_guest_does_not_end_the_sweep(plan_of, monkeypatch):
     plan, evaluator = plan_of(C, n_trials=4)
     study = opened(plan)

@@ -66,6 +66,7 @@ def test_a_worker_killed_without_a_trial_is_replaced_and_what_it_asked_for_is_fo
     assert counts(study)["complete"] == 6
 
 
+@pytest.mark.slow
 def test_workers_that_die_before_any_trial_stop_the_sweep_with_their_exit_code(
     plan_of, monkeypatch
 ):

@@ -113,6 +113,7 @@ def test_the_preview_shows_one_fold_and_runs_nothing(train, workspace):
         (["split.outer_fold=3", "seed=0,1"], "counted from 0"),
     ],
 )
+@pytest.mark.slow
 def test_what_nested_sweeps_cannot_do_is_said(train, words, message):
     done = train("-m", *NESTED, "tracking=off", "model=dummy", *words)
     assert done.code == 1

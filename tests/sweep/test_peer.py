@@ -113,12 +113,9 @@ SAME = {
 FAST = (
     "nothing swept",
     "range of inexact floats",
-    "sort in reverse",
     "group and a value",
     "glob without some",
-    "++ of a new key",
     "~ beside a sweep",
-    "package",
     "quote within quotes",
     "the last of equal keys, swept",
 )

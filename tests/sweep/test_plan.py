@@ -112,6 +112,7 @@ def test_what_to_type_is_the_same_space(plan_of, values):
     assert there.distribution == alone.distribution
 
 
+@pytest.mark.slow
 def test_several_search_files_are_one_conditional_space(plan_of):
     plan, _ = plan_of("search=tree,knn")
     assert (plan.sampler, plan.n_trials) == ("tpe", 50)

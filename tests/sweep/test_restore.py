@@ -61,6 +61,7 @@ def test_pruned_and_failed_trials_are_recorded_again_with_a_note(plan_of, monkey
     assert take_account(outcome_of(plan, evaluator), study).wrong == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_the_second_time_is_named(plan_of, monkeypatch):
     plan, evaluator = plan_of("model.C=0.1,1", sampler="grid")
     study = run_trials(plan, evaluator)

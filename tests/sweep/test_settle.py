@@ -72,6 +72,7 @@ def test_a_trial_that_a_worker_was_giving_back_waits_unless_another_has_it(plan_
     assert counts(study)["waiting"] == 1
 
 
+@pytest.mark.slow
 def test_a_trial_that_the_sweep_stopped_waits(plan_of):
     plan, _ = plan_of(C, n_trials=9)
     study = opened(plan)
