@@ -132,6 +132,7 @@ def test_threads_run_at_the_same_time_each_with_its_own_log():
         assert log.count("split: kfold: 2 folds") == 1
 
 
+@pytest.mark.slow
 def test_what_the_command_line_prints_is_shown_on_demand(capsys):
     run(QUICK, show=True)
     assert "tree on econmath, split kfold, seed 0" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from student_perf import cli
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.layout import GOLDEN_FILE

@@ -68,6 +68,7 @@ def test_a_model_compares_predictions_and_performance(kept_run, grades, tmp_path
     assert (found["accuracy"].severity == "alarm") == (found["accuracy"].p_holm < LIMITS.alpha)
 
 
+@pytest.mark.slow
 def test_same_rows_show_no_change_of_performance(kept_run, grades):
     report = make_report(str(grades), str(grades), LIMITS, model=str(kept_run))
     assert report.performance.change == 0

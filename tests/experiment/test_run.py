@@ -249,6 +249,7 @@ class ChangedWhenKept(Shares):
         return super().fit(X, y)
 
 
+@pytest.mark.slow
 def test_the_kept_models_answers_to_its_golden_rows_are_checked_too(monkeypatch, tmp_path):
     with pytest.raises(ModelError, match="for the golden rows"):
         hostile_run(monkeypatch, tmp_path, ChangedWhenKept())

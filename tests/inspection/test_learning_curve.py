@@ -36,6 +36,7 @@ def test_parts_are_nested_and_hold_the_classes_in_proportion(small_dataset):
         assert abs(counts - n * np.array([0.2, 0.4, 0.4])).max() <= 1
 
 
+@pytest.mark.slow
 def test_every_share_is_what_a_plain_loop_gives(small_dataset):
     split, result = evaluated(small_dataset, KFoldSplit("kfold", 0.2, 0, True, 4))
     curve = learning_curve(PIPELINE, small_dataset, split, result, "accuracy", seed=3)

@@ -57,6 +57,7 @@ def test_text_of_data_is_never_markup(sweep_folder):
     assert "59552089" not in " ".join(reader.text)
 
 
+@pytest.mark.slow
 def test_a_long_sweep_is_capped(sweep_folder):
     folds = [(0.5 + RNG.normal(0, 0.02, 3)).tolist() for _ in range(230)]
     found = sweep_folder(folds)

@@ -38,6 +38,7 @@ def test_the_card_holds_the_figures_of_the_run(run):
     assert re.search(r"\| male \| 1 \| 341 \| accuracy \|", card)
 
 
+@pytest.mark.slow
 def test_limits_name_noise_and_looks(run):
     finished = run("model=ridge")
     metrics = {**finished.record.metrics, "label_noise_ceiling": 0.912, "test_looks": 3.0}

@@ -463,6 +463,7 @@ def test_a_winner_that_failed_is_sent_without_the_model_of_an_earlier_one(sweep)
 
 
 @pytest.mark.usefixtures("without_rows")
+@pytest.mark.slow
 def test_a_winner_that_is_refused_does_not_hold_up_the_rest(sweep, monkeypatch):
     folder, tracking = sweep
     add_kept(folder, "refused")

@@ -82,6 +82,7 @@ def test_a_fixed_number_of_another_type_is_the_value_that_the_model_takes_it_for
     assert values_of(study) == [2, 3, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_fixed_number_that_the_model_tells_apart_is_another_value(plan_of):
     features = "model.classifier.max_features"
     forest = ["model=rf", "model.n_estimators=2", TWO]
@@ -91,6 +92,7 @@ def test_a_fixed_number_that_the_model_tells_apart_is_another_value(plan_of):
         open_whole_study(plan, print)
 
 
+@pytest.mark.slow
 def test_the_same_number_written_otherwise_changes_nothing(plan_of):
     begin(plan_of, TREE, TWO, "model.ccp_alpha=0")
     assert values_of(go_on(plan_of, TREE, THREE, "model.ccp_alpha=0.0")[0]) == [2, 3, 4]
@@ -116,6 +118,7 @@ def test_a_space_that_does_not_contain_the_old_one_is_refused(plan_of, changed, 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_force_mixes_spaces_without_failing_a_trial(plan_of):
     begin(plan_of, TREE, TWO)
     plan, evaluator = plan_of(TREE, "model.max_depth=3,4", study_name="s", resume="force")

@@ -212,6 +212,7 @@ def test_options_of_hydra_are_not_swept(train):
     assert "a space has no prefix; write 'model.C=choice(1,2)'" in space.err
 
 
+@pytest.mark.slow
 def test_params_by_a_dotted_key_on_the_command_line(train):
     done = train("-m", "+hydra.sweeper.params.model.C='1,2'", PREVIEW)
     assert (done.code, done.err) == (0, "")

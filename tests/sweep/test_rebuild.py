@@ -124,6 +124,7 @@ def test_a_reference_a_failure_and_a_trial_in_flight_keep_their_states(plan_of, 
     assert (trial.number, trial_values(trial, plan)) == (2, drawn)
 
 
+@pytest.mark.slow
 def test_a_number_whose_folder_is_lost_too_is_queued_again(plan_of):
     import shutil
 
@@ -137,6 +138,7 @@ def test_a_number_whose_folder_is_lost_too_is_queued_again(plan_of):
     assert [t.params["model.C"] for t in study.trials] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_another_plan_is_refused_though_the_journal_is_lost(plan_of):
     plan, evaluator = plan_of(C, n_trials=2)
     run_trials(plan, evaluator)

@@ -58,6 +58,7 @@ def test_a_trial_holds_what_its_seeds_give_alone(plan):
     assert take_account(outcome, study).wrong == []
 
 
+@pytest.mark.slow
 def test_repeats_are_part_of_the_study(plan_of):
     names = {plan_of(*DEPTHS, repeats=n)[0].study_name for n in (1, 2, 3)}
     assert len(names) == 3

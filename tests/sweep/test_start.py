@@ -27,6 +27,7 @@ def nested_name(monkeypatch):
     return name
 
 
+@pytest.mark.slow
 def test_a_nested_sweep_starts_from_the_model_that_its_plans_choose(nested_name):
     name = nested_name("preprocess=default,ordinal")
     assert name.startswith("econmath_score-ridge-")

@@ -44,6 +44,7 @@ def test_a_condition_holds_for_the_values_it_names(plan_of, wanted, size):
     assert plan.space.size == size
 
 
+@pytest.mark.slow
 def test_a_condition_on_a_number_of_another_meaning_is_never_met(plan_of):
     entry = {"when": {FEATURES: 1.0}, "params": {"model.n_estimators": "2,3"}}
     with pytest.raises(ConfigError, match=r"max_features=1.0 is never drawn \(1, 2\)"):
