@@ -95,6 +95,8 @@ _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
 _LONGEST_KEY = 250
+# SQLite's path in an address: an encoded character is decoded, options begin at a question mark.
+_READ_OTHERWISE = re.compile(r"(%[0-9a-fA-F]{2}|\?(?=.*/))")
 _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
 
 
@@ -136,6 +138,11 @@ def _check_place(tracking: TrackingConfig) -> None:
             f"(sqlite:///, http://, ...); {suggest(kind, SCHEMES)}"
         )
     if (file := sqlite_file(tracking.uri)) is not None:
+        if (odd := _READ_OTHERWISE.search(tracking.uri)) is not None:
+            raise TrackingError(
+                f"tracking.uri={tracking.uri}: SQLAlchemy takes '{odd[1]}' in a path for something "
+                "else and would open another file; name a folder without it"
+            )
         folder = file.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise TrackingError(

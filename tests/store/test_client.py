@@ -211,6 +211,8 @@ def store(uri):
         ("htp://127.0.0.1", "did you mean http"),
         ("./mlruns", "must start with a scheme"),
         ("sqlite:////no/such/folder/mlflow.db", "not there or not writable"),
+        ("sqlite:////tmp/100%20right/mlflow.db", "takes '%20' in a path for something else"),
+        ("sqlite:////tmp/why?/mlflow.db", "takes '[?]' in a path for something else"),
     ],
 )
 def test_stores_that_cannot_work_are_refused_at_once(uri, message):
