@@ -40,7 +40,7 @@ from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.scoring.answers import Answers, Counts
 from student_perf.scoring.influence import RowScores, influences, row_scores
 from student_perf.scoring.intervals import TRAINING, half_width, row_interval
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, Metric, metrics_of
 from student_perf.text import NO_VALUE, markdown_table
 
 PAGE = PACKAGE_DIR.parent / "docs" / "statistics.md"
@@ -52,16 +52,21 @@ N_FOLDS = N_REPEATS = 5
 PER_HALF = 5  # columns
 KINDS = ("linear", "tree", "boosted")
 SURE = "sure"  # naive Bayes that sees each column three times, so that it is too sure
-CLASS_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr")
-ORDERED = "quadratic_weighted_kappa"
-NUMBER_METRICS = ("root_mean_squared_error", "mean_absolute_error", "r2", "spearman")
+# Those that equal another one or its square, or are not defined for a target of 0.
+LEFT_OUT = (
+    "recall_macro",
+    "recall_weighted",
+    "mean_squared_error",
+    "mean_absolute_percentage_error",
+)
 GPA = ["sat", "tothrs", "hsize", "hsperc", "female", "athlete", "black"]
 CPS = ["educ", "exper", "black", "hispanic", "kidlt6", "kidge6", "husunion", "husearns"]
 K401 = ["inc", "marr", "male", "age", "fsize", "pira"]
 DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # What is stored of each figure: its truth, mean and deviation over folds, standard errors by row
-# within folds and over the rows of all folds, and the third moment of the latter.
-TRUTH, MEAN, STD, WITHIN, POOLED, SKEW = range(6)
+# within folds and over the rows of all folds, the third moment of the latter, the variance that no
+# row shows, and the rows of the smallest class (of all rows of a number) that it was measured on.
+TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, UNSEEN, FEWEST = range(8)
 
 # Shares of two classes, and of the right answers to each.
 RARE = [
@@ -99,8 +104,10 @@ class Population:
 
 def _metrics(cuts: Sequence[float]) -> tuple[str, ...]:
     if not cuts:
-        return NUMBER_METRICS
-    return (*CLASS_METRICS, ORDERED) if len(cuts) > 2 else CLASS_METRICS
+        every = metrics_of("regression")
+    else:
+        every = metrics_of("classification", len(cuts) > 2, len(cuts) + 1)
+    return tuple(name for name in every if name not in LEFT_OUT)
 
 
 NOISE: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -215,7 +222,8 @@ def evaluated(
             answers = Answers(y[fresh], answer(model, x[fresh], n_classes))
             truth.append([metric.of(answers) for metric in metrics])
     found = figures(population, y, n, folds, outputs)
-    return found | {"truth": np.array(truth).mean(axis=0)}
+    known = metrics, y[:n], folds, outputs
+    return found | {"truth": np.array(truth).mean(axis=0), "unseen": unseen(*known)}
 
 
 def answer(model: Any, x: np.ndarray, n_classes: int) -> np.ndarray:
@@ -255,8 +263,30 @@ def figures(
     return {"scores": scores, "within": within, "pooled": pooled, "hold": hold}
 
 
+def unseen(
+    metrics: Sequence[Metric], y: np.ndarray, folds: Folds, outputs: list[np.ndarray]
+) -> np.ndarray:
+    """The variance that no row shows and the fewest rows of a class, over all folds and in the
+    first one, shape (2, M, 2).
+    """
+    found = []
+    for count in (N_FOLDS, 1):
+        row = np.concatenate([held for _, held in folds[:count]])
+        answers = Answers(y[row], np.concatenate(outputs[:count]))
+        n_classes = answers.output.shape[1] if answers.output.ndim > 1 else 0
+        least = np.bincount(answers.y_true, minlength=n_classes).min() if n_classes else len(row)
+        hidden = [
+            row_scores(metric, answers, row, np.zeros(len(row), dtype=np.int64)).unseen
+            if metric.of_counts is not None
+            else 0.0
+            for metric in metrics
+        ]
+        found.append(np.stack([hidden, np.full(len(metrics), float(least))], axis=1))
+    return np.stack(found)
+
+
 def parts(found: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What is stored of a contestant or pair, shape (designs, metrics, 6)."""
+    """What is stored of a contestant or pair, shape (designs, metrics, 8)."""
     scores, out = found["scores"], []
     for r in (1, N_REPEATS):
         if scores.shape[1] < r * N_FOLDS:
@@ -270,7 +300,7 @@ def parts(found: Mapping[str, np.ndarray]) -> np.ndarray:
     error, skew = _moments(found["hold"])
     out.append(np.stack([scores[:, 0], error * np.nan, error, error, skew], axis=1))
     truth = np.broadcast_to(found["truth"][None, :, None], (len(out), len(scores), 1))
-    return np.concatenate([truth, np.stack(out)], axis=2)
+    return np.concatenate([truth, np.stack(out), found["unseen"][[0, 0, 1]]], axis=2)
 
 
 def _moments(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -299,7 +329,7 @@ def difference(a: Arrays, b: Arrays) -> Arrays:
     r = min(len(a["within"]), len(b["within"]))
     both = {name: a[name][:r] - b[name][:r] for name in ("within", "pooled")}
     both["scores"] = a["scores"][:, : r * N_FOLDS] - b["scores"][:, : r * N_FOLDS]
-    return both | {name: a[name] - b[name] for name in ("hold", "truth")}
+    return both | {name: a[name] - b[name] for name in ("hold", "truth", "unseen")}
 
 
 def run(folder: Path, rounds: int, jobs: int) -> None:
@@ -331,7 +361,7 @@ def draw_file(folder: Path, one_round: int, number: int) -> None:
 
 
 Ends = tuple[np.ndarray, np.ndarray]
-Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 6), metric, rows, design
+Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 8), metric, rows, design
 
 
 def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
@@ -351,8 +381,8 @@ def by_row(known: np.ndarray, _metric: str, n: int, design: str, factor: float =
 class _Moments(RowScores):
     """A figure whose influences are known by their moments alone."""
 
-    def __init__(self, mean: float, rows: int, error: float, skewness: float) -> None:
-        super().__init__(mean, np.arange(rows), np.zeros(0))
+    def __init__(self, mean: float, rows: int, error: float, skewness: float, hid: float) -> None:
+        super().__init__(mean, np.arange(rows), np.zeros(0), hid)
         self.__dict__.update(known_error=error, known_skewness=skewness)
 
     @property
@@ -371,8 +401,10 @@ def built(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
     rows = n // N_FOLDS if design == "hold-out" else n
     errors = known[:, POOLED if METRICS[metric].root else WITHIN]
     found = [
-        row_interval(_Moments(mean, rows, error, skew), METRICS[metric])
-        for mean, error, skew in zip(known[:, MEAN], errors, known[:, SKEW], strict=True)
+        row_interval(_Moments(mean, rows, error, skew, hidden), METRICS[metric])
+        for mean, error, skew, hidden in zip(
+            *(known[:, MEAN], errors, known[:, SKEW], known[:, UNSEEN]), strict=True
+        )
     ]
     return np.array([one.low for one in found]), np.array([one.high for one in found])
 
@@ -468,7 +500,7 @@ def coverage_table(every: Sequence[Cell], design: str) -> str:
     rules = [*(["by folds"] if has_folds else []), "by row x 1", "built"]
     header = ["metric", *rules, "lowest cell"] + (["width", "luck"] if has_folds else [])
     lines = []
-    for metric in (*CLASS_METRICS, ORDERED, *NUMBER_METRICS):
+    for metric in METRICS:
         mine = [cell for cell in every if (cell.design, cell.metric) == (design, metric)]
         if not mine:
             continue
