@@ -64,9 +64,10 @@ CPS = ["educ", "exper", "black", "hispanic", "kidlt6", "kidge6", "husunion", "hu
 K401 = ["inc", "marr", "male", "age", "fsize", "pira"]
 DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # What is stored of each figure: its truth, mean and deviation over folds, standard errors by row
-# within folds and over the rows of all folds, the third moment of the latter, the variance that no
-# row shows, and the rows of the smallest class (of all rows of a number) that it was measured on.
-TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, UNSEEN, FEWEST = range(8)
+# within folds and over the rows of all folds, of the latter the third and fourth moment, the
+# largest and the degrees of freedom over classes, the variance that no row shows, and the rows of
+# the smallest class (of all rows of a number) that it was measured on.
+TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, KURTOSIS, LARGEST, FREE, UNSEEN, FEWEST = range(11)
 
 # Shares of two classes, and of the right answers to each.
 RARE = [
@@ -223,7 +224,9 @@ def evaluated(
             truth.append([metric.of(answers) for metric in metrics])
     found = figures(population, y, n, folds, outputs)
     known = metrics, y[:n], folds, outputs
-    return found | {"truth": np.array(truth).mean(axis=0), "unseen": unseen(*known)}
+    classes = y[:n] if population.is_class else np.zeros(n, dtype=np.int64)
+    truths = np.array(truth).mean(axis=0)
+    return found | {"truth": truths, "unseen": unseen(*known), "classes": classes}
 
 
 def answer(model: Any, x: np.ndarray, n_classes: int) -> np.ndarray:
@@ -286,26 +289,38 @@ def unseen(
 
 
 def parts(found: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What is stored of a contestant or pair, shape (designs, metrics, 8)."""
+    """What is stored of a contestant or pair, shape (designs, metrics, 11)."""
     scores, out = found["scores"], []
+    moments = partial(_moments, classes=found["classes"])
     for r in (1, N_REPEATS):
         if scores.shape[1] < r * N_FOLDS:
-            out.append(np.full((len(scores), 5), np.nan))
+            out.append(np.full((len(scores), FREE), np.nan))
             continue
         some = scores[:, : r * N_FOLDS]
         moved = found["pooled"][:r].mean(axis=0)
         inside = np.sqrt((found["within"][:r].mean(axis=0) ** 2).sum(axis=1))
-        columns = [some.mean(axis=1), some.std(axis=1, ddof=1), inside, *_moments(moved)]
+        columns = [some.mean(axis=1), some.std(axis=1, ddof=1), inside, *moments(moved)]
         out.append(np.stack(columns, axis=1))
-    error, skew = _moments(found["hold"])
-    out.append(np.stack([scores[:, 0], error * np.nan, error, error, skew], axis=1))
+    error, *more = moments(found["hold"])
+    out.append(np.stack([scores[:, 0], error * np.nan, error, error, *more], axis=1))
     truth = np.broadcast_to(found["truth"][None, :, None], (len(out), len(scores), 1))
     return np.concatenate([truth, np.stack(out), found["unseen"][[0, 0, 1]]], axis=2)
 
 
-def _moments(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(moved: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
+    """Of influences (M, n): their error, third and fourth moment, the largest, and the degrees of
+    freedom of a sum over classes (Satterthwaite 1946, "An approximate distribution of estimates of
+    variance components", Biometrics Bulletin 2).
+    """
     error = np.sqrt((moved**2).sum(axis=1))
-    return error, (moved**3).sum(axis=1) / np.where(error > 0, error, 1) ** 3
+    standard = moved / np.where(error > 0, error, 1)[:, None]
+    rows = np.flatnonzero((moved != 0).any(axis=0))
+    spoiled = np.zeros(len(moved))
+    for k, size in enumerate(np.bincount(classes[rows])):
+        variance = (standard[:, rows[classes[rows] == k]] ** 2).sum(axis=1)
+        spoiled += variance**2 / max(size - 1, 1)
+    powers = [(standard**power).sum(axis=1) for power in (3, 4)]
+    return [error, *powers, np.abs(standard).max(axis=1), 1 / np.maximum(spoiled, 1e-9)]
 
 
 def one_sample(
@@ -329,7 +344,8 @@ def difference(a: Arrays, b: Arrays) -> Arrays:
     r = min(len(a["within"]), len(b["within"]))
     both = {name: a[name][:r] - b[name][:r] for name in ("within", "pooled")}
     both["scores"] = a["scores"][:, : r * N_FOLDS] - b["scores"][:, : r * N_FOLDS]
-    return both | {name: a[name] - b[name] for name in ("hold", "truth", "unseen")}
+    both |= {name: a[name] - b[name] for name in ("hold", "truth", "unseen")}
+    return both | {"classes": a["classes"]}
 
 
 def run(folder: Path, rounds: int, jobs: int) -> None:
@@ -361,7 +377,7 @@ def draw_file(folder: Path, one_round: int, number: int) -> None:
 
 
 Ends = tuple[np.ndarray, np.ndarray]
-Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 8), metric, rows, design
+Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 11), metric, rows, design
 
 
 def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
