@@ -18,7 +18,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,7 @@ def populations() -> list[Population]:
     ]
 
 
+@cache
 def cells() -> list[tuple[Population, int]]:
     """Population and number of rows; the place in this list names the files."""
     return [(population, n) for population in populations() for n in SIZES]
