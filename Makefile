@@ -66,8 +66,9 @@ lock: $(stamp)  ## pin pyproject's dependencies anew (UPGRADE=--upgrade for newe
 	  --output-file requirements-dev.txt $(lock_options)
 	$(bin)/uv pip compile --group docs --output-file requirements-docs.txt $(lock_options)
 
-lock_options = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
+# The same versions under every Python, so that a run gives the same figures.
+lock_options = --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
 
 # The pages need an environment of their own, a small one.
 docs: .venv-docs/.installed  ## the pages as a site, in the folder site; a broken link ends it

@@ -52,6 +52,16 @@ def test_the_lock_pins_what_pyproject_asks_for(python, platform):
 
 
 @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, DOCS_LOCK], ids=["main", "dev", "docs"])
+def test_every_python_gets_the_same_versions(lock):
+    first, *others = (pins(lock, python) for python in PYTHONS)
+    for other in others:
+        both = first.keys() & other.keys()
+        assert {name: other[name].specifier for name in both} == {
+            name: first[name].specifier for name in both
+        }
+
+
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, DOCS_LOCK], ids=["main", "dev", "docs"])
 def test_locks_carry_hashes_and_no_addresses(lock):
     pinned = re.findall(
         r"^[a-zA-Z][^\n]*==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n?)+)", lock, flags=re.M
