@@ -38,9 +38,9 @@ from xgboost import XGBClassifier, XGBRegressor
 from student_perf.atomic import write_atomic
 from student_perf.paths import PACKAGE_DIR, workspace
 from student_perf.scoring.answers import Answers, Counts
-from student_perf.scoring.influence import RowScores, influences, row_scores
-from student_perf.scoring.intervals import TRAINING, half_width, row_interval
-from student_perf.scoring.metrics import METRICS, Metric, metrics_of
+from student_perf.scoring.influence import REPEATED, RowScores, influences, row_scores
+from student_perf.scoring.intervals import half_width, row_interval
+from student_perf.scoring.metrics import METRICS, TRAINING, Metric, metrics_of
 from student_perf.text import NO_VALUE, markdown_table
 
 PAGE = PACKAGE_DIR.parent / "docs" / "statistics.md"
@@ -68,6 +68,7 @@ DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # largest and the degrees of freedom over classes, the variance that no row shows, and the rows of
 # the smallest class (of all rows of a number) that it was measured on.
 TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, KURTOSIS, LARGEST, FREE, UNSEEN, FEWEST = range(11)
+TAIL = 11  # whether RMSE has a heavy tail in the sample; follows from what is stored
 
 # Shares of two classes, and of the right answers to each.
 RARE = [
@@ -378,7 +379,7 @@ def draw_file(folder: Path, one_round: int, number: int) -> None:
 
 
 Ends = tuple[np.ndarray, np.ndarray]
-Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 11), metric, rows, design
+Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 12), metric, rows, design
 
 
 def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
@@ -388,19 +389,35 @@ def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
     return known[:, MEAN] - half, known[:, MEAN] + half
 
 
-def by_row(known: np.ndarray, _metric: str, n: int, design: str, factor: float = 1.0) -> Ends:
-    """Plain: the standard error by row times a factor."""
+def by_row(known: np.ndarray, _metric: str, n: int, design: str) -> Ends:
+    """Plain: the standard error by row."""
     rows = n // N_FOLDS if design == "hold-out" else n
-    half = factor * known[:, WITHIN] * stdtrit(rows - 1, 0.975)
+    half = known[:, WITHIN] * stdtrit(rows - 1, 0.975)
     return known[:, MEAN] - half, known[:, MEAN] + half
+
+
+def tested(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
+    """Of a difference of two models: what the product tests."""
+    rows = n // N_FOLDS if design == "hold-out" else n
+    error = known[:, POOLED if METRICS[metric].root else WITHIN]
+    half = training(metric, design) * error * stdtrit(rows - 1, 0.975)
+    return known[:, MEAN] - half, known[:, MEAN] + half
+
+
+def training(metric: str, design: str) -> float:
+    """The factor on the standard error for other training rows."""
+    return METRICS[metric].training * (REPEATED if design == "5 x 5 folds" else 1.0)
 
 
 class _Moments(RowScores):
     """A figure whose influences are known by their moments alone."""
 
-    def __init__(self, mean: float, rows: int, error: float, skewness: float, hid: float) -> None:
-        super().__init__(mean, np.arange(rows), np.zeros(0), hid)
-        self.__dict__.update(known_error=error, known_skewness=skewness)
+    def __init__(self, known: np.ndarray, rows: int, metric: str, design: str) -> None:
+        unit, factor = np.arange(rows), training(metric, design)
+        shares_tail = METRICS[metric].tail_of is not None and bool(known[TAIL])
+        super().__init__(known[MEAN], unit, np.zeros(0), known[UNSEEN], factor, shares_tail)
+        error = known[POOLED if METRICS[metric].root else WITHIN]
+        self.__dict__.update(known_error=error, known_skewness=known[SKEW])
 
     @property
     def error(self) -> float:
@@ -416,21 +433,13 @@ class _Moments(RowScores):
 def built(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
     """What the product prints."""
     rows = n // N_FOLDS if design == "hold-out" else n
-    errors = known[:, POOLED if METRICS[metric].root else WITHIN]
-    found = [
-        row_interval(_Moments(mean, rows, error, skew, hidden), METRICS[metric])
-        for mean, error, skew, hidden in zip(
-            *(known[:, MEAN], errors, known[:, SKEW], known[:, UNSEEN]), strict=True
-        )
-    ]
+    found = [row_interval(_Moments(one, rows, metric, design), METRICS[metric]) for one in known]
     return np.array([one.low for one in found]), np.array([one.high for one in found])
 
 
 RULES: dict[str, Rule] = {
     "by folds": by_folds,
     "by row x 1": by_row,
-    "by row x 1.15": partial(by_row, factor=1.15),
-    "by row x 1.2": partial(by_row, factor=1.2),
 }
 
 
@@ -471,12 +480,13 @@ class Cell:
 
 def stored(folder: Path, what: str) -> Iterator[Cell]:
     """All cells of the stored samples; `what` is `single` or `paired`."""
-    rules = RULES | ({"built": built} if what == "single" else {})
+    rules = RULES | {"built": built if what == "single" else tested}
     for number, (population, n) in enumerate(cells()):
         files = sorted(folder.glob(f"{number}-*.npz"))
         if not files:
             continue
         known = np.concatenate([np.load(file)[what] for file in files])
+        known = with_tail(known, population, n)
         names = contestants(population) if what == "single" else pairs(population)
         for i, who in enumerate(names):
             if who[0] == "dummy":
@@ -489,6 +499,20 @@ def stored(folder: Path, what: str) -> Iterator[Cell]:
                         ends = {k: np.stack(r(some, metric, n, design)) for k, r in rules.items()}
                         truth = float(some[:, TRUTH].mean())
                         yield Cell(population, n, who, design, metric, truth, some[:, MEAN], ends)
+
+
+def with_tail(known: np.ndarray, population: Population, n: int) -> np.ndarray:
+    """Stored figures (S, contestants, designs, metrics, 11), and in each whether RMSE has a heavy
+    tail there.
+    """
+    tail, name = np.zeros(known.shape[:-1]), "root_mean_squared_error"
+    if name in population.metrics:
+        at = population.metrics.index(name)
+        for place in np.ndindex(tail.shape[:3]):
+            one = np.append(known[(*place, at)], 0.0)
+            rows = n // N_FOLDS if place[2] == DESIGNS["hold-out"] else n
+            tail[place] = _Moments(one, rows, name, "5 folds").has_heavy_tail(METRICS[name])
+    return np.concatenate([known, tail[..., None]], axis=-1)
 
 
 def mean(values: Sequence[float]) -> str:
@@ -557,18 +581,32 @@ def _marked(some: Sequence[Cell]) -> float:
 
 def bad_table(every: Sequence[Cell]) -> str:
     """The cells, over their learners, that hold in less than 90 % of the samples and are marked in
-    less than 90 %.
+    less than 90 %: of each metric the lowest, with its number of rows.
     """
-    lines = []
+    lowest_of: dict[tuple[str, str, str], dict[str, tuple[float, int, int]]] = {}
     for some in _by_cell(every):
-        held, marked, first = _held(some), _marked(some), some[0]
-        if held < ENOUGH and marked < ENOUGH:
+        first, held = some[0], _held(some)
+        if held < ENOUGH and _marked(some) < ENOUGH:
             who = "too sure" if first.who[0] == SURE else "others"
-            line = [METRICS[first.metric].label, first.design, first.population.name, who]
-            line += [f"{first.n:,}", f"{held:.2f}", f"{marked:.2f}", str(len(first.means))]
-            lines.append(line)
-    header = ["metric", "folds", "population", "models", "n", "built", "marked", "samples"]
-    return markdown_table(header, lines, figures=header[4:])
+            metrics = lowest_of.setdefault((first.population.name, who, first.design), {})
+            label = METRICS[first.metric].label
+            share, n, n_cells = metrics.get(label, (1.0, 0, 0))
+            metrics[label] = (*min((share, n), (held, first.n)), n_cells + 1)
+    lines = [
+        [*place, "; ".join(_bad(label, *low) for label, low in sorted(metrics.items(), key=_share))]
+        for place, metrics in lowest_of.items()
+    ]
+    return markdown_table(["population", "models", "folds", "metrics"], lines, figures=[])
+
+
+def _share(item: tuple[str, tuple[float, int, int]]) -> float:
+    return item[1][0]
+
+
+def _bad(label: str, held: float, n: int, n_cells: int) -> str:
+    return (
+        f"{label} {held:.2f} (n = {n:,}{', the lowest of ' + str(n_cells) if n_cells > 1 else ''})"
+    )
 
 
 def _by_cell(every: Sequence[Cell]) -> list[list[Cell]]:
@@ -585,16 +623,19 @@ def _by_cell(every: Sequence[Cell]) -> list[list[Cell]]:
 
 def summary(every: Sequence[Cell]) -> str:
     """How many cells hold as often as they should."""
-    of_cell = [(_held(some), _marked(some)) for some in _by_cell(every)]
-    near = np.mean([held >= LEAST for held, _ in of_cell])
-    fine = np.mean([held >= ENOUGH for held, _ in of_cell])
-    marked = np.mean([held < ENOUGH <= marked for held, marked in of_cell])
-    needless = np.mean([marked for held, marked in of_cell if held >= LEAST])
+    of_cell = [(_held(some), _marked(some), some[0].who[0] == SURE) for some in _by_cell(every)]
+    shares = []
+    for without_sure in (False, True):
+        held = np.array([share for share, _, sure in of_cell if not (without_sure and sure)])
+        shares += [(held >= LEAST).mean(), (held >= ENOUGH).mean()]
+    marked = np.mean([held < ENOUGH <= marked for held, marked, _ in of_cell])
+    needless = np.mean([marked for held, marked, _ in of_cell if held >= LEAST])
     text = (
-        f"Of {len(of_cell)} cells, each a metric, a kind of folds, a population and a number of "
-        f"rows over its models, with {LEAST_SAMPLES} samples or more, {near:.0%} hold in {LEAST} "
-        f"of the samples or more and {fine:.0%} in {ENOUGH}; {marked:.0%} hold less often and are "
-        f"marked in {ENOUGH} of their samples. Where an interval holds in {LEAST} or more, "
+        f"Of {len(of_cell):,} cells, each a metric, a kind of folds, a population and a number of "
+        f"rows over its models, with {LEAST_SAMPLES} samples or more, {shares[0]:.0%} hold in "
+        f"{LEAST} of the samples or more and {shares[1]:.0%} in {ENOUGH}; without the naive Bayes "
+        f"it is {shares[2]:.0%} and {shares[3]:.0%}. {marked:.1%} hold less often than in {ENOUGH} "
+        f"and are marked in {ENOUGH} of their samples. Where an interval holds in {LEAST} or more, "
         f"{needless:.1%} of the samples bear a mark that they do not need."
     )
     return textwrap.fill(text, 100)
@@ -644,7 +685,7 @@ def power_table(every: Sequence[Cell], gain: float, metric: str) -> str:
     header = ["folds", "test", *(f"n = {n}" for n in SIZES)]
     lines = []
     for design in DESIGNS:
-        for rule in ("by folds", "by row x 1.15", "by row x 1.2"):
+        for rule in ("by folds", "by row x 1", "built"):
             mine = [
                 c
                 for c in every
@@ -655,6 +696,27 @@ def power_table(every: Sequence[Cell], gain: float, metric: str) -> str:
                 shares = [mean([c.excludes_zero(rule) for c in mine if c.n == n]) for n in SIZES]
                 lines.append([design, rule, *shares])
     return markdown_table(header, lines, figures=header[2:])
+
+
+def equal_table(every: Sequence[Cell]) -> str:
+    """How often two equally good learners are called different, by metric, over numbers of rows."""
+    header = ["metric", "factor", *DESIGNS, "samples"]
+    lines = []
+    equal = [c for c in every if c.population.gain == 0 and c.who[1][0] != "dummy"]
+    for metric in METRICS:
+        of = {d: [c for c in equal if (c.design, c.metric) == (d, metric)] for d in DESIGNS}
+        if mine := of["5 folds"]:
+            shares = [_called_different(some) for some in of.values()]
+            n_samples = sum(len(cell.means) for cell in mine)
+            factor = f"{METRICS[metric].training:g}"
+            lines.append([METRICS[metric].label, factor, *shares, f"{n_samples:,}"])
+    return markdown_table(header, lines, figures=header[1:])
+
+
+def _called_different(some: Sequence[Cell]) -> str:
+    n_samples = [len(cell.means) for cell in some]
+    shares = [cell.excludes_zero("built") for cell in some]
+    return f"{np.average(shares, weights=n_samples):.3f}"
 
 
 def write_page(folder: Path) -> None:
@@ -668,6 +730,8 @@ def write_page(folder: Path) -> None:
             100,
         ),
         factor=TRAINING,
+        repeated_factor=REPEATED,
+        own_factors=textwrap.fill(_own_factors(), 96, subsequent_indent="   "),
         least_samples=LEAST_SAMPLES,
         summary=summary(single),
         five=coverage_table(single, "5 folds"),
@@ -678,6 +742,7 @@ def write_page(folder: Path) -> None:
         bad=bad_table(single),
         equal=power_table(paired, 0, "accuracy"),
         equal_rmse=power_table(paired, 0, "root_mean_squared_error"),
+        equal_all=equal_table(paired),
         small=power_table(paired, 0.05, "accuracy"),
         large=power_table(paired, 0.10, "accuracy"),
     )
@@ -695,6 +760,12 @@ def _per_cell(folder: Path) -> str:
         f"number of rows, and {' to '.join(map(str, sorted({min(n_seldom), max(n_seldom)})))} "
         f"with {max(SIZES):,} rows or with 5 x 5 folds"
     )
+
+
+def _own_factors() -> str:
+    """The metrics with a factor of their own, as the end of a sentence."""
+    own = [m for m in METRICS.values() if m.training != TRAINING]
+    return "   " + ", ".join(f"{m.label} {m.training:g}" for m in own)
 
 
 TEXT = """\
@@ -720,13 +791,18 @@ was measured on; every difference of two runs is tested on the rows that both ha
    do copies of a row where SP401 finds them. Weights of rows count in both steps.
 3. **Training.** That error says what other held-out rows would change. Other training rows would
    change the models too, so it is multiplied by {factor}, which brings the coverage below closest
-   to 95 %. For the test rows of a kept model, which was trained once and stays, the factor is 1.
+   to 95 %, and for metrics that move with the threshold between classes by more:
+{own_factors}.
+   Over repeats of the folds it is {repeated_factor} times that: they average out how rows were
+   divided, but train on the same rows every time. For the test rows of a kept model, which was
+   trained once and stays, the factor is 1.
 4. **Scale.** Between two bounds (accuracy, AUC, kappa): Wilson's score interval (1927). Above 0
    without an upper bound (losses, RMSE, MAE): the t-interval corrected for the skewness of the
    influences, which reaches further upwards (Hall 1992, "On the removal of skewness by
    transformation", JRSS B 54); RMSE on the scale of its square, whose influences are over all
    folds together. It does what a studentised bootstrap does, without drawing. R2: the figure
-   itself. `scoring/intervals.py`
+   itself; where RMSE has a heavy tail, it reaches far down and is marked as well.
+   `scoring/intervals.py`
 5. **Heavy tails.** With a few very large errors a mean of errors is known less well than its rows
    show: those that are missing weigh most. What betrays them is the coefficient of variation of
    the rows' figures, which grows without end with the number of rows if the tail is heavy. From
@@ -782,6 +858,10 @@ Equally good, by RMSE, normal and heavy tails:
 
 {equal_rmse}
 
+Equally good, *built*, every metric over all numbers of rows:
+
+{equal_all}
+
 About 0.05 apart in the population:
 
 {small}
@@ -799,9 +879,10 @@ run. The one interval of a trial takes 1 ms.
 
 ## Where it does not hold
 
-These cells of {least_samples} samples or more hold in less than 90 % of them and are marked in less
-than 90 %. A share of so few samples is uncertain by 0.1, and the models of a cell share them.
-*too sure* is the naive Bayes that sees each column three times.
+In these cells of {least_samples} samples or more the interval holds in less than 90 % of them and
+is marked in less than 90 %; of each metric the lowest is named. A share of so few samples is
+uncertain, by 0.05 for a hundred, and the models of a cell share them. *too sure* is the naive Bayes
+that sees each column three times.
 
 {bad}
 
@@ -815,7 +896,11 @@ than 90 %. A share of so few samples is uncertain by 0.1, and the models of a ce
 - **Log loss of a model that is certain**: where what had a probability of 0 comes true once in a
   hundred rows, many small samples see no such row, and the log loss looks perfect. And some
   training rows make such a model much worse than others do, which no rows of one sample tell.
-- **R2 with heavy tails** bears no mark; that of RMSE beside it says the same of its rows.
+- **A model that breaks down on some training rows**: where a few rows of a value decide, as for
+  the naive Bayes on the college grades, it is good in most samples and useless in others. Its truth
+  is a mean of both, which the rows of one sample do not show.
+- **The median error of a model that is fitted by squared errors**, with heavy tails: outliers among
+  the training rows move all its answers.
 - **Macro F1 and balanced accuracy with a rare class**: the figure of a fold with four rows of a
   class is itself a little too low. A class whose few rows were all answered alike shows no spread;
   the interval of a metric that weighs classes counts one of them as if it had been answered

@@ -24,7 +24,7 @@ from student_perf.experiment.prepare import PreparedData, build_pipeline
 from student_perf.experiment.threads import limited_threads
 from student_perf.models.preprocess import build_preprocessor, build_steps
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.intervals import TRAINING
+from student_perf.scoring.metrics import TRAINING
 from student_perf.scoring.paired import by_rows
 from student_perf.scoring.power import (
     ASSUMED_CORRELATION,

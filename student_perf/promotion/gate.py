@@ -41,15 +41,16 @@ class Check:
 @dataclass(frozen=True)
 class PairedRows:
     """Both models' answers, n of each, for the same rows; `row`, shape (n,), has their numbers and
-    `what` says what they are. `factor` is that of the standard error: what was trained for each
-    fold varies more. `fold`, shape (n,), has their folds, None if they are all of one model.
+    `what` says what they are. `factor` is that of the standard error, None for what was trained for
+    each fold and so varies more. `fold`, shape (n,), has their folds, None if they are all of one
+    model.
     """
 
     what: str
     row: np.ndarray
     challenger: Answers
     champion: Answers
-    factor: float = FIXED_MODEL
+    factor: float | None = FIXED_MODEL
     fold: np.ndarray | None = None
 
     @property
@@ -65,7 +66,7 @@ class PairedRows:
 
 
 def pair(
-    challenger: Predictions, champion: Predictions, what: str, factor: float = FIXED_MODEL
+    challenger: Predictions, champion: Predictions, what: str, factor: float | None = FIXED_MODEL
 ) -> PairedRows:
     """The rows that both models answered: every answer if the folds are the same, as each is that
     of one model; else each row once, with the mean of its outputs. If one model's run declares the

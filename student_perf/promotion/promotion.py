@@ -32,16 +32,16 @@ from student_perf.runs import tags
 from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDICTIONS_FILE
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import Recorded
-from student_perf.scoring.intervals import FIXED_MODEL, TRAINING
+from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
 from student_perf.terminal import python_command
 
 PROMOTION_FILE = "promotion.json"
-# What they are, and the factor on their standard error.
+# What they are, and the factor on their standard error, None for that of the metric.
 _ROWS = {
     TEST_PREDICTIONS_FILE: ("test rows", FIXED_MODEL),
-    PREDICTIONS_FILE: ("held-out rows of cross-validation", TRAINING),
+    PREDICTIONS_FILE: ("held-out rows of cross-validation", None),
 }
 
 

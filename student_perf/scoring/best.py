@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.intervals import TRAINING
 from student_perf.scoring.paired import by_rows, rounded
 
 _MOST, _FEWEST = 4000, 400  # draws
@@ -22,7 +21,7 @@ _MOST_PAIRS = 16_000_000  # of models in all draws together
 
 
 def may_be_best(
-    scores: Sequence[RowScores], sign: int, factor: float = TRAINING, seed: int = 0
+    scores: Sequence[RowScores], sign: int, factor: float | None = None, seed: int = 0
 ) -> np.ndarray:
     """The p-value of each of M models that none of the others is better, corrected for all of them.
 
@@ -35,12 +34,13 @@ def may_be_best(
     Args:
         scores: A metric of each model on the same units.
         sign: 1 if more of it is better, -1 if less is.
-        factor: On the standard errors.
+        factor: On the standard errors, by default that of the scores for other training rows.
         seed: Of the draws.
 
     Returns:
         Shape (M,); 1 for the best of them, and NaN for all if a figure is.
     """
+    factor = max(one.training for one in scores) if factor is None else factor
     mean = sign * np.array([one.mean for one in scores])
     moved = np.array([one.moved for one in scores])
     covariance = moved @ moved.T

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from student_perf.scoring.answers import Answers, Counts
-from student_perf.scoring.metrics import Metric
+from student_perf.scoring.metrics import METRICS, TRAINING, Metric
 
+# Repeats of the folds average out how rows were divided, but train on the same rows every time.
+REPEATED = 1.1
 _REACH = 1.96  # standard errors from a median to the ends of its interval
 _MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its rows
 
@@ -31,7 +33,8 @@ _MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its 
 class RowScores:
     """A metric on rows, and how far each unit of them moves it: `unit` holds their numbers,
     ascending, `moved` their influences, both of shape (n_units,). `unseen` is variance that no row
-    shows, see `_unseen`.
+    shows, see `_unseen`, `training` the factor on the error for other training rows, and
+    `shares_tail` whether the metric's `tail_of` has a heavy tail on these rows.
 
     A unit is a row, however often it was predicted, or a group of rows.
     """
@@ -40,6 +43,8 @@ class RowScores:
     unit: np.ndarray
     moved: np.ndarray
     unseen: float = 0.0
+    training: float = TRAINING
+    shares_tail: bool = False
 
     @property
     def error(self) -> float:
@@ -50,6 +55,12 @@ class RowScores:
     def skewness(self) -> float:
         """Skewness of the metric over samples of such rows; 0 if nothing moves it."""
         return float((self.moved**3).sum()) / self.error**3 if self.error > 0 else 0.0
+
+    def has_heavy_tail(self, metric: Metric) -> bool:
+        """Whether few rows carry this figure of a metric above a lowest value."""
+        n, above = len(self.unit), self.mean - metric.lowest
+        variation = (2 if metric.root else 1) * self.error / above * np.sqrt(n) if above > 0 else 0
+        return metric.has_heavy_tail(float(variation), n)
 
 
 def row_scores(
@@ -85,10 +96,16 @@ def row_scores(
         each = influences(metric, part, place[mine])
         moved += share * np.bincount(place[mine], each, len(numbers))
         figure += share * metric.of(part) if mean is None else 0.0
-    unseen = 0.0
-    if metric.of_counts is not None and not metric.between and len(answers):
-        unseen = _unseen(metric, answers.take(repeats(row, fold)[0][0]))
-    return RowScores(figure if mean is None else mean, numbers, moved, unseen)
+    of_repeats, unseen = repeats(row, fold) if len(answers) else [], 0.0
+    if metric.of_counts is not None and not metric.between and of_repeats:
+        unseen = _unseen(metric, answers.take(of_repeats[0][0]))
+    training = metric.training * (REPEATED if len(of_repeats) > 1 else 1.0)
+    shares_tail = False
+    if metric.tail_of is not None and len(answers):
+        other = METRICS[metric.tail_of]
+        shares_tail = row_scores(other, answers, row, fold).has_heavy_tail(other)
+    mean = figure if mean is None else mean
+    return RowScores(mean, numbers, moved, unseen, training, shares_tail)
 
 
 def _units(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +126,10 @@ def mean_of(scores: Sequence[RowScores]) -> RowScores:
     unit, place = np.unique(np.concatenate([one.unit for one in scores]), return_inverse=True)
     moved = np.concatenate([one.moved for one in scores]) / len(scores)
     mean, unseen = (float(np.mean([getattr(one, k) for one in scores])) for k in ("mean", "unseen"))
-    return RowScores(mean, unit, np.bincount(place, moved, len(unit)), unseen)
+    training = max(one.training for one in scores)
+    shares_tail = any(one.shares_tail for one in scores)
+    summed = np.bincount(place, moved, len(unit))
+    return RowScores(mean, unit, summed, unseen, training, shares_tail)
 
 
 def _folds(fold: np.ndarray) -> list[tuple[slice, float]]:

@@ -26,9 +26,6 @@ from student_perf.scoring.influence import RowScores
 from student_perf.scoring.metrics import LOPSIDED, Metric
 
 CONFIDENCE = 0.95
-# What other training rows would change comes on top of what other held-out rows would: the standard
-# error by rows times this. docs/statistics.md has the coverage that was measured with it.
-TRAINING = 1.2
 _FEWEST = 1e-9  # rows of a share
 _SYMMETRIC = 1e-9  # skewness below which the cube root would only round
 FIXED_MODEL = 1.0  # the factor where nothing was trained: the test rows of a kept model
@@ -61,26 +58,28 @@ def row_interval(
     scores: RowScores,
     metric: Metric,
     std: float = math.nan,
-    factor: float = TRAINING,
+    factor: float | None = None,
     n_together: int = 1,
 ) -> Estimate:
     """A figure with the interval that its rows give it.
 
     The scale follows from the metric's bounds. Between two bounds it is Wilson's score interval
     (Wilson 1927) for as many rows as would give a share this standard error; above a lowest value
-    without a highest `_skewed`, and `_tailed` if few rows can carry it; else the metric itself.
+    without a highest `_skewed`, and `_tailed` if few rows can carry it; else the metric itself,
+    which reaches far down if the metric whose tail it shares is carried by few.
 
     Args:
         scores: The figure and its influences by row.
         metric: What it is.
         std: Its deviation over folds.
-        factor: On the standard error, `TRAINING` or `FIXED_MODEL`.
+        factor: On the standard error, by default that of the scores for other training rows.
         n_together: Of how many intervals it is one that shall all hold at once (Bonferroni).
 
     Returns:
         The estimate; the ends are NaN if the figure or an influence is.
     """
     mean, n = scores.mean, len(scores.unit)
+    factor = scores.training if factor is None else factor
     error = factor * math.sqrt(scores.error**2 + scores.unseen)
     if n < 2 or math.isnan(mean + error):
         return Estimate(mean, std, math.nan, math.nan)
@@ -96,9 +95,10 @@ def row_interval(
         figure, scale = (mean - lowest) ** power, power * (mean - lowest) ** (power - 1)
         ends = _skewed(figure, scale * error, scores.skewness, reach)
         if metric.heavy is not None:
-            variation = scale * scores.error / figure * math.sqrt(n)
-            ends = _tailed(figure, *ends, is_heavy=metric.has_heavy_tail(variation, n))
+            ends = _tailed(figure, *ends, is_heavy=scores.has_heavy_tail(metric))
         low, high = (lowest + end ** (1 / power) for end in ends)
+    elif scores.shares_tail:
+        low = mean - _LEAST_UP * (high - mean)
     return Estimate(mean, std, low, high).within(metric)
 
 

@@ -34,13 +34,18 @@ ABOUT_FEW = (
     f"{FEW_MARK} A few rows with large errors carry this figure. Its interval reaches far to their "
     "side and may still be too narrow: other samples hold more of them, or larger ones."
 )
-# Up over down of an interval that is marked.
+# How much further an interval that is marked reaches to the worse side than to the other.
 LOPSIDED = 4.0
 # From which coefficient of variation on figures of n rows have a heavy tail: the larger of the
 # first number, which normal errors seldom reach, and the second times the fourth root of n. So it
 # grows with n where the tail has an index of 4/3, as squared t errors of 8/3 degrees of freedom;
 # with a heavier one it grows faster. docs/statistics.md has how often it is right.
 _SQUARED_ERRORS, _ABSOLUTE_ERRORS = (1.65, 0.42), (1.1, 0.3)
+
+# What other training rows would change comes on top of what other held-out rows would: the standard
+# error by rows times this, unless a metric has a factor of its own. docs/statistics.md has the
+# coverage that was measured with it.
+TRAINING = 1.2
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
@@ -150,6 +155,9 @@ class Metric(Objective):
             of a mean always does. Others compare rows of different parts, or weigh classes anew.
         heavy: From which coefficient of variation on its rows have a heavy tail: of any number of
             them, and of n as a multiple of their fourth root; None if no tail makes it doubtful.
+        tail_of: The metric whose heavy tail makes it doubtful too.
+        training: The factor on its standard error by rows for other training rows. It is large for
+            what moves with the threshold between classes, which every training set puts elsewhere.
     """
 
     task: Task
@@ -165,6 +173,8 @@ class Metric(Objective):
     weighted: bool = False
     between: bool = False
     heavy: tuple[float, float] | None = None
+    tail_of: str | None = None
+    training: float = TRAINING
 
     @property
     def tells_parts_apart(self) -> bool:
@@ -205,13 +215,16 @@ class Metric(Objective):
     def rests_on_few(self, mean: float | None, low: float | None, high: float | None) -> bool:
         """Whether so few rows carry a mean that its interval by rows may be too narrow: only rows
         with larger errors than all of these would tell. It shows in how much further the interval
-        reaches upwards than downwards. Never of a metric between two bounds.
+        reaches away from the metric's bound than towards it. Never of a metric between two bounds.
         """
         ends = [math.nan if end is None else end for end in (low, mean, high)]
-        if math.isfinite(self.highest) or not math.isfinite(self.lowest + sum(ends)):
+        if math.isfinite(self.lowest) == math.isfinite(self.highest) or math.isnan(sum(ends)):
             return False
-        below, figure, above = ((end - self.lowest) ** (2 if self.root else 1) for end in ends)
-        return above - figure > LOPSIDED * (figure - below) > 0
+        if math.isfinite(self.highest):
+            near, figure, far = (self.highest - end for end in reversed(ends))
+        else:
+            near, figure, far = ((end - self.lowest) ** (2 if self.root else 1) for end in ends)
+        return math.isfinite(far) and far - figure > LOPSIDED * (figure - near) > 0
 
     def interval(self, mean: float | None, low: float | None, high: float | None) -> str:
         """An interval of this metric as text, marked if it `rests_on_few`.
@@ -251,12 +264,14 @@ _METRICS: tuple[Metric, ...] = (
         of_counts=lambda c: c.macro(c.precision),
     ),
     _score("recall_macro", "recall (macro)", usual=True, of_counts=lambda c: c.macro(c.recall)),
-    _score("f1_macro", "F1 (macro)", usual=True, of_counts=lambda c: c.macro(c.f1)),
+    _score("f1_macro", "F1 (macro)", usual=True, of_counts=lambda c: c.macro(c.f1), training=1.3),
     _positive_ratio(
         "precision", "precision (positive)", of_counts=lambda c: c.positive(c.precision)
     ),
-    _positive_ratio("recall", "recall (positive)", of_counts=lambda c: c.positive(c.recall)),
-    _positive_ratio("f1", "F1 (positive)", of_counts=lambda c: c.positive(c.f1)),
+    _positive_ratio(
+        "recall", "recall (positive)", of_counts=lambda c: c.positive(c.recall), training=1.7
+    ),
+    _positive_ratio("f1", "F1 (positive)", of_counts=lambda c: c.positive(c.f1), training=1.5),
     _score(
         "precision_weighted", "precision (weighted)", of_counts=lambda c: c.weighted(c.precision)
     ),
@@ -273,6 +288,7 @@ _METRICS: tuple[Metric, ...] = (
         usual=True,
         of_answers=lambda a: a.roc_auc_ovr,
         weighted=True,
+        training=1.4,
     ),
     _positive_score(
         "average_precision",
@@ -294,12 +310,14 @@ _METRICS: tuple[Metric, ...] = (
         "MAE in grades",
         of_counts=lambda c: c.total(c.distance) / c.n,
         between=True,
+        training=1.4,
     ),
     _grade_score(
         "adjacent_accuracy",
         "within one grade",
         of_counts=lambda c: c.total(c.distance <= 1) / c.n,
         between=True,
+        training=1.4,
     ),
     _grade_loss(
         "ranked_probability_score",
@@ -343,6 +361,7 @@ _METRICS: tuple[Metric, ...] = (
         lowest=-_INF,
         of_answers=lambda a: 1 - a.squared_error / (a.spread or _NAN),
         weighted=True,
+        tail_of="root_mean_squared_error",
     ),
     _fit(
         "spearman",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.intervals import CONFIDENCE, TRAINING, corrected_error
+from student_perf.scoring.intervals import CONFIDENCE, corrected_error
 
 ALPHA = 0.05
 _ROUNDING = 1e-13  # of the figures compared; a difference below it is none
@@ -86,11 +86,12 @@ class Differences:
         return Differences(*columns)
 
 
-def by_rows(a: Sequence[RowScores], b: RowScores, factor: float = TRAINING) -> Differences:
+def by_rows(a: Sequence[RowScores], b: RowScores, factor: float | None = None) -> Differences:
     """Differences of candidates `a` to `b` by the difference of their influences on the same rows.
 
     What a row has in common for both, such as being hard, leaves the difference; so it shows what
-    intervals of the two, side by side, cannot.
+    intervals of the two, side by side, cannot. The factor on the errors is by default that of the
+    scores for other training rows.
 
     Raises:
         ValueError: The rows differ.
@@ -101,6 +102,7 @@ def by_rows(a: Sequence[RowScores], b: RowScores, factor: float = TRAINING) -> D
     error = np.array([np.sqrt(((one.moved - b.moved) ** 2).sum()) for one in a])
     scale = np.array([max(abs(one.mean), abs(b.mean)) for one in a])
     freedom = np.full(len(a), max(1.0, len(b.unit) - 1))
+    factor = max(one.training for one in (*a, b)) if factor is None else factor
     return Differences(rounded(mean, scale), factor * rounded(error, scale), freedom)
 
 
@@ -131,7 +133,9 @@ def by_folds(a: np.ndarray, b: np.ndarray, test_over_train: float) -> Difference
     )
 
 
-def row_difference(a: RowScores, b: RowScores, factor: float = TRAINING) -> PairedDifference[float]:
+def row_difference(
+    a: RowScores, b: RowScores, factor: float | None = None
+) -> PairedDifference[float]:
     """`by_rows` of a single pair, a - b, tested."""
     return _single(by_rows([a], b, factor))
 

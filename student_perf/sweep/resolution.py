@@ -17,8 +17,7 @@ from student_perf.runs import layout
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.seal import accept_changes
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.intervals import TRAINING
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.metrics import METRICS, TRAINING
 from student_perf.scoring.paired import by_rows
 from student_perf.scoring.power import ASSUMED_CORRELATION, share_error, smallest_difference
 from student_perf.sweep.plan import SweepPlan

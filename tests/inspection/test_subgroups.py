@@ -11,7 +11,7 @@ from student_perf.evaluation.cross_validation import result_of
 from student_perf.evaluation.splits import make_split
 from student_perf.inspection.sentences import about_groups
 from student_perf.inspection.subgroups import subgroup_table
-from student_perf.scoring.intervals import TRAINING
+from student_perf.scoring.metrics import TRAINING
 
 
 def evaluated(dataset, config=KFoldSplit("kfold", 0.0, 0, True, 4)):  # noqa: B008 (frozen)

@@ -6,7 +6,7 @@ import pytest
 from student_perf.experiment.prepare import prepare_data
 from student_perf.profile.answers import expected_answers, pair_error
 from student_perf.scoring.influence import RowScores
-from student_perf.scoring.intervals import TRAINING
+from student_perf.scoring.metrics import TRAINING
 from student_perf.scoring.power import rows_needed
 
 

@@ -4,7 +4,7 @@ from scipy import stats
 
 from student_perf.errors import ConfigError
 from student_perf.reproduction.why import explain
-from student_perf.scoring.intervals import TRAINING
+from student_perf.scoring.metrics import TRAINING
 from tests.made_runs import read
 
 THREE = ("tracking=off", "report.importance=false", "split.n_splits=3")

@@ -6,8 +6,9 @@ from scipy.stats import t
 
 from student_perf.scoring.answers import Answers
 from student_perf.scoring.influence import RowScores, row_scores
-from student_perf.scoring.intervals import FIXED_MODEL, TRAINING, fold_interval, row_interval
-from student_perf.scoring.metrics import METRICS
+from student_perf.scoring.intervals import FIXED_MODEL, fold_interval, row_interval
+from student_perf.scoring.metrics import METRICS, TRAINING
+from student_perf.scoring.paired import row_difference
 
 
 def test_interval_is_that_of_nadeau_and_bengio_without_bounds():
@@ -152,3 +153,40 @@ def test_few_rows_seldom_carry_a_figure_of_normal_errors():
         got = row_interval(scores, metric)
         marked += metric.rests_on_few(got.mean, got.low, got.high)
     assert marked <= 10
+
+
+def test_r2_shares_the_mark_of_rmse():
+    """As the squared errors have a heavy tail or not; then its interval reaches far down."""
+    rng, n, r2 = np.random.default_rng(0), 400, METRICS["r2"]
+    for noise, is_heavy in ((rng.standard_t(2.1, n), True), (rng.normal(size=n), False)):
+        truth = rng.normal(size=n)
+        answers, row, fold = Answers(truth, truth + noise), np.arange(n), np.zeros(n, int)
+        for name in ("root_mean_squared_error", "r2"):
+            got = row_interval(row_scores(METRICS[name], answers, row, fold), METRICS[name])
+            assert METRICS[name].rests_on_few(got.mean, got.low, got.high) is is_heavy
+        assert (got.mean - got.low > 4 * (got.high - got.mean)) is is_heavy
+        assert r2.interval(got.mean, got.low, got.high).endswith("*") is is_heavy
+    assert not r2.rests_on_few(0.5, -math.inf, 0.6)
+
+
+def test_what_moves_with_the_threshold_gets_a_wider_interval_and_repeats_widen_it():
+    """The factors of docs/statistics.md: the same errors by rows, other factors on them."""
+    rng, n = np.random.default_rng(1), 300
+    truth, right = np.arange(n) % 2, rng.random(n) < 0.7
+    answers, row = Answers(truth, np.eye(2)[np.where(right, truth, 1 - truth)]), np.arange(n)
+    twice = answers.take(np.tile(row, 2))
+    for name, factor in (("accuracy", TRAINING), ("recall", 1.7), ("roc_auc_ovr", 1.4)):
+        metric = METRICS[name]
+        once = row_scores(metric, answers, row, np.zeros(n, int))
+        again = row_scores(metric, twice, np.tile(row, 2), np.repeat([0, 1], n))
+        assert (once.training, again.training) == (factor, pytest.approx(1.1 * factor))
+        assert again.error == pytest.approx(once.error)
+        kept = row_interval(once, metric, factor=FIXED_MODEL)
+        widths = [
+            e.high - e.low for e in (kept, row_interval(once, metric), row_interval(again, metric))
+        ]
+        assert widths == sorted(widths)
+        gain = row_difference(once, RowScores(0.5, row, np.zeros(n)))
+        assert gain.high - gain.mean == pytest.approx(
+            metric.training * once.error * t.ppf(0.975, n - 1)
+        )

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from student_perf.scoring.intervals import TRAINING
+from student_perf.scoring.metrics import TRAINING
 from student_perf.scoring.power import share_error, smallest_difference
 from student_perf.sweep.record import start_record
 from student_perf.sweep.resolution import resolution_line
