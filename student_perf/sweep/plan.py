@@ -295,16 +295,32 @@ def _check_search(
             f"out {named[0].input_line}"
         )
     name = None if search is None else search.value()
-    if not isinstance(name, str) or name not in config_options(SEARCH, folders):
+    options = config_options(SEARCH, folders)
+    if not isinstance(name, str) or name not in options:
         return
     content: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, SEARCH, folders)))
     chosen = [d["override /model"] for d in content.get("defaults", []) if "override /model" in d]
-    model = base.model.get("name")
-    if chosen and "model" not in _space_of(content).get("params", {}) and model not in chosen:
+    model, space = base.model.get("name"), _space_of(content)
+    if named and list(space.get("params", {})) == ["model"] and not space.get("conditional"):
+        _refuse_named(name, named[0], options)
+    if chosen and "model" not in space.get("params", {}) and model not in chosen:
         raise ConfigError(
             f"search={name}: is the space of model={chosen[0]}, not of model={model}; leave out "
             f"model={model}, or choose its own space if there is one: search={model}"
         )
+
+
+def _refuse_named(search: str, named: Override, options: Sequence[str]) -> None:
+    """Raise ConfigError if a model is named beside a file that varies nothing but the model."""
+    if named.is_sweep_override():
+        return
+    model, word = str(named.value()), named.input_line
+    other = f"run it without search={search}"
+    if model in options and model != search:
+        other = f"choose its own space: search={model}"
+    raise ConfigError(
+        f"{word}: search={search} varies nothing but the model; leave out {word}, or {other}"
+    )
 
 
 def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -476,15 +492,19 @@ def exhausted(plan: SweepPlan) -> str | None:
 def _check_something_varies(
     options: SweepOptions, arguments: Sequence[Override], space: Space, sampler: str
 ) -> None:
-    """Raise ConfigError if a search has nothing to draw."""
-    if sampler != "grid" and not space.parameters and not options.custom_search_space:
-        for override in arguments:
-            if (values := options.params.get(override.get_key_element())) is not None:
-                raise ConfigError(
-                    f"{override.input_line}: the command line wins over hydra.sweeper.params "
-                    f"({override.get_key_element()}: {values}), which leaves nothing to search; "
-                    f"leave out {override.input_line}"
-                )
+    """Raise ConfigError if a search has nothing to draw, or the command line has settled all that a
+    file is to vary.
+    """
+    if space.parameters or options.custom_search_space:
+        return
+    for override in arguments:
+        key = override.get_key_element()
+        if options.params.get(key) is not None:
+            raise ConfigError(
+                f"{override.input_line}: the command line wins over hydra.sweeper.params.{key}, "
+                f"which leaves nothing to search; leave out {override.input_line}"
+            )
+    if sampler != "grid":
         raise ConfigError(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"

@@ -54,6 +54,11 @@ def test_sampler_and_number_of_trials(plan_of, overrides, options, expected):
         ([C], {"max_failure_rate": 2.0}, "must be a share of the trials"),
         ([C], {"sampler": "grid"}, "a grid cannot hold"),
         ([], {"sampler": "tpe"}, "nothing to search"),
+        (
+            ["seed=3"],
+            {"sampler": "grid", "params": {"seed": "1,2"}},
+            "seed=3: the command line wins over hydra.sweeper.params.seed, .* leave out seed=3",
+        ),
         ([], {"conditional": [{"when": {"seed": 0}, "search": "nothing"}]}, "no conf/search"),
     ],
 )
