@@ -23,7 +23,7 @@ from student_perf.config.search_path import ConfigSource, config_options, find_c
 from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
-from student_perf.experiment.prepare import PreparedData, build_pipeline
+from student_perf.experiment.prepare import PreparedData
 from student_perf.masking import masked
 from student_perf.runs.versions import code_sha256
 from student_perf.scoring.objectives import Objectives, make_objectives
@@ -45,6 +45,7 @@ from student_perf.sweep.value_types import with_exact_conditions, with_value_typ
 
 _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
+FILES = "files"  # the fingerprint of what models answer from beside the rows
 # What the fingerprint of a parameter holds besides its data, so that studies keep their names.
 _NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
 _N_TRIALS = 50  # of a search whose options name no number
@@ -104,13 +105,11 @@ def make_plan(
     root: Path,
     source: ConfigSource | None = None,
 ) -> tuple[SweepPlan, TrialEvaluator]:
-    """Parse the space, compose and check all its corners, load the data.
+    """Parse the space, compose and check all its corners, load the data. Raises StudentPerfError if
+    a trial could not even start.
 
     Returns:
         The plan, and an evaluator that has loaded the data, for workers to inherit.
-
-    Raises:
-        StudentPerfError: A trial could not even start.
     """
     check_options(options)
     words = tuple(map(_as_text, arguments))
@@ -136,7 +135,8 @@ def make_plan(
         chosen=start.chosen,
         known=known,
         objectives=objectives,
-        fingerprints=_fingerprints(space.parameters, base, data, options, sampler, objectives),
+        fingerprints=_fingerprints(space.parameters, base, data, options, sampler, objectives)
+        | of_files(evaluator.model_files),
         comparison=comparison,
         words=words,
     )
@@ -383,7 +383,7 @@ def _check_corners(
             config, *repeats = composed_repeats(start.composer, values, options.repeats)
             check_no_outer_folds(config, space)
             data = evaluator.data(config, *repeats)
-            build_pipeline(config, data.dataset)
+            evaluator.build(config, data)
             first = first or data
             corners.add(values, config, data)
             for key in values:
@@ -570,6 +570,17 @@ def _fingerprints(
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
         "code": code_sha256(),
     }
+
+
+def of_files(files: Mapping[Path, str]) -> dict[str, Any]:
+    """The fingerprint of files that models answer from, with their SHA-256 (empty for one that is
+    absent); none without any.
+    """
+    known = {
+        str(file): f"SHA-256 {sha256[:16]}" if sha256 else "not there"
+        for file, sha256 in files.items()
+    }
+    return {FILES: known} if known else {}
 
 
 def _hash(content: Any) -> str:
