@@ -223,5 +223,14 @@ def test_a_study_ends_by_itself_and_says_what_is_left(tmp_path, capsys, monkeypa
     assert capsys.readouterr().out == "3 fits are left\n"
 
 
+def test_copies_of_a_row_stand_in_no_two_folds(tmp_path):
+    rows = [f"{i},{i % 2}" for i in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows, *rows]))
+    (one, *_) = field.folds_of(SmallTable("t.csv", "y", "classes", has_copies=True), tmp_path)
+    assert not set(one.x["x"].iloc[one.train]) & set(one.x["x"].iloc[one.test])
+    assert len(one.x) == 30
+    assert {"xAPI-Edu-Data.csv"} == {table.source for table in FIELD if table.has_copies}
+
+
 def test_a_table_without_its_file_has_no_folds():
     assert field.folds_of(SmallTable("nowhere.csv", "G3", "ordered"), None) == []
