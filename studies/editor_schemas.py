@@ -17,6 +17,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
 
+from student_perf.config.model_node import PART_OF
 from student_perf.config.schema import (
     FORMER_GUARDS,
     SOURCES,
@@ -65,9 +66,8 @@ def schemas() -> dict[str, Schema]:
         "split": _file(_merged(SPLITS, "kind"), "split"),
         "objective": _file(_properties(ObjectiveConfig), "objective"),
         "tracking": _file(_properties(TrackingConfig), "tracking"),
-        "model": _file(
-            {"classifier": _component(), "regressor": _component()}, "model", open_=True
-        ),
+        "model": _file(dict.fromkeys(PART_OF.values(), _component()), "model", open_=True)
+        | _named_parts(),
         "config": _whole(),
     }
 
@@ -112,7 +112,13 @@ def _object(properties: Mapping[str, Schema], extra: bool) -> Schema:
 
 
 def _component() -> Schema:
-    return {"type": "object", "properties": {"_target_": _TEXT}, "required": ["_target_"]}
+    return {"type": "object", "properties": {"_target_": _TEXT}}
+
+
+def _named_parts() -> Schema:
+    """The parts of a model name their classes, unless a file of its defaults list may do that."""
+    named = {"properties": {part: {"required": ["_target_"]} for part in PART_OF.values()}}
+    return {"anyOf": [{"required": ["defaults"]}, named]}
 
 
 def _merged(variants: Mapping[str, type], switch: str) -> dict[str, Schema]:

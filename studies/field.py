@@ -1,70 +1,72 @@
 """model=auto beside AutoML frameworks and single models, on small real tables.
 
-    .venv/bin/python studies/field.py --data FOLDER --flaml PYTHON --autogluon PYTHON
-    .venv/bin/python studies/field.py --report-only
+    .venv/bin/python -m studies.field --data FOLDER --flaml PYTHON --autogluon PYTHON
+    .venv/bin/python -m studies.field --cores 1 --jobs 2 --folds 2 --minutes 600 ...
+    .venv/bin/python -m studies.field --report-only
 
 Five outer folds (twice for tables under 500 rows), the same for all; each fit may use `--seconds`
-on two cores. The rivals run in environments of their own, whose interpreters are named; those that
-are not named are left out. What was answered is kept by table, fold and method, so that the study
-can be ended and go on. Writes docs/field.md. With 60 seconds a fold it takes a day.
+on `--cores`, to which it is held. The rivals run in environments of their own, whose interpreters
+are named; those that are not named are left out. Fold 0 of every table comes first, then fold 1, so
+that a study that has ended early has whole tables.
+
+What was answered is kept in studies/results/field by table, fold and method: commit it now and
+then, and the study goes on where it was; remove a file to have it made again. Writes docs/field.md.
+Five of the six methods use all their time, so `--folds 5` takes at least twelve hours with 60
+seconds a fit, and with `--cores 1 --jobs 2` six. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hydra import compose, initialize_config_dir
-from scipy.stats import rankdata
-from sklearn.base import BaseEstimator, clone
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import KFold, ParameterSampler, StratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.model_selection import KFold, StratifiedKFold
 
-from student_perf.config.load import register_resolvers, validate
-from student_perf.models.build import build_estimator
-from student_perf.models.preprocess import build_preprocessor, build_steps
-from student_perf.paths import CONF_DIR, PACKAGE_DIR, workspace
-from student_perf.scoring.answers import Answers
-from student_perf.scoring.influence import RowScores, row_scores
-from student_perf.scoring.metrics import METRICS
-from student_perf.scoring.paired import ALPHA, row_difference
-from student_perf.text import markdown_table
+from student_perf.paths import PACKAGE_DIR
+from studies.field_page import page, scored_tables
+from studies.field_results import (
+    OWN,
+    RESULTS,
+    RIVALS,
+    Fit,
+    Setting,
+    Truth,
+    fit_file,
+    read_fit,
+    read_truth,
+    truth_file,
+    write_fit,
+    write_truth,
+)
 from studies.field_rival import TARGET
 from studies.small_tables import FIELD, SmallTable
 
-PAGE = PACKAGE_DIR.parent / "docs" / "field.md"
+PROJECT = PACKAGE_DIR.parent
+PAGE = PROJECT / "docs" / "field.md"
 RIVAL = Path(__file__).with_name("field_rival.py")
 N_FOLDS, FEW_ROWS, REPEATS = 5, 500, 2
-OURS = "auto"
-SUMMARY = ("method", "tables", "mean rank", "normalised", "auto wins / ties / losses",
-           "no answer", "fit, s", "predict, s")  # fmt: skip
-OWN = (OURS, "tuned xgb", "linear")
-RIVALS = {"flaml": "flaml", "autogluon": "autogluon", "autogluon best": "autogluon"}
-INNER_FOLDS = 3  # by which xgboost alone is tuned
-XGB = {  # as conf/search/xgb.yaml
-    "n_estimators": range(50, 401, 25),
-    "learning_rate": np.geomspace(0.01, 0.3, 30),
-    "max_depth": range(2, 8),
-    "min_child_weight": np.geomspace(1, 60, 20),
-    "subsample": np.linspace(0.5, 1.0, 11),
-    "colsample_bytree": np.linspace(0.3, 1.0, 15),
-    "reg_lambda": np.geomspace(0.01, 100, 30),
-}
+LATE = 1.5  # a fit that is begun may take so many times its seconds before `--minutes` is over
+HANGS = 10  # times its seconds, after which a fit counts as one without an answer
+THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fold:
-    """A table divided once, with the time that each method may use."""
+    """A table divided once."""
 
     table: SmallTable
     number: int
@@ -72,251 +74,170 @@ class Fold:
     y: np.ndarray
     train: np.ndarray
     test: np.ndarray
-    seconds: float
 
     @property
-    def is_class(self) -> bool:
-        """Whether classes are predicted."""
-        return self.table.kind != "numbers"
+    def n_classes(self) -> int:
+        """Of the whole table; 0 for numbers."""
+        return 0 if self.table.kind == "numbers" else int(self.y.max()) + 1
 
-    def file(self, place: Path, method: str) -> Path:
-        """Where the answers of a method are kept."""
-        name = self.table.name.replace(" ", "_").replace("/", "_")
-        return place / name / f"{self.number:02d}_{method.replace(' ', '_')}.npz"
+    @property
+    def truth(self) -> Truth:
+        """What is to be answered, and what the dummy says."""
+        known = self.y[self.train]
+        dummy = np.mean(known)
+        if self.n_classes:
+            dummy = np.bincount(known, minlength=self.n_classes) / len(known)
+        return Truth(self.test, self.y[self.test], np.asarray(dummy))
 
 
-def folds_of(table: SmallTable, folder: Path | None, seconds: float) -> Iterator[Fold]:
+def folds_of(table: SmallTable, folder: Path | None) -> list[Fold]:
     """The outer folds of a table, none if its file is not there."""
     loaded = table.load(folder)
     if loaded is None:
-        return
+        return []
     x, y = loaded
     parts = KFold if table.kind == "numbers" else StratifiedKFold
+    found = []
     for repeat in range(REPEATS if len(y) < FEW_ROWS else 1):
         divided = parts(N_FOLDS, shuffle=True, random_state=repeat).split(x, y)
-        for number, (train, test) in enumerate(divided):
-            yield Fold(table, repeat * N_FOLDS + number, x, y, train, test, seconds)
+        for number, (train, test) in enumerate(divided, start=repeat * N_FOLDS):
+            found.append(Fold(table, number, x, y, train, test))
+    return found
 
 
-def pipeline(fold: Fold, *overrides: str) -> Pipeline:
-    """An unfitted model of conf/ with its preprocessing, for the columns of a table."""
-    register_resolvers()
-    task = "classification" if fold.is_class else "regression"
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        data = ["dataset=econmath" if fold.is_class else "dataset=econmath_score"]
-        config = validate(compose("config", ["tracking=off", *data, *overrides]))
-    numeric = list(fold.x.select_dtypes("number").columns)
-    words = [str(name) for name in fold.x if name not in numeric]
-    steps = build_preprocessor(build_steps(config.preprocess), numeric, words)
-    return Pipeline([("preprocess", steps), ("model", build_estimator(config.model, task))])
+def in_order(tables: Iterable[Sequence[Fold]], methods: Sequence[str]) -> list[tuple[Fold, str]]:
+    """What is to be fitted: the first fold of every table by all methods, then the second one."""
+    folds = sorted((fold for of_table in tables for fold in of_table), key=lambda f: f.number)
+    return [(fold, method) for fold in folds for method in methods]
 
 
-def tuned_xgb(fold: Fold) -> BaseEstimator:
-    """Of xgboost alone: random search on inner folds until four fifths of the time are used up."""
-    began, best, lowest = time.perf_counter(), None, np.inf
-    x, y = fold.x.iloc[fold.train], fold.y[fold.train]
-    parts = (StratifiedKFold if fold.is_class else KFold)(INNER_FOLDS, shuffle=True, random_state=0)
-    base = pipeline(fold, "model=xgb")
-    for drawn in ParameterSampler(XGB, 10_000, random_state=0):
-        if best is not None and time.perf_counter() - began > 0.8 * fold.seconds:
-            break
-        model = clone(base).set_params(**{f"model__{k}": v for k, v in drawn.items()})
-        losses = [
-            loss_of(answer(clone(model).fit(x.iloc[a], y[a]), x.iloc[b], fold), y[b])
-            for a, b in parts.split(x, y)
-        ]
-        if np.mean(losses) < lowest:
-            best, lowest = model, float(np.mean(losses))
-    return best
+def keep_truth(place: Path, fold: Fold) -> None:
+    """Keep the true values of a fold. Ends the program if others are there already."""
+    file, truth = truth_file(place, fold.table, fold.number), fold.truth
+    if not file.is_file():
+        write_truth(file, truth)
+    kept = read_truth(file)
+    is_same = np.array_equal(kept.row, truth.row) and np.allclose(kept.target, truth.target)
+    if not is_same:
+        sys.exit(f"{file}: holds other rows; the table has changed, so remove its folder")
 
 
-def answer(fitted: BaseEstimator, x: pd.DataFrame, fold: Fold) -> np.ndarray:
-    """Probabilities of all classes of the table, or numbers."""
-    if not fold.is_class:
-        numbers: np.ndarray = fitted.predict(x)
-        return numbers
-    full = np.zeros((len(x), int(fold.y.max()) + 1))
-    full[:, fitted.classes_] = fitted.predict_proba(x)
-    return full
+@dataclass
+class Study:
+    """What is left to fit, for workers that take it one by one.
 
-
-def loss_of(output: np.ndarray, y: np.ndarray) -> float:
-    """Log loss, or RMSE."""
-    name = "log_loss" if output.ndim == 2 else "root_mean_squared_error"
-    return METRICS[name].of(Answers(y, output))
-
-
-def run_own(fold: Fold, method: str, file: Path) -> None:
-    """Fit and ask one of our models."""
-    makers: Mapping[str, Callable[[], BaseEstimator]] = {
-        OURS: lambda: pipeline(fold, "model=auto", f"model.time={fold.seconds}"),
-        "tuned xgb": lambda: tuned_xgb(fold),
-        "linear": lambda: pipeline(fold, "model=ridge"),
-    }
-    began = time.perf_counter()
-    fitted = clone(makers[method]()).fit(fold.x.iloc[fold.train], fold.y[fold.train])
-    fit_seconds, began = time.perf_counter() - began, time.perf_counter()
-    output = answer(fitted, fold.x.iloc[fold.test], fold)
-    times = {"fit_seconds": fit_seconds, "predict_seconds": time.perf_counter() - began}
-    np.savez(file, output=output, **times)  # type: ignore[arg-type]
-
-
-def run_rival(fold: Fold, method: str, python: str, file: Path) -> None:
-    """Fit and ask a rival in its own environment; one that has no answer gets that of the dummy."""
-    with tempfile.TemporaryDirectory() as place:
-        train, test = Path(place) / "train.parquet", Path(place) / "test.parquet"
-        known = fold.x.iloc[fold.train].assign(**{TARGET: fold.y[fold.train]})
-        known.to_parquet(train)
-        fold.x.iloc[fold.test].to_parquet(test)
-        words = [method, *map(str, (train, test, file, fold.seconds, int(fold.is_class)))]
-        done = subprocess.run([python, str(RIVAL), *words], cwd=place, capture_output=True)
-    if done.returncode:
-        print(f"{fold.table.name}, fold {fold.number}: {method} has no answer", flush=True)
-        output = answer(_dummy_of(fold), fold.x.iloc[fold.test], fold)
-        none = {"fit_seconds": fold.seconds, "predict_seconds": np.nan}
-        np.savez(file, output=output, **none)  # type: ignore[arg-type]
-
-
-def _dummy_of(fold: Fold) -> BaseEstimator:
-    dummy = DummyClassifier() if fold.is_class else DummyRegressor()
-    return dummy.fit(fold.x.iloc[fold.train], fold.y[fold.train])
-
-
-def run(place: Path, tables: Sequence[SmallTable], chosen: argparse.Namespace) -> None:
-    """Everything that is not there yet."""
-    pythons = {name: getattr(chosen, env) for name, env in RIVALS.items() if getattr(chosen, env)}
-    for table in tables:
-        for fold in folds_of(table, chosen.data, chosen.seconds):
-            for method in (*OWN, *pythons):
-                file = fold.file(place, method)
-                if file.is_file():
-                    continue
-                file.parent.mkdir(parents=True, exist_ok=True)
-                if method in pythons:
-                    run_rival(fold, method, pythons[method], file)
-                else:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # of libraries, about single fits
-                        run_own(fold, method, file)
-        print(table.name, flush=True)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What the methods reached on a table: loss by row, seconds of fits and of predictions, and the
-    number of folds without an answer.
+    Attributes:
+        place: Where results are kept.
+        setting: What a fit may use.
+        pythons: The interpreter of each rival.
+        until: By the monotonic clock, when no fit may run any more; None without a limit.
     """
 
-    table: SmallTable
-    scores: dict[str, RowScores]
-    dummy: float
-    fit: dict[str, float]
-    predict: dict[str, float]
-    without: dict[str, int]
+    place: Path
+    setting: Setting
+    pythons: Mapping[str, str]
+    work: Iterator[tuple[Fold, str]]
+    until: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def ranks(self) -> dict[str, float]:
-        """1 is the lowest loss."""
-        return dict(zip(self.scores, rankdata([s.mean for s in self.scores.values()]), strict=True))
+    def work_on(self, cores: Sequence[int]) -> None:
+        """Fit what is left on these cores: children have those of the thread that starts them."""
+        os.sched_setaffinity(0, cores)
+        while (taken := self._next()) is not None:
+            self._fit(*taken)
 
-    def normalised(self, method: str) -> float:
-        """1 for the best of the methods, 0 for the dummy."""
-        best = min(one.mean for one in self.scores.values())
-        return (self.dummy - self.scores[method].mean) / (self.dummy - best)
+    def _next(self) -> tuple[Fold, str] | None:
+        with self._lock:
+            left = float("inf") if self.until is None else self.until - time.monotonic()
+            if left < LATE * self.setting.seconds:
+                return None
+            return next(self.work, None)
 
+    def _fit(self, fold: Fold, method: str) -> None:
+        began = time.monotonic()
+        fit = self._answered(fold, method, fold.truth)
+        write_fit(fit_file(self.place, fold.table, fold.number, method), fit)
+        what = f"{fold.table.name}, fold {fold.number}, {method}"
+        print(f"{time.monotonic() - began:6.0f} s  {what} {fit.error}", flush=True)
 
-def scored(place: Path, table: SmallTable, folder: Path | None) -> Scored | None:
-    """A table that all methods have finished; None for another."""
-    folds = list(folds_of(table, folder, 0.0))
-    files = (
-        {p.stem[3:].replace("_", " ") for p in folds[0].file(place, "").parent.glob("*.npz")}
-        if (folds)
-        else set()
-    )
-    methods = [m for m in (*OWN, *RIVALS) if m in files]
-    if not methods or not all(f.file(place, m).is_file() for f in folds for m in methods):
-        return None
-    row = np.concatenate([fold.test for fold in folds])
-    number = np.repeat([fold.number for fold in folds], [len(fold.test) for fold in folds])
-    metric = METRICS["root_mean_squared_error" if table.kind == "numbers" else "log_loss"]
-    scores, fit, predict, without = {}, {}, {}, {}
-    for method in methods:
-        found = [dict(np.load(fold.file(place, method))) for fold in folds]
-        answers = Answers(folds[0].y[row], np.concatenate([one["output"] for one in found]))
-        means = [metric.of(answers.take(number == fold.number)) for fold in folds]
-        scores[method] = row_scores(metric, answers, row, number, float(np.mean(means)))
-        fit[method] = float(np.mean([one["fit_seconds"] for one in found]))
-        known = [float(t) for one in found if np.isfinite(t := one["predict_seconds"])]
-        without[method] = len(found) - len(known)
-        predict[method] = float(np.mean(known or [np.nan]))
-    return Scored(table, scores, _dummy(folds), fit, predict, without)
+    def _answered(self, fold: Fold, method: str, truth: Truth) -> Fit:
+        """The answers of a method in a process of its own; of one that has none the dummy's."""
+        with tempfile.TemporaryDirectory() as place:
+            train, test, out = (Path(place) / name for name in ("train", "test", "out.npz"))
+            known = fold.x.iloc[fold.train].assign(**{TARGET: fold.y[fold.train]})
+            known.to_parquet(train)
+            fold.x.iloc[fold.test].to_parquet(test)
+            job = {"method": method, "train": str(train), "test": str(test), "out": str(out)}
+            limits = {"seconds": self.setting.seconds, "cores": self.setting.cores}
+            job_text = json.dumps(job | limits | {"n_classes": fold.n_classes})
+            error = self._run(method, job_text, Path(place))
+            if not error:
+                with np.load(out) as done:
+                    fit, predict = map(float, done["seconds"])
+                    output, software = done["output"], str(done["software"])
+                if output.shape == truth.of_dummy.shape and np.isfinite(output).all():
+                    return Fit(output, (fit, predict), self.setting, software)
+                error = f"answered shape {output.shape} or no finite numbers"
+        seconds = self.setting.seconds, float("nan")
+        return Fit(truth.of_dummy, seconds, self.setting, error=error)
 
-
-def _dummy(folds: Sequence[Fold]) -> float:
-    losses = []
-    for fold in folds:
-        output = answer(_dummy_of(fold), fold.x.iloc[fold.test], fold)
-        losses.append(loss_of(output, fold.y[fold.test]))
-    return float(np.mean(losses))
-
-
-def page(tables: Sequence[Scored], seconds: float) -> str:
-    """The Markdown page."""
-    methods = list(dict.fromkeys(method for one in tables for method in one.scores))
-    by_table = [[one.table.name, *(_cell(one, method) for method in methods)] for one in tables]
-    return "\n".join(
-        [
-            "# Beside the field",
-            "",
-            f"Generated by `studies/field.py`: {len(tables)} real tables that had no part in",
-            f"choosing the portfolio, five outer folds (twice under {FEW_ROWS} rows), {seconds:g}",
-            "seconds a fit on two cores for every method; no figure is typed by hand. Log loss for",
-            "classes, RMSE for numbers. *Normalised* is 1 for the best method of a table and 0 for",
-            "the dummy. Wins, ties and losses of `model=auto` follow from paired intervals on the",
-            "same rows, as in `compare`. Times are means of a fit, and the median of answering the",
-            "rows of a fold. A fold in which a method has no answer counts as that of the dummy.",
-            "",
-            markdown_table(SUMMARY, [_line(tables, one) for one in methods], set(SUMMARY[1:])),
-            "",
-            "By table; bold is the lowest loss, - significantly worse than auto, + better:",
-            "",
-            markdown_table(["table", *methods], by_table, set(methods)),
-            "",
-        ]
-    )
+    def _run(self, method: str, job: str, place: Path) -> str:
+        """Run a child; returns why it has no answer, empty if it has."""
+        # Without -P the modules beside the script would hide packages of their names.
+        rival = [self.pythons.get(method, ""), "-P", str(RIVAL), job]
+        own = [sys.executable, "-m", "studies.field_own", job]
+        cores = str(self.setting.cores)
+        environment = os.environ | {f"{name}_NUM_THREADS": cores for name in THREADS}
+        environment |= {"LOKY_MAX_CPU_COUNT": cores, "PYTHONPATH": str(PROJECT)}
+        with (place / "said").open("w") as said:
+            child = subprocess.Popen(
+                rival if method in self.pythons else own,
+                cwd=place,
+                env=environment | {"TMPDIR": str(place)},  # rivals leave their models there
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+            try:
+                child.wait(HANGS * self.setting.seconds + 60)
+            except subprocess.TimeoutExpired:
+                return "took too long"
+            finally:
+                with suppress(ProcessLookupError):  # helpers of a rival outlive it
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        lines = (place / "said").read_text(errors="replace").strip().splitlines()
+        return (lines or ["failed"])[-1][:200] if child.returncode else ""
 
 
-def _line(tables: Sequence[Scored], method: str) -> list[object]:
-    """What a method reached over all tables."""
-    of = [one for one in tables if method in one.scores]
-    verdicts = [_verdict(one, method) for one in of]
-    won, lost = verdicts.count(1), verdicts.count(-1)
-    return [
-        method,
-        len(of),
-        f"{np.mean([one.ranks[method] for one in of]):.2f}",
-        f"{np.mean([one.normalised(method) for one in of]):.3f}",
-        "-" if method == OURS else f"{won} / {len(of) - won - lost} / {lost}",
-        sum(one.without[method] for one in of),
-        f"{np.mean([one.fit[method] for one in of]):.1f}",
-        f"{np.median([one.predict[method] for one in of]):.3f}",
-    ]
-
-
-def _verdict(one: Scored, method: str) -> int:
-    """1 if auto is better on the same rows beyond chance, -1 if it is worse, 0 for a tie."""
-    change = row_difference(one.scores[OURS], one.scores[method])
-    return int(-np.sign(change.mean)) if change.p_value < ALPHA else 0
-
-
-def _cell(one: Scored, method: str) -> str:
-    if method not in one.scores:
-        return ""
-    shown = f"{one.scores[method].mean:.4g}"
-    if one.ranks[method] == min(one.ranks.values()):
-        shown = f"**{shown}**"
-    sign = {1: " -", -1: " +", 0: ""}[_verdict(one, method) if method != OURS else 0]
-    return shown + sign
+def run(chosen: argparse.Namespace) -> None:
+    """Fit what is not there yet. Ends the program if results are of another setting or of other
+    rows, and for too few cores.
+    """
+    setting = Setting(chosen.seconds, chosen.cores, chosen.jobs)
+    pythons = {name: getattr(chosen, env) for name, env in RIVALS.items() if getattr(chosen, env)}
+    tables = [folds_of(t, chosen.data)[: chosen.folds] for t in FIELD[: chosen.tables]]
+    for fold in (fold for of_table in tables for fold in of_table):
+        keep_truth(chosen.results, fold)
+    left = []
+    for fold, method in in_order(tables, [*OWN, *pythons]):
+        file = fit_file(chosen.results, fold.table, fold.number, method)
+        if not file.is_file():
+            left.append((fold, method))
+        elif (former := read_fit(file).setting) != setting:
+            sys.exit(f"{file}: was made with {former}; name another folder by --results")
+    cores = sorted(os.sched_getaffinity(0))
+    if chosen.jobs * chosen.cores > len(cores):
+        sys.exit(f"--jobs {chosen.jobs} --cores {chosen.cores}: there are {len(cores)} cores")
+    parts = [cores[i * chosen.cores : (i + 1) * chosen.cores] for i in range(chosen.jobs)]
+    until = None if chosen.minutes is None else time.monotonic() + 60 * chosen.minutes
+    study = Study(chosen.results, setting, pythons, iter(left), until)
+    with ThreadPoolExecutor(chosen.jobs) as workers:
+        try:
+            list(workers.map(study.work_on, parts))
+        finally:
+            study.until = 0.0  # after Ctrl-C the fits that run are the last ones
+    print(f"{sum(1 for _ in study.work)} fits are left", flush=True)
 
 
 def main() -> None:
@@ -324,19 +245,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with the files of students' tables")
     parser.add_argument("--seconds", type=float, default=60.0, help="of one fit")
-    parser.add_argument("--tables", type=int, default=len(FIELD), help="only the first so many")
+    parser.add_argument("--cores", type=int, default=2, help="to which one fit is held")
+    parser.add_argument("--jobs", type=int, default=1, help="fits at a time")
+    parser.add_argument("--minutes", type=float, help="after which the study ends by itself")
+    parser.add_argument("--tables", type=int, help="only the first so many")
+    parser.add_argument("--folds", type=int, help="only the first so many outer folds")
     for env in sorted(set(RIVALS.values())):
         parser.add_argument(f"--{env}", metavar="PYTHON", help=f"the interpreter that has {env}")
     parser.add_argument("--report-only", action="store_true")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are kept")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     chosen = parser.parse_args()
-    place = workspace() / "field" / f"{chosen.seconds:g}s"
     if not chosen.report_only:
-        run(place, FIELD[: chosen.tables], chosen)
-    found = [one for table in FIELD if (one := scored(place, table, chosen.data)) is not None]
+        run(chosen)
+    found = scored_tables(chosen.results)
     if not found:
-        sys.exit(f"{place}: holds no table that all methods have finished")
-    chosen.page.write_text(page(found, chosen.seconds), encoding="utf-8")
+        sys.exit(f"{chosen.results}: holds no fold that all methods have finished")
+    chosen.page.write_text(page(found), encoding="utf-8")
     print(chosen.page)
 
 

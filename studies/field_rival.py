@@ -1,27 +1,30 @@
 """One fit of another AutoML framework, in an environment of its own: a script for a child process.
 
-    python studies/field_rival.py NAME TRAIN.parquet TEST.parquet OUT.npz SECONDS IS_CLASS
+    python studies/field_rival.py JOB
 
-It stands alone, since that environment holds nothing of this project. The target is `__target__`.
+It stands alone, since that environment holds nothing of this project. JOB is JSON: method, train
+and test (Parquet files), out (an npz file), seconds, cores, and n_classes, 0 for numbers. The
+target is `__target__`.
 """
 
+import json
 import sys
 import tempfile
 import time
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 TARGET = "__target__"
-CORES = 2
 
 
-def flaml(train: pd.DataFrame, seconds: float, is_class: bool, _name: str) -> Any:
+def flaml(train: pd.DataFrame, job: dict[str, Any]) -> Any:
     """FLAML with its defaults, by log loss or RMSE."""
     from flaml import AutoML  # type: ignore[import-not-found]
 
+    is_class = job["n_classes"] > 0
     task, metric = ("classification", "log_loss") if is_class else ("regression", "rmse")
     automl = AutoML()
     automl.fit(
@@ -29,39 +32,41 @@ def flaml(train: pd.DataFrame, seconds: float, is_class: bool, _name: str) -> An
         train[TARGET],
         task=task,
         metric=metric,
-        time_budget=seconds,
-        n_jobs=CORES,
+        time_budget=job["seconds"],
+        n_jobs=job["cores"],
         seed=0,
         verbose=0,
     )
     return automl
 
 
-def autogluon(train: pd.DataFrame, seconds: float, is_class: bool, name: str) -> Any:
+def autogluon(train: pd.DataFrame, job: dict[str, Any]) -> Any:
     """AutoGluon with its default preset, or with `best_quality`."""
     from autogluon.tabular import TabularPredictor  # type: ignore[import-not-found]
 
-    kind = "regression"
-    if is_class:
-        kind = "binary" if train[TARGET].nunique() == 2 else "multiclass"
-    metric = "log_loss" if is_class else "root_mean_squared_error"
+    kind, metric = "regression", "root_mean_squared_error"
+    if job["n_classes"]:
+        kind, metric = ("binary" if job["n_classes"] == 2 else "multiclass"), "log_loss"
     predictor = TabularPredictor(TARGET, kind, metric, path=tempfile.mkdtemp(), verbosity=0)
-    presets = "best_quality" if name.endswith("best") else None
-    return predictor.fit(train, time_limit=seconds, presets=presets, num_cpus=CORES)
+    presets = "best_quality" if job["method"].endswith("best") else None
+    limits = {"time_limit": job["seconds"], "num_cpus": job["cores"]}
+    return predictor.fit(train, presets=presets, **limits)
 
 
 def main() -> None:
     """Fit, answer the test rows, write answers and times."""
-    name, train_file, test_file, out, seconds, is_class = sys.argv[1:]
-    train, test = pd.read_parquet(train_file), pd.read_parquet(test_file)
-    wants_classes = is_class == "1"
-    make = flaml if name == "flaml" else autogluon
+    job = json.loads(sys.argv[1])
+    train, test = pd.read_parquet(job["train"]), pd.read_parquet(job["test"])
+    make, package = (
+        (flaml, "flaml") if job["method"] == "flaml" else (autogluon, "autogluon.tabular")
+    )
     began = time.perf_counter()
-    fitted = make(train, float(seconds), wants_classes, name)
+    fitted = make(train, job)
     fit_seconds, began = time.perf_counter() - began, time.perf_counter()
-    answer = np.asarray(fitted.predict_proba(test) if wants_classes else fitted.predict(test))
-    predict_seconds = time.perf_counter() - began
-    np.savez(Path(out), output=answer, fit_seconds=fit_seconds, predict_seconds=predict_seconds)
+    answer = np.asarray(fitted.predict_proba(test) if job["n_classes"] else fitted.predict(test))
+    seconds = fit_seconds, time.perf_counter() - began
+    software = f"{package} {version(package)}"
+    np.savez(job["out"], output=answer, seconds=seconds, software=software)
 
 
 if __name__ == "__main__":

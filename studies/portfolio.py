@@ -1,4 +1,7 @@
-"""Which configurations model=auto tries, and in which order: writes conf/model/auto.yaml.
+"""Which configurations model=auto and search=auto try, and in which order.
+
+It writes a file in conf/model/auto for each, and their names into conf/model/auto.yaml and
+conf/search/auto.yaml:
 
     .venv/bin/python studies/portfolio.py
 
@@ -12,9 +15,10 @@ time the one that gains most by second of a fit. Takes about five minutes of one
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,8 @@ from student_perf.paths import CONF_DIR, workspace
 from studies.small_tables import LEARN, SmallTable
 
 FILE = CONF_DIR / "model" / "auto.yaml"
+MEMBERS = CONF_DIR / "model" / "auto"  # a file each
+SEARCH = CONF_DIR / "search" / "auto.yaml"
 MOST_ROWS = 600
 N_FOLDS = 3
 TIMED = LEARN[0]  # the table on which a fit is timed
@@ -210,16 +216,46 @@ def _seconds_of_fit(name: str) -> float:
     return time.perf_counter() - began
 
 
-def write(names: list[str]) -> None:
-    """Replace the members in conf/model/auto.yaml."""
+def write(names: Sequence[str]) -> None:
+    """Replace the members by these, in this order: a file each, and their names in the files that
+    choose among them.
+    """
+    for former in MEMBERS.glob("*.yaml"):
+        former.unlink()
+    MEMBERS.mkdir(exist_ok=True)
+    for place, name in enumerate(names, start=1):
+        (MEMBERS / f"{name}.yaml").write_text(member_text(name, place), encoding="utf-8")
     head, _, rest = FILE.read_text(encoding="utf-8").partition("defaults:\n")
-    middle = rest[rest.index("  - _self_\n") : rest.index("members:")]
-    models = {name: CANDIDATES[name] for name in names}
-    defaults = "".join(f"  - /model@members.{n}: {model}\n" for n, (model, _) in models.items())
-    changed = {name: dict(changes) for name, (_, changes) in models.items() if changes}
-    members = yaml.safe_dump({"members": changed}, sort_keys=False) if changed else "members: {}\n"
-    FILE.write_text(f"{head}defaults:\n{defaults}{middle}{members}", encoding="utf-8")
-    print(FILE)
+    defaults = "".join(f"  - /model@members.{name}: auto/{name}\n" for name in names)
+    after = rest[rest.index("  - _self_\n") :]
+    FILE.write_text(f"{head}defaults:\n{defaults}{after}", encoding="utf-8")
+    head, _, _ = SEARCH.read_text(encoding="utf-8").partition("      model: choice(")
+    choice = f"choice({', '.join(f'auto/{name}' for name in names)})"
+    lines = textwrap.wrap(f"model: {choice}", 98, initial_indent=" " * 6, subsequent_indent=" " * 8)
+    SEARCH.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    print(FILE, MEMBERS, SEARCH, sep="\n")
+
+
+def member_text(name: str, place: int) -> str:
+    """The file of a candidate: that of its model, and what differs from it."""
+    model, changes = CANDIDATES[name]
+    lines = [
+        f"# python -m student_perf.train model=auto/{name}",
+        f"# Member {place} of model=auto and search=auto: {model} with other figures."
+        if changes
+        else f"# Member {place} of model=auto and search=auto: {model} as it is.",
+        "# Written by studies/portfolio.py.",
+        "defaults:",
+        f"  - /model/{model}@_here_",
+        "  - _self_",
+    ]
+    changed = yaml.safe_dump(plain(changes), sort_keys=False) if changes else ""
+    return "\n".join(lines) + "\n" + changed
+
+
+def plain(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings as YAML knows them."""
+    return {k: plain(v) if isinstance(v, Mapping) else v for k, v in changes.items()}
 
 
 def main() -> None:

@@ -90,9 +90,10 @@ def _config_page() -> str:
 def _options(group: str) -> Iterator[str]:
     """A table of a group's files, each with the first sentence of its comment."""
     yield from (f"| `{group}=` | what it is |", "|---|---|")
-    for file in sorted((CONF_DIR / group).glob("*.yaml")):
-        said = _first_sentence(file) or f"the space of model={file.stem}"
-        yield f"| `{file.stem}` | {markdown_cell(said)} |"
+    for file in sorted((CONF_DIR / group).rglob("*.yaml")):
+        option = file.relative_to(CONF_DIR / group).with_suffix("").as_posix()
+        said = _first_sentence(file) or f"the space of model={option}"
+        yield f"| `{option}` | {markdown_cell(said)} |"
     yield ""
 
 

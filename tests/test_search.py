@@ -8,17 +8,19 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 
 from student_perf.config.typed import iter_leaves
+from student_perf.errors import ConfigError
 from student_perf.models.build import build_estimator
 from student_perf.paths import CONF_DIR
+from student_perf.sweep.study import queue_of
 from tests.models.zoo import CLASSES_ONLY, MODELS, served, skip_without_library
 from tests.sweep.conftest import plan_of  # noqa: F401 (fixture)
 
 FILES = sorted((CONF_DIR / "search").glob("*.yaml"))
 ZOOS = {"zoo", "zoo_ordered"}
+PORTFOLIO = "auto"  # its space holds whole models
 NEED_ORDER = {"ordinal", "ordinal_logit", "zoo_ordered"}
 QUICK = {"ridge", "logreg", "ordinal"}
 UNTUNED = {"dummy", "previous_grade", "tabicl"}
-FEW_TRIALS = {"auto": 4}  # of the others 50
 DATASETS = {"classification": "econmath", "regression": "econmath_score"}
 
 
@@ -80,7 +82,7 @@ def test_a_file_names_its_command_and_few_parameters(path):
 
 @pytest.mark.parametrize(
     ("model", "task"),
-    [(m, t) for m in MODELS if m not in UNTUNED for t in DATASETS if served(m, t)],
+    [(m, t) for m in MODELS if m not in UNTUNED | {PORTFOLIO} for t in DATASETS if served(m, t)],
 )
 @pytest.mark.slow
 def test_models_take_both_ends_of_every_range(compose_config, model, task):
@@ -133,11 +135,60 @@ def test_every_file_is_a_plan_for_every_kind_of_dataset_that_its_model_serves(
         kinds = {"ordered": kinds["ordered"]}
     node = read(path.stem)
     space = {"params": node.get("params", {}), "conditional": node.get("conditional", [])}
+    is_grid = path.stem == PORTFOLIO
     for words in kinds.values():
-        plan, _ = plan_of(*words, f"search={path.stem}", **space)
-        assert (plan.sampler, plan.n_trials) == ("tpe", FEW_TRIALS.get(path.stem, 50))
-        assert plan.base.model["name"] == model
+        plan, _ = plan_of(*words, f"search={path.stem}", sampler=node.get("sampler"), **space)
+        assert (plan.sampler, plan.n_trials) == (("grid", 8) if is_grid else ("tpe", 50))
+        assert is_grid or plan.base.model["name"] == model
         assert plan.space.parameters
+
+
+def portfolio():
+    """The members of model=auto, in their order."""
+    lines = yaml.safe_load((CONF_DIR / "model/auto.yaml").read_text(encoding="utf-8"))["defaults"]
+    return [option for one in lines if one != "_self_" for option in one.values()]
+
+
+def test_search_auto_lists_the_members_of_model_auto_in_their_order():
+    files = (CONF_DIR / "model/auto").iterdir()
+    assert {f"auto/{file.stem}" for file in files} == set(portfolio())
+    assert corners("model", read(PORTFOLIO)["params"]["model"]) == portfolio()
+
+
+@pytest.mark.slow
+def test_search_auto_tries_the_first_members_if_there_are_to_be_fewer_trials(plan_of):  # noqa: F811
+    members, node = portfolio(), read(PORTFOLIO)
+    for n_trials, tried in ((None, members), (3, members[:3]), (20, members)):
+        plan, _ = plan_of(
+            "search=auto", sampler=node["sampler"], params=node["params"], n_trials=n_trials
+        )
+        assert [params["model"] for params, _ in queue_of(plan)] == tried
+
+
+@pytest.mark.slow
+def test_a_member_is_the_same_model_alone_as_within_the_portfolio(compose_config):
+    for name, node in compose_config("model=auto").model["members"].items():
+        assert compose_config(f"model=auto/{name}").model == node
+
+
+@pytest.mark.parametrize(
+    ("word", "way_on"),
+    [
+        ("model=xgb", "leave out model=xgb, or choose its own space: search=xgb"),
+        pytest.param("model=auto", "or run it without search=auto", marks=pytest.mark.slow),
+        pytest.param("model=auto/pairs", "or run it without search=auto", marks=pytest.mark.slow),
+    ],
+)
+def test_a_model_beside_search_auto_is_answered_with_the_line_to_type(
+    plan_of,  # noqa: F811
+    word,
+    way_on,
+):
+    node = read(PORTFOLIO)
+    with pytest.raises(ConfigError, match=f"{word}: search=auto varies nothing .* {way_on}$"):
+        plan_of("search=auto", word, sampler=node["sampler"], params=node["params"])
+    plan, _ = plan_of("search=auto", "model=auto/pairs,knn", params=node["params"])
+    assert plan.space.parameters[0].choices == ("auto/pairs", "knn")
 
 
 def test_a_search_chooses_its_model_and_a_named_model_wins(compose_config):

@@ -156,8 +156,12 @@ def _explain_missing_option(error: MissingConfigException) -> ConfigError:
         return not_installed(missing.stem)
     if not error.options:
         return ConfigError(one_line(ConfigError(str(error))))
-    near = suggest(missing.stem, error.options)
-    return ConfigError(f"{missing.parent}={missing.stem}: no such option; {near}")
+    group, option, options = missing.parent, missing.stem, list(error.options)
+    if group.parts[0] in GROUPS and len(group.parts) > 1:  # of a folder within a group
+        below = "/".join(group.parts[1:])
+        options += [f"{below}/{one}" for one in config_options(str(group))]
+        group, option = Path(group.parts[0]), f"{below}/{option}"
+    return ConfigError(f"{group}={option}: no such option; {suggest(option, options)}")
 
 
 def _explain_group_value(overrides: Sequence[str]) -> ConfigError:

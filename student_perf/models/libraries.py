@@ -11,8 +11,9 @@ imports a library before a model needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Library:
         unserved: Parameters that its classes take but that cannot work here, with the reason.
         train: Fits an estimator to a few rows, for a library that checks ranges only then, or
             raises ConfigError if something that a fit needs is absent.
+        file: Gives the file beside the rows that an estimator answers from, or raises ConfigError.
         many_trees: Options of conf/model that `compare` counts as forests and boosting.
 
     """
@@ -54,6 +56,7 @@ class Library:
     trusted_functions: tuple[str, ...] = ()
     unserved: Mapping[str, str] = field(default_factory=dict)
     train: Callable[[Any], None] | None = None
+    file: Callable[[Any], Path] | None = None
     many_trees: tuple[str, ...] = ()
 
     def holds(self, cls: type) -> bool:
@@ -172,6 +175,7 @@ LIBRARIES = (
         is_wrapped=True,
         extra="tabicl",
         train=lambda estimator: estimator.check_checkpoint(),
+        file=lambda estimator: estimator.check_checkpoint(),
     ),
 )
 PACKAGES = tuple(package for one in LIBRARIES for package in one.packages)
@@ -205,3 +209,17 @@ def packages_of(types: Iterable[str]) -> list[str]:
     parts = [name.removeprefix(wrapper).split(".")[0] for name in types]
     names = {"sklearn", *parts}
     return [package for one in LIBRARIES if one.name in names for package in one.packages]
+
+
+def files_read(estimator: Any) -> Iterator[Path]:
+    """The files beside the rows that an estimator, and those within it, answer from. Raises
+    ConfigError for one that is absent.
+    """
+    if isinstance(estimator, list | tuple):  # of members, with their names
+        for part in estimator:
+            yield from files_read(part)
+    elif hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        library = library_of(type(estimator))
+        if library is not None and library.file is not None:
+            yield library.file(estimator)
+        yield from files_read(list(estimator.get_params(deep=False).values()))

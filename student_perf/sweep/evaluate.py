@@ -29,6 +29,8 @@ from student_perf.experiment.prepare import (
 )
 from student_perf.experiment.threads import useful_threads
 from student_perf.models.build import build_estimator
+from student_perf.models.libraries import files_read
+from student_perf.runs.seal import sha256_of
 from student_perf.sweep.repeats import joined_data, joined_result
 
 _MOST_CACHED_BYTES = 1 << 30
@@ -48,6 +50,7 @@ class TrialEvaluator:
         self._n_workers = n_workers
         self._datasets: dict[str, Dataset] = {}
         self.files: dict[Path, str] = {}  # those that rows were read from, with their SHA-256
+        self.model_files: dict[Path, str] = {}  # and those that models answer from
         self._data: dict[str, PreparedData] = {}
         self._inputs: dict[str, FoldInputs] = {}
         self._cached_bytes = 0
@@ -76,6 +79,14 @@ class TrialEvaluator:
             if dataset.raw_sha256 is not None and (file := source_file(config.dataset)) is not None:
                 self.files[file.absolute()] = dataset.raw_sha256
         return self._datasets[key]
+
+    def build(self, config: ExperimentConfig, data: PreparedData) -> None:
+        """Build the estimator without fitting it, and take up the files that it answers from.
+        Raises ConfigError.
+        """
+        for file in files_read(build_pipeline(config, data.dataset)):
+            if file not in self.model_files:
+                self.model_files[file] = sha256_of(file)
 
     def evaluate(
         self, config: ExperimentConfig, *repeats: ExperimentConfig, on_fold: OnFold | None = None

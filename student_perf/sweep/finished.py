@@ -49,7 +49,7 @@ class Note:
 
     Attributes:
         command: Digest of `command_of`.
-        files: SHA-256 by path of the files that the rows come from.
+        files: SHA-256 by path of the files that the rows come from and models answer from.
         folder: Digest of `state_of`.
         uri: The tracking store; None if nothing is tracked.
         runs: Digest of the ids of its runs below the sweep's.
@@ -127,7 +127,7 @@ def write_note(
     Args:
         folder: The sweep's.
         command: Its `command_of`.
-        files: SHA-256 of the files that the rows come from.
+        files: SHA-256 of the files that the rows come from and models answer from.
         uri: The tracking store; None if nothing is tracked.
         storage: The path or address of the study; None for the journal of its folder.
         result: What the sweep gives: its winner's folder, or its own.

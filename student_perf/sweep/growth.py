@@ -9,7 +9,7 @@ from typing import Any
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import RunRecord, load_record
 from student_perf.sweep.distinct import GIVEN, OUTSIDE
-from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.plan import FILES, SweepPlan
 from student_perf.sweep.space import Parameter, number_of, parameter_of, same_value
 from student_perf.sweep.value_types import is_same_model
 
@@ -28,7 +28,10 @@ def has_grown(known: Mapping[str, Any], plan: SweepPlan) -> bool:
         return False
     before, now = load_record(plan.folder).space, plan.fingerprints
     is_described = {p["name"] for p in before} == known["space"].keys()
-    same = all(known.get(name) == now[name] for name in now.keys() - {"space", "config"})
+    same = all(known.get(name) == now[name] for name in now.keys() - {"space", "config", FILES})
+    # A model that is new may bring a file; one that both have is the same.
+    former, files = known.get(FILES, {}), now.get(FILES, {})
+    same = same and all(files.get(file, sha256) == sha256 for file, sha256 in former.items())
     return is_described and same and _contains(plan, before, known["config"], now["config"])
 
 

@@ -23,7 +23,7 @@ from student_perf.config.search_path import ConfigSource, config_options, find_c
 from student_perf.config.typed import iter_leaves, shown
 from student_perf.errors import ConfigError, suggest
 from student_perf.evaluation.undefined import refuse_undefined
-from student_perf.experiment.prepare import PreparedData, build_pipeline
+from student_perf.experiment.prepare import PreparedData
 from student_perf.masking import masked
 from student_perf.runs.versions import code_sha256
 from student_perf.scoring.objectives import Objectives, make_objectives
@@ -45,6 +45,7 @@ from student_perf.sweep.value_types import with_exact_conditions, with_value_typ
 
 _MOST_TRIED = 30  # combinations of varied options, for one that composes
 JOURNAL_FILE = "study.journal"
+FILES = "files"  # the fingerprint of what models answer from beside the rows
 # What the fingerprint of a parameter holds besides its data, so that studies keep their names.
 _NO_VALUES = {"choices": (), "low": 0, "high": 0, "step": None, "log": False}
 _N_TRIALS = 50  # of a search whose options name no number
@@ -104,13 +105,11 @@ def make_plan(
     root: Path,
     source: ConfigSource | None = None,
 ) -> tuple[SweepPlan, TrialEvaluator]:
-    """Parse the space, compose and check all its corners, load the data.
+    """Parse the space, compose and check all its corners, load the data. Raises StudentPerfError if
+    a trial could not even start.
 
     Returns:
         The plan, and an evaluator that has loaded the data, for workers to inherit.
-
-    Raises:
-        StudentPerfError: A trial could not even start.
     """
     check_options(options)
     words = tuple(map(_as_text, arguments))
@@ -136,7 +135,8 @@ def make_plan(
         chosen=start.chosen,
         known=known,
         objectives=objectives,
-        fingerprints=_fingerprints(space.parameters, base, data, options, sampler, objectives),
+        fingerprints=_fingerprints(space.parameters, base, data, options, sampler, objectives)
+        | of_files(evaluator.model_files),
         comparison=comparison,
         words=words,
     )
@@ -295,16 +295,32 @@ def _check_search(
             f"out {named[0].input_line}"
         )
     name = None if search is None else search.value()
-    if not isinstance(name, str) or name not in config_options(SEARCH, folders):
+    options = config_options(SEARCH, folders)
+    if not isinstance(name, str) or name not in options:
         return
     content: Any = OmegaConf.to_container(OmegaConf.load(find_config(name, SEARCH, folders)))
     chosen = [d["override /model"] for d in content.get("defaults", []) if "override /model" in d]
-    model = base.model.get("name")
-    if chosen and "model" not in _space_of(content).get("params", {}) and model not in chosen:
+    model, space = base.model.get("name"), _space_of(content)
+    if named and list(space.get("params", {})) == ["model"] and not space.get("conditional"):
+        _refuse_named(name, named[0], options)
+    if chosen and "model" not in space.get("params", {}) and model not in chosen:
         raise ConfigError(
             f"search={name}: is the space of model={chosen[0]}, not of model={model}; leave out "
             f"model={model}, or choose its own space if there is one: search={model}"
         )
+
+
+def _refuse_named(search: str, named: Override, options: Sequence[str]) -> None:
+    """Raise ConfigError if a model is named beside a file that varies nothing but the model."""
+    if named.is_sweep_override():
+        return
+    model, word = str(named.value()), named.input_line
+    other = f"run it without search={search}"
+    if model in options and model != search:
+        other = f"choose its own space: search={model}"
+    raise ConfigError(
+        f"{word}: search={search} varies nothing but the model; leave out {word}, or {other}"
+    )
 
 
 def _check_enqueued(space: Space, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -367,7 +383,7 @@ def _check_corners(
             config, *repeats = composed_repeats(start.composer, values, options.repeats)
             check_no_outer_folds(config, space)
             data = evaluator.data(config, *repeats)
-            build_pipeline(config, data.dataset)
+            evaluator.build(config, data)
             first = first or data
             corners.add(values, config, data)
             for key in values:
@@ -476,15 +492,19 @@ def exhausted(plan: SweepPlan) -> str | None:
 def _check_something_varies(
     options: SweepOptions, arguments: Sequence[Override], space: Space, sampler: str
 ) -> None:
-    """Raise ConfigError if a search has nothing to draw."""
-    if sampler != "grid" and not space.parameters and not options.custom_search_space:
-        for override in arguments:
-            if (values := options.params.get(override.get_key_element())) is not None:
-                raise ConfigError(
-                    f"{override.input_line}: the command line wins over hydra.sweeper.params "
-                    f"({override.get_key_element()}: {values}), which leaves nothing to search; "
-                    f"leave out {override.input_line}"
-                )
+    """Raise ConfigError if a search has nothing to draw, or the command line has settled all that a
+    file is to vary.
+    """
+    if space.parameters or options.custom_search_space:
+        return
+    for override in arguments:
+        key = override.get_key_element()
+        if options.params.get(key) is not None:
+            raise ConfigError(
+                f"{override.input_line}: the command line wins over hydra.sweeper.params.{key}, "
+                f"which leaves nothing to search; leave out {override.input_line}"
+            )
+    if sampler != "grid":
         raise ConfigError(
             "hydra.sweeper.params={}: there is nothing to search; sweep a key, for example "
             "model.C=tag(log,interval(0.01,10)), or choose a space: search=xgb"
@@ -550,6 +570,17 @@ def _fingerprints(
         "pruner": f"{options.pruner} {json.dumps(options.pruner_options, sort_keys=True)}",
         "code": code_sha256(),
     }
+
+
+def of_files(files: Mapping[Path, str]) -> dict[str, Any]:
+    """The fingerprint of files that models answer from, with their SHA-256 (empty for one that is
+    absent); none without any.
+    """
+    known = {
+        str(file): f"SHA-256 {sha256[:16]}" if sha256 else "not there"
+        for file, sha256 in files.items()
+    }
+    return {FILES: known} if known else {}
 
 
 def _hash(content: Any) -> str:

@@ -15,12 +15,13 @@ from student_perf.errors import ConfigError
 from student_perf.experiment.prepare import PreparedData
 from student_perf.locks import is_held
 from student_perf.runs.layout import SWEEP_LOCK_FILE
+from student_perf.runs.seal import sha256_of
 from student_perf.runs.versions import code_sha256
 from student_perf.signals import leave_to_parent
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.local import run_workers
 from student_perf.sweep.places import reserved_place
-from student_perf.sweep.plan import SweepPlan
+from student_perf.sweep.plan import FILES, SweepPlan, of_files
 from student_perf.sweep.study import differences
 
 
@@ -47,10 +48,12 @@ class RemoteWorker:
         see its locks, by which nobody's trial is run twice.
         """
         here = {"data": data.dataset.sha256[:16], "split": data.split.sha256[:16]}
+        files = map(Path, self.plan.fingerprints.get(FILES, ()))
+        here |= of_files({file: sha256_of(file) if file.is_file() else "" for file in files})
         differ = list(differences(self.plan.fingerprints, here | {"code": code_sha256()}))
         if differ:
             raise ConfigError(
-                f"{platform.node()}: has other data or code than the command "
+                f"{platform.node()}: has other data, files or code than the command "
                 f"({'; '.join(differ)}); give it the same"
             )
         if not self.plan.options.detach and not is_held(self.plan.folder / SWEEP_LOCK_FILE):

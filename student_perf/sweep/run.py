@@ -181,7 +181,7 @@ def _run(
         if holds_record(plan.folder):
             _show_places(plan, study, winner)
     _check_account(plan, study, outcome)
-    _note(plan, study, outcome, command, evaluator.files, winner)
+    _note(plan, study, outcome, command, evaluator, winner)
     return plan.folder if outcome.is_apart else winner
 
 
@@ -190,7 +190,7 @@ def _note(
     study: optuna.Study,
     outcome: SweepOutcome,
     command: str | None,
-    files: Mapping[Path, str],
+    evaluator: TrialEvaluator,
     winner: Path | None,
 ) -> None:
     """Leave the note by which the same command knows at once that nothing is missing, if it is so
@@ -199,10 +199,11 @@ def _note(
     if command is None or not outcome.finished or not _is_closed(plan, study):
         return
     tracking = plan.base.tracking
+    of_models = {file.absolute(): sha256 for file, sha256 in evaluator.model_files.items()}
     write_note(
         plan.folder,
         command,
-        files,
+        evaluator.files | of_models,
         tracking.uri if tracking.enabled else None,
         plan.options.storage,
         plan.folder if winner is None else winner,

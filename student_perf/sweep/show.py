@@ -46,7 +46,7 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
     columns = [words("parameter"), words("values"), words("default")]
     table = make_table(columns, iter_rows(plan))
     console.print(Padding(table, (1, 2)), soft_wrap=False)
-    how = "every combination once" if plan.is_grid else f"drawn by {plan.sampler}"
+    how = _grid(plan) if plan.is_grid else f"drawn by {plan.sampler}"
     jobs = plural(plan.options.n_jobs, "worker")
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
     if seconds is None and not plan.folder.exists():
@@ -65,6 +65,12 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
         )
     for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
         _print(f"{line}.", console)
+
+
+def _grid(plan: SweepPlan) -> str:
+    """How much of a grid is run: `n_trials` may end it before its last combination."""
+    size = sum(1 for _ in plan.space.grid())
+    return "every combination once" if plan.n_trials >= size else f"the first of {size:,}"
 
 
 def _share(plan: SweepPlan) -> str:

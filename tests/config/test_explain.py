@@ -12,6 +12,10 @@ CSV = ("dataset=csv", "dataset.target=grade")
 # overrides, then what the line must hold; .* stands for anything
 CASES = {
     "wrong model": (["model=xbg"], "model=xbg: no such option; did you mean xgb?"),
+    "wrong member": (
+        ["model=auto/stumpz"],
+        "model=auto/stumpz: no such option; did you mean auto/stumps?",
+    ),
     "wrong dataset": (["dataset=econmat"], "did you mean econmath"),
     "wrong experiment": (["experiment=nope"], "choose from automl_rivals"),
     "wrong group": (["modle=xgb"], "no key 'modle'; did you mean model?"),

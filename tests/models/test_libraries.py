@@ -1,18 +1,26 @@
 import tomllib
 
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
+from student_perf.errors import ConfigError
+from student_perf.models.auto import AutoClassifier
 from student_perf.models.libraries import (
     LIBRARIES,
     MANY_TREES,
     PACKAGES,
     allowed_prefixes,
+    files_read,
     library_of,
     packages_of,
 )
+from student_perf.models.ordinal import OrdinalClassifier
 from student_perf.models.ordinal_logit import OrdinalLogit
+from student_perf.models.tabicl import TabICLClassifier
 from student_perf.paths import CONF_DIR, PROJECT_DIR
 
 PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -61,3 +69,18 @@ def test_trusted_names_are_of_the_library_itself():
 
 def test_many_trees_are_options_of_the_zoo():
     assert {file.stem for file in (CONF_DIR / "model").glob("*.yaml")} >= MANY_TREES
+
+
+def test_files_that_a_model_answers_from_are_found_wherever_it_stands(tmp_path):
+    weights = tmp_path / "weights.ckpt"
+    weights.write_bytes(b"weights")
+    network = TabICLClassifier(checkpoint=str(weights))
+    parts = [("linear", LogisticRegression()), ("network", network)]
+    voting = VotingClassifier(parts)
+    portfolio = AutoClassifier(parts)
+    ordered = Pipeline([("scale", StandardScaler()), ("model", OrdinalClassifier(network))])
+    for estimator in (network, voting, portfolio, ordered):
+        assert list(files_read(estimator)) == [weights]
+    assert list(files_read(LogisticRegression())) == []
+    with pytest.raises(ConfigError, match=r"model\.checkpoint=null: has to be the file"):
+        list(files_read(TabICLClassifier()))

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from student_perf.errors import ConfigError
 from student_perf.runs.record import load_record
 from student_perf.sweep.account import take_account
-from student_perf.sweep.plan import with_total
+from student_perf.sweep.growth import has_grown
+from student_perf.sweep.plan import FILES, with_total
 from student_perf.sweep.rebuild import open_whole_study
 from student_perf.sweep.record import start_record
 from student_perf.sweep.study import GROWN, fill_queue, n_outside, read_outcome
@@ -155,3 +158,20 @@ def test_a_study_in_a_database_grows_too(plan_of, workspace):
     assert values_of(study) == [2, 3, 4]
     assert len(said) == 1
     assert len(study.user_attrs[GROWN]) == 1
+
+
+@pytest.mark.parametrize(
+    ("former", "files", "grows"),
+    [
+        ({}, {"a.ckpt": "1"}, True),  # of a model that is new
+        pytest.param({"a.ckpt": "1"}, {"a.ckpt": "1", "b.ckpt": "2"}, True, marks=pytest.mark.slow),
+        ({"a.ckpt": "1"}, {"a.ckpt": "2"}, False),
+    ],
+)
+def test_a_space_grows_beside_the_files_that_its_models_had(plan_of, former, files, grows):
+    begun, evaluator = plan_of(TREE, TWO, study_name="s")
+    begun.folder.mkdir(parents=True)
+    start_record(begun, evaluator.data(begun.base), "", {})
+    plan, _ = plan_of(TREE, THREE, study_name="s")
+    plan = replace(plan, fingerprints=plan.fingerprints | {FILES: files})
+    assert has_grown(begun.fingerprints | {FILES: former}, plan) is grows

@@ -54,6 +54,11 @@ def test_sampler_and_number_of_trials(plan_of, overrides, options, expected):
         ([C], {"max_failure_rate": 2.0}, "must be a share of the trials"),
         ([C], {"sampler": "grid"}, "a grid cannot hold"),
         ([], {"sampler": "tpe"}, "nothing to search"),
+        (
+            ["seed=3"],
+            {"sampler": "grid", "params": {"seed": "1,2"}},
+            "seed=3: the command line wins over hydra.sweeper.params.seed, .* leave out seed=3",
+        ),
         ([], {"conditional": [{"when": {"seed": 0}, "search": "nothing"}]}, "no conf/search"),
     ],
 )
@@ -234,3 +239,18 @@ def test_the_default_of_a_key_with_a_sign_is_that_of_its_path(plan_of):
     assert [row[2] for row in iter_rows(plan)] == ["1.0"]
     (params, attributes), *_ = queue_of(plan)
     assert (params, attributes["configuration"]) == ({"++model.C": 1.0}, "defaults")
+
+
+@pytest.mark.slow
+def test_files_that_models_answer_from_are_conditions_of_a_study(plan_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("student_perf.models.components.find_spec", lambda name: name)
+    file = tmp_path / "a.ckpt"
+    file.write_text("a")
+    for words in (
+        ["model=tabicl", f"model.checkpoint={file}"],
+        ["model=voting", "+model@model.members.net=tabicl", f"model.members.net.checkpoint={file}"],
+    ):
+        plan, evaluator = plan_of(*words, "seed=1,2")
+        assert plan.fingerprints["files"] == {str(file): "SHA-256 ca978112ca1bbdca"}  # of "a"
+        assert [len(sha256) for sha256 in evaluator.model_files.values()] == [64]
+    assert "files" not in plan_of(C)[0].fingerprints

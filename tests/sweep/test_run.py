@@ -144,6 +144,39 @@ def test_a_sweep_goes_on_from_trials_as_it_left_them_only(name, train, workspace
     assert check_folder(sweep_folder(workspace)).changed == []
 
 
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A file that model=tabicl answers from, and a package in the place of its library."""
+    (tmp_path / "stub" / "tabicl").mkdir(parents=True)
+    (tmp_path / "stub" / "tabicl" / "__init__.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n"
+        "class TabICLClassifier(DummyClassifier):\n"
+        "    def __init__(self, **options):\n"
+        "        super().__init__()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "stub")
+    file = tmp_path / "weights.ckpt"
+    file.write_bytes(b"weights")
+    yield file
+    sys.modules.pop("tabicl", None)
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_with_the_files_that_its_models_answer_from_only(weights, train, workspace):
+    words = ("-m", "tracking=off", *QUICK, "model=tabicl", f"model.checkpoint={weights}")
+    two = (*words, "model.n_estimators=1,2", "hydra.sweeper.study_name=s")
+    assert train(*two).code == 0
+    assert "nothing is missing" in train(*two).out
+    weights.write_bytes(b"others")
+    done = train(*two)
+    assert done.code == ExitCode.ERROR
+    (line,) = done.err.splitlines()
+    assert "cannot be continued, its trials would not be comparable" in line
+    assert re.search(rf"\({weights} was SHA-256 [0-9a-f]{{16}}, is SHA-256 [0-9a-f]{{16}}\)", line)
+    weights.write_bytes(b"weights")
+    assert "2 done, 0 to go" in train(*two).out
+
+
 def test_a_grid_runs_each_option_once(train, workspace):
     outcome = train("-m", "tracking=off", *QUICK, "model=dummy,logreg")
     assert outcome.code == 0, outcome.err

@@ -122,6 +122,13 @@ def test_the_plan_fits_80_columns_and_shows_the_defaults(plan_of):
     assert "What 3 folds can show: little." in text
 
 
+def test_the_plan_says_where_a_grid_ends(plan_of):
+    plan, _ = plan_of("model=tree", "model.max_depth=2,3,4", sampler="grid", n_trials=2)
+    out = StringIO()
+    show_plan(plan, Console(file=out, width=80), 1.0, "")
+    assert "2 trials, the first of 3;" in out.getvalue()
+
+
 def test_the_plan_says_how_much_of_the_space_a_search_tries(plan_of):
     def shown(**options):
         plan, _ = plan_of("model=tree", "model.max_depth=2,3", sampler="random", **options)
