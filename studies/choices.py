@@ -424,8 +424,8 @@ many get a "Better than the dummy baseline"? *p alone*: as if each try were the 
 as a workspace says it, which multiplies p by n (1 + 1/2 + ... + 1/n) for the n configurations
 tried so far; at most 0.05 is right. `runs/looks.py` A dummy that answers one class has the lowest
 macro F1, which every guess beats; so no p is below that of the same answers dealt to the rows by
-chance. `scoring/chance.py` These samples were drawn before ROC AUC had its test by chance, which
-can only lower the shares.
+chance. `scoring/chance.py` These samples were drawn before ROC AUC had its test by chance, and some
+metrics their larger factors ([the rule](statistics.md)), which can only lower the shares.
 
 {users}
 

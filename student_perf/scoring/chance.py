@@ -24,7 +24,7 @@ from scipy.special import ndtr
 
 from student_perf.scoring.answers import Answers, Counts
 from student_perf.scoring.influence import RowScores, repeats, row_scores
-from student_perf.scoring.metrics import METRICS, Metric
+from student_perf.scoring.metrics import METRICS, TRAINING, Metric
 from student_perf.scoring.paired import row_difference
 
 
@@ -80,7 +80,7 @@ def _p_of_ranks(answers: Answers, row: np.ndarray, fold: np.ndarray) -> float:
         variance += share * sum(map(_auc_variance, parts)) / len(parts) ** 2
     if math.isnan(gain) or gain <= 0 or variance == 0:
         return 1.0
-    return 2 * float(ndtr(-gain / (metric.training * math.sqrt(variance))))
+    return 2 * float(ndtr(-gain / (TRAINING * math.sqrt(variance))))
 
 
 def _auc_variance(answers: Answers) -> float:

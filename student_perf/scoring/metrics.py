@@ -288,7 +288,7 @@ _METRICS: tuple[Metric, ...] = (
         usual=True,
         of_answers=lambda a: a.roc_auc_ovr,
         weighted=True,
-        training=1.4,
+        training=1.35,
     ),
     _positive_score(
         "average_precision",

@@ -175,7 +175,7 @@ def test_what_moves_with_the_threshold_gets_a_wider_interval_and_repeats_widen_i
     truth, right = np.arange(n) % 2, rng.random(n) < 0.7
     answers, row = Answers(truth, np.eye(2)[np.where(right, truth, 1 - truth)]), np.arange(n)
     twice = answers.take(np.tile(row, 2))
-    for name, factor in (("accuracy", TRAINING), ("recall", 1.7), ("roc_auc_ovr", 1.4)):
+    for name, factor in (("accuracy", TRAINING), ("recall", 1.7), ("roc_auc_ovr", 1.35)):
         metric = METRICS[name]
         once = row_scores(metric, answers, row, np.zeros(n, int))
         again = row_scores(metric, twice, np.tile(row, 2), np.repeat([0, 1], n))
