@@ -64,7 +64,8 @@ def run(chosen: argparse.Namespace) -> int:
         by = chosen.by or (user_name() if shows_user else None)
         force = chosen.why if chosen.force else None
         registry = Registry(store_of(chosen, recorded.record), name)
-        decision = promote(recorded, registry, limits, by, force, _reproducible)
+        with terminal.waiting("checking"):
+            decision = promote(recorded, registry, limits, by, force, _reproducible)
         _show(terminal, decision, name)
     return ExitCode.DONE if decision.promoted else ExitCode.FINDING
 

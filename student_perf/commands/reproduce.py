@@ -53,7 +53,8 @@ def run(chosen: argparse.Namespace) -> int:
 
             terminal.heading(f"{recorded.record.name}, {recorded.record.kind} run")
             whole = replace(recorded, composed=with_secrets(recorded.composed, chosen.secrets))
-            verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)
+            with terminal.waiting("checking" if chosen.check_only else "running it again"):
+                verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)
     finally:
         logging.captureWarnings(False)
     _show(terminal, verdict)
