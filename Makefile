@@ -72,7 +72,7 @@ lock_options = --quiet --universal --python-version 3.11 --generate-hashes --no-
 # The pages need an environment of their own, a small one.
 docs: .venv-docs/.installed  ## the pages as a site, in the folder site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; with its search: $(PYTHON) -m http.server -d site"
 
 .venv-docs/.installed: requirements-docs.txt
 	$(PYTHON) -m venv .venv-docs

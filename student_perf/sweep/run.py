@@ -122,8 +122,7 @@ def run_sweep(
     if launch is None:  # jobs elsewhere have memory of their own
         dataset = evaluator.data(plan.base).dataset
         refuse_beyond_memory(dataset, build_pipeline(plan.base, dataset), options.n_jobs)
-    if plan.base.tracking.enabled:
-        _check_store(plan, console)
+    _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         folder = _run(plan, evaluator, hydra_config, launch, console, command)
         register_winner(plan, folder, console)
@@ -132,6 +131,8 @@ def run_sweep(
 
 def _check_store(plan: SweepPlan, console: Console) -> None:
     """Raise ConfigError or TrackingError if the sweep's runs cannot go to MLflow."""
+    if not plan.base.tracking.enabled:
+        return
     workspace().mkdir(parents=True, exist_ok=True)  # hydra.sweep.dir may lie elsewhere
     check_apart(plan.storage, plan.base.tracking.uri)
     check_usable(plan.base.tracking)
