@@ -33,13 +33,13 @@ compare: $(stamp)  ## which of the workspace's runs is best, and which tie with 
 test: $(stamp)  ## the fast tests, for every commit
 	$(bin)/python -m pytest -m "not slow" -n 2
 
-coverage: $(stamp)  ## the fast tests, and which lines they run (least: see pyproject.toml)
+coverage: $(stamp)  ## the fast tests, and which lines they run
 	$(bin)/python -m pytest -m "not slow" -n 2 --cov
 
-test-slow: $(stamp)  ## the tests that start processes and servers, and mostly wait for them
+test-slow: $(stamp)  ## the tests that start processes and servers
 	$(bin)/python -m pytest -m "slow and not fault" -n 4
 
-test-faults: $(stamp)  ## kills, full disks, lost servers: those that write docs/reliability.md
+test-faults: $(stamp)  ## kills, full disks, lost servers; writes docs/reliability.md
 	$(bin)/python -m pytest -m fault -n 4 --write-reliability
 
 test-all: test test-slow test-faults  ## all tests
@@ -60,13 +60,14 @@ format: $(stamp)  ## mend what ruff can mend
 type: $(stamp)  ## mypy, strict
 	$(bin)/mypy
 
-lock: $(stamp)  ## pin pyproject's dependencies anew (UPGRADE=--upgrade for newer versions)
+lock: $(stamp)  ## pin the dependencies anew (UPGRADE=--upgrade: newer ones)
 	$(bin)/uv pip compile pyproject.toml --output-file requirements.txt $(lock_options)
 	$(bin)/uv pip compile --group dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt $(lock_options)
 	$(bin)/uv pip compile --group docs --output-file requirements-docs.txt $(lock_options)
 
-lock_options = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+# One version of a package for every Python, so that they give the same figures.
+lock_options = --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
 
 # The pages need an environment of their own, a small one.
@@ -97,7 +98,7 @@ $(stamp): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but 3.11 or newer is needed: name one, for example make PYTHON=python3.12"; exit 1; }
 	@test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked packages into $(VENV)"
+	@echo "Installing the locked packages into $(VENV); this takes a minute or two, once"
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  "uv==$$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.txt)" \
 	  || echo "uv is not available here, going on with pip"
