@@ -146,8 +146,9 @@ def useless(subject: Subject) -> Iterator[str]:
     "beside them, or half of its rows are numbers.",
     why="Each number becomes a category of its own, without order or distance, and a number that "
     "training has not seen is unknown.",
-    fix="Take the unit off in the file (in a spreadsheet: cell format Number), or map the values and "
-    "add `{step: to_numeric, columns: [...]}` to `dataset.clean`. If the values are labels: `dataset.categorical=[...]`.",
+    fix="Take the unit off in the file (in a spreadsheet: cell format Number), or map the values "
+    "and add `{step: to_numeric, columns: [...]}` to `dataset.clean`. If the values are labels: "
+    "`dataset.categorical=[...]`.",
 )
 def near_numbers(subject: Subject) -> Iterator[str]:
     """A line for each column of text that is nearly one of numbers."""
