@@ -43,8 +43,11 @@ if TYPE_CHECKING:
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
 _LARGE = 1e6  # figures from here on leave less space between columns
-# A word of a command that holds blanks, and what a blank in it is while lines are wrapped.
-_TYPED = re.compile(r"""(?<!\S)(?:'[\w.@+~/]+=[^']*'|"[\w.@+~/]+=[^"]*"|[\w.@+~/]+="[^"]*")""")
+# What is to be typed and holds blanks, and what a blank in it is while lines are wrapped.
+_TYPED = re.compile(
+    r"""(?<!\S)(?:'[\w.@+~/]+=[^']*'|"[\w.@+~/]+=[^"]*"|[\w.@+~/]+="[^"]*"|"""
+    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,2})"""
+)
 _FIXED_BLANK = "\ue000"
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 

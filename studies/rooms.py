@@ -107,7 +107,9 @@ def _untangled(rows: list[list[str]], paths: list[list[str]]) -> list[list[str]]
     place = {one: i - len(row) / 2 for row in rows for i, one in enumerate(row)}
     for _ in range(_SWEEPS):
         for row in rows:
-            means = {o: sum(map(place.get, beside[o])) / max(1, len(beside[o])) for o in row}
+            means = {
+                one: sum(place[o] for o in beside[one]) / max(1, len(beside[one])) for one in row
+            }
             row.sort(key=lambda one: (means[one], one))
             place |= {one: i - len(row) / 2 for i, one in enumerate(row)}
     return rows

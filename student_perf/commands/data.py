@@ -47,11 +47,12 @@ def run(chosen: argparse.Namespace) -> int:
     named_table(chosen.table)
     terminal = Terminal(quiet=chosen.format == "json")
     terminal.heading(chosen.table)  # before the imports of what reads it
-    from student_perf.pages.profile import data_page
-    from student_perf.profile.declare import write_dataset
-    from student_perf.profile.report import make_report
+    with terminal.waiting("reading"):
+        from student_perf.pages.profile import data_page
+        from student_perf.profile.declare import write_dataset
+        from student_perf.profile.report import make_report
 
-    report = make_report(chosen.table, chosen.overrides)
+        report = make_report(chosen.table, chosen.overrides)
     if chosen.write:
         write_dataset(chosen.write, report)
     if chosen.html:
