@@ -33,13 +33,13 @@ compare: $(stamp)  ## which of the workspace's runs is best, and which tie with 
 test: $(stamp)  ## the fast tests, for every commit
 	$(bin)/python -m pytest -m "not slow" -n 2
 
-coverage: $(stamp)  ## the fast tests, and which lines they run (least: see pyproject.toml)
+coverage: $(stamp)  ## the fast tests, and which lines they run
 	$(bin)/python -m pytest -m "not slow" -n 2 --cov
 
-test-slow: $(stamp)  ## the tests that start processes and servers, and mostly wait for them
+test-slow: $(stamp)  ## the tests that start processes and servers
 	$(bin)/python -m pytest -m "slow and not fault" -n 4
 
-test-faults: $(stamp)  ## kills, full disks, lost servers: those that write docs/reliability.md
+test-faults: $(stamp)  ## kills, full disks, lost servers; writes docs/reliability.md
 	$(bin)/python -m pytest -m fault -n 4 --write-reliability
 
 test-all: test test-slow test-faults  ## all tests
@@ -60,7 +60,7 @@ format: $(stamp)  ## mend what ruff can mend
 type: $(stamp)  ## mypy, strict
 	$(bin)/mypy
 
-lock: $(stamp)  ## pin pyproject's dependencies anew (UPGRADE=--upgrade for newer versions)
+lock: $(stamp)  ## pin the dependencies anew (UPGRADE=--upgrade: newer ones)
 	$(bin)/uv pip compile pyproject.toml --output-file requirements.txt $(lock_options)
 	$(bin)/uv pip compile --group dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt $(lock_options)
@@ -73,7 +73,7 @@ lock_options = --quiet --universal --python-version 3.11 --fork-strategy fewest 
 # The pages need an environment of their own, a small one.
 docs: .venv-docs/.installed  ## the pages as a site, in the folder site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; with its search: $(PYTHON) -m http.server -d site"
 
 .venv-docs/.installed: requirements-docs.txt
 	$(PYTHON) -m venv .venv-docs
@@ -98,7 +98,7 @@ $(stamp): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but 3.11 or newer is needed: name one, for example make PYTHON=python3.12"; exit 1; }
 	@test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked packages into $(VENV)"
+	@echo "Installing the locked packages into $(VENV); this takes a minute or two, once"
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  "uv==$$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-dev.txt)" \
 	  || echo "uv is not available here, going on with pip"

@@ -12,6 +12,7 @@ tree   0.391
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,9 +23,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.control import Control
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
 _LARGE = 1e6  # figures from here on leave less space between columns
+# What is to be typed and holds blanks, and what a blank in it is while lines are wrapped.
+_TYPED = re.compile(
+    r"""(?<!\S)(?:'[\w.@+~/]+=[^']*'|"[\w.@+~/]+=[^"]*"|[\w.@+~/]+="[^"]*"|"""
+    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,2})"""
+)
+_FIXED_BLANK = "\ue000"
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
 
 
@@ -170,6 +177,34 @@ def _without_end(line: list[Segment]) -> list[Segment]:
     return line
 
 
+def print_lines(console: Console, *lines: str | Text, indent: int = 2, margin: int = 0) -> None:
+    """Sentences, each wrapped below itself, but not within what is to be typed; `margin` stays free
+    at the right.
+    """
+    width = max(1, console.width - indent - margin)
+    for line in lines:
+        text = Text(visible(line)) if isinstance(line, str) else line.copy()
+        text.plain = _TYPED.sub(lambda m: m[0].replace(" ", _FIXED_BLANK), text.plain)
+        for part in _wrapped(text, width):
+            part.plain = part.plain.replace(_FIXED_BLANK, " ")
+            console.print(Text.assemble(" " * indent, part), soft_wrap=True)
+
+
+def _wrapped(text: Text, width: int) -> Iterator[Text]:
+    """Its lines of `width` at most, but for longer words, which a terminal wraps itself: so they
+    are copied as one.
+    """
+    for paragraph in text.split("\n", allow_blank=True):
+        breaks, start = [], 0
+        for word in re.finditer(r"\S+", paragraph.plain):
+            if word.start() > start and cell_len(paragraph.plain[start : word.end()]) > width:
+                start = word.start()
+                breaks.append(start)
+        for part in paragraph.divide(breaks):
+            part.rstrip()
+            yield part
+
+
 class Terminal:
     """Prints one run. `quiet` prints nothing, for trials and tests."""
 
@@ -186,10 +221,8 @@ class Terminal:
         self.console.print(visible(text), style="bold")
 
     def lines(self, *lines: str | Text, indent: int = 2) -> None:
-        """Sentences, each wrapped below itself."""
-        for line in lines:
-            shown = visible(line) if isinstance(line, str) else line
-            self.console.print(Padding(shown, (0, indent)), soft_wrap=False)
+        """Sentences, each wrapped below itself, but not within what is to be typed."""
+        print_lines(self.console, *lines, indent=indent, margin=indent)
 
     def facts(self, facts: dict[str, str]) -> None:
         """Aligned lines of name and text; long texts wrap below themselves."""
@@ -250,6 +283,15 @@ class Terminal:
         with Progress(*columns, console=self.console, transient=True) as progress:
             bar = progress.add_task("folds", total=total)
             yield lambda done, _: progress.update(bar, completed=done)
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """A line that moves while something takes seconds; only on a terminal."""
+        if self.console.quiet or not self.console.is_terminal:
+            yield
+            return
+        with self.console.status(Text(text)):
+            yield
 
     def metrics(self, rows: dict[str, MetricRow], objective: str, heading: str) -> None:
         """Table of metrics with uncertainty beside the dummy baseline; the objective stands out.

@@ -116,6 +116,15 @@ def short_value(value: object) -> str:
         return text
 
 
+def format_share(share: float) -> str:
+    """Whole per cents; a share that is not 0 is never shown as 0.
+
+    >>> format_share(0.37), format_share(0.003)
+    ('37%', '<1%')
+    """
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
 def plural(n: int, noun: str) -> str:
     """`1 fold`, `5 folds`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

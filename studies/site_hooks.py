@@ -11,18 +11,16 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 from pymdownx.slugs import slugify
-from pymdownx.superfences import fence_code_format
 
 PROJECT = Path(__file__).parents[1]
 _OUTSIDE = ("README.md", "README.es.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _FIRST = {"README.md": "index.md"}
+_BADGE = re.compile(r"^\[!\[[^\]]*\]\(https://[^)]*\)\]\([^)]*\)\n", re.M)
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: Any) -> Any:
-    """Draw Mermaid, and name anchors as GitHub does; in YAML that would take tags of Python."""
-    mermaid = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
-    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [mermaid]}
+    """Name anchors as GitHub does; in YAML that would take a tag of Python."""
     config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
     return config
 
@@ -36,7 +34,10 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Point links where the pages stand in the site; what it does not hold becomes text."""
+    """Point links where the pages stand in the site; what it does not hold becomes text. Badges,
+    which are pictures of another server, are left out.
+    """
+    markdown = _BADGE.sub("", markdown)
     known = {name: _FIRST.get(name, name) for name in _OUTSIDE}
     place = page.file.src_uri
     is_outside = place in known.values()

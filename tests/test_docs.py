@@ -154,6 +154,14 @@ def test_the_site_has_every_page():
     assert set(shown) == inside - {"README.md"} | {"index.md"}
 
 
+def test_pages_show_nothing_of_another_server():
+    """Badges of the README are left out of the site; Mermaid would be loaded by it."""
+    elsewhere = re.compile(r"^(?!\[!\[).*(?:!\[[^]]*\]\(|src(?:set)?=\")https?:", re.M)
+    for name in PAGES:
+        assert elsewhere.findall(read(name)) == [], name
+        assert "```mermaid" not in read(name), name
+
+
 def test_errors_of_training_are_those_that_pages_show(train, grades, monkeypatch):
     monkeypatch.chdir(grades.parent)
     grades.rename("notas.csv")  # which a page misspells

@@ -187,6 +187,36 @@ def test_the_verdict_claims_nothing_about_figures_that_are_not_there(row, words)
     assert words in verdict(row, "accuracy")
 
 
+def test_what_is_to_be_typed_is_never_wrapped(capsys):
+    terminal = Terminal()
+    terminal.console.width = 40
+    short, long = "'dataset.drop=[Año de matrícula]'", f"'dataset.clean=[{'a b, ' * 20}]'"
+    terminal.lines(f"column 'Año de matrícula': is a date; leave it out: {short}, or type {long}")
+    terminal.warnings(['the rows ask for a split: dataset.time="Año de matrícula" split=temporal'])
+    terminal.lines("1 more run on other rows: .venv/bin/python -m student_perf compare outputs")
+    lines = capsys.readouterr().out.splitlines()
+    command = "  .venv/bin/python -m student_perf compare outputs"
+    assert command in lines
+    assert f"  {short}," in lines
+    assert f"  {long}" in lines
+    assert any('dataset.time="Año de matrícula"' in line for line in lines)
+    assert max(len(line) for line in lines if long not in line and line != command) <= 38
+
+
+def test_a_pipe_shows_nothing_while_it_waits(capsys):
+    with Terminal().waiting("sending"):
+        pass
+    assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_shows_that_it_waits(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Terminal().waiting("sending to [MLflow]"):
+        pass
+    assert "sending to [MLflow]" in capsys.readouterr().out
+
+
 def test_no_line_ends_with_blanks(capsys):
     terminal = Terminal()
     terminal.console.width = 40

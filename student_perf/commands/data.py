@@ -11,6 +11,7 @@ from student_perf.commands.arguments import RESULTS, add_html, formats
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.record import to_json
 from student_perf.terminal import Terminal, python_command, words
+from student_perf.text import format_share
 
 if TYPE_CHECKING:
     from student_perf.profile.columns import ColumnFacts
@@ -46,11 +47,12 @@ def run(chosen: argparse.Namespace) -> int:
     named_table(chosen.table)
     terminal = Terminal(quiet=chosen.format == "json")
     terminal.heading(chosen.table)  # before the imports of what reads it
-    from student_perf.pages.profile import data_page
-    from student_perf.profile.declare import write_dataset
-    from student_perf.profile.report import make_report
+    with terminal.waiting("reading"):
+        from student_perf.pages.profile import data_page
+        from student_perf.profile.declare import write_dataset
+        from student_perf.profile.report import make_report
 
-    report = make_report(chosen.table, chosen.overrides)
+        report = make_report(chosen.table, chosen.overrides)
     if chosen.write:
         write_dataset(chosen.write, report)
     if chosen.html:
@@ -110,7 +112,7 @@ def _cells(column: ColumnFacts) -> tuple[str, ...]:
     from student_perf.pages.profile import told
 
     role = f" ({column.role})" if column.role != "feature" else ""
-    missing = f"{column.missing:.0%}" if column.missing else ""
+    missing = format_share(column.missing) if column.missing else ""
     return (
         column.name + role,
         column.kind,

@@ -67,19 +67,11 @@ def run(chosen: argparse.Namespace) -> int:
 
     for side in (chosen.reference, chosen.current):  # before the imports of what reads them
         named_side(side, chosen.store)
-    from student_perf.drift.report import make_report
-    from student_perf.pages.drift import drift_page
-    from student_perf.store.address import default_tracking
+    with Terminal(quiet=chosen.format != "text").waiting("comparing"):
+        from student_perf.pages.drift import drift_page
+        from student_perf.store.address import default_tracking
 
-    report = make_report(
-        chosen.reference,
-        chosen.current,
-        limits,
-        named=named_options(chosen),
-        target=chosen.target,
-        model=chosen.model,
-        store=chosen.store,
-    )
+        report = _compared(chosen, limits)
     html = drift_page(report) if chosen.html or not chosen.no_tracking else ""
     if chosen.html:
         write_atomic(chosen.html, html)
@@ -93,6 +85,20 @@ def run(chosen: argparse.Namespace) -> int:
     if report.has_alarm:
         return ExitCode.FINDING
     return ExitCode.UNDECIDED if report.is_undecided else ExitCode.DONE
+
+
+def _compared(chosen: argparse.Namespace, limits: Thresholds) -> DriftReport:
+    from student_perf.drift.report import make_report
+
+    return make_report(
+        chosen.reference,
+        chosen.current,
+        limits,
+        named=named_options(chosen),
+        target=chosen.target,
+        model=chosen.model,
+        store=chosen.store,
+    )
 
 
 def _show(terminal: Terminal, report: DriftReport) -> None:
@@ -136,7 +142,8 @@ def _record(report: DriftReport, html: str, tracking: TrackingConfig, terminal: 
 
     record = record_report(report, html, tracking)
     places = {"folder": str(record.folder)}
-    pending = try_publish(record, tracking)
+    with terminal.waiting("sending to MLflow"):
+        pending = try_publish(record, tracking)
     if pending is None:
         places["mlflow"] = f"experiment {tracking.experiment}, run {record.mlflow_run_id}"
         places["open"] = ui_command(tracking.uri)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from student_perf.commands.arguments import MODELS, add_data, add_run, reading, store_of
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.terminal import Terminal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from student_perf.runs.record import Recorded
 
 HELP = "write SHAP values of a run's model by column"
 GROUP = MODELS
@@ -36,26 +43,34 @@ def run(chosen: argparse.Namespace) -> int:
     with open_run(chosen.run, chosen.store) as recorded:
         # Before the work, which takes a minute or more with a slow model.
         terminal.heading(f"{recorded.record.name}: mean |SHAP value|, {chosen.rows} rows at most")
-        from student_perf.serving.shap_values import explain_run
-
-        try:
-            table, files = explain_run(recorded, chosen.rows, chosen.background, chosen.data)
-        except ModuleNotFoundError as error:
-            if error.name != "shap":
-                raise
-            raise ConfigError(
-                "explain: needs shap, which is not installed; run: pip install -e '.[explain]'"
-            ) from error
-        run_id = recorded.record.mlflow_run_id
-        if run_id is not None:
-            add_files(run_id, files, store_of(chosen, recorded.record))
+        with terminal.waiting("explaining"):
+            table, files = _explained(recorded, chosen)
+            run_id = recorded.record.mlflow_run_id
+            if run_id is not None:
+                add_files(run_id, files, store_of(chosen, recorded.record))
     first = table.head(_MOST_SHOWN)
     figures = zip(first["column"], first["mean_abs_shap"], strict=True)
     terminal.facts({str(name): f"{value:.4g}" for name, value in figures})
-    places = [str(path) for path in files if path.exists()]  # not if the store had the run
-    places += [f"MLflow run {run_id}"] if run_id is not None else []
-    terminal.facts({"written": "\n".join(places)})
+    written = [path for path in files if path.exists()]  # not if the store had the run
+    places = {"table" if path.suffix == ".csv" else "picture": str(path) for path in written}
+    if run_id is not None:
+        places["mlflow"] = f"run {run_id}"
     curves = recorded.record.file(_CURVES)
     if curves.is_file():  # of a model that adds up a curve for each column
-        terminal.facts({"its own curves": str(curves)})
+        places["curves"] = str(curves)
+    terminal.places(places)
     return ExitCode.DONE
+
+
+def _explained(recorded: Recorded, chosen: argparse.Namespace) -> tuple[pd.DataFrame, list[Path]]:
+    """The table of columns, and the files that were written."""
+    from student_perf.serving.shap_values import explain_run
+
+    try:
+        return explain_run(recorded, chosen.rows, chosen.background, chosen.data)
+    except ModuleNotFoundError as error:
+        if error.name != "shap":
+            raise
+        raise ConfigError(
+            "explain: needs shap, which is not installed; run: pip install -e '.[explain]'"
+        ) from error

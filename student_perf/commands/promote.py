@@ -56,17 +56,24 @@ def run(chosen: argparse.Namespace) -> int:
     with open_run(chosen.run, chosen.store) as recorded:
         # Before the gate, which makes the run again.
         terminal.heading(f"{recorded.record.name}: is to be the champion of {name}")
-        from student_perf.promotion.promotion import promote
-        from student_perf.runs.provenance import user_name
-        from student_perf.store.registry import Registry
-
-        shows_user = recorded.composed["tracking"]["host_and_user"]
-        by = chosen.by or (user_name() if shows_user else None)
-        force = chosen.why if chosen.force else None
-        registry = Registry(store_of(chosen, recorded.record), name)
-        decision = promote(recorded, registry, limits, by, force, _reproducible)
+        with terminal.waiting("checking"):
+            decision = _decided(chosen, recorded, name, limits)
         _show(terminal, decision, name)
     return ExitCode.DONE if decision.promoted else ExitCode.FINDING
+
+
+def _decided(
+    chosen: argparse.Namespace, recorded: Recorded, name: str, limits: GateLimits
+) -> Decision:
+    from student_perf.promotion.promotion import promote
+    from student_perf.runs.provenance import user_name
+    from student_perf.store.registry import Registry
+
+    shows_user = recorded.composed["tracking"]["host_and_user"]
+    by = chosen.by or (user_name() if shows_user else None)
+    force = chosen.why if chosen.force else None
+    registry = Registry(store_of(chosen, recorded.record), name)
+    return promote(recorded, registry, limits, by, force, _reproducible)
 
 
 def _reproducible(run: Recorded) -> Check:

@@ -81,15 +81,17 @@ def _about_sets(record: RunRecord) -> list[str]:
 def _show_sweep(record: RunRecord) -> None:
     terminal = Terminal()
     terminal.heading(f"{record.name}, {record.status.lower()}")  # before the slow imports
-    from student_perf.pages.report import write_report
-    from student_perf.runs.layout import PAGE_FILE
-    from student_perf.sweep.show import show_outcome, show_trials
-    from student_perf.sweep.study import read_outcome
-
     folder = record.folder.resolve()
-    outcome = read_outcome(folder)
+    with terminal.waiting("reading"):
+        from student_perf.pages.report import write_report
+        from student_perf.runs.layout import PAGE_FILE
+        from student_perf.sweep.show import show_outcome, show_trials
+        from student_perf.sweep.study import read_outcome
+
+        outcome = read_outcome(folder)
     show_trials(outcome, terminal.console)
     show_outcome(outcome, terminal.console)
-    page = write_report(folder / PAGE_FILE, outcome)
+    with terminal.waiting("writing the page"):
+        page = write_report(folder / PAGE_FILE, outcome)
     compare = f"{python_command()} -m student_perf compare {record.name}"
     terminal.places({"folder": str(folder), "report": str(page), "compare": compare})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from student_perf.commands.arguments import CHECKS, add_data, add_run, reading
 from student_perf.exit_codes import ExitCode
+from student_perf.masking import logging_to
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ def run(chosen: argparse.Namespace) -> int:
         with (
             open_run(chosen.run, chosen.store) as recorded,
             tempfile.TemporaryDirectory() as place,
+            logging_to(Path(place) / "again.log"),  # as the first time, not on the terminal
         ):
             from student_perf.experiment.rebuild import with_secrets
             from student_perf.reproduction.reproduce import reproduce
 
             terminal.heading(f"{recorded.record.name}, {recorded.record.kind} run")
             whole = replace(recorded, composed=with_secrets(recorded.composed, chosen.secrets))
-            verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)
+            with terminal.waiting("checking" if chosen.check_only else "running it again"):
+                verdict = reproduce(whole, Path(place) / "again", chosen.check_only, chosen.data)
     finally:
         logging.captureWarnings(False)
     _show(terminal, verdict)

@@ -55,7 +55,9 @@ def run(chosen: argparse.Namespace) -> int:
     access = Access(chosen.host, token)
 
     def announce(address: str) -> None:
-        print(f"{kept.name}: {address} (how to ask: /docs; Ctrl-C ends it)", file=sys.stderr)
+        print(
+            f"{kept.name}: {address} (how to ask: {address}/docs; Ctrl-C ends it)", file=sys.stderr
+        )
 
     kept = load_kept_model(chosen.run, chosen.store)
     serve(kept, access, chosen.port, limits, announce)

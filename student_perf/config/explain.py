@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -67,7 +68,7 @@ def explain_composition_error(
     if isinstance(error, OSError):
         return _explain_long_key(overrides) or error
     if isinstance(error, OverrideParseException):
-        return _explain_word(error.override)
+        return _explain_word(error.override, overrides)
     if text.startswith("Config group override must be"):
         return _explain_group_value(overrides)
     if text.startswith("Unknown plugin class"):
@@ -111,11 +112,13 @@ def _explain_long_key(overrides: Sequence[str]) -> ConfigError | None:
     return None
 
 
-def _explain_word(word: str) -> ConfigError:
+def _explain_word(word: str, overrides: Sequence[str]) -> ConfigError:
     """Error for a word outside the grammar, with the line to type if quotes would help."""
     key, equals, value = word.partition("=")
     if not equals:
-        return ConfigError(f"{word}: is not an override; write group=option or key=value")
+        before = next((one for one, other in pairwise(overrides) if other == word), "")
+        whole = f"; with the word before it: '{before} {word}'" if "=" in before else ""
+        return ConfigError(f"{word}: is not an override; write group=option or key=value{whole}")
     if not re.fullmatch(r"[+~]*[\w$./@-]*", key, re.ASCII):
         return ConfigError(
             f"{word}: is not an override; its key may hold a to z, digits and _ only, so write it "

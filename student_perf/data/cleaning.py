@@ -10,6 +10,7 @@ A step is one entry of `dataset.clean`: its name, or a group with `step` and its
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,17 +20,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import literal
 from student_perf.data.columns import label_of
 from student_perf.data.dates import date_columns, read_dates
 from student_perf.data.derive import check_derivation, computed, contradictions
 from student_perf.data.filters import kept_rows, told
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.missing import missing_rule
-from student_perf.errors import DataError, suggest
+from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.tables.numbers import parse_numbers, parsed_cells
 from student_perf.tables.options import ReadOptions
 
 _EXAMPLES = 3
+_ADVISED = re.compile(r"'dataset\.clean=\[normalise_text,(.+?)\]'(?=[\s,;)]|$)")
 _EPOCH = "1970-01-01"
 _NOT_REPEATED = (
     "dataset.clean: one_hot makes its columns from the values of the training rows, which new rows "
@@ -79,6 +82,26 @@ class Change:
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     decided: Mapping[str, Any] = field(default_factory=dict)
+
+
+def after_steps(message: str, clean: Sequence[Any]) -> str:
+    """A message whose line to type adds to the steps that are declared, so that it takes none away.
+
+    >>> after_steps("try 'dataset.clean=[normalise_text,drop_duplicates]'", ["drop_missing_target"])
+    "try 'dataset.clean=[drop_missing_target,drop_duplicates]'"
+    """
+    if not clean or list(clean) == ["normalise_text"] or not _ADVISED.search(message):
+        return message
+    try:
+        declared = literal(list(clean), "dataset.clean")[1:-1]
+    except ConfigError:  # a step that only a file can hold
+        return message
+
+    def line(advised: re.Match[str]) -> str:
+        text = f"dataset.clean=[{declared},{advised[1]}]"
+        return '"' + text.replace('"', "'") + '"' if "'" in text else f"'{text}'"
+
+    return _ADVISED.sub(line, message)
 
 
 def clean_table(

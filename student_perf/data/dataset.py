@@ -16,6 +16,7 @@ from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import (
     Declared,
     LineageStep,
+    after_steps,
     clean_table,
     derived_columns,
     numeric_steps,
@@ -224,7 +225,7 @@ def survey(config: DatasetConfig) -> Survey:
             columns[name] = _feature(table[name], name in as_is, raw.options)
         except DataError as error:
             columns[name] = table[name].astype("str").where(table[name].notna())
-            refused[name] = str(error)
+            refused[name] = after_steps(str(error), config.clean)
     notes = tuple(note for step in lineage for note in step.notes)
     read_as = raw.options if isinstance(config, FileDataset) else None
     return Survey(pd.DataFrame(columns), refused, notes, read_as)
@@ -239,7 +240,10 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     raw = read_source(config)
     with ThreadPoolExecutor(1) as pool:  # the file is hashed while its table is cleaned
         raw_sha256 = pool.submit(raw_fingerprint, config)
-        return _from_table(raw, config, raw_sha256)
+        try:
+            return _from_table(raw, config, raw_sha256)
+        except DataError as error:
+            raise DataError(after_steps(str(error), config.clean)) from error
 
 
 def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | None]) -> Dataset:

@@ -127,8 +127,16 @@ def compare_columns(
     left, right = _texts(reference), _texts(current)
     one = _compare_categories(name, left, right, missing, thresholds, known)
     if kind != other:
-        return replace(one, severity="alarm", reason=f"was {kind}, is {other}")
+        shown = _no_number(current if kind == "numeric" else reference)
+        return replace(one, severity="alarm", reason=f"was {kind}, is {other}{shown}")
     return one
+
+
+def _no_number(column: pd.Series) -> str:
+    """A cell that makes a column text, if most of its cells are numbers."""
+    texts = _texts(column.dropna())
+    words = texts[~texts.str.contains(r"\d")]
+    return f" by '{words.iloc[0]}'" if 0 < len(words) < len(texts) / 2 else ""
 
 
 def population_stability(

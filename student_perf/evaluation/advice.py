@@ -90,7 +90,8 @@ def _counts(tie: Tie, config: SplitConfig) -> bool:
 def _line(tie: Tie, move: Move, config: SplitConfig, metric: str) -> str:
     moved, what = _moved(tie, move, metric), tie.message
     if tie.kind != "copied rows":
-        return f"{what}; {moved}; the rows ask for: {_asked_for(tie, config)}"
+        asks = "to split so anyway" if move.is_chance else "the rows ask for"
+        return f"{what}; {moved}; {asks}: {_asked_for(tie, config)}"
     if _is_of_rows(config) and config.keep_duplicates_together:
         return f"{what}, kept on one side here; {moved}; to take them out: {tie.line}"
     line = "split.keep_duplicates_together=true" if _is_of_rows(config) else tie.line

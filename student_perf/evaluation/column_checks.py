@@ -146,8 +146,9 @@ def useless(subject: Subject) -> Iterator[str]:
     "beside them, or half of its rows are numbers.",
     why="Each number becomes a category of its own, without order or distance, and a number that "
     "training has not seen is unknown.",
-    fix="Take the unit off in the file, or map the values and add `{step: to_numeric, columns: "
-    "[...]}` to `dataset.clean`. If the values are labels: `dataset.categorical=[...]`.",
+    fix="Take the unit off in the file (in a spreadsheet: cell format Number), or map the values "
+    "and add `{step: to_numeric, columns: [...]}` to `dataset.clean`. If the values are labels: "
+    "`dataset.categorical=[...]`.",
 )
 def near_numbers(subject: Subject) -> Iterator[str]:
     """A line for each column of text that is nearly one of numbers."""
@@ -155,8 +156,9 @@ def near_numbers(subject: Subject) -> Iterator[str]:
     for name in subject.dataset.categorical:
         if name not in declared and (example := _nearly_number(subject.some[name].dropna())):
             yield (
-                f"column '{name}': is text that holds numbers, like '{example}'; take off what is "
-                "beside them and use the step to_numeric, or name it in dataset.categorical"
+                f"column '{name}': is text that holds numbers, like '{example}'; take off in the "
+                "file what is beside them (in a spreadsheet: cell format Number), or name it in "
+                "dataset.categorical"
             )
 
 
@@ -337,6 +339,8 @@ def _looks_like_id(column: pd.Series) -> bool:
     values = column.dropna()
     if not len(values) or values.nunique() < _ID_SHARE * len(column):
         return False
+    if values.dtype != np.float64 and values.astype("str").str.contains("[$€£]").mean() > 0.5:
+        return False  # amounts of money, of which SP205 says what to do
     return values.dtype != np.float64 or _are_numbers_given(values.to_numpy(np.float64))
 
 

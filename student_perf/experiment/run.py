@@ -100,12 +100,15 @@ def _run(
             write_introduction(folder, replace(said, warnings=[*said.warnings, *differ]))
             with process_kept(), contained("while the run was computed"):
                 outcome = compute(config, prepared, terminal.folds, opens_test=kind == "final")
-                finish_record(config, record, prepared, outcome, clock, companion)
+                with terminal.waiting("writing the run"):
+                    finish_record(config, record, prepared, outcome, clock, companion)
         except BaseException as error:
             _record_failure(record, error, send)
             raise
     show_outcome(terminal, config, prepared, record, outcome, said.samples)
-    show_places(terminal, config, record, pending=send())
+    with terminal.waiting("sending to MLflow"):
+        pending = send()
+    show_places(terminal, config, record, pending)
     return RunResult(record, outcome.cv, outcome.cv.estimates[config.objective.metric].mean)
 
 

@@ -176,7 +176,8 @@ def show_places(
     where = config.tracking.uri, config.tracking.experiment
     word = (record.mlflow_run_id or "")[:LENGTH_OF_ID]
     in_mlflow = mlflow_places(*where, record.mlflow_run_id, record.folder, word)
-    terminal.places({"folder": str(record.folder)} | in_mlflow)
+    name = "winner" if record.kind == "final" else "folder"  # the sweep names its own
+    terminal.places({name: str(record.folder)} | in_mlflow)
     terminal.pending(pending, record.folder)
     if record.mlflow_run_id is not None:
         show_unknown_schema(terminal, config.tracking)

@@ -16,7 +16,7 @@ def page(kept: KeptModel, example: dict[str, Any], most_bytes: int, most_rows: i
     classes = ", ".join(contract.classes)
     return render(
         "service.html.j2",
-        source=kept.source,
+        source=kept.name.partition(", ")[0],
         contract=contract,
         answer=f"one of {classes}, and the probability of each" if classes else "a number",
         columns=[_cells(name, column, contract) for name, column in contract.columns.items()],

@@ -12,9 +12,11 @@ import pandas as pd
 from student_perf.data.dataset import Dataset, Survey
 from student_perf.data.dates import looks_like_dates
 from student_perf.evaluation.strength import explained_share
+from student_perf.text import format_share
 
 _MOST_VALUES = 4
 _LONGEST_VALUE = 24
+_LARGE = 1e12  # below it a whole number is written out
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,16 @@ def _values(column: pd.Series) -> str:
     if known.empty:
         return "none"
     if column.dtype == np.float64:
-        return f"{known.min():g} to {known.max():g}, median {known.median():g}"
+        low, high, median = map(_figure, (known.min(), known.max(), known.median()))
+        return f"{low} to {high}, median {median}"
     counts = known.value_counts()
-    shown = [f"{_short(value)} {n / len(known):.0%}" for value, n in counts.items()]
+    shown = [f"{_short(value)} {format_share(n / len(known))}" for value, n in counts.items()]
     more = f", {len(counts) - _MOST_VALUES} more" if len(counts) > _MOST_VALUES else ""
     return ", ".join(shown[:_MOST_VALUES]) + more
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() and abs(value) < _LARGE else f"{value:g}"
 
 
 def _short(value: object) -> str:

@@ -14,6 +14,7 @@ from student_perf.config.load import compose_config, register_resolvers, serving
 from student_perf.config.overrides import accepted
 from student_perf.config.schema import ExperimentConfig, GuardsConfig
 from student_perf.config.search_path import standard_source
+from student_perf.data.cleaning import after_steps
 from student_perf.data.columns import column_roles
 from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
 from student_perf.errors import DataError
@@ -132,9 +133,9 @@ def _load(
     """The rows as a run has them, without what it would stop at; why it would is added."""
     declared, target = config.dataset, config.dataset.target
     if target in seen.columns and (n := int(seen.columns[target].isna().sum())):
-        fix = "dataset.clean=[normalise_text,drop_missing_target]"
+        fix = after_steps("'dataset.clean=[normalise_text,drop_missing_target]'", declared.clean)
         if "drop_missing_target" not in declared.clean:
-            problems.append(f"column '{target}': {n} rows have no target; leave them out: '{fix}'")
+            problems.append(f"column '{target}': {n} rows have no target; leave them out: {fix}")
         declared = replace(declared, clean=[*declared.clean, "drop_missing_target"])
     declared = replace(declared, drop=[*declared.drop, *refused])
     config = replace(config, dataset=declared)

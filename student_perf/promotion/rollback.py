@@ -17,10 +17,11 @@ def rollback(registry: Registry, by: str | None, why: str | None) -> tuple[Versi
     Raises ConfigError if one of them does not exist.
     """
     champion, previous = registry.holder(CHAMPION), registry.holder(PREVIOUS)
-    if champion is None or previous is None:
+    if champion is None:
+        raise ConfigError(f"{registry.name}: has no champion to leave; promote a run first")
+    if previous is None:
         raise ConfigError(
-            f"{registry.name}: has no {CHAMPION if champion is None else PREVIOUS} to "
-            f"{'leave' if champion is None else 'go back to'}; promote a run first"
+            f"{registry.name}: has no earlier champion to go back to; promote another run first"
         )
     at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     content = {"model": registry.name, "at": at, "by": by, "why": why}

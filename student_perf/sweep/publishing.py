@@ -16,6 +16,7 @@ from student_perf.sweep.local import process_context
 from student_perf.sweep.plan import SweepPlan
 from student_perf.terminal import Terminal
 
+_SENDING = "sending to MLflow"
 _PAUSE = 0.05  # seconds between two looks whether the winner has been sent
 
 
@@ -41,10 +42,12 @@ def await_winner(plan: SweepPlan, winner: Path | None, publisher: BaseProcess | 
     (plan.folder / SETTLED_FILE).touch()
     if winner is None or publisher is None:
         return
-    while publisher.is_alive() and begun_run_id(winner) is None and is_unsent(load_record(winner)):
-        if (winner / ERROR_FILE).is_file() or (plan.folder / ERROR_FILE).is_file():
-            return
-        time.sleep(_PAUSE)
+    failed = [winner / ERROR_FILE, plan.folder / ERROR_FILE]
+    with Terminal().waiting(_SENDING):
+        while publisher.is_alive() and is_unsent(load_record(winner)):
+            if begun_run_id(winner) is not None or any(file.is_file() for file in failed):
+                return
+            time.sleep(_PAUSE)
 
 
 def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
@@ -60,7 +63,8 @@ def finish_publishing(plan: SweepPlan, publisher: BaseProcess | None) -> None:
         return
     if publisher is None:
         return
-    publisher.join()
+    with Terminal().waiting(_SENDING):
+        publisher.join()
     if publisher.exitcode != 0 and (again := start_publisher(plan, again=True)) is not None:
         again.join()  # the first was killed; nothing is sent twice
     error = plan.folder / ERROR_FILE

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from student_perf.atomic import disk_errors
@@ -72,7 +71,7 @@ from student_perf.sweep.study import (
 from student_perf.sweep.trials import SECONDS_OF_DYING, Launch, run_trials
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import what_is_removed
-from student_perf.terminal import Terminal, make_console, python_command
+from student_perf.terminal import Terminal, make_console, print_lines, python_command
 from student_perf.text import plural, visible
 
 if TYPE_CHECKING:
@@ -115,15 +114,15 @@ def run_sweep(
         StudentPerfError: The plan does not hold, or the sweep had to stop.
     """
     console = make_console()
-    plan, evaluator = make_plan(options, arguments, is_group, load_search, root, source)
+    with Terminal().waiting("planning"):
+        plan, evaluator = make_plan(options, arguments, is_group, load_search, root, source)
     _show(plan, evaluator, console)
     if options.preview:
         return None
     if launch is None:  # jobs elsewhere have memory of their own
         dataset = evaluator.data(plan.base).dataset
         refuse_beyond_memory(dataset, build_pipeline(plan.base, dataset), options.n_jobs)
-    if plan.base.tracking.enabled:
-        _check_store(plan, console)
+    _check_store(plan, console)
     with disk_errors(plan.folder), _exclusive(plan), logging_to(plan.folder / LOG_FILE):
         folder = _run(plan, evaluator, hydra_config, launch, console, command)
         register_winner(plan, folder, console)
@@ -132,6 +131,8 @@ def run_sweep(
 
 def _check_store(plan: SweepPlan, console: Console) -> None:
     """Raise ConfigError or TrackingError if the sweep's runs cannot go to MLflow."""
+    if not plan.base.tracking.enabled:
+        return
     workspace().mkdir(parents=True, exist_ok=True)  # hydra.sweep.dir may lie elsewhere
     check_apart(plan.storage, plan.base.tracking.uri)
     check_usable(plan.base.tracking)
@@ -314,7 +315,7 @@ def _show(plan: SweepPlan, evaluator: TrialEvaluator, console: Console) -> None:
 def _warn(lines: Sequence[str], console: Console) -> None:
     for line in lines:
         text = Text.assemble(("warning", "yellow"), f": {visible(line)}")
-        console.print(Padding(text, (0, 0, 0, 2), expand=False))
+        print_lines(console, text)
 
 
 def _settled_study(plan: SweepPlan, console: Console) -> tuple[SweepPlan, optuna.Study]:

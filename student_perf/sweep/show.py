@@ -26,7 +26,7 @@ from student_perf.store.stage import Stage, run_stage
 from student_perf.sweep.plan import SweepPlan, iter_rows
 from student_perf.sweep.plateau import place_of
 from student_perf.sweep.study import complete_trials, counts, n_done
-from student_perf.terminal import make_table, words
+from student_perf.terminal import make_table, print_lines, words
 from student_perf.text import duration, format_interval, format_number, plural
 
 if TYPE_CHECKING:
@@ -51,20 +51,20 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
     took = "" if seconds is None else f", about {duration(seconds)} by earlier trials"
     if seconds is None and not plan.folder.exists():
         took = ", how long is not known before the first of them"
-    _print(
-        f"{plan.n_trials} trials{_share(plan)}, {how}; {plan.objectives.describe()}; {jobs}{took}",
+    print_lines(
         console,
+        f"{plan.n_trials} trials{_share(plan)}, {how}; {plan.objectives.describe()}; {jobs}{took}",
     )
     if not plan.comparison.is_apart:  # nothing is ranked
-        _print(resolution, console)
+        print_lines(console, resolution)
     if plan.options.patience is not None:
-        _print(
+        print_lines(
+            console,
             f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
             "time and tests nothing.",
-            console,
         )
-    for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
-        _print(f"{line}.", console)
+    lines = [*_repeat_lines(plan), *plan.comparison.sentences]
+    print_lines(console, *(f"{line}." for line in lines))
 
 
 def _grid(plan: SweepPlan) -> str:
@@ -101,7 +101,7 @@ def show_lost_run(plan: SweepPlan, console: Console) -> None:
         Stage.ABSENT: "Its run is not in this MLflow store: a new one gets all its trials.",
     }
     if run_id and (line := lines.get(run_stage(plan.base.tracking.uri, run_id))):
-        _print(line, console)
+        print_lines(console, line)
 
 
 class Progress:
@@ -248,7 +248,7 @@ def show_outcome(outcome: SweepOutcome, console: Console) -> None:
     """What came of the sweep, on the terminal and in its log."""
     for line in sentences(outcome):
         log.info("%s", line)
-        _print(line, console)
+        print_lines(console, line)
 
 
 def _value(record: RunRecord, metric: str) -> str:
@@ -263,7 +263,3 @@ def _value(record: RunRecord, metric: str) -> str:
 def _interval(metric: str, known: Estimate | Line) -> str:
     """As text, marked if few rows carry the figure."""
     return METRICS[metric].interval(known.mean, known.low, known.high)
-
-
-def _print(line: str, console: Console) -> None:
-    console.print(Padding(line, (0, 0, 0, 2), expand=False), soft_wrap=False)

@@ -79,9 +79,10 @@ def _started(
     launch: Callable[[SweepPlan], None] | None,
     command: str | None,
 ) -> Path | None:
-    from student_perf.sweep.nested import run_nested
-    from student_perf.sweep.plan import find_base
-    from student_perf.sweep.run import run_sweep
+    with Terminal().waiting("planning"):
+        from student_perf.sweep.nested import run_nested
+        from student_perf.sweep.plan import find_base
+        from student_perf.sweep.run import run_sweep
 
     source = source_of(config)
     of_source = reading(source) | {"source": source}

@@ -93,7 +93,7 @@ def fitting_encoding(source: Path | bytes, expected: str) -> str:
 
 def fitting_separator(source: Path | bytes, options: ReadOptions) -> str | None:
     """The separator of the options, unless the header lacks it and the rows show another one."""
-    text = sample_of(source, options.encoding or "utf-8")
+    text = sample_of(source, options.encoding or sniff_encoding(source))
     said = separator_line(text)
     rows = sample_rows(text[len(said) :], options.separator or ",")
     if options.separator is None or said or len(rows[0] if rows else "") > 1:

@@ -27,6 +27,7 @@ from student_perf.tables.sniff import (
     sample_rows,
     separator_line,
 )
+from student_perf.text import plural
 
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
 
@@ -47,6 +48,9 @@ def read_text(source: Path | bytes, options: ReadOptions, only: str | None = Non
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
     _refuse_open_quote(source, options, table)
     table = _without_empty(table, _beyond(names, shape))
+    if only not in names and (n_empty := table.num_rows - (n_filled := _n_filled(table))):
+        notes.append(f"{plural(n_empty, 'row')} of empty cells at the end: left out")
+        table = table.slice(0, n_filled)
     columns = {name: typed_column(table.column(name), options) for name in wanted}
     raw = table_of(columns, options)
     raw = replace(raw, notes=(*notes, *raw.notes))
@@ -73,11 +77,16 @@ def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterat
         return
     names, _ = column_names(shape.names)
     reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
+    empty: list[Any] = []  # rows of empty cells, until another one shows that they are not the end
     for batch in reader:
         _refuse_open_quote(source, options, batch)
         batch = _without_empty(batch, _beyond(names, shape))
-        for first in range(0, batch.num_rows, n_rows):
-            yield batch.slice(first, n_rows).to_pandas()
+        if n_filled := _n_filled(batch):
+            for part in (*empty, batch.slice(0, n_filled)):
+                for first in range(0, part.num_rows, n_rows):
+                    yield part.slice(first, n_rows).to_pandas()
+            empty = []
+        empty.append(batch.slice(n_filled))
 
 
 def null_words(options: ReadOptions) -> list[str]:
@@ -149,6 +158,19 @@ def _without_empty(table: Any, names: Sequence[str]) -> Any:
             raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
         table = table.drop_columns([name])
     return table
+
+
+def _n_filled(table: Any) -> int:
+    """Rows up to the last with a filled cell: spreadsheets write formatted cells below a table as
+    separators. All rows of a single column, where that is an answer that nobody gave.
+    """
+    if table.num_columns < 2 or any(column[-1].is_valid for column in table.columns if len(column)):
+        return int(table.num_rows)
+    filled = np.zeros(table.num_rows, dtype=bool)
+    for column in table.columns:
+        filled |= pc.is_valid(column).to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(filled)
+    return int(places[-1]) + 1 if len(places) else 0
 
 
 def _refuse_open_quote(source: Path | bytes, options: ReadOptions, table: Any) -> None:

@@ -1,3 +1,6 @@
+import pandas as pd
+import pytest
+
 from student_perf import cli
 from student_perf.exit_codes import ExitCode
 from tests.made_runs import seal_again
@@ -9,6 +12,18 @@ def test_the_latest_run_is_identical(dummy_run, capsys):
     assert out.rstrip().endswith("Verdict: identical")
     assert dummy_run.name in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_what_the_run_warned_of_is_not_said_again(train, grades, capsys):
+    table = pd.read_csv(grades)
+    table.assign(student=[f"s{n}" for n in range(len(table))]).to_csv(grades, index=False)
+    outcome = train("model=dummy", "dataset=csv", f"dataset.path={grades}", "dataset.target=grade",
+                    "tracking=off")  # fmt: skip
+    assert "SP201" in outcome.out
+    assert cli.main(["reproduce", "latest"]) == 0
+    printed = capsys.readouterr()
+    assert "SP201" not in printed.out + printed.err
 
 
 def test_checks_alone_run_nothing_and_a_change_is_a_finding(dummy_run, capsys):

@@ -65,6 +65,10 @@ CASES = {
     "key there already": (["+seed=1"], "+seed: .* leave out the +"),
     "key removed": (["~split.n_splits"], "split.n_splits: is missing"),
     "no override": (["seed"], "seed: is not an override"),
+    "a name of two words": (
+        ["dataset.target=final", "grade"],
+        "with the word before it: 'dataset.target=final grade'",
+    ),
     "open bracket": (["model.C=[1"], "is not an override"),
     "sweep without -m": (["model=xgb,rf"], "add --multirun"),
     "text for a number": (["split.n_splits=five"], "must be a whole number"),

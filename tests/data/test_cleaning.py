@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from student_perf.data.cleaning import Declared, check_categories, clean_table
+from student_perf.data.cleaning import Declared, after_steps, check_categories, clean_table
 from student_perf.data.fingerprint import fingerprint_table
 from student_perf.errors import DataError
 
@@ -142,3 +142,13 @@ def test_mapped_numbers_stay_numbers_whether_or_not_cells_are_missing(ages):
     cleaned, _, _ = clean_table(pd.DataFrame({"age": ages}), [step], Declared("grade", {}))
     assert cleaned["age"].dtype == "float64"
     assert cleaned["age"].isna().tolist() == [False, True, ages[2] is None]
+
+
+def test_a_line_to_type_keeps_the_steps_that_are_declared():
+    message = "drop it with 'dataset.clean=[normalise_text,drop_missing_target]', or not"
+    assert after_steps(message, ["normalise_text"]) == message
+    day = {"step": "date_parts", "column": "Año de matrícula", "parts": ["year"]}
+    assert after_steps(message, ["normalise_text", day]) == (
+        'drop it with "dataset.clean=[normalise_text,{step:date_parts,'
+        "column:'Año de matrícula',parts:[year]},drop_missing_target]\", or not"
+    )

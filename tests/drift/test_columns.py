@@ -164,6 +164,8 @@ def test_columns_that_go_come_or_change_their_kind():
     assert found["gone"].severity == "alarm"
     assert found["age"].reason == "was numeric, is categorical"
     assert found["added"].severity == "warn"
+    wrong = pd.DataFrame({"age": ["15", "16", "old", None] * 10})
+    assert drift_of(reference, wrong)["age"].reason == "was numeric, is categorical by 'old'"
 
 
 def test_missing_cells_where_there_were_none():

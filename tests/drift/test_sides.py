@@ -17,6 +17,16 @@ def test_two_files_are_compared_as_they_are(grades):
     assert right.target.name == "grade"
 
 
+def test_two_files_of_a_spreadsheet_are_read_as_they_are_written(tmp_path):
+    for name in ("antes.csv", "ahora.csv"):
+        rows = "\r\n".join(f"Niñas;{n},5;Sí" for n in range(5))
+        (tmp_path / name).write_bytes(f"Institución;Año;¿Sí?\r\n{rows}\r\n;;\r\n".encode("cp1252"))
+    left, right, _ = load_sides(str(tmp_path / "antes.csv"), str(tmp_path / "ahora.csv"))
+    for side in (left, right):
+        assert list(side.features) == ["Institución", "Año", "¿Sí?"]
+        assert side.features["Año"].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+
+
 def test_a_file_is_cleaned_and_typed_as_the_dataset_on_the_other_side(grades, tmp_path):
     table = pd.read_csv(grades)
     messy = table.assign(

@@ -87,7 +87,7 @@ def test_what_is_declared_counts_without_a_guess():
     groups = replace(clean, dropped=clean.features[["x0"]].rename(columns={"x0": "room"}).round(0))
     (line,) = lines(groups, declared=replace(SMALL_CONFIG, group="room"))
     assert line.startswith("dataset.group=room is declared; accuracy of a small forest: ")
-    assert line.endswith("the rows ask for: split=group_kfold")
+    assert line.endswith("a difference within chance; to split so anyway: split=group_kfold")
 
 
 @pytest.mark.parametrize("fact", ["group", "time"])

@@ -55,6 +55,11 @@ def test_identifiers_and_constants_are_named(small_dataset):
     assert "same value in every row" in named["same"]
 
 
+def test_amounts_of_money_are_no_identifiers(plain):
+    income = pd.Series([f"${7 * i:,}" for i in range(N)], dtype="str")
+    assert codes_of(with_column(plain, "income", income.to_numpy()), "income") == ["SP205"]
+
+
 @pytest.mark.parametrize("made", ["ordered", "dense", "even"])
 def test_numbers_that_were_given_out_are_identifiers(plain, made):
     rng = np.random.default_rng(0)

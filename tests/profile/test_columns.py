@@ -26,6 +26,14 @@ def test_each_column_has_its_kind_gaps_and_values():
     assert math.isnan(hours.told)
 
 
+def test_rare_values_and_large_numbers_are_written_out():
+    names = pd.Series([f"S{i}" for i in range(300)], dtype="str")
+    pay = np.array([500_000.0, 3_989_000.0, 2_181_000.0] + [np.nan] * 297)
+    student, income = column_facts(seen_of(student=names, income=pay), "", None, np.arange(300))
+    assert student.values.startswith("S0 <1%, S1 <1%")
+    assert income.values == "500000 to 3989000, median 2181000"
+
+
 def test_features_tell_of_the_target_on_these_rows_only(small_dataset):
     seen = Survey(small_dataset.features.assign(grade="x", old="y"), {}, (), None)
     rows = np.arange(0, 60, 2)

@@ -20,7 +20,7 @@ def test_rollback_exchanges_and_a_second_one_takes_it_back():
 @pytest.mark.parametrize(
     ("holders", "what"),
     [({}, "has no champion to leave"),
-     ({"champion": Version("1", "b")}, "has no previous to go back to")],
+     ({"champion": Version("1", "b")}, "has no earlier champion to go back to")],
 )  # fmt: skip
 def test_what_cannot_be_exchanged_is_said(holders, what):
     with pytest.raises(ConfigError, match=what):

@@ -72,6 +72,32 @@ def test_empty_lines_above_the_header_are_no_header(tmp_path, above):
     assert part["c"].tolist() == ["2", "3"]
 
 
+@pytest.mark.parametrize("end", [";;\r\n", ";;\n" * 3, ";;"])
+def test_rows_of_empty_cells_at_the_end_are_no_rows(end):
+    data = f"a;b;c\n1,5;x;2\n;;\n2,5;y;3\n{end}".encode()
+    options = ReadOptions(separator=";", decimal=",", encoding="utf-8")
+    raw = read_text(data, options)
+    assert raw.table["c"].dropna().tolist() == [2, 3]
+    assert len(raw.table) == 3  # one among the rows stays, so that rows keep their numbers
+    n = end.count(";;")
+    assert raw.notes == (f"{n} {'row' if n == 1 else 'rows'} of empty cells at the end: left out",)
+    for n_rows in (1, 2, 10):
+        parts = pd.concat(iter_text(data, options, n_rows), ignore_index=True)
+        assert parts["b"].fillna("").tolist() == ["x", "", "y"]
+
+
+def test_the_last_row_of_a_single_column_may_be_missing():
+    assert len(read("a\n1\nNA\n")[0]) == 2
+
+
+def test_empty_rows_that_begin_a_part_are_kept_until_another_row_comes(monkeypatch):
+    monkeypatch.setattr("student_perf.tables.text.BLOCK", 8)
+    data = b"a,b\n1,2\n" + b",\n" * 20 + b"3,4\n" + b",\n" * 20
+    parts = pd.concat(iter_text(data, PLAIN, 3), ignore_index=True)
+    assert len(parts) == 22
+    assert parts["b"].iloc[-1] == "4"
+
+
 def test_a_title_above_the_header_is_named_as_the_reason(tmp_path):
     path = tmp_path / "export.csv"
     path.write_text("Marks of 2025;;;\nid;group;hours;mark\n1;a;3;7,5\n2;b;4;8,25\n")
