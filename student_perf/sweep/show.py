@@ -58,12 +58,13 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
     if not plan.comparison.is_apart:  # nothing is ranked
         _print(resolution, console)
     if plan.options.patience is not None:
+        counted = " on all rows" if plan.rungs else ""
         _print(
-            f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
-            "time and tests nothing.",
+            f"Ends when the best has not improved for {plan.options.patience} trials{counted}, "
+            "which saves time and tests nothing.",
             console,
         )
-    for line in [*_repeat_lines(plan), *plan.comparison.sentences]:
+    for line in [*_halving_lines(plan), *_repeat_lines(plan), *plan.comparison.sentences]:
         _print(f"{line}.", console)
 
 
@@ -75,6 +76,18 @@ def _share(plan: SweepPlan) -> str:
     if plan.n_trials >= size:
         return f", all {size:,.0f} configurations of the space"
     return f" of {size:,.0f} configurations"
+
+
+def _halving_lines(plan: SweepPlan) -> list[str]:
+    if not plan.rungs:
+        return []
+    *samples, n_all = plan.rungs
+    first = ", then ".join(f"{size:,}" for size in samples)
+    return [
+        f"Halving: each trial first learns from {first} of the {n_all:,} training rows of one "
+        "fold, and goes on while it is in the best third so far. Only trials on all rows have a "
+        "score; the defaults are never stopped, and what needs many rows may be"
+    ]
 
 
 def _repeat_lines(plan: SweepPlan) -> list[str]:
