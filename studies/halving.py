@@ -1,7 +1,8 @@
 """What `hydra.sweeper.pruner=halving` saves and misses on large tables: writes a table into
 docs/sweeps.md.
 
-    python -m studies.halving [--rows 40000] [--trials 30] [--seeds 0] [--model xgb] [--add]
+    python -m studies.halving [--rows 40000] [--trials 30] [--seeds 0] [--model xgb] [--rungs 2]
+        [--add]
 
 Three made tables. On each the same search with and without halving; the random sampler draws the
 same configurations for both, one worker, three folds, nothing tracked, a winner without permutation
@@ -33,7 +34,7 @@ from sklearn.datasets import make_classification, make_friedman1
 
 from student_perf.atomic import write_atomic
 from student_perf.paths import PROJECT_DIR
-from student_perf.text import format_number
+from student_perf.text import format_number, plural
 
 BEGIN, END = "<!-- halving: python -m studies.halving -->", "<!-- /halving -->"
 Record = dict[str, Any]
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--model", default="xgb", help="of conf/search")
+    parser.add_argument("--rungs", type=int, default=2, help="samples before all rows")
     parser.add_argument("--add", action="store_true", help="keep the lines of earlier runs")
     chosen = parser.parse_args()
     lines = []
@@ -165,9 +167,11 @@ def main() -> None:
             options = [f"search={chosen.model}", f"objective={metric}"]
             options += [f"hydra.sweeper.n_trials={chosen.trials}"]
             for seed in chosen.seeds:
-                halved = sweep(file, seed, [*options, "hydra.sweeper.pruner=halving"])
+                rungs = f"hydra.sweeper.pruner_options={{rungs: {chosen.rungs}}}"
+                halved = sweep(file, seed, [*options, "hydra.sweeper.pruner=halving", rungs])
                 full = sweep(file, seed, options)
-                what = f"{chosen.model}, seed {seed} | {name}, {chosen.rows:,} rows"
+                samples = plural(chosen.rungs, "sample")
+                what = f"{chosen.model}, {samples} | {name}, {chosen.rows:,} rows, seed {seed}"
                 lines.append(row_of(what, full, halved))
                 print(lines[-1], flush=True)
     assert PROJECT_DIR is not None

@@ -108,11 +108,8 @@ def make_plan(
 ) -> tuple[SweepPlan, TrialEvaluator]:
     """Parse the space, compose and check all its corners, load the data.
 
-    Returns:
-        The plan, and an evaluator that has loaded the data, for workers to inherit.
-
-    Raises:
-        StudentPerfError: A trial could not even start.
+    Returns the plan, and an evaluator that has loaded the data, for workers to inherit. Raises
+    StudentPerfError if a trial could not even start.
     """
     check_options(options)
     words = tuple(map(_as_text, arguments))
