@@ -21,13 +21,18 @@ def rungs_of(record: RunRecord) -> dict[str, Any]:
     return dict(attributes.get(RUNGS) or {})
 
 
+def is_stopped(record: RunRecord) -> bool:
+    """Whether halving stopped a trial on a sample."""
+    return record.status == "PRUNED" and bool(rungs_of(record))
+
+
 def halving_lines(trials: Sequence[RunRecord]) -> list[str]:
     """How many trials ran on all rows, and how much of the full search's work the fits were."""
     climbed = [trial for trial in trials if rungs_of(trial)]
     ended = [trial for trial in trials if trial.status in ("FINISHED", "PRUNED")]
     if not climbed or not ended:
         return []
-    stopped = [t for t in climbed if t.status == "PRUNED"]
+    stopped = [trial for trial in climbed if is_stopped(trial)]
     sizes = sorted({rungs_of(trial)["rows"][-1] for trial in stopped})
     shares = [rungs_of(trial).get("share", 0.0) for trial in ended]
     n_whole = len(ended) - len(stopped)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from student_perf.compare.apart import NO_WINNER, apart_lines
 from student_perf.compare.comparable import can_be_ranked, is_seed
 from student_perf.compare.distinct import n_distinct
-from student_perf.compare.halved import halving_lines
+from student_perf.compare.halved import halving_lines, is_stopped
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.compare.pairs import paired_runs
 from student_perf.errors import ConfigError
@@ -337,7 +337,8 @@ def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
     """The best against the model's defaults, on the same rows."""
     default, gain = sweep.defaults, sweep.gain
     if default is not None and default is sweep.best:
-        return ["The defaults were not beaten."]
+        stopped = " by what ran on all rows" if any(map(is_stopped, sweep.trials)) else ""
+        return [f"The defaults were not beaten{stopped}."]
     if default is None or gain is None:
         return []
     theirs = format_number(default.mean)

@@ -87,13 +87,14 @@ def _score(
 
 def _is_among_best(study: optuna.Study, of: str, mine: Sequence[float | None], sign: int) -> bool:
     """Whether the last of these scores is among the best third, rounded up, of those that trials
-    which have ended had on the same rung. Equal ones share the better place.
+    which have ended had on the same rung. Equal ones share the better place, and the first three
+    go on in any case: few say little, and something has to be there beside the defaults.
     """
     rung, score = len(mine) - 1, mine[-1]
     assert score is not None
     rivals = _scores_on(study.get_trials(deepcopy=False), of, rung)
-    n_better = sum(sign * rival > sign * score for rival in rivals)
-    return n_better < math.ceil((len(rivals) + 1) / REDUCTION)
+    n_better, n = sum(sign * rival > sign * score for rival in rivals), len(rivals) + 1
+    return n <= REDUCTION or n_better < math.ceil(n / REDUCTION)
 
 
 def _scores_on(trials: Sequence[FrozenTrial], of: str, rung: int) -> list[float]:

@@ -58,8 +58,8 @@ def test_the_best_third_so_far_goes_on_and_the_defaults_always_do(plan_of, monke
     plan, evaluator, fits = grid_of(plan_of, monkeypatch, lambda c, n: -c)
     study = run_trials(plan, evaluator)
     small, large, _ = plan.rungs
-    # Best first: of three that ended one goes on, of four two. C=1 are the defaults.
-    whole = [0.001, 1]
+    # Best first: the first three go on, and of four two. C=1 are the defaults.
+    whole = [0.001, 0.003, 0.01, 1]
     assert [c for c, state in states(study).items() if state == "COMPLETE"] == whole
     assert [c for c, n in fits if n == large] == whole
     assert [c for c, n in fits if n == small] == [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
@@ -82,7 +82,7 @@ def test_a_loss_is_better_if_it_is_lower(plan_of, monkeypatch):
     plan, evaluator = plan_of(GRID, "objective=log_loss", **HALVING)
     scored(monkeypatch, evaluator, lambda c, n: c)
     found = states(run_trials(plan, evaluator))
-    assert [c for c, state in found.items() if state == "COMPLETE"] == [0.001, 1]
+    assert [c for c, state in found.items() if state == "COMPLETE"] == [0.001, 0.003, 0.01, 1]
 
 
 def test_what_a_sample_gave_is_nobodys_score(plan_of, monkeypatch):
@@ -91,7 +91,7 @@ def test_what_a_sample_gave_is_nobodys_score(plan_of, monkeypatch):
     study = run_trials(plan, evaluator)
     outcome = outcome_of(plan, evaluator)
     stopped = [t for t in study.trials if t.state == TrialState.PRUNED]
-    assert len(stopped) == 7
+    assert len(stopped) == 5
     for trial in stopped:
         assert trial.values is None
         assert trial.intermediate_values == {}
@@ -115,7 +115,7 @@ def test_tpe_takes_none_that_was_stopped_for_a_good_one(plan_of, monkeypatch):
     study = run_trials(plan, evaluator)
     good, others = _split_trials(study, study.trials, 2)
     assert {t.state for t in good} == {TrialState.COMPLETE}
-    assert sum(t.state == TrialState.PRUNED for t in others) == 7
+    assert sum(t.state == TrialState.PRUNED for t in others) == 5
 
 
 def test_what_ran_to_the_end_has_the_figures_of_a_run_by_itself(plan_of):
@@ -168,7 +168,7 @@ def test_a_trial_that_fails_stops_no_other(plan_of, monkeypatch):
     monkeypatch.setattr(evaluator, "evaluate", evaluate)
     found = states(run_trials(plan, evaluator))
     assert [c for c, state in found.items() if state == "FAIL"] == [0.001, 0.003, 0.01, 0.03]
-    assert found[0.1] == "COMPLETE"  # the first that counts
+    assert [c for c, state in found.items() if state == "PRUNED"] == [3, 10]  # by 0.1, 0.3 and 1
 
 
 @pytest.mark.slow
@@ -180,31 +180,28 @@ def test_what_fails_on_a_sample_is_not_judged_there(plan_of, monkeypatch):
 
     plan, evaluator, _ = grid_of(plan_of, monkeypatch, score)
     found = states(run_trials(plan, evaluator))
-    assert [c for c, s in found.items() if s == "COMPLETE"] == [0.001, 0.03, 0.1, 0.3, 1]
+    assert [c for c, s in found.items() if s == "PRUNED"] == [3, 10]
     assert load_record(plan.folder / "3").optuna["user_attrs"][RUNGS]["scores"] == [None, None]
     text = " ".join(sentences(outcome_of(plan, evaluator)))
     assert "3 trials could not be judged on a sample and went on" in text
 
 
 def test_whoever_still_runs_is_no_rival(plan_of, monkeypatch):
-    plan, evaluator, _ = grid_of(plan_of, monkeypatch, lambda c, n: -c)
+    score = {0.003: 0.9, 0.01: 0.5, 0.03: 0.4, 0.1: 0.8}
+    plan, evaluator, _ = grid_of(plan_of, monkeypatch, lambda c, n: score[c])
     study = opened(plan)
     first = study.ask()
-    known = {"of": "?", "rows": [1], "scores": [99.0], "share": 0.1}
-    first.set_user_attr(RUNGS, known)
+    Worker(plan, evaluator=evaluator, most=3).run()
+    first.set_user_attr(RUNGS, {**study.trials[1].user_attrs[RUNGS], "scores": [99.0, 99.0]})
     Worker(plan, evaluator=evaluator, most=1).run()
-    other = study.trials[1]
-    assert other.state == TrialState.COMPLETE
-    first.set_user_attr(RUNGS, {**other.user_attrs[RUNGS], "scores": [99.0, 99.0]})
-    Worker(plan, evaluator=evaluator, most=1).run()
-    assert study.trials[2].state == TrialState.PRUNED  # by trial 1 alone
+    assert study.trials[4].state == TrialState.COMPLETE  # the second of four, not third of five
 
 
 @pytest.mark.slow
 def test_samples_of_other_rows_are_not_compared(plan_of, monkeypatch):
     plan, evaluator, _ = grid_of(plan_of, monkeypatch, lambda c, n: -c)
     study = opened(plan)
-    Worker(plan, evaluator=evaluator, most=1).run()
+    Worker(plan, evaluator=evaluator, most=3).run()
     forced, others = plan_of(
         GRID,
         "seed=7",
@@ -215,9 +212,9 @@ def test_samples_of_other_rows_are_not_compared(plan_of, monkeypatch):
     )
     scored(monkeypatch, others, lambda c, n: -c)
     Worker(forced, evaluator=others, most=1).run()
-    one, two = (t.user_attrs[RUNGS]["of"] for t in study.trials[:2])
+    one, two = (t.user_attrs[RUNGS]["of"] for t in study.trials[2:4])
     assert one != two
-    assert study.trials[1].state == TrialState.COMPLETE
+    assert study.trials[3].state == TrialState.COMPLETE  # the first on its rows
 
 
 @pytest.mark.slow
@@ -253,9 +250,9 @@ def test_a_lost_journal_is_rebuilt_with_what_the_rungs_gave(plan_of, monkeypatch
 def test_with_repeats_the_first_seed_decides(plan_of, monkeypatch):
     plan, evaluator = plan_of(GRID, repeats=2, **HALVING)
     fits = scored(monkeypatch, evaluator, lambda c, n: -c)
-    study = run_trials(plan, evaluator, most=3)
-    assert len(fits) == 4
-    shares = [t.user_attrs[RUNGS]["share"] for t in study.trials[:2]]
+    study = run_trials(plan, evaluator, most=4)
+    assert len(fits) == 7
+    shares = [t.user_attrs[RUNGS]["share"] for t in study.trials[2:4]]
     small, large, whole = plan.rungs
     expected = [(small + large) / (6 * whole), small / (6 * whole)]
     assert shares == pytest.approx(expected, rel=0.01)
