@@ -2,7 +2,7 @@
 docs/sweeps.md.
 
     python -m studies.halving [--rows 40000] [--trials 30] [--seeds 0] [--model xgb] [--rungs 2]
-        [--add]
+        [--tables friedman classes rare] [--add]
 
 Three made tables. On each the same search with and without halving; the random sampler draws the
 same configurations for both, one worker, three folds, nothing tracked, a winner without permutation
@@ -156,12 +156,14 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--model", default="xgb", help="of conf/search")
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--rungs", type=int, default=2, help="samples before all rows")
     parser.add_argument("--add", action="store_true", help="keep the lines of earlier runs")
     chosen = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (make, metric) in TABLES.items():
+        for name in chosen.tables:
+            make, metric = TABLES[name]
             file = Path(folder) / f"{name}.csv"
             make(chosen.rows).to_csv(file, index=False)
             options = [f"search={chosen.model}", f"objective={metric}"]

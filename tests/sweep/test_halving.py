@@ -1,7 +1,8 @@
 """Successive halving: samples decide which trials run on all rows, and nothing else."""
 
 import json
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 
 import numpy as np
 import pytest
@@ -306,3 +307,20 @@ def test_a_worker_that_starts_elsewhere_draws_the_same_samples(plan_of):
     study = opened(plan)
     Worker(plan, evaluator=TrialEvaluator()).run()
     assert counts(study)["complete"] == 1
+
+
+@pytest.mark.slow
+def test_in_mlflow_a_stopped_trial_has_no_metric_and_says_why(train, workspace):
+    outcome = train("-m", "split.n_splits=2", "report.importance=false", GRID,
+                    "hydra.sweeper.pruner=halving")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as store:
+        stopped = store.execute(
+            "SELECT run_uuid, value FROM runs JOIN tags USING (run_uuid) "
+            "WHERE status = 'KILLED' AND key = 'student_perf.ended'"
+        ).fetchall()
+        measured = {run for (run,) in store.execute("SELECT DISTINCT run_uuid FROM metrics")}
+    assert stopped
+    assert all("it has no score" in why for _, why in stopped)
+    assert not measured & {run for run, _ in stopped}
+    assert "Halving: " in " ".join(outcome.out.split())
