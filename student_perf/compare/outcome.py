@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from student_perf.compare.apart import NO_WINNER, apart_lines
 from student_perf.compare.comparable import can_be_ranked, is_seed
 from student_perf.compare.distinct import n_distinct
+from student_perf.compare.halved import halving_lines, is_stopped
 from student_perf.compare.leaderboard import Leaderboard, Line, make_leaderboards, recommend
 from student_perf.compare.pairs import paired_runs
 from student_perf.errors import ConfigError
@@ -286,11 +287,11 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     if sweep.is_apart:
         lines = apart_lines(sweep.finished, sweep.boards)
         lines += [] if sweep.winner else [NO_WINNER]
-        return [*lines, *_ended_lines(sweep), *_failure_lines(sweep, code)]
+        return [*lines, *_end_lines(sweep, code)]
     best = sweep.best
     if best is None:
         whole = "No trial of the space has finished." if sweep.lines else "No trial has finished."
-        return [whole, *_ended_lines(sweep), *_failure_lines(sweep, code)]
+        return [whole, *_end_lines(sweep, code)]
     lines = [
         f"Best: trial {best.record.trial_number}, {METRICS[sweep.metric].label} "
         f"{_with_interval(best, sweep.metric)}, with {described(best.record, code)}."
@@ -310,12 +311,14 @@ def sentences(sweep: SweepOutcome, code: Callable[[str], str] = str) -> list[str
     lines += [f"{one.code}: {_marked(one.text, code)}." for one in sweep.findings]
     if sweep.is_flat:
         lines.append("All trials have the same objective: nothing that was swept matters to it.")
-    return lines + _ended_lines(sweep) + _failure_lines(sweep, code)
+    return lines + _end_lines(sweep, code)
 
 
-def _ended_lines(sweep: SweepOutcome) -> list[str]:
+def _end_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
+    """Which trials did not come to their end, and why."""
     why = sweep.record.why_ended
-    return [f"Ended: {why}"] if why else []
+    ended = [f"Ended: {why}"] if why else []
+    return [*halving_lines(sweep.trials), *ended, *_failure_lines(sweep, code)]
 
 
 def _repeat_lines(sweep: SweepOutcome, best: Line) -> list[str]:
@@ -334,7 +337,8 @@ def _gain_lines(sweep: SweepOutcome, code: Callable[[str], str]) -> list[str]:
     """The best against the model's defaults, on the same rows."""
     default, gain = sweep.defaults, sweep.gain
     if default is not None and default is sweep.best:
-        return ["The defaults were not beaten."]
+        stopped = " by what ran on all rows" if any(map(is_stopped, sweep.trials)) else ""
+        return [f"The defaults were not beaten{stopped}."]
     if default is None or gain is None:
         return []
     theirs = format_number(default.mean)

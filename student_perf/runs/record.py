@@ -114,7 +114,7 @@ class RunRecord:
     n_missing = _Text(tag.N_MISSING)  # of a sweep: cells without a value
     command = _Text(tag.COMMAND)  # of a sweep: what was typed
     ranking = _Text(tag.RANKING)  # of a sweep without one best: why
-    why_ended = _Text(tag.ENDED)  # of a sweep that ended before its `n_trials`
+    why_ended = _Text(tag.ENDED)  # of a sweep before its `n_trials`, of a trial before its folds
     model = _Text("model.name", "params")
     algorithm = _Text("algorithm", "params")  # class of the estimator
     preprocess = _Text("preprocess.name", "params")

@@ -32,6 +32,7 @@ from student_perf.models.build import build_estimator
 from student_perf.models.libraries import files_read
 from student_perf.runs.seal import sha256_of
 from student_perf.sweep.repeats import joined_data, joined_result
+from student_perf.sweep.rungs import draw_rungs
 
 _MOST_CACHED_BYTES = 1 << 30
 _OF_DATA = ("dataset", "split", "guards", "objective")
@@ -52,6 +53,7 @@ class TrialEvaluator:
         self.files: dict[Path, str] = {}  # those that rows were read from, with their SHA-256
         self.model_files: dict[Path, str] = {}  # and those that models answer from
         self._data: dict[str, PreparedData] = {}
+        self._rungs: dict[str, tuple[PreparedData, ...]] = {}
         self._inputs: dict[str, FoldInputs] = {}
         self._cached_bytes = 0
 
@@ -109,10 +111,33 @@ class TrialEvaluator:
     def _evaluate(self, config: ExperimentConfig, on_fold: OnFold) -> CVResult:
         data = self.data(config)
         refuse_small_classes(config, data)
+        return self._cross_validated(config, data, data.dataset.n_rows, on_fold)
+
+    def rungs(self, config: ExperimentConfig, n: int) -> tuple[PreparedData, ...]:
+        """The `n` samples on which `pruner=halving` judges a config, the smallest first."""
+        key = f"{_key(config, *_OF_DATA, 'seed')}{n}"
+        if key not in self._rungs:
+            self._rungs[key] = draw_rungs(config, self._prepared(config), n)
+        return self._rungs[key]
+
+    def score_on(self, config: ExperimentConfig, rung: PreparedData) -> float:
+        """The objective on the held-out rows of a rung, NaN if it is not defined."""
+        n_rows = len(rung.split.folds[0].train)
+        result = self._cross_validated(config, rung, n_rows)
+        return float(result.fold_scores[config.objective.metric][0])
+
+    def _cross_validated(
+        self,
+        config: ExperimentConfig,
+        data: PreparedData,
+        n_rows: int,
+        on_fold: OnFold | None = None,
+    ) -> CVResult:
+        """Held-out predictions and scores of fits on about `n_rows` rows."""
         if not self._caching:
             whole = build_pipeline(config, data.dataset, self._n_workers)
             return cross_validate(whole, data.dataset, data.split, config.seed, on_fold=on_fold)
-        n_threads = useful_threads(data.dataset.n_rows, self._n_workers)
+        n_threads = useful_threads(n_rows, self._n_workers)
         return cross_validate(
             build_estimator(config.model, config.dataset.task, n_threads=n_threads),
             data.dataset,
@@ -123,7 +148,7 @@ class TrialEvaluator:
         )
 
     def _fold_inputs(self, config: ExperimentConfig, data: PreparedData) -> FoldInputs:
-        key = _key(config, "dataset", "split", "guards", "preprocess")
+        key = _key(config, "dataset", "split", "guards", "preprocess") + data.split.sha256
         if key not in self._inputs:
             preprocess = build_pipeline(config, data.dataset).named_steps["preprocess"]
             self._inputs[key] = self._remembered(data, preprocess)

@@ -14,9 +14,9 @@ from student_perf.config.explain import ELSEWHERE
 from student_perf.config.names import check_folder_name
 from student_perf.config.typed import iter_leaves, shown, typed_node
 from student_perf.errors import ConfigError, one_line, suggest
-from student_perf.sweep.samplers import check_sampler, read_node
+from student_perf.sweep.samplers import HALVING, check_sampler, read_node
 
-PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon")
+PRUNERS = ("none", "median", "percentile", "hyperband", "wilcoxon", HALVING)
 RESUME = ("auto", "force", "never", "records")
 MEMORY_FILE = Path("/proc/self/statm")  # where Linux says what a process takes
 _UNITS = {"M": 10**6, "G": 10**9}
@@ -165,6 +165,12 @@ def _check_single_best(options: SweepOptions) -> None:
         raise ConfigError(
             f"hydra.sweeper.pruner={options.pruner}: no pruner can judge several objectives; "
             "leave it out"
+        )
+    if options.constraints and options.pruner == HALVING:
+        raise ConfigError(
+            f"hydra.sweeper.pruner={HALVING}: whether a trial keeps the constraints is not known "
+            "before it has run on all rows, so one that breaks them could stop others; leave the "
+            "pruner out"
         )
     if options.objectives and options.patience is not None:
         raise ConfigError(

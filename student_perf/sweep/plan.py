@@ -38,6 +38,7 @@ from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.options import SweepOptions, check_options
 from student_perf.sweep.read_space import SEARCH, read_parameters, settled
 from student_perf.sweep.repeats import composed_repeats
+from student_perf.sweep.rungs import check_rungs, n_rungs, rung_sizes
 from student_perf.sweep.samplers import AUTO, SAMPLERS, build_pruner, choose_sampler
 from student_perf.sweep.space import Parameter, Space
 from student_perf.sweep.storage import check_no_tracking_store
@@ -86,6 +87,7 @@ class SweepPlan:
     fingerprints: dict[str, Any]
     comparison: Comparison = field(default_factory=Comparison)
     words: tuple[str, ...] = ()  # the overrides as they were given
+    rungs: tuple[int, ...] = ()  # of halving: training rows of each sample and of the whole fold
 
     def configs(self, values: Mapping[str, Any], number: int = 0) -> tuple[ExperimentConfig, ...]:
         """The configs by which trial `number` with these values is judged: one for each repeat."""
@@ -139,6 +141,7 @@ def make_plan(
         | of_files(evaluator.model_files),
         comparison=comparison,
         words=words,
+        rungs=_checked_rungs(options, base, evaluator),
     )
     return with_total(plan, _n_outside(plan)), evaluator
 
@@ -228,6 +231,18 @@ def _composed_base(
         return Base(config, chosen, known, parameters, composer)
     assert refused is not None
     raise refused
+
+
+def _checked_rungs(
+    options: SweepOptions, base: ExperimentConfig, evaluator: TrialEvaluator
+) -> tuple[int, ...]:
+    """Sizes of the rungs of halving. Raises ConfigError if there are too few rows for them."""
+    n = n_rungs(options)
+    if not n:
+        return ()
+    data, rungs = evaluator.data(base), evaluator.rungs(base, n)
+    check_rungs(data, rungs)
+    return rung_sizes(data, rungs)
 
 
 def _objectives(options: SweepOptions, base: ExperimentConfig, data: PreparedData) -> Objectives:

@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from student_perf.compare.halved import RUNGS
 from student_perf.sweep.distinct import OUTSIDE
 from student_perf.sweep.plan import SweepPlan
 
@@ -45,12 +46,19 @@ def place_of(study: optuna.Study, trial: FrozenTrial) -> tuple[bool, float, int]
     return breaks_limits, math.inf if math.isnan(value) else value, trial.number
 
 
+def _is_judged(trial: FrozenTrial) -> bool:
+    if trial.state.name == "PRUNED":
+        return RUNGS not in trial.user_attrs
+    return trial.state.name == "COMPLETE"
+
+
 class Plateau:
     """Whether the best of a study still improves, as one worker knows it.
 
-    Trials that came to their end or were pruned count, in the order of their numbers. An equal
-    value does not count as better. Each trial is looked at once when it has ended, so that asking
-    costs the same in a study of ten trials as in one of ten thousand.
+    Trials that came to their end or were pruned count, in the order of their numbers; of halving
+    only those on all rows, since what was stopped on a sample may be better there. An equal value
+    does not count as better. Each trial is looked at once when it has ended, so that asking costs
+    the same in a study of ten trials as in one of ten thousand.
     """
 
     def __init__(self, study: optuna.Study, plan: SweepPlan) -> None:
@@ -82,7 +90,7 @@ class Plateau:
             trial = trials[number]
             if not trial.state.is_finished():
                 self._open.append(number)
-            elif not trial.user_attrs.get(OUTSIDE) and trial.state.name in ("COMPLETE", "PRUNED"):
+            elif not trial.user_attrs.get(OUTSIDE) and _is_judged(trial):
                 insort(self._judged, number)
                 if trial.state.name == "COMPLETE":
                     place = place_of(self._study, trial)

@@ -24,6 +24,8 @@ import numpy as np
 from student_perf.errors import ConfigError, one_line, suggest
 
 AUTO = "auto"
+HALVING = "halving"
+N_RUNGS = 2  # of halving, unless its options say otherwise
 HISTORY = "history"  # of sampler_options: how many trials tpe learns from
 _SHORTEST_HISTORY = 250  # with more trials tpe always takes the same 25 for the good ones
 _TARGET = "_target_"
@@ -154,6 +156,9 @@ def build_pruner(name: str, options: Mapping[str, Any]) -> Any:
     """The pruner with this name. Raises ConfigError if Optuna refuses its options."""
     from optuna import pruners
 
+    if name == HALVING:
+        _check_halving(options)
+        return pruners.NopPruner()  # `sweep.halving` judges before the first fold
     defaults = {"percentile": 50.0} if name == "percentile" else {}
     classes: dict[str, Any] = {
         "none": pruners.NopPruner,
@@ -163,6 +168,18 @@ def build_pruner(name: str, options: Mapping[str, Any]) -> Any:
         "wilcoxon": pruners.WilcoxonPruner,
     }
     return built(classes[name], {**defaults, **options}, "pruner")
+
+
+def _check_halving(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for another option than the number of rungs."""
+    known = options.get("rungs", N_RUNGS)
+    if options.keys() <= {"rungs"} and type(known) is int and 1 <= known <= N_RUNGS:
+        return
+    given = json.dumps(dict(options), default=str)
+    raise ConfigError(
+        f"hydra.sweeper.pruner_options={given}: {HALVING} has one option, rungs, 1 or {N_RUNGS}; "
+        "leave it out, or write 'hydra.sweeper.pruner_options={rungs: 1}'"
+    )
 
 
 def built(cls: Any, options: Mapping[str, Any], name: str) -> Any:

@@ -58,12 +58,13 @@ def show_plan(plan: SweepPlan, console: Console, seconds: float | None, resoluti
     if not plan.comparison.is_apart:  # nothing is ranked
         print_lines(console, resolution)
     if plan.options.patience is not None:
+        counted = " on all rows" if plan.rungs else ""
         print_lines(
             console,
-            f"Ends when the best has not improved for {plan.options.patience} trials, which saves "
-            "time and tests nothing.",
+            f"Ends when the best has not improved for {plan.options.patience} trials{counted}, "
+            "which saves time and tests nothing.",
         )
-    lines = [*_repeat_lines(plan), *plan.comparison.sentences]
+    lines = [*_halving_lines(plan), *_repeat_lines(plan), *plan.comparison.sentences]
     print_lines(console, *(f"{line}." for line in lines))
 
 
@@ -81,6 +82,18 @@ def _share(plan: SweepPlan) -> str:
     if plan.n_trials >= size:
         return f", all {size:,.0f} configurations of the space"
     return f" of {size:,.0f} configurations"
+
+
+def _halving_lines(plan: SweepPlan) -> list[str]:
+    if not plan.rungs:
+        return []
+    *samples, n_all = plan.rungs
+    first = ", then ".join(f"{size:,}" for size in samples)
+    return [
+        f"Halving: each trial first learns from {first} of the {n_all:,} training rows of one "
+        "fold, and goes on while it is in the best third so far. Only trials on all rows have a "
+        "score; the defaults are never stopped, and what needs many rows may be"
+    ]
 
 
 def _repeat_lines(plan: SweepPlan) -> list[str]:

@@ -23,6 +23,7 @@ from student_perf.sweep.places import asking, held_trials, note_trial
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan, default_values, with_conditions
 from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.samplers import SAMPLERS, build_pruner
+from student_perf.sweep.space import same_value
 from student_perf.sweep.storage import DamagedJournalError, open_storage, reading_once
 
 if TYPE_CHECKING:
@@ -188,6 +189,17 @@ def _queued(
     inside = {key: value for key, value in values.items() if key not in outside}
     attributes = {CONFIGURATION: origin, _QUEUED: text, OUTSIDE: outside}
     return space.names(inside), attributes
+
+
+def runs_defaults(trial: optuna.Trial, plan: SweepPlan, values: Mapping[str, Any]) -> bool:
+    """Whether a trial runs the model's defaults, as far as the space has them: the first of a
+    search, or the one of a grid that draws them.
+    """
+    if trial.user_attrs.get(_QUEUED) == DEFAULTS:
+        return True
+    own = default_values(plan)
+    is_same = own.keys() == values.keys() and all(same_value(own[k], values[k]) for k in own)
+    return bool(own) and is_same
 
 
 def trial_values(trial: optuna.Trial, plan: SweepPlan) -> dict[str, Any]:

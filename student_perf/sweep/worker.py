@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -20,9 +20,12 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from student_perf.atomic import full_disk, is_full
+from student_perf.compare.halved import rungs_of
+from student_perf.config.schema import ExperimentConfig
 from student_perf.errors import ConfigError, one_line
 from student_perf.experiment.records import cv_metrics, make_record
 from student_perf.experiment.threads import limited_threads
+from student_perf.runs import tags
 from student_perf.runs.artifacts import finish_trial, start_trial
 from student_perf.runs.layout import holds_record
 from student_perf.runs.looks import note_try
@@ -30,6 +33,7 @@ from student_perf.runs.record import RunRecord
 from student_perf.scoring.metrics import logged_as
 from student_perf.sweep.distinct import OUTSIDE, Taken, settle_values
 from student_perf.sweep.evaluate import TrialEvaluator
+from student_perf.sweep.halving import climb
 from student_perf.sweep.options import load_function
 from student_perf.sweep.patience import StorageLostError
 from student_perf.sweep.places import drop_note
@@ -38,6 +42,7 @@ from student_perf.sweep.plateau import Plateau
 from student_perf.sweep.rebuild import trial_facts
 from student_perf.sweep.record import describe_trial
 from student_perf.sweep.repeats import describe_repeats
+from student_perf.sweep.samplers import HALVING
 from student_perf.sweep.settle import fail_trial, give_back, stop_all
 from student_perf.sweep.storage import is_file
 from student_perf.sweep.study import (
@@ -223,6 +228,7 @@ class Worker:
             describe_trial(record, self.plan, trial, values)
             record.optuna = trial_facts(study, trial._trial_id)
             start_trial(record, config)
+            self._climb(study, trial, values, configs)
             result = self.evaluator.evaluate(*configs, on_fold=self._fold_watcher(trial, scored))
             metrics = cv_metrics(result, self.plan.objectives.names)
             self.plan.objectives.values(metrics)  # raises if the trial cannot be ranked
@@ -232,7 +238,7 @@ class Worker:
         except _Pruned:
             assert record is not None
             record.optuna = trial_facts(study, trial._trial_id)  # with the folds' values
-            _prune(record, scored)
+            _prune(record, scored, self.plan.rungs)
             tell(study, trial.number, state=TrialState.PRUNED)
         except StorageLostError:
             raise
@@ -255,13 +261,29 @@ class Worker:
             requeue(study, trial._trial_id)
             drop_note(self.plan, self.place)
 
+    def _climb(
+        self,
+        study: optuna.Study,
+        trial: optuna.Trial,
+        values: Mapping[str, Any],
+        configs: Sequence[ExperimentConfig],
+    ) -> None:
+        """The samples of halving before the folds. Raises _Pruned or StopSweep."""
+        for goes_on in climb(study, self.plan, trial, values, configs, self.evaluator):
+            if not goes_on:
+                raise _Pruned
+            if self._must_stop():
+                raise StopSweep
+
     def _fold_watcher(
         self, trial: optuna.Trial, scored: list[dict[str, float]]
     ) -> Callable[[int, dict[str, float]], None]:
         """Reports folds, and ends the trial if the pruner or the sweep says so."""
         metric = self.plan.base.objective.metric
-        # A reference is there to be compared, so nothing gives it up.
-        pruner = "none" if trial.user_attrs.get(OUTSIDE) else self.plan.options.pruner
+        # A reference is there to be compared, so nothing gives it up; halving judges before.
+        pruner = self.plan.options.pruner
+        if pruner == HALVING or trial.user_attrs.get(OUTSIDE):
+            pruner = "none"
 
         def watch(done: int, scores: dict[str, float]) -> None:
             scored.append(scores)
@@ -324,11 +346,24 @@ class Worker:
             )
 
 
-def _prune(record: RunRecord, scored: list[dict[str, float]]) -> None:
-    """End the record of a trial that was given up; it was tried all the same."""
+def _prune(record: RunRecord, scored: list[dict[str, float]], rungs: Sequence[int]) -> None:
+    """End the record of a trial that was given up; it was tried all the same. One that halving
+    stopped has no metrics, since what it scored on a sample is none.
+
+    Args:
+        record: Of the trial, with what the study knows of it.
+        scored: The scores of its folds.
+        rungs: Of the plan.
+    """
     record.metrics = {
-        logged_as(name, "folds"): [scores[name] for scores in scored] for name in scored[0]
+        logged_as(name, "folds"): [scores[name] for scores in scored]
+        for name in (scored[0] if scored else ())
     }
+    if (known := rungs_of(record)) and not scored:
+        n_rows = known["rows"][-1]
+        record.tags[tags.ENDED] = (
+            f"stopped on a sample, {n_rows:,} of {rungs[-1]:,} training rows; it has no score"
+        )
     record.prune()
     note_try(record)
 

@@ -36,6 +36,17 @@ def test_what_failed_is_counted_and_not_ranked(sweep_folder):
     assert sweep.best.record.folder.name == "0"
 
 
+def test_defaults_that_halving_left_alone_were_beaten_by_nothing_on_all_rows(sweep_folder):
+    folder = sweep_folder([FOLDS[0], FOLDS[2], FOLDS[1]])
+    record = load_record(folder / "2")
+    record.metrics = {}
+    record.optuna = {"user_attrs": {"rungs": {"rows": [9], "scores": [0.9], "share": 0.1}}}
+    record.prune()
+    lines = sentences(load_sweep(folder))
+    assert "The defaults were not beaten by what ran on all rows." in lines
+    assert any(line.startswith("Halving: 2 of 3 trials ran on all rows; 1 was") for line in lines)
+
+
 @pytest.fixture
 def limited(sweep_folder):
     """A sweep whose best value, trial 1's, breaks a limit that the defaults and trial 2 keep."""

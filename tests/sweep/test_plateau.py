@@ -104,6 +104,23 @@ def test_each_ask_looks_at_few_trials_however_long_the_study_and_its_queue(plan_
     assert out_of_patience(study, renewed) is None
 
 
+@pytest.mark.parametrize(("pruner", "is_over"), [("median", True), ("halving", False)])
+def test_what_was_stopped_on_a_sample_is_no_worse(plan_of, monkeypatch, pruner, is_over):
+    monkeypatch.setattr("student_perf.sweep.rungs._FEWEST_ROWS", 10)
+    monkeypatch.setattr("student_perf.sweep.rungs._FEWEST_OF_A_CLASS", 1)
+    plan, _ = plan_of(C, n_trials=20, patience=3, pruner=pruner)
+    study = opened(plan)
+    assert run(study, plan, [0.5]) == 1
+    for _ in range(3):
+        trial = next_trial(study, plan)
+        if pruner == "halving":
+            trial.set_user_attr("rungs", {"scores": [0.9]})
+        study.tell(trial, state=TrialState.PRUNED)
+    assert (out_of_patience(study, plan) is not None) == is_over
+    if not is_over:
+        assert run(study, plan, [0.4, 0.4, 0.4, 0.4]) == 3
+
+
 def test_what_runs_for_long_counts_when_it_has_ended(plan_of):
     plan, _ = plan_of(C, n_trials=20, patience=2)
     study = opened(plan)

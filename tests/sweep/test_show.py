@@ -147,3 +147,15 @@ def test_pairs_stand_in_the_plan(plan_of):
     out = StringIO()
     show_plan(plan, Console(file=out, width=80), None, "")
     assert "2, 4, in step with model.n_estimators" in " ".join(out.getvalue().split())
+
+
+def test_the_plan_says_what_halving_may_miss(plan_of, monkeypatch):
+    monkeypatch.setattr("student_perf.sweep.rungs._FEWEST_ROWS", 10)
+    monkeypatch.setattr("student_perf.sweep.rungs._FEWEST_OF_A_CLASS", 1)
+    plan, _ = plan_of(C, n_trials=4, pruner="halving", patience=2)
+    out = StringIO()
+    show_plan(plan, Console(file=out, width=400), None, "")
+    small, large, whole = plan.rungs
+    assert f"first learns from {small}, then {large} of the {whole} training rows" in out.getvalue()
+    assert "the defaults are never stopped, and what needs many rows may be." in out.getvalue()
+    assert "not improved for 2 trials on all rows, which saves" in out.getvalue()
