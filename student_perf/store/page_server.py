@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 from student_perf.errors import ConfigError, TrackingError
+from student_perf.signals import raising
 
 HOST = "127.0.0.1"
 _PAUSE = 0.1  # seconds between two looks whether it answers
@@ -34,9 +37,13 @@ def serve_page(uri: str, port: int, ready: Callable[[], None]) -> None:
     check_free(port)
     # In the environment: everybody can read the words of a process, and this may hold a password.
     environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": uri}
-    with tempfile.TemporaryFile("w+") as said:  # shown only if it fails
+    with tempfile.TemporaryFile("w+") as said, raising():  # shown only if it fails
         server = subprocess.Popen(
-            _command(port), env=environment, stdout=said, stderr=subprocess.STDOUT
+            _command(port),
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a closed terminal would have uvicorn restart, not end
         )
         try:
             while server.poll() is None and not _answers(port):
@@ -74,9 +81,13 @@ def _answers(port: int) -> bool:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        server.terminate()  # a signal to this process alone has not reached it
-        server.wait()
+    """End the server and the processes that it has started, which would outlive it."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+    elif server.poll() is None:
+        server.terminate()
+    server.wait()
 
 
 def _last_words(said: IO[str]) -> str:

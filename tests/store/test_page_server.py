@@ -29,13 +29,14 @@ def served_by(monkeypatch, code):
     monkeypatch.setattr(page_server, "_command", made)
 
 
-def test_it_says_when_it_answers_and_ends_with_its_caller(monkeypatch, capfd):
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_it_says_when_it_answers_and_ends_with_its_caller(monkeypatch, capfd, ending):
     served_by(monkeypatch, ANSWERS)
     port, seen = free_port(), []
 
     def ready():
         seen.append(page_server._answers(port))
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(0.1, os.kill, (os.getpid(), getattr(signal, ending))).start()
 
     serve_page("sqlite:///here.db", port, ready)
     assert seen == [True]
