@@ -61,7 +61,7 @@ def row_interval(
     factor: float | None = None,
     n_together: int = 1,
 ) -> Estimate:
-    """A figure with the interval that its rows give it.
+    """A figure with the interval that its rows give it; the ends are NaN if it or an influence is.
 
     The scale follows from the metric's bounds. Between two bounds it is Wilson's score interval
     (Wilson 1927) for as many rows as would give a share this standard error; above a lowest value
@@ -74,9 +74,6 @@ def row_interval(
         std: Its deviation over folds.
         factor: On the standard error, by default that of the scores for other training rows.
         n_together: Of how many intervals it is one that shall all hold at once (Bonferroni).
-
-    Returns:
-        The estimate; the ends are NaN if the figure or an influence is.
     """
     mean, n = scores.mean, len(scores.unit)
     factor = scores.training if factor is None else factor
@@ -91,15 +88,23 @@ def row_interval(
         ends = _wilson((mean - lowest) / span, error / span, n / factor**2, reach)
         low, high = (lowest + span * end for end in ends)
     elif math.isfinite(lowest) and mean > lowest:
-        power = 2 if metric.root else 1
-        figure, scale = (mean - lowest) ** power, power * (mean - lowest) ** (power - 1)
-        ends = _skewed(figure, scale * error, scores.skewness, reach)
-        if metric.heavy is not None:
-            ends = _tailed(figure, *ends, is_heavy=scores.has_heavy_tail(metric))
-        low, high = (lowest + end ** (1 / power) for end in ends)
+        low, high = _above_zero(scores, metric, error, reach)
     elif scores.shares_tail:
         low = mean - _LEAST_UP * (high - mean)
     return Estimate(mean, std, low, high).within(metric)
+
+
+def _above_zero(
+    scores: RowScores, metric: Metric, error: float, reach: float
+) -> tuple[float, float]:
+    """Interval of a figure above its lowest value, a root on the scale of its square."""
+    power, above = 2 if metric.root else 1, scores.mean - metric.lowest
+    figure, scale = above**power, power * above ** (power - 1)
+    ends = _skewed(figure, scale * error, scores.skewness, reach)
+    if metric.heavy is not None:
+        ends = _tailed(figure, *ends, is_heavy=scores.has_heavy_tail(metric))
+    low, high = (metric.lowest + end ** (1 / power) for end in ends)
+    return low, high
 
 
 def _wilson(share: float, error: float, n: float, reach: float) -> tuple[float, float]:

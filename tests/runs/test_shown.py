@@ -40,7 +40,7 @@ def test_a_run_is_shown_again_line_by_line(compose_config, workspace, capsys):
     again = capsys.readouterr().out.splitlines()
     assert again == lines[: len(again)]
     (place,) = (line for line in lines[len(again) :] if line)
-    assert place.split() == ["folder", str(run.folder)]
+    assert place.split() == ["winner", str(run.folder)]
     for start in ("  target ", "  Test rows (n = ", "    groups of held-out", "  Permuted,"):
         assert any(line.startswith(start) for line in again), start
 
