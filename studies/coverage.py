@@ -7,7 +7,7 @@ Draws samples of 60 to 2,000 rows, fits a few models on 5 folds and a hold-out o
 what every candidate rule needs, in files of ten samples, so that it can be ended and go on. Every
 fourth round also has 5 x 5 folds and samples of 2,000 rows. Truth is the mean over all samples of
 the fold models' figures on fresh rows: what this procedure gives at this number of rows. Writes
-docs/statistics.md. A round takes two to four minutes of one core.
+docs/statistics.md. A round of ten samples a cell takes two to four minutes of one core.
 """
 
 from __future__ import annotations
@@ -896,6 +896,9 @@ that sees each column three times.
 - **Log loss of a model that is certain**: where what had a probability of 0 comes true once in a
   hundred rows, many small samples see no such row, and the log loss looks perfect. And some
   training rows make such a model much worse than others do, which no rows of one sample tell.
+- **Recall and F1 of the positive class where many answers lie near the threshold** (401k, a single
+  tree): each training set puts it elsewhere, by more than the factor allows.
+- **Precision (macro) with a class that is seldom answered**: it rests on the few rows that are.
 - **A model that breaks down on some training rows**: where a few rows of a value decide, as for
   the naive Bayes on the college grades, it is good in most samples and useless in others. Its truth
   is a mean of both, which the rows of one sample do not show.
@@ -904,7 +907,7 @@ that sees each column three times.
 - **Macro F1 and balanced accuracy with a rare class**: the figure of a fold with four rows of a
   class is itself a little too low. A class whose few rows were all answered alike shows no spread;
   the interval of a metric that weighs classes counts one of them as if it had been answered
-  otherwise. Without and with that, 200 samples a cell; the tables above were drawn without:
+  otherwise. Without and with that, 200 samples a cell:
 
 {rare}
 

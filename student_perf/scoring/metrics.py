@@ -340,6 +340,7 @@ _METRICS: tuple[Metric, ...] = (
         usual=True,
         of_rows=lambda a: abs(a.errors),
         heavy=_ABSOLUTE_ERRORS,
+        training=1.3,
     ),
     _error(
         "median_absolute_error",
