@@ -413,9 +413,10 @@ class _Moments(RowScores):
     """A figure whose influences are known by their moments alone."""
 
     def __init__(self, known: np.ndarray, rows: int, metric: str, design: str) -> None:
-        unit, factor = np.arange(rows), training(metric, design)
+        unit, factor = np.arange(rows), METRICS[metric].training
         shares_tail = METRICS[metric].tail_of is not None and bool(known[TAIL])
-        super().__init__(known[MEAN], unit, np.zeros(0), known[UNSEEN], factor, shares_tail)
+        of_folds = factor, design == "5 x 5 folds", shares_tail
+        super().__init__(known[MEAN], unit, np.zeros(0), known[UNSEEN], *of_folds)
         error = known[POOLED if METRICS[metric].root else WITHIN]
         self.__dict__.update(known_error=error, known_skewness=known[SKEW])
 

@@ -30,7 +30,7 @@ COMMANDS = (
     "python -m student_perf compare",
 )
 COLUMNS, ROWS = 80, 28
-_LONGEST, _READING, _SHORTEST, _LINE, _KEY = 1.0, 5.0, 0.1, 0.05, 0.03  # seconds
+_LONGEST, _READING, _SHORTEST, _LINE, _KEY = 1.0, 5.0, 0.5, 0.05, 0.03  # seconds
 _WIDTH, _HEIGHT, _MARGIN = 8.43, 18, 12  # of a character of 14 pixels, and around the text
 _COLOURS = {
     "default": "#d0d0d0", "black": "#606060", "red": "#ff6b68", "green": "#7ec699",

@@ -66,5 +66,7 @@ def run(chosen: argparse.Namespace) -> int:
     )
     if summary.read_as:
         print(f"read as {summary.read_as}")
+    if summary.left_out:
+        print(summary.left_out)
     print(f"{summary}: {chosen.output}")
     return ExitCode.ROWS_REFUSED if summary.refused else ExitCode.DONE

@@ -117,7 +117,8 @@ def _explain_word(word: str, overrides: Sequence[str]) -> ConfigError:
     key, equals, value = word.partition("=")
     if not equals:
         before = next((one for one, other in pairwise(overrides) if other == word), "")
-        whole = f"; with the word before it: '{before} {word}'" if "=" in before else ""
+        joins = "=" in before and not {"'", '"'} & set(before + word)
+        whole = f"; with the word before it: '{before} {word}'" if joins else ""
         return ConfigError(f"{word}: is not an override; write group=option or key=value{whole}")
     if not re.fullmatch(r"[+~]*[\w$./@-]*", key, re.ASCII):
         return ConfigError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,8 @@ def after_steps(message: str, clean: Sequence[Any]) -> str:
 
     def line(advised: re.Match[str]) -> str:
         text = f"dataset.clean=[{declared},{advised[1]}]"
-        return '"' + text.replace('"', "'") + '"' if "'" in text else f"'{text}'"
+        is_plain = "'" in text and not set('"$`\\!') & set(text)
+        return f'"{text}"' if is_plain else shlex.quote(text)
 
     return _ADVISED.sub(line, message)
 

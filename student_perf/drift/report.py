@@ -104,7 +104,8 @@ def make_report(
         reference, current, named, target, kept.contract if kept else None, model, store
     )
     columns = _compare_sides(left, right, thresholds, rules)
-    notes = [] if rules is None else _about_rules(rules)
+    notes = [f"{side.name}: {side.left_out}" for side in (left, right) if side.left_out]
+    notes += [] if rules is None else _about_rules(rules)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)

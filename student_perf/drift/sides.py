@@ -26,7 +26,7 @@ from student_perf.runs.record import RunRecord
 from student_perf.store.address import default_tracking
 from student_perf.store.find import find_kept
 from student_perf.store.reader import fetch_file
-from student_perf.tables.files import iter_tables, new_file_options, read_file
+from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options, read_file
 from student_perf.tables.options import ReadOptions
 
 _ROWS_AT_ONCE = 100_000
@@ -37,13 +37,14 @@ class Side:
     """Rows of one side.
 
     `target` holds labels or numbers, None if the side has none; `dataset` is where the rows come
-    from, None for a file.
+    from, None for a file; `left_out` says what the end of a file held beside rows.
     """
 
     name: str
     features: pd.DataFrame
     target: pd.Series | None = None
     dataset: Dataset | None = None
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def _of_file(text: str, named: Mapping[str, Any], target: str | None, rules: Rul
     _refuse_empty(text, table)
     features, _ = prepare_features(table, contract, options)
     column = table.get(contract.target)
-    return Side(text, features, None if column is None else _labels(column, rules, options))
+    labels = None if column is None else _labels(column, rules, options)
+    return Side(text, features, labels, left_out=left_out_at_end(path, options))
 
 
 def _of_plain_file(text: str, named: Mapping[str, Any], target: str | None) -> Side:
@@ -158,7 +160,8 @@ def _of_plain_file(text: str, named: Mapping[str, Any], target: str | None) -> S
             f"{suggest(target, map(str, table.columns))}"
         )
     features = table.drop(columns=[target] if target else [])
-    return Side(text, features, table[target] if target else None)
+    left_out = left_out_at_end(Path(text), options)
+    return Side(text, features, table[target] if target else None, left_out=left_out)
 
 
 def _refuse_empty(text: str, table: pd.DataFrame) -> None:

@@ -176,4 +176,13 @@ def asked(
         one = CHECKS[code]
         is_about = isinstance(subject, one.about) and one.costly == costly
         if is_about and guards.level(code) != "off":
-            yield one, list(one.find(subject))
+            yield one, _typed_after(subject, list(one.find(subject)))
+
+
+def _typed_after(subject: Subject | Chosen | Compared, lines: list[str]) -> list[str]:
+    """Lines whose advice on cleaning keeps the steps that are declared."""
+    if not lines or not isinstance(subject, Subject):
+        return lines
+    from student_perf.data.cleaning import after_steps
+
+    return [after_steps(line, subject.config.clean) for line in lines]

@@ -13,8 +13,9 @@ from student_perf.config.schema import ExperimentConfig
 from student_perf.config.search_file import searched_keys
 from student_perf.config.typed import iter_leaves
 from student_perf.data import Dataset, load_dataset
+from student_perf.data.cleaning import after_steps
 from student_perf.data.contract import Contract, check_contract, make_contract
-from student_perf.errors import ConfigError
+from student_perf.errors import ConfigError, DataError
 from student_perf.evaluation.guards import check_guards, label_noise_limit
 from student_perf.evaluation.registry import Chosen, Finding, Range, Subject
 from student_perf.evaluation.splits import Split, make_split
@@ -113,7 +114,10 @@ def prepare_data(config: ExperimentConfig, dataset: Dataset | None = None) -> Pr
         refuse_positive(config.objective.metric, dataset.target_name, len(dataset.classes))
     if dataset.groups is None and copied_rows(dataset) is not None:
         dataset = replace(dataset, groups=dataset.duplicate_groups)  # a set of copies is one fact
-    split = make_split(dataset, config.split)
+    try:
+        split = make_split(dataset, config.split)
+    except DataError as error:
+        raise DataError(after_steps(str(error), config.dataset.clean)) from error
     contract = make_contract(dataset, split.development, config.dataset)
     # Rules that were read off these rows hold for them; only what was declared can be broken.
     rules = {name: rule for name, rule in contract.columns.items() if name in contract.declared}

@@ -33,8 +33,9 @@ _MOST_GROUPS = 100  # of a jackknife over a formula that says nothing about its 
 class RowScores:
     """A metric on rows, and how far each unit of them moves it: `unit` holds their numbers,
     ascending, `moved` their influences, both of shape (n_units,). `unseen` is variance that no row
-    shows, see `_unseen`, `training` the factor on the error for other training rows, and
-    `shares_tail` whether the metric's `tail_of` has a heavy tail on these rows.
+    shows, see `_unseen`. `own_factor` is that of the metric for other training rows, `is_repeated`
+    whether units are in several folds, and `shares_tail` whether the metric's `tail_of` has a heavy
+    tail on these rows.
 
     A unit is a row, however often it was predicted, or a group of rows.
     """
@@ -43,8 +44,14 @@ class RowScores:
     unit: np.ndarray
     moved: np.ndarray
     unseen: float = 0.0
-    training: float = TRAINING
+    own_factor: float = TRAINING
+    is_repeated: bool = False
     shares_tail: bool = False
+
+    @property
+    def training(self) -> float:
+        """The factor on the error for other training rows."""
+        return self.own_factor * (REPEATED if self.is_repeated else 1.0)
 
     @property
     def error(self) -> float:
@@ -99,13 +106,14 @@ def row_scores(
     of_repeats, unseen = repeats(row, fold) if len(answers) else [], 0.0
     if metric.of_counts is not None and not metric.between and of_repeats:
         unseen = _unseen(metric, answers.take(of_repeats[0][0]))
-    training = metric.training * (REPEATED if len(of_repeats) > 1 else 1.0)
     shares_tail = False
     if metric.tail_of is not None and len(answers):
         other = METRICS[metric.tail_of]
-        shares_tail = row_scores(other, answers, row, fold).has_heavy_tail(other)
-    mean = figure if mean is None else mean
-    return RowScores(mean, numbers, moved, unseen, training, shares_tail)
+        parts = [] if mean is None else _folds(fold)
+        of_folds = sum(share * other.of(answers.take(mine)) for mine, share in parts) or None
+        shares_tail = row_scores(other, answers, row, fold, of_folds).has_heavy_tail(other)
+    mean, is_repeated = figure if mean is None else mean, len(of_repeats) > 1
+    return RowScores(mean, numbers, moved, unseen, metric.training, is_repeated, shares_tail)
 
 
 def _units(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,10 +134,10 @@ def mean_of(scores: Sequence[RowScores]) -> RowScores:
     unit, place = np.unique(np.concatenate([one.unit for one in scores]), return_inverse=True)
     moved = np.concatenate([one.moved for one in scores]) / len(scores)
     mean, unseen = (float(np.mean([getattr(one, k) for one in scores])) for k in ("mean", "unseen"))
-    training = max(one.training for one in scores)
+    summed, own_factor = np.bincount(place, moved, len(unit)), scores[0].own_factor
+    is_repeated = len(unit) < len(moved) or any(one.is_repeated for one in scores)
     shares_tail = any(one.shares_tail for one in scores)
-    summed = np.bincount(place, moved, len(unit))
-    return RowScores(mean, unit, summed, unseen, training, shares_tail)
+    return RowScores(mean, unit, summed, unseen, own_factor, is_repeated, shares_tail)
 
 
 def _folds(fold: np.ndarray) -> list[tuple[slice, float]]:

@@ -25,7 +25,7 @@ from student_perf.errors import ConfigError, DataError, StudentPerfError, sugges
 from student_perf.runs.golden import check_golden_rows
 from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.store.kept_model import KeptModel
-from student_perf.tables.files import iter_tables, new_file_options
+from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options
 from student_perf.tables.options import ReadOptions
 from student_perf.text import spreadsheet_cell
 
@@ -38,8 +38,8 @@ _AsCell = Callable[[str], object]
 
 @dataclass
 class Summary:
-    """Rows read, refused and flagged, how often each problem refused or flagged one, and how the
-    file was read if not as the training file.
+    """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
+    was read if not as the training file, and what was left out at its end.
     """
 
     rows: int = 0
@@ -47,6 +47,7 @@ class Summary:
     flagged: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     read_as: str = ""
+    left_out: str = ""
 
     def __str__(self) -> str:
         words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
@@ -117,10 +118,10 @@ def predict_file(
     _check_target(source, target)
     job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
     _check_golden(kept)
-    summary, contract, copied = Summary(), kept.contract, list(dict.fromkeys(keep))
+    contract, copied = kept.contract, list(dict.fromkeys(keep))
     options = new_file_options(source, contract.options, named or {}, contract.number_columns)
-    if options != contract.options:
-        summary.read_as = options.describe()
+    read_as = options.describe() if options != contract.options else ""
+    summary = Summary(read_as=read_as, left_out=left_out_at_end(source, options))
     with _open_writer(target, _schema(job, copied)) as writer:
         shares = _shares(source, options, contract, rows_at_once)
         for raw in iter_tables(source, options, rows_at_once):

@@ -18,12 +18,14 @@ from student_perf.config.load import load_node
 from student_perf.config.schema import TrackingConfig
 from student_perf.config.search_path import find_config
 from student_perf.config.typed import iter_leaves, typed_node
+from student_perf.errors import ConfigError
 from student_perf.masking import learn_secrets
 from student_perf.runs.layout import ADDRESS_FILE
 from student_perf.terminal import python_command
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 LENGTH_OF_ID = 8  # enough to name a run
+_READ_OTHERWISE = re.compile(r"%[0-9a-fA-F]{2}|\?(?!\w+=[^/]*$)")
 _SCHEME = re.compile(r"(\w+)(\+\w+)?:")
 
 
@@ -47,6 +49,17 @@ def sqlite_file(uri: str) -> Path | None:
     rest = uri.partition("://")[2]
     # Not urlsplit: `#` belongs to the path, as for SQLAlchemy.
     return Path(rest.partition("?")[0].removeprefix("/") or "mlflow.db").absolute()
+
+
+def refuse_odd_path(key: str, uri: str) -> None:
+    """Raise ConfigError for a SQLite file in whose path SQLAlchemy decodes a character, or sees
+    options begin, so that another file would be opened.
+    """
+    if scheme(uri) == "sqlite" and (odd := _READ_OTHERWISE.search(uri)) is not None:
+        raise ConfigError(
+            f"{key}={uri}: SQLAlchemy takes '{odd[0]}' in a path for something else and would open "
+            "another file; name a folder and a file without it"
+        )
 
 
 def is_server(uri: str) -> bool:

@@ -54,7 +54,14 @@ from student_perf.runs.layout import (
     iter_files,
 )
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
-from student_perf.store.address import SCHEMES, is_absent, is_server, scheme, sqlite_file
+from student_perf.store.address import (
+    SCHEMES,
+    is_absent,
+    is_server,
+    refuse_odd_path,
+    scheme,
+    sqlite_file,
+)
 from student_perf.store.attachments import (
     LENGTH_OF_DIGEST,
     describe_dataset,
@@ -95,8 +102,6 @@ _METRICS_PER_BATCH = 1000  # limits of MLflow's log_batch
 _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
 _LONGEST_KEY = 250
-# SQLite's path in an address: an encoded character is decoded, options begin at a question mark.
-_READ_OTHERWISE = re.compile(r"(%[0-9a-fA-F]{2}|\?(?=.*/))")
 _REFUSED_IN_KEYS = re.compile(r"[^/\w.\- :]")  # a column's name may stand in a key
 
 
@@ -138,11 +143,7 @@ def _check_place(tracking: TrackingConfig) -> None:
             f"(sqlite:///, http://, ...); {suggest(kind, SCHEMES)}"
         )
     if (file := sqlite_file(tracking.uri)) is not None:
-        if (odd := _READ_OTHERWISE.search(tracking.uri)) is not None:
-            raise TrackingError(
-                f"tracking.uri={tracking.uri}: SQLAlchemy takes '{odd[1]}' in a path for something "
-                "else and would open another file; name a folder without it"
-            )
+        refuse_odd_path("tracking.uri", tracking.uri)
         folder = file.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise TrackingError(

@@ -14,7 +14,7 @@ from filelock import FileLock
 from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError, StudentPerfError, one_line
 from student_perf.masking import masked
-from student_perf.store.address import scheme, sqlite_file
+from student_perf.store.address import refuse_odd_path, scheme, sqlite_file
 from student_perf.store.schema import holds_runs
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def check_no_tracking_store(storage: str | None, tracking: TrackingConfig) -> No
     """
     if storage is None or is_file(storage):
         return
+    refuse_odd_path("hydra.sweeper.storage", storage)
     file = sqlite_file(storage)
     same = _address(storage) == _address(tracking.uri)
     if same or (file is not None and holds_runs(file)):

@@ -58,12 +58,12 @@ def head(source: Path | bytes) -> bytes:
         return file.read(_HEAD)
 
 
-def tail(source: Path | bytes) -> bytes:
+def tail(source: Path | bytes, n_bytes: int = _TAIL) -> bytes:
     """The last bytes of a file or of its content, an even number of them."""
     if isinstance(source, bytes):
-        return source[-_TAIL:]
+        return source[-n_bytes:]
     with source.open("rb") as file:
-        file.seek(-min(_TAIL, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        file.seek(-min(n_bytes, file.seek(0, io.SEEK_END)), io.SEEK_END)
         return file.read()
 
 

@@ -52,9 +52,11 @@ from student_perf.tables.sniff import (
 )
 from student_perf.tables.text import (
     BLOCK,
+    about_blank,
     is_given_name,
     is_index,
     iter_text,
+    n_blank_rows,
     null_words,
     read_text,
 )
@@ -244,6 +246,16 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
             yield json_cells(_text(source, options), options)
         else:
             yield _read(source, name, options).table
+
+
+def left_out_at_end(path: Path, options: ReadOptions) -> str:
+    """What is said of rows of empty cells at the end of a text file; empty if there are none."""
+    with _for_new_rows(path):
+        source, name = unpacked(path, path.name)
+        if kind_of(source, name) != "text":
+            return ""
+        n_rows = n_blank_rows(source, _settled(source, name, options))
+        return about_blank(n_rows) if n_rows else ""
 
 
 @contextmanager

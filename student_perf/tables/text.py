@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from student_perf.tables.sniff import (
 from student_perf.text import plural
 
 BLOCK = 2**20  # bytes parsed at once; Arrow reads up to 32 blocks ahead
+_TAIL_READ = 2**14  # bytes of the end in which blank rows are sought, more if all of it is blank
 
 
 def read_text(source: Path | bytes, options: ReadOptions, only: str | None = None) -> RawTable:
@@ -44,13 +46,15 @@ def read_text(source: Path | bytes, options: ReadOptions, only: str | None = Non
     names, notes = column_names(shape.names)
     wanted = [only] if only in names else names
     if shape.is_empty:
+        _refuse_blank(0, n_blank_rows(source, options))
         return RawTable(pd.DataFrame(columns=wanted, dtype="str"), options, tuple(notes))
     table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
     _refuse_open_quote(source, options, table)
     table = _without_empty(table, _beyond(names, shape))
-    if only not in names and (n_empty := table.num_rows - (n_filled := _n_filled(table))):
-        notes.append(f"{plural(n_empty, 'row')} of empty cells at the end: left out")
-        table = table.slice(0, n_filled)
+    if n_blank := n_blank_rows(source, options):
+        notes += [] if only in names else [about_blank(n_blank)]
+        _refuse_blank(table.num_rows, n_blank)
+        table = table.slice(0, table.num_rows - n_blank)
     columns = {name: typed_column(table.column(name), options) for name in wanted}
     raw = table_of(columns, options)
     raw = replace(raw, notes=(*notes, *raw.notes))
@@ -74,19 +78,55 @@ def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterat
     """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
     shape = _layout(source, options)
     if shape.is_empty:
+        _refuse_blank(0, n_blank_rows(source, options))
         return
     names, _ = column_names(shape.names)
     reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
-    empty: list[Any] = []  # rows of empty cells, until another one shows that they are not the end
+    n_given = 0  # rows
+    held: list[Any] = []  # the last rows so far, of which the blank ones are left out
+    n_blank = n_blank_rows(source, options)
     for batch in reader:
         _refuse_open_quote(source, options, batch)
-        batch = _without_empty(batch, _beyond(names, shape))
-        if n_filled := _n_filled(batch):
-            for part in (*empty, batch.slice(0, n_filled)):
-                for first in range(0, part.num_rows, n_rows):
-                    yield part.slice(first, n_rows).to_pandas()
-            empty = []
-        empty.append(batch.slice(n_filled))
+        held.append(_without_empty(batch, _beyond(names, shape)))
+        while sum(part.num_rows for part in held[1:]) >= n_blank and held:
+            n_given += held[0].num_rows
+            yield from _parts(held.pop(0), n_rows)
+    n_left = sum(part.num_rows for part in held) - n_blank
+    _refuse_blank(n_given + n_left + n_blank, n_blank)
+    for part in held:
+        yield from _parts(part.slice(0, max(n_left, 0)), n_rows)
+        n_left -= part.num_rows
+
+
+def _parts(table: Any, n_rows: int) -> Iterator[pd.DataFrame]:
+    for first in range(0, table.num_rows, n_rows):
+        yield table.slice(first, n_rows).to_pandas()
+
+
+def n_blank_rows(source: Path | bytes, options: ReadOptions) -> int:
+    """Rows at the end that hold nothing but separators, as spreadsheets write formatted cells below
+    a table. A cell with a word for a missing value is none of these.
+    """
+    separator, n_bytes = options.separator or ",", _TAIL_READ
+    while True:
+        end = tail(source, n_bytes)
+        lines = end.decode(options.encoding or "utf-8", "ignore").splitlines()
+        is_whole = len(end) < n_bytes
+        lines = lines if is_whole else lines[1:]  # the first may be cut
+        blank = list(takewhile(lambda line: not line.strip(f"{separator} "), reversed(lines)))
+        if is_whole or len(blank) < len(lines):
+            return sum(separator in line for line in blank)
+        n_bytes *= 8
+
+
+def _refuse_blank(n_rows: int, n_blank: int) -> None:
+    if n_blank and n_rows <= n_blank:
+        raise ValueError(f"all of its {plural(n_blank, 'row')} are empty")
+
+
+def about_blank(n_rows: int) -> str:
+    """What is said of such rows."""
+    return f"{plural(n_rows, 'row')} of empty cells at the end: left out"
 
 
 def null_words(options: ReadOptions) -> list[str]:
@@ -158,19 +198,6 @@ def _without_empty(table: Any, names: Sequence[str]) -> Any:
             raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
         table = table.drop_columns([name])
     return table
-
-
-def _n_filled(table: Any) -> int:
-    """Rows up to the last with a filled cell: spreadsheets write formatted cells below a table as
-    separators. All rows of a single column, where that is an answer that nobody gave.
-    """
-    if table.num_columns < 2 or any(column[-1].is_valid for column in table.columns if len(column)):
-        return int(table.num_rows)
-    filled = np.zeros(table.num_rows, dtype=bool)
-    for column in table.columns:
-        filled |= pc.is_valid(column).to_numpy(zero_copy_only=False)
-    places = np.flatnonzero(filled)
-    return int(places[-1]) + 1 if len(places) else 0
 
 
 def _refuse_open_quote(source: Path | bytes, options: ReadOptions, table: Any) -> None:

@@ -25,6 +25,7 @@ def test_two_files_of_a_spreadsheet_are_read_as_they_are_written(tmp_path):
     for side in (left, right):
         assert list(side.features) == ["Institución", "Año", "¿Sí?"]
         assert side.features["Año"].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+        assert side.left_out == "1 row of empty cells at the end: left out"
 
 
 def test_a_file_is_cleaned_and_typed_as_the_dataset_on_the_other_side(grades, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from student_perf.config.schema import GuardsConfig
 from student_perf.errors import ConfigError, DataError
 from student_perf.evaluation.guards import check_guards, label_noise_limit
-from student_perf.evaluation.registry import Subject
+from student_perf.evaluation.registry import CHECKS, Subject
 from student_perf.evaluation.splits import make_split
 from tests.conftest import SMALL_CONFIG
 from tests.evaluation.checked import KFOLD, WARN, findings_of, lines_of, with_column
@@ -87,3 +87,13 @@ def test_weights_count_in_what_contradictory_rows_leave(small_dataset):
     assert label_noise_limit(numbers) == pytest.approx(np.sqrt((3 * 1 + 9) / 8))
     alone = replace(numbers, features=pd.DataFrame({"a": [1.0, 3.0, 2.0]}))
     assert label_noise_limit(alone) == 0
+
+
+def test_advice_on_cleaning_keeps_the_steps_that_are_declared(small_dataset, monkeypatch):
+    line = "type 'dataset.clean=[normalise_text,drop_duplicates]'"
+    known = replace(CHECKS["SP104"], find=lambda subject: iter([line]))
+    monkeypatch.setitem(CHECKS, "SP104", known)
+    config = replace(SMALL_CONFIG, clean=["normalise_text", "drop_missing_target"])
+    subject = Subject(small_dataset, make_split(small_dataset, KFOLD), config, KFOLD)
+    (found,) = [one for one in check_guards(subject, WARN) if one.code == "SP104"]
+    assert "clean=[normalise_text,drop_missing_target,drop_duplicates]" in found.text

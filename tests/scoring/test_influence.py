@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from student_perf.scoring.answers import Answers
-from student_perf.scoring.influence import RowScores, influences, mean_of, repeats, row_scores
+from student_perf.scoring.influence import (
+    REPEATED,
+    RowScores,
+    influences,
+    mean_of,
+    repeats,
+    row_scores,
+)
 from student_perf.scoring.metrics import METRICS, Metric, metrics_of
 
 EVERY = [*metrics_of("classification", ordered=True), *metrics_of("regression")]
@@ -211,6 +218,9 @@ def test_a_row_of_several_figures_counts_once_in_their_mean():
     assert got.mean == pytest.approx(0.5)
     np.testing.assert_array_equal(got.unit, [1, 2, 3, 5])
     np.testing.assert_allclose(got.moved, [0.05, 0.1, -0.1, -0.05])
+    assert got.training == pytest.approx(REPEATED * first.training)  # as repeats of folds
+    apart = mean_of([first, RowScores(0.6, np.array([7, 8]), np.array([0.3, -0.3]))])
+    assert apart.training == first.training
 
 
 def test_rows_of_a_group_count_as_one():

@@ -190,3 +190,19 @@ def test_what_moves_with_the_threshold_gets_a_wider_interval_and_repeats_widen_i
         assert gain.high - gain.mean == pytest.approx(
             metric.training * once.error * t.ppf(0.975, n - 1)
         )
+
+
+def test_r2_is_marked_by_the_same_figure_of_rmse_as_rmse_itself():
+    """The mean over folds, which is a little smaller than the figure of all rows."""
+    rmse, r2 = METRICS["root_mean_squared_error"], METRICS["r2"]
+    row, fold = np.arange(60), np.repeat(np.arange(5), 12)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=60)
+        answers = Answers(truth, truth + rng.standard_t(5, 60))
+        known = {}
+        for metric in (rmse, r2):
+            mean = np.mean([metric.of(answers.take(fold == k)) for k in range(5)])
+            known[metric.name] = row_scores(metric, answers, row, fold, float(mean))
+        is_heavy = known[rmse.name].has_heavy_tail(rmse)
+        assert known["r2"].shares_tail is is_heavy, seed

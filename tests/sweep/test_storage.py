@@ -1,9 +1,11 @@
 import pytest
 
+from student_perf.config.schema import TrackingConfig
 from student_perf.errors import ConfigError
 from student_perf.sweep.storage import (
     DamagedJournalError,
     check_apart,
+    check_no_tracking_store,
     mend_journal,
     open_storage,
     set_aside,
@@ -78,3 +80,11 @@ def test_a_study_and_mlflow_need_a_database_each():
         assert "secret" not in str(refused.value)
     with pytest.raises(ConfigError, match="name another database"):
         check_apart("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db")
+
+
+def test_a_path_that_sqlalchemy_reads_otherwise_is_refused():
+    for storage in ("sqlite:////a/b%20c.db", "sqlite:////a/b?c.db"):
+        with pytest.raises(ConfigError, match=r"storage=.*for something else"):
+            check_no_tracking_store(storage, TrackingConfig(True, "sqlite:////a/mlflow.db", "x"))
+    for storage in ("sqlite:////a/100% right.db", "sqlite:////a/b.db?timeout=3"):
+        check_no_tracking_store(storage, TrackingConfig(True, "sqlite:////a/mlflow.db", "x"))

@@ -4,7 +4,7 @@ import pytest
 from student_perf.errors import DataError
 from student_perf.tables.files import read_column, read_file
 from student_perf.tables.options import PLAIN, ReadOptions
-from student_perf.tables.text import iter_text, read_text
+from student_perf.tables.text import iter_text, n_blank_rows, read_text
 
 
 def read(text, **options):
@@ -137,3 +137,23 @@ def test_a_header_alone_has_no_rows_with_or_without_a_line_end():
 
 def test_line_ends_of_old_macs_are_line_ends():
     assert read("a,b\r1,x\r2,y\r")[0].to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize("end", ["NaN,null\n", 's/d,S/D\n"",\n'])
+def test_cells_with_a_word_for_a_missing_value_are_rows(end):
+    options = ReadOptions(separator=",", encoding="utf-8", missing_words=["s/d"])
+    data = f"a,b\n1,2\n{end}".encode()
+    n = 1 + end.count("\n")
+    assert len(read_text(data, options).table) == n
+    assert sum(map(len, iter_text(data, options, 2))) == n
+
+
+def test_a_file_of_empty_rows_is_refused_and_a_long_empty_end_is_counted():
+    for reading in (
+        lambda: read_text(b"a,b\n,\n,\n", PLAIN),
+        lambda: list(iter_text(b"a,b\n,\n,\n", PLAIN, 9)),
+    ):
+        with pytest.raises(ValueError, match="all of its 2 rows are empty"):
+            reading()
+    assert n_blank_rows(b"a,b\n1,2\n" + b",\n" * 30_000 + b"\n", PLAIN) == 30_000
+    assert n_blank_rows(b"a\n1\n\n", PLAIN) == 0
