@@ -53,8 +53,8 @@ def test_the_lock_pins_what_pyproject_asks_for(python, platform):
 
 @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, DOCS_LOCK], ids=["main", "dev", "docs"])
 def test_every_python_gets_the_same_versions(lock):
-    """So all give the same figures. Only `shap`, which explains and computes no figure of a run, has
-    another version with what it needs, see pyproject.toml.
+    """So all give the same figures. Only `shap`, which computes none of them, has two versions, see
+    pyproject.toml.
     """
     first, *others = (pins(lock, python) for python in PYTHONS)
     for other in others:
