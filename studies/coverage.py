@@ -873,10 +873,10 @@ About 0.10 apart:
 
 ## What it costs
 
-Processor time on `econmath` (684 rows, `benchmarks/intervals.py`, medians of three on a busy
-machine): intervals, gains and tests of the run's table 45 ms, its groups 24 ms, calibration 5 ms,
-the intervals of permutation importance 140 ms (logreg) to 180 ms (xgb). Together that is 2 % of a
-run. The one interval of a trial takes 1 ms.
+Processor time on `econmath` (684 rows, `benchmarks/intervals.py`, medians of three on a quiet
+machine): intervals, gains and tests of the run's table 28 (xgb) to 46 ms (logreg), its groups
+11 ms, calibration 2 to 4 ms, the intervals of permutation importance 57 to 113 ms. Together that is
+1.5 to 2.8 % of a run. The one interval of a trial takes 0.5 ms.
 
 ## Where it does not hold
 
