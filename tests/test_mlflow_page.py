@@ -38,9 +38,7 @@ def page_of(workspace):
     """Address of `python -m student_perf ui` on this workspace."""
     port = free_port()
     command = [sys.executable, "-m", "student_perf", "ui", "--port", str(port)]
-    running = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):
@@ -51,8 +49,8 @@ def page_of(workspace):
                 time.sleep(0.5)
         yield address
     finally:
-        os.killpg(running.pid, 9)
-        running.wait()
+        running.terminate()  # it ends MLflow's server with all its processes
+        running.wait(timeout=60)
 
 
 def look(address, name, place, profile):
