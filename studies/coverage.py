@@ -18,7 +18,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,10 @@ CPS = ["educ", "exper", "black", "hispanic", "kidlt6", "kidge6", "husunion", "hu
 K401 = ["inc", "marr", "male", "age", "fsize", "pira"]
 DESIGNS = {"5 folds": 0, "5 x 5 folds": 1, "hold-out": 2}
 # What is stored of each figure: its truth, mean and deviation over folds, standard errors by row
-# within folds and over the rows of all folds, of the latter the third and fourth moment, the
-# largest and the degrees of freedom over classes, the variance that no row shows, and the rows of
-# the smallest class (of all rows of a number) that it was measured on.
-TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, KURTOSIS, LARGEST, FREE, UNSEEN, FEWEST = range(11)
-TAIL = 11  # whether RMSE has a heavy tail in the sample; follows from what is stored
+# within folds and over the rows of all folds, the third moment of the latter, and the variance that
+# no row shows.
+TRUTH, MEAN, STD, WITHIN, POOLED, SKEW, UNSEEN = range(7)
+TAIL = 7  # whether RMSE has a heavy tail in the sample; follows from what is stored
 
 # Shares of two classes, and of the right answers to each.
 RARE = [
@@ -225,10 +224,8 @@ def evaluated(
             answers = Answers(y[fresh], answer(model, x[fresh], n_classes))
             truth.append([metric.of(answers) for metric in metrics])
     found = figures(population, y, n, folds, outputs)
-    known = metrics, y[:n], folds, outputs
-    classes = y[:n] if population.is_class else np.zeros(n, dtype=np.int64)
-    truths = np.array(truth).mean(axis=0)
-    return found | {"truth": truths, "unseen": unseen(*known), "classes": classes}
+    hidden = unseen(metrics, y[:n], folds, outputs)
+    return found | {"truth": np.array(truth).mean(axis=0), "unseen": hidden}
 
 
 def answer(model: Any, x: np.ndarray, n_classes: int) -> np.ndarray:
@@ -271,58 +268,38 @@ def figures(
 def unseen(
     metrics: Sequence[Metric], y: np.ndarray, folds: Folds, outputs: list[np.ndarray]
 ) -> np.ndarray:
-    """The variance that no row shows and the fewest rows of a class, over all folds and in the
-    first one, shape (2, M, 2).
-    """
-    found = []
-    for count in (N_FOLDS, 1):
+    """The variance that no row shows, over all folds and in the first one, shape (2, M)."""
+    found = np.zeros((2, len(metrics)))
+    for place, count in enumerate((N_FOLDS, 1)):
         row = np.concatenate([held for _, held in folds[:count]])
-        answers = Answers(y[row], np.concatenate(outputs[:count]))
-        n_classes = answers.output.shape[1] if answers.output.ndim > 1 else 0
-        least = np.bincount(answers.y_true, minlength=n_classes).min() if n_classes else len(row)
-        hidden = [
-            row_scores(metric, answers, row, np.zeros(len(row), dtype=np.int64)).unseen
-            if metric.of_counts is not None
-            else 0.0
-            for metric in metrics
-        ]
-        found.append(np.stack([hidden, np.full(len(metrics), float(least))], axis=1))
-    return np.stack(found)
+        answers, fold = Answers(y[row], np.concatenate(outputs[:count])), np.zeros(len(row), int)
+        for m, metric in enumerate(metrics):
+            if metric.of_counts is not None:
+                found[place, m] = row_scores(metric, answers, row, fold).unseen
+    return found
 
 
 def parts(found: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What is stored of a contestant or pair, shape (designs, metrics, 11)."""
+    """What is stored of a contestant or pair, shape (designs, metrics, 7)."""
     scores, out = found["scores"], []
-    moments = partial(_moments, classes=found["classes"])
     for r in (1, N_REPEATS):
         if scores.shape[1] < r * N_FOLDS:
-            out.append(np.full((len(scores), FREE), np.nan))
+            out.append(np.full((len(scores), SKEW), np.nan))
             continue
         some = scores[:, : r * N_FOLDS]
         moved = found["pooled"][:r].mean(axis=0)
         inside = np.sqrt((found["within"][:r].mean(axis=0) ** 2).sum(axis=1))
-        columns = [some.mean(axis=1), some.std(axis=1, ddof=1), inside, *moments(moved)]
+        columns = [some.mean(axis=1), some.std(axis=1, ddof=1), inside, *_moments(moved)]
         out.append(np.stack(columns, axis=1))
-    error, *more = moments(found["hold"])
-    out.append(np.stack([scores[:, 0], error * np.nan, error, error, *more], axis=1))
+    error, skew = _moments(found["hold"])
+    out.append(np.stack([scores[:, 0], error * np.nan, error, error, skew], axis=1))
     truth = np.broadcast_to(found["truth"][None, :, None], (len(out), len(scores), 1))
-    return np.concatenate([truth, np.stack(out), found["unseen"][[0, 0, 1]]], axis=2)
+    return np.concatenate([truth, np.stack(out), found["unseen"][[0, 0, 1], :, None]], axis=2)
 
 
-def _moments(moved: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
-    """Of influences (M, n): their error, third and fourth moment, the largest, and the degrees of
-    freedom of a sum over classes (Satterthwaite 1946, "An approximate distribution of estimates of
-    variance components", Biometrics Bulletin 2).
-    """
+def _moments(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     error = np.sqrt((moved**2).sum(axis=1))
-    standard = moved / np.where(error > 0, error, 1)[:, None]
-    rows = np.flatnonzero((moved != 0).any(axis=0))
-    spoiled = np.zeros(len(moved))
-    for k, size in enumerate(np.bincount(classes[rows])):
-        variance = (standard[:, rows[classes[rows] == k]] ** 2).sum(axis=1)
-        spoiled += variance**2 / max(size - 1, 1)
-    powers = [(standard**power).sum(axis=1) for power in (3, 4)]
-    return [error, *powers, np.abs(standard).max(axis=1), 1 / np.maximum(spoiled, 1e-9)]
+    return error, (moved**3).sum(axis=1) / np.where(error > 0, error, 1) ** 3
 
 
 def one_sample(
@@ -346,8 +323,7 @@ def difference(a: Arrays, b: Arrays) -> Arrays:
     r = min(len(a["within"]), len(b["within"]))
     both = {name: a[name][:r] - b[name][:r] for name in ("within", "pooled")}
     both["scores"] = a["scores"][:, : r * N_FOLDS] - b["scores"][:, : r * N_FOLDS]
-    both |= {name: a[name] - b[name] for name in ("hold", "truth", "unseen")}
-    return both | {"classes": a["classes"]}
+    return both | {name: a[name] - b[name] for name in ("hold", "truth", "unseen")}
 
 
 def run(folder: Path, rounds: int, jobs: int) -> None:
@@ -379,7 +355,7 @@ def draw_file(folder: Path, one_round: int, number: int) -> None:
 
 
 Ends = tuple[np.ndarray, np.ndarray]
-Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 12), metric, rows, design
+Rule = Callable[[np.ndarray, str, int, str], Ends]  # stored figures (S, 8), metric, rows, design
 
 
 def by_folds(known: np.ndarray, _metric: str, _n: int, design: str) -> Ends:
@@ -400,13 +376,9 @@ def tested(known: np.ndarray, metric: str, n: int, design: str) -> Ends:
     """Of a difference of two models: what the product tests."""
     rows = n // N_FOLDS if design == "hold-out" else n
     error = known[:, POOLED if METRICS[metric].root else WITHIN]
-    half = training(metric, design) * error * stdtrit(rows - 1, 0.975)
+    factor = _Moments(known[0], rows, metric, design).training
+    half = factor * error * stdtrit(rows - 1, 0.975)
     return known[:, MEAN] - half, known[:, MEAN] + half
-
-
-def training(metric: str, design: str) -> float:
-    """The factor on the standard error for other training rows."""
-    return METRICS[metric].training * (REPEATED if design == "5 x 5 folds" else 1.0)
 
 
 class _Moments(RowScores):
@@ -503,7 +475,7 @@ def stored(folder: Path, what: str) -> Iterator[Cell]:
 
 
 def with_tail(known: np.ndarray, population: Population, n: int) -> np.ndarray:
-    """Stored figures (S, contestants, designs, metrics, 11), and in each whether RMSE has a heavy
+    """Stored figures (S, contestants, designs, metrics, 7), and in each whether RMSE has a heavy
     tail there.
     """
     tail, name = np.zeros(known.shape[:-1]), "root_mean_squared_error"
@@ -605,9 +577,8 @@ def _share(item: tuple[str, tuple[float, int, int]]) -> float:
 
 
 def _bad(label: str, held: float, n: int, n_cells: int) -> str:
-    return (
-        f"{label} {held:.2f} (n = {n:,}{', the lowest of ' + str(n_cells) if n_cells > 1 else ''})"
-    )
+    of_several = f", the lowest of {n_cells}" if n_cells > 1 else ""
+    return f"{label} {held:.2f} (n = {n:,}{of_several})"
 
 
 def _by_cell(every: Sequence[Cell]) -> list[list[Cell]]:

@@ -80,6 +80,7 @@ def _p_of_ranks(answers: Answers, row: np.ndarray, fold: np.ndarray) -> float:
         variance += share * sum(map(_auc_variance, parts)) / len(parts) ** 2
     if math.isnan(gain) or gain <= 0 or variance == 0:
         return 1.0
+    # Where nothing is learned, other training rows change little: not the larger factor of AUC.
     return 2 * float(ndtr(-gain / (TRAINING * math.sqrt(variance))))
 
 

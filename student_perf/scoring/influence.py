@@ -98,12 +98,13 @@ def row_scores(
     # A fold of a single row, as where each is left out, shows no spread of its own.
     is_whole = mean is None or metric.root
     is_whole = is_whole or np.unique(fold, return_counts=True)[1].min(initial=2) < 2
-    for mine, share in repeats(row, fold) if is_whole else _folds(fold):
+    of_repeats = repeats(row, fold) if len(answers) else []
+    for mine, share in of_repeats if is_whole else _folds(fold):
         part = answers if share == 1 else answers.take(mine)
         each = influences(metric, part, place[mine])
         moved += share * np.bincount(place[mine], each, len(numbers))
         figure += share * metric.of(part) if mean is None else 0.0
-    of_repeats, unseen = repeats(row, fold) if len(answers) else [], 0.0
+    unseen = 0.0
     if metric.of_counts is not None and not metric.between and of_repeats:
         unseen = _unseen(metric, answers.take(of_repeats[0][0]))
     shares_tail = False
