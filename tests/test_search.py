@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 
@@ -25,10 +26,12 @@ DATASETS = {"classification": "econmath", "regression": "econmath_score"}
 
 
 def read(name):
-    """The file's sweeper node. Read directly, since only the project's own sweeper has a key
-    `conditional`."""
-    text = (CONF_DIR / "search" / f"{name}.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["hydra"]["sweeper"]
+    """The file's sweeper node, with the sampler of its defaults. Read directly, since only the
+    project's own sweeper has a key `conditional`."""
+    content = yaml.safe_load((CONF_DIR / "search" / f"{name}.yaml").read_text(encoding="utf-8"))
+    overrides = {key: value for one in content["defaults"] for key, value in one.items()}
+    sampler = overrides.get("override /hydra/sweeper/sampler")
+    return {"sampler": sampler, **content["hydra"]["sweeper"]}
 
 
 def space(name, task):
@@ -163,6 +166,16 @@ def test_search_auto_tries_the_first_members_if_there_are_to_be_fewer_trials(pla
             "search=auto", sampler=node["sampler"], params=node["params"], n_trials=n_trials
         )
         assert [params["model"] for params, _ in queue_of(plan)] == tried
+
+
+@pytest.mark.parametrize(
+    ("words", "cls"),
+    [((), "GridSampler"), (("hydra/sweeper/sampler=tpe",), "TPESampler")],
+)
+def test_a_sampler_that_is_named_beside_search_auto_wins(words, cls):
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("config", ["search=auto", *words], return_hydra_config=True)
+    assert config.hydra.sweeper.sampler["_target_"] == f"optuna.samplers.{cls}"
 
 
 @pytest.mark.slow
