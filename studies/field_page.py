@@ -67,9 +67,10 @@ class Scored:
         return dict(zip(self.scores, rankdata([s.mean for s in self.scores.values()]), strict=True))
 
     def normalised(self, method: str) -> float:
-        """1 for the best of the methods, 0 for the dummy."""
+        """1 for the best of the methods, 0 for one that the dummy equals or beats."""
         best = min(one.mean for one in self.scores.values())
-        return (self.dummy - self.scores[method].mean) / (self.dummy - best)
+        gain = self.dummy - self.scores[method].mean
+        return gain / (self.dummy - best) if gain > 0 else 0.0
 
 
 def scored_tables(place: Path) -> list[Scored]:
@@ -172,7 +173,7 @@ def _introduction(tables: Sequence[Scored]) -> str:
         f"{len(tables)} of {len(FIELD)} real tables that had no part in choosing the portfolio; "
         f"{setting.seconds:g} seconds a fit on {cores} for every method{at_once}. "
         f"{_folds_said(tables)} Log loss for classes, RMSE for numbers. *Normalised* is 1 for the "
-        "best method of a table and 0 for the dummy. Wins, ties and losses of `model=auto` follow "
+        "best method of a table and 0 for one that the dummy equals or beats. Wins, ties and losses of `model=auto` follow "
         "from paired intervals on the same rows, as in `compare`. Times are means of a fit, and "
         "the median of answering the rows of a fold. A fold in which a method has no answer counts "
         "as that of the dummy."

@@ -113,6 +113,7 @@ def test_the_page_names_the_tables_where_auto_loses_and_the_time_of_answers(tmp_
     (one, other) = scored_tables(tmp_path)
     assert one.ranks["autogluon"] == 1
     assert other.normalised("auto") <= 1 > other.normalised("linear")
+    assert one.normalised("linear") == 0  # the dummy is better
 
 
 def test_a_method_that_never_answers_is_shown_with_its_reasons(tmp_path):

@@ -104,8 +104,11 @@ def describe_trial(
         values: What it drew, by config key.
     """
     outside: dict[str, Any] = trial.user_attrs.get(OUTSIDE) or {}
-    record.name = f"{record.model}-{trial.number}"
-    record.params |= {f"{SWEPT}{key}": str(value) for key, value in {**outside, **values}.items()}
+    drawn = {key: str(value) for key, value in {**outside, **values}.items()}
+    # A file of the group says more than the name within: auto/stumps, auto/pairs are both xgb.
+    model = drawn.get("model", record.model).rpartition("/")[2]
+    record.name = f"{model}-{trial.number}"
+    record.params |= {f"{SWEPT}{key}": value for key, value in drawn.items()}
     record.tags |= {
         tags.STUDY: plan.study_name,
         tags.OBJECTIVES: ",".join(plan.objectives.names),

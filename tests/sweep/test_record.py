@@ -1,8 +1,15 @@
 import shlex
 
+from optuna.trial import create_trial
+
 from student_perf.data.dataset import Dataset
 from student_perf.runs.record import load_record
-from student_perf.sweep.record import describe_target, start_record, typed_command
+from student_perf.sweep.record import (
+    describe_target,
+    describe_trial,
+    start_record,
+    typed_command,
+)
 
 
 def test_targets_are_counted_or_summed_up(small_dataset):
@@ -43,3 +50,15 @@ def test_the_record_of_a_sweep_holds_its_space_and_objectives_as_data(plan_of):
     ]  # fmt: skip
     again = start_record(plan, evaluator.data(plan.base), "")
     assert again.record_id == record.record_id
+
+
+def test_trials_of_two_files_with_one_model_have_names_of_their_own(plan_of):
+    plan, evaluator = plan_of("model=auto/stumps,auto/pairs")
+    plan.folder.mkdir(parents=True)
+    record = start_record(plan, evaluator.data(plan.base), "")
+    trial = create_trial(value=0.5)
+    trial.number = 7
+    describe_trial(record, plan, trial, {"model": "auto/stumps"})
+    assert (record.name, record.swept) == ("stumps-7", {"model": "auto/stumps"})
+    describe_trial(record, plan, trial, {"model.max_depth": 3})
+    assert record.name == f"{record.model}-7"
