@@ -2,6 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
@@ -14,8 +17,10 @@ from tests.conftest import SMALL_CONFIG
 from tests.evaluation.checked import KFOLD, WARN
 
 
-def findings_of(dataset, config=SMALL_CONFIG, model=None, guards=WARN, split_config=KFOLD):
-    pipeline = Pipeline([("model", model or DecisionTreeClassifier())])
+def findings_of(
+    dataset, config=SMALL_CONFIG, model=None, guards=WARN, split_config=KFOLD, pipeline=None
+):
+    pipeline = pipeline or Pipeline([("model", model or DecisionTreeClassifier())])
     split = make_split(dataset, split_config)
     subject = Subject(dataset, split, config, split_config, "accuracy", pipeline)
     return check_guards(subject, guards, costly=True)
@@ -63,3 +68,43 @@ def test_later_rows_of_another_kind_are_named_with_their_columns(small_dataset):
     assert found[0].text.startswith("the test part: 'price', 'tariff' differ from the rows")
     assert all("'hours'" not in one.text for one in found)
     assert [one for one in findings_of(data) if one.code == "SP403"] == []
+
+
+def blind(marks=False):
+    impute = SimpleImputer(strategy="median", add_indicator=marks)
+    columns = ColumnTransformer([("numeric", Pipeline([("impute", impute)]), ["x"])])
+    return Pipeline([("preprocess", columns), ("model", DecisionTreeClassifier())])
+
+
+def with_gaps(small_dataset, task, share):
+    """500 rows whose target goes with the gaps of two columns, and not with those of a third."""
+    rng, n = np.random.default_rng(4), 500
+    gap = rng.random(n) < 0.2
+    target = np.where(rng.random(n) < share, gap, rng.random(n) < 0.2).astype(np.int64)
+    features = pd.DataFrame(
+        {
+            "first": np.where(gap, np.nan, rng.normal(size=n)),
+            "second": np.where(gap, np.nan, rng.normal(size=n)),
+            "other": np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
+            "full": rng.normal(size=n),
+        }
+    )
+    if task == "regression":
+        return replace(
+            small_dataset, features=features, task=task, target=target * 2.0 + rng.normal(size=n),
+            classes=(), ordered=False,
+        )  # fmt: skip
+    return replace(small_dataset, features=features, target=target)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_gaps_that_say_something_are_named_while_they_are_filled_without_a_mark(
+    small_dataset, task
+):
+    data = with_gaps(small_dataset, task, share=0.7)
+    (found,) = findings_of(data, pipeline=blind())
+    assert (found.code, found.text.partition(":")[0]) == ("SP404", "'first', 'second'")
+    assert found.text.endswith("type: preprocess.numeric.impute.add_indicator=true")
+    assert findings_of(data, pipeline=blind(marks=True)) == []
+    assert findings_of(data, model=DecisionTreeClassifier()) == []  # it gets the gaps themselves
+    assert findings_of(with_gaps(small_dataset, task, share=0.0), pipeline=blind()) == []
