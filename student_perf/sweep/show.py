@@ -203,12 +203,11 @@ def show_trials(outcome: SweepOutcome, console: Console) -> None:
         _show_sets(outcome, console)
         return
     ranked = distinct(outcome.ranked, ranked=True)
-    if len(outcome.ranked) + len(outcome.references) < 2:
-        return
-    references = [(trial, 1) for trial in outcome.references]
-    _print_trials(outcome, [*ranked[:_MOST_TRIALS], *references], console)
-    if len(ranked) > _MOST_TRIALS:
-        console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
+    if len(outcome.ranked) + len(outcome.references) > 1:
+        references = [(trial, 1) for trial in outcome.references]
+        _print_trials(outcome, [*ranked[:_MOST_TRIALS], *references], console)
+        if len(ranked) > _MOST_TRIALS:
+            console.print(f"    and {len(ranked) - _MOST_TRIALS} more")
     console.print()
 
 

@@ -41,7 +41,7 @@ def run_winner(
         return None
     best, folder = outcome.ranked[0], plan.folder / WINNER
     if not _holds_run_of(best, folder):
-        console.print(Text.assemble(("\nWinner", "bold"), f": trial {best.trial_number}"))
+        console.print(Text.assemble(("Winner", "bold"), f": trial {best.trial_number}"))
         _refit(plan, best, study, folder, Terminal(), "final", check_tags(outcome.findings))
     return folder
 

@@ -102,6 +102,7 @@ def test_a_search_is_told_alike_by_optuna_mlflow_and_the_disk(train, workspace):
     assert winner.data.metrics["test_looks"] == 1
     assert "Test rows (n = 172)" in outcome.out
     assert max(len(line.rstrip()) for line in outcome.out.splitlines() if "/" not in line) <= 80
+    assert "\n\n\n" not in outcome.out
 
 
 @pytest.mark.slow
