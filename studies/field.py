@@ -2,12 +2,13 @@
 
     .venv/bin/python -m studies.field --data FOLDER --flaml PYTHON --autogluon PYTHON
     .venv/bin/python -m studies.field --cores 1 --jobs 2 --folds 2 --minutes 600 ...
-    .venv/bin/python -m studies.field --report-only
+    .venv/bin/python -m studies.field --report-only --data FOLDER
 
 Five outer folds (twice for tables under 500 rows), the same for all; each fit may use `--seconds`
 on `--cores`, to which it is held. The rivals run in environments of their own, whose interpreters
 are named; those that are not named are left out. Fold 0 of every table comes first, then fold 1, so
-that a study that has ended early has whole tables.
+that a study that has ended early has whole tables. `--data` holds the files of students' tables;
+without it there are 24 others.
 
 What was answered is kept in studies/results/field by table, fold and method: commit it now and
 then, and the study goes on where it was; remove a file to have it made again. Writes docs/field.md.
@@ -39,6 +40,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from student_perf.paths import PACKAGE_DIR
 from studies.field_page import page, scored_tables
 from studies.field_results import (
+    METHODS,
     OWN,
     RESULTS,
     RIVALS,
@@ -46,6 +48,7 @@ from studies.field_results import (
     Setting,
     Truth,
     fit_file,
+    folder_of,
     read_fit,
     read_truth,
     truth_file,
@@ -111,6 +114,16 @@ def in_order(tables: Iterable[Sequence[Fold]], methods: Sequence[str]) -> list[t
     return [(fold, method) for fold in folds for method in methods]
 
 
+def restore_truths(place: Path, folder: Path | None) -> None:
+    """Write the true values of kept answers again that the repository does not hold: those of
+    tables in files, as far as the files are there.
+    """
+    for table in FIELD:
+        for fold in folds_of(table, folder) if folder_of(place, table).is_dir() else ():
+            if any(fit_file(place, table, fold.number, m).is_file() for m in METHODS):
+                keep_truth(place, fold)
+
+
 def keep_truth(place: Path, fold: Fold) -> None:
     """Keep the true values of a fold. Ends the program if others are there already."""
     file, truth = truth_file(place, fold.table, fold.number), fold.truth
@@ -156,6 +169,7 @@ class Study:
     def _fit(self, fold: Fold, method: str) -> None:
         began = time.monotonic()
         fit = self._answered(fold, method, fold.truth)
+        keep_truth(self.place, fold)
         write_fit(fit_file(self.place, fold.table, fold.number, method), fit)
         what = f"{fold.table.name}, fold {fold.number}, {method}"
         print(f"{time.monotonic() - began:6.0f} s  {what} {fit.error}", flush=True)
@@ -218,7 +232,8 @@ def run(chosen: argparse.Namespace) -> None:
     pythons = {name: getattr(chosen, env) for name, env in RIVALS.items() if getattr(chosen, env)}
     tables = [folds_of(t, chosen.data)[: chosen.folds] for t in FIELD[: chosen.tables]]
     for fold in (fold for of_table in tables for fold in of_table):
-        keep_truth(chosen.results, fold)
+        if truth_file(chosen.results, fold.table, fold.number).is_file():
+            keep_truth(chosen.results, fold)  # which ends here if the table has changed
     left = []
     for fold, method in in_order(tables, [*OWN, *pythons]):
         file = fit_file(chosen.results, fold.table, fold.number, method)
@@ -258,6 +273,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if not chosen.report_only:
         run(chosen)
+    restore_truths(chosen.results, chosen.data)
     found = scored_tables(chosen.results)
     if not found:
         sys.exit(f"{chosen.results}: holds no fold that all methods have finished")

