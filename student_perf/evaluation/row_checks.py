@@ -117,7 +117,8 @@ def unlike_folds(subject: Subject) -> Iterator[str]:
     dataset, folds = subject.dataset, subject.split.folds
     if len(folds) < 2:
         return
-    validated = np.unique(np.concatenate([fold.validation for fold in folds]))
+    validated = np.zeros(dataset.n_rows, dtype=bool)
+    validated[np.concatenate([fold.validation for fold in folds])] = True
     every = dataset.target[validated]
     for number, fold in enumerate(folds):
         if words := _unlike(dataset, dataset.target[fold.validation], every, len(folds)):

@@ -220,7 +220,7 @@ def _of_counts(metric: Metric, answers: Answers) -> np.ndarray:
     """
     assert metric.of_counts is not None
     n, table = len(answers), answers.counts.table
-    seen, cell_of = np.unique(answers.cells, return_inverse=True)
+    seen, cell_of = _units(answers.cells)
     without = np.repeat(table.reshape(1, -1).astype(np.float64), len(seen), axis=0)
     step = np.minimum(answers.weight / n, table.ravel()[seen])
     without[np.arange(len(seen)), seen] -= step
