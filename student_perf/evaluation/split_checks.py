@@ -154,9 +154,9 @@ def filled_gaps(subject: Subject) -> Iterator[str]:
 def _fills_unmarked(pipeline: Pipeline) -> str | None:
     """The key of the step that fills gaps of numbers without a mark of where they were."""
     for key, value in pipeline.get_params().items():
-        *_, kind, step, parameter = ("", "", *key.split("__"))
-        if (kind, parameter, value) == ("numeric", "add_indicator", False):
-            return f"preprocess.{kind}.{step}"
+        words = str(key).split("__")  # preprocess, numeric, impute, add_indicator
+        if words[-1] == "add_indicator" and value is False and words[-3:-2] == ["numeric"]:
+            return f"preprocess.numeric.{words[-2]}"
     return None
 
 

@@ -161,11 +161,12 @@ def _describe_samples(split: Split, has_importance: bool) -> list[str]:
     """What is measured on a sample of the rows of a fold, since there are many."""
     train = max((fold.train for fold in split.folds), key=len)
     notes = []
-    if (n_shown := len(scored_of_fit(train))) < len(train):
-        notes.append(f"the column train is of {n_shown} of {len(train)} training rows of a fold")
+    n_shown, n_rows = len(scored_of_fit(train)), len(train)
+    if n_shown < n_rows:
+        notes.append(f"the column train is of {n_shown:,} of {n_rows:,} training rows of a fold")
     n_validated = max(len(fold.validation) for fold in split.folds)
     if has_importance and n_validated > ROWS_PER_FOLD:
-        notes.append(f"columns are permuted in {ROWS_PER_FOLD} of {n_validated} rows of a fold")
+        notes.append(f"columns are permuted in {ROWS_PER_FOLD:,} of {n_validated:,} rows of a fold")
     return notes
 
 
