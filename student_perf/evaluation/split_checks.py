@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact, ks_2samp, mannwhitneyu, rankdata
+from scipy.stats import fisher_exact, ks_2samp, mannwhitneyu, norm, rankdata
 from sklearn.pipeline import Pipeline
 
 from student_perf.config.schema import GroupKFoldSplit
@@ -130,11 +130,11 @@ def filled_gaps(subject: Subject) -> Iterator[str]:
     if step is None:
         return
     dataset = subject.dataset
-    rows = _one_a_group(dataset, subject.some_rows)
+    rows = subject.some_rows
     gaps = {name: dataset.features[name].iloc[rows].isna().to_numpy() for name in dataset.numeric}
-    target, n_classes = dataset.target[rows], len(dataset.classes)
+    groups = dataset.groups_of(rows)
     said = {
-        name: _said_by(gap, target, n_classes)
+        name: _said_by(gap, dataset.target[rows], len(dataset.classes), groups)
         for name, gap in gaps.items()
         if min(gap.sum(), (~gap).sum()) >= _FEWEST_CELLS
     }
@@ -160,26 +160,34 @@ def _fills_unmarked(pipeline: Pipeline) -> str | None:
     return None
 
 
-def _said_by(gap: np.ndarray, target: np.ndarray, n_classes: int) -> tuple[float, float]:
+def _said_by(
+    gap: np.ndarray, target: np.ndarray, n_classes: int, groups: np.ndarray | None
+) -> tuple[float, float]:
     """How much of the target gaps say, shape (n,): the squared correlation with its ranks, or with
-    the class that goes with them most; and the p-value (Mann and Whitney, or Fisher's exact test,
-    corrected for the classes).
+    the class that goes with them most; and the p-value, corrected for the classes.
     """
-    if np.ptp(target) == 0:
-        return 0.0, 1.0
-    if not n_classes:
-        share = np.corrcoef(gap, rankdata(target))[0, 1] ** 2
-        return float(share), float(mannwhitneyu(target[gap], target[~gap]).pvalue)
+    values = [target == code for code in range(n_classes)] if n_classes else [rankdata(target)]
+    values = [value for value in values if np.ptp(value.astype(float)) > 0]
     best = 0.0, 1.0
-    for code in range(n_classes):
-        is_class = target == code
-        if 0 < (n := int(is_class.sum())) < len(target):
-            both, gaps = int((gap & is_class).sum()), int(gap.sum())
-            counts = [[both, gaps - both], [n - both, len(target) - n - gaps + both]]
-            p_value = min(1.0, n_classes * float(fisher_exact(counts)[1]))
-            share = float(np.corrcoef(gap, is_class)[0, 1] ** 2)
-            best = min(best, (share, p_value), key=lambda one: one[1])
+    for value in values:
+        p_value = min(1.0, len(values) * _p_of_gap(gap, value, groups))
+        share = float(np.corrcoef(gap, value)[0, 1] ** 2)
+        best = min(best, (share, p_value), key=lambda one: one[1])
     return best
+
+
+def _p_of_gap(gap: np.ndarray, value: np.ndarray, groups: np.ndarray | None) -> float:
+    """By Fisher's exact test for yes or no, by ranks for numbers (Mann and Whitney). Rows of one
+    group may say the same thing many times: then by how far each group moves the covariance, which
+    is normal for many groups (Liang and Zeger 1986, Biometrika 73).
+    """
+    if groups is not None:
+        moved = np.bincount(groups, (gap - gap.mean()) * (value - value.mean()))
+        return 2 * float(norm.sf(abs(moved.sum()) / np.sqrt(np.square(moved).sum())))
+    if value.dtype == np.bool_:
+        counts = [[int((a & b).sum()) for b in (value, ~value)] for a in (gap, ~gap)]
+        return float(fisher_exact(counts)[1])
+    return float(mannwhitneyu(value[gap], value[~gap]).pvalue)
 
 
 def _named(columns: Sequence[str]) -> str:

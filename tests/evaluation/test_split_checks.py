@@ -108,3 +108,18 @@ def test_gaps_that_say_something_are_named_while_they_are_filled_without_a_mark(
     assert findings_of(data, pipeline=blind(marks=True)) == []
     assert findings_of(data, model=DecisionTreeClassifier()) == []  # it gets the gaps themselves
     assert findings_of(with_gaps(small_dataset, task, share=0.0), pipeline=blind()) == []
+
+
+def found_in_groups(data, groups):
+    found = findings_of(replace(data, groups=groups), pipeline=blind())
+    return [one.code for one in found if one.code == "SP404"]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_gaps_in_rows_of_one_person_count_once(small_dataset, task):
+    data = with_gaps(small_dataset, task, share=0.7)
+    rng = np.random.default_rng(5)
+    assert found_in_groups(data, rng.integers(0, 60, data.n_rows)) == ["SP404"]
+    # Four persons, whose rows repeat what one of them says.
+    few = data.features["first"].isna().to_numpy() * 2 + rng.integers(0, 2, data.n_rows)
+    assert found_in_groups(data, few) == []
