@@ -35,7 +35,7 @@ SUMMARY = ("method", "mean rank", "behind auto, 95 %", "normalised", "auto wins 
 MOST_FOLDS = 100
 WHY = {  # what is known of a table on which auto loses to some method
     "fertil2 (children, 3 bands)": "the age at the first birth is missing where there is no child; "
-    "the default preprocessing fills it with the median, the others keep it. A run says so (SP404) "
+    "the default preprocessing fills it with the median, AutoGluon does not. A run says so (SP404) "
     "and names the line to type, which was left out here.",
 }
 

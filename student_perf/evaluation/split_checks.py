@@ -24,7 +24,7 @@ _CHANCE = 0.001  # of a false alarm, over all columns
 _MOVED = 0.2  # in a distribution function or a share
 _MOST_NAMED = 3
 _FEWEST_CELLS = 10  # missing ones, and filled ones
-_SAYS_SOMETHING = 0.01  # of the target's variance
+_SAYS_MUCH = 0.1  # of the target's variance; where gaps said 0.05, marks of them changed nothing
 
 
 @check(
@@ -113,13 +113,14 @@ def unlike_sides(subject: Subject) -> Iterator[str]:
 
 @check(
     "SP404",
-    "Gaps that say something and are filled",
-    what="Whether a number is missing goes with the target: it explains a hundredth of its "
+    "Gaps that say much and are filled",
+    what="Whether a number is missing goes with the target: it explains a tenth of its "
     "variance, or of a class against the others, and not by chance (p below 0.001 over all "
     "columns). The preprocessing fills such cells and keeps no mark of them.",
     why="A filled cell looks like any other, so the model cannot learn what the gap says: in a "
     "table of families the age at the first birth is missing where there is no child yet. Marks "
-    "lower the log loss of `model=auto` there from 0.43 to 0.32.",
+    "lower the log loss of `model=auto` there from 0.45 to 0.34. Where gaps said a twentieth or "
+    "less, marks changed nothing.",
     fix="Type what the line says, which adds a column of marks for each column with gaps. If cells "
     "were only filled in once the target was known, leave the column out: `dataset.drop`.",
     costly=True,
@@ -141,11 +142,11 @@ def filled_gaps(subject: Subject) -> Iterator[str]:
     saying = [
         name
         for name, (share, p_value) in sorted(said.items(), key=lambda one: -one[1][0])
-        if share >= _SAYS_SOMETHING and p_value < _CHANCE / len(said)
+        if share >= _SAYS_MUCH and p_value < _CHANCE / len(said)
     ]
     if saying:
         yield (
-            f"{_named(saying)}: whether a cell is missing says something of "
+            f"{_named(saying)}: whether a cell is missing says much of "
             f"'{dataset.target_name}', and the model cannot see it; if the gap is there before the "
             f"target is known, type: {step}.add_indicator=true"
         )
