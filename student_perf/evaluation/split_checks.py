@@ -24,7 +24,7 @@ _CHANCE = 0.001  # of a false alarm, over all columns
 _MOVED = 0.2  # in a distribution function or a share
 _MOST_NAMED = 3
 _FEWEST_CELLS = 10  # missing ones, and filled ones
-_SAYS_MUCH = 0.1  # of the target's variance; where gaps said 0.05, marks of them changed nothing
+_SAYS_MUCH = 0.1  # of the target's variance; where gaps said 0.05, marks did not help
 
 
 @check(
@@ -120,7 +120,7 @@ def unlike_sides(subject: Subject) -> Iterator[str]:
     why="A filled cell looks like any other, so the model cannot learn what the gap says: in a "
     "table of families the age at the first birth is missing where there is no child yet. Marks "
     "lower the log loss of `model=auto` there from 0.45 to 0.34. Where gaps said a twentieth or "
-    "less, marks changed nothing.",
+    "less, marks did not help.",
     fix="Type what the line says, which adds a column of marks for each column with gaps. If cells "
     "were only filled in once the target was known, leave the column out: `dataset.drop`.",
     costly=True,
