@@ -9,7 +9,7 @@ from logging import INFO, WARNING
 
 import numpy as np
 
-from student_perf.config.schema import ExperimentConfig, TrackingConfig
+from student_perf.config.schema import ExperimentConfig, ReportConfig, TrackingConfig
 from student_perf.data import Dataset
 from student_perf.data.columns import label_of
 from student_perf.evaluation.cross_validation import scored_of_fit
@@ -17,7 +17,7 @@ from student_perf.evaluation.registry import CHECKS
 from student_perf.evaluation.splits import Split
 from student_perf.experiment.compute import Outcome
 from student_perf.experiment.prepare import Prepared
-from student_perf.inspection.importance import ROWS_PER_FOLD
+from student_perf.inspection.importance import share
 from student_perf.runs.looks import TRIES
 from student_perf.runs.record import RunRecord
 from student_perf.runs.shown import Introduction, Result, TestRows, show_result
@@ -44,7 +44,7 @@ def introduce(config: ExperimentConfig, prepared: Prepared) -> Introduction:
     for finding in prepared.warnings:
         log.log(INFO if CHECKS[finding.code].quiet else WARNING, "%s", finding)
     loud = [str(finding) for finding in prepared.warnings if not CHECKS[finding.code].quiet]
-    samples = _describe_samples(prepared.split, config.report.importance)
+    samples = _describe_samples(prepared.split, config.report)
     return Introduction(facts, notes, loud, samples)
 
 
@@ -157,7 +157,7 @@ def show_outcome(
     show_result(terminal, result)
 
 
-def _describe_samples(split: Split, has_importance: bool) -> list[str]:
+def _describe_samples(split: Split, report: ReportConfig) -> list[str]:
     """What is measured on a sample of the rows of a fold, since there are many."""
     train = max((fold.train for fold in split.folds), key=len)
     notes = []
@@ -165,8 +165,9 @@ def _describe_samples(split: Split, has_importance: bool) -> list[str]:
     if n_shown < n_rows:
         notes.append(f"the column train is of {n_shown:,} of {n_rows:,} training rows of a fold")
     n_validated = max(len(fold.validation) for fold in split.folds)
-    if has_importance and n_validated > ROWS_PER_FOLD:
-        notes.append(f"columns are permuted in {ROWS_PER_FOLD:,} of {n_validated:,} rows of a fold")
+    n_permuted, _ = share(n_validated, report.importance_repeats)
+    if report.importance and n_permuted < n_validated:
+        notes.append(f"columns are permuted in {n_permuted:,} of {n_validated:,} rows of a fold")
     return notes
 
 

@@ -17,8 +17,9 @@ from student_perf.scoring.paired import by_rows
 
 # Several columns go into one prediction, since a call costs more than its rows in a small table.
 _ROWS_PER_CALL = 20_000
-# Of a large fold these many rows are enough: an importance is read to two digits.
-ROWS_PER_FOLD = 2_000  # at most
+# As many permuted rows of a column in a fold, times the repeats, are enough: an importance is read
+# to two digits, and 5,000 rows permuted once say more than 1,000 permuted five times.
+_ROWS_PER_REPEAT = 1_000
 
 
 @dataclass
@@ -42,21 +43,22 @@ class PermutationImportance:
     def add_fold(self, number: int, fold: Fold, fitted: BaseEstimator) -> None:
         """Measure the columns on one fold; `fitted` takes raw features."""
         rng = np.random.default_rng([self.seed, number])
+        n_rows, n_repeats = share(len(fold.validation), self.n_repeats)
         rows = fold.validation
-        if len(rows) > ROWS_PER_FOLD:
-            rows = np.sort(rng.choice(rows, ROWS_PER_FOLD, replace=False))
+        if len(rows) > n_rows:
+            rows = np.sort(rng.choice(rows, n_rows, replace=False))
         features, where = self.dataset.rows(rows), f"in fold {number + 1}"
         output = predict(fitted, features.copy(), self.dataset, where)
         self.intact.append(self._by_row(rows, output))
-        per_call = max(1, _ROWS_PER_CALL // (len(rows) * self.n_repeats))
+        per_call = max(1, _ROWS_PER_CALL // (len(rows) * n_repeats))
         columns = list(features.columns)
         permuted: list[RowScores] = []
         for start in range(0, len(columns), per_call):
             chosen = columns[start : start + per_call]
-            stacked = _permuted_copies(features, chosen, self.n_repeats, rng)
+            stacked = _permuted_copies(features, chosen, n_repeats, rng)
             output = predict(fitted, stacked, self.dataset, f"{where} (permuted columns)")
             for of_column in np.split(output, len(chosen)):
-                repeats = np.split(of_column, self.n_repeats)
+                repeats = np.split(of_column, n_repeats)
                 permuted.append(mean_of([self._by_row(rows, block) for block in repeats]))
         self.permuted.append(permuted)
 
@@ -91,6 +93,17 @@ class PermutationImportance:
     def _by_row(self, rows: np.ndarray, output: np.ndarray) -> RowScores:
         answers, one_fold = answers_for(self.dataset, rows, output), np.zeros(len(rows), np.int64)
         return row_scores(METRICS[self.metric], answers, rows, one_fold)
+
+
+def share(n_rows: int, n_repeats: int) -> tuple[int, int]:
+    """How many of the held-out rows of a fold are permuted, and how often each of them.
+
+    >>> [share(n_rows, 5) for n_rows in (79, 1_000, 2_000, 200_000)]
+    [(79, 5), (1000, 5), (2000, 2), (5000, 1)]
+    """
+    most = _ROWS_PER_REPEAT * n_repeats
+    chosen = min(n_rows, most)
+    return chosen, min(n_repeats, most // chosen)
 
 
 def _permuted_copies(

@@ -102,8 +102,9 @@ def test_a_single_validation_part_gives_an_interval_by_its_rows(data):
 
 
 def test_a_large_fold_is_sampled(data, monkeypatch):
-    monkeypatch.setattr(importance, "ROWS_PER_FOLD", 30)
+    monkeypatch.setattr(importance, "_ROWS_PER_REPEAT", 6)
     measured, _, _ = measure(data, LogisticRegression(), "accuracy")
+    assert {len(one.unit) for one in measured.intact} == {30}
     by_column = measured.table().set_index("column")["importance"]
     assert by_column["points"] > 0.3
     assert by_column["school"] == 0
