@@ -33,6 +33,7 @@ from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL, Estimate, row_interval
 from student_perf.scoring.metrics import METRICS
 from student_perf.scoring.paired import row_difference
+from student_perf.tables.memory import release_unused
 from student_perf.terminal import MetricRow
 
 log = logging.getLogger(__name__)
@@ -173,4 +174,5 @@ def _fit_final(prepared: Prepared, seed: int) -> BaseEstimator:
         model = LabelledClassifier(model, list(dataset.classes))
     target = dataset.target_labels(dataset.target[rows])
     weights, where = dataset.weights_of(rows), "in the fit of the model to keep"
+    release_unused()  # this fit has the most rows
     return fit(model, dataset.rows(rows), target, seed, where, weights)

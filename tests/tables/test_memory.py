@@ -1,6 +1,9 @@
 """What a process may still take follows the machine and its control groups."""
 
 import math
+import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -61,3 +64,23 @@ def test_a_system_that_says_nothing_refuses_nothing(system):
 )
 def test_the_rows_that_fit_are_a_round_number_below_what_is_there(available, expected):
     assert rows_that_fit(1_000_000, 40e9, available) == expected
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide themselves")
+def test_what_is_freed_goes_back_to_the_system():
+    code = """
+import numpy as np
+from student_perf.tables.memory import release_unused
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+kept = [[np.ones(12_500), np.ones(100)] for _ in range(1000)]  # 100 MB with small ones between
+kept = [small for _, small in kept]
+before = resident()
+release_unused()
+print(before - resident())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) > 50_000_000
