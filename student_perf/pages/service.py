@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from student_perf.data.contract import ColumnContract, Contract
@@ -10,8 +11,17 @@ from student_perf.render import render
 from student_perf.store.kept_model import KeptModel
 
 
-def page(kept: KeptModel, example: dict[str, Any], most_bytes: int, most_rows: int) -> str:
-    """The page: what to send, with an example that the contract allows, and the answer."""
+def page(
+    kept: KeptModel,
+    example: dict[str, Any],
+    most_bytes: int,
+    most_rows: int,
+    address: str,
+    needs_token: bool,
+) -> str:
+    """The page: what to send to `address`, with an example that the contract allows, and the
+    answer.
+    """
     contract = kept.contract
     classes = ", ".join(contract.classes)
     return render(
@@ -21,9 +31,19 @@ def page(kept: KeptModel, example: dict[str, Any], most_bytes: int, most_rows: i
         answer=f"one of {classes}, and the probability of each" if classes else "a number",
         columns=[_cells(name, column, contract) for name, column in contract.columns.items()],
         example=json.dumps(example, indent=2, ensure_ascii=False),
+        curl=_curl(example, address, needs_token),
+        needs_token=needs_token,
         most_bytes=most_bytes,
         most_rows=most_rows,
     )
+
+
+def _curl(example: dict[str, Any], address: str, needs_token: bool) -> str:
+    """A line for a terminal that asks for the prediction of the example."""
+    token = ["-H", "Authorization: Bearer TOKEN"] if needs_token else []
+    body = json.dumps(example, ensure_ascii=False)
+    words = ["curl", *token, "-H", "Content-Type: application/json", "-d", body]
+    return shlex.join([*words, f"{address}/predict"])
 
 
 def _cells(name: str, column: ColumnContract, contract: Contract) -> tuple[str, ...]:

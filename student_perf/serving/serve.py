@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -48,6 +49,8 @@ from student_perf.store.kept_model import KeptModel
 _INLINE_BYTES = 65_536  # a larger batch is answered in a thread, so that others do not wait
 _MOST_AT_WORK = 64
 _BODY_SECONDS = 30.0
+# A Host header that goes into a line to copy; others are not shown.
+_ADDRESS = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 _T = TypeVar("_T")
 
@@ -187,7 +190,7 @@ def make_app(kept: KeptModel, limits: Limits, access: Access, write: WriteLine) 
     threads = _Threads()
     example = {"rows": [example_row(kept.contract)]}
     batch = predictor.reader.schema() | {"examples": [example]}
-    ask = page(kept, example, limits.request_bytes, limits.rows).encode()
+    ask = _page(kept, example, limits, access)
     openapi = make_openapi(kept.contract, batch, limits.request_bytes, limits.rows)
     app = Starlette(
         routes=[
@@ -196,8 +199,8 @@ def make_app(kept: KeptModel, limits: Limits, access: Access, write: WriteLine) 
             _fixed(ALIVE, to_json({"status": "alive"})),
             _fixed("/model", to_json(describe(kept))),
             _fixed("/openapi.json", to_json(openapi)),
-            _fixed("/", ask, "text/html", PAGE_HEADERS),
-            _fixed("/docs", ask, "text/html", PAGE_HEADERS),
+            Route("/", ask),
+            Route("/docs", ask),
         ],
         middleware=[Middleware(RequestLog, write=write), Middleware(Door, access=access)],
         exception_handlers={HTTPException: _refused_request},
@@ -259,13 +262,26 @@ def _ready(predictor: Predictor, threads: _Threads) -> Callable[[Request], Await
     return ready
 
 
-def _fixed(
-    path: str, content: bytes, kind: str = JSON, headers: Mapping[str, str] = HEADERS
-) -> Route:
-    """A page whose content never changes."""
+def _page(
+    kept: KeptModel, example: dict[str, Any], limits: Limits, access: Access
+) -> Callable[[Request], Awaitable[Response]]:
+    """The page for people, with the address by which it was asked for."""
+
+    async def ask(request: Request) -> Response:
+        named = request.headers.get("host", "")
+        address = named if _ADDRESS.fullmatch(named) else access.host
+        facts = limits.request_bytes, limits.rows, address, access.token is not None
+        content = page(kept, example, *facts)
+        return Response(content, headers=PAGE_HEADERS, media_type="text/html")
+
+    return ask
+
+
+def _fixed(path: str, content: bytes) -> Route:
+    """Facts that never change."""
 
     async def answer(request: Request) -> Response:
-        return Response(content, headers=headers, media_type=kind)
+        return Response(content, headers=HEADERS, media_type=JSON)
 
     return Route(path, answer)
 

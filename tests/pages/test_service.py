@@ -10,7 +10,7 @@ from tests.serving.test_request_rows import CONTRACT
 
 def made(contract):
     kept = KeptModel("<run>", "<run>", Path(), None, contract, None)
-    return page(kept, {"rows": [example_row(contract)]}, 1234, 56)
+    return page(kept, {"rows": [example_row(contract)]}, 1234, 56, "localhost:4321", False)
 
 
 def test_the_page_names_columns_values_and_limits():

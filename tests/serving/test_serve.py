@@ -1,6 +1,8 @@
+import html
 import http.client
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -247,6 +249,32 @@ def test_no_answer_leads_elsewhere(served):
         answer = served.client.post(path, json={"rows": [row]}, follow_redirects=False)
         assert answer.status_code == 404, path
     assert served.client.get("/docs/", follow_redirects=False).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1:9123", "127.0.0.1:9123"),
+        ("[::1]:9123", "[::1]:9123"),
+        ("localhost:1;reboot", "127.0.0.1"),
+    ],
+)
+def test_the_line_on_the_page_asks_this_server(served, host, shown):
+    text = served.client.get("/docs", headers={"Host": host}).text
+    line = html.unescape(text.partition("<pre>curl ")[2].partition("</pre>")[0])
+    *_, body, address = shlex.split(line)
+    assert address == f"{shown}/predict"
+    assert "reboot" not in text
+    kind = {"Content-Type": "application/json"}
+    assert served.client.post("/predict", content=body, headers=kind).status_code == 200
+
+
+def test_the_line_of_a_server_with_a_token_has_a_place_for_it(kept_run):
+    access = Access("127.0.0.1", "a-token-of-at-least-sixteen")
+    app = make_app(load_kept_model(str(kept_run)), Limits(), access, print)
+    text = TestClient(app).get("/", headers={"Authorization": f"Bearer {access.token}"}).text
+    assert "curl -H &#39;Authorization: Bearer TOKEN&#39;" in text
+    assert access.token not in text
 
 
 def test_a_page_from_elsewhere_cannot_ask(served):
