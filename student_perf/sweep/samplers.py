@@ -68,6 +68,7 @@ SAMPLERS = {
     "random": Sampler("RandomSampler"),
     "grid": Sampler("RandomSampler"),  # never draws: every point of the grid is queued
 }
+NAMES = (AUTO, *SAMPLERS)
 
 
 def read_node(node: Any) -> tuple[str | None, dict[str, Any]]:
@@ -116,10 +117,9 @@ def check_sampler(name: str | None, options: Mapping[str, Any], several: bool) -
         options: Arguments of its class.
         several: Whether the sweep has several objectives or constraints.
     """
-    choices = (AUTO, *SAMPLERS)
-    if name is not None and name not in choices:
+    if name is not None and name not in NAMES:
         raise ConfigError(
-            f"{_KEY}={name}: must be one of {', '.join(choices)}; {suggest(name, choices)}"
+            f"{_KEY}={name}: must be one of {', '.join(NAMES)}; {suggest(name, NAMES)}"
         )
     _check_history(name, options, several)
     sampler = SAMPLERS.get(name or "")

@@ -16,9 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from student_perf.config.overrides import make_parser
 from student_perf.config.search_path import ConfigSource, source_of
+from student_perf.errors import ConfigError
 from student_perf.masking import learn_secrets
 from student_perf.sweep.finished import command_of, find_finished
 from student_perf.sweep.options import SweepOptions, make_options
+from student_perf.sweep.samplers import NAMES
 from student_perf.terminal import Terminal, make_console
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from student_perf.sweep.plan import SweepPlan
 
 _SUBDIR = "${hydra.job.num}"  # Hydra's default
+_SAMPLERS = "hydra/sweeper/sampler"
 
 
 def start_sweep(
@@ -53,6 +56,7 @@ def start_sweep(
     """
     learn_secrets([("hydra.sweeper.storage", node.get("storage"))])
     options = make_options(node)
+    _refuse_other_sampler(options, config)
     overrides = make_parser(loader).parse_overrides(list(arguments))
     _say_unused(config)
     own = [override for override in overrides if not override.is_hydra_override()]
@@ -62,6 +66,18 @@ def start_sweep(
     if command is not None and (known := find_finished(root, command, options.storage)):
         return _shown(*known)
     return _started(config, options, own, launch, command)
+
+
+def _refuse_other_sampler(options: SweepOptions, config: DictConfig) -> None:
+    """Raise ConfigError if a sampler was chosen by its group and a key of a file says another."""
+    chosen = str(config.hydra.runtime.choices.get(_SAMPLERS))
+    typed = f"{_SAMPLERS}={chosen}"
+    if typed in config.hydra.overrides.hydra and chosen in NAMES and options.sampler != chosen:
+        raise ConfigError(
+            f"{typed}: another line sets hydra.sweeper.sampler={options.sampler}, which wins; take "
+            f"it out, or write it in the defaults of its file: override /{_SAMPLERS}: "
+            f"{options.sampler}"
+        )
 
 
 def _shown(folder: Path, note: Note) -> Path:

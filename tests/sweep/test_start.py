@@ -4,8 +4,15 @@ from omegaconf import OmegaConf
 
 from student_perf.config.load import register_resolvers
 from student_perf.config.search_path import hydra_ready
+from student_perf.errors import ConfigError
 from student_perf.sweep import run, start
 from student_perf.sweep.start import start_sweep
+
+
+def node_of(config):
+    """The options of the sweeper."""
+    known = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return {name: value for name, value in known.items() if not name.startswith("_")}
 
 
 @pytest.fixture
@@ -19,9 +26,8 @@ def nested_name(monkeypatch):
         words = ["dataset=econmath_score", "split=nested", "tracking=off"]
         with hydra_ready() as loader:
             config = compose("config", words, return_hydra_config=True)
-        known = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-        node = {name: value for name, value in known.items() if not name.startswith("_")}
-        start_sweep(config, node | {"preview": True} | options, [*words, *swept], loader)
+        node = node_of(config) | {"preview": True} | options
+        start_sweep(config, node, [*words, *swept], loader)
         return names[-1].study_name
 
     return name
@@ -43,14 +49,26 @@ def test_a_nested_study_is_named_by_all_that_it_seeks(nested_name):
     assert names[3] == names[0]
 
 
+def test_a_sampler_that_was_typed_does_not_give_way_without_a_word():
+    register_resolvers()
+    typed = "hydra/sweeper/sampler=grid"
+    with hydra_ready() as loader:
+        words = [typed, "hydra.sweeper.sampler=random"]
+        config = compose("config", words, return_hydra_config=True)
+        refused = (
+            f"{typed}: another line sets hydra.sweeper.sampler=random, which wins"
+        )
+        with pytest.raises(ConfigError, match=refused):
+            start_sweep(config, node_of(config), ["model.C=1,2"], loader)
+
+
 @pytest.mark.slow
 def test_a_preview_runs_nothing_and_gives_no_folder(workspace, capsys):
     register_resolvers()
     words = ["model=tree", "model.max_depth=1,2", "tracking=off"]
     with hydra_ready() as loader:
         config = compose("config", [words[0], words[2]], return_hydra_config=True)
-    options = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    node = {name: value for name, value in options.items() if not name.startswith("_")}
+    node = node_of(config)
     assert start_sweep(config, node | {"preview": True}, words, loader) is None
     assert "2 trials, every combination once" in capsys.readouterr().out
     assert not (workspace / "multirun").exists()
