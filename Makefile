@@ -95,6 +95,8 @@ all: lint type test train  ## check everything, then run the default experiment
 $(stamp): requirements.txt requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { \
 	  echo "'$(PYTHON)' is not there: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -V > /dev/null 2>&1 || { \
+	  echo "'$(PYTHON)' does not start ($$($(PYTHON) -V 2>&1 | head -1)): name another: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but 3.11 or newer is needed: name one, for example make PYTHON=python3.12"; exit 1; }
 	@test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
