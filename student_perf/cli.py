@@ -21,6 +21,7 @@ from student_perf.exit_codes import MEANINGS, OF_EVERY_COMMAND, ExitCode
 from student_perf.masking import learn_environment
 from student_perf.paths import WORKSPACE_VARIABLE, workspace
 from student_perf.runs.seal import accept_changes
+from student_perf.shell import with_workspace
 from student_perf.terminal import print_error, say_unused_conf
 from student_perf.warned import warnings_kept
 
@@ -161,7 +162,8 @@ def _in_workspace(folder: Path | None) -> Iterator[None]:
     before = os.environ.get(WORKSPACE_VARIABLE)
     os.environ[WORKSPACE_VARIABLE] = str(folder)
     try:
-        yield
+        with with_workspace(folder):
+            yield
     finally:
         if before is None:
             del os.environ[WORKSPACE_VARIABLE]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from student_perf.config.search_path import unused_conf
 from student_perf.errors import one_line
 from student_perf.masking import masked
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
+from student_perf.shell import own_line
 from student_perf.text import format_change, format_interval, format_number, format_p, visible
 
 if TYPE_CHECKING:
@@ -396,7 +396,7 @@ class Terminal:
         if reason is None:
             return
         self.console.print(f"  Not in MLflow yet: {masked(reason)}")
-        self.console.print(f"  Send it with: {python_command()} -m student_perf sync {folder}")
+        self.console.print(f"  Send it with: {own_line('sync', str(folder))}")
 
 
 def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
@@ -454,13 +454,3 @@ def _label(metric: str) -> str:
 def _interval(metric: str, mean: float, low: float, high: float) -> str:
     known = METRICS.get(metric)
     return format_interval(low, high) if known is None else known.interval(mean, low, high)
-
-
-def python_command() -> str:
-    """How this interpreter is called from the current folder."""
-    on_path = shutil.which("python")
-    if on_path and Path(on_path).absolute() == Path(sys.executable).absolute():
-        return "python"
-    executable = Path(sys.executable)
-    here = Path.cwd()
-    return str(executable.relative_to(here)) if executable.is_relative_to(here) else str(executable)

@@ -148,15 +148,15 @@ def _notes(
 
 def _elsewhere(records: Sequence[RunRecord]) -> Iterator[str]:
     """That there are runs which `latest` does not stand for."""
+    from student_perf.shell import own_line
     from student_perf.store.find import count_on_other_rows
-    from student_perf.terminal import python_command
     from student_perf.text import plural
 
     if others := count_on_other_rows(records):
         named = ", ".join(f"{n} on {name}" for name, n in others.most_common())
         yield (
             f"{plural(others.total(), 'more single run')} on other rows or folds ({named}): "
-            f"{python_command()} -m student_perf compare outputs"
+            f"{own_line('compare', 'outputs')}"
         )
 
 

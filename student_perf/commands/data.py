@@ -10,7 +10,8 @@ from student_perf.atomic import check_place, write_atomic
 from student_perf.commands.arguments import RESULTS, add_html, formats
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.record import to_json
-from student_perf.terminal import Terminal, python_command, words
+from student_perf.shell import train_line
+from student_perf.terminal import Terminal, words
 from student_perf.text import format_share
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _try(file: Path) -> str:
     """What uses a dataset file, wherever it was written."""
     from student_perf.config.search_path import config_folders
 
-    group, command = file.resolve().parent, f"{python_command()} -m student_perf.train"
+    group, command = file.resolve().parent, train_line()
     if group in [(folder / "dataset").resolve() for folder in config_folders()]:
         return f"{command} dataset={file.stem}"
     if group.name == "dataset":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from student_perf.commands.arguments import MODELS, add_data, add_run, reading, store_of
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
+from student_perf.shell import install_extra
 from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -72,5 +73,5 @@ def _explained(recorded: Recorded, chosen: argparse.Namespace) -> tuple[pd.DataF
         if error.name != "shap":
             raise
         raise ConfigError(
-            "explain: needs shap, which is not installed; run: pip install -e '.[explain]'"
+            f"explain: needs shap, which is not installed; run: {install_extra('explain')}"
         ) from error

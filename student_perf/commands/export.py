@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from student_perf.commands.arguments import CHECKS, add_run, reading
 from student_perf.exit_codes import ExitCode
-from student_perf.terminal import Terminal, python_command
+from student_perf.shell import own_line
+from student_perf.terminal import Terminal
 
 HELP = "put a run into one zip with checksums and a model card"
 GROUP = CHECKS
@@ -39,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
         {
             "bundle": f"{target} ({target.stat().st_size / 1e6:.1f} MB)",
             "manifest": f"SHA-256 {digest}",
-            "check": f"{python_command()} -m student_perf verify {shlex.quote(str(target))}",
+            "check": own_line("verify", str(target)),
         }
     )
     return ExitCode.DONE

@@ -20,7 +20,8 @@ from student_perf.config.typed import load_limits
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.promotion.limits import GATE_CONFIG, GateLimits
-from student_perf.terminal import Terminal, python_command
+from student_perf.shell import own_line
+from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
     from student_perf.promotion.gate import Check
@@ -98,5 +99,4 @@ def _show(terminal: Terminal, decision: Decision, name: str) -> None:
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:
-        command = f"{python_command()} -m student_perf predict"
-        terminal.places({"use": f"{command} models:/{name}@champion IN OUT"})
+        terminal.places({"use": own_line("predict", f"models:/{name}@champion", "IN", "OUT")})

@@ -10,7 +10,8 @@ from student_perf.commands.arguments import RESULTS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.scoring.metrics import METRICS
-from student_perf.terminal import Terminal, python_command
+from student_perf.shell import own_line
+from student_perf.terminal import Terminal
 
 if TYPE_CHECKING:
     from student_perf.runs.record import Recorded, RunRecord
@@ -93,5 +94,5 @@ def _show_sweep(record: RunRecord) -> None:
     show_outcome(outcome, terminal.console)
     with terminal.waiting("writing the page"):
         page = write_report(folder / PAGE_FILE, outcome)
-    compare = f"{python_command()} -m student_perf compare {record.name}"
+    compare = own_line("compare", record.name)
     terminal.places({"folder": str(folder), "report": str(page), "compare": compare})

@@ -8,6 +8,7 @@ import sys
 from student_perf.commands.arguments import MODELS, add_run, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
+from student_perf.shell import install_extra
 
 HELP = "serve a kept model over HTTP, checked by its contract"
 GROUP = MODELS
@@ -46,7 +47,7 @@ def run(chosen: argparse.Namespace) -> int:
         if library not in _EXTRA:
             raise
         raise ConfigError(
-            f"serve: needs {library}, which is not installed; run: pip install -e '.[serve]'"
+            f"serve: needs {library}, which is not installed; run: {install_extra('serve')}"
         ) from error
     from student_perf.store.kept_model import load_kept_model
 

@@ -9,6 +9,7 @@ import argparse
 from student_perf.commands.arguments import RUN, TRACKING, reading, store_of
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
+from student_perf.shell import install_extra
 
 HELP = "open MLflow's page on this machine"
 GROUP = TRACKING
@@ -87,6 +88,6 @@ def _open_study(word: str, port: int) -> int:
     except ImportError as error:
         raise ConfigError(
             "ui --optuna: needs optuna-dashboard, which is not installed; "
-            "run: pip install -e '.[dashboard]'"
+            f"run: {install_extra('dashboard')}"
         ) from error
     return ExitCode.DONE

@@ -25,6 +25,7 @@ from student_perf.config.search_path import (
 )
 from student_perf.config.typed import iter_leaves
 from student_perf.errors import ConfigError, one_line, suggest
+from student_perf.shell import install_line
 
 _SWEEPER = "hydra.sweeper."
 _SAMPLER = "hydra.sweeper.sampler"
@@ -134,7 +135,7 @@ def _explain_word(word: str, overrides: Sequence[str]) -> ConfigError:
 def not_installed(launcher: str) -> ConfigError:
     """Error for a launcher whose package is not installed."""
     package = _LAUNCHERS.get(launcher)
-    line = f": pip install {package}" if package else ""
+    line = f": {install_line(package)}" if package else ""
     return ConfigError(
         f"hydra/launcher={launcher}: its package is not installed; install it{line}, or leave it "
         "out to work on this machine"

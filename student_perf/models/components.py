@@ -27,6 +27,7 @@ from sklearn.utils._param_validation import make_constraint
 
 from student_perf.errors import ConfigError, one_line, suggest
 from student_perf.models.libraries import LIBRARIES, Library, allowed_prefixes, library_of
+from student_perf.shell import install_extra
 
 _PLAIN_WORDS = {
     int: "a whole number",
@@ -131,9 +132,10 @@ def _estimator_class(target: str, path: str) -> type[BaseEstimator]:
 
 
 def _not_installed(library: Library, place: str) -> ConfigError:
+    assert library.extra is not None
     return ConfigError(
         f"{place}: needs {library.name}, which is not installed; "
-        f"run: pip install -e '.[{library.extra}]'"
+        f"run: {install_extra(library.extra)}"
     )
 
 

@@ -33,9 +33,9 @@ from student_perf.runs.layout import CONTRACT_FILE, PREDICTIONS_FILE, TEST_PREDI
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import Recorded
 from student_perf.scoring.intervals import FIXED_MODEL
+from student_perf.shell import own_line
 from student_perf.store.find import open_run, refuse_nested
 from student_perf.store.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
-from student_perf.terminal import python_command
 
 PROMOTION_FILE = "promotion.json"
 # What they are, and the factor on their standard error, None for that of the metric.
@@ -109,8 +109,7 @@ def _checked_id(run: Recorded) -> str:
     run_id = run.record.mlflow_run_id
     if run_id is None:
         raise ConfigError(
-            f"{run.folder}: the run is not in MLflow; send it with "
-            f"{python_command()} -m student_perf sync"
+            f"{run.folder}: the run is not in MLflow; send it with {own_line('sync')}"
         )
     if run.record.kind == "trial":
         raise ConfigError(f"{run.folder}: a trial keeps no model; promote its sweep's winner")

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from student_perf import __version__
 from student_perf.config.trusted import trusted_sources
 from student_perf.paths import PACKAGE_DIR
+from student_perf.shell import install_line
 
 ABSENT = "absent"
 
@@ -58,10 +59,10 @@ def trained_elsewhere(differ: Iterable[Change], cannot: str) -> str:
         return ""
     trained = ", ".join(f"{change.package} {change.was}" for change in known)
     here = ", ".join(change.now for change in known)
-    pins = " ".join(f"{change.package}=={change.was}" for change in known)
+    pins = [f"{change.package}=={change.was}" for change in known]
     return (
         f"trained with {trained}, this is {here}: it cannot {cannot} here; environment: "
-        f"pip install {pins}"
+        f"{install_line(*pins)}"
     )
 
 

@@ -11,7 +11,6 @@ True
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 from student_perf.config.load import load_node
@@ -21,7 +20,7 @@ from student_perf.config.typed import iter_leaves, typed_node
 from student_perf.errors import ConfigError
 from student_perf.masking import learn_secrets
 from student_perf.runs.layout import ADDRESS_FILE
-from student_perf.terminal import python_command
+from student_perf.shell import own_line
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 LENGTH_OF_ID = 8  # enough to name a run
@@ -97,6 +96,5 @@ def ui_command(uri: str, word: str = "") -> str:
     """
     if is_server(uri):
         return uri
-    store = "" if uri == default_tracking().uri else f" --store {uri}"
-    what = f" {shlex.quote(word)}" if word else ""
-    return f"{python_command()} -m student_perf ui{what}{store}"
+    store = [] if uri == default_tracking().uri else ["--store", uri]
+    return own_line("ui", *([word] if word else []), *store)

@@ -54,6 +54,7 @@ from student_perf.runs.layout import (
     iter_files,
 )
 from student_perf.runs.record import LONGEST_ERROR, RunRecord
+from student_perf.shell import install_extra, train_line
 from student_perf.store.address import (
     SCHEMES,
     is_absent,
@@ -76,7 +77,6 @@ from student_perf.store.rows import DatasetRow, EndedRun, MetricRow, open_runs
 from student_perf.store.schema import check_schema
 from student_perf.store.stage import Stage, experiment_stage
 from student_perf.store.views import SweepShape, page_of, run_address, view_address
-from student_perf.terminal import python_command
 from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _check_place(tracking: TrackingConfig) -> None:
         _check_answer(tracking.uri)
     elif kind == "postgresql" and find_spec("psycopg") is None:
         raise TrackingError(
-            f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs the extra postgres; run: "
-            "pip install -e '.[postgres]'"
+            f"tracking.uri={masked(tracking.uri)}: PostgreSQL needs psycopg, which is not "
+            f"installed; run: {install_extra('postgres')}"
         )
 
 
@@ -169,8 +169,7 @@ def check_readable(uri: str) -> None:
     _check_schema(uri)
     if is_absent(uri):
         raise TrackingError(
-            f"{uri}: no such database; run `{python_command()} -m student_perf.train` first, "
-            "or name a store with --store"
+            f"{uri}: no such database; run `{train_line()}` first, or name a store with --store"
         )
 
 

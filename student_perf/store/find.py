@@ -30,11 +30,11 @@ from student_perf.runs.record import (
     load_record,
     load_winner,
 )
+from student_perf.shell import train_line
 from student_perf.store.address import default_tracking, is_absent
 from student_perf.store.reader import Selection, fetch_run, read_runs
 from student_perf.store.registry import run_of_model
 from student_perf.store.words import ANY_WORD
-from student_perf.terminal import python_command
 
 LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
@@ -167,8 +167,7 @@ def _run_named(word: str, store: str | None) -> str:
 
 def _no_such_run(word: str, store: str | None) -> str:
     if word == LATEST:
-        command = f"{python_command()} -m student_perf.train"
-        return f"latest: no finished run or sweep in {workspace()}; run `{command}` first"
+        return f"latest: no finished run or sweep in {workspace()}; run `{train_line()}` first"
     if Path(word).is_dir():
         return f"{word}: holds no {RECORD_FILE}; name the folder of a run or a sweep"
     studies = [folder.name for folder in layout.iter_folders(layout.SWEEPS)]

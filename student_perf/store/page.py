@@ -16,6 +16,7 @@ from student_perf.errors import ConfigError, one_line
 from student_perf.runs import tags
 from student_perf.runs.record import RunRecord, begun_run_id
 from student_perf.scoring.metrics import DEFAULT_METRIC, METRICS
+from student_perf.shell import own_line
 from student_perf.store.attachments import PICTURES
 from student_perf.store.client import prepare_environment
 from student_perf.store.views import (
@@ -31,7 +32,6 @@ from student_perf.store.views import (
     sweep_view,
     view_address,
 )
-from student_perf.terminal import python_command
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,9 +117,7 @@ def open_address(page: str, uri: str, experiment: str, record: RunRecord | None 
 
     run_id = record and (record.mlflow_run_id or begun_run_id(record.folder))
     if record is not None and run_id is None:
-        raise ConfigError(
-            f"{record.name}: is not in MLflow; `{python_command()} -m student_perf sync` sends it"
-        )
+        raise ConfigError(f"{record.name}: is not in MLflow; `{own_line('sync')}` sends it")
     try:
         client = mlflow.MlflowClient(tracking_uri=uri)
         if record is not None:

@@ -24,6 +24,7 @@ from student_perf.runs.layout import LOGGED_PLACE, MODEL_FILE, holds_record
 from student_perf.runs.record import RunRecord
 from student_perf.runs.record_types import Status
 from student_perf.scoring.metrics import logged_as
+from student_perf.shell import own_line
 from student_perf.store.address import is_server, sqlite_file
 from student_perf.store.client import (
     check_readable,
@@ -31,7 +32,6 @@ from student_perf.store.client import (
     logged_model_id,
     prepare_environment,
 )
-from student_perf.terminal import python_command
 from student_perf.text import visible, visible_tree
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _errors_of(uri: str) -> Iterator[None]:
     except Exception as error:
         raise TrackingError(
             f"--store {uri}: could not be read ({one_line(error)}); check the address, or let "
-            f"`{python_command()} -m student_perf ui` bring an older database up to date"
+            f"`{own_line('ui')}` bring an older database up to date"
         ) from error
 
 

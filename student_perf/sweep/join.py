@@ -29,6 +29,7 @@ from student_perf.runs import tags
 from student_perf.runs.layout import LOG_FILE, SWEEP_LOCK_FILE
 from student_perf.runs.record import RunRecord, write_json
 from student_perf.runs.versions import changes, installed_versions
+from student_perf.shell import python_command
 from student_perf.sweep.evaluate import TrialEvaluator
 from student_perf.sweep.local import Guest, run_workers
 from student_perf.sweep.options import SweepOptions
@@ -135,7 +136,10 @@ def _is_running(folder: Path) -> bool:
 
 
 def _command(record: RunRecord) -> str:
-    return record.tags.get(tags.COMMAND, "the sweep's own")
+    words = record.tags.get(tags.COMMAND)
+    if words is None:
+        return "the same call of sweep() in Python"
+    return f"{python_command()}{words.removeprefix('python')}"
 
 
 def _read(folder: Path, record: RunRecord) -> dict[str, Any]:

@@ -29,6 +29,8 @@ from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
 from student_perf.sweep.study import CONTRACT, MIXED
 from student_perf.text import format_interval, format_number
 
+_TRAINING = ("train", "student-perf-train")  # what starts a sweep from a terminal
+
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.trial import FrozenTrial
@@ -54,8 +56,9 @@ def start_record(
         tags.OBJECTIVES: ",".join(plan.objectives.names),
         tags.N_MISSING: str(data.dataset.n_missing),
         tags.TARGET: describe_target(data.dataset),
-        tags.COMMAND: typed_command(),
     }
+    if (command := typed_command()) is not None:
+        record.tags[tags.COMMAND] = command
     record.params |= {
         "sweep.sampler": plan.sampler,
         "sweep.pruner": plan.options.pruner,
@@ -180,6 +183,10 @@ def describe_target(dataset: Dataset) -> str:
     return f"{dataset.target_name}: mean {mean}, standard deviation {std}, {extremes}"
 
 
-def typed_command(python: str = "python") -> str:
-    """The command that this process was started with, quoted for a shell."""
+def typed_command(python: str = "python") -> str | None:
+    """The command that this process was started with, quoted for a shell; None where a program
+    has called `api.sweep`, such as a notebook.
+    """
+    if Path(sys.argv[0]).stem not in _TRAINING:
+        return None
     return shlex.join([python, "-m", "student_perf.train", *sys.argv[1:]])

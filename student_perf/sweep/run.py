@@ -34,6 +34,7 @@ from student_perf.runs.layout import (
     holds_record,
 )
 from student_perf.runs.record import RunRecord, begun_run_id, load_record, load_winner
+from student_perf.shell import own_line, python_command
 from student_perf.store.address import mlflow_places
 from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
@@ -71,7 +72,7 @@ from student_perf.sweep.study import (
 from student_perf.sweep.trials import SECONDS_OF_DYING, Launch, run_trials
 from student_perf.sweep.winner import keep_others, register_winner, run_winner
 from student_perf.sweep.worker import what_is_removed
-from student_perf.terminal import Terminal, make_console, print_lines, python_command
+from student_perf.terminal import Terminal, make_console, print_lines
 from student_perf.text import plural, visible
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _check_account(plan: SweepPlan, study: optuna.Study, outcome: SweepOutcome) 
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ConfigError(
             f"{plan.study_name}: does not add up ({wrong[0]}{more}); to see all: "
-            f"{python_command()} -m student_perf check {plan.study_name}"
+            f"{own_line('check', plan.study_name)}"
         )
     _check_findings(plan, outcome)
 
@@ -387,9 +388,10 @@ def _places(plan: SweepPlan, study: optuna.Study, winner: Path | None) -> dict[s
     places = {"folder": str(plan.folder)} | in_mlflow
     if winner is not None and (winner_id := load_record(winner).mlflow_run_id) is not None:
         places["winner"] = f"run {winner_id}"
-    places["compare"] = f"{python_command()} -m student_perf compare {plan.study_name}"
+    places["compare"] = own_line("compare", plan.study_name)
     if _goes_on(plan, study):
-        places["continue"] = typed_command(python_command())
+        command = typed_command(python_command())
+        places["continue"] = command or "the same call of sweep()"
     return places
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from student_perf.errors import ConfigError, one_line, suggest
+from student_perf.shell import install_line
 
 AUTO = "auto"
 HALVING = "halving"
@@ -36,11 +37,10 @@ _PARTS = ("optuna.samplers", "optuna.samplers.nsgaii")  # where arguments of a s
 
 @dataclass(frozen=True)
 class Sampler:
-    """A class of `optuna.samplers`, and what it needs and can do."""
+    """A class of `optuna.samplers`, the package it needs, and what it can do."""
 
     cls: str
     package: str = ""
-    install: str = ""
     several: bool = True  # whether it knows several objectives and constraints
 
     def build(self, options: Mapping[str, Any]) -> Any:
@@ -60,8 +60,8 @@ class Sampler:
 
 SAMPLERS = {
     "tpe": Sampler("TPESampler"),
-    "gp": Sampler("GPSampler", "torch", "pip install torch"),
-    "cmaes": Sampler("CmaEsSampler", "cmaes", "pip install -e '.[cmaes]'", several=False),
+    "gp": Sampler("GPSampler", "torch"),
+    "cmaes": Sampler("CmaEsSampler", "cmaes", several=False),
     "nsgaii": Sampler("NSGAIISampler"),
     "nsgaiii": Sampler("NSGAIIISampler"),
     "qmc": Sampler("QMCSampler"),
@@ -128,7 +128,7 @@ def check_sampler(name: str | None, options: Mapping[str, Any], several: bool) -
     if not sampler.is_installed:
         raise ConfigError(
             f"{_KEY}={name}: needs {sampler.package}, which is not installed; "
-            f"run: {sampler.install}, or use {_KEY}=tpe"
+            f"run: {install_line(sampler.package)}, or use {_KEY}=tpe"
         )
     if several and not sampler.several:
         raise ConfigError(

@@ -19,10 +19,11 @@ from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
 from student_perf.runs.layout import ERROR_FILE, RUN_ID_FILE, WINNER, holds_record
 from student_perf.runs.record import RunRecord, load_record
+from student_perf.shell import own_line
 from student_perf.store.registry import CHALLENGER, Registry
 from student_perf.sweep.plan import SweepPlan
 from student_perf.sweep.study import swept_values
-from student_perf.terminal import Terminal, python_command
+from student_perf.terminal import Terminal
 from student_perf.warned import warnings_kept
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def register_winner(plan: SweepPlan, winner: Path | None, console: Console) -> N
         log.error("not registered: %s", one_line(error))
         console.print(f"  Not registered as {name}: {one_line(error)}", soft_wrap=True)
     else:
-        command = f"{python_command()} -m student_perf promote models:/{name}@{CHALLENGER}"
+        command = own_line("promote", f"models:/{name}@{CHALLENGER}")
         console.print(f"  Version {version.number} of {name} is the challenger now.")
         console.print(f"  promote  {command}", soft_wrap=True, highlight=False)
 

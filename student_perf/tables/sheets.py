@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from student_perf.errors import DataError, suggest
+from student_perf.shell import install_extra
 from student_perf.tables.content import opened
 from student_perf.tables.numbers import plain_cells, typed_cells, written
 from student_perf.tables.options import ReadOptions
@@ -89,7 +90,7 @@ def _book(source: Path | bytes) -> Any:
     except ImportError:
         raise DataError(
             "dataset.path: a spreadsheet needs python-calamine, which is not installed; run: "
-            "pip install python-calamine, or save the sheet as CSV"
+            f"{install_extra('sheets')}, or save the sheet as CSV"
         ) from None
     try:
         return CalamineWorkbook.from_object(opened(source))

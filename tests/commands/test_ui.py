@@ -101,4 +101,4 @@ def test_without_optuna_dashboard_one_line_says_what_to_install(sweep_folder, mo
     (folder / "study.journal").touch()
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     assert cli.main(["ui", str(folder), "--optuna"]) == 1
-    assert "pip install -e '.[dashboard]'" in capsys.readouterr().err
+    assert "-m pip install 'optuna-dashboard>=0.20'" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from student_perf.runs.versions import (
     installed_versions,
     trained_elsewhere,
 )
+from student_perf.shell import install_line
 
 
 def test_versions_that_changed_are_named():
@@ -26,6 +27,6 @@ def test_the_line_names_the_versions_and_how_to_get_them():
     differ = [Change("numpy", "2.1", "2.4"), Change("xgboost", ABSENT, "3.2")]
     assert trained_elsewhere(differ, "answer") == (
         "trained with numpy 2.1, this is 2.4: it cannot answer here; "
-        "environment: pip install numpy==2.1"
+        f"environment: {install_line('numpy==2.1')}"
     )
     assert trained_elsewhere(differ[1:], "answer") == ""

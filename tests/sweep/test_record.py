@@ -29,6 +29,11 @@ def test_the_command_is_quoted_for_a_shell(monkeypatch):
     assert shlex.split(typed_command())[-1] == "a=choice(b, c)"
 
 
+def test_a_call_from_python_has_no_command(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    assert typed_command() is None
+
+
 def test_the_record_of_a_sweep_holds_its_space_and_objectives_as_data(plan_of):
     plan, evaluator = plan_of(
         "model.C=tag(log,interval(0.01,10))", "model.class_weight=null,balanced",
