@@ -95,9 +95,18 @@ def _folder_of(error: BaseException) -> Path | None:
     return Path(file).parent if isinstance(file, str) and file else None
 
 
-def check_place(path: Path, option: str) -> None:
-    """Raise ConfigError if `path`, the value of `option`, cannot become a file."""
+def check_place(path: Path, option: str, begins: bytes = b"") -> None:
+    """Raise ConfigError if `path`, the value of `option`, cannot become a file that begins so: a
+    table or a text of the user's is not replaced by a page or a zip.
+    """
     if path.is_dir():
         raise ConfigError(f"{option} {path}: is a folder; name a file")
     if not path.parent.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {path.parent}; create it first")
+    if path.is_file():
+        with path.open("rb") as file:
+            held = file.read(len(begins))
+        if held and held.lower() != begins.lower():
+            raise ConfigError(
+                f"{option} {path}: exists and holds something else; name another file, or delete it"
+            )

@@ -42,6 +42,17 @@ def test_a_place_that_cannot_become_a_file_is_reported(tmp_path):
         check_place(tmp_path / "no" / "new.html", "--html")
 
 
+def test_a_file_of_another_kind_is_not_replaced(tmp_path):
+    grades = tmp_path / "grades.csv"
+    grades.write_text("id;grade")
+    with pytest.raises(ConfigError, match=r"--html .*grades.csv: exists and holds something else"):
+        check_place(grades, "--html", b"<!doctype html>")
+    grades.write_text("<!DOCTYPE html><p>")
+    check_place(grades, "--html", b"<!doctype html>")
+    grades.write_text("")
+    check_place(grades, "--html", b"<!doctype html>")
+
+
 def full():
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

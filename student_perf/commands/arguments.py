@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from student_perf.runs.record import RunRecord
 
+from student_perf.errors import ConfigError
 from student_perf.store.words import ANY_WORD
 
 RESULTS, CHECKS, MODELS, TRACKING = "Results", "Checks and evidence", "Models in use", "Tracking"
@@ -78,9 +79,14 @@ def store_of(chosen: argparse.Namespace, record: RunRecord | None = None) -> str
 
 
 def model_name(chosen: argparse.Namespace) -> str:
-    """The registered model that was named, by itself or in the address of the run."""
+    """The registered model that was named, by itself or in the address of the run.
+
+    Raises ConfigError for an empty name, as an unset variable of a shell gives it.
+    """
     from student_perf.store.words import model_of
 
+    if chosen.name == "":
+        raise ConfigError("--name: is empty; name the registered model, or leave it out")
     return chosen.name or model_of(getattr(chosen, "run", "")) or MODEL_NAME
 
 
@@ -100,6 +106,15 @@ def add_run(parser: argparse.ArgumentParser, name: str = "run", default: str | N
 def add_data(parser: argparse.ArgumentParser) -> None:
     """`--data`, for a data file that is elsewhere on this machine."""
     parser.add_argument("--data", metavar="FILE", help="the data file, if it is elsewhere here")
+
+
+PAGE = b"<!doctype html>"  # how a page begins
+
+
+def check_port(port: int, lowest: int = 1) -> None:
+    """Raise ConfigError for a number that cannot be a port of this machine."""
+    if not lowest <= port <= 65_535:
+        raise ConfigError(f"--port {port}: must be {lowest} to 65535; leave it out")
 
 
 def add_html(parser: argparse.ArgumentParser) -> None:
@@ -140,5 +155,6 @@ def add_registry(parser: argparse.ArgumentParser, takes_run: bool = False) -> No
     """
     default = f"that of models:/NAME, else {MODEL_NAME}" if takes_run else MODEL_NAME
     parser.add_argument("--name", help=f"the registered model (default: {default})")
-    parser.add_argument("--why", help="the reason, kept with the decision; --force needs one")
+    needed = "; --force needs one" if takes_run else ""
+    parser.add_argument("--why", help=f"the reason, kept with the decision{needed}")
     parser.add_argument("--by", help="who decides (default: the login name)")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
-from student_perf.commands.arguments import RESULTS, RUN, add_html, formats, reading
+from student_perf.commands.arguments import PAGE, RESULTS, RUN, add_html, formats, reading
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.exit_codes import ExitCode
 
@@ -119,7 +119,7 @@ def _check(chosen: argparse.Namespace) -> None:
     if chosen.top < 1:
         raise ConfigError(f"--top {chosen.top}: must be 1 or more; try 10")
     if chosen.html:
-        check_place(chosen.html, "--html")
+        check_place(chosen.html, "--html", PAGE)
     if chosen.permuted < 0:
         raise ConfigError(f"--permuted {chosen.permuted}: must be 0 or more; try 19")
 

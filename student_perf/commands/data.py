@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
-from student_perf.commands.arguments import RESULTS, add_html, formats
+from student_perf.commands.arguments import PAGE, RESULTS, add_html, formats
 from student_perf.exit_codes import ExitCode
 from student_perf.runs.record import to_json
 from student_perf.shell import train_line
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Look, show, and write what was asked for. Raises StudentPerfError."""
     if chosen.html:
-        check_place(chosen.html, "--html")
+        check_place(chosen.html, "--html", PAGE)
     from student_perf.profile.named import named_table
 
     named_table(chosen.table)

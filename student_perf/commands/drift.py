@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from student_perf.atomic import check_place, write_atomic
 from student_perf.commands.arguments import (
     MODELS,
+    PAGE,
     RUN,
     add_html,
     add_limits,
@@ -62,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
     """
     limits = load_limits(Thresholds, find_config(DRIFT_CONFIG), vars(chosen))
     if chosen.html:
-        check_place(chosen.html, "--html")
+        check_place(chosen.html, "--html", PAGE)
     from student_perf.drift.named import named_side
 
     for side in (chosen.reference, chosen.current):  # before the imports of what reads them

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from student_perf.commands.arguments import MODELS, add_run, reading
+from student_perf.commands.arguments import MODELS, add_run, check_port, reading
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.shell import install_extra
@@ -39,6 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises ConfigError if the extra is not installed, an option is out of range or a token is
     lacking, and StudentPerfError if the model fails its golden rows.
     """
+    check_port(chosen.port, lowest=0)
     try:
         from student_perf.serving.access import Access, read_token
         from student_perf.serving.serve import Limits, serve

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 
-from student_perf.commands.arguments import RUN, TRACKING, reading, store_of
+from student_perf.commands.arguments import RUN, TRACKING, check_port, reading, store_of
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.shell import install_extra
@@ -35,6 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
             the page is not installed.
         TrackingError: There is no store, or MLflow's server fails.
     """
+    check_port(chosen.port)
     if chosen.optuna:
         return _open_study(chosen.run or "latest", chosen.port)
     from student_perf.store.address import default_tracking, is_server, kept_address

@@ -69,7 +69,7 @@ def export_run(run: Recorded, target: Path, key: Path | None = None) -> str:
         ChangedError: A file is not as the run left it.
         ConfigError: The place of `target` cannot be used, or the key cannot.
     """
-    check_place(target, "the bundle")
+    check_place(target, "the bundle", b"PK")
     run.record.check_files()
     members = _members(run)
     manifest = "".join(

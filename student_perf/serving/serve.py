@@ -325,8 +325,6 @@ def make_config(app: Starlette) -> uvicorn.Config:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65_535:  # the system would take it modulo 65536
-        raise ConfigError(f"--port {port}: must be 0 to 65535; try 8000")
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = addresses[0]

@@ -2,6 +2,7 @@ import argparse
 
 import pytest
 
+from student_perf import cli
 from student_perf.commands import arguments
 
 
@@ -59,3 +60,16 @@ def test_the_model_is_named_by_itself_or_in_the_address_of_its_run(words, expect
     without_run = argparse.ArgumentParser()
     arguments.add_registry(without_run)
     assert arguments.model_name(without_run.parse_args([])) == arguments.MODEL_NAME
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+@pytest.mark.parametrize("command", [["ui"], ["ui", "--optuna"], ["serve", "latest"]])
+def test_what_cannot_be_a_port_is_refused_first(command, port, capsys):
+    assert cli.main([*command, "--port", port]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--port {port}: must be " in line
+
+
+def test_an_empty_name_of_a_model_is_refused(capsys):
+    assert cli.main(["rollback", "--name", ""]) == 1
+    assert "--name: is empty" in capsys.readouterr().err

@@ -13,8 +13,8 @@ C = ("tracking=off", "model.C=1,2", "hydra.sweeper.preview=true")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["hydra/launcher=slurm"], "hydra/launcher=slurm: its package is not installed; install it"),
-        (["hydra/launcher=ray"], "hydra/launcher=ray: its package is not installed; install it: "),
+        (["hydra/launcher=slurm"], "hydra/launcher=slurm: its package is not installed"),
+        (["hydra/launcher=ray"], "hydra/launcher=ray: its package is not installed"),
         (["hydra.sweeper.detach=true"], "only jobs of Slurm outlive their command"),
     ],
 )  # fmt: skip
