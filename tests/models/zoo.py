@@ -16,7 +16,7 @@ TAKES_CATEGORIES = {
     "realmlp",
     "tabicl",
 }
-CLASSES_ONLY = {"logreg", "naive_bayes", "ordinal", "ordinal_logit", "calibrated", "resampled"}
+_SERVED = {"classification": "\nclassifier:", "regression": "\nregressor:"}
 OF_EXTRAS = {
     "lightgbm": "lightgbm",
     "catboost": "catboost",
@@ -62,4 +62,5 @@ def skip_without_library(model: str) -> None:
 
 def served(model: str, task: str) -> bool:
     """Whether the model serves the task."""
-    return task == "classification" or model not in CLASSES_ONLY
+    text = (CONF_DIR / f"model/{model}.yaml").read_text(encoding="utf-8")
+    return _SERVED[task] in text
