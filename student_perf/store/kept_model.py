@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from student_perf.data.contract import Contract, contract_from_yaml
 from student_perf.errors import ConfigError, StudentPerfError, one_line
@@ -29,6 +30,7 @@ from student_perf.runs.record import RunRecord, load_record
 from student_perf.runs.versions import Change, changes, trained_elsewhere
 from student_perf.scoring.checks import checked_answer
 from student_perf.scoring.conformal import OPTION, PredictionSets
+from student_perf.store.address import LENGTH_OF_ID
 from student_perf.store.model_folder import model_folder
 
 _T = TypeVar("_T")
@@ -37,7 +39,7 @@ _T = TypeVar("_T")
 @dataclass(frozen=True)
 class KeptModel:
     """A fitted model and its rules; `golden` and `sets` are None if the run kept none; `name` is
-    the run's with its folder, or else the word that named the model.
+    the run's with its folder, or else the word that named the model, with the run it comes from.
     """
 
     source: str
@@ -119,13 +121,24 @@ def read_kept_model(folder: Path, source: str) -> KeptModel:
     sets = _parsed_if_there(_places(folder, SETS_FILE, record), sets_from_json)
     return KeptModel(
         source=source,
-        name=source if record is None else f"{record.name}, {record.folder}",
+        name=_named(folder, source) if record is None else f"{record.name}, {record.folder}",
         folder=folder,
         model=load_model(model_file, golden.packages if golden else None),
         contract=contract,
         golden=golden,
         sets=sets,
     )
+
+
+def _named(folder: Path, source: str) -> str:
+    """The word for a model of MLflow's, with the run that it comes from: an alias moves."""
+    file = folder / "MLmodel"
+    run_id = _parsed(file, _run_id) if file.is_file() else ""
+    return f"{source} (run {run_id[:LENGTH_OF_ID]})" if run_id else source
+
+
+def _run_id(described: str) -> str:
+    return str(yaml.safe_load(described).get("run_id") or "")
 
 
 def _parsed_if_there(places: list[Path], parse: Callable[[str], _T]) -> _T | None:

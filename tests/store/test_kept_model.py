@@ -66,6 +66,8 @@ def test_mlflow_gives_the_same_model_by_run_and_by_alias(compose_config, workspa
         assert kept.golden == local.golden
         assert kept.sets == local.sets is not None
         assert kept.contract == local.contract
+    run = record.mlflow_run_id[:8]
+    assert kept.name == f"models:/grades/1 (run {run})"  # an alias moves, so the run is named
 
 
 @pytest.mark.parametrize("places", [("data/model", "data/model"), ("", "extra_files")])
