@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from student_perf.reproduction.reproduce import Verdict
     from student_perf.reproduction.results import Comparison
 
-HELP = "run a recorded run again: the same result, and if not, why?"
+HELP = "run a recorded run again: does the same come out, and if not, why"
 GROUP = CHECKS
 PARENTS = (reading(),)
 CODES = {ExitCode.FINDING: "finding: different, or with --check-only not the same"}

@@ -26,6 +26,7 @@ from student_perf.runs.layout import (
 )
 from student_perf.runs.provenance import collect_provenance, git, installed_packages
 from student_perf.runs.record import Recorded, load_record
+from student_perf.text import plural
 
 Part = Literal["config", "data", "code", "environment"]
 
@@ -242,7 +243,9 @@ def compare_code(a: CodeFacts, b: CodeFacts, project: Path | None = PROJECT_DIR)
     sources = sorted(n for n in changed | new if n.startswith(_SOURCE))
     others = len(changed) - sum(n.startswith(_SOURCE) for n in changed)
     if others:
-        notes.append(f"{others} files outside {_SOURCE} differ; no run reads them as code")
+        notes.append(
+            f"outside {_SOURCE}, {plural(others, 'file')} changed, which no run reads as code"
+        )
     unknown = a.diff is None or b.diff is None
     same = False if sources else (None if unknown else True)
     if len(sources) > _MOST_LINES:

@@ -29,7 +29,7 @@ def describe_sets(sets: PredictionSets, task: str) -> str:
     'sets that hold the class of 90 % of new rows have 1.5 classes on average \
 (predict --coverage 0.9)'
     >>> describe_sets(described, "regression")
-    'the number of 90 % of new rows lies within 0.75 of the prediction (predict --coverage 0.9)'
+    '90 % of new rows have their number within 0.75 of the prediction (predict --coverage 0.9)'
     """
     size = sets.size(_SHOWN)
     if size is None:
@@ -39,4 +39,4 @@ def describe_sets(sets: PredictionSets, task: str) -> str:
         return (
             f"sets that hold the class of 90 % of new rows have {size:.1f} classes on average {how}"
         )
-    return f"the number of 90 % of new rows lies within {size / 2:.3g} of the prediction {how}"
+    return f"90 % of new rows have their number within {size / 2:.3g} of the prediction {how}"

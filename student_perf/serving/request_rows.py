@@ -24,6 +24,7 @@ from student_perf.data.contract import ColumnContract, Contract
 from student_perf.data.features import Refusal, declared_by, prepare_cells
 from student_perf.errors import suggest
 from student_perf.tables.numbers import NumberForm, missing_numbers, plain_cells
+from student_perf.text import plural
 
 Columns = Mapping[str, Any] | pd.DataFrame  # values by column name
 _LARGEST = 2**53  # as in data.features
@@ -56,7 +57,7 @@ class RefusedError(Exception):
     """Some rows break the contract: the first cells, the number of all by problem, and of rows."""
 
     def __init__(self, cells: list[RefusedCell], counts: Counter[str], n_rows: int) -> None:
-        super().__init__(f"{counts.total()} cells refused")
+        super().__init__(f"{plural(counts.total(), 'cell')} refused")
         self.cells = cells
         self.counts = counts
         self.n_rows = n_rows
