@@ -113,7 +113,7 @@ def test_two_commits_name_their_files_and_pages_do_not_count(project):
     second = commit(project)
     found = compare_code(CodeFacts("0", first, ""), CodeFacts("0", second, ""), project)
     assert found.same is True
-    assert any("1 files outside" in note for note in found.notes)
+    assert any("1 file outside" in note for note in found.notes)
     (project / "student_perf" / "models.py").write_text("C = 9\n")
     third = commit(project)
     found = compare_code(CodeFacts("0", first, ""), CodeFacts("0", third, ""), project)
