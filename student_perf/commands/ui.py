@@ -5,11 +5,13 @@ Optuna's of a sweep.
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
 from student_perf.commands.arguments import RUN, TRACKING, check_port, reading, store_of
 from student_perf.errors import ConfigError
 from student_perf.exit_codes import ExitCode
 from student_perf.shell import install_extra
+from student_perf.terminal import Terminal
 
 HELP = "open MLflow's page on this machine"
 GROUP = TRACKING
@@ -59,8 +61,14 @@ def run(chosen: argparse.Namespace) -> int:
         print(_ON_SERVER.format(address))
         return ExitCode.DONE
     print("Starting MLflow's server; this takes some seconds.", flush=True)
-    ready = f"MLflow's page (Ctrl-C ends it): {address}"
-    serve_page(store, chosen.port, lambda: print(ready, flush=True))
+    with ExitStack() as waiting:
+        waiting.enter_context(Terminal().waiting("starting"))
+
+        def ready() -> None:
+            waiting.close()
+            print(f"MLflow's page (Ctrl-C ends it): {address}", flush=True)
+
+        serve_page(store, chosen.port, ready)
     return ExitCode.DONE
 
 

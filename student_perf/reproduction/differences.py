@@ -243,9 +243,8 @@ def compare_code(a: CodeFacts, b: CodeFacts, project: Path | None = PROJECT_DIR)
     sources = sorted(n for n in changed | new if n.startswith(_SOURCE))
     others = len(changed) - sum(n.startswith(_SOURCE) for n in changed)
     if others:
-        notes.append(
-            f"outside {_SOURCE}, {plural(others, 'file')} changed, which no run reads as code"
-        )
+        changed_there = f"{plural(others, 'file')} outside {_SOURCE} changed"
+        notes.append(f"{changed_there}; no run reads that as code")
     unknown = a.diff is None or b.diff is None
     same = False if sources else (None if unknown else True)
     if len(sources) > _MOST_LINES:
