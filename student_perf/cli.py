@@ -6,6 +6,7 @@ import argparse
 import os
 import pkgutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -30,6 +31,7 @@ _TRAINING: dict[str, tuple[list[str], str]] = {
     "train": ([], "run one experiment: train model=xgb seed=7"),
     "sweep": (["--multirun"], "run several, or search: sweep search=xgb"),
 }
+_WIDTH = 80  # of a terminal
 _SHARED = "arguments"  # the only module of `commands` that is not a command
 
 
@@ -147,7 +149,10 @@ def _codes_of(module: Command) -> dict[ExitCode, str]:
 
 
 def _exit_codes(meanings: Mapping[ExitCode, str]) -> str:
-    lines = [f"  {code:<3d} {meaning}" for code, meaning in meanings.items()]
+    lines = [
+        textwrap.fill(f"  {code:<3d} {meaning}", _WIDTH, subsequent_indent=" " * 6)
+        for code, meaning in meanings.items()
+    ]
     return "\n".join(["exit codes:", *lines])
 
 

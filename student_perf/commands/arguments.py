@@ -25,7 +25,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
-        has_default = action.default not in (None, False, argparse.SUPPRESS)
+        has_default = action.default not in (None, False, "", argparse.SUPPRESS)
         if has_default and action.nargs != 0 and "default:" not in text:
             return f"{text} (default: %(default)s)".strip()
         return text
