@@ -57,7 +57,7 @@ def run(chosen: argparse.Namespace) -> int:
             n_sent += 1
             print(line)
     if n_sent == len(refused) == 0:
-        print("Nothing is pending.")
+        print("Nothing is pending." if chosen.run is None else f"{record.name}: is in MLflow")
     if any(isinstance(error, TrackingError) for error in refused):
         return ExitCode.ERROR
     return ExitCode.FINDING if refused else ExitCode.DONE

@@ -51,10 +51,10 @@ def run(chosen: argparse.Namespace) -> int:
         record = find_run(chosen.what)
     if not is_on_disk(record):
         raise ConfigError(f"{chosen.what}: is in MLflow only; name a run with a folder here")
-    return _verify_run(chosen.what, record)
+    return _verify_run(record)
 
 
-def _verify_run(word: str, record: RunRecord) -> int:
+def _verify_run(record: RunRecord) -> int:
     """A run's own files; of a sweep, or a nested result, those of all its parts."""
     from student_perf.reproduction.unchanged import check_folder
 
@@ -62,11 +62,11 @@ def _verify_run(word: str, record: RunRecord) -> int:
     terminal = Terminal()
     _show(state.changed, terminal)
     if state.changed:
-        terminal.heading(f"{word}: not as the run left it")
+        terminal.heading(f"{record.name}: not as the run left it")
         return ExitCode.FINDING
     if state.n_files:
         records = plural(state.n_records, "record")
-        terminal.heading(f"{word}: {records} and {plural(state.n_files, 'file')} unchanged")
+        terminal.heading(f"{record.name}: {records} and {plural(state.n_files, 'file')} unchanged")
     if state.unsealed:
         old = f"{plural(len(state.unsealed), 'record')} without checksums, of an earlier version"
         terminal.warnings([f"{old}, the first in {state.unsealed[0]}: nothing to compare with"])

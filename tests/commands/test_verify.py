@@ -29,7 +29,8 @@ def test_a_file_that_is_not_there_gives_1(tmp_path, capsys):
 
 def test_a_run_and_a_sweep_are_checked_by_any_word(dummy_run, sweep_folder, capsys):
     assert cli.main(["verify", "latest"]) == 0
-    assert f"latest: 1 record and {len(dummy_run.files)} files unchanged" in capsys.readouterr().out
+    found = f"{dummy_run.name}: 1 record and {len(dummy_run.files)} files unchanged"
+    assert found in capsys.readouterr().out.replace("\n", " ")
     folder = sweep_folder([[0.5, 0.6], [0.7, 0.8]])
     trial = load_record(folder / "1")
     (trial.folder / "predictions.parquet").write_bytes(b"answers")
