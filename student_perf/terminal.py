@@ -420,6 +420,8 @@ def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
         )
     if math.isnan(p):
         return "This record does not compare the model with the dummy baseline row by row."
+    if low == high == 0:
+        return f"Its {metric.label} is that of the dummy baseline on every row."
     known = (
         f"{metric.label} {format_number(abs(gain))} {'better' if gain >= 0 else 'worse'} on the "
         f"same rows, 95 % interval of the gain {format_interval(low, high, format_change)}, "

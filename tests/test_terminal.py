@@ -227,3 +227,8 @@ def test_no_line_ends_with_blanks(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 9
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_run_of_the_dummy_is_not_called_better():
+    row = {"mean": 0.3, "dummy": 0.3, "gain": 0.0, "gain_low": 0.0, "gain_high": 0.0, "gain_p": 1.0}
+    assert verdict(row, "accuracy") == "Its accuracy is that of the dummy baseline on every row."
