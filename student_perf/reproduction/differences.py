@@ -312,7 +312,7 @@ def current_environment() -> EnvironmentFacts:
 
 
 def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
-    """Compare Python, platform, lock and the version of every package."""
+    """Compare Python, platform, lock and the version of every package that `a` had."""
     lines, notes = list[str](), list[str]()
     for name in ("python", "platform", "cpu"):
         first, second = getattr(a, name), getattr(b, name)
@@ -322,10 +322,13 @@ def compare_environment(a: EnvironmentFacts, b: EnvironmentFacts) -> Difference:
             where = lines if system and name != "cpu" else notes
             where.append(f"{name}: {first} -> {second}")
     if a.packages and b.packages:
-        for name in sorted({*a.packages, *b.packages}, key=str.lower):
-            first, second = a.packages.get(name, _MISSING), b.packages.get(name, _MISSING)
+        for name, first in sorted(a.packages.items(), key=lambda one: one[0].lower()):
+            second = b.packages.get(name, _MISSING)
             if first != second:
                 lines.append(f"{name}: {first} -> {second}")
+        # A run does not use what was not there; installing something else changes no figure.
+        if added := sorted(b.packages.keys() - a.packages.keys(), key=str.lower):
+            notes.append(f"{plural(len(added), 'package')} added since: {', '.join(added[:3])}")
     else:
         notes.append("the record lists no packages; only Python, platform and lock are compared")
     if a.lock_sha256 != b.lock_sha256:

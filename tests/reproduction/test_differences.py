@@ -147,6 +147,17 @@ def test_one_changed_package_is_named_with_both_versions():
     assert found.lines == [f"scikit-learn: 1.8.0 -> {now.packages['scikit-learn']}"]
 
 
+def test_a_package_that_came_later_is_a_note_and_one_that_went_is_a_difference():
+    now = current_environment()
+    more = replace(now, packages={**now.packages, "ipykernel": "7", "ipywidgets": "8"})
+    found = compare_environment(now, more)
+    assert found.same is True
+    assert found.notes == ["2 packages added since: ipykernel, ipywidgets"]
+    gone = compare_environment(more, now)
+    assert gone.same is False
+    assert gone.lines[0] == "ipykernel: 7 -> not installed"
+
+
 def test_another_machine_of_the_same_system_is_a_note():
     one = EnvironmentFacts("3.11.7", "Linux-5.15-x86_64", "l", {"numpy": "2"}, "cpu a")
     two = replace(one, platform="Linux-6.1-x86_64", cpu="cpu b")
