@@ -213,19 +213,6 @@ def test_the_spanish_report_shows_the_versions_of_the_lock():
     assert set(versions) <= set(pinned)  # which differ between versions of Python
 
 
-def test_every_target_has_its_line_without_make():
-    rows = re.findall(
-        r"^\| `make ([a-z-]+)` \| `(.+)` \|$", marked("docs/install.md", "targets"), re.M
-    )
-    makefile = (PROJECT_DIR / "Makefile").read_text()
-    variables = dict(re.findall(r"^(\w+) \?= *(.*)$", makefile, re.M)) | {"bin": ".venv/bin"}
-    assert len(rows) >= 6
-    for target, line in rows:
-        recipe = re.search(rf"^{target}: .*\n\t(.+)$", makefile, re.M)[1]
-        filled = re.sub(r"\$\((\w+)\)", lambda name: variables[name[1]], recipe).strip()
-        assert line == filled.replace(".venv/bin/", ".venv\\Scripts\\"), target
-
-
 @pytest.mark.slow
 def test_the_session_of_the_readme_prints_what_it_shows(train, capsys):
     """The sweep, `compare` and `reproduce` of the front page, in one workspace."""
