@@ -21,17 +21,19 @@ from student_perf.atomic import check_place
 from student_perf.data.columns import label_of
 from student_perf.data.contract import Contract
 from student_perf.data.features import Refusal, prepare_features, shares_among
+from student_perf.data.outside import Outside, TrainingRanges
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
 from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.store.kept_model import KeptModel
 from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options
 from student_perf.tables.options import ReadOptions
-from student_perf.text import spreadsheet_cell
+from student_perf.text import plural, spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
 _ENDINGS = (".csv", ".txt", ".tsv", ".parquet")  # of the file of predictions
 _FLAGGED = "unknown category"
+_MOST_OUTSIDE = 5  # columns that are named
 _BETWEEN = "; "  # the classes of a set
 _AsCell = Callable[[str], object]
 
@@ -39,7 +41,8 @@ _AsCell = Callable[[str], object]
 @dataclass
 class Summary:
     """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
-    was read if not as the training file, and what was left out at its end.
+    was read if not as the training file, what was left out at its end, and the columns with numbers
+    far outside of the training, the worst first.
     """
 
     rows: int = 0
@@ -48,6 +51,7 @@ class Summary:
     problems: Counter[str] = field(default_factory=Counter)
     read_as: str = ""
     left_out: str = ""
+    outside: list[Outside] = field(default_factory=list)
 
     def __str__(self) -> str:
         words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
@@ -58,6 +62,21 @@ class Summary:
             f"{self.rows:,} {noun}, {predicted:,} predicted, {self.refused:,} refused{flagged}"
             f"{reasons}"
         )
+
+    def outside_lines(self) -> list[str]:
+        """What is said of numbers far outside of the training, a line a column."""
+        lines = [_about_outside(one, self.rows) for one in self.outside[:_MOST_OUTSIDE]]
+        if more := len(self.outside) - len(lines):
+            lines.append(f"and {plural(more, 'more column')} with rows far outside of the training")
+        return lines
+
+
+def _about_outside(one: Outside, n_rows: int) -> str:
+    verb = "is" if one.n_rows == 1 else "are"
+    return (
+        f"{one.column}: {one.n_rows:,} of {plural(n_rows, 'row')} {verb} outside {one.lowest:g} to "
+        f"{one.highest:g} of the training (farthest: {one.farthest:g}, row {one.row})"
+    )
 
 
 def check_model(kept: KeptModel) -> list[str]:
@@ -123,20 +142,40 @@ def predict_file(
     read_as = options.describe() if options != contract.options else ""
     summary = Summary(read_as=read_as, left_out=left_out_at_end(source, options))
     with _open_writer(target, _schema(job, copied)) as writer:
-        shares = _shares(source, options, contract, rows_at_once)
-        for raw in iter_tables(source, options, rows_at_once):
-            answers = _answered(job, prepare_features(raw, contract, options, shares), summary)
-            writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
+        _answer_rows(job, _Rows(source, options, rows_at_once), copied, writer, summary)
     return summary
 
 
-def _shares(
-    source: Path, options: ReadOptions, contract: Contract, rows_at_once: int
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Rows:
+    """A file of new rows and how it is read."""
+
+    source: Path
+    options: ReadOptions
+    at_once: int
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        return iter_tables(self.source, self.options, self.at_once)
+
+
+def _answer_rows(
+    job: _Job, rows: _Rows, copied: Sequence[str], writer: Any, summary: Summary
+) -> None:
+    contract = job.kept.contract
+    shares, ranges = _shares(rows, contract), TrainingRanges(contract)
+    for raw in rows.parts():
+        prepared = prepare_features(raw, contract, rows.options, shares)
+        ranges.add(prepared[0])
+        answers = _answered(job, prepared, summary)
+        writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
+    summary.outside = ranges.far_outside()
+
+
+def _shares(rows: _Rows, contract: Contract) -> dict[str, float]:
     """What no part of the file shows alone: where numbers among percentages may be shares."""
     found: dict[str, float] = {}
     if any(form.is_percent for form in contract.forms.values()):
-        for raw in iter_tables(source, options, rows_at_once):
+        for raw in rows.parts():
             found = shares_among(raw, contract) | found  # the first of the file
     return found
 

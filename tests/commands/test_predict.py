@@ -44,6 +44,22 @@ def test_a_file_of_another_program_is_read_as_it_shows_and_said(kept_run, grades
     assert out.read_bytes() == expected.read_bytes()
 
 
+def test_numbers_far_outside_of_the_training_are_said_and_predicted(
+    kept_run, grades, tmp_path, capsys
+):
+    table = pd.read_csv(grades)
+    table["hours"] *= 1000
+    table.loc[4, "hours"] = 5e6
+    table.to_csv(tmp_path / "in.csv", index=False)
+    words = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]
+    assert cli.main(words) == 0
+    _, counts, line = capsys.readouterr().out.splitlines()
+    assert counts.startswith("120 rows, 120 predicted, 0 refused")
+    assert line.startswith("hours: 1")
+    assert "of 120 rows are outside " in line
+    assert line.endswith("of the training (farthest: 5e+06, row 4)")
+
+
 def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, capsys):
     words = ["predict", str(kept_run), str(grades), str(tmp_path / "out.csv")]
     assert cli.main([*words, "--read", "seperator=tab"]) == 1
