@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -131,8 +131,8 @@ def predict_file(
         coverage: In which share of new rows the set or interval shall hold the truth.
 
     Raises:
-        StudentPerfError: The model fails its golden rows, a column is missing, the coverage cannot
-            be shown, or a file cannot be read or written.
+        StudentPerfError: The model fails its golden rows, a column is missing or there twice, the
+            coverage cannot be shown, a file has no rows, or cannot be read or written.
     """
     _check_target(source, target)
     job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
@@ -142,7 +142,10 @@ def predict_file(
     read_as = options.describe() if options != contract.options else ""
     summary = Summary(read_as=read_as, left_out=left_out_at_end(source, options))
     with _open_writer(target, _schema(job, copied)) as writer:
-        _answer_rows(job, _Rows(source, options, rows_at_once), copied, writer, summary)
+        rows = _Rows(source, options, rows_at_once, contract.sources)
+        _answer_rows(job, rows, copied, writer, summary)
+        if not summary.rows:
+            raise DataError(f"{source}: has no rows below its header; there is nothing to predict")
     return summary
 
 
@@ -153,9 +156,10 @@ class _Rows:
     source: Path
     options: ReadOptions
     at_once: int
+    once: Collection[str]  # columns that it may not hold twice
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        return iter_tables(self.source, self.options, self.at_once)
+        return iter_tables(self.source, self.options, self.at_once, self.once)
 
 
 def _answer_rows(

@@ -216,7 +216,9 @@ def _refuse_other_signs(
         )
 
 
-def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
+def iter_tables(
+    path: Path, options: ReadOptions, n_rows: int, once: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
     """Read a file of new rows in tables of about `n_rows`, so that memory does not grow with a text
     or parquet file.
 
@@ -224,7 +226,8 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
     what is a number; the same cells are missing as with `parse_table`.
 
     Raises:
-        DataError: As `read_file`; what can be named is named as `--read KEY=VALUE`.
+        DataError: As `read_file`; what can be named is named as `--read KEY=VALUE`. A column of
+            `once` occurs twice in the header of a text file or sheet.
     """
     with _for_new_rows(path):
         source, name = unpacked(path, path.name)
@@ -239,9 +242,9 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
                     yield _with_counted_index(table, file.schema_arrow.pandas_metadata, first)
                     first += batch.num_rows
         elif kind == "text":
-            yield from iter_text(source, options, n_rows)
+            yield from iter_text(source, options, n_rows, once)
         elif kind == "sheet":
-            yield sheet_cells(source, options)
+            yield sheet_cells(source, options, once)
         elif kind == "json":
             yield json_cells(_text(source, options), options)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -74,9 +74,14 @@ def without_edges(raw: RawTable, header: Sequence[str]) -> RawTable:
     return replace(raw, table=table, notes=tuple(notes))
 
 
-def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
-    """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
+def iter_text(
+    source: Path | bytes, options: ReadOptions, n_rows: int, once: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`, and if a
+    column of `once` occurs twice.
+    """
     shape = _layout(source, options)
+    refuse_repeated(shape.names, once)
     if shape.is_empty:
         _refuse_blank(0, n_blank_rows(source, options))
         return
@@ -159,6 +164,18 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[str]]:
             notes.append(f"'{name}' occurs twice: column {position} is called {unique}")
         names.append(unique)
     return names, notes
+
+
+def refuse_repeated(header: Sequence[str], once: Collection[str]) -> None:
+    """Raise OptionError if one of these columns occurs twice, unless the training file did so, too:
+    then the second one's new name is among them.
+    """
+    names, _ = column_names(header)
+    for name, unique in zip(header, names, strict=True):
+        if name in once and unique not in once:
+            raise OptionError(
+                f"the model needs the column '{name}', which occurs twice; rename or remove one"
+            )
 
 
 def is_given_name(name: str) -> bool:

@@ -134,6 +134,26 @@ def test_a_missing_column_writes_nothing(kept_run, grades, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_column_that_the_model_needs_may_not_occur_twice(kept_run, grades, tmp_path):
+    table = pd.read_csv(grades)
+    lines = table.assign(again=99).to_csv(index=False)
+    kept, target = load_kept_model(str(kept_run)), tmp_path / "out.csv"
+    (tmp_path / "in.csv").write_text(lines.replace("again", "hours", 1), encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.csv: .* column 'hours', which occurs twice; rename"):
+        predict_file(kept, tmp_path / "in.csv", target)
+    assert not target.exists()
+    (tmp_path / "in.csv").write_text(lines.replace("again", "grade", 1), encoding="utf-8")
+    assert predict_file(kept, tmp_path / "in.csv", target).rows == 120  # it is not read
+
+
+def test_a_header_alone_is_refused(kept_run, grades, tmp_path):
+    header = grades.read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "in.csv").write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.csv: has no rows below its header"):
+        predict_file(load_kept_model(str(kept_run)), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("out.xlsx", "ending '.xlsx'"), ("no/out.csv", "there is no folder"), ("grades.csv", "input")],

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from student_perf.errors import DataError
-from student_perf.tables.files import read_file
+from student_perf.tables.files import iter_tables, read_file
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.sheets import choose_sheet, read_sheet
 
@@ -111,3 +111,11 @@ def test_a_real_workbook_is_read_by_its_only_sheet_or_the_one_that_is_named(tmp_
         read_file(tmp_path / "two.xlsx")
     other = read_file(tmp_path / "two.xlsx", ReadOptions(sheet="Otra")).table
     assert other["x"].tolist() == [1, 2]
+
+
+def test_a_column_that_is_needed_once_may_not_occur_twice(tmp_path):
+    write_xlsx(tmp_path / "in.xlsx", Notas=[["a", "b", "a"], [1, 2, 3]])
+    with pytest.raises(DataError, match=r"in.xlsx: .* column 'a', which occurs twice"):
+        list(iter_tables(tmp_path / "in.xlsx", ReadOptions(), 10, {"a"}))
+    (table,) = iter_tables(tmp_path / "in.xlsx", ReadOptions(), 10, {"b"})
+    assert list(table) == ["a", "b", "a_2"]
