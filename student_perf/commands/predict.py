@@ -64,8 +64,8 @@ def run(chosen: argparse.Namespace) -> int:
         keep=[name for name in chosen.keep.split(",") if name],
         coverage=chosen.coverage,
     )
-    if summary.read_as:
-        print(f"read as {summary.read_as}")
+    for line in summary.form_lines():
+        print(line)
     if summary.left_out:
         print(summary.left_out)
     print(f"{summary}: {chosen.output}")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import csv as arrow_csv
 
-from student_perf.atomic import check_place
 from student_perf.data.columns import label_of
 from student_perf.data.contract import Contract
 from student_perf.data.features import Refusal, prepare_features, shares_among
@@ -25,13 +20,13 @@ from student_perf.data.outside import Outside, TrainingRanges
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
 from student_perf.scoring.conformal import classes_within, interval_within
+from student_perf.serving.output_file import check_target, form_like, is_parquet, open_writer
 from student_perf.store.kept_model import KeptModel
 from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options
-from student_perf.tables.options import ReadOptions
+from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.text import plural, spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
-_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")  # of the file of predictions
 _FLAGGED = "unknown category"
 _MOST_OUTSIDE = 5  # columns that are named
 _BETWEEN = "; "  # the classes of a set
@@ -41,8 +36,9 @@ _AsCell = Callable[[str], object]
 @dataclass
 class Summary:
     """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
-    was read if not as the training file, what was left out at its end, and the columns with numbers
-    far outside of the training, the worst first.
+    was read if not as the training file, how the output was written if not as a plain CSV, what was
+    left out at the file's end, and the columns with numbers far outside of the training, the worst
+    first.
     """
 
     rows: int = 0
@@ -50,6 +46,7 @@ class Summary:
     flagged: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     read_as: str = ""
+    written_as: str = ""
     left_out: str = ""
     outside: list[Outside] = field(default_factory=list)
 
@@ -62,6 +59,11 @@ class Summary:
             f"{self.rows:,} {noun}, {predicted:,} predicted, {self.refused:,} refused{flagged}"
             f"{reasons}"
         )
+
+    def form_lines(self) -> list[str]:
+        """How the files are written, where that is not taken for granted."""
+        lines = [f"read as {self.read_as}"] if self.read_as else []
+        return [*lines, f"written as {self.written_as}"] if self.written_as else lines
 
     def outside_lines(self) -> list[str]:
         """What is said of numbers far outside of the training, a line a column."""
@@ -116,7 +118,8 @@ def predict_file(
 
     The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, with `coverage`
     also `set` (classes, the lowest first) or `low` and `high` (of a number), and `reason` for a
-    refused row, which has no prediction. In a CSV no text is a formula to a spreadsheet.
+    refused row, which has no prediction. A CSV is written as the source is, if that is a text file;
+    no text of it is a formula to a spreadsheet.
 
     Args:
         kept: The model, checked by its golden rows first.
@@ -134,19 +137,43 @@ def predict_file(
         StudentPerfError: The model fails its golden rows, a column is missing or there twice, the
             coverage cannot be shown, a file has no rows, or cannot be read or written.
     """
-    _check_target(source, target)
-    job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
+    check_target(source, target)
     _check_golden(kept)
-    contract, copied = kept.contract, list(dict.fromkeys(keep))
-    options = new_file_options(source, contract.options, named or {}, contract.number_columns)
-    read_as = options.describe() if options != contract.options else ""
-    summary = Summary(read_as=read_as, left_out=left_out_at_end(source, options))
-    with _open_writer(target, _schema(job, copied)) as writer:
-        rows = _Rows(source, options, rows_at_once, contract.sources)
+    contract, copied, named = kept.contract, list(dict.fromkeys(keep)), named or {}
+    options = new_file_options(source, contract.options, named, contract.number_columns)
+    form = form_like(source, options, target)
+    job = _Job(kept, _as_cell(target, form), flag_unknown, coverage)
+    rows = _Rows(source, options, rows_at_once, contract.sources)
+    summary = _begun(rows, _read_as(options, contract.options, named), form)
+    with open_writer(target, _schema(job, copied), form) as writer:
         _answer_rows(job, rows, copied, writer, summary)
-        if not summary.rows:
-            raise DataError(f"{source}: has no rows below its header; there is nothing to predict")
     return summary
+
+
+def _as_cell(target: Path, form: ReadOptions) -> _AsCell:
+    if is_parquet(target):
+        return str
+    return partial(spreadsheet_cell, decimal=form.decimal or ".")
+
+
+def _begun(rows: _Rows, read_as: str, form: ReadOptions) -> Summary:
+    written_as = form.describe() if form != PLAIN else ""
+    left_out = left_out_at_end(rows.source, rows.options)
+    return Summary(read_as=read_as, written_as=written_as, left_out=left_out)
+
+
+def _read_as(options: ReadOptions, trained: ReadOptions, named: Collection[str]) -> str:
+    """How a file is read, empty if that is as the training file was."""
+    read, before = _described(options, named), _described(trained, ())
+    return read if read != before else ""
+
+
+def _described(options: ReadOptions, named: Collection[str]) -> str:
+    """Without the signs that a file which holds numbers as numbers does not need."""
+    if options.separator is not None:
+        return options.describe()
+    unused = {sign: None for sign in ("decimal", "thousands") if sign not in named}
+    return replace(options, **unused).describe()
 
 
 @dataclass(frozen=True)
@@ -172,6 +199,8 @@ def _answer_rows(
         ranges.add(prepared[0])
         answers = _answered(job, prepared, summary)
         writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
+    if not summary.rows:
+        raise DataError(f"{rows.source}: has no rows below its header; there is nothing to predict")
     summary.outside = ranges.far_outside()
 
 
@@ -290,30 +319,3 @@ def _schema(job: _Job, keep: Sequence[str] = ()) -> pa.Schema:
         if name in {known for known, _ in fields}:
             raise ConfigError(f"--keep {name}: the output has a column of that name; rename it")
     return pa.schema([fields[0], *((name, pa.string()) for name in keep), *fields[1:]])
-
-
-def _is_parquet(target: Path) -> bool:
-    return target.suffix.lower() == ".parquet"
-
-
-def _check_target(source: Path, target: Path) -> None:
-    if target.suffix.lower() not in _ENDINGS:
-        raise ConfigError(
-            f"{target}: the ending '{target.suffix}' is unknown; use one of {', '.join(_ENDINGS)}"
-        )
-    check_place(target, "output")
-    if target.resolve() == source.resolve():
-        raise ConfigError(f"{target}: is also the input; name another file for the predictions")
-
-
-@contextmanager
-def _open_writer(target: Path, schema: pa.Schema) -> Iterator[Any]:
-    """Writer of tables to a draft, which becomes `target` at the end and goes after a failure."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        writer = pq.ParquetWriter if _is_parquet(target) else arrow_csv.CSVWriter
-        with writer(draft, schema) as opened:
-            yield opened
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)

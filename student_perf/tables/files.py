@@ -186,7 +186,9 @@ def new_file_options(
         options = _settled(source, name, options)
         if kind == "text" and keeps_signs and "decimal" not in named:
             _refuse_other_signs(source, options, numbers)
-        return options
+        if kind != "sheet":
+            options = replace(options, sheet=None)
+        return options if kind in ("text", "arff", "json") else replace(options, encoding=None)
 
 
 def _with_named(trained: ReadOptions, named: Mapping[str, Any]) -> ReadOptions:

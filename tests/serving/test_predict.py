@@ -13,6 +13,7 @@ from student_perf.scoring.conformal import LEVELS, PredictionSets, classes_withi
 from student_perf.serving import predict
 from student_perf.serving.predict import Summary, check_model, predict_file
 from student_perf.store.kept_model import load_kept_model
+from tests.tables.test_sheets import write_xlsx
 
 
 def raw_text(path):
@@ -237,3 +238,23 @@ def test_of_many_columns_far_outside_the_worst_five_are_named():
     assert lines[0] == "x0: 1 of 1 row is outside 0 to 1 of the training (farthest: 9, row 0)"
     assert len(lines) == 6
     assert lines[5] == "and 2 more columns with rows far outside of the training"
+
+
+def test_only_what_was_used_for_the_file_is_said(kept_run, grades, tmp_path):
+    kept = load_kept_model(str(kept_run))
+    table, target = pd.read_csv(grades), tmp_path / "out.csv"
+    spanish = {"separator": ";", "decimal": ",", "thousands": ".", "encoding": "cp1252"}
+    of_csv = replace(kept, golden=None, contract=replace(kept.contract, read=spanish))
+    of_sheet = replace(kept, golden=None, contract=replace(kept.contract, read={"sheet": "Notas"}))
+    table.to_csv(tmp_path / "in.csv", index=False, sep=";", decimal=",")
+    table.to_parquet(tmp_path / "in.parquet")
+    write_xlsx(tmp_path / "in.xlsx", Hoja1=[[*table], *table.to_numpy().tolist()])
+
+    def said(model, name, **named):
+        return predict_file(model, tmp_path / name, target, named).read_as
+
+    assert said(of_csv, "in.csv") == ""
+    assert said(of_csv, "in.xlsx") == "sheet 'Hoja1'"
+    assert said(of_csv, "in.xlsx", decimal=".") == "decimal '.', sheet 'Hoja1'"
+    assert said(of_csv, "in.parquet") == ""
+    assert said(of_sheet, "in.csv") == "separator ';', decimal ',', utf-8"
