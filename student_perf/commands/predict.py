@@ -69,6 +69,6 @@ def run(chosen: argparse.Namespace) -> int:
     if summary.left_out:
         print(summary.left_out)
     print(f"{summary}: {chosen.output}")
-    for line in summary.outside_lines():
+    for line in summary.notes():
         print(line)
     return ExitCode.ROWS_REFUSED if summary.refused else ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from student_perf.data.features import Refusal, prepare_features, shares_among
 from student_perf.data.outside import Outside, TrainingRanges
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
+from student_perf.runs.layout import holds_record
+from student_perf.runs.record import load_record
 from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.serving.output_file import check_target, form_like, is_parquet, open_writer
 from student_perf.store.kept_model import KeptModel
@@ -37,8 +40,8 @@ _AsCell = Callable[[str], object]
 class Summary:
     """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
     was read if not as the training file, how the output was written if not as a plain CSV, what was
-    left out at the file's end, and the columns with numbers far outside of the training, the worst
-    first.
+    left out at the file's end, the columns with numbers far outside of the training, the worst
+    first, and whether the file is that of the training.
     """
 
     rows: int = 0
@@ -49,6 +52,7 @@ class Summary:
     written_as: str = ""
     left_out: str = ""
     outside: list[Outside] = field(default_factory=list)
+    is_training_file: bool = False
 
     def __str__(self) -> str:
         words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
@@ -65,8 +69,15 @@ class Summary:
         lines = [f"read as {self.read_as}"] if self.read_as else []
         return [*lines, f"written as {self.written_as}"] if self.written_as else lines
 
-    def outside_lines(self) -> list[str]:
-        """What is said of numbers far outside of the training, a line a column."""
+    def notes(self) -> list[str]:
+        """What a reader of the predictions should know."""
+        learned = (
+            "this is the file that the model was trained on: its answers to these rows do not show "
+            "how good it is, the run's held-out scores do"
+        )
+        return [learned, *self._outside()] if self.is_training_file else self._outside()
+
+    def _outside(self) -> list[str]:
         lines = [_about_outside(one, self.rows) for one in self.outside[:_MOST_OUTSIDE]]
         if more := len(self.outside) - len(lines):
             lines.append(f"and {plural(more, 'more column')} with rows far outside of the training")
@@ -144,7 +155,7 @@ def predict_file(
     form = form_like(source, options, target)
     job = _Job(kept, _as_cell(target, form), flag_unknown, coverage)
     rows = _Rows(source, options, rows_at_once, contract.sources)
-    summary = _begun(rows, _read_as(options, contract.options, named), form)
+    summary = _begun(kept, rows, _read_as(options, contract.options, named), form)
     with open_writer(target, _schema(job, copied), form) as writer:
         _answer_rows(job, rows, copied, writer, summary)
     return summary
@@ -156,10 +167,22 @@ def _as_cell(target: Path, form: ReadOptions) -> _AsCell:
     return partial(spreadsheet_cell, decimal=form.decimal or ".")
 
 
-def _begun(rows: _Rows, read_as: str, form: ReadOptions) -> Summary:
+def _begun(kept: KeptModel, rows: _Rows, read_as: str, form: ReadOptions) -> Summary:
     written_as = form.describe() if form != PLAIN else ""
-    left_out = left_out_at_end(rows.source, rows.options)
-    return Summary(read_as=read_as, written_as=written_as, left_out=left_out)
+    return Summary(
+        read_as=read_as,
+        written_as=written_as,
+        left_out=left_out_at_end(rows.source, rows.options),
+        is_training_file=_is_training_file(kept, rows.source),
+    )
+
+
+def _is_training_file(kept: KeptModel, source: Path) -> bool:
+    """Whether these are the bytes that the record of the model's run names."""
+    if not holds_record(kept.folder) or not (known := load_record(kept.folder).raw_sha256):
+        return False
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == known
 
 
 def _read_as(options: ReadOptions, trained: ReadOptions, named: Collection[str]) -> str:

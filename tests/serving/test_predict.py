@@ -234,7 +234,7 @@ def test_a_copied_column_is_written_alike_in_every_part(kept_run, grades, tmp_pa
 
 def test_of_many_columns_far_outside_the_worst_five_are_named():
     found = [Outside(f"x{i}", 0, 1, 1, 1, 9 - i, i, 8 - i) for i in range(7)]
-    lines = Summary(rows=1, outside=found).outside_lines()
+    lines = Summary(rows=1, outside=found).notes()
     assert lines[0] == "x0: 1 of 1 row is outside 0 to 1 of the training (farthest: 9, row 0)"
     assert len(lines) == 6
     assert lines[5] == "and 2 more columns with rows far outside of the training"
@@ -258,3 +258,13 @@ def test_only_what_was_used_for_the_file_is_said(kept_run, grades, tmp_path):
     assert said(of_csv, "in.xlsx", decimal=".") == "decimal '.', sheet 'Hoja1'"
     assert said(of_csv, "in.parquet") == ""
     assert said(of_sheet, "in.csv") == "separator ';', decimal ',', utf-8"
+
+
+def test_the_file_of_the_training_is_known_by_its_bytes(kept_run, grades, tmp_path):
+    kept, target = load_kept_model(str(kept_run)), tmp_path / "out.csv"
+    (line,) = predict_file(kept, grades, target).notes()
+    assert line.startswith("this is the file that the model was trained on")
+    pd.read_csv(grades).iloc[::-1].to_csv(tmp_path / "in.csv", index=False)
+    assert predict_file(kept, tmp_path / "in.csv", target).notes() == []
+    elsewhere = replace(kept, folder=tmp_path)  # without a record nobody knows
+    assert predict_file(elsewhere, grades, target).notes() == []
