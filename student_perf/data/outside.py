@@ -7,7 +7,9 @@ decimal comma, or a share where training had percentages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,6 +76,21 @@ class TrainingRanges:
             n_rows, n_far = int((widths > 0).sum()), int((widths > _FAR).sum())
             self._found[name] = replace(last, n_rows=last.n_rows + n_rows, n_far=last.n_far + n_far)
         self._n_rows += len(features)
+
+    def n_far(self, columns: Mapping[str, Any] | pd.DataFrame) -> int:
+        """Of rows that are not taken, values by column, those with a number that is further out
+        than a tenth of its range's width.
+        """
+        rows: set[int] = set()
+        for name, (low, high) in self._ranges.items():
+            margin = _FAR * (high - low)
+            least, most = low - margin, high + margin
+            rows.update(
+                row
+                for row, number in enumerate(columns[name])
+                if number is not None and (number < least or number > most)
+            )
+        return len(rows)
 
     def far_outside(self) -> list[Outside]:
         """Columns that a table of the same kind would hardly show, the worst first: two rows or

@@ -47,6 +47,13 @@ def test_a_few_rows_slightly_outside_are_not_named():
     assert far(ranges_of(age=(15.0, 22.0)), {"age": [25.0, 24.0, *[16.0] * 38]})
 
 
+def test_rows_are_counted_once_without_taking_them():
+    ranges = ranges_of(a=(0.0, 1.0), b=(0.0, 10.0))
+    columns = {"a": [0.5, 1.2, 1.05, None], "b": [5, 99, None, float("nan")]}
+    assert ranges.n_far(columns) == ranges.n_far(pd.DataFrame(columns)) == 1
+    assert not far(ranges)
+
+
 def test_the_worst_column_comes_first():
     ranges = ranges_of(a=(0.0, 1.0), b=(0.0, 1.0))
     found = far(ranges, {"a": [2.0, 2.0], "b": [-9.0, -9.0]})
