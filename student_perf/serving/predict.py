@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,79 +16,23 @@ import pyarrow as pa
 from student_perf.data.columns import label_of
 from student_perf.data.contract import Contract
 from student_perf.data.features import Refusal, prepare_features, shares_among
-from student_perf.data.outside import Outside, TrainingRanges
+from student_perf.data.outside import TrainingRanges
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
 from student_perf.runs.layout import holds_record
 from student_perf.runs.record import load_record
 from student_perf.scoring.conformal import classes_within, interval_within
 from student_perf.serving.output_file import check_target, form_like, is_parquet, open_writer
+from student_perf.serving.summary import Summary
 from student_perf.store.kept_model import KeptModel
-from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options
+from student_perf.tables.files import first_line, iter_tables, left_out_at_end, new_file_options
 from student_perf.tables.options import PLAIN, ReadOptions
-from student_perf.text import plural, spreadsheet_cell
+from student_perf.text import spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
 _FLAGGED = "unknown category"
-_MOST_OUTSIDE = 5  # columns that are named
 _BETWEEN = "; "  # the classes of a set
 _AsCell = Callable[[str], object]
-
-
-@dataclass
-class Summary:
-    """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
-    was read if not as the training file, how the output was written if not as a plain CSV, what was
-    left out at the file's end, the columns with numbers far outside of the training, the worst
-    first, and whether the file is that of the training.
-    """
-
-    rows: int = 0
-    refused: int = 0
-    flagged: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-    read_as: str = ""
-    written_as: str = ""
-    left_out: str = ""
-    outside: list[Outside] = field(default_factory=list)
-    is_training_file: bool = False
-
-    def __str__(self) -> str:
-        words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
-        flagged = f", {self.flagged:,} flagged" if self.flagged else ""
-        reasons = f" ({words})" if words else ""
-        predicted, noun = self.rows - self.refused, "row" if self.rows == 1 else "rows"
-        return (
-            f"{self.rows:,} {noun}, {predicted:,} predicted, {self.refused:,} refused{flagged}"
-            f"{reasons}"
-        )
-
-    def form_lines(self) -> list[str]:
-        """How the files are written, where that is not taken for granted."""
-        lines = [f"read as {self.read_as}"] if self.read_as else []
-        return [*lines, f"written as {self.written_as}"] if self.written_as else lines
-
-    def notes(self) -> list[str]:
-        """What a reader of the predictions should know."""
-        learned = (
-            "this is the file that the model was trained on: its answers to these rows do not show "
-            "how good it is, the run's held-out scores do"
-        )
-        return [learned, *self._outside()] if self.is_training_file else self._outside()
-
-    def _outside(self) -> list[str]:
-        lines = [_about_outside(one, self.rows) for one in self.outside[:_MOST_OUTSIDE]]
-        if more := len(self.outside) - len(lines):
-            lines.append(f"and {plural(more, 'more column')} with rows far outside of the training")
-        return lines
-
-
-def _about_outside(one: Outside, n_rows: int) -> str:
-    verb = "is" if one.n_rows == 1 else "are"
-    return (
-        f"{one.column}: {one.n_rows:,} of {plural(n_rows, 'row')} {verb} outside {one.lowest:g} to "
-        f"{one.highest:g} of the training (farthest: {one.farthest:g}, row {one.row})"
-    )
 
 
 def check_model(kept: KeptModel) -> list[str]:
@@ -225,6 +168,8 @@ def _answer_rows(
     if not summary.rows:
         raise DataError(f"{rows.source}: has no rows below its header; there is nothing to predict")
     summary.outside = ranges.far_outside()
+    if summary.outside:
+        summary.first_line = first_line(rows.source, rows.options, summary.rows)
 
 
 def _shares(rows: _Rows, contract: Contract) -> dict[str, float]:

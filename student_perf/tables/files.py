@@ -41,7 +41,7 @@ from student_perf.tables.options import (
     one_character,
 )
 from student_perf.tables.raw import RawTable, table_of
-from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
+from student_perf.tables.sheets import choose_sheet, read_sheet, row_of_first_row, sheet_cells
 from student_perf.tables.sniff import (
     OptionError,
     complete_options,
@@ -56,6 +56,7 @@ from student_perf.tables.text import (
     is_given_name,
     is_index,
     iter_text,
+    line_of_first_row,
     n_blank_rows,
     null_words,
     read_text,
@@ -261,6 +262,19 @@ def left_out_at_end(path: Path, options: ReadOptions) -> str:
             return ""
         n_rows = n_blank_rows(source, _settled(source, name, options))
         return about_blank(n_rows) if n_rows else ""
+
+
+def first_line(path: Path, options: ReadOptions, n_rows: int) -> int | None:
+    """Line of a text file, or row of a sheet, in which the first of its `n_rows` rows stands, from
+    1, as an editor or a spreadsheet shows it. None for other formats, and if the others do not
+    follow it line by line.
+    """
+    with _for_new_rows(path):
+        source, name = unpacked(path, path.name)
+        kind = kind_of(source, name)
+        if kind == "text":
+            return line_of_first_row(source, _settled(source, name, options), n_rows)
+        return row_of_first_row(source, options) if kind == "sheet" else None
 
 
 @contextmanager

@@ -66,6 +66,16 @@ def sheet_cells(
     return pd.DataFrame({name: plain_cells(cells) for name, cells in columns.items()})
 
 
+def row_of_first_row(source: Path | bytes, options: ReadOptions) -> int | None:
+    """Number that a spreadsheet shows beside the row below the header; None if there are rows
+    without a cell, so that the others do not count on from it.
+    """
+    sheet = _book(source).get_sheet_by_name(choose_sheet(source, options.sheet))
+    if not all(any(cell != "" for cell in row) for row in sheet.to_python()):
+        return None
+    return int(sheet.start[0]) + 2
+
+
 def _columns(
     source: Path | bytes, options: ReadOptions
 ) -> tuple[list[str], dict[str, list[Any]], list[str]]:

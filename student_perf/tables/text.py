@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -122,6 +123,19 @@ def n_blank_rows(source: Path | bytes, options: ReadOptions) -> int:
         if is_whole or len(blank) < len(lines):
             return sum(separator in line for line in blank)
         n_bytes *= 8
+
+
+def line_of_first_row(source: Path | bytes, options: ReadOptions, n_rows: int) -> int | None:
+    """Line on which the first of `n_rows` rows stands, from 1, if each row has one line; else None,
+    as with line breaks in cells or empty lines between rows.
+    """
+    if (options.encoding or "").startswith(("utf-16", "utf-32")):
+        return None
+    above = _layout(source, options).n_lines_before + 1
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        last = max((number for number, line in enumerate(file, 1) if line.strip()), default=0)
+    is_one_each = last == above + n_rows + n_blank_rows(source, options)
+    return above + 1 if is_one_each else None
 
 
 def _refuse_blank(n_rows: int, n_blank: int) -> None:

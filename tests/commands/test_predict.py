@@ -70,7 +70,7 @@ def test_numbers_far_outside_of_the_training_are_said_and_predicted(
     assert counts.startswith("120 rows, 120 predicted, 0 refused")
     assert line.startswith("hours: 1")
     assert "of 120 rows are outside " in line
-    assert line.endswith("of the training (farthest: 5e+06, row 4)")
+    assert line.endswith("of the training (farthest: 5e+06, row 4, line 6 of the file)")
 
 
 def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, capsys):

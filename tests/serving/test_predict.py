@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
-from student_perf.data.outside import Outside
 from student_perf.errors import ConfigError, DataError, StudentPerfError
 from student_perf.scoring.conformal import LEVELS, PredictionSets, classes_within
 from student_perf.serving import predict
-from student_perf.serving.predict import Summary, check_model, predict_file
+from student_perf.serving.predict import check_model, predict_file
 from student_perf.store.kept_model import load_kept_model
 from tests.tables.test_sheets import write_xlsx
 
@@ -230,14 +229,6 @@ def test_a_copied_column_is_written_alike_in_every_part(kept_run, grades, tmp_pa
     target = tmp_path / "out.csv"
     predict_file(kept, tmp_path / "in.parquet", target, rows_at_once=2, keep=["number"])
     assert raw_text(target)["number"].tolist() == ["1", "2", "", "4"]
-
-
-def test_of_many_columns_far_outside_the_worst_five_are_named():
-    found = [Outside(f"x{i}", 0, 1, 1, 1, 9 - i, i, 8 - i) for i in range(7)]
-    lines = Summary(rows=1, outside=found).notes()
-    assert lines[0] == "x0: 1 of 1 row is outside 0 to 1 of the training (farthest: 9, row 0)"
-    assert len(lines) == 6
-    assert lines[5] == "and 2 more columns with rows far outside of the training"
 
 
 def test_only_what_was_used_for_the_file_is_said(kept_run, grades, tmp_path):
