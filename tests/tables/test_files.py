@@ -81,7 +81,7 @@ BAD = {
         "t.csv",
         GOOD,
         ["+dataset.categories.grade=[a,c]"],
-        "grade='b' (20 rows, first: row 1)",
+        "grade='b' (20 rows, first: row 1, line 3)",
     ),
     "class not listed": (
         "t.csv",
