@@ -169,9 +169,9 @@ def visible_tree(value: Any) -> Any:
     return [visible_tree(item) for item in value] if isinstance(value, list) else value
 
 
-def spreadsheet_cell(value: object) -> object:
+def spreadsheet_cell(value: object, decimal: str = ".") -> object:
     """A cell of a CSV file that no spreadsheet runs as a formula: such text gets a `'` before it.
-    Numbers stay, as text too.
+    Numbers stay, as text with this decimal sign too.
 
     >>> [spreadsheet_cell(cell) for cell in ("=1+1", "\uff1d1+1", "-1.5", -1.5, "a=b")]
     ["'=1+1", "'\uff1d1+1", '-1.5', -1.5, 'a=b']
@@ -179,7 +179,7 @@ def spreadsheet_cell(value: object) -> object:
     if not isinstance(value, str) or not value.startswith(_FORMULA):
         return value
     try:
-        float(value)
+        float(value.replace(decimal, "."))
     except ValueError:
         return f"'{value}"
     return value

@@ -64,9 +64,11 @@ def run(chosen: argparse.Namespace) -> int:
         keep=[name for name in chosen.keep.split(",") if name],
         coverage=chosen.coverage,
     )
-    if summary.read_as:
-        print(f"read as {summary.read_as}")
+    for line in summary.form_lines():
+        print(line)
     if summary.left_out:
         print(summary.left_out)
     print(f"{summary}: {chosen.output}")
+    for line in summary.notes():
+        print(line)
     return ExitCode.ROWS_REFUSED if summary.refused else ExitCode.DONE

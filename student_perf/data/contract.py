@@ -88,6 +88,11 @@ class Contract:
         return dates | self.derived
 
     @property
+    def sources(self) -> set[str]:
+        """Every column that a file of new rows may be read for, each of which it holds once."""
+        return {*self.columns, *(one for names in self.made_of.values() for one in names)}
+
+    @property
     def of_dates(self) -> dict[str, str]:
         """Columns that a step makes of dates."""
         return date_columns_made(self.clean)

@@ -24,6 +24,7 @@ from student_perf.data.cleaning import (
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
 from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
+from student_perf.data.lines import with_lines
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target, positive_second
 from student_perf.errors import DataError, suggest
@@ -243,7 +244,8 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         try:
             return _from_table(raw, config, raw_sha256)
         except DataError as error:
-            raise DataError(after_steps(str(error), config.clean)) from error
+            message = after_steps(str(error), config.clean)
+            raise DataError(with_lines(message, config, raw)) from error
 
 
 def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | None]) -> Dataset:

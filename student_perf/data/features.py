@@ -255,9 +255,11 @@ def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
     of, if the rows hold that.
 
     Raises:
-        DataError: One is missing.
+        DataError: One is missing, or there twice.
     """
     columns = [str(name) for name in raw.columns]
+    if len(set(columns)) < len(columns):
+        _refuse_repeated(columns, contract)
     inputs = contract.inputs(columns)
     lacking = list(dict.fromkeys(_lacking(n, columns, contract) for n in inputs if not inputs[n]))
     if lacking:
@@ -268,6 +270,14 @@ def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
             f"{_what_to_do(name, columns)}"
         )
     return list(dict.fromkeys(name for names in inputs.values() for name in names or ()))
+
+
+def _refuse_repeated(columns: Sequence[str], contract: Contract) -> None:
+    for name in sorted(contract.sources):
+        if columns.count(name) > 1:
+            raise DataError(
+                f"the model needs the column '{name}', which occurs twice; rename or remove one"
+            )
 
 
 def _lacking(name: str, columns: Sequence[str], contract: Contract) -> str:

@@ -15,6 +15,7 @@ from student_perf.drift.columns import ColumnDrift, Role, compare_columns, compa
 from student_perf.drift.limits import Thresholds
 from student_perf.drift.sides import Rules, Side, load_sides
 from student_perf.errors import DataError
+from student_perf.evaluation.column_checks import FEWEST_ROWS, identifies_rows
 from student_perf.runs.layout import PREDICTIONS_FILE, holds_record
 from student_perf.runs.predictions import load_predictions
 from student_perf.runs.record import load_record
@@ -103,9 +104,8 @@ def make_report(
     left, right, rules = load_sides(
         reference, current, named, target, kept.contract if kept else None, model, store
     )
+    left, right, notes = _as_compared(left, right, rules)
     columns = _compare_sides(left, right, thresholds, rules)
-    notes = [f"{side.name}: {side.left_out}" for side in (left, right) if side.left_out]
-    notes += [] if rules is None else _about_rules(rules)
     change = None
     if kept is not None and model is not None:
         outputs = _outputs(kept, model, left, right, notes)
@@ -123,6 +123,37 @@ def make_report(
     tested = max(1, sum(column.p == column.p for column in judged))
     visible = [find(*counts, tested, thresholds.alpha) for find in _SMALLEST]
     return DriftReport(reference, current, *counts, thresholds, judged, change, notes, *visible)
+
+
+def _as_compared(left: Side, right: Side, rules: Rules | None) -> tuple[Side, Side, list[str]]:
+    """The sides with the columns that are compared, and notes.
+
+    Of two files, columns that identify rows are left out, since they differ between any two tables.
+    Where a dataset or run says what the features are, its model may learn from them.
+    """
+    notes = [f"{side.name}: {side.left_out}" for side in (left, right) if side.left_out]
+    if rules is not None:
+        return left, right, [*notes, *_about_rules(rules)]
+    found = [str(n) for n in left.features if n in right.features and _identifies(n, left, right)]
+    if not found or len(found) == len(left.features.columns):
+        return left, right, notes
+    noun = "an identifier" if len(found) == 1 else "identifiers"
+    notes.append(f"Left out, as {noun} of rows (see SP201): {', '.join(found)}")
+    sides = [replace(side, features=side.features.drop(columns=found)) for side in (left, right)]
+    return sides[0], sides[1], notes
+
+
+def _identifies(name: Any, left: Side, right: Side) -> bool:
+    """By the rule of SP201 on both sides; rows too few for it have no value twice."""
+    before, now = (_as_feature(side.features[name]) for side in (left, right))
+    if not identifies_rows(before):
+        return False
+    return identifies_rows(now) or (len(now) < FEWEST_ROWS and now.is_unique)
+
+
+def _as_feature(column: pd.Series) -> pd.Series:
+    is_number = pd.api.types.is_numeric_dtype(column)
+    return column.astype("float64") if is_number else column.astype("str").where(column.notna())
 
 
 def _about_rules(rules: Rules) -> list[str]:

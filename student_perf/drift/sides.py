@@ -141,7 +141,9 @@ def _of_file(text: str, named: Mapping[str, Any], target: str | None, rules: Rul
         return _of_plain_file(text, named, target)
     contract, path = rules.contract, Path(text)
     options = new_file_options(path, contract.options, named, contract.number_columns)
-    table = trimmed_names(pd.concat(iter_tables(path, options, _ROWS_AT_ONCE), ignore_index=True))
+    once = contract.sources | {contract.target}
+    parts = list(iter_tables(path, options, _ROWS_AT_ONCE, once))
+    table = trimmed_names(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
     _refuse_empty(text, table)
     features, _ = prepare_features(table, contract, options)
     column = table.get(contract.target)

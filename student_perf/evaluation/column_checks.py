@@ -20,7 +20,7 @@ from student_perf.tables.options import TAKEN_AS_MISSING
 from student_perf.text import plural
 
 _ID_SHARE = 0.95
-_ID_ROWS = 30
+FEWEST_ROWS = 30  # that show an identifier
 _MOST_COLUMNS = 200  # whose pairs are looked at
 _MOST_NAMED = 3
 _SUMS_UP = (
@@ -56,14 +56,14 @@ _NAMED_CODE = re.compile(r"(?:^|[ _])(?:code|codigo|código|zip|postcode|cp)(?:$
 )
 def id_like(subject: Subject) -> Iterator[str]:
     """A line for each column with hardly any value twice."""
-    if len(subject.rows) < _ID_ROWS:
+    if len(subject.rows) < FEWEST_ROWS:
         return
     for name, column in subject.dataset.features.drop(columns=[*subject.dataset.text]).items():
         # Where the first rows already repeat themselves, the whole column need not be counted.
         if not _looks_like_id(column.iloc[subject.rows[:SOME_ROWS]]):
             continue
         rows = column.iloc[subject.rows]
-        if _looks_like_id(rows) and not _is_prose(rows):
+        if identifies_rows(rows):
             yield (
                 f"column '{name}': looks like an identifier ({rows.nunique()} different values "
                 f"in {len(rows)} rows); add it to dataset.drop"
@@ -333,6 +333,11 @@ def _is_prose(rows: pd.Series) -> bool:
         return False
     lengths = [len(str(value).split()) for value in values[:SOME_ROWS]]
     return bool(np.median(lengths) >= _WORDS_OF_PROSE)
+
+
+def identifies_rows(column: pd.Series) -> bool:
+    """Whether a column of text or float64 looks like an identifier, by the rule of SP201."""
+    return len(column) >= FEWEST_ROWS and _looks_like_id(column) and not _is_prose(column)
 
 
 def _looks_like_id(column: pd.Series) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from student_perf.config.schema import WITHOUT_EFFECT
 from student_perf.config.typed import iter_leaves
-from student_perf.data.contract import Contract, contract_from_yaml, find_violations
+from student_perf.data.contract import Contract, Violation, contract_from_yaml, find_violations
 from student_perf.data.dataset import Dataset
 from student_perf.paths import PACKAGE_DIR, PROJECT_DIR
 from student_perf.runs.layout import (
@@ -156,7 +156,9 @@ def data_of(dataset: Dataset) -> DataFacts:
 
 
 def compare_data(a: DataFacts, b: DataFacts) -> Difference:
-    """Compare hashes, columns and rows, and list the rules of `a` that the rows of `b` break."""
+    """Compare hashes, columns and rows, and list the rules of `a` that columns of `b` with other
+    values break.
+    """
     if not a.sha256 or not b.sha256:
         return Difference("data", None, [], ["the record has no hash of the data"])
     if a.sha256 == b.sha256:
@@ -168,9 +170,23 @@ def compare_data(a: DataFacts, b: DataFacts) -> Difference:
         lines.append(f"rows: {a.n_rows} -> {b.n_rows}")
     if a.columns and b.columns:
         lines += _column_lines(a.columns, b.columns)
-    if a.contract is not None and b.features is not None:
-        lines += [f"new against the record: {v}" for v in find_violations(b.features, a.contract)]
+    lines += [f"not in the development rows of the record: {v}" for v in _broken_rules(a, b)]
     return Difference("data", False, lines[:_MOST_LINES])
+
+
+def _broken_rules(a: DataFacts, b: DataFacts) -> list[Violation]:
+    """Of columns with other values only: the contract was made from the development rows, so that
+    test rows of the record may break it, too.
+    """
+    if a.contract is None or b.features is None:
+        return []
+    found = find_violations(b.features, a.contract)
+    hashes = a.columns if a.columns and b.columns else {}
+    return [one for one in found if one.column not in hashes or _has_changed(one.column, a, b)]
+
+
+def _has_changed(column: str, a: DataFacts, b: DataFacts) -> bool:
+    return column in b.columns and a.columns[column] != b.columns[column]
 
 
 def _column_lines(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:

@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import csv as arrow_csv
 
-from student_perf.atomic import check_place
 from student_perf.data.columns import label_of
 from student_perf.data.contract import Contract
 from student_perf.data.features import Refusal, prepare_features, shares_among
+from student_perf.data.outside import TrainingRanges
 from student_perf.errors import ConfigError, DataError, StudentPerfError, suggest
 from student_perf.runs.golden import check_golden_rows
+from student_perf.runs.layout import holds_record
+from student_perf.runs.record import load_record
 from student_perf.scoring.conformal import classes_within, interval_within
+from student_perf.serving.output_file import check_target, form_like, is_parquet, open_writer
+from student_perf.serving.summary import Summary
 from student_perf.store.kept_model import KeptModel
-from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options
-from student_perf.tables.options import ReadOptions
+from student_perf.tables.files import first_line, iter_tables, left_out_at_end, new_file_options
+from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.text import spreadsheet_cell
 
 _ROWS_AT_ONCE = 20_000
-_ENDINGS = (".csv", ".txt", ".tsv", ".parquet")  # of the file of predictions
 _FLAGGED = "unknown category"
 _BETWEEN = "; "  # the classes of a set
 _AsCell = Callable[[str], object]
-
-
-@dataclass
-class Summary:
-    """Rows read, refused and flagged, how often each problem refused or flagged one, how the file
-    was read if not as the training file, and what was left out at its end.
-    """
-
-    rows: int = 0
-    refused: int = 0
-    flagged: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-    read_as: str = ""
-    left_out: str = ""
-
-    def __str__(self) -> str:
-        words = ", ".join(f"{name} {n:,}" for name, n in self.problems.most_common())
-        flagged = f", {self.flagged:,} flagged" if self.flagged else ""
-        reasons = f" ({words})" if words else ""
-        predicted, noun = self.rows - self.refused, "row" if self.rows == 1 else "rows"
-        return (
-            f"{self.rows:,} {noun}, {predicted:,} predicted, {self.refused:,} refused{flagged}"
-            f"{reasons}"
-        )
 
 
 def check_model(kept: KeptModel) -> list[str]:
@@ -97,7 +72,8 @@ def predict_file(
 
     The columns are `row` (from 0), `prediction`, `proba_<class>` for each class, with `coverage`
     also `set` (classes, the lowest first) or `low` and `high` (of a number), and `reason` for a
-    refused row, which has no prediction. In a CSV no text is a formula to a spreadsheet.
+    refused row, which has no prediction. A CSV is written as the source is, if that is a text file;
+    no text of it is a formula to a spreadsheet.
 
     Args:
         kept: The model, checked by its golden rows first.
@@ -112,31 +88,95 @@ def predict_file(
         coverage: In which share of new rows the set or interval shall hold the truth.
 
     Raises:
-        StudentPerfError: The model fails its golden rows, a column is missing, the coverage cannot
-            be shown, or a file cannot be read or written.
+        StudentPerfError: The model fails its golden rows, a column is missing or there twice, the
+            coverage cannot be shown, a file has no rows, or cannot be read or written.
     """
-    _check_target(source, target)
-    job = _Job(kept, str if _is_parquet(target) else spreadsheet_cell, flag_unknown, coverage)
+    check_target(source, target)
     _check_golden(kept)
-    contract, copied = kept.contract, list(dict.fromkeys(keep))
-    options = new_file_options(source, contract.options, named or {}, contract.number_columns)
-    read_as = options.describe() if options != contract.options else ""
-    summary = Summary(read_as=read_as, left_out=left_out_at_end(source, options))
-    with _open_writer(target, _schema(job, copied)) as writer:
-        shares = _shares(source, options, contract, rows_at_once)
-        for raw in iter_tables(source, options, rows_at_once):
-            answers = _answered(job, prepare_features(raw, contract, options, shares), summary)
-            writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
+    contract, copied, named = kept.contract, list(dict.fromkeys(keep)), named or {}
+    options = new_file_options(source, contract.options, named, contract.number_columns)
+    form = form_like(source, options, target)
+    job = _Job(kept, _as_cell(target, form), flag_unknown, coverage)
+    rows = _Rows(source, options, rows_at_once, contract.sources)
+    summary = _begun(kept, rows, _read_as(options, contract.options, named), form)
+    with open_writer(target, _schema(job, copied), form) as writer:
+        _answer_rows(job, rows, copied, writer, summary)
     return summary
 
 
-def _shares(
-    source: Path, options: ReadOptions, contract: Contract, rows_at_once: int
-) -> dict[str, float]:
+def _as_cell(target: Path, form: ReadOptions) -> _AsCell:
+    if is_parquet(target):
+        return str
+    return partial(spreadsheet_cell, decimal=form.decimal or ".")
+
+
+def _begun(kept: KeptModel, rows: _Rows, read_as: str, form: ReadOptions) -> Summary:
+    written_as = form.describe() if form != PLAIN else ""
+    return Summary(
+        read_as=read_as,
+        written_as=written_as,
+        left_out=left_out_at_end(rows.source, rows.options),
+        is_training_file=_is_training_file(kept, rows.source),
+    )
+
+
+def _is_training_file(kept: KeptModel, source: Path) -> bool:
+    """Whether these are the bytes that the record of the model's run names."""
+    if not holds_record(kept.folder) or not (known := load_record(kept.folder).raw_sha256):
+        return False
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == known
+
+
+def _read_as(options: ReadOptions, trained: ReadOptions, named: Collection[str]) -> str:
+    """How a file is read, empty if that is as the training file was."""
+    read, before = _described(options, named), _described(trained, ())
+    return read if read != before else ""
+
+
+def _described(options: ReadOptions, named: Collection[str]) -> str:
+    """Without the signs that a file which holds numbers as numbers does not need."""
+    if options.separator is not None:
+        return options.describe()
+    unused = {sign: None for sign in ("decimal", "thousands") if sign not in named}
+    return replace(options, **unused).describe()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A file of new rows and how it is read."""
+
+    source: Path
+    options: ReadOptions
+    at_once: int
+    once: Collection[str]  # columns that it may not hold twice
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        return iter_tables(self.source, self.options, self.at_once, self.once)
+
+
+def _answer_rows(
+    job: _Job, rows: _Rows, copied: Sequence[str], writer: Any, summary: Summary
+) -> None:
+    contract = job.kept.contract
+    shares, ranges = _shares(rows, contract), TrainingRanges(contract)
+    for raw in rows.parts():
+        prepared = prepare_features(raw, contract, rows.options, shares)
+        ranges.add(prepared[0])
+        answers = _answered(job, prepared, summary)
+        writer.write_table(_with_copies(answers, raw, copied, job.as_cell))
+    if not summary.rows:
+        raise DataError(f"{rows.source}: has no rows below its header; there is nothing to predict")
+    summary.outside = ranges.far_outside()
+    if summary.outside:
+        summary.first_line = first_line(rows.source, rows.options, summary.rows)
+
+
+def _shares(rows: _Rows, contract: Contract) -> dict[str, float]:
     """What no part of the file shows alone: where numbers among percentages may be shares."""
     found: dict[str, float] = {}
     if any(form.is_percent for form in contract.forms.values()):
-        for raw in iter_tables(source, options, rows_at_once):
+        for raw in rows.parts():
             found = shares_among(raw, contract) | found  # the first of the file
     return found
 
@@ -247,30 +287,3 @@ def _schema(job: _Job, keep: Sequence[str] = ()) -> pa.Schema:
         if name in {known for known, _ in fields}:
             raise ConfigError(f"--keep {name}: the output has a column of that name; rename it")
     return pa.schema([fields[0], *((name, pa.string()) for name in keep), *fields[1:]])
-
-
-def _is_parquet(target: Path) -> bool:
-    return target.suffix.lower() == ".parquet"
-
-
-def _check_target(source: Path, target: Path) -> None:
-    if target.suffix.lower() not in _ENDINGS:
-        raise ConfigError(
-            f"{target}: the ending '{target.suffix}' is unknown; use one of {', '.join(_ENDINGS)}"
-        )
-    check_place(target, "output")
-    if target.resolve() == source.resolve():
-        raise ConfigError(f"{target}: is also the input; name another file for the predictions")
-
-
-@contextmanager
-def _open_writer(target: Path, schema: pa.Schema) -> Iterator[Any]:
-    """Writer of tables to a draft, which becomes `target` at the end and goes after a failure."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        writer = pq.ParquetWriter if _is_parquet(target) else arrow_csv.CSVWriter
-        with writer(draft, schema) as opened:
-            yield opened
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)

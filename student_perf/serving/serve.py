@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from student_perf.data.outside import TrainingRanges
 from student_perf.errors import ConfigError, StudentPerfError
 from student_perf.pages.service import page
 from student_perf.runs.golden import check_golden_rows
@@ -72,6 +73,14 @@ class Limits:
                 raise ConfigError(f"{option} {value}: must be at least 1; leave it out")
 
 
+@dataclass(frozen=True)
+class Answered:
+    """One answer for each row, and the number of rows far outside of the training."""
+
+    answers: list[dict[str, Any]]
+    n_far: int
+
+
 class Predictor:
     """A kept model that answers requests.
 
@@ -81,6 +90,7 @@ class Predictor:
     def __init__(self, kept: KeptModel, max_rows: int) -> None:
         self.kept = kept
         self.reader = RequestReader(kept.contract, max_rows)
+        self._ranges = TrainingRanges(kept.contract)
         self._arrays = None
         wrong = self.check()
         if wrong:
@@ -111,7 +121,7 @@ class Predictor:
         except ConfigError as error:
             raise MalformedError(422, str(error).removeprefix("--")) from None
 
-    def answer_at_once(self, body: bytes, limit: float | None) -> list[dict[str, Any]] | None:
+    def answer_at_once(self, body: bytes, limit: float | None) -> Answered | None:
         """As `answer`, but None unless that is quick: the contract allows the body as it is, and
         the arrays answer.
         """
@@ -119,13 +129,13 @@ class Predictor:
             return None
         return self._answers(allowed[0], limit)
 
-    def answer(self, body: bytes, limit: float | None = None) -> list[dict[str, Any]]:
+    def answer(self, body: bytes, limit: float | None = None) -> Answered:
         """One answer for each row of a request, with a set of classes or an interval if there is a
         `limit` for them. Raises MalformedError and RefusedError.
         """
         return self._answers(self.reader.read(body)[0], limit)
 
-    def _answers(self, columns: Columns, limit: float | None) -> list[dict[str, Any]]:
+    def _answers(self, columns: Columns, limit: float | None) -> Answered:
         output = self._output(columns)
         classes = self.kept.contract.classes
         answers: list[dict[str, Any]]
@@ -142,7 +152,7 @@ class Predictor:
         if limit is not None:
             for answer, more in zip(answers, _sets(output, classes, limit), strict=True):
                 answer |= more
-        return answers
+        return Answered(answers, self._ranges.n_far(columns))
 
     def _output(self, columns: Columns) -> np.ndarray:
         if self._arrays is not None:
@@ -234,17 +244,19 @@ def _predict(
             body = await _body(request, limits.request_bytes)
             facts["bytes"] = len(body)
             limit = predictor.limit(request.query_params.get("coverage"))
-            answers = predictor.answer_at_once(body, limit) if len(body) <= _INLINE_BYTES else None
-            if answers is None:
-                answers = await threads.run(predictor.answer, body, limit)
+            found = predictor.answer_at_once(body, limit) if len(body) <= _INLINE_BYTES else None
+            if found is None:
+                found = await threads.run(predictor.answer, body, limit)
         except MalformedError as error:
             ends = {"Connection": "close"} if error.status in (408, 413) else None
             return reply(error.status, {"detail": str(error)}, ends)
         except RefusedError as error:
             facts |= {"rows": error.n_rows, "refused": dict(error.counts)}
             return reply(422, _refusals(error))
-        facts["rows"] = len(answers)
-        return reply(200, {"predictions": answers})
+        facts["rows"] = len(found.answers)
+        if found.n_far:
+            facts["far_outside"] = found.n_far
+        return reply(200, {"predictions": found.answers})
 
     return predict
 

@@ -41,7 +41,7 @@ from student_perf.tables.options import (
     one_character,
 )
 from student_perf.tables.raw import RawTable, table_of
-from student_perf.tables.sheets import choose_sheet, read_sheet, sheet_cells
+from student_perf.tables.sheets import choose_sheet, read_sheet, row_of_first_row, sheet_cells
 from student_perf.tables.sniff import (
     OptionError,
     complete_options,
@@ -56,6 +56,7 @@ from student_perf.tables.text import (
     is_given_name,
     is_index,
     iter_text,
+    line_of_first_row,
     n_blank_rows,
     null_words,
     read_text,
@@ -186,7 +187,9 @@ def new_file_options(
         options = _settled(source, name, options)
         if kind == "text" and keeps_signs and "decimal" not in named:
             _refuse_other_signs(source, options, numbers)
-        return options
+        if kind != "sheet":
+            options = replace(options, sheet=None)
+        return options if kind in ("text", "arff", "json") else replace(options, encoding=None)
 
 
 def _with_named(trained: ReadOptions, named: Mapping[str, Any]) -> ReadOptions:
@@ -216,7 +219,9 @@ def _refuse_other_signs(
         )
 
 
-def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
+def iter_tables(
+    path: Path, options: ReadOptions, n_rows: int, once: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
     """Read a file of new rows in tables of about `n_rows`, so that memory does not grow with a text
     or parquet file.
 
@@ -224,7 +229,8 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
     what is a number; the same cells are missing as with `parse_table`.
 
     Raises:
-        DataError: As `read_file`; what can be named is named as `--read KEY=VALUE`.
+        DataError: As `read_file`; what can be named is named as `--read KEY=VALUE`. A column of
+            `once` occurs twice in the header of a text file or sheet.
     """
     with _for_new_rows(path):
         source, name = unpacked(path, path.name)
@@ -239,9 +245,9 @@ def iter_tables(path: Path, options: ReadOptions, n_rows: int) -> Iterator[pd.Da
                     yield _with_counted_index(table, file.schema_arrow.pandas_metadata, first)
                     first += batch.num_rows
         elif kind == "text":
-            yield from iter_text(source, options, n_rows)
+            yield from iter_text(source, options, n_rows, once)
         elif kind == "sheet":
-            yield sheet_cells(source, options)
+            yield sheet_cells(source, options, once)
         elif kind == "json":
             yield json_cells(_text(source, options), options)
         else:
@@ -256,6 +262,19 @@ def left_out_at_end(path: Path, options: ReadOptions) -> str:
             return ""
         n_rows = n_blank_rows(source, _settled(source, name, options))
         return about_blank(n_rows) if n_rows else ""
+
+
+def first_line(path: Path, options: ReadOptions, n_rows: int) -> int | None:
+    """Line of a text file, or row of a sheet, in which the first of its `n_rows` rows stands, from
+    1, as an editor or a spreadsheet shows it. None for other formats, and if the others do not
+    follow it line by line.
+    """
+    with _for_new_rows(path):
+        source, name = unpacked(path, path.name)
+        kind = kind_of(source, name)
+        if kind == "text":
+            return line_of_first_row(source, _settled(source, name, options), n_rows)
+        return row_of_first_row(source, options) if kind == "sheet" else None
 
 
 @contextmanager

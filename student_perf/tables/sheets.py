@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from student_perf.tables.numbers import plain_cells, typed_cells, written
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import OptionError
-from student_perf.tables.text import column_names, null_words, without_edges
+from student_perf.tables.text import column_names, null_words, refuse_repeated, without_edges
 
 
 def choose_sheet(source: Path | bytes, given: str | None) -> str:
@@ -55,10 +56,25 @@ def read_sheet(source: Path | bytes, options: ReadOptions) -> RawTable:
     return without_edges(replace(raw, notes=(*notes, *raw.notes)), header)
 
 
-def sheet_cells(source: Path | bytes, options: ReadOptions) -> pd.DataFrame:
-    """As `read_sheet`, but with cells as they are: numbers, and text."""
-    _, columns, _ = _columns(source, options)
+def sheet_cells(
+    source: Path | bytes, options: ReadOptions, once: Collection[str] = ()
+) -> pd.DataFrame:
+    """As `read_sheet`, but with cells as they are: numbers, and text. Raises ValueError also if a
+    column of `once` occurs twice.
+    """
+    header, columns, _ = _columns(source, options)
+    refuse_repeated(header, once)
     return pd.DataFrame({name: plain_cells(cells) for name, cells in columns.items()})
+
+
+def row_of_first_row(source: Path | bytes, options: ReadOptions) -> int | None:
+    """Number that a spreadsheet shows beside the row below the header; None if there are rows
+    without a cell, so that the others do not count on from it.
+    """
+    sheet = _book(source).get_sheet_by_name(choose_sheet(source, options.sheet))
+    if not all(any(cell != "" for cell in row) for row in sheet.to_python()):
+        return None
+    return int(sheet.start[0]) + 2
 
 
 def _columns(

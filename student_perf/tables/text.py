@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -74,9 +75,14 @@ def without_edges(raw: RawTable, header: Sequence[str]) -> RawTable:
     return replace(raw, table=table, notes=tuple(notes))
 
 
-def iter_text(source: Path | bytes, options: ReadOptions, n_rows: int) -> Iterator[pd.DataFrame]:
-    """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`."""
+def iter_text(
+    source: Path | bytes, options: ReadOptions, n_rows: int, once: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """Tables of about `n_rows` rows, every cell as text. Raises ValueError as `read_text`, and if a
+    column of `once` occurs twice.
+    """
     shape = _layout(source, options)
+    refuse_repeated(shape.names, once)
     if shape.is_empty:
         _refuse_blank(0, n_blank_rows(source, options))
         return
@@ -119,6 +125,19 @@ def n_blank_rows(source: Path | bytes, options: ReadOptions) -> int:
         n_bytes *= 8
 
 
+def line_of_first_row(source: Path | bytes, options: ReadOptions, n_rows: int) -> int | None:
+    """Line on which the first of `n_rows` rows stands, from 1, if each row has one line; else None,
+    as with line breaks in cells or empty lines between rows.
+    """
+    if (options.encoding or "").startswith(("utf-16", "utf-32")):
+        return None
+    above = _layout(source, options).n_lines_before + 1
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        last = max((number for number, line in enumerate(file, 1) if line.strip()), default=0)
+    is_one_each = last == above + n_rows + n_blank_rows(source, options)
+    return above + 1 if is_one_each else None
+
+
 def _refuse_blank(n_rows: int, n_blank: int) -> None:
     if n_blank and n_rows <= n_blank:
         raise ValueError(f"all of its {plural(n_blank, 'row')} are empty")
@@ -159,6 +178,18 @@ def column_names(header: Sequence[str]) -> tuple[list[str], list[str]]:
             notes.append(f"'{name}' occurs twice: column {position} is called {unique}")
         names.append(unique)
     return names, notes
+
+
+def refuse_repeated(header: Sequence[str], once: Collection[str]) -> None:
+    """Raise OptionError if one of these columns occurs twice, unless the training file did so, too:
+    then the second one's new name is among them.
+    """
+    names, _ = column_names(header)
+    for name, unique in zip(header, names, strict=True):
+        if name in once and unique not in once:
+            raise OptionError(
+                f"the model needs the column '{name}', which occurs twice; rename or remove one"
+            )
 
 
 def is_given_name(name: str) -> bool:

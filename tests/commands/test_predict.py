@@ -40,8 +40,37 @@ def test_a_file_of_another_program_is_read_as_it_shows_and_said(kept_run, grades
     assert cli.main(["predict", str(kept_run), str(grades), str(expected)]) == 0
     assert "read as" not in capsys.readouterr().out
     assert cli.main(["predict", str(kept_run), str(tmp_path / "in.csv"), str(out)]) == 0
-    assert "\nread as separator ';', decimal ',', utf-16\n" in capsys.readouterr().out
-    assert out.read_bytes() == expected.read_bytes()
+    _, read, written, _ = capsys.readouterr().out.splitlines()
+    assert read == "read as separator ';', decimal ',', utf-16"
+    assert written == "written as separator ';', decimal ',', utf-8-sig"
+    words = {"sep": ";", "decimal": ",", "encoding": "utf-8-sig"}
+    found, expected = pd.read_csv(out, **words), pd.read_csv(expected)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_copied_numbers_with_a_decimal_comma_are_no_formulas(kept_run, grades, tmp_path, capsys):
+    table = pd.read_csv(grades).assign(change=-1.5, note="-a")
+    table.to_csv(tmp_path / "in.csv", index=False, sep=";", decimal=",")
+    words = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]
+    assert cli.main([*words, "--keep", "change,note"]) == 0
+    line = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert line.startswith("0;-1,5;'-a;")
+
+
+def test_numbers_far_outside_of_the_training_are_said_and_predicted(
+    kept_run, grades, tmp_path, capsys
+):
+    table = pd.read_csv(grades)
+    table["hours"] *= 1000
+    table.loc[4, "hours"] = 5e6
+    table.to_csv(tmp_path / "in.csv", index=False)
+    words = ["predict", str(kept_run), str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]
+    assert cli.main(words) == 0
+    _, counts, line = capsys.readouterr().out.splitlines()
+    assert counts.startswith("120 rows, 120 predicted, 0 refused")
+    assert line.startswith("hours: 1")
+    assert "of 120 rows are outside " in line
+    assert line.endswith("of the training (farthest: 5e+06, row 4, line 6 of the file)")
 
 
 def test_a_wrong_word_of_how_to_read_is_one_line(kept_run, grades, tmp_path, capsys):

@@ -111,6 +111,14 @@ def test_a_missing_column_fails_at_once(messy):
         prepare_features(raw[["schol"]].rename(columns={"schol": "school;points"}), contract)
 
 
+def test_a_column_that_is_there_twice_fails_if_it_is_needed(messy):
+    path, _, contract = messy
+    raw = next(iter_tables(path, contract.options, 20))
+    with pytest.raises(DataError, match="needs the column 'hours', which occurs twice"):
+        prepare_features(pd.concat([raw, raw[["hours"]]], axis=1), contract)
+    prepare_features(pd.concat([raw, raw[["grade"]]], axis=1), contract)
+
+
 def test_one_hot_cannot_be_repeated(messy):
     path, _, contract = messy
     contract.clean.append({"step": "one_hot", "columns": ["school"]})

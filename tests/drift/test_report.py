@@ -123,3 +123,27 @@ def test_of_text_the_number_of_words_is_compared(tmp_path):
     report = make_report(side, str(tmp_path / "new.csv"), LIMITS)
     assert (by_name(report)["note"].kind, by_name(report)["note"].reason) == ("numeric", "drift")
     assert "Of the text in note the number of words is compared." in drift_sentences(report)
+
+
+def test_an_identifier_of_rows_is_left_out_of_two_files_and_said(grades, tmp_path):
+    table = pd.read_csv(grades)
+    code = [f"A{number:04}" for number in range(240)]
+
+    def written(name, first, n_rows=120):
+        rows = slice(first, first + n_rows)
+        marked = table.head(n_rows).assign(id=range(first, first + n_rows), code=code[rows])
+        marked.to_csv(tmp_path / name, index=False)
+        return str(tmp_path / name)
+
+    old, new, few = written("old.csv", 0), written("new.csv", 120), written("few.csv", 120, 20)
+    for other in (new, few):
+        report = make_report(old, other, LIMITS)
+        assert not report.has_alarm
+        assert not {"id", "code"} & set(by_name(report))
+        assert report.notes == ["Left out, as identifiers of rows (see SP201): id, code"]
+    pd.read_csv(new).assign(code="A0001").to_csv(new, index=False)
+    changed = make_report(old, new, LIMITS)
+    assert by_name(changed)["code"].severity == "alarm", "it identifies nothing any more"
+    assert changed.notes == ["Left out, as an identifier of rows (see SP201): id"]
+    words = f"csv dataset.path={old} dataset.target=grade"
+    assert by_name(make_report(words, old, LIMITS))["id"].severity == "ok", "a feature, as declared"

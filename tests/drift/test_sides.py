@@ -72,6 +72,10 @@ def test_files_without_rows_or_target_are_reported(grades, tmp_path):
     (tmp_path / "empty.csv").write_text("a,b\n", encoding="utf-8")
     with pytest.raises(DataError, match="holds no rows"):
         load_sides(str(grades), str(tmp_path / "empty.csv"))
+    header = grades.read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "header.csv").write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no rows"):
+        load_sides(csv_side(grades), str(tmp_path / "header.csv"))
     with pytest.raises(DataError, match="did you mean grade"):
         load_sides(str(grades), str(grades), target="grad")
 
@@ -84,3 +88,11 @@ def test_one_bad_cell_among_decimal_commas_is_one_missing_cell(tmp_path):
     before, now, _ = load_sides(words, str(tmp_path / "now.csv"))
     assert now.features["nota"].isna().sum() == 1
     assert now.features["nota"][1:].tolist() == before.features["nota"][1:].tolist()
+
+
+def test_a_column_twice_in_a_file_beside_a_dataset_is_refused(grades, tmp_path):
+    table = pd.read_csv(grades)
+    lines = table.assign(again=table["hours"] + 90).to_csv(index=False).replace("again", "hours", 1)
+    (tmp_path / "twice.csv").write_text(lines, encoding="utf-8")
+    with pytest.raises(DataError, match=r"twice.csv: .* column 'hours', which occurs twice"):
+        load_sides(csv_side(grades), str(tmp_path / "twice.csv"))

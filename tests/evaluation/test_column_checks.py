@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from student_perf.data.cleaning import LineageStep
+from student_perf.evaluation.column_checks import identifies_rows
 from tests.conftest import SMALL_CONFIG
 from tests.evaluation.checked import findings_of, lines_of, with_column
 from tests.tiers import few_fast
@@ -74,6 +75,14 @@ def test_numbers_that_were_given_out_are_identifiers(plain, made):
 
 
 @pytest.mark.slow
+def test_a_column_of_any_table_is_judged_by_the_same_rule(plain):
+    assert identifies_rows(pd.Series(range(30), dtype="float64"))
+    assert identifies_rows(pd.Series([f"A{n}" for n in range(30)], dtype="str"))
+    assert not identifies_rows(pd.Series(range(29), dtype="float64"))
+    assert not identifies_rows(pd.Series(["a", "b"] * 30, dtype="str"))
+    assert not identifies_rows(pd.Series([f"she wrote page {n}" for n in range(40)], dtype="str"))
+
+
 def test_sentences_are_free_text_and_names_are_not(plain):
     rng = np.random.default_rng(9)
     words = ["the", "course", "was", "long", "good", "hard", "useful"]

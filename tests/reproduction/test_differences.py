@@ -1,10 +1,12 @@
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from student_perf.data import load_dataset
+from student_perf.data.contract import make_contract
 from student_perf.reproduction.differences import (
     CodeFacts,
     EnvironmentFacts,
@@ -84,6 +86,25 @@ def test_one_changed_cell_names_its_column(grades, compose_config):
     assert compare_data(before, before).same is True
     without_columns = compare_data(replace(before, columns={}), after)
     assert without_columns.lines == [f"SHA-256 {before.sha256[:12]} -> {after.sha256[:12]}"]
+
+
+def test_cells_of_unchanged_columns_break_no_rule_of_the_record(grades, compose_config):
+    config = compose_config("dataset=csv", f"dataset.path={grades}", "dataset.target=grade").dataset
+    dataset = load_dataset(config)
+    hours = dataset.features["hours"]
+    test = hours.nlargest(2).index  # outside of what the development rows hold
+    development = np.setdiff1d(np.arange(len(hours)), test)
+    contract = make_contract(dataset, development, config)
+    before = replace(data_of(dataset), contract=contract)
+    table = pd.read_csv(grades)
+    table.loc[17, "absences"] += 1000
+    table.to_csv(grades, index=False)
+    after = data_of(load_dataset(config))
+    *_, rule = compare_data(before, after).lines
+    assert rule.startswith("not in the development rows of the record: column 'absences': '10")
+    assert rule.endswith("(1 rows: 17)")
+    lines = compare_data(replace(before, columns={}), after).lines
+    assert any("column 'hours'" in line for line in lines), "which columns changed is unknown"
 
 
 def test_one_changed_line_of_code_is_named(project):

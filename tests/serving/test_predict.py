@@ -12,6 +12,7 @@ from student_perf.scoring.conformal import LEVELS, PredictionSets, classes_withi
 from student_perf.serving import predict
 from student_perf.serving.predict import check_model, predict_file
 from student_perf.store.kept_model import load_kept_model
+from tests.tables.test_sheets import write_xlsx
 
 
 def raw_text(path):
@@ -133,6 +134,26 @@ def test_a_missing_column_writes_nothing(kept_run, grades, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_column_that_the_model_needs_may_not_occur_twice(kept_run, grades, tmp_path):
+    table = pd.read_csv(grades)
+    lines = table.assign(again=99).to_csv(index=False)
+    kept, target = load_kept_model(str(kept_run)), tmp_path / "out.csv"
+    (tmp_path / "in.csv").write_text(lines.replace("again", "hours", 1), encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.csv: .* column 'hours', which occurs twice; rename"):
+        predict_file(kept, tmp_path / "in.csv", target)
+    assert not target.exists()
+    (tmp_path / "in.csv").write_text(lines.replace("again", "grade", 1), encoding="utf-8")
+    assert predict_file(kept, tmp_path / "in.csv", target).rows == 120  # it is not read
+
+
+def test_a_header_alone_is_refused(kept_run, grades, tmp_path):
+    header = grades.read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "in.csv").write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.csv: has no rows below its header"):
+        predict_file(load_kept_model(str(kept_run)), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("out.xlsx", "ending '.xlsx'"), ("no/out.csv", "there is no folder"), ("grades.csv", "input")],
@@ -208,3 +229,33 @@ def test_a_copied_column_is_written_alike_in_every_part(kept_run, grades, tmp_pa
     target = tmp_path / "out.csv"
     predict_file(kept, tmp_path / "in.parquet", target, rows_at_once=2, keep=["number"])
     assert raw_text(target)["number"].tolist() == ["1", "2", "", "4"]
+
+
+def test_only_what_was_used_for_the_file_is_said(kept_run, grades, tmp_path):
+    kept = load_kept_model(str(kept_run))
+    table, target = pd.read_csv(grades), tmp_path / "out.csv"
+    spanish = {"separator": ";", "decimal": ",", "thousands": ".", "encoding": "cp1252"}
+    of_csv = replace(kept, golden=None, contract=replace(kept.contract, read=spanish))
+    of_sheet = replace(kept, golden=None, contract=replace(kept.contract, read={"sheet": "Notas"}))
+    table.to_csv(tmp_path / "in.csv", index=False, sep=";", decimal=",")
+    table.to_parquet(tmp_path / "in.parquet")
+    write_xlsx(tmp_path / "in.xlsx", Hoja1=[[*table], *table.to_numpy().tolist()])
+
+    def said(model, name, **named):
+        return predict_file(model, tmp_path / name, target, named).read_as
+
+    assert said(of_csv, "in.csv") == ""
+    assert said(of_csv, "in.xlsx") == "sheet 'Hoja1'"
+    assert said(of_csv, "in.xlsx", decimal=".") == "decimal '.', sheet 'Hoja1'"
+    assert said(of_csv, "in.parquet") == ""
+    assert said(of_sheet, "in.csv") == "separator ';', decimal ',', utf-8"
+
+
+def test_the_file_of_the_training_is_known_by_its_bytes(kept_run, grades, tmp_path):
+    kept, target = load_kept_model(str(kept_run)), tmp_path / "out.csv"
+    (line,) = predict_file(kept, grades, target).notes()
+    assert line.startswith("this is the file that the model was trained on")
+    pd.read_csv(grades).iloc[::-1].to_csv(tmp_path / "in.csv", index=False)
+    assert predict_file(kept, tmp_path / "in.csv", target).notes() == []
+    elsewhere = replace(kept, folder=tmp_path)  # without a record nobody knows
+    assert predict_file(elsewhere, grades, target).notes() == []

@@ -60,6 +60,18 @@ def test_answers_are_those_of_the_model(served):
     assert alone[0]["prediction"] == found[0]["prediction"]
 
 
+def test_the_log_counts_rows_far_outside_of_the_training_and_the_answer_does_not(served):
+    row = served.kept.golden.rows[0]
+    answer = served.predict(row, row | {"hours": 400.0, "absences": 400}, row | {"hours": None})
+    assert answer.status_code == 200
+    served.predict(row)
+    far, plain = map(json.loads, served.lines)
+    assert (far["rows"], far["far_outside"]) == (3, 1)
+    assert "far_outside" not in plain
+    assert set(answer.json()) == {"predictions"}
+    assert set(answer.json()["predictions"][1]) == {"prediction", "probabilities"}
+
+
 def test_a_request_may_ask_for_the_classes_that_hold_the_truth(served):
     rows = served.kept.golden.rows
     plain = served.predict(*rows).json()["predictions"]
@@ -86,7 +98,7 @@ def test_numbers_get_an_interval(served):
     predictor.kept = replace(kept, contract=replace(kept.contract, classes=[]), sets=limits)
     predictor._output = lambda columns: np.array([3.0])
     body = json.dumps({"rows": kept.golden.rows[:1]}).encode()
-    (answer,) = predictor.answer(body, predictor.limit("0.9"))
+    (answer,) = predictor.answer(body, predictor.limit("0.9")).answers
     assert answer == {"prediction": 3.0, "low": 1.0, "high": 5.0}
 
 

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from student_perf.errors import DataError, StudentPerfError
 from student_perf.experiment.prepare import prepare
 from student_perf.tables import files
 from student_perf.tables.files import (
+    first_line,
     iter_tables,
     new_file_options,
     parse_table,
@@ -79,7 +81,7 @@ BAD = {
         "t.csv",
         GOOD,
         ["+dataset.categories.grade=[a,c]"],
-        "grade='b' (20 rows, first: row 1)",
+        "grade='b' (20 rows, first: row 1, line 3)",
     ),
     "class not listed": (
         "t.csv",
@@ -360,3 +362,24 @@ def test_advice_about_a_new_file_names_what_the_command_takes(tmp_path):
     path.write_text("a;b\n1.234;x\n")
     with pytest.raises(DataError, match=r"\"--read=decimal='\.'\" or \"--read=thousands="):
         new_file_options(path, ReadOptions(), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a;b\n1;2\n3;4\n", 2),
+        ("a;b\r\n1;2\r\n3;4", 2),
+        ("sep=;\n\na;b\n1;2\n3;4\n;\n;\n\n", 4),
+        ('a;b\n1;"2\n"\n3;4\n', None),
+        ("a;b\n1;2\n\n3;4\n", None),
+    ],
+)
+def test_the_line_of_the_first_row_is_known_if_each_row_has_a_line(tmp_path, text, line):
+    path, options = tmp_path / "in.csv", ReadOptions(";", ",", encoding="utf-8")
+    path.write_bytes(text.encode())
+    assert sum(map(len, iter_tables(path, options, 10))) == 2
+    assert first_line(path, options, 2) == line
+    path.write_bytes(text.encode("utf-16"))
+    assert first_line(path, replace(options, encoding="utf-16"), 2) is None
+    path.with_suffix(".json").write_text('[{"a": 1}, {"a": 2}]')
+    assert first_line(path.with_suffix(".json"), options, 2) is None

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from student_perf.errors import DataError
-from student_perf.tables.files import read_file
+from student_perf.tables.files import first_line, iter_tables, read_file
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.sheets import choose_sheet, read_sheet
 
@@ -111,3 +111,18 @@ def test_a_real_workbook_is_read_by_its_only_sheet_or_the_one_that_is_named(tmp_
         read_file(tmp_path / "two.xlsx")
     other = read_file(tmp_path / "two.xlsx", ReadOptions(sheet="Otra")).table
     assert other["x"].tolist() == [1, 2]
+
+
+def test_a_column_that_is_needed_once_may_not_occur_twice(tmp_path):
+    write_xlsx(tmp_path / "in.xlsx", Notas=[["a", "b", "a"], [1, 2, 3]])
+    with pytest.raises(DataError, match=r"in.xlsx: .* column 'a', which occurs twice"):
+        list(iter_tables(tmp_path / "in.xlsx", ReadOptions(), 10, {"a"}))
+    (table,) = iter_tables(tmp_path / "in.xlsx", ReadOptions(), 10, {"b"})
+    assert list(table) == ["a", "b", "a_2"]
+
+
+def test_rows_of_a_sheet_are_numbered_as_it_shows_them(tmp_path):
+    write_xlsx(tmp_path / "in.xlsx", Notas=NOTES)
+    assert first_line(tmp_path / "in.xlsx", ReadOptions(), 2) == 2
+    write_xlsx(tmp_path / "in.xlsx", Notas=[NOTES[0], ["", ""], *NOTES[1:]])
+    assert first_line(tmp_path / "in.xlsx", ReadOptions(), 2) is None

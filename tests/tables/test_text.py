@@ -4,6 +4,7 @@ import pytest
 from student_perf.errors import DataError
 from student_perf.tables.files import read_column, read_file
 from student_perf.tables.options import PLAIN, ReadOptions
+from student_perf.tables.sniff import OptionError
 from student_perf.tables.text import iter_text, n_blank_rows, read_text
 
 
@@ -157,3 +158,12 @@ def test_a_file_of_empty_rows_is_refused_and_a_long_empty_end_is_counted():
             reading()
     assert n_blank_rows(b"a,b\n1,2\n" + b",\n" * 30_000 + b"\n", PLAIN) == 30_000
     assert n_blank_rows(b"a\n1\n\n", PLAIN) == 0
+
+
+def test_a_column_that_is_needed_once_may_not_occur_twice():
+    data, options = b"x;y;x\n1;2;3\n", ReadOptions(separator=";")
+    with pytest.raises(OptionError, match="the model needs the column 'x', which occurs twice"):
+        list(iter_text(data, options, 5, {"x", "y"}))
+    for once in ({"y"}, {"x", "x_2"}):  # not needed, or read so in training
+        (table,) = iter_text(data, options, 5, once)
+        assert list(table) == ["x", "y", "x_2"]
