@@ -46,7 +46,7 @@ _LARGE = 1e6  # figures from here on leave less space between columns
 # What is to be typed and holds blanks, and what a blank in it is while lines are wrapped.
 _TYPED = re.compile(
     r"""(?<!\S)(?:'[\w.@+~/]+=[^']*'|"[\w.@+~/]+=[^"]*"|[\w.@+~/]+="[^"]*"|"""
-    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,2})"""
+    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,3})"""
 )
 _FIXED_BLANK = "\ue000"
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -76,6 +77,7 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     if board.left_out:
         reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
         lines.append(f"Not compared: {reasons}.")
+    lines += _objective_lines(board)
     if board.lines[0].record.kind == REPEATS:
         lines += repeat_lines(board, top)
     if not math.isnan(board.lines[0].p_value) and len(board.lines) > 1:
@@ -95,6 +97,16 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
             "too good."
         )
     return lines
+
+
+def _objective_lines(board: Leaderboard) -> list[str]:
+    """Which runs were made for another metric than that of the board."""
+    objectives = Counter(line.record.objective for line in board.lines)
+    return [
+        f"{plural(n, 'run')} had the objective {name}: --metric {name} ranks by it."
+        for name, n in objectives.most_common()
+        if name and name != board.metric
+    ]
 
 
 def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
