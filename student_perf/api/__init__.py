@@ -170,8 +170,8 @@ def compare(
 
 
 def load_run(word: str, store: str | None = None, accept_changes: bool = False) -> Run:
-    """The finished run that a word means: a folder, `latest`, the beginning of an id, the name of a
-    sweep (its winner), `runs:/ID`.
+    """The finished run that a word means: a folder, `latest`, the beginning of an id, its name, the
+    name of a sweep (its winner), `runs:/ID`.
 
     Args:
         word: One of `student_perf.store.words`.

@@ -9,6 +9,7 @@ only that store is asked; a folder is a folder anyway.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections import Counter
@@ -41,6 +42,7 @@ LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _RUN_ADDRESS = re.compile(r"runs:/(\w+)(/[^/]+)?/?")
+_MOST_NAMED = 5  # candidates in one line
 _RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
 
 
@@ -212,7 +214,11 @@ def _on_disk(word: str, store: str | None) -> RunRecord | None:
     for folder in _places(word, store):
         if layout.holds_record(folder):
             return load_record(folder)
-    return _by_id(word) if is_id(word) and not store else None
+    return None if store else _by_id_or_name(word)
+
+
+def _by_id_or_name(word: str) -> RunRecord | None:
+    return (_by_id(word) if is_id(word) else None) or _by_name(word)
 
 
 def _by_id(beginning: str) -> RunRecord | None:
@@ -238,6 +244,30 @@ def _only(beginning: str, records: Sequence[RunRecord]) -> RunRecord | None:
     return next(iter(whole or unique.values()), None)
 
 
+def _by_name(word: str) -> RunRecord | None:
+    end = re.escape(json.dumps(word, ensure_ascii=False)[1:])
+    named = re.compile(f'"name": "(?:.*_)?{end}')
+    texts = ((folder, folder / RECORD_FILE) for folder in layout.iter_folders())
+    found = [f for f, file in texts if named.search(file.read_text("utf-8", errors="replace"))]
+    return _only_named(word, [load_record(folder) for folder in found])
+
+
+def _only_named(word: str, records: Sequence[RunRecord]) -> RunRecord | None:
+    """The one record that has this name, or whose name ends so after its last `_`. Raises
+    ConfigError if there are several.
+    """
+    named = [one for one in records if word in (one.name, one.name.rpartition("_")[2])]
+    named = [one for one in named if one.name == word] or named
+    if len(named) < 2:
+        return next(iter(named), None)
+    places = [str(x.folder) if is_on_disk(x) else f"runs:/{x.mlflow_run_id}" for x in named]
+    more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+    raise ConfigError(
+        f"{word}: is the name of {len(places)} runs; name one of them: "
+        f"{', '.join(places[:_MOST_NAMED])}{more}"
+    )
+
+
 def _group_on_disk(word: str, store: str | None) -> list[RunRecord]:
     if word == LATEST:
         newest = None if store else _latest_on_disk()
@@ -247,7 +277,7 @@ def _group_on_disk(word: str, store: str | None) -> list[RunRecord]:
         folder = next((folder for folder in _places(word, store) if folder.is_dir()), None)
         if folder is not None and (below := list(layout.iter_below(folder))):
             return [load_record(path) for path in below]
-        newest = _by_id(word) if is_id(word) and not store else None
+        newest = None if store else _by_id_or_name(word)
     return [load_record(path) for path in layout.iter_below(newest.folder)] if newest else []
 
 
@@ -315,7 +345,9 @@ def _in_store(word: str, store: str | None) -> RunRecord | None:
         sweeps = read_runs(uri, Selection(studies=(word,), kinds=("sweep", "nested")))
         if sweeps:
             return sweeps[-1]
-    return _only(word, read_runs(uri, Selection(ids=(word,)))) if is_id(word) else None
+    if is_id(word) and (record := _only(word, read_runs(uri, Selection(ids=(word,))))):
+        return record
+    return _only_named(word, read_runs(uri, Selection(names=(word,))))
 
 
 def _latest_in_store(uri: str, experiment: str | None) -> RunRecord | None:

@@ -73,6 +73,25 @@ def test_a_named_store_is_asked_instead_of_the_disk_but_a_folder_is_a_folder(rec
                 call(word, store)
 
 
+def test_a_run_is_found_by_the_name_that_commands_print(make_record, workspace):
+    names = ["logreg-exam-10-11-12_4e4b9a38", "logreg-exam-10-11-13_16342ee7", 'año "x"_b']
+    for name in names:
+        make_record(name, [0.5, 0.6])
+    for study in ("first", "second"):
+        make_record("rf-7", [0.5, 0.6], "rf", study=study).folder.rename(
+            workspace / "multirun" / study / "7"
+        )
+    for word in (*names, "4e4b9a38", "16342ee7", "b"):
+        found = find_run(word).name
+        assert found.endswith(word)
+        assert [record.name for record in find_group([word])] == [found]
+    with pytest.raises(ConfigError, match=r"rf-7: is the name of 2 runs.*first/7, .*second/7$"):
+        find_run("rf-7")
+    for word in ("logreg-exam", "e4b9a38", "rf"):
+        with pytest.raises(ConfigError, match="no such run"):
+            find_run(word)
+
+
 def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
     old = recorded("outputs/2026-01-02/old", started=1.0)
     single = recorded("outputs/2026-01-02/new", started=2.0)
@@ -255,6 +274,8 @@ def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
         assert find_run(word).mlflow_run_id == sweep_id
         assert find_kept(word).name == "rf-grades"
     assert find_run(ids["rf-0"][:10]).name == "rf-0"
+    for word, found in {"rf-0": "rf-0", "one": "one"}.items():
+        assert find_run(word).mlflow_run_id == ids[found]
     with pytest.raises(ConfigError, match=r"--experiment none: no run"):
         find_group(experiment="none")
     with pytest.raises(TrackingError, match="models:/none@champion: no such model"):
