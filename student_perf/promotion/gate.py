@@ -26,6 +26,9 @@ from student_perf.scoring.paired import ALPHA, by_rows, for_tries
 from student_perf.scoring.power import smallest_difference
 from student_perf.text import format_interval, format_p, plural
 
+# What the new run of the champion's config needs is not compared with the champion either.
+WAY = "promote that by --force --why '...' and then this run"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -93,7 +96,7 @@ def pair(
     if len(declared) == 2 and not np.array_equal(declared[0], declared[1]):
         raise ConfigError(
             "the two runs declare other groups of the rows; train the champion's config with the "
-            "dataset.group of this run and promote that first"
+            f"dataset.group of this run, {WAY}"
         )
     groups = declared[0] if declared else None
     mine, theirs = (Answers(one.y_true, one.output, one.weights, groups) for one in (mine, theirs))
