@@ -22,7 +22,7 @@ from student_perf.evaluation.registry import Compared, Finding
 from student_perf.evaluation.result_checks import look
 from student_perf.runs.record import RunRecord, to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
-from student_perf.scoring.paired import ALPHA, for_tries
+from student_perf.scoring.paired import ALPHA, for_tries, times_of_tries
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
     format_change,
@@ -139,7 +139,8 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
         corrected = for_tries(gain.p_value, board.n_tries)
         is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
-        for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
+        tried = f"{board.n_tries} tried ({times_of_tries(board.n_tries)})"
+        for_all = f", corrected for {tried}" if board.n_tries > 1 else ""
         return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
     if math.isnan(board.dummy):
         return []

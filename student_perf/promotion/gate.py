@@ -22,7 +22,7 @@ from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.scoring.metrics import METRICS, Metric
-from student_perf.scoring.paired import ALPHA, by_rows, for_tries
+from student_perf.scoring.paired import ALPHA, by_rows, for_tries, times_of_tries
 from student_perf.scoring.power import smallest_difference
 from student_perf.text import format_interval, format_p, plural
 
@@ -124,7 +124,7 @@ def check_gain(run: Recorded, metric: str) -> Check:
     reason = (
         f"{label} {gain:+.3f} on the same held-out rows, 95 % interval "
         f"{low:+.3f} to {high:+.3f}; p {format_p(p_value)} for {plural(n_tries, 'configuration')} "
-        "tried on them"
+        f"tried on them{f' ({times_of_tries(n_tries)})' if n_tries > 1 else ''}"
     )
     return Check("better than the dummy", low > 0 and p_value < ALPHA, reason)
 
