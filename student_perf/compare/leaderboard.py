@@ -142,9 +142,10 @@ class Leaderboard:
         """How much the answers depend on which tied run is taken, the recommended one first; None
         if it is not known, or nothing is tied.
         """
-        tied = [line for line in self.lines if line.tied and not line.record.outside]
-        tied.sort(key=lambda line: line is not self.recommended)
-        return disagreement([line.record for line in tied])
+        tied = [line for line in self.lines if line.tied]
+        can_win = [line for line in tied if not line.record.outside]
+        can_win.sort(key=lambda line: line is not self.recommended)
+        return disagreement([line.record for line in can_win], len(tied))
 
     @property
     def folds(self) -> str:
