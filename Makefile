@@ -27,7 +27,7 @@ sweep: $(stamp)  ## run several experiments (SWEEP_ARGS="model=rf,xgb")
 report: $(stamp)  ## show the latest finished run again
 	$(bin)/python -m student_perf report
 
-compare: $(stamp)  ## which of the workspace's runs is best, and which tie with it
+compare: $(stamp)  ## which run is best on the rows of the latest, and which tie with it
 	$(bin)/python -m student_perf compare
 
 test: $(stamp)  ## the fast tests, for every commit

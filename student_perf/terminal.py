@@ -46,7 +46,7 @@ _LARGE = 1e6  # figures from here on leave less space between columns
 # What is to be typed and holds blanks, and what a blank in it is while lines are wrapped.
 _TYPED = re.compile(
     r"""(?<!\S)(?:'[\w.@+~/]+=[^']*'|"[\w.@+~/]+=[^"]*"|[\w.@+~/]+="[^"]*"|"""
-    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,2})"""
+    r"""\S*python -m student_perf\S*(?: [\w./@:-]+){0,3})"""
 )
 _FIXED_BLANK = "\ue000"
 _is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
@@ -405,7 +405,7 @@ def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     look better, for which `scoring.paired.for_tries` corrects p.
     """
     # Imported here, as in all light modules: it brings scipy.
-    from student_perf.scoring.paired import ALPHA, for_tries
+    from student_perf.scoring.paired import ALPHA, for_tries, times_of_tries
     from student_perf.scoring.power import shown_by
 
     metric = METRICS[objective]
@@ -430,7 +430,8 @@ def verdict(row: MetricRow, objective: str, n_tries: int = 1) -> str:
     corrected = for_tries(p, n_tries)
     if n_tries > 1:
         tried = f"{n_tries} configurations tried on these rows"
-        known += f"; corrected for {tried}, p {format_p(corrected)}"
+        times = times_of_tries(n_tries)
+        known += f"; corrected for {tried} ({times}), p {format_p(corrected)}"
     if corrected < ALPHA:
         return f"{'Better' if gain > 0 else 'Worse'} than the dummy baseline: {known}."
     if low > 0 and p >= ALPHA:

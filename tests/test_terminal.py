@@ -42,7 +42,7 @@ def test_each_configuration_that_was_tried_is_a_chance_to_look_better():
     text = verdict(ROW, "accuracy", 90)
     assert text.startswith("Better than the dummy baseline")
     assert "p < 0.001; corrected for 90 configurations tried" in text
-    assert text.endswith("on these rows, p = 0.046.")
+    assert text.endswith("on these rows (times 457 = 90 (1 + 1/2 + ... + 1/90)), p = 0.046.")
     assert verdict(ROW, "accuracy", 100).startswith("Not shown to be better")
     assert ", p = 0.052." in verdict(ROW, "accuracy", 100)
     assert ", p = 1.000." in verdict(ROW | {"gain_p": 0.5}, "accuracy", 600)

@@ -153,8 +153,8 @@ def compare(
 
     Args:
         runs: Words that name runs, sweeps, folders or experiments, or results of these functions;
-            by default the latest sweep or the latest runs on the same rows.
-        metric: What to rank by; by default the objective of the runs.
+            by default all runs and sweeps on the rows and folds of the latest.
+        metric: What to rank by; by default the objective of the latest run.
         rope: Differences below it do not matter.
         store: The tracking URI to ask instead of the disk.
         accept_changes: Whether to go on with files that were changed after their run.
@@ -170,8 +170,8 @@ def compare(
 
 
 def load_run(word: str, store: str | None = None, accept_changes: bool = False) -> Run:
-    """The finished run that a word means: a folder, `latest`, the beginning of an id, the name of a
-    sweep (its winner), `runs:/ID`.
+    """The finished run that a word means: a folder, `latest`, the beginning of an id, its name, the
+    name of a sweep (its winner), `runs:/ID`.
 
     Args:
         word: One of `student_perf.store.words`.

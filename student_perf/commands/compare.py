@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from student_perf.atomic import check_place, write_atomic
 from student_perf.commands.arguments import PAGE, RESULTS, RUN, add_html, formats, reading
 from student_perf.errors import ConfigError, TrackingError
 from student_perf.exit_codes import ExitCode
+from student_perf.paths import workspace
 
 if TYPE_CHECKING:
     from student_perf.compare.leaderboard import Leaderboard
@@ -28,13 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs",
         nargs="*",
-        help=f"{RUN}; or a folder of runs, or an MLflow experiment (default: latest)",
+        help=f"{RUN}; or a folder of runs, or an MLflow experiment (default: all runs and sweeps "
+        "on the rows and folds of the latest)",
     )
     parser.add_argument("--experiment", metavar="NAME", help="all runs of an MLflow experiment")
     parser.add_argument(
         "--filter", metavar="TEXT", help="as in MLflow: \"params.model.name = 'xgb'\""
     )
-    parser.add_argument("--metric", help="what to rank by (default: the objective of the runs)")
+    parser.add_argument(
+        "--metric", help="what to rank by (default: the objective of the latest run)"
+    )
     parser.add_argument(
         "--rope", type=float, help="differences below it do not matter (default: 0.01)"
     )
@@ -43,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tuning",
         action=argparse.BooleanOptionalAction,
-        help=f"the optimism of sweeps (default: of those with up to {_MOST_TRIALS} trials)",
+        help=f"the optimism of sweeps (default: of those with up to {_MOST_TRIALS} trials; if no "
+        "run is named, of those that have the best or the recommended run)",
     )
     parser.add_argument(
         "--permuted",
@@ -147,17 +153,29 @@ def _notes(
 
 
 def _elsewhere(records: Sequence[RunRecord]) -> Iterator[str]:
-    """That there are runs which `latest` does not stand for."""
+    """That the workspace has runs on other rows or folds, and the line that shows all."""
     from student_perf.shell import own_line
-    from student_perf.store.find import count_on_other_rows
+    from student_perf.store.find import count_elsewhere
     from student_perf.text import plural
 
-    if others := count_on_other_rows(records):
+    singles, sweeps = count_elsewhere(records)
+    if others := singles + sweeps:
+        counts = {"single run": singles.total(), "sweep": sweeps.total()}
+        what = " and ".join(f"{plural(n, name)}" for name, n in counts.items() if n)
         named = ", ".join(f"{n} on {name}" for name, n in others.most_common())
         yield (
-            f"{plural(others.total(), 'more single run')} on other rows or folds ({named}): "
-            f"{own_line('compare', 'outputs')}"
+            f"On other rows or folds: {what} ({named}). All of them: "
+            f"{own_line('compare', *_every_folder())}"
         )
+
+
+def _every_folder() -> list[str]:
+    """The folders of all runs, as words that mean the same from the current folder."""
+    places = [place for name in ("outputs", "multirun") if (place := workspace() / name).is_dir()]
+    here = Path.cwd()
+    return [
+        str(place.relative_to(here) if place.is_relative_to(here) else place) for place in places
+    ]
 
 
 def _tuning(
@@ -167,10 +185,14 @@ def _tuning(
     from student_perf.compare.tuning import trials_on, tuning_lines, tuning_of
 
     others = [record for record in records if record.kind != "trial"]
+    is_named = chosen.runs or chosen.experiment or chosen.store or chosen.tuning
     for board in boards:
         trials = trials_on(board, records)
         sizes = Counter(record.study or "" for record in trials)
+        deciding = {line.record.study for line in (board.lines[0], board.recommended) if line}
         for study, n_trials in sizes.items():
+            if not is_named and study not in deciding:
+                continue
             if n_trials > _MOST_TRIALS and not chosen.tuning:
                 yield f"Tuning, {study}: {n_trials} trials; --tuning estimates their luck."
                 continue

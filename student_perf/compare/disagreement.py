@@ -24,7 +24,8 @@ class Disagreement:
     """How far the answers of tied runs to the same held-out rows lie apart.
 
     Attributes:
-        n_runs: The runs.
+        n_runs: The runs whose answers were read.
+        n_tied: All runs that are tied, those without answers here and references among them.
         n_rows: The rows.
         is_class: Whether they answer classes.
         any_two: Of classes the share of rows that do not get the same from all runs; of numbers the
@@ -35,6 +36,7 @@ class Disagreement:
     """
 
     n_runs: int
+    n_tied: int
     n_rows: int
     is_class: bool
     any_two: float
@@ -43,7 +45,7 @@ class Disagreement:
 
     def sentence(self) -> str:
         """What it means for a row, in one sentence."""
-        which = f"which of the {self.n_runs} tied runs is taken"
+        which = f"which of {self._runs()} is taken"
         if self.is_class:
             return (
                 f"The answer to {self.any_two:.0%} of {plural(self.n_rows, 'held-out row')} "
@@ -56,13 +58,21 @@ class Disagreement:
             f"{format_number(self.tenth)} for a tenth of {plural(self.n_rows, 'row')}."
         )
 
+    def _runs(self) -> str:
+        if self.n_runs == self.n_tied:
+            return f"the {self.n_tied} tied runs"
+        first = "the first " if self.n_runs == MOST else ""
+        return f"{first}{self.n_runs} of {self.n_tied} tied runs"
 
-def disagreement(records: Sequence[RunRecord]) -> Disagreement | None:
+
+def disagreement(records: Sequence[RunRecord], n_tied: int) -> Disagreement | None:
     """How far the answers of tied runs lie apart; None if the run that is taken has no predictions
     here, or no other one has.
 
     Args:
-        records: Runs with the same data, classes and folds, the one that is taken first.
+        records: Runs with the same data, classes and folds that can be taken, the one that is
+            taken first. Beyond `MOST` they are not read.
+        n_tied: How many are tied, with those that cannot be taken.
     """
     answers = [record.predictions() for record in records[:MOST]]
     taken = answers[0] if answers else None
@@ -79,6 +89,7 @@ def disagreement(records: Sequence[RunRecord]) -> Disagreement | None:
         apart, from_taken = (apart > 0).astype(float), (from_taken > 0).astype(float)
     return Disagreement(
         n_runs=len(alike),
+        n_tied=n_tied,
         n_rows=len(np.unique(alike[0].row)),
         is_class=is_class,
         any_two=float(apart.mean()),

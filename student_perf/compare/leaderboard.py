@@ -142,9 +142,10 @@ class Leaderboard:
         """How much the answers depend on which tied run is taken, the recommended one first; None
         if it is not known, or nothing is tied.
         """
-        tied = [line for line in self.lines if line.tied and not line.record.outside]
-        tied.sort(key=lambda line: line is not self.recommended)
-        return disagreement([line.record for line in tied])
+        tied = [line for line in self.lines if line.tied]
+        can_win = [line for line in tied if not line.record.outside]
+        can_win.sort(key=lambda line: line is not self.recommended)
+        return disagreement([line.record for line in can_win], len(tied))
 
     @property
     def folds(self) -> str:
@@ -163,7 +164,7 @@ def make_leaderboards(
 
     Trials of a sweep that repeat a configuration with other seeds become one line, their mean; a
     sweep over several objectives has a leaderboard for each. `metric` is by default the objective
-    of most of a set's runs. Fold scores that a record lacks are computed from its predictions,
+    of a set's latest run. Fold scores that a record lacks are computed from its predictions,
     which may lie in `store`. `rope` is half the width of the
     region of practical equivalence, by default 0.01, or 1 % of the best mean for metrics without
     an upper bound. `ranked` keeps the order of `records`; by default the mean decides, and
@@ -262,9 +263,7 @@ def _seconds(line: Line) -> str:
 def _leaderboard(
     group: list[RunRecord], metric: str | None, rope: float | None, store: str, ranked: bool
 ) -> Leaderboard:
-    objectives = Counter(r.objective for r in group if r.kind not in REFITTED)
-    objectives = objectives or Counter(r.objective for r in group)
-    metric = metric or objectives.most_common(1)[0][0]
+    metric = metric or max(group, key=lambda one: one.started).objective
     _check_metric(metric)
     every, left_out = _candidates(group)
     counted = distinct(every, ranked)

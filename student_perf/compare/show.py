@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +22,7 @@ from student_perf.evaluation.registry import Compared, Finding
 from student_perf.evaluation.result_checks import look
 from student_perf.runs.record import RunRecord, to_json
 from student_perf.scoring.metrics import ABOUT_FEW, METRICS
-from student_perf.scoring.paired import ALPHA, for_tries
+from student_perf.scoring.paired import ALPHA, for_tries, times_of_tries
 from student_perf.terminal import Terminal, words
 from student_perf.text import (
     format_change,
@@ -76,6 +77,7 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
     if board.left_out:
         reasons = ", ".join(f"{n} {why}" for why, n in board.left_out.items())
         lines.append(f"Not compared: {reasons}.")
+    lines += _objective_lines(board)
     if board.lines[0].record.kind == REPEATS:
         lines += repeat_lines(board, top)
     if not math.isnan(board.lines[0].p_value) and len(board.lines) > 1:
@@ -95,6 +97,16 @@ def closing(board: Leaderboard, top: int, mark: str = "") -> list[str]:
             "too good."
         )
     return lines
+
+
+def _objective_lines(board: Leaderboard) -> list[str]:
+    """Which runs were made for another metric than that of the board."""
+    objectives = Counter(line.record.objective for line in board.lines)
+    return [
+        f"{plural(n, 'run')} had the objective {name}: --metric {name} ranks by it."
+        for name, n in objectives.most_common()
+        if name and name != board.metric
+    ]
 
 
 def _tied_lines(board: Leaderboard, mark: str) -> list[str]:
@@ -127,7 +139,8 @@ def _dummy_lines(board: Leaderboard) -> list[str]:
         corrected = for_tries(gain.p_value, board.n_tries)
         is_shown = corrected < ALPHA and gain.mean > 0
         known = f"gain on the same rows {format_change(gain.mean)}, 95 % interval {interval}"
-        for_all = f", corrected for {board.n_tries} tried" if board.n_tries > 1 else ""
+        tried = f"{board.n_tries} tried ({times_of_tries(board.n_tries)})"
+        for_all = f", corrected for {tried}" if board.n_tries > 1 else ""
         return [] if is_shown else [f"{words}: {known}, p {format_p(corrected)}{for_all}."]
     if math.isnan(board.dummy):
         return []

@@ -22,9 +22,12 @@ from student_perf.scoring.answers import Answers, once_each
 from student_perf.scoring.influence import row_scores
 from student_perf.scoring.intervals import FIXED_MODEL
 from student_perf.scoring.metrics import METRICS, Metric
-from student_perf.scoring.paired import ALPHA, by_rows, for_tries
+from student_perf.scoring.paired import ALPHA, by_rows, for_tries, times_of_tries
 from student_perf.scoring.power import smallest_difference
 from student_perf.text import format_interval, format_p, plural
+
+# What the new run of the champion's config needs is not compared with the champion either.
+WAY = "promote that by --force --why '...' and then this run"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def pair(
     if len(declared) == 2 and not np.array_equal(declared[0], declared[1]):
         raise ConfigError(
             "the two runs declare other groups of the rows; train the champion's config with the "
-            "dataset.group of this run and promote that first"
+            f"dataset.group of this run, {WAY}"
         )
     groups = declared[0] if declared else None
     mine, theirs = (Answers(one.y_true, one.output, one.weights, groups) for one in (mine, theirs))
@@ -121,7 +124,7 @@ def check_gain(run: Recorded, metric: str) -> Check:
     reason = (
         f"{label} {gain:+.3f} on the same held-out rows, 95 % interval "
         f"{low:+.3f} to {high:+.3f}; p {format_p(p_value)} for {plural(n_tries, 'configuration')} "
-        "tried on them"
+        f"tried on them{f' ({times_of_tries(n_tries)})' if n_tries > 1 else ''}"
     )
     return Check("better than the dummy", low > 0 and p_value < ALPHA, reason)
 

@@ -18,6 +18,7 @@ from student_perf.errors import ConfigError, DataError, StudentPerfError, one_li
 from student_perf.experiment.rebuild import rebuild_config
 from student_perf.inspection.subgroups import group_codes
 from student_perf.promotion.gate import (
+    WAY,
     Check,
     PairedRows,
     check_calibration,
@@ -120,9 +121,10 @@ def _checked_id(run: Recorded) -> str:
 def _checks(
     run: Recorded, champion: Version | None, store: str, metric: str, limits: GateLimits
 ) -> list[Check]:
+    # A champion may be no better than the dummy itself, and "not worse" leaves a margin.
+    beats = _answered("better than the dummy", lambda: check_gain(run, metric))
     calibrated = _answered("calibrated", lambda: _check_calibration(run, limits))
     if champion is None:
-        beats = _answered("better than the dummy", lambda: check_gain(run, metric))
         return [beats, calibrated]
     with open_run(champion.run_id, store) as theirs:
         try:
@@ -134,7 +136,7 @@ def _checks(
                 check_performance(rows, metric, limits),
                 _answered("no group worse", lambda: _check_groups(run, rows, metric, limits)),
             ]
-        return [*compared, calibrated, _check_contract(run, theirs)]
+        return [beats, *compared, calibrated, _check_contract(run, theirs)]
 
 
 def _answered(name: str, check: Callable[[], Check]) -> Check:
@@ -149,12 +151,13 @@ def _pair(run: Recorded, champion: Recorded) -> PairedRows:
     if run.record.data_sha256 != champion.record.data_sha256:
         raise ConfigError(
             "the champion was trained on other data, so no rows can be compared; train its config "
-            "on these data and promote that first"
+            f"on these data, {WAY}, or give a model for other data a --name of its own"
         )
     if run.record.encoding != champion.record.encoding:
         raise ConfigError(
             "the champion answers with other classes, so no rows can be compared; train its config "
-            "with these dataset.bands and dataset.classes and promote that first"
+            f"with these dataset.bands and dataset.classes, {WAY}, or give a model for other "
+            "classes a --name of its own"
         )
     problem = "the two models have no predictions of the same kind of rows"
     for file, (what, factor) in _ROWS.items():
@@ -180,7 +183,7 @@ def _check_same_folds(run: Recorded, champion: Recorded) -> None:
         raise ConfigError(
             f"the champion's held-out rows are of other folds (split={kind}), so they say more of "
             f"the folds than of the models; train its config with split={run.record.split_kind} "
-            "and the seed of this run, and promote that first"
+            f"and the seed of this run, {WAY}"
         )
 
 

@@ -17,6 +17,7 @@ from student_perf.scoring.influence import RowScores
 from student_perf.scoring.intervals import CONFIDENCE, corrected_error
 
 ALPHA = 0.05
+_MOST_TERMS = 3  # of a sum that is written out
 _ROUNDING = 1e-13  # of the figures compared; a difference below it is none
 
 
@@ -167,7 +168,24 @@ def for_tries(p_value: float, n_tries: int) -> float:
     before it, and whoever sees all verdicts takes the best. The harmonic sum is that of Benjamini
     and Yekutieli (2001, Annals of Statistics 29), for tests that depend on each other.
     """
-    return min(1.0, p_value * n_tries * sum(1 / number for number in range(1, n_tries + 1)))
+    return min(1.0, p_value * _of_tries(n_tries))
+
+
+def _of_tries(n_tries: int) -> float:
+    return n_tries * sum(1 / number for number in range(1, n_tries + 1))
+
+
+def times_of_tries(n_tries: int) -> str:
+    """What `for_tries` multiplies by, as a line shows it.
+
+    >>> times_of_tries(3), times_of_tries(90)
+    ('times 5.5 = 3 (1 + 1/2 + 1/3)', 'times 457 = 90 (1 + 1/2 + ... + 1/90)')
+    """
+    terms = [f"1/{number}" if number > 1 else "1" for number in range(1, n_tries + 1)]
+    shown = terms if n_tries <= _MOST_TERMS else [*terms[:2], "...", terms[-1]]
+    factor = _of_tries(n_tries)
+    value = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
+    return f"times {value} = {n_tries} ({' + '.join(shown)})"
 
 
 def against_best(differences: Differences, best: int) -> np.ndarray:

@@ -11,6 +11,6 @@ and URIs.
 (True, 'runs.db')
 >>> from student_perf.store.words import ANY_WORD
 >>> print(f"name a run by {ANY_WORD}")
-name a run by its folder, latest, four or more characters of its id, the name of its sweep, runs:/ID
-or models:/NAME@ALIAS
+name a run by its folder, latest, four or more characters of its id, its name, the name of its
+sweep, runs:/ID or models:/NAME@ALIAS
 """

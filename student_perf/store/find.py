@@ -9,10 +9,11 @@ only that store is asked; a folder is a folder anyway.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from student_perf.paths import workspace
 from student_perf.runs import layout, tags
 from student_perf.runs.layout import CONFIG_FILE, RECORD_FILE
 from student_perf.runs.record import (
+    Glance,
     Recorded,
     RunRecord,
     begun_run_id,
@@ -40,6 +42,7 @@ LATEST = "latest"
 _ID = re.compile(r"[0-9a-zA-Z]{4,32}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _RUN_ADDRESS = re.compile(r"runs:/(\w+)(/[^/]+)?/?")
+_MOST_NAMED = 5  # candidates in one line
 _RESULTS = ("single", "sweep", "nested")  # kinds that `latest` can mean
 
 
@@ -100,10 +103,11 @@ def find_group(
 
     A sweep stands for itself, its trials and its winner, a folder for all runs in it, an experiment
     of MLflow for all of its runs; `latest` for the latest sweep, or for the single runs that share
-    data and split with the latest one.
+    data and split with the latest one. No word at all stands for every single run and every sweep
+    that shares data and split with what `latest` means.
 
     Args:
-        words: Those of `find_run`, other folders, names of experiments; by default `latest`.
+        words: Those of `find_run`, other folders, names of experiments.
         store: The tracking URI to ask instead of disk and default store.
         experiment: An experiment that is wanted besides; then only MLflow is asked.
         metrics: Whose fold scores MLflow has to give besides those of each run's objective.
@@ -112,13 +116,16 @@ def find_group(
         ConfigError: A word names nothing.
         TrackingError: A store cannot be read.
     """
-    chosen = list(words) or ([] if experiment else [LATEST])
     records: list[RunRecord] = []
-    if experiment and LATEST not in chosen:
+    if not words and not experiment:
+        records = _alike_on_disk(store) or _alike_in_store(store, metrics)
+        if not records:
+            raise ConfigError(_no_such_run(LATEST, store))
+    if experiment and LATEST not in words:
         records = read_runs(_uri(store), Selection(experiment=experiment), metrics)
         if not records:
             raise ConfigError(f"--experiment {experiment}: no run in {masked(_uri(store))}")
-    for word in chosen:
+    for word in words:
         name = _run_named(word, store)
         group = [] if experiment else _group_on_disk(name, store)
         group = group or _group_in_store(name, store, experiment, metrics)
@@ -183,14 +190,15 @@ def _no_such_run(word: str, store: str | None) -> str:
 def _latest_on_disk() -> RunRecord | None:
     glances = map(glance, layout.iter_folders(layout.RUNS, layout.SWEEPS))
     newest_first = sorted(glances, key=lambda one: one.started, reverse=True)
-    for one in newest_first:
-        is_result = one.kind in _RESULTS and one.status == "FINISHED"
-        if one.kind == "sweep":
-            trials = map(glance, layout.iter_below(one.folder, layout.TRIALS))
-            is_result = any(trial.status == "FINISHED" for trial in trials)
-        if is_result:
-            return load_record(one.folder)
-    return None
+    newest = next(filter(_has_result, newest_first), None)
+    return load_record(newest.folder) if newest else None
+
+
+def _has_result(one: Glance) -> bool:
+    if one.kind == "sweep":
+        trials = map(glance, layout.iter_below(one.folder, layout.TRIALS))
+        return any(trial.status == "FINISHED" for trial in trials)
+    return one.kind in _RESULTS and one.status == "FINISHED"
 
 
 def _places(word: str, store: str | None) -> list[Path]:
@@ -205,7 +213,11 @@ def _on_disk(word: str, store: str | None) -> RunRecord | None:
     for folder in _places(word, store):
         if layout.holds_record(folder):
             return load_record(folder)
-    return _by_id(word) if is_id(word) and not store else None
+    return None if store else _by_id_or_name(word)
+
+
+def _by_id_or_name(word: str) -> RunRecord | None:
+    return (_by_id(word) if is_id(word) else None) or _by_name(word)
 
 
 def _by_id(beginning: str) -> RunRecord | None:
@@ -231,6 +243,30 @@ def _only(beginning: str, records: Sequence[RunRecord]) -> RunRecord | None:
     return next(iter(whole or unique.values()), None)
 
 
+def _by_name(word: str) -> RunRecord | None:
+    end = re.escape(json.dumps(word, ensure_ascii=False)[1:])
+    named = re.compile(f'"name": "(?:.*_)?{end}')
+    texts = ((folder, folder / RECORD_FILE) for folder in layout.iter_folders())
+    found = [f for f, file in texts if named.search(file.read_text("utf-8", errors="replace"))]
+    return _only_named(word, [load_record(folder) for folder in found])
+
+
+def _only_named(word: str, records: Sequence[RunRecord]) -> RunRecord | None:
+    """The one record that has this name, or whose name ends so after its last `_`. Raises
+    ConfigError if there are several.
+    """
+    named = [one for one in records if word in (one.name, one.name.rpartition("_")[2])]
+    named = [one for one in named if one.name == word] or named
+    if len(named) < 2:
+        return next(iter(named), None)
+    places = [str(x.folder) if is_on_disk(x) else f"runs:/{x.mlflow_run_id}" for x in named]
+    more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+    raise ConfigError(
+        f"{word}: is the name of {len(places)} runs; name one of them: "
+        f"{', '.join(places[:_MOST_NAMED])}{more}"
+    )
+
+
 def _group_on_disk(word: str, store: str | None) -> list[RunRecord]:
     if word == LATEST:
         newest = None if store else _latest_on_disk()
@@ -240,31 +276,59 @@ def _group_on_disk(word: str, store: str | None) -> list[RunRecord]:
         folder = next((folder for folder in _places(word, store) if folder.is_dir()), None)
         if folder is not None and (below := list(layout.iter_below(folder))):
             return [load_record(path) for path in below]
-        newest = _by_id(word) if is_id(word) and not store else None
+        newest = None if store else _by_id_or_name(word)
     return [load_record(path) for path in layout.iter_below(newest.folder)] if newest else []
 
 
 def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
     """The single runs of the workspace that share data and split with one."""
-    records = []
-    for folder in layout.iter_folders(layout.RUNS):
-        text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
-        if all(sha256 in text for sha256 in newest.rows):
-            records.append(load_record(folder))
+    folders = _with_rows(layout.iter_folders(layout.RUNS), {newest.rows})
+    records = map(load_record, folders)
     return [one for one in records if one.kind == "single" and one.rows == newest.rows]
 
 
-def count_on_other_rows(shown: Sequence[RunRecord]) -> Counter[str]:
-    """How many finished single runs of the workspace are on other rows than those shown, by the
-    name of their dataset.
+def _alike_on_disk(store: str | None) -> list[RunRecord]:
+    """The single runs, whole sweeps and nested results of the workspace that share data and split
+    with the latest result, itself among them.
     """
-    rows, ended = {record.rows for record in shown}, Counter[str]()
-    for folder in layout.iter_folders(layout.RUNS):
-        seen = glance(folder)
-        if seen.kind == "single" and seen.status == "FINISHED":
-            record = load_record(folder)
-            ended[record.dataset or ""] += record.rows not in rows
-    return +ended
+    newest = None if store else _latest_on_disk()
+    if newest is None:
+        return []
+    records = [load_record(folder) for folder in layout.iter_below(newest.folder)]
+    rows = _rows_of(records)
+    for folder in layout.iter_folders(layout.SWEEPS):
+        place = layout.TRIALS if glance(folder).kind == "sweep" else "."
+        answered = _with_rows(layout.iter_below(folder, place), rows)
+        if folder != newest.folder and next(answered, None) is not None:
+            records += map(load_record, layout.iter_below(folder))
+    singles = map(load_record, _with_rows(layout.iter_folders(layout.RUNS), rows))
+    return [*records, *(one for one in singles if one.kind == "single" and one.rows in rows)]
+
+
+def _rows_of(records: Sequence[RunRecord]) -> set[tuple[str, str]]:
+    """Data and split of runs, not of sweeps, which may have trials on several."""
+    return {one.rows for one in records if one.kind != "sweep" and all(one.rows)}
+
+
+def _with_rows(folders: Iterable[Path], rows: set[tuple[str, str]]) -> Iterator[Path]:
+    """The folders whose record has one of these data and splits, found without parsing it."""
+    for folder in folders:
+        text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
+        if any(all(sha256 in text for sha256 in pair) for pair in rows):
+            yield folder
+
+
+def count_elsewhere(shown: Sequence[RunRecord]) -> tuple[Counter[str], Counter[str]]:
+    """How many finished single runs, and how many sweeps or nested results, the workspace has
+    besides those shown, by the name of their dataset.
+    """
+    folders = {record.folder for record in shown}
+    singles, sweeps = Counter[str](), Counter[str]()
+    for folder in layout.iter_folders(layout.RUNS, layout.SWEEPS):
+        if folder not in folders and _has_result(seen := glance(folder)):
+            counted = singles if seen.kind == "single" else sweeps
+            counted[load_record(folder).dataset or ""] += 1
+    return singles, sweeps
 
 
 # In MLflow
@@ -280,7 +344,9 @@ def _in_store(word: str, store: str | None) -> RunRecord | None:
         sweeps = read_runs(uri, Selection(studies=(word,), kinds=("sweep", "nested")))
         if sweeps:
             return sweeps[-1]
-    return _only(word, read_runs(uri, Selection(ids=(word,)))) if is_id(word) else None
+    if is_id(word) and (record := _only(word, read_runs(uri, Selection(ids=(word,))))):
+        return record
+    return _only_named(word, read_runs(uri, Selection(names=(word,))))
 
 
 def _latest_in_store(uri: str, experiment: str | None) -> RunRecord | None:
@@ -318,6 +384,22 @@ def _group_in_store(
         return []
     run_id = str(record.mlflow_run_id)
     return read_runs(uri, Selection(ids=(run_id,), parents=(run_id,)), metrics)
+
+
+def _alike_in_store(store: str | None, metrics: Sequence[str]) -> list[RunRecord]:
+    """What `_alike_on_disk` finds, of the runs in a tracking store."""
+    uri = _uri(store)
+    newest = None if store is None and is_absent(uri) else _latest_in_store(uri, None)
+    if newest is None:
+        return []
+    every = read_runs(uri, Selection(), metrics)
+    rows = _rows_of(
+        [one for one in every if one.study == newest.study] if newest.study else [newest]
+    )
+    answered = [one for one in every if one.rows in rows]
+    sweeps = {one.study for one in answered if one.kind in ("trial", "nested")}
+    singles = [one for one in answered if one.kind == "single"]
+    return [*singles, *(one for one in every if one.study and one.study in sweeps)]
 
 
 # Finished runs

@@ -58,12 +58,14 @@ class Selection:
         studies: names of sweeps; with the sweeps their trials and winners.
         ids: how ids of runs or of their records begin; letters and digits.
         parents: whole ids of runs whose children are wanted.
+        names: names of runs, or how they end.
     """
 
     experiment: str | None = None
     studies: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
 
 
@@ -220,6 +222,7 @@ def _condition(selection: Selection) -> tuple[str, list[str]]:
         parts.append(("run_uuid GLOB ?", (f"{beginning}*",)))
         parts.append((tagged.format("GLOB ?"), (tags.RECORD_ID, f"{beginning}*")))
     parts += [(tagged.format("= ?"), (tags.PARENT, parent)) for parent in selection.parents]
+    parts += [("substr(name, -?) = ?", (str(len(name)), name)) for name in selection.names]
     chosen = " OR ".join(part for part, _ in parts) or "1"
     values = [value for _, some in parts for value in some]
     where = f"lifecycle_stage = 'active' AND ({chosen})"
@@ -300,6 +303,8 @@ def _iter_runs(client: MlflowClient, selection: Selection) -> Iterator[Run]:
         wanted.append((everywhere, f"attributes.run_id LIKE '{beginning}%'"))
         wanted.append((everywhere, f"tags.`{tags.RECORD_ID}` LIKE '{beginning}%'"))
     wanted += [(everywhere, f"tags.`{tags.PARENT}` = '{parent}'") for parent in selection.parents]
+    for name in selection.names:
+        wanted.append((everywhere, f"attributes.run_name LIKE {_quoted(f'%{name}')}"))
     if selection.experiment is not None:
         wanted.append((named, ""))
     for experiments, condition in wanted or [(everywhere, "")]:

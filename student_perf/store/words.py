@@ -12,6 +12,7 @@ WORDS = {
     "its folder": "the run or sweep in this folder",
     "latest": "the single run, sweep or nested result that started last and has a result",
     "four or more characters of its id": "the one whose MLflow id, or id of its record, begins so",
+    "its name": "the one of this name, as commands print it; also what stands after its last `_`",
     "the name of its sweep": "the sweep, or nested result, of this name",
     "runs:/ID": "the run with this MLflow id",
     "models:/NAME@ALIAS": "the run of this registered model; also `models:/NAME/VERSION`",

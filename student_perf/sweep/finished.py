@@ -44,11 +44,25 @@ _PASSING = (".lock", FINISHED_FILE, PAGE_FILE, BUNDLE_SUFFIX)  # or made of the 
 
 
 @dataclass(frozen=True)
+class Command:
+    """What a command runs, but for its data.
+
+    Attributes:
+        words: Digest of its words and options, and of the folders they are about.
+        parts: Digests of all else that it depends on, by what a line calls it.
+    """
+
+    words: str
+    parts: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Note:
     """What a finished sweep depended on, and what is shown of it.
 
     Attributes:
-        command: Digest of `command_of`.
+        words: That of its `Command`.
+        parts: Those of its `Command`.
         files: SHA-256 by path of the files that the rows come from and models answer from.
         folder: Digest of `state_of`.
         uri: The tracking store; None if nothing is tracked.
@@ -59,7 +73,8 @@ class Note:
         places: Where everything is.
     """
 
-    command: str
+    words: str
+    parts: dict[str, str]
     files: dict[str, str]
     folder: str
     uri: str | None
@@ -70,9 +85,11 @@ class Note:
     places: dict[str, str]
 
 
-def command_of(config: DictConfig, node: Mapping[str, Any], arguments: Sequence[str]) -> str | None:
-    """Digest of all that decides what a command runs, but for its data: words, options, every
-    config it can choose, the variables these look up, folder and code.
+def command_of(
+    config: DictConfig, node: Mapping[str, Any], arguments: Sequence[str]
+) -> Command | None:
+    """All that decides what a command runs, but for its data: words, options, every config it can
+    choose, the variables these look up, folder and code.
 
     None if its sweeps lie within a folder of configs, which would change with them, or if it
     composes from configs that are no files here.
@@ -84,13 +101,21 @@ def command_of(config: DictConfig, node: Mapping[str, Any], arguments: Sequence[
     if not source.is_on_disk:
         return None
     files = [file for folder in folders for file in _configs(folder)]
-    facts: list[Any] = [list(arguments), node, asdict(source), str(root), str(Path.cwd())]
-    facts.append(str(workspace()))  # where the store lies, if nothing names it
-    facts += [code_sha256(), installed_versions(_ROWS)]
-    facts += [[str(file), file.read_text(encoding="utf-8", errors="replace")] for file in files]
-    text = json.dumps(facts, default=str)
-    variables = {name: os.environ.get(name) for name in sorted(set(_VARIABLE.findall(text)))}
-    return hashlib.sha256(f"{text}{variables}".encode()).hexdigest()
+    words: list[Any] = [list(arguments), node, asdict(source), str(root), str(Path.cwd())]
+    words.append(str(workspace()))  # where the store lies, if nothing names it
+    texts = [[str(file), file.read_text(encoding="utf-8", errors="replace")] for file in files]
+    looked_up = sorted(set(_VARIABLE.findall(json.dumps([words, texts], default=str))))
+    parts = {
+        "the code": code_sha256(),
+        "a package of data": installed_versions(_ROWS),
+        "a config, or which configs there are,": texts,
+        "a variable that a config looks up": {name: os.environ.get(name) for name in looked_up},
+    }
+    return Command(_digest(words), {name: _digest(part) for name, part in parts.items()})
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
 def _configs(folder: Path) -> list[Path]:
@@ -101,20 +126,25 @@ def _configs(folder: Path) -> list[Path]:
     return sorted(file for file in found if file.suffix == ".yaml")
 
 
-def find_finished(root: Path, command: str, storage: str | None = None) -> tuple[Path, Note] | None:
-    """The folder and the note of the sweep that a command would find finished, None if there is no
-    such one. `storage` is the command's own, if it names one.
+def find_finished(
+    root: Path, command: Command, storage: str | None = None
+) -> tuple[Path, Note, str] | None:
+    """The folder and the note of the sweep that ended by the words of a command, and what has
+    changed since, in words; the sweep lacks nothing if that is empty. None if there is no such one.
+    `storage` is the command's own, if it names one.
     """
-    for file in sorted(root.glob(f"*/{FINISHED_FILE}")):
-        note = _read(file)
-        if note is not None and note.command == command and _holds(note, file.parent, storage):
-            return file.parent, note
-    return None
+    known = [
+        (file.parent, note)
+        for file in sorted(root.glob(f"*/{FINISHED_FILE}"))
+        if (note := _read(file)) is not None and note.words == command.words
+    ]
+    found = [(folder, note, _changed(note, command, folder, storage)) for folder, note in known]
+    return min(found, key=lambda one: one[2] != "", default=None)
 
 
 def write_note(
     folder: Path,
-    command: str,
+    command: Command,
     files: Mapping[Path, str],
     uri: str | None,
     storage: str | None,
@@ -126,7 +156,7 @@ def write_note(
 
     Args:
         folder: The sweep's.
-        command: Its `command_of`.
+        command: By what it is known again.
         files: SHA-256 of the files that the rows come from and models answer from.
         uri: The tracking store; None if nothing is tracked.
         storage: The path or address of the study; None for the journal of its folder.
@@ -141,7 +171,8 @@ def write_note(
             return
         runs = children(uri, run_id)
     note = Note(
-        command,
+        command.words,
+        command.parts,
         {str(file): sha256 for file, sha256 in files.items()},
         state_of(folder),
         uri,
@@ -197,20 +228,33 @@ def _study(storage: str | None, name: str) -> str:
     return str((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
-def _holds(note: Note, folder: Path, storage: str | None) -> bool:
-    """Whether folder, data, study and tracking store are as they were."""
-    try:
-        data = {name: sha256_of(Path(name)) for name in note.files}
-    except OSError:
-        return False
+def _changed(note: Note, command: Command, folder: Path, storage: str | None) -> str:
+    """What is not as it was when the sweep ended; empty if all is."""
+    if differ := [name for name, part in command.parts.items() if note.parts.get(name) != part]:
+        return f"{differ[0]} has changed"
+    for name, sha256 in note.files.items():
+        if not Path(name).is_file() or sha256_of(Path(name)) != sha256:
+            return f"{name} has changed"
     if not (folder / PAGE_FILE).is_file():  # which the note names
-        return False
-    if data != note.files or state_of(folder) != note.folder or not _is_sent(note, folder):
-        return False
+        return f"{PAGE_FILE} is gone"
+    if state_of(folder) != note.folder:
+        return _changed_file(folder)
+    if not _is_sent(note, folder):
+        return "MLflow has other runs of it"
     try:
-        return _study(storage, folder.name) == note.study
+        is_same = _study(storage, folder.name) == note.study
     except Exception:  # of the database's driver; whoever opens the study says what is wrong
-        return False
+        is_same = False
+    return "" if is_same else "its study has changed"
+
+
+def _changed_file(folder: Path) -> str:
+    """The file of a sweep's folder that was written last, if that was after the note."""
+    noted = (folder / FINISHED_FILE).stat().st_mtime_ns
+    path, last = max(_iter_files(folder), key=lambda one: one[1].st_mtime_ns)
+    if last.st_mtime_ns > noted:
+        return f"{os.path.relpath(path, folder)} is new or has changed"
+    return "a file of its folder is gone or has changed"
 
 
 def _is_sent(note: Note, folder: Path) -> bool:

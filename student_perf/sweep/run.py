@@ -40,7 +40,7 @@ from student_perf.store.client import check_usable
 from student_perf.store.publisher import OVER_FILE, SETTLED_FILE
 from student_perf.sweep.account import missing_in_mlflow, take_account
 from student_perf.sweep.evaluate import TrialEvaluator
-from student_perf.sweep.finished import FINISHED_FILE, write_note
+from student_perf.sweep.finished import FINISHED_FILE, Command, write_note
 from student_perf.sweep.options import SweepOptions
 from student_perf.sweep.patience import LOST_FILE
 from student_perf.sweep.places import await_workers, living_places
@@ -92,7 +92,7 @@ def run_sweep(
     hydra_config: str,
     launch: Launch | None,
     source: ConfigSource | None = None,
-    command: str | None = None,
+    command: Command | None = None,
 ) -> Path | None:
     """Plan, run and close a sweep.
 
@@ -146,7 +146,7 @@ def _run(
     hydra_config: str,
     launch: Launch | None,
     console: Console,
-    command: str | None,
+    command: Command | None,
 ) -> Path | None:
     """All trials, then the winner, the outcome and the report; whatever happens, the publisher
     sends what there is.
@@ -191,7 +191,7 @@ def _note(
     plan: SweepPlan,
     study: optuna.Study,
     outcome: SweepOutcome,
-    command: str | None,
+    command: Command | None,
     evaluator: TrialEvaluator,
     winner: Path | None,
 ) -> None:

@@ -24,7 +24,7 @@ from student_perf.sweep.samplers import NAMES
 from student_perf.terminal import Terminal, make_console
 
 if TYPE_CHECKING:
-    from student_perf.sweep.finished import Note
+    from student_perf.sweep.finished import Command, Note
     from student_perf.sweep.plan import SweepPlan
 
 _SUBDIR = "${hydra.job.num}"  # Hydra's default
@@ -64,7 +64,10 @@ def start_sweep(
     command = command_of(config, node, arguments) if is_known else None
     root = Path(config.hydra.sweep.dir)
     if command is not None and (known := find_finished(root, command, options.storage)):
-        return _shown(*known)
+        folder, note, changed = known
+        if not changed:
+            return _shown(folder, note)
+        Terminal().lines(f"{folder.name} had ended and lacked nothing; since then {changed}.")
     return _started(config, options, own, launch, command)
 
 
@@ -93,7 +96,7 @@ def _started(
     options: SweepOptions,
     own: Sequence[Override],
     launch: Callable[[SweepPlan], None] | None,
-    command: str | None,
+    command: Command | None,
 ) -> Path | None:
     with Terminal().waiting("planning"):
         from student_perf.sweep.nested import run_nested

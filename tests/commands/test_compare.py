@@ -9,7 +9,7 @@ from student_perf import cli
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.experiment.run import run_experiment
 from student_perf.runs import tags
-from student_perf.runs.record import load_record
+from student_perf.runs.record import RunRecord, load_record
 from student_perf.store.find import find_group
 from student_perf.terminal import Terminal
 from tests.made_runs import change_record
@@ -55,10 +55,26 @@ def test_runs_on_other_rows_are_counted(runs, workspace, capsys):
     )
     assert cli.main(["compare"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "1 more single run on other rows or folds (1 on exam): " in said
-    assert said.endswith("-m student_perf compare outputs")
-    assert cli.main(["compare", "outputs"]) == 0
-    assert "on other rows" not in capsys.readouterr().out
+    assert "On other rows or folds: 1 single run (1 on exam). All of them: " in said
+    *_, typed = said.partition("-m student_perf ")
+    assert cli.main(typed.split()) == 0
+    said = capsys.readouterr().out
+    assert "On other rows" not in said
+    assert "1 run on exam" in said
+
+
+def test_a_run_beside_sweeps_on_the_same_rows_is_compared_with_them(make_record, capsys):
+    for study, model, mean, started in [("older", "xgb", 0.9, 1.0), ("newer", "rf", 0.5, 3.0)]:
+        trial = make_record("0", [mean, mean + 0.02], model, study=study, started=started)
+        parent, known = trial.folder.parent, {tags.STUDY: study}
+        RunRecord(parent, study, "sweep", {}, known, started=started).finish()
+    make_record("single", [0.6, 0.62], started=2.0)
+    assert cli.main(["compare"]) == 0
+    said = capsys.readouterr().out
+    assert "3 runs on grades" in said
+    assert "> 0 older" in said
+    assert cli.main(["compare", "latest"]) == 0
+    assert "1 run on grades" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -111,6 +111,7 @@ def test_other_data_and_another_contract_are_reasons_to_refuse(
     out = " ".join(capsys.readouterr().out.split())
     assert "FAILED: the champion was trained on other data" in out
     assert "FAILED: differs from the champion's in paid" in out
+    assert "better than the dummy FAILED" in out
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from student_perf.compare.disagreement import disagreement
+from student_perf.compare.disagreement import MOST, disagreement
 from student_perf.compare.leaderboard import make_leaderboards
 from student_perf.compare.show import closing
 from student_perf.runs.predictions import Predictions
@@ -30,7 +30,7 @@ def classes(*codes):
 
 
 def test_a_row_counts_if_any_of_the_runs_answers_otherwise():
-    found = disagreement([classes(0, 0, 1, 2), classes(0, 1, 1, 2), classes(0, 0, 1, 0)])
+    found = disagreement([classes(0, 0, 1, 2), classes(0, 1, 1, 2), classes(0, 0, 1, 0)], 3)
     assert (found.n_runs, found.n_rows) == (3, 4)
     assert found.any_two == 0.5
     assert found.from_taken == 0.25
@@ -40,9 +40,16 @@ def test_a_row_counts_if_any_of_the_runs_answers_otherwise():
     )
 
 
+def test_of_more_tied_runs_than_are_read_both_numbers_are_named():
+    runs = [classes(0, 1), classes(0, 2)]
+    assert "which of 2 of 3 tied runs is taken" in disagreement(runs, 3).sentence()
+    text = disagreement(runs * 30, 60).sentence()
+    assert f"which of the first {MOST} of 60 tied runs is taken" in text
+
+
 def test_numbers_lie_so_far_apart():
     found = disagreement(
-        [Ran(np.arange(10.0)), Ran(np.arange(10.0) + np.repeat([0.0, 10, 30], [8, 1, 1]))]
+        [Ran(np.arange(10.0)), Ran(np.arange(10.0) + np.repeat([0.0, 10, 30], [8, 1, 1]))], 2
     )
     assert found.any_two == pytest.approx(4)
     assert found.tenth == pytest.approx(12)
@@ -51,13 +58,13 @@ def test_numbers_lie_so_far_apart():
 
 def test_runs_without_predictions_or_on_other_rows_are_left_out():
     one = classes(0, 1)
-    assert disagreement([one, Ran(None)]) is None
-    assert disagreement([one, Ran(np.eye(3)[[1, 1]], first_row=7)]) is None
-    assert disagreement([]) is None
+    assert disagreement([one, Ran(None)], 2) is None
+    assert disagreement([one, Ran(np.eye(3)[[1, 1]], first_row=7)], 2) is None
+    assert disagreement([], 0) is None
 
 
 def test_without_the_answers_of_the_run_that_is_taken_nothing_is_said_of_it():
-    assert disagreement([Ran(None), classes(0, 1), classes(0, 2)]) is None
+    assert disagreement([Ran(None), classes(0, 1), classes(0, 2)], 3) is None
 
 
 @pytest.mark.slow

@@ -52,6 +52,15 @@ def test_the_table_fits_and_says_why_runs_are_apart(boards, printed):
     assert "…" not in text
 
 
+def test_the_latest_objective_decides_and_the_others_are_named(make_record, printed):
+    more = {"metrics": {"fold_accuracy": [0.6, 0.7]}, "started": 2.0}
+    records = [make_record(name, [0.5, 0.6], metric="f1_macro", **more) for name in "ab"]
+    records.append(make_record("c", [0.5, 0.6], started=3.0))
+    text = " ".join(printed(make_leaderboards(records)).split())
+    assert "3 runs on grades, accuracy," in text
+    assert "2 runs had the objective f1_macro: --metric f1_macro ranks by it." in text
+
+
 def test_a_single_fold_is_ranked_without_marks(make_record, printed):
     records = [make_record("a", [0.6]), make_record("b", [0.5], "rf")]
     text = printed(make_leaderboards(records))

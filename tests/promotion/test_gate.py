@@ -154,7 +154,7 @@ def test_groups_that_one_run_declares_are_those_of_both():
     for sides in ((both[0], champion), (challenger, both[1])):
         found = check_performance(pair(*sides, "rows"), "root_mean_squared_error", LIMITS)
         assert found == expected
-    with pytest.raises(ConfigError, match=r"declare other groups .* and promote that first"):
+    with pytest.raises(ConfigError, match=r"declare other groups .* promote that by --force"):
         pair(both[0], replace(champion, groups=rows // 3), "rows")
 
 

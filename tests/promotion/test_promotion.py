@@ -1,5 +1,6 @@
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -117,6 +118,15 @@ def test_a_check_without_its_data_fails_with_the_reason():
     assert (check.passed, check.reason) == (False, "rows.csv: is not there")
 
 
+def test_a_challenger_has_to_beat_the_dummy_too(sent, monkeypatch):
+    monkeypatch.setattr(promotion, "open_run", lambda *_: nullcontext(sent))
+    first, *others = promotion._checks(sent, Version("1", "b" * 32), "", "accuracy", GateLimits())
+    assert (first.name, first.passed) == ("better than the dummy", False)
+    assert [check.name for check in others if not check.passed] == []
+    names = ["not worse", "no group worse", "calibrated", "same contract"]
+    assert [check.name for check in others] == names
+
+
 def test_without_predictions_calibration_is_not_shown(sent):
     (sent.folder / "predictions.parquet").unlink()
     sent.record.seal()
@@ -138,6 +148,7 @@ def test_the_first_champion_has_to_beat_the_dummy(sent):
         sent.record.seal()
         check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
         assert check.passed is passed, check.reason
+        assert ("(times " in check.reason) is (n_tries > 1)
     (sent.folder / "metrics.json").write_text("{}")
     sent.record.seal()
     check = promotion._checks(sent, None, "", "accuracy", GateLimits())[0]
@@ -163,7 +174,9 @@ def test_of_other_test_rows_the_held_out_ones_are_compared(run):
 @pytest.mark.slow
 def test_held_out_rows_of_other_folds_are_not_compared(run):
     one, two = (read(run("model=dummy", f"split.random_state={seed}")) for seed in (1, 2))
-    with pytest.raises(ConfigError, match=r"of other folds .*split=kfold.* promote that first"):
+    with pytest.raises(
+        ConfigError, match=r"of other folds .*split=kfold.* promote that by --force"
+    ):
         promotion._pair(one, two)
 
 

@@ -73,6 +73,25 @@ def test_a_named_store_is_asked_instead_of_the_disk_but_a_folder_is_a_folder(rec
                 call(word, store)
 
 
+def test_a_run_is_found_by_the_name_that_commands_print(make_record, workspace):
+    names = ["logreg-exam-10-11-12_4e4b9a38", "logreg-exam-10-11-13_16342ee7", 'año "x"_b']
+    for name in names:
+        make_record(name, [0.5, 0.6])
+    for study in ("first", "second"):
+        make_record("rf-7", [0.5, 0.6], "rf", study=study).folder.rename(
+            workspace / "multirun" / study / "7"
+        )
+    for word in (*names, "4e4b9a38", "16342ee7", "b"):
+        found = find_run(word).name
+        assert found.endswith(word)
+        assert [record.name for record in find_group([word])] == [found]
+    with pytest.raises(ConfigError, match=r"rf-7: is the name of 2 runs.*first/7, .*second/7$"):
+        find_run("rf-7")
+    for word in ("logreg-exam", "e4b9a38", "rf"):
+        with pytest.raises(ConfigError, match="no such run"):
+            find_run(word)
+
+
 def test_the_latest_is_what_started_last_whatever_was_written_last(recorded):
     old = recorded("outputs/2026-01-02/old", started=1.0)
     single = recorded("outputs/2026-01-02/new", started=2.0)
@@ -169,12 +188,43 @@ def runs(make_record, workspace, monkeypatch):
 
 
 def test_latest_is_the_newest_runs_rows_or_the_newest_sweep(runs):
-    assert names(find_group()) == ["one", "two"]
+    assert names(find_group(["latest"])) == ["one", "two"]
     os.utime(runs.folder / "record.json", (3e9, 3e9))
-    assert names(find_group()) == ["one", "two"]
+    assert names(find_group(["latest"])) == ["one", "two"]
     runs.started = 7.0
     runs.save()
     assert names(find_group(["latest"])) == ["rf-0", "rf-1", "rf-grades", "mine"]
+
+
+def make_sweep(workspace, make_record, study, **trial):
+    """An older sweep of one trial."""
+    known = {tags.KIND: "sweep", tags.STUDY: study}
+    sweep = RunRecord(workspace / f"multirun/{study}", study, "sweep", {}, known, started=1.5)
+    make_record("0", [0.4, 0.6], "xgb", study=study, started=1.7, **trial)
+    sweep.finish()
+    return sweep
+
+
+def test_no_word_is_every_run_and_sweep_on_the_rows_of_the_latest(runs, workspace, make_record):
+    make_sweep(workspace, make_record, "alike")
+    make_sweep(workspace, make_record, "folds", split="t" * 64)
+    alike = ["mine", "alike", "0", "rf-0", "rf-1", "rf-grades", "one", "two"]
+    assert names(find_group()) == alike
+    assert find_group()[-1].name == find_run("latest").name
+    runs.started = 7.0  # now a sweep is the latest
+    runs.save()
+    assert sorted(names(find_group())) == sorted(alike)
+    make_record("three", [0.5, 0.6], split="t" * 64, started=8.0)
+    assert names(find_group()) == ["folds", "0", "three"]
+    assert names(find_group(["latest"])) == ["three"]
+
+
+def test_what_lies_on_other_rows_is_counted(runs, workspace, make_record):
+    make_sweep(workspace, make_record, "folds", split="t" * 64)
+    make_record("broken", [0.5, 0.5], data="f" * 64, status="FAILED", started=0.4)
+    singles, sweeps = find.count_elsewhere(find_group())
+    assert (singles, sweeps.total()) == ({"grades": 1}, 1)
+    assert not any(find.count_elsewhere(find_group(["outputs", "multirun"])))
 
 
 def test_words_name_folders_studies_and_several_of_them_once(runs, workspace):
@@ -205,6 +255,8 @@ def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
     for record in find_group(["outputs"]):
         ids[record.name] = sender.send(record)
     assert names(find_group(["latest"], store=store)) == ["one", "two"]
+    alike = ["mine", "rf-0", "rf-1", "rf-grades", "one", "two"]
+    assert sorted(names(find_group(store=store))) == sorted(alike)
     assert len(find_group(experiment="exam")) == 7
     assert names(find_group(["latest"], experiment="exam")) == ["one", "two"]
     assert len(find_group(["exam"])) == 7
@@ -216,12 +268,14 @@ def test_mlflow_and_disk_give_the_same_runs(runs, workspace):
     for folder in ("outputs", "multirun"):
         shutil.rmtree(workspace / folder)
     # From MLflow, since the disk has none.
-    assert names(find_group()) == ["one", "two"]
+    assert sorted(names(find_group())) == sorted(alike)
     assert find_run("latest").name == "two"
     for word in ("mine", sweep_id, sweep_id[:12], f"runs:/{sweep_id}"):
         assert find_run(word).mlflow_run_id == sweep_id
         assert find_kept(word).name == "rf-grades"
     assert find_run(ids["rf-0"][:10]).name == "rf-0"
+    for word, found in {"rf-0": "rf-0", "one": "one"}.items():
+        assert find_run(word).mlflow_run_id == ids[found]
     with pytest.raises(ConfigError, match=r"--experiment none: no run"):
         find_group(experiment="none")
     with pytest.raises(TrackingError, match="models:/none@champion: no such model"):

@@ -1,8 +1,11 @@
 import json
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import asdict, replace
 
 import pytest
 from hydra import compose
@@ -14,8 +17,15 @@ from student_perf.paths import WORKSPACE_VARIABLE
 from student_perf.runs import tags
 from student_perf.runs.layout import PAGE_FILE
 from student_perf.runs.seal import sha256_of
-from student_perf.sweep.finished import FINISHED_FILE, command_of, find_finished, write_note
+from student_perf.sweep.finished import (
+    FINISHED_FILE,
+    Command,
+    command_of,
+    find_finished,
+    write_note,
+)
 
+COMMAND = Command("words", {"the code": "1", "a config": "2"})
 HEAVY = ("pandas", "scipy", "sklearn", "optuna", "mlflow", "xgboost", "matplotlib")
 
 
@@ -49,15 +59,24 @@ def noted(workspace, tmp_path):
         database.execute("INSERT INTO tags VALUES (?, 'parent', 'child')", [tags.PARENT])
     files = {rows: sha256_of(rows)}
     uri = f"sqlite:///{store}"
-    write_note(folder, "command", files, uri, None, folder, ["it ended"], {"at": "x"})
+    write_note(folder, COMMAND, files, uri, None, folder, ["it ended"], {"at": "x"})
     return folder, rows, store
 
 
 def test_a_sweep_that_lacks_nothing_is_found_by_its_command(noted, workspace):
     folder, *_ = noted
-    found, note = find_finished(workspace / "multirun", "command")
+    found, note, since = find_finished(workspace / "multirun", COMMAND)
     assert (found, note.lines, note.places) == (folder, ["it ended"], {"at": "x"})
-    assert find_finished(workspace / "multirun", "another") is None
+    assert since == ""
+    assert find_finished(workspace / "multirun", replace(COMMAND, words="others")) is None
+
+
+def test_of_the_same_words_it_says_what_has_changed(noted, workspace):
+    other = replace(COMMAND, parts=COMMAND.parts | {"a config": "3"})
+    assert find_finished(workspace / "multirun", other)[2] == "a config has changed"
+    older = noted[0].with_name("a")
+    shutil.copytree(noted[0], older)
+    assert find_finished(workspace / "multirun", COMMAND)[0] == noted[0]  # which has not changed
 
 
 def _remove_page(folder, rows, store):
@@ -66,6 +85,7 @@ def _remove_page(folder, rows, store):
 
 def _change_trial(folder, rows, store):
     (folder / "0" / "record.json").write_text("[]")
+    os.utime(folder / "0" / "record.json", (4e9, 4e9))
 
 
 def _remove_file(folder, rows, store):
@@ -74,6 +94,7 @@ def _remove_file(folder, rows, store):
 
 def _add_file(folder, rows, store):
     (folder / "0" / "note.txt").touch()
+    os.utime(folder / "0" / "note.txt", (4e9, 4e9))
 
 
 def _change_rows(folder, rows, store):
@@ -105,23 +126,40 @@ def _exchange_trial(folder, rows, store):
         database.execute("INSERT INTO tags VALUES (?, 'parent', 'stranger')", [tags.PARENT])
 
 
-def _spoil_note(folder, rows, store):
-    (folder / FINISHED_FILE).write_text(json.dumps({"command": "command"}))
+def changed(workspace, storage=None):
+    """What has changed since the sweep ended."""
+    _, _, since = find_finished(workspace / "multirun", COMMAND, storage)
+    return since
 
 
 @pytest.mark.parametrize(
-    "change",
-    [_change_trial, _remove_file, _remove_page, _add_file, _change_rows, _remove_rows,
-     _remove_store, _delete_sweep, _delete_trial, _exchange_trial, _spoil_note],
-)  # fmt: skip
-def test_whatever_has_changed_since_is_looked_into(noted, workspace, change):
+    ("change", "says"),
+    [
+        (_change_trial, "0/record.json is new or has changed"),
+        (_remove_file, "a file of its folder is gone or has changed"),
+        (_remove_page, "report.html is gone"),
+        (_add_file, "0/note.txt is new or has changed"),
+        (_change_rows, "rows.csv has changed"),
+        (_remove_rows, "rows.csv has changed"),
+        (_remove_store, "MLflow has other runs of it"),
+        (_delete_sweep, "MLflow has other runs of it"),
+        (_delete_trial, "MLflow has other runs of it"),
+        (_exchange_trial, "MLflow has other runs of it"),
+    ],
+)
+def test_whatever_has_changed_since_is_looked_into(noted, workspace, change, says):
     change(*noted)
-    assert find_finished(workspace / "multirun", "command") is None
+    assert changed(workspace).endswith(says)
+
+
+def test_a_spoilt_note_says_nothing(noted, workspace):
+    (noted[0] / FINISHED_FILE).write_text(json.dumps({"words": "words"}))
+    assert find_finished(workspace / "multirun", COMMAND) is None
 
 
 def test_locks_of_a_sweep_may_be_touched(noted, workspace):
     (noted[0] / "sweep.lock").touch()
-    assert find_finished(workspace / "multirun", "command") is not None
+    assert changed(workspace) == ""
 
 
 def test_what_commands_make_of_a_sweep_may_be_made_again(noted, workspace):
@@ -129,7 +167,7 @@ def test_what_commands_make_of_a_sweep_may_be_made_again(noted, workspace):
     (folder / PAGE_FILE).write_text("<p>Asked for again.</p>")
     (folder / "0" / PAGE_FILE).write_text("<p>Of one trial.</p>")
     (folder / "one.zip").write_bytes(b"a bundle")
-    assert find_finished(workspace / "multirun", "command") is not None
+    assert changed(workspace) == ""
 
 
 def execute(file, *statements):
@@ -159,27 +197,27 @@ def test_a_study_in_a_database_has_to_be_as_it_was(noted, workspace, tmp_path, c
         "INSERT INTO studies VALUES (1, 'one')",
         "INSERT INTO trials VALUES (1, 1, 'COMPLETE', '2026-01-01')",
     )
-    write_note(folder, "command", {}, None, storage, folder, [], {})
-    assert find_finished(workspace / "multirun", "command", storage) is not None
+    write_note(folder, COMMAND, {}, None, storage, folder, [], {})
+    assert changed(workspace, storage) == ""
     execute(file, change)
-    assert find_finished(workspace / "multirun", "command", storage) is None
+    assert changed(workspace, storage) == "its study has changed"
 
 
 def test_a_journal_elsewhere_has_to_be_as_it_was(noted, workspace, tmp_path):
     folder, *_ = noted
     journal = tmp_path / "study.journal"
     journal.write_text("{}\n")
-    write_note(folder, "command", {}, None, str(journal), folder, [], {})
-    assert find_finished(workspace / "multirun", "command", str(journal)) is not None
+    write_note(folder, COMMAND, {}, None, str(journal), folder, [], {})
+    assert changed(workspace, str(journal)) == ""
     journal.write_text("{}\n{}\n")
-    assert find_finished(workspace / "multirun", "command", str(journal)) is None
+    assert changed(workspace, str(journal)) == "its study has changed"
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "postgresql://db/runs"])
 def test_no_note_speaks_for_a_store_that_is_no_file(noted, uri):
     folder, *_ = noted
     (folder / FINISHED_FILE).unlink()
-    write_note(folder, "command", {}, uri, None, folder, [], {})
+    write_note(folder, COMMAND, {}, uri, None, folder, [], {})
     assert not (folder / FINISHED_FILE).exists()
 
 
@@ -204,7 +242,8 @@ def test_a_command_is_known_by_words_options_configs_and_environment(
     others.append(digest("model=logreg"))
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "another"))
     others.append(digest("model=logreg"))
-    assert len({same, *others}) == 8
+    assert all(one != same for one in others)
+    assert len({json.dumps(asdict(one)) for one in (same, *others)}) == 8
     assert digest("model=logreg", "hydra.searchpath=[pkg://student_perf]") is None
 
 

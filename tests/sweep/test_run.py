@@ -114,7 +114,9 @@ def test_the_same_search_again_and_with_more_trials_doubles_nothing(train, works
     assert "nothing is missing; 6 done, 0 to go" in again.out
     folder, *_ = check_agreement(workspace, 6)
     (folder / "report.html").unlink()
-    assert "6 done, 0 to go" in train("-m", *QUICK, SPACE, TRIALS.format(6)).out
+    again = " ".join(train("-m", *QUICK, SPACE, TRIALS.format(6)).out.split())
+    assert f"{folder.name} had ended and lacked nothing; since then report.html is gone." in again
+    assert "6 done, 0 to go" in again
     assert (folder / "report.html").is_file()
 
     more = train("-m", *QUICK, SPACE, TRIALS.format(8))
