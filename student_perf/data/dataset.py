@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import declaration
 from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import (
@@ -252,7 +253,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     table = with_declared_text(table, config)
     percents = [name.strip() for name in raw.percents]
     missing = getattr(config, "missing_words", None)
-    labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
+    labels = _listed_classes(config)
     sentences, as_is = _kept_as_text(table, config)
     known = config.categories
     declared = Declared(config.target, known, missing, known | labels, sentences)
@@ -291,6 +292,14 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         is_listed=config.classes is not None and not config.is_ordered,
         text=tuple(n for n in sentences if n in features and features[n].dtype != np.float64),
     )
+
+
+def _listed_classes(config: DatasetConfig) -> dict[str, list[str]]:
+    """The labels of the target that are listed, but for those that YAML reads as truth values: they
+    have the spelling of the column.
+    """
+    listed = [label_of(one) for one in config.classes or () if not isinstance(one, bool)]
+    return {config.target: listed} if listed else {}
 
 
 def _kept_as_text(table: pd.DataFrame, config: DatasetConfig) -> tuple[list[str], set[str]]:
@@ -355,10 +364,11 @@ def _check_declared(features: pd.DataFrame, config: DatasetConfig) -> None:
     """Refuse a range of text, and features that give a derived target away."""
     for name in config.ranges:
         if name in features and features[name].dtype != np.float64:
+            line = declaration("dataset.categories", name, ["first", "...", "last"])
             raise DataError(
                 f"dataset.ranges.{name}: the column holds text like "
-                f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
-                f"with +dataset.categories.{name}=[...]"
+                f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values: "
+                f"{line}"
             )
     sources = derived_columns(config.clean).get(config.target, ())
     if given := [name for name in sources if name in features]:

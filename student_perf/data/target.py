@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import literal, shell_word
 from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.data.booleans import booleans_as_labels, is_boolean
 from student_perf.data.columns import label_of
+from student_perf.data.spellings import same_values
 from student_perf.errors import DataError
-from student_perf.tables.guess import MOST_NUMERIC_CLASSES, is_quantity
+from student_perf.tables.guess import MOST_NUMERIC_CLASSES, is_quantity, ordered_labels
 from student_perf.tables.numbers import parse_numbers
 from student_perf.tables.options import ReadOptions
 from student_perf.text import plural
@@ -49,6 +51,28 @@ def encode_target(
     if config.bands is not None:
         return _banded(_numbers(column, config), config.bands, config)
     return _classes(column, config)
+
+
+def refuse_spellings(column: pd.Series) -> None:
+    """Refuse classes that are the same but for their spelling, unless `dataset.classes` lists them.
+
+    Raises:
+        DataError: With the line that makes them one.
+    """
+    counts = column.dropna().astype("str").value_counts()
+    groups = same_values(counts.index)
+    if not groups:
+        return
+    other_ones = {label for group in groups for label in group[1:]}
+    classes = sorted(label for label in counts.index if label not in other_ones)
+    ordered = ordered_labels(pd.Series(classes))
+    line = shell_word(f"dataset.classes={literal(ordered or classes, 'dataset.classes')}")
+    line += "" if ordered or len(classes) < 3 else " dataset.ordered=false"
+    named = ", ".join(f"'{label}' ({plural(counts[label], 'row')})" for label in groups[0])
+    raise DataError(
+        f"dataset.target={column.name}: {named} are one class but for case, accents or blanks; "
+        f"list each class once: {line}; if they are different classes, list all of them"
+    )
 
 
 def positive_second(
@@ -115,6 +139,7 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
         column = column.astype("str")
         if config.classes is None:
             _refuse_words_among_numbers(column, config, fewest=MOST_NUMERIC_CLASSES)
+            refuse_spellings(column)
     declared = None if config.classes is None else _labels(column, config.classes)
     labels = declared or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}

@@ -19,6 +19,7 @@ from student_perf.data.columns import as_text
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.dataset import trimmed_names
 from student_perf.data.features import prepare_features, prepared_target
+from student_perf.data.spellings import declared_spellings
 from student_perf.drift.named import named_side
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.runs.layout import CONFIG_FILE
@@ -183,7 +184,7 @@ def _labels(column: pd.Series, rules: Rules, options: ReadOptions) -> pd.Series 
         return labels.astype("str").where(numbers.notna())
     if not classes:
         return numbers
-    spelling = {label.casefold(): label for label in classes}
+    spelling = declared_spellings(classes)
     texts = as_text(cells).str.strip()
-    labels = texts.map(lambda text: spelling.get(str(text).casefold(), text), na_action="ignore")
+    labels = texts.map(lambda text: spelling.of(str(text)), na_action="ignore")
     return labels if labels.isin(classes).any() else None

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
+from student_perf.config.overrides import declaration
+from student_perf.data.spellings import same_values
 from student_perf.evaluation.given_sides import names_sides
 from student_perf.evaluation.registry import SOME_ROWS, Subject, check
 from student_perf.evaluation.strength import COPY_CORRELATION, COPY_SHARE, association
@@ -23,6 +25,7 @@ _ID_SHARE = 0.95
 _ID_ROWS = 30
 _MOST_COLUMNS = 200  # whose pairs are looked at
 _MOST_NAMED = 3
+_MOST_LISTED = 12  # values of a column in a line to type
 _SUMS_UP = (
     *("total", "totals", "subtotal", "sum", "mean", "average", "avg"),
     *("totales", "suma", "sumas", "media", "promedio", "soma", "média"),
@@ -228,23 +231,29 @@ def sentinel(subject: Subject) -> Iterator[str]:
 @check(
     "SP209",
     "One value in several spellings",
-    what="Values of a column of text differ only in case.",
-    why="`Excellent` and `eXCELLENT` become two categories, of which one is rare and means nothing "
-    "to a model. Copies of a file that were typed by hand hold many of them.",
+    what="Values of a column of text differ only in case or accents.",
+    why="`Excellent` and `eXCELLENT`, or `sí` and `Si`, become two categories, of which one is "
+    "rare and means nothing to a model. Copies of a file that were typed by hand hold many of "
+    "them.",
     fix="Declare the values in `dataset.categories`: the step `normalise_text` gives each its "
-    "declared spelling. `python -m student_perf data FILE --write` lists them.",
+    "declared spelling, whatever its case and accents. `python -m student_perf data FILE --write` "
+    "lists them. In the target such classes stop the run.",
 )
 def spellings(subject: Subject) -> Iterator[str]:
-    """A line for each column of text whose values differ only in case."""
+    """A line for each column of text whose values differ only in case or accents."""
     for name in subject.dataset.categorical:
-        counts = subject.some[name].value_counts()
-        folded = pd.Series(counts.index, dtype="str").str.casefold()
-        if (twice := folded[folded.duplicated()]).size:
-            same = [f"'{v}'" for v in counts.index if str(v).casefold() == twice.iloc[0]]
-            yield (
-                f"column '{name}': {' and '.join(same)} differ only in case; "
-                "declare its values in dataset.categories"
-            )
+        values = subject.some[name].value_counts().index
+        groups = same_values(values)
+        if not groups or name in subject.config.categories:
+            continue
+        other_ones = {value for group in groups for value in group[1:]}
+        kept = sorted(str(value) for value in values if value not in other_ones)
+        few = kept if len(kept) <= _MOST_LISTED else [*kept[:2], "..."]
+        same = " and ".join(f"'{value}'" for value in groups[0])
+        yield (
+            f"column '{name}': {same} differ only in case or accents; declare each value once: "
+            + declaration("dataset.categories", name, few)
+        )
 
 
 @check(

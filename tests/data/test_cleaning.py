@@ -152,3 +152,15 @@ def test_a_line_to_type_keeps_the_steps_that_are_declared():
         'drop it with "dataset.clean=[normalise_text,{step:date_parts,'
         "column:'Año de matrícula',parts:[year]},drop_missing_target]\", or not"
     )
+
+
+def test_a_class_takes_the_spelling_that_is_listed_and_accents_do_not_count():
+    cells = pd.DataFrame(
+        {"grade": ["Aprobado", "APROBADO ", "suspenso"], "grant": ["Sí", "SI", "No"]}
+    )
+    declared = Declared(
+        "grade", {"grant": ["sí", "no"]}, answers={"grade": ["aprobado", "suspenso"]}
+    )
+    cleaned, _, _ = clean_table(cells, ["normalise_text"], declared)
+    assert cleaned["grade"].tolist() == ["aprobado", "aprobado", "suspenso"]
+    assert cleaned["grant"].tolist() == ["sí", "sí", "no"]

@@ -199,3 +199,11 @@ def test_values_that_differ_only_in_case_are_named(plain):
     spelled = plain.features["school"].where(np.arange(N) % 9 > 0, "NORTH")
     data = with_column(plain, "school", spelled)
     assert codes_of(data, "school") == ["SP209"]
+    assert "'+dataset.categories.school=[east,north,south]'" in lines_of(data)[0]
+
+
+def test_values_that_differ_only_in_accents_are_named(plain):
+    answers = np.resize(["sí", "si", "no", "sí", "SI", "no", "no"], N)
+    data = with_column(plain, "grant", pd.Series(answers, dtype="str"))
+    (line,) = lines_of(data)
+    assert line.startswith("column 'grant': 'sí' and 'si' and 'SI' differ only in case or accents")

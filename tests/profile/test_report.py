@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from student_perf.errors import ConfigError
+from student_perf.data import load_dataset
+from student_perf.errors import ConfigError, DataError
 from student_perf.profile.report import make_report
 
 
@@ -73,7 +74,13 @@ def test_classes_in_two_spellings_are_a_problem(grades):
     text = grades.read_text()
     grades.write_text(text.replace(",high\n", ",HIGH\n", 20))
     report = make_report(str(grades), ["dataset.target=grade"])
-    assert any("classes HIGH, high differ only in case" in line for line in report.problems)
+    (line,) = report.problems
+    assert "'dataset.classes=[HIGH,low,mid]' dataset.ordered=false" in line
+    assert report.target_counts["HIGH"] == 20  # the rest is looked at
+    assert report.answers is not None
+    with pytest.raises(DataError) as raised:  # as a run does
+        load_dataset(report.config.dataset)
+    assert str(raised.value) == line
 
 
 @pytest.mark.parametrize(
