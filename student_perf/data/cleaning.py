@@ -31,6 +31,7 @@ from student_perf.data.spellings import Spellings, declared_spellings
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.tables.numbers import parse_numbers, parsed_cells
 from student_perf.tables.options import ReadOptions
+from student_perf.text import in_nfc, plural
 
 _EXAMPLES = 3
 _ADVISED = re.compile(r"'dataset\.clean=\[normalise_text,(.+?)\]'(?=[\s,;)]|$)")
@@ -267,7 +268,8 @@ def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]
         outside = table[column][table[column].notna() & ~table[column].isin(list(allowed))]
         outside = outside.astype(object)  # a category counts values that no row has
         problems += [
-            f"{column}='{value}' ({count} rows, first: row {outside.index[outside == value][0]})"
+            f"{column}='{value}' ({plural(count, 'row')}, first: row "
+            f"{outside.index[outside == value][0]})"
             for value, count in outside.value_counts().items()
         ]
     if problems:
@@ -320,7 +322,7 @@ def _normalise_text(
 def _normalised(text: Any, spelling: Spellings, missing: frozenset[str]) -> Any:
     if isinstance(text, float):  # among the text of new rows
         return text
-    words = " ".join(str(text).split())
+    words = " ".join(in_nfc(str(text)).split())
     if words.casefold() in missing and words.casefold() not in spelling.known:
         return None
     return spelling.of(words)
@@ -366,8 +368,9 @@ def _to_numeric(
         if len(lost):
             words = ", which has no percent sign, as others have" if is_percent else ""
             raise DataError(
-                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}'{words} ({len(lost)} "
-                f"rows, first: row {lost.index[0]}); map these values to null first"
+                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}'{words} ("
+                f"{plural(len(lost), 'row')}, first: row {lost.index[0]}); map these values to "
+                "null first"
             )
         new[name] = numbers
     notes = tuple(f"'{name}': percent signs taken off" for name in percents)
@@ -405,7 +408,8 @@ def _derive(table: pd.DataFrame, declared: Declared, column: str, of: list[str],
     check_derivation(table, column, of, by, declared.target)
     values = computed(table, of, by)
     gaps = int((values.isna() & table[of].notna().all(axis=1)).sum())
-    notes = (f"'{column}': {gaps} rows have no {by}, as when one divides by 0",) if gaps else ()
+    rows = "1 row has" if gaps == 1 else f"{gaps} rows have"
+    notes = (f"'{column}': {rows} no {by}, as when one divides by 0",) if gaps else ()
     return Change(table.assign(**{column: values}), [column], len(table), notes=notes)
 
 

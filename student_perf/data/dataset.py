@@ -33,6 +33,7 @@ from student_perf.scoring.metrics import metrics_of
 from student_perf.tables.numbers import NumberForm, parse_numbers
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
+from student_perf.text import column_name, plural
 
 _FIRST_ROWS = 1000
 _MOST_WORDS = 5  # named to be declared as missing
@@ -213,12 +214,14 @@ def survey(config: DatasetConfig) -> Survey:
         DataError: The table cannot be read or cleaned.
     """
     raw = read_source(config)
-    table = with_declared_text(trimmed_names(raw.table), config)
+    table = trimmed_names(raw.table)
+    _check_table(table, config)
+    table = with_declared_text(table, config)
     missing = getattr(config, "missing_words", None)
     sentences, as_is = _kept_as_text(table, config)
     declared = Declared("", config.categories, missing, config.categories, sentences)
     steps = [step for step in config.clean if step != "drop_missing_target"]
-    percents = [name.strip() for name in raw.percents]
+    percents = [column_name(name) for name in raw.percents]
     table, lineage, _ = clean_table(table, steps, declared, raw.notes, percents)
     columns, refused = {}, {}
     for name in map(str, table):
@@ -251,7 +254,7 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     table = held = trimmed_names(raw.table)
     _check_table(table, config)
     table = with_declared_text(table, config)
-    percents = [name.strip() for name in raw.percents]
+    percents = [column_name(name) for name in raw.percents]
     missing = getattr(config, "missing_words", None)
     labels = _listed_classes(config)
     sentences, as_is = _kept_as_text(table, config)
@@ -345,6 +348,11 @@ def _number_forms(
 
 
 def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
+    if table.shape[1] and not len(table):
+        origin = f"dataset={config.name}"
+        if isinstance(config, FileDataset):
+            origin = f"dataset.path={config.path}"
+        raise DataError(f"{origin}: has no rows below its header; check the file")
     if table.empty:
         raise DataError(
             f"dataset={config.name}: the table has {table.shape[0]} rows and {table.shape[1]} "
@@ -418,23 +426,26 @@ def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
     if len(wrong):
         raise DataError(
             f"dataset.weight={column.name}: '{column.iloc[wrong[0]]}' is not a number above 0 "
-            f"({len(wrong)} rows, first: row {wrong[0]}); correct these rows or remove them"
+            f"({plural(len(wrong), 'row')}, first: row {wrong[0]}); correct these rows or remove "
+            "them"
         )
     return weights
 
 
 def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with blanks and tabs around its column names taken off, since nobody can type them.
+    """The table with its column names as people type them: without blanks and tabs around them, and
+    in NFC.
 
     Raises:
         DataError: Two names differ in nothing else.
     """
-    names = [str(name).strip() for name in table.columns]
+    names = [column_name(name) for name in table.columns]
     if names == list(table.columns):
         return table
     if repeated := [name for name in names if names.count(name) > 1]:
         raise DataError(
-            f"column name '{repeated[0]}' occurs twice, but for blanks around it; rename one"
+            f"column name '{repeated[0]}' occurs twice, but for blanks around it or how its "
+            "accents are stored; rename one"
         )
     return table.set_axis(names, axis=1)
 
@@ -491,7 +502,7 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
     if len(rows):
         raise DataError(
             f"column '{column.name}': '{column.iloc[rows[0]]}' {why} "
-            f"({len(rows)} rows, first: row {rows[0]})"
+            f"({plural(len(rows), 'row')}, first: row {rows[0]})"
         )
 
 

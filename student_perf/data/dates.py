@@ -18,6 +18,7 @@ import pandas as pd
 
 from student_perf.config.overrides import declaration, literal, shell_word
 from student_perf.errors import DataError, suggest
+from student_perf.text import plural
 
 PARTS = ("year", "month", "weekday", "days", "hour")
 _MONTHS = (
@@ -228,7 +229,8 @@ def date_columns(
     if len(wrong):
         raise DataError(
             f"dataset.clean: date_parts of '{column.name}' meets '{column[wrong.index[0]]}', which "
-            f"{wrong.iloc[0]} ({len(wrong)} rows); map it to null first, or change day_first"
+            f"{wrong.iloc[0]} ({plural(len(wrong), 'row')}); map it to null first, or change "
+            "day_first"
         )
     return found
 

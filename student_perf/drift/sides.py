@@ -29,6 +29,7 @@ from student_perf.store.find import find_kept
 from student_perf.store.reader import fetch_file
 from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options, read_file
 from student_perf.tables.options import ReadOptions
+from student_perf.text import column_name
 
 _ROWS_AT_ONCE = 100_000
 
@@ -155,6 +156,7 @@ def _of_plain_file(text: str, named: Mapping[str, Any], target: str | None) -> S
     options = new_file_options(Path(text), ReadOptions(), named)
     table = trimmed_names(read_file(Path(text), options).table)
     _refuse_empty(text, table)
+    target = None if target is None else column_name(target)
     if target is not None and target not in table:
         raise DataError(
             f"--target {target}: {text} has no such column; "

@@ -107,7 +107,7 @@ def make_report(table: str, overrides: Sequence[str] = ()) -> DataReport:
         columns=column_facts(seen, target, dataset, rows),
         findings=[] if data is None else data.warnings,
         problems=problems,
-        notes=list(seen.notes),
+        notes=_unsaid(seen.notes, problems, [] if data is None else data.warnings),
         answers=None if data is None else expected_answers(config, data),
         seen=seen,
         dataset=dataset,
@@ -137,7 +137,7 @@ def _load(
         fix = after_steps("'dataset.clean=[normalise_text,drop_missing_target]'", declared.clean)
         if "drop_missing_target" not in declared.clean:
             rows = f"{n} row has" if n == 1 else f"{n} rows have"
-            problems.append(f"column '{target}': {rows} no target; leave them out: {fix}")
+            problems.append(f"column '{target}': {rows} no target; leave out such rows: {fix}")
         declared = replace(declared, clean=[*declared.clean, "drop_missing_target"])
     declared = replace(declared, drop=[*declared.drop, *refused])
     config = replace(config, dataset=declared)
@@ -179,6 +179,12 @@ def _prepared(
         return None
     problems += [str(one) for one in found if levels[one.code] == "error"]
     return replace(data, warnings=[one for one in found if levels[one.code] != "error"])
+
+
+def _unsaid(notes: Sequence[str], problems: list[str], findings: list[Finding]) -> list[str]:
+    """The notes that no problem and no finding repeats."""
+    said = {finding.text for finding in findings} | {line.partition(": ")[2] for line in problems}
+    return [note for note in notes if note not in said]
 
 
 def _counts(dataset: Dataset | None) -> dict[str, int]:

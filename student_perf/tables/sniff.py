@@ -18,6 +18,7 @@ from pathlib import Path
 
 from student_perf.tables.numbers import number_pattern
 from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, ReadOptions
+from student_perf.text import column_name
 
 SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**20  # bytes that are looked at
@@ -117,7 +118,7 @@ def other_decimal(
     other = "." if here == "," else ","
     for position, name in enumerate(header):
         cells = [row[position : position + 1] for row in rows]
-        numbers = next(_columns(cells), []) if name.strip() in columns else []
+        numbers = next(_columns(cells), []) if column_name(name) in columns else []
         shown = next((cell for cell in numbers if _is_evident(cell, other, here)), None)
         if shown is not None and (_all(numbers, other, None) or _all(numbers, other, here)):
             return shown
@@ -245,7 +246,7 @@ def layout(rows: Sequence[Sequence[str]]) -> Layout:
     """How the rows stand below their header. Raises ValueError without a header."""
     if not rows:
         raise ValueError("it has no header row")
-    names = [name.strip() for name in rows[0]]
+    names = [column_name(name) for name in rows[0]]
     wide = [row for row in rows[1:] if len(row) == len(names) + 1 and not row[-1].strip()]
     has_extra_cell = len(rows) > 1 and len(wide) == len(rows) - 1
     return Layout(names, has_extra_cell, is_empty=len(rows) == 1)

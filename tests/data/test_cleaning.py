@@ -92,7 +92,7 @@ def test_values_no_rule_maps_stop_the_run_with_their_counts():
     dirty = table().assign(grade=["Average", "Good", "Good", "Excellent", "bad", "Average"])
     with pytest.raises(DataError) as caught:
         clean_table(dirty, ["normalise_text"], DECLARED)
-    assert "grade='Good' (2 rows, first: row 1); grade='bad' (1 rows, first: row 4)" in str(
+    assert "grade='Good' (2 rows, first: row 1); grade='bad' (1 row, first: row 4)" in str(
         caught.value
     )
 
