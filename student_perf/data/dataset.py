@@ -25,12 +25,19 @@ from student_perf.data.cleaning import (
 from student_perf.data.columns import column_roles, label_of, matching, with_declared_text
 from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
+from student_perf.data.missing import missing_line
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target, positive_second
+from student_perf.data.totals import sums_up
 from student_perf.errors import DataError, suggest
 from student_perf.scoring.answers import effective_number
 from student_perf.scoring.metrics import metrics_of
-from student_perf.tables.numbers import NumberForm, parse_numbers
+from student_perf.tables.numbers import (
+    NumberForm,
+    about_other_decimal,
+    parse_numbers,
+    with_other_decimal,
+)
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
 from student_perf.text import column_name, plural
@@ -527,14 +534,29 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
     _refuse_other_signs(texts, values, is_number, others)
     name = f"'{texts.name}'"
     if 0.5 <= is_number.mean() < 1:
-        words = ",".join(f"'{word}'" for word in values[~is_number][:_MOST_WORDS])
+        _refuse_other_decimal(texts, values, options)
+        if sums_up(last := texts.iloc[-1]):
+            raise DataError(
+                f"column '{texts.name}': '{last}' in the last row sums up the others; delete the "
+                "row in the file"
+            )
+        line = missing_line(options.missing_words, values[~is_number][:_MOST_WORDS])
         _refuse(
             texts,
             texts.isin(set(values[~is_number])),
-            "is text among numbers; if it means that one is missing: "
-            f'"dataset.missing_words=[{words}]"; if the values are no numbers: '
-            f'"dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
+            f"is text among numbers; if it means that one is missing: {line}; if the values are no "
+            f'numbers: "dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
         )
+
+
+def _refuse_other_decimal(texts: pd.Series, values: pd.Series, options: ReadOptions) -> None:
+    """Refuse a number with a point among those with decimal commas, or the other way round. As a
+    declared word for missing it would be lost.
+    """
+    pointed = values[with_other_decimal(values, options)]
+    if len(pointed):
+        first = texts[texts.isin(set(pointed))].iloc[0]
+        _refuse(texts, texts.isin(set(pointed)), about_other_decimal(first, options))
 
 
 def _refuse_other_signs(

@@ -17,7 +17,7 @@ from student_perf.profile.report import DataReport
 from student_perf.tables.guess import ordered_labels
 
 _MOST_CATEGORIES = 20
-_SAME_READING = ("separator", "decimal", "thousands", "encoding", "sheet")
+_SAME_READING = ("separator", "decimal", "thousands", "encoding", "missing_words", "sheet")
 
 
 def write_dataset(path: Path, report: DataReport) -> None:

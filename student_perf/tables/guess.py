@@ -13,7 +13,13 @@ from typing import Any
 import pandas as pd
 
 from student_perf.tables.files import read_column, settled_options
-from student_perf.tables.options import DOUBTFUL_WORDS, FEWEST_ANSWERS, FREQUENT_ANSWER, ReadOptions
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    FEWEST_ANSWERS,
+    FREQUENT_ANSWER,
+    ReadOptions,
+    decided_by_column,
+)
 from student_perf.text import column_name, in_nfc
 
 # A whole-number target with more values than this is a quantity, not a set of classes.
@@ -75,7 +81,9 @@ def _has_doubtful_answer(values: pd.Series, declared: Sequence[str] | None) -> b
     words = values.dropna().astype("str").str.strip().str.casefold()
     doubtful = words[words.isin(DOUBTFUL_WORDS)].value_counts()
     frequent = max(FEWEST_ANSWERS, FREQUENT_ANSWER * len(values))
-    return bool(len(doubtful)) and (declared is not None or int(doubtful.max()) >= frequent)
+    return bool(len(doubtful)) and (
+        not decided_by_column(declared) or int(doubtful.max()) >= frequent
+    )
 
 
 def is_quantity(values: pd.Series) -> bool:

@@ -17,7 +17,12 @@ from itertools import islice
 from pathlib import Path
 
 from student_perf.tables.numbers import number_pattern
-from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, ReadOptions
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    MACHINE_WORDS,
+    ReadOptions,
+    declared_words,
+)
 from student_perf.text import column_name
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -344,7 +349,7 @@ def _decided(
 
 def _cells(text: str, options: ReadOptions) -> list[list[str]]:
     """The first rows below the header, with declared words for "missing" left empty."""
-    words = {word.strip().casefold() for word in options.missing_words or ()}
+    words = {word.strip().casefold() for word in declared_words(options.missing_words)}
     rows = sample_rows(text, options.separator or ",")[1:]
     return [["" if cell.strip().casefold() in words else cell for cell in row] for row in rows]
 
@@ -361,7 +366,7 @@ def _has_sign(row: Sequence[str]) -> bool:
 
 def _cells_with_signs(source: Path | bytes, options: ReadOptions) -> list[list[str]]:
     """Rows of a whole file in which a cell has such a sign, up to the usual number."""
-    words = {word.strip().casefold() for word in options.missing_words or ()}
+    words = {word.strip().casefold() for word in declared_words(options.missing_words)}
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         text = io.TextIOWrapper(file, encoding=options.encoding, newline="")
         found = islice(filter(_has_sign, _reader(text, options.separator or ",")), _ROWS)

@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from student_perf.tables.content import opened, tail
 from student_perf.tables.numbers import typed_column
-from student_perf.tables.options import MACHINE_WORDS, ReadOptions
+from student_perf.tables.options import MACHINE_WORDS, ReadOptions, declared_words
 from student_perf.tables.ragged import RaggedError, naming_ragged
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import (
@@ -145,8 +145,8 @@ def null_words(options: ReadOptions) -> list[str]:
     >>> null_words(ReadOptions(missing_words=["s/d"]))[-2:]
     ['s/d', 'S/D']
     """
-    declared = options.missing_words
-    spelled = [form for word in declared or () for form in (word, word.upper(), word.lower())]
+    declared = declared_words(options.missing_words)
+    spelled = [form for word in declared for form in (word, word.upper(), word.lower())]
     return list(dict.fromkeys([*MACHINE_WORDS, *spelled]))
 
 

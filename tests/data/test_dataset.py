@@ -137,3 +137,29 @@ def test_accents_are_the_same_however_they_are_stored(tmp_path, compose_config, 
     assert (list(dataset.features), dataset.target_name) == (["año", "ciudad"], "título")
     assert dataset.classes == ("no", "sí")
     assert set(dataset.features["ciudad"]) == {"Cádiz", "Málaga", "León"}
+
+
+def test_a_point_among_decimal_commas_is_no_word_for_missing(tmp_path, compose_config):
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{i % 7};{i % 9},5;{'ab'[i % 2]}" for i in range(40)]
+    for place, name in ((0, "points"), (1, "score")):
+        cells = [row.split(";") for row in rows]
+        cells[3][place], cells[9][place] = "6.7", "12.0"
+        path.write_text("points;score;grade\n" + "".join(";".join(one) + "\n" for one in cells))
+        words = ["dataset=csv", f"dataset.path={path}"]
+        with pytest.raises(DataError) as raised:
+            load_dataset(compose_config(*words, "dataset.target=grade").dataset)
+        assert str(raised.value) == (
+            f"column '{name}': '6.7' has a decimal point where the file has decimal commas; write "
+            "it as '6,7' in the file (2 rows, first: row 3)"
+        )
+        with pytest.raises(DataError, match=r"'6.7'.* \(2 rows\) has a decimal point where"):
+            load_dataset(compose_config(*words, f"dataset.target={name}").dataset)
+
+
+def test_a_word_of_totals_among_numbers_is_no_word_for_missing(tmp_path, compose_config):
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"n,points,grade\n{rows}Total,120,a\n")
+    words = ["dataset=csv", f"dataset.path={tmp_path / 't.csv'}", "dataset.target=grade"]
+    with pytest.raises(DataError, match="column 'n': 'Total' in the last row sums up the others"):
+        load_dataset(compose_config(*words).dataset)

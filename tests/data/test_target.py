@@ -85,7 +85,7 @@ def test_a_word_among_the_numbers_of_a_target_is_named_with_what_to_type(task):
     grades = column([*(f"{number / 4}" for number in range(40)), "NP", "NP", "exempt"])
     with pytest.raises(DataError, match=r"'NP' \(2 rows\), 'exempt' \(1 row\) stands") as raised:
         encode_target(grades, config(task))
-    assert "\"dataset.missing_words=['NP','exempt']\"" in str(raised.value)
+    assert "'dataset.missing_words=[default,NP,exempt]'" in str(raised.value)
     named = column(["a1", "b2", *map(str, range(15))])  # classes
     assert len(encode_target(named, config())[1]) == 17
 
