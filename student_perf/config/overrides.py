@@ -138,6 +138,15 @@ def in_yaml(value: Any) -> str:
     return text.removesuffix("...\n").rstrip()
 
 
+def setting(key: str, value: Any) -> str:
+    """What to type so that a key has a value.
+
+    >>> print(setting("dataset.drop", ["age"]), setting("dataset.drop", ["año"]))
+    'dataset.drop=[age]' "dataset.drop=['año']"
+    """
+    return shell_word(f"{key}={literal(value, key)}")
+
+
 def shell_word(text: str) -> str:
     """A word in quotes, as a shell takes it.
 

@@ -34,7 +34,7 @@ from student_perf.tables.options import ReadOptions
 from student_perf.text import in_nfc, plural
 
 _EXAMPLES = 3
-_ADVISED = re.compile(r"'dataset\.clean=\[normalise_text,(.+?)\]'(?=[\s,;)]|$)")
+_ADVISED = re.compile(r"""(['"])dataset\.clean=\[normalise_text,(.+?)\]\1(?=[\s,;)]|$)""")
 _EPOCH = "1970-01-01"
 _NOT_REPEATED = (
     "dataset.clean: one_hot makes its columns from the values of the training rows, which new rows "
@@ -100,7 +100,7 @@ def after_steps(message: str, clean: Sequence[Any]) -> str:
         return message
 
     def line(advised: re.Match[str]) -> str:
-        return shell_word(f"dataset.clean=[{declared},{advised[1]}]")
+        return shell_word(f"dataset.clean=[{declared},{advised[2]}]")
 
     return _ADVISED.sub(line, message)
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from student_perf.config.overrides import declaration
+from student_perf.config.overrides import declaration, setting
 from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import (
@@ -389,7 +389,7 @@ def _check_declared(features: pd.DataFrame, config: DatasetConfig) -> None:
     if given := [name for name in sources if name in features]:
         raise DataError(
             f"dataset.target={config.target}: is derived from '{given[0]}', which gives it away; "
-            f"leave out what it is derived from: dataset.drop=[{','.join(sources)}]"
+            f"leave out what it is derived from: {setting('dataset.drop', list(sources))}"
         )
 
 
@@ -532,7 +532,7 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
     if is_signed.any() and (is_number | is_signed).mean() >= 0.5:
         _refuse_some_percents(texts, values[is_signed], values[is_number])
     _refuse_other_signs(texts, values, is_number, others)
-    name = f"'{texts.name}'"
+    name = str(texts.name)
     if 0.5 <= is_number.mean() < 1:
         _refuse_other_decimal(texts, values, options)
         if sums_up(last := texts.iloc[-1]):
@@ -545,7 +545,8 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
             texts,
             texts.isin(set(values[~is_number])),
             f"is text among numbers; if it means that one is missing: {line}; if the values are no "
-            f'numbers: "dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
+            f"numbers: {setting('dataset.categorical', [name])}; or leave it out: "
+            f"{setting('dataset.drop', [name])}",
         )
 
 
@@ -578,7 +579,8 @@ def _refuse_other_signs(
         f"this column alone: 'dataset.clean=[normalise_text,{{step: to_numeric, columns: "
         f'["{texts.name}"], decimal: "{signs.decimal}"'
         + (f', thousands: "{signs.thousands}"' if signs.thousands else "")
-        + f"}}]', or keep its values as they are: \"dataset.categorical=['{texts.name}']\"",
+        + "}]', or keep its values as they are: "
+        + setting("dataset.categorical", [str(texts.name)]),
     )
 
 
@@ -590,5 +592,5 @@ def _refuse_some_percents(texts: pd.Series, signed: pd.Series, plain: pd.Series)
         texts.isin(set(plain)),
         f"has no percent sign, and '{signed.iloc[0]}' has one; write all of them alike, as nobody "
         f"can see whether it is a share, or keep the values as labels: "
-        f"\"dataset.categorical=['{texts.name}']\"",
+        f"{setting('dataset.categorical', [str(texts.name)])}",
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.config.overrides import declaration, literal, shell_word
+from student_perf.config.overrides import declaration, literal, setting, shell_word
 from student_perf.errors import DataError, suggest
 from student_perf.text import plural
 
@@ -112,8 +112,8 @@ def date_advice(name: str, value: Any) -> str:
     return (
         f"column '{name}': '{value}' is a {'time' if is_time else 'date'}, not a category; take "
         f"numbers from it: {shell_word(f'dataset.clean=[normalise_text,{step}]')} "
-        f"({', '.join(PARTS)}), leave it out: {shell_word(f'dataset.drop=[{typed}]')}, or keep it "
-        f"as a label: {shell_word(f'dataset.categorical=[{typed}]')}"
+        f"({', '.join(PARTS)}), leave it out: {setting('dataset.drop', [name])}, or keep it as "
+        f"a label: {setting('dataset.categorical', [name])}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from student_perf.config.overrides import literal, shell_word
+from student_perf.config.overrides import setting
 from student_perf.errors import DataError
 from student_perf.tables.options import (
     DEFAULT,
@@ -87,7 +87,7 @@ def missing_line(declared: Sequence[str] | None, words: Iterable[str]) -> str:
     "dataset.missing_words=[default,NS/NC,'-']"
     """
     every = [*([DEFAULT] if declared is None else declared), *words]
-    return shell_word(f"dataset.missing_words={literal(every, 'dataset.missing_words')}")
+    return setting("dataset.missing_words", every)
 
 
 def _folded(word: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.config.overrides import literal, shell_word
+from student_perf.config.overrides import setting
 from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.data.booleans import booleans_as_labels, is_boolean
 from student_perf.data.columns import label_of
@@ -71,7 +71,7 @@ def refuse_spellings(column: pd.Series) -> None:
     other_ones = {label for group in groups for label in group[1:]}
     classes = sorted(label for label in counts.index if label not in other_ones)
     ordered = ordered_labels(pd.Series(classes))
-    line = shell_word(f"dataset.classes={literal(ordered or classes, 'dataset.classes')}")
+    line = setting("dataset.classes", ordered or classes)
     line += "" if ordered or len(classes) < 3 else " dataset.ordered=false"
     named = ", ".join(f"'{label}' ({plural(counts[label], 'row')})" for label in groups[0])
     raise DataError(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
-from student_perf.config.overrides import declaration, literal, shell_word
+from student_perf.config.overrides import declaration, literal, setting, shell_word
 from student_perf.data.missing import missing_line
 from student_perf.data.spellings import folded, same_values
 from student_perf.data.totals import sums_up
@@ -236,7 +236,7 @@ def labels(subject: Subject) -> Iterator[str]:
             shown = ", ".join(f"{value:g}" for value in values[:_MOST_NAMED])
             yield (
                 f"column '{name}': its {len(values)} numbers ({shown}, ...) look like labels; "
-                f"if they are: \"dataset.categorical=['{name}']\""
+                f"if they are: {setting('dataset.categorical', [name])}"
             )
 
 
@@ -327,8 +327,8 @@ def free_text(subject: Subject) -> Iterator[str]:
         if name not in declared and _is_prose(rows):
             yield (
                 f"column '{name}': is free text, {rows.nunique()} different ones in {len(rows)} "
-                f"rows, and each would be a category; let its words count: dataset.text=[{name}], "
-                "or add it to dataset.drop"
+                f"rows, and each would be a category; let its words count: "
+                f"{setting('dataset.text', [name])}, or add it to dataset.drop"
             )
 
 
@@ -347,7 +347,7 @@ def given_split(subject: Subject) -> Iterator[str]:
         if names_sides(column.iloc[:SOME_ROWS]) and names_sides(column):
             yield (
                 f"column '{name}': says which rows train and which are held out; take it as the "
-                f'split: split=column "split.column={name}", or add it to dataset.drop'
+                f"split: split=column {setting('split.column', name)}, or add it to dataset.drop"
             )
 
 

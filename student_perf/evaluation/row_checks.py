@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import binomtest, ttest_1samp
 
-from student_perf.config.overrides import literal, shell_word
+from student_perf.config.overrides import setting
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.structure import copies_line
@@ -71,7 +71,7 @@ def rare_class(subject: Subject) -> Iterator[str]:
         return
     if absent := absent_classes(dataset, split):
         kept = [label for label in dataset.classes if str(label) not in absent]
-        line = shell_word(f"dataset.classes={literal(kept, 'dataset.classes')}")
+        line = setting("dataset.classes", kept)
         named = " and ".join(f"'{label}'" for label in absent)
         yield (
             f"class {named} of '{dataset.target_name}': has 0 rows to learn from; take it out of "

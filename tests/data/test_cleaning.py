@@ -164,3 +164,13 @@ def test_a_class_takes_the_spelling_that_is_listed_and_accents_do_not_count():
     cleaned, _, _ = clean_table(cells, ["normalise_text"], declared)
     assert cleaned["grade"].tolist() == ["aprobado", "aprobado", "suspenso"]
     assert cleaned["grant"].tolist() == ["sí", "sí", "no"]
+
+
+def test_advice_within_double_quotes_keeps_the_declared_steps():
+    line = (
+        "\"dataset.clean=[normalise_text,{step: map_values, column: 'año', values: {99: null}}]\""
+    )
+    assert after_steps(line, ["normalise_text", "drop_duplicates"]) == (
+        '"dataset.clean=[normalise_text,drop_duplicates,'
+        "{step: map_values, column: 'año', values: {99: null}}]\""
+    )
