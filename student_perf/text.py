@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,25 @@ _UNSEEN = [
 ]
 _WRITTEN_OUT = {code: f"\\u{code:04x}" for code in _UNSEEN if chr(code) not in "\t\n\r"}
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are as wide as an ideograph
+
+
+def in_nfc(value: Any) -> Any:
+    """A text, or the texts in lists and mappings, with a letter and its accent as one character;
+    macOS writes them as two.
+
+    >>> in_nfc({"an\u0303o": ["si\u0301", 1]})
+    {'año': ['sí', 1]}
+    """
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, Mapping):
+        return {in_nfc(key): in_nfc(one) for key, one in value.items()}
+    return [in_nfc(one) for one in value] if isinstance(value, list) else value
+
+
+def column_name(header: object) -> str:
+    """The name of a column as people type it: without blanks around it, in NFC."""
+    return unicodedata.normalize("NFC", str(header).strip())
 
 
 def format_number(value: float | None) -> str:

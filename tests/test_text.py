@@ -1,14 +1,17 @@
 import math
+import unicodedata
 
 import pytest
 
 from student_perf.text import (
+    column_name,
     duration,
     format_change,
     format_interval,
     format_number,
     format_probability,
     format_short,
+    in_nfc,
     markdown_cell,
     markdown_code,
     markdown_table,
@@ -87,3 +90,9 @@ def test_marks_of_direction_and_control_characters_are_written_out_but_not_white
     assert visible(turned) == r"\u202e\u2066\u200f\u001b\u0000\u007f"
     assert visible("a\tb\nc\u00e9") == "a\tb\nc\u00e9"
     assert markdown_cell(turned[:1]) == r"\u202e"
+
+
+def test_texts_in_lists_and_mappings_get_one_form():
+    apart = unicodedata.normalize("NFD", "añó")
+    assert in_nfc({apart: [apart, 3, None]}) == {"añó": ["añó", 3, None]}
+    assert column_name(f" {apart} ") == "añó"

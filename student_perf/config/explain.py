@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from student_perf.config.model_node import PART_OF
 from student_perf.config.names import check_label
-from student_perf.config.overrides import in_quotes
+from student_perf.config.overrides import declaration, in_quotes
 from student_perf.config.schema import GROUPS
 from student_perf.config.search_path import (
     config_folders,
@@ -121,6 +121,17 @@ def _explain_word(word: str, overrides: Sequence[str]) -> ConfigError:
         joins = "=" in before and not {"'", '"'} & set(before + word)
         whole = f"; with the word before it: '{before} {word}'" if joins else ""
         return ConfigError(f"{word}: is not an override; write group=option or key=value{whole}")
+    if named := re.fullmatch(r"\+*(dataset\.(?:categories|ranges))\.(.+)", key):
+        line = declaration(named[1], named[2], value)
+        return ConfigError(f"{word}: is not an override; instead: {line}")
+    if name := _untypable(value):
+        if named := re.fullmatch(r"\+*(dataset\.(?:categories|ranges))", key):
+            line = declaration(named[1], name, ["..."])
+            return ConfigError(f"{word}: is not an override; instead: {line}")
+        return ConfigError(
+            f"{word}: is not an override; '{name}' cannot be a key on a command line, so write it "
+            "into a file in conf/"
+        )
     if not re.fullmatch(r"[+~]*[\w$./@-]*", key, re.ASCII):
         return ConfigError(
             f"{word}: is not an override; its key may hold a to z, digits and _ only, so write it "
@@ -130,6 +141,12 @@ def _explain_word(word: str, overrides: Sequence[str]) -> ConfigError:
         f"{word}: is not an override; check brackets and commas, or, if the value is a text, type "
         f'"{key}={in_quotes(value)}"'
     )
+
+
+def _untypable(value: str) -> str:
+    """A key within braces that the grammar takes in no form; empty if there is none."""
+    names = re.findall(r"[{,]\s*([^:,{}\[\]]+?)\s*:", value)
+    return next((one for one in names if not one.isascii() or set("'\"") & set(one)), "")
 
 
 def not_installed(launcher: str) -> ConfigError:

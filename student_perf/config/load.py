@@ -48,6 +48,7 @@ from student_perf.locks import ForkSafeLock
 from student_perf.masking import learn_secrets
 from student_perf.paths import workspace
 from student_perf.scoring.metrics import METRICS, default_metric, metric_direction
+from student_perf.text import in_nfc
 
 _CHOOSES_MODEL = re.compile(r"\+?(model|search|experiment)\b")
 _resolving = ForkSafeLock()  # Hydra's node is one for the whole process
@@ -116,6 +117,7 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
     """Typed form of a config without interpolations. Raises ConfigError as `validate`."""
     learn_secrets(iter_leaves(composed))
     check_keys(composed, _ROOT_KEYS, "")
+    composed = composed | {key: _with_column_names(composed[key]) for key in ("dataset", "split")}
     check_seed(composed["seed"])
     _check_has_source(mapping_at(composed, "dataset"))
     dataset = variant(composed, "dataset", "source", SOURCES)
@@ -149,6 +151,13 @@ def validate_resolved(composed: dict[str, Any]) -> ExperimentConfig:
         model=model,
         composed=composed,
     )
+
+
+def _with_column_names(node: Any) -> Any:
+    """A section with its texts in NFC, as the columns of a table are, but for names of files."""
+    if not isinstance(node, Mapping):
+        return node
+    return in_nfc(node) | {key: node[key] for key in ("path", "cache") if key in node}
 
 
 def _check_has_source(node: Mapping[str, Any]) -> None:

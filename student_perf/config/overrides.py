@@ -11,10 +11,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import yaml
 from hydra._internal.grammar import grammar_functions
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
@@ -26,6 +28,8 @@ from student_perf.errors import ConfigError
 
 _PLAIN = re.compile(r"[A-Za-z_/][\w./+-]*", re.ASCII)  # a text that needs no quotes
 _NAME = re.compile(r"[A-Za-z_][\w .]*", re.ASCII)  # keys cannot be quoted
+_LAST_KEY = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)  # after the last point of an override's key
+_KEY_IN_BRACES = re.compile(r"[A-Za-z_](?:[\w .%+/-]*[\w.%+/-])?", re.ASCII)
 _NO_TEXT = {"true", "false", "null", "nan", "inf"}
 # What stands for itself in a value: quoted texts, interpolations, and marks around elements.
 _PARTS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\]{},])""")
@@ -94,6 +98,64 @@ def _name(name: Any, key: str) -> str:
             f"{key}: {name!r} cannot be a key on a command line; write it into a file in conf/"
         )
     return str(name)
+
+
+def declaration(section: str, name: str, values: Sequence[str] | str) -> str:
+    """What to type to declare the values of a column below `section`; a line of a file if Hydra's
+    grammar takes no such name as a key.
+
+    Args:
+        section: `dataset.categories` or `dataset.ranges`.
+        name: Of the column.
+        values: A list, or its text as it was typed.
+
+    >>> declaration("dataset.categories", "sex", ["f", "m"])
+    "'+dataset.categories.sex=[f,m]'"
+    >>> declaration("dataset.ranges", "exam 1", "[0,10]")
+    "'+dataset.ranges={exam 1:[0,10]}'"
+    """
+    typed = values if isinstance(values, str) else literal(list(values), section)
+    typed = typed.replace("'...'", "...")  # stands for what the user knows
+    if _LAST_KEY.fullmatch(name):
+        return shell_word(f"+{section}.{name}={typed}")
+    if _KEY_IN_BRACES.fullmatch(name) and name.lower() not in _NO_TEXT:
+        return shell_word(f"+{section}={{{name}:{typed}}}")
+    listed = values if isinstance(values, str) else in_yaml(list(values)).replace("'...'", "...")
+    return (
+        "Hydra takes no such name as a key, so write it into a dataset file, below "
+        f"{section.rpartition('.')[2]}: {in_yaml(name)}: {listed} (python -m student_perf data "
+        "FILE dataset.target=COLUMN --write conf/dataset/NAME.yaml makes one)"
+    )
+
+
+def in_yaml(value: Any) -> str:
+    """A value in YAML's short form, on one line.
+
+    >>> in_yaml(["no", "a: b", 1])
+    "['no', 'a: b', 1]"
+    """
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("...\n").rstrip()
+
+
+def setting(key: str, value: Any) -> str:
+    """What to type so that a key has a value.
+
+    >>> print(setting("dataset.drop", ["age"]), setting("dataset.drop", ["año"]))
+    'dataset.drop=[age]' "dataset.drop=['año']"
+    """
+    return shell_word(f"{key}={literal(value, key)}")
+
+
+def shell_word(text: str) -> str:
+    """A word in quotes, as a shell takes it.
+
+    >>> print(shell_word("dataset.drop=[a b]"), shell_word("dataset.drop=['a b']"))
+    'dataset.drop=[a b]' "dataset.drop=['a b']"
+    """
+    if "'" not in text:
+        return f"'{text}'"
+    return shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
 
 
 def in_quotes(text: str) -> str:

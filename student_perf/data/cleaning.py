@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -21,19 +20,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from student_perf.config.overrides import literal
+from student_perf.config.overrides import literal, shell_word
 from student_perf.data.columns import label_of
 from student_perf.data.dates import date_columns, read_dates
 from student_perf.data.derive import check_derivation, computed, contradictions
 from student_perf.data.filters import kept_rows, told
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.missing import missing_rule
+from student_perf.data.spellings import Spellings, declared_spellings
 from student_perf.errors import ConfigError, DataError, suggest
 from student_perf.tables.numbers import parse_numbers, parsed_cells
 from student_perf.tables.options import ReadOptions
+from student_perf.text import in_nfc, plural
 
 _EXAMPLES = 3
-_ADVISED = re.compile(r"'dataset\.clean=\[normalise_text,(.+?)\]'(?=[\s,;)]|$)")
+_ADVISED = re.compile(r"""(['"])dataset\.clean=\[normalise_text,(.+?)\]\1(?=[\s,;)]|$)""")
 _EPOCH = "1970-01-01"
 _NOT_REPEATED = (
     "dataset.clean: one_hot makes its columns from the values of the training rows, which new rows "
@@ -99,9 +100,7 @@ def after_steps(message: str, clean: Sequence[Any]) -> str:
         return message
 
     def line(advised: re.Match[str]) -> str:
-        text = f"dataset.clean=[{declared},{advised[1]}]"
-        is_plain = "'" in text and not set('"$`\\!') & set(text)
-        return f'"{text}"' if is_plain else shlex.quote(text)
+        return shell_word(f"dataset.clean=[{declared},{advised[2]}]")
 
     return _ADVISED.sub(line, message)
 
@@ -269,7 +268,8 @@ def check_categories(table: pd.DataFrame, categories: Mapping[str, Sequence[str]
         outside = table[column][table[column].notna() & ~table[column].isin(list(allowed))]
         outside = outside.astype(object)  # a category counts values that no row has
         problems += [
-            f"{column}='{value}' ({count} rows, first: row {outside.index[outside == value][0]})"
+            f"{column}='{value}' ({plural(count, 'row')}, first: row "
+            f"{outside.index[outside == value][0]})"
             for value, count in outside.value_counts().items()
         ]
     if problems:
@@ -302,12 +302,15 @@ def _normalise_text(
     table: pd.DataFrame, declared: Declared, columns: list[str] | None = None
 ) -> Change:
     """Trim and collapse white space, turn words for "missing" into missing cells, and give a
-    declared category its declared spelling, whatever its case.
+    declared category or class its declared spelling, whatever its case and accents.
     """
     chosen = _checked_columns(table, columns) if columns else _text_columns(table)
     rules, notes = {}, list[str]()
     for name in chosen:
-        spelling = {str(c).casefold(): str(c) for c in declared.categories.get(name, ())}
+        listed = declared.categories.get(name)
+        if listed is None and name == declared.target:
+            listed = declared.answers.get(name)
+        spelling = declared_spellings(listed or ())
         known = declared.answers.get(name, declared.categories.get(name))
         words = () if name in declared.text else declared.missing_words
         rule = missing_rule(table[name], words, known, declared.target)
@@ -316,13 +319,13 @@ def _normalise_text(
     return replace(_with_values(table, rules), notes=tuple(notes))
 
 
-def _normalised(text: Any, spelling: Mapping[str, str], missing: frozenset[str]) -> Any:
+def _normalised(text: Any, spelling: Spellings, missing: frozenset[str]) -> Any:
     if isinstance(text, float):  # among the text of new rows
         return text
-    words = " ".join(str(text).split())
-    if words.casefold() in missing and words.casefold() not in spelling:
+    words = " ".join(in_nfc(str(text)).split())
+    if words.casefold() in missing and words.casefold() not in spelling.known:
         return None
-    return spelling.get(words.casefold(), words)
+    return spelling.of(words)
 
 
 def _map_values(table: pd.DataFrame, _: Declared, column: str, values: Mapping[str, Any]) -> Change:
@@ -365,8 +368,9 @@ def _to_numeric(
         if len(lost):
             words = ", which has no percent sign, as others have" if is_percent else ""
             raise DataError(
-                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}'{words} ({len(lost)} "
-                f"rows, first: row {lost.index[0]}); map these values to null first"
+                f"dataset.clean: to_numeric of '{name}' meets '{lost.iloc[0]}'{words} ("
+                f"{plural(len(lost), 'row')}, first: row {lost.index[0]}); map these values to "
+                "null first"
             )
         new[name] = numbers
     notes = tuple(f"'{name}': percent signs taken off" for name in percents)
@@ -404,7 +408,8 @@ def _derive(table: pd.DataFrame, declared: Declared, column: str, of: list[str],
     check_derivation(table, column, of, by, declared.target)
     values = computed(table, of, by)
     gaps = int((values.isna() & table[of].notna().all(axis=1)).sum())
-    notes = (f"'{column}': {gaps} rows have no {by}, as when one divides by 0",) if gaps else ()
+    rows = "1 row has" if gaps == 1 else f"{gaps} rows have"
+    notes = (f"'{column}': {rows} no {by}, as when one divides by 0",) if gaps else ()
     return Change(table.assign(**{column: values}), [column], len(table), notes=notes)
 
 

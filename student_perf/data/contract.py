@@ -22,6 +22,7 @@ from student_perf.data.filters import filtered_ranges
 from student_perf.errors import ConfigError, DataError, one_line
 from student_perf.tables.numbers import NumberForm
 from student_perf.tables.options import ReadOptions
+from student_perf.text import plural
 
 _MOST_ROWS = 5
 
@@ -143,7 +144,8 @@ class Violation:
 
     def __str__(self) -> str:
         shown = ", ".join(map(str, self.rows))
-        rows = f" ({self.count} rows: {shown}{', ...' if self.count > len(self.rows) else ''})"
+        more = ", ..." if self.count > len(self.rows) else ""
+        rows = f" ({plural(self.count, 'row')}: {shown}{more})"
         return f"column '{self.column}': {self.value} {self.rule}{rows if self.count else ''}"
 
 

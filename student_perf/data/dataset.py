@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import declaration, setting
 from student_perf.config.schema import DatasetConfig, FileDataset
 from student_perf.data.booleans import booleans_as_numbers, is_boolean
 from student_perf.data.cleaning import (
@@ -25,14 +26,22 @@ from student_perf.data.columns import column_roles, label_of, matching, with_dec
 from student_perf.data.dates import date_advice, looks_like_dates, times_of
 from student_perf.data.fingerprint import combine_columns, fingerprint_columns
 from student_perf.data.lines import with_lines
+from student_perf.data.missing import missing_line
 from student_perf.data.sources import raw_fingerprint, read_source
 from student_perf.data.target import encode_target, positive_second
+from student_perf.data.totals import sums_up
 from student_perf.errors import DataError, suggest
 from student_perf.scoring.answers import effective_number
 from student_perf.scoring.metrics import metrics_of
-from student_perf.tables.numbers import NumberForm, parse_numbers
+from student_perf.tables.numbers import (
+    NumberForm,
+    about_other_decimal,
+    parse_numbers,
+    with_other_decimal,
+)
 from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable
+from student_perf.text import column_name, plural
 
 _FIRST_ROWS = 1000
 _MOST_WORDS = 5  # named to be declared as missing
@@ -213,12 +222,14 @@ def survey(config: DatasetConfig) -> Survey:
         DataError: The table cannot be read or cleaned.
     """
     raw = read_source(config)
-    table = with_declared_text(trimmed_names(raw.table), config)
+    table = trimmed_names(raw.table)
+    _check_table(table, config)
+    table = with_declared_text(table, config)
     missing = getattr(config, "missing_words", None)
     sentences, as_is = _kept_as_text(table, config)
     declared = Declared("", config.categories, missing, config.categories, sentences)
     steps = [step for step in config.clean if step != "drop_missing_target"]
-    percents = [name.strip() for name in raw.percents]
+    percents = [column_name(name) for name in raw.percents]
     table, lineage, _ = clean_table(table, steps, declared, raw.notes, percents)
     columns, refused = {}, {}
     for name in map(str, table):
@@ -252,9 +263,9 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     table = held = trimmed_names(raw.table)
     _check_table(table, config)
     table = with_declared_text(table, config)
-    percents = [name.strip() for name in raw.percents]
+    percents = [column_name(name) for name in raw.percents]
     missing = getattr(config, "missing_words", None)
-    labels = {config.target: list(map(label_of, config.classes))} if config.classes else {}
+    labels = _listed_classes(config)
     sentences, as_is = _kept_as_text(table, config)
     known = config.categories
     declared = Declared(config.target, known, missing, known | labels, sentences)
@@ -293,6 +304,14 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         is_listed=config.classes is not None and not config.is_ordered,
         text=tuple(n for n in sentences if n in features and features[n].dtype != np.float64),
     )
+
+
+def _listed_classes(config: DatasetConfig) -> dict[str, list[str]]:
+    """The labels of the target that are listed, but for those that YAML reads as truth values: they
+    have the spelling of the column.
+    """
+    listed = [label_of(one) for one in config.classes or () if not isinstance(one, bool)]
+    return {config.target: listed} if listed else {}
 
 
 def _kept_as_text(table: pd.DataFrame, config: DatasetConfig) -> tuple[list[str], set[str]]:
@@ -338,6 +357,11 @@ def _number_forms(
 
 
 def _check_table(table: pd.DataFrame, config: DatasetConfig) -> None:
+    if table.shape[1] and not len(table):
+        origin = f"dataset={config.name}"
+        if isinstance(config, FileDataset):
+            origin = f"dataset.path={config.path}"
+        raise DataError(f"{origin}: has no rows below its header; check the file")
     if table.empty:
         raise DataError(
             f"dataset={config.name}: the table has {table.shape[0]} rows and {table.shape[1]} "
@@ -357,16 +381,17 @@ def _check_declared(features: pd.DataFrame, config: DatasetConfig) -> None:
     """Refuse a range of text, and features that give a derived target away."""
     for name in config.ranges:
         if name in features and features[name].dtype != np.float64:
+            line = declaration("dataset.categories", name, ["first", "...", "last"])
             raise DataError(
                 f"dataset.ranges.{name}: the column holds text like "
-                f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values "
-                f"with +dataset.categories.{name}=[...]"
+                f"'{features[name].dropna().iloc[0]}'; a range is for numbers, declare its values: "
+                f"{line}"
             )
     sources = derived_columns(config.clean).get(config.target, ())
     if given := [name for name in sources if name in features]:
         raise DataError(
             f"dataset.target={config.target}: is derived from '{given[0]}', which gives it away; "
-            f"leave out what it is derived from: dataset.drop=[{','.join(sources)}]"
+            f"leave out what it is derived from: {setting('dataset.drop', list(sources))}"
         )
 
 
@@ -410,23 +435,26 @@ def _weights(column: pd.Series, options: ReadOptions) -> np.ndarray:
     if len(wrong):
         raise DataError(
             f"dataset.weight={column.name}: '{column.iloc[wrong[0]]}' is not a number above 0 "
-            f"({len(wrong)} rows, first: row {wrong[0]}); correct these rows or remove them"
+            f"({plural(len(wrong), 'row')}, first: row {wrong[0]}); correct these rows or remove "
+            "them"
         )
     return weights
 
 
 def trimmed_names(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with blanks and tabs around its column names taken off, since nobody can type them.
+    """The table with its column names as people type them: without blanks and tabs around them, and
+    in NFC.
 
     Raises:
         DataError: Two names differ in nothing else.
     """
-    names = [str(name).strip() for name in table.columns]
+    names = [column_name(name) for name in table.columns]
     if names == list(table.columns):
         return table
     if repeated := [name for name in names if names.count(name) > 1]:
         raise DataError(
-            f"column name '{repeated[0]}' occurs twice, but for blanks around it; rename one"
+            f"column name '{repeated[0]}' occurs twice, but for blanks around it or how its "
+            "accents are stored; rename one"
         )
     return table.set_axis(names, axis=1)
 
@@ -483,7 +511,7 @@ def _refuse(column: pd.Series, wrong: pd.Series, why: str) -> None:
     if len(rows):
         raise DataError(
             f"column '{column.name}': '{column.iloc[rows[0]]}' {why} "
-            f"({len(rows)} rows, first: row {rows[0]})"
+            f"({plural(len(rows), 'row')}, first: row {rows[0]})"
         )
 
 
@@ -506,16 +534,32 @@ def _refuse_mixed(texts: pd.Series, options: ReadOptions) -> None:
     if is_signed.any() and (is_number | is_signed).mean() >= 0.5:
         _refuse_some_percents(texts, values[is_signed], values[is_number])
     _refuse_other_signs(texts, values, is_number, others)
-    name = f"'{texts.name}'"
+    name = str(texts.name)
     if 0.5 <= is_number.mean() < 1:
-        words = ",".join(f"'{word}'" for word in values[~is_number][:_MOST_WORDS])
+        _refuse_other_decimal(texts, values, options)
+        if sums_up(last := texts.iloc[-1]):
+            raise DataError(
+                f"column '{texts.name}': '{last}' in the last row sums up the others; delete the "
+                "row in the file"
+            )
+        line = missing_line(options.missing_words, values[~is_number][:_MOST_WORDS])
         _refuse(
             texts,
             texts.isin(set(values[~is_number])),
-            "is text among numbers; if it means that one is missing: "
-            f'"dataset.missing_words=[{words}]"; if the values are no numbers: '
-            f'"dataset.categorical=[{name}]"; or leave it out: "dataset.drop=[{name}]"',
+            f"is text among numbers; if it means that one is missing: {line}; if the values are no "
+            f"numbers: {setting('dataset.categorical', [name])}; or leave it out: "
+            f"{setting('dataset.drop', [name])}",
         )
+
+
+def _refuse_other_decimal(texts: pd.Series, values: pd.Series, options: ReadOptions) -> None:
+    """Refuse a number with a point among those with decimal commas, or the other way round. As a
+    declared word for missing it would be lost.
+    """
+    pointed = values[with_other_decimal(values, options)]
+    if len(pointed):
+        first = texts[texts.isin(set(pointed))].iloc[0]
+        _refuse(texts, texts.isin(set(pointed)), about_other_decimal(first, options))
 
 
 def _refuse_other_signs(
@@ -537,7 +581,8 @@ def _refuse_other_signs(
         f"this column alone: 'dataset.clean=[normalise_text,{{step: to_numeric, columns: "
         f'["{texts.name}"], decimal: "{signs.decimal}"'
         + (f', thousands: "{signs.thousands}"' if signs.thousands else "")
-        + f"}}]', or keep its values as they are: \"dataset.categorical=['{texts.name}']\"",
+        + "}]', or keep its values as they are: "
+        + setting("dataset.categorical", [str(texts.name)]),
     )
 
 
@@ -549,5 +594,5 @@ def _refuse_some_percents(texts: pd.Series, signed: pd.Series, plain: pd.Series)
         texts.isin(set(plain)),
         f"has no percent sign, and '{signed.iloc[0]}' has one; write all of them alike, as nobody "
         f"can see whether it is a share, or keep the values as labels: "
-        f"\"dataset.categorical=['{texts.name}']\"",
+        f"{setting('dataset.categorical', [str(texts.name)])}",
     )

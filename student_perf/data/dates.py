@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import declaration, literal, setting, shell_word
 from student_perf.errors import DataError, suggest
+from student_perf.text import plural
 
 PARTS = ("year", "month", "weekday", "days", "hour")
 _MONTHS = (
@@ -105,11 +107,13 @@ def date_advice(name: str, value: Any) -> str:
     """The line that says what to type for a column of dates."""
     moment = _moment(str(value))
     is_time = moment is not None and moment.year is None
+    typed = literal(name, "dataset.clean")
+    step = f"{{step: date_parts, column: {typed}, parts: [{'hour' if is_time else 'year,month'}]}}"
     return (
         f"column '{name}': '{value}' is a {'time' if is_time else 'date'}, not a category; take "
-        f"numbers from it: 'dataset.clean=[normalise_text,{{step: date_parts, column: {name}, "
-        f"parts: [{'hour' if is_time else 'year,month'}]}}]' ({', '.join(PARTS)}), leave it out: "
-        f"'dataset.drop=[{name}]', or keep it as a label: 'dataset.categorical=[{name}]'"
+        f"numbers from it: {shell_word(f'dataset.clean=[normalise_text,{step}]')} "
+        f"({', '.join(PARTS)}), leave it out: {setting('dataset.drop', [name])}, or keep it as "
+        f"a label: {setting('dataset.categorical', [name])}"
     )
 
 
@@ -147,10 +151,11 @@ def _terms(column: pd.Series, key: str) -> np.ndarray:
     for text, term in terms.items():
         if first is None or term is None or term[0] != first[0]:
             wrong = next(iter(terms)) if first is None else text
+            line = declaration("dataset.categories", str(column.name), ["first", "...", "last"])
             raise DataError(
                 f"{key}: '{column[texts == wrong].iloc[0]}' is neither a number nor a date, nor a "
                 "year with the same words and a number in every row; list the values in order: "
-                f"'+dataset.categories.{column.name}=[first,...,last]'"
+                f"{line}"
             )
     numbers = {text: term[1] for text, term in terms.items() if term is not None}
     place = {number: rank for rank, number in enumerate(sorted(set(numbers.values())))}
@@ -224,7 +229,8 @@ def date_columns(
     if len(wrong):
         raise DataError(
             f"dataset.clean: date_parts of '{column.name}' meets '{column[wrong.index[0]]}', which "
-            f"{wrong.iloc[0]} ({len(wrong)} rows); map it to null first, or change day_first"
+            f"{wrong.iloc[0]} ({plural(len(wrong), 'row')}); map it to null first, or change "
+            "day_first"
         )
     return found
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from student_perf.config.overrides import setting
 from student_perf.errors import DataError
 from student_perf.tables.options import (
+    DEFAULT,
     DOUBTFUL_WORDS,
     FEWEST_ANSWERS,
     FREQUENT_ANSWER,
     MACHINE_WORDS,
     TAKEN_AS_MISSING,
+    decided_by_column,
+    declared_words,
 )
 
 # Compared without case and surrounding space.
@@ -39,8 +43,9 @@ def missing_rule(
 ) -> MissingRule:
     """Which words of a column are missing.
 
-    Declared words are, and no others; so are words outside declared categories. Else one that is
-    frequent, or that stands among codes of two letters as NA does among countries, is an answer.
+    Declared words are, and no others unless `default` is among them; so are words outside declared
+    categories. Else one that is frequent, or that stands among codes of two letters as NA does
+    among countries, is an answer.
 
     Args:
         column: Cells of text.
@@ -51,13 +56,15 @@ def missing_rule(
     Raises:
         DataError: A word of the target may be either.
     """
-    if declared is not None:
-        return MissingRule(ALWAYS_MISSING | {word.casefold() for word in declared})
-    every = ALWAYS_MISSING | DOUBTFUL_WORDS
+    named = {word.casefold() for word in declared_words(declared)}
+    if not decided_by_column(declared):
+        return MissingRule(ALWAYS_MISSING | named)
+    every = ALWAYS_MISSING | DOUBTFUL_WORDS | named
+    open_words = DOUBTFUL_WORDS - named
     if categories is not None:
         return MissingRule(every - {str(value).casefold() for value in categories})
     counts = column.value_counts()
-    doubtful = {str(word): int(n) for word, n in counts.items() if _folded(word) in DOUBTFUL_WORDS}
+    doubtful = {str(word): int(n) for word, n in counts.items() if _folded(word) in open_words}
     if not doubtful:
         return MissingRule(every)
     others = [str(word) for word in counts.index if _folded(word) not in every]
@@ -71,6 +78,16 @@ def missing_rule(
         answers |= {_folded(word)} if is_answer else set()
         notes.append(_note(word, n, column, is_answer))
     return MissingRule(every - answers, tuple(notes))
+
+
+def missing_line(declared: Sequence[str] | None, words: Iterable[str]) -> str:
+    """What to type so that these words are missing, too.
+
+    >>> print(missing_line(None, ["NS/NC", "-"]))
+    "dataset.missing_words=[default,NS/NC,'-']"
+    """
+    every = [*([DEFAULT] if declared is None else declared), *words]
+    return setting("dataset.missing_words", every)
 
 
 def _folded(word: object) -> str:
@@ -88,22 +105,13 @@ def _is_code(word: str, others: Sequence[str]) -> bool:
 def _note(word: str, n: int, column: pd.Series, is_answer: bool) -> str:
     where = f"'{word}' in '{column.name}' ({n} of {len(column)} rows)"
     if is_answer:
-        return (
-            f"{where} is taken as an answer; if it means missing: "
-            f"dataset.missing_words=[{_typed(word)}]"
-        )
+        return f"{where} is taken as an answer; if it means missing: {missing_line(None, [word])}"
     return f"{where} {TAKEN_AS_MISSING}; if it is an answer: dataset.missing_words=[]"
 
 
 def _question(word: str, n: int, column: pd.Series) -> str:
     return (
         f"dataset.target={column.name}: '{word}' in {n} of {len(column)} rows is an answer or "
-        'missing; say which: "dataset.missing_words=[]" or '
-        f'"dataset.missing_words=[{_typed(word)}]"'
+        f'missing; say which: "dataset.missing_words=[]" or {missing_line(None, [word])}'
         " with 'dataset.clean=[normalise_text,drop_missing_target]'"
     )
-
-
-def _typed(word: str) -> str:
-    """A word as Hydra takes it in a list."""
-    return word if re.fullmatch(r"[A-Za-z/]+", word) and word.casefold() != "null" else f"'{word}'"

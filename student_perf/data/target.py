@@ -7,12 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import setting
 from student_perf.config.schema import Bands, DatasetConfig
 from student_perf.data.booleans import booleans_as_labels, is_boolean
 from student_perf.data.columns import label_of
+from student_perf.data.missing import missing_line
+from student_perf.data.spellings import same_values
 from student_perf.errors import DataError
-from student_perf.tables.guess import MOST_NUMERIC_CLASSES, is_quantity
-from student_perf.tables.numbers import parse_numbers
+from student_perf.tables.guess import MOST_NUMERIC_CLASSES, is_quantity, ordered_labels
+from student_perf.tables.numbers import (
+    about_other_decimal,
+    parse_numbers,
+    with_other_decimal,
+)
 from student_perf.tables.options import ReadOptions
 from student_perf.text import plural
 
@@ -49,6 +56,28 @@ def encode_target(
     if config.bands is not None:
         return _banded(_numbers(column, config), config.bands, config)
     return _classes(column, config)
+
+
+def refuse_spellings(column: pd.Series) -> None:
+    """Refuse classes that are the same but for their spelling, unless `dataset.classes` lists them.
+
+    Raises:
+        DataError: With the line that makes them one.
+    """
+    counts = column.dropna().astype("str").value_counts()
+    groups = same_values(counts.index)
+    if not groups:
+        return
+    other_ones = {label for group in groups for label in group[1:]}
+    classes = sorted(label for label in counts.index if label not in other_ones)
+    ordered = ordered_labels(pd.Series(classes))
+    line = setting("dataset.classes", ordered or classes)
+    line += "" if ordered or len(classes) < 3 else " dataset.ordered=false"
+    named = ", ".join(f"'{label}' ({plural(counts[label], 'row')})" for label in groups[0])
+    raise DataError(
+        f"dataset.target={column.name}: {named} are one class but for case, accents or blanks; "
+        f"list each class once: {line}; if they are different classes, list all of them"
+    )
 
 
 def positive_second(
@@ -115,6 +144,7 @@ def _classes(column: pd.Series, config: DatasetConfig) -> tuple[np.ndarray, tupl
         column = column.astype("str")
         if config.classes is None:
             _refuse_words_among_numbers(column, config, fewest=MOST_NUMERIC_CLASSES)
+            refuse_spellings(column)
     declared = None if config.classes is None else _labels(column, config.classes)
     labels = declared or sorted(column.unique().tolist())
     position = {label: code for code, label in enumerate(labels)}
@@ -150,20 +180,34 @@ def _refuse_words_among_numbers(column: pd.Series, config: DatasetConfig, fewest
     'NP' of a student who did not sit the examination. Up to `fewest` numbers may be classes.
     """
     signs = {key: getattr(config, key, None) for key in ("decimal", "thousands")}
+    options = ReadOptions(**signs)
     counts = column.astype("str").value_counts(sort=False)
-    numbers = parse_numbers(pd.Series(counts.index), ReadOptions(**signs))
+    numbers = parse_numbers(pd.Series(counts.index), options)
     words = counts[numbers.isna().to_numpy()].sort_values(ascending=False)
     n_numbers = len(counts) - len(words)
+    _refuse_other_decimal(words, n_numbers, config, options)
     if n_numbers <= max(fewest, len(words)) or words.empty:
         return
     named = ", ".join(f"'{word}' ({plural(n, 'row')})" for word, n in words[:_MOST_NAMED].items())
-    listed = ",".join(f"'{word}'" for word in words.index[:_MOST_NAMED])
+    line = missing_line(getattr(config, "missing_words", None), words.index[:_MOST_NAMED])
     raise DataError(
         f"dataset.target={config.target}: {named} stands among numbers; if these rows have no "
-        f'value: "dataset.missing_words=[{listed}]" '
-        "'dataset.clean=[normalise_text,drop_missing_target]'"
+        f"value: {line} 'dataset.clean=[normalise_text,drop_missing_target]'"
         + ("; if all are labels, list them in dataset.classes" if fewest else "")
     )
+
+
+def _refuse_other_decimal(
+    words: pd.Series, n_numbers: int, config: DatasetConfig, options: ReadOptions
+) -> None:
+    """Raise DataError if some of these counted words are numbers with the other decimal sign."""
+    pointed = words[with_other_decimal(pd.Series(words.index), options).to_numpy()]
+    if n_numbers > len(words) and len(pointed):
+        named = ", ".join(f"'{word}'" for word in pointed.index[:_MOST_NAMED])
+        raise DataError(
+            f"dataset.target={config.target}: {named} ({plural(int(pointed.sum()), 'row')}) "
+            f"{about_other_decimal(str(pointed.index[0]), options)}"
+        )
 
 
 def _check_few_numbers(column: pd.Series, config: DatasetConfig) -> None:

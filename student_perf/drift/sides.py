@@ -19,6 +19,7 @@ from student_perf.data.columns import as_text
 from student_perf.data.contract import Contract, make_contract
 from student_perf.data.dataset import trimmed_names
 from student_perf.data.features import prepare_features, prepared_target
+from student_perf.data.spellings import declared_spellings
 from student_perf.drift.named import named_side
 from student_perf.errors import ConfigError, DataError, TrackingError, suggest
 from student_perf.runs.layout import CONFIG_FILE
@@ -28,6 +29,7 @@ from student_perf.store.find import find_kept
 from student_perf.store.reader import fetch_file
 from student_perf.tables.files import iter_tables, left_out_at_end, new_file_options, read_file
 from student_perf.tables.options import ReadOptions
+from student_perf.text import column_name
 
 _ROWS_AT_ONCE = 100_000
 
@@ -156,6 +158,7 @@ def _of_plain_file(text: str, named: Mapping[str, Any], target: str | None) -> S
     options = new_file_options(Path(text), ReadOptions(), named)
     table = trimmed_names(read_file(Path(text), options).table)
     _refuse_empty(text, table)
+    target = None if target is None else column_name(target)
     if target is not None and target not in table:
         raise DataError(
             f"--target {target}: {text} has no such column; "
@@ -185,7 +188,7 @@ def _labels(column: pd.Series, rules: Rules, options: ReadOptions) -> pd.Series 
         return labels.astype("str").where(numbers.notna())
     if not classes:
         return numbers
-    spelling = {label.casefold(): label for label in classes}
+    spelling = declared_spellings(classes)
     texts = as_text(cells).str.strip()
-    labels = texts.map(lambda text: spelling.get(str(text).casefold(), text), na_action="ignore")
+    labels = texts.map(lambda text: spelling.of(str(text)), na_action="ignore")
     return labels if labels.isin(classes).any() else None

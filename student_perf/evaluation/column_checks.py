@@ -13,21 +13,22 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, rankdata
 
+from student_perf.config.overrides import declaration, literal, setting, shell_word
+from student_perf.data.missing import missing_line
+from student_perf.data.spellings import folded, same_values
+from student_perf.data.totals import sums_up
 from student_perf.evaluation.given_sides import names_sides
 from student_perf.evaluation.registry import SOME_ROWS, Subject, check
 from student_perf.evaluation.strength import COPY_CORRELATION, COPY_SHARE, association
-from student_perf.tables.options import TAKEN_AS_MISSING
+from student_perf.tables.options import TAKEN_AS_MISSING, UNTAKEN_WORDS, decided_by_column
 from student_perf.text import plural
 
 _ID_SHARE = 0.95
 FEWEST_ROWS = 30  # that show an identifier
 _MOST_COLUMNS = 200  # whose pairs are looked at
 _MOST_NAMED = 3
-_SUMS_UP = (
-    *("total", "totals", "subtotal", "sum", "mean", "average", "avg"),
-    *("totales", "suma", "sumas", "media", "promedio", "soma", "média"),
-    *("summe", "gesamt", "mittelwert", "durchschnitt", "totaux", "moyenne"),
-)
+_MOST_LISTED = 12  # values of a column in a line to type
+_LAST_ROWS = 3  # of which one may sum up the others; a note may stand below it
 _ROUNDED = 0.005  # half of the last digit of a mean with two decimals
 _FEWEST_OTHERS = 5  # rows by which a column may differ from a constant and still tell nothing
 _NEARLY_EMPTY = 0.95
@@ -40,6 +41,7 @@ _QUANTITY = re.compile(
     r"[<>~≈≤≥]?\s*[$€£]?\s*[+-]?\d+(?:[.,]\d+)*\s*(?:%|[$€£]|[A-Za-zµ°]{1,7}\.?(?:/[A-Za-z]+)?)?"
 )
 _FEWEST_QUANTITIES = 8
+_FEWEST_LETTERS = 5  # at the end of values, by which they are codes
 _STANDS_FOR_MISSING = (-9999, -999, -99, -9, 99, 999, 9999, 99999)
 _NAMED_CODE = re.compile(r"(?:^|[ _])(?:code|codigo|código|zip|postcode|cp)(?:$|[ _])")
 
@@ -164,18 +166,55 @@ def near_numbers(subject: Subject) -> Iterator[str]:
 
 @check(
     "SP206",
-    "Words taken for missing",
-    what="Cells with words such as `none`, `NA` or `-` were taken as missing, and nobody has "
-    "declared whether they are.",
+    "Words that may stand for missing",
+    what="Cells with words such as `none`, `NA` or `-` were taken as missing, or words such as "
+    "`NS/NC`, `unknown` or `s/d` were not, and nobody has declared whether they are.",
     why="`none` is an honest answer to many questions. The student file that is copied most on "
-    "public sites loses 642 of 1000 answers to readers that take it for a gap.",
-    fix="Say which: `dataset.missing_words=[none]` if they are missing, `dataset.missing_words=[]` "
-    "if they are answers.",
+    "public sites loses 642 of 1000 answers to readers that take it for a gap. Left as it is, a "
+    "word for `no answer` is a category like any other.",
+    fix="Say which: `dataset.missing_words=[default,NS/NC]` adds words to those that are decided "
+    "by column, `dataset.missing_words=[none]` takes these and no others, and "
+    "`dataset.missing_words=[]` takes all as answers. Words in `dataset.categories` and "
+    "`dataset.classes` are answers.",
 )
 def taken_for_missing(subject: Subject) -> Iterator[str]:
-    """A line for each word that reading or cleaning has taken as missing."""
-    if getattr(subject.config, "missing_words", None) is None:
-        yield from (note for note in subject.dataset.notes if TAKEN_AS_MISSING in note)
+    """A line for each word that reading or cleaning has taken as missing, and for each column with
+    others that may be meant so.
+    """
+    words = getattr(subject.config, "missing_words", None)
+    if not decided_by_column(words):
+        return
+    yield from (note for note in subject.dataset.notes if TAKEN_AS_MISSING in note)
+    dataset, declared = subject.dataset, subject.config.categories
+    for name in dataset.categorical:
+        if name not in declared and len(found := _untaken(subject.some[name])):
+            line = missing_line(words, map(str, found.index))
+            yield (
+                f"column '{name}': {_counted(found)} may mean that the value is missing; if so: "
+                f"{line}, if not, declare its values in dataset.categories"
+            )
+    if dataset.target_name in declared or subject.config.classes or not dataset.classes:
+        return
+    labels = pd.Series(dataset.target_labels(dataset.target[subject.rows]), dtype="str")
+    if len(found := _untaken(labels)):
+        line = missing_line(words, map(str, found.index))
+        yield (
+            f"target '{dataset.target_name}': {_counted(found)} may mean that the value is "
+            f"missing; if so: {line} 'dataset.clean=[normalise_text,drop_missing_target]', if not, "
+            "list the classes in dataset.classes"
+        )
+
+
+def _untaken(texts: pd.Series) -> pd.Series:
+    """How often each word stands that may mean that a value is missing."""
+    counts = texts.value_counts()
+    return counts[[folded(word) in UNTAKEN_WORDS for word in counts.index]]
+
+
+def _counted(words: pd.Series) -> str:
+    shown = [f"'{word}' ({plural(n, 'row')})" for word, n in words[:_MOST_NAMED].items()]
+    more = [f"{len(words) - _MOST_NAMED} more"] if len(words) > _MOST_NAMED else []
+    return ", ".join([*shown, *more])
 
 
 @check(
@@ -197,54 +236,77 @@ def labels(subject: Subject) -> Iterator[str]:
             shown = ", ".join(f"{value:g}" for value in values[:_MOST_NAMED])
             yield (
                 f"column '{name}': its {len(values)} numbers ({shown}, ...) look like labels; "
-                f"if they are: \"dataset.categorical=['{name}']\""
+                f"if they are: {setting('dataset.categorical', [name])}"
             )
 
 
 @check(
     "SP208",
     "A number that stands for missing",
-    what="A column of numbers holds -9, 99, -999, 9999 or their kin in several rows, far from all "
-    "its other values.",
+    what="A column of numbers, the target among them, holds -9, 99, -999, 9999 or their kin in "
+    "several rows, far from all its other values.",
     why="Questionnaires write such numbers for `no answer`. Taken as they are, they move means and "
     "slopes, and a model learns the gap as if it were a quantity.",
     fix="Make them missing: `{step: map_values, column: ..., values: {-999: null}}` in "
-    "`dataset.clean`.",
+    "`dataset.clean`, with `drop_missing_target` after it for the target.",
 )
 def sentinel(subject: Subject) -> Iterator[str]:
     """A line for each column with a number that stands for missing."""
-    for name in subject.dataset.numeric:
-        column = subject.dataset.features[name].iloc[subject.rows]
+    dataset = subject.dataset
+    columns = {name: dataset.features[name].iloc[subject.rows] for name in dataset.numeric}
+    for name, column in (columns | _target_numbers(subject)).items():
         for value in {column.min(), column.max()} & set(_STANDS_FOR_MISSING):
             n = int((column == value).sum())
             if n >= _MOST_NAMED and _is_far(value, column[column != value].dropna()):
+                typed = literal(name, "dataset.clean")
+                steps = f"{{step: map_values, column: {typed}, values: {{{value:g}: null}}}}"
+                steps += ",drop_missing_target" if name == dataset.target_name else ""
                 yield (
                     f"column '{name}': {value:g} in {plural(n, 'row')}, far from all its other "
-                    "values, may stand for missing; if it does, add to dataset.clean "
-                    f"'{{step: map_values, column: {name}, values: {{{value:g}: null}}}}'"
+                    "values, may stand for missing; if it does: "
+                    + shell_word(f"dataset.clean=[normalise_text,{steps}]")
                 )
+
+
+def _target_numbers(subject: Subject) -> dict[str, pd.Series]:
+    """The target of the development rows by its name, if it holds numbers, be they classes or not;
+    nothing else.
+    """
+    dataset = subject.dataset
+    labels = dataset.target_labels(dataset.target[subject.rows])
+    if subject.config.classes and not subject.config.is_ordered:
+        return {}
+    if any(not isinstance(label, int) for label in dataset.classes):
+        return {}
+    return {dataset.target_name: pd.Series(labels, dtype="float64")}
 
 
 @check(
     "SP209",
     "One value in several spellings",
-    what="Values of a column of text differ only in case.",
-    why="`Excellent` and `eXCELLENT` become two categories, of which one is rare and means nothing "
-    "to a model. Copies of a file that were typed by hand hold many of them.",
+    what="Values of a column of text differ only in case or accents.",
+    why="`Excellent` and `eXCELLENT`, or `sí` and `Si`, become two categories, of which one is "
+    "rare and means nothing to a model. Copies of a file that were typed by hand hold many of "
+    "them.",
     fix="Declare the values in `dataset.categories`: the step `normalise_text` gives each its "
-    "declared spelling. `python -m student_perf data FILE --write` lists them.",
+    "declared spelling, whatever its case and accents. `python -m student_perf data FILE --write` "
+    "lists them. In the target such classes stop the run.",
 )
 def spellings(subject: Subject) -> Iterator[str]:
-    """A line for each column of text whose values differ only in case."""
+    """A line for each column of text whose values differ only in case or accents."""
     for name in subject.dataset.categorical:
-        counts = subject.some[name].value_counts()
-        folded = pd.Series(counts.index, dtype="str").str.casefold()
-        if (twice := folded[folded.duplicated()]).size:
-            same = [f"'{v}'" for v in counts.index if str(v).casefold() == twice.iloc[0]]
-            yield (
-                f"column '{name}': {' and '.join(same)} differ only in case; "
-                "declare its values in dataset.categories"
-            )
+        values = subject.some[name].value_counts().index
+        groups = same_values(values)
+        if not groups or name in subject.config.categories:
+            continue
+        other_ones = {value for group in groups for value in group[1:]}
+        kept = sorted(str(value) for value in values if value not in other_ones)
+        few = kept if len(kept) <= _MOST_LISTED else [*kept[:2], "..."]
+        same = " and ".join(f"'{value}'" for value in groups[0])
+        yield (
+            f"column '{name}': {same} differ only in case or accents; declare each value once: "
+            + declaration("dataset.categories", name, few)
+        )
 
 
 @check(
@@ -265,8 +327,8 @@ def free_text(subject: Subject) -> Iterator[str]:
         if name not in declared and _is_prose(rows):
             yield (
                 f"column '{name}': is free text, {rows.nunique()} different ones in {len(rows)} "
-                f"rows, and each would be a category; let its words count: dataset.text=[{name}], "
-                "or add it to dataset.drop"
+                f"rows, and each would be a category; let its words count: "
+                f"{setting('dataset.text', [name])}, or add it to dataset.drop"
             )
 
 
@@ -285,28 +347,33 @@ def given_split(subject: Subject) -> Iterator[str]:
         if names_sides(column.iloc[:SOME_ROWS]) and names_sides(column):
             yield (
                 f"column '{name}': says which rows train and which are held out; take it as the "
-                f'split: split=column "split.column={name}", or add it to dataset.drop'
+                f"split: split=column {setting('split.column', name)}, or add it to dataset.drop"
             )
 
 
 @check(
     "SP212",
     "A row of totals",
-    what="The last row sums up the others: a cell says Total, Media, Promedio or their kin, or all "
-    "its numbers are the sums or the means of their columns.",
+    what="The last row sums up the others: a cell says Total, Media, Promedio or their kin, in a "
+    "column that is left out, too, or all its numbers are the sums or the means of their columns.",
     why="Spreadsheets end like that. As a row it is a student with the sum of all points, which "
     "bends every mean and slope, and it holds targets of test rows.",
     fix="Delete the row in the file.",
 )
 def totals(subject: Subject) -> Iterator[str]:
-    """A line if the last row of all sums up the others."""
+    """A line if one of the last rows of all sums up the others."""
     features, fix = subject.dataset.features, "delete it in the file"
-    for name in subject.dataset.categorical:
-        last = features[name].iloc[-1]
-        is_word = str(last).casefold().strip(" .:") in _SUMS_UP
-        if is_word and not (features[name].iloc[:-1] == last).any():
-            yield f"last row: '{last}' in column '{name}' sums up the others; {fix}"
-            return
+    tables = (features, subject.dataset.dropped)
+    columns = {str(name): table[name] for table in tables for name in table}
+    for name, column in columns.items():
+        if column.dtype == np.float64:
+            continue
+        for row in range(len(column) - 1, max(0, len(column) - 1 - _LAST_ROWS), -1):
+            word = column.iloc[row]
+            if sums_up(word) and not (column.iloc[:-_LAST_ROWS] == word).any():
+                where = "last row" if row == len(column) - 1 else f"row {row}"
+                yield f"{where}: '{word}' in column '{name}' sums up the others; {fix}"
+                return
     if what := _summed_up(features[list(subject.dataset.numeric)]):
         yield f"last row: its numbers are the {what} of their columns; {fix}"
 
@@ -422,6 +489,9 @@ def _nearly_number(texts: pd.Series) -> str:
         return ""
     if any(re.fullmatch(r"\s*0\d+\s*", str(value)) for value in counts.index):
         return ""  # codes, as the run says
+    letters = {str(value).strip()[-1:] for value in counts.index[matches]}
+    if len({letter for letter in letters if letter.isalpha()}) >= _FEWEST_LETTERS:
+        return ""  # check letters of codes, as of identity numbers; of units there are few
     plain = [
         bool(re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?", str(value).strip())) for value in counts.index
     ]

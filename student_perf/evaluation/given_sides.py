@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from student_perf.config.overrides import setting
 from student_perf.config.schema import ColumnSplit, TemporalSplit
 from student_perf.data.dataset import Dataset
 from student_perf.errors import DataError
@@ -178,5 +179,5 @@ def _refuse_empty(name: str, sides: dict[str, np.ndarray]) -> None:
             raise DataError(
                 f"split.column={name}: no row says {side}, and a model needs rows to "
                 f"{'learn from' if side == 'train' else 'be scored on'}; mark some as {side}, or "
-                f"use split=kfold dataset.drop=[{name}]"
+                f"use split=kfold {setting('dataset.drop', [name])}"
             )

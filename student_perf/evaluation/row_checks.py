@@ -7,10 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import binomtest, ttest_1samp
 
+from student_perf.config.overrides import setting
 from student_perf.data.dataset import Dataset
 from student_perf.evaluation.registry import Subject, check
 from student_perf.evaluation.structure import copies_line
-from student_perf.evaluation.undefined import find_gaps, fold_name, unknown_classes
+from student_perf.evaluation.undefined import (
+    absent_classes,
+    find_gaps,
+    fold_name,
+    unknown_classes,
+)
 from student_perf.scoring.metrics import METRICS
 from student_perf.text import plural
 
@@ -50,17 +56,27 @@ def shared_rows(subject: Subject) -> Iterator[str]:
 @check(
     "SP301",
     "A class too rare to learn",
-    what="A class has fewer than ten rows among the training rows of a fold.",
+    what="A class has fewer than ten rows among the training rows of a fold, or `dataset.classes` "
+    "lists it and no row has it.",
     why="No model learns a class from so few rows, and one held-out row of it moves its recall by "
     "a third or more. Macro averages then follow a handful of rows.",
     fix="Merge the class with its neighbour (`map_values` in `dataset.clean`, or other "
-    "`dataset.bands`), or collect more rows of it.",
+    "`dataset.bands`), or collect more rows of it. Take a class without rows out of "
+    "`dataset.classes`.",
 )
 def rare_class(subject: Subject) -> Iterator[str]:
-    """A line for each class with few training rows in some fold."""
+    """A line for each class with few training rows in some fold, and one for those without rows."""
     dataset, split = subject.dataset, subject.split
     if not dataset.classes:
         return
+    if absent := absent_classes(dataset, split):
+        kept = [label for label in dataset.classes if str(label) not in absent]
+        line = setting("dataset.classes", kept)
+        named = " and ".join(f"'{label}'" for label in absent)
+        yield (
+            f"class {named} of '{dataset.target_name}': has 0 rows to learn from; take it out of "
+            f"the list: {line}"
+        )
     counts = [
         np.bincount(dataset.target[f.train], minlength=len(dataset.classes)) for f in split.folds
     ]
@@ -95,8 +111,10 @@ def unlearnt_class(subject: Subject) -> Iterator[str]:
 )
 def undefined_metric(subject: Subject) -> Iterator[str]:
     """A line for each fold that leaves metrics undefined of which people look at one."""
+    absent = set(absent_classes(subject.dataset, subject.split))
     for gap in find_gaps(subject.dataset, subject.split, subject.split_config):
-        if any(METRICS[name].usual for name in gap.metrics):
+        is_said = bool(gap.classes) and absent.issuperset(gap.classes)  # by SP301
+        if not is_said and any(METRICS[name].usual for name in gap.metrics):
             yield str(gap)
 
 

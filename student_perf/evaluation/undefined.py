@@ -24,12 +24,13 @@ _MOST_NAMES = 3
 @dataclass(frozen=True)
 class Gap:
     """A fold, by its name for messages, in which some metrics are undefined; `why` is a sentence on
-    its validation rows.
+    its validation rows, and `classes` are those that no such row has.
     """
 
     fold: str
     metrics: tuple[str, ...]
     why: str
+    classes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         labels = ", ".join(METRICS[name].label for name in self.metrics)
@@ -44,15 +45,22 @@ def find_gaps(dataset: Dataset, split: Split, config: SplitConfig) -> list[Gap]:
         why = _peculiarity(dataset, truth)
         metrics = _undefined_for(dataset, truth) if why else ()
         if metrics:
-            gaps.append(Gap(fold_name(dataset, split, config, number), metrics, why))
+            name = fold_name(dataset, split, config, number)
+            gaps.append(Gap(name, metrics, why, tuple(_missing(dataset, truth))))
     return gaps
 
 
+def absent_classes(dataset: Dataset, split: Split) -> list[str]:
+    """Labels of `dataset.classes` that no development row has."""
+    return _missing(dataset, dataset.target[split.development])
+
+
 def unknown_classes(dataset: Dataset, split: Split, config: SplitConfig) -> list[str]:
-    """A line for each fold whose training rows lack a class."""
-    lines = []
+    """A line for each fold whose training rows lack a class that another fold has."""
+    lines, absent = [], absent_classes(dataset, split)
     for number, fold in enumerate(split.folds):
         missing = _missing(dataset, dataset.target[fold.train])
+        missing = [label for label in missing if label not in absent]
         if missing:
             lines.append(
                 f"{fold_name(dataset, split, config, number)}: no training row has the class "

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from student_perf.atomic import write_atomic
+from student_perf.config.overrides import in_yaml
 from student_perf.config.schema import FileDataset
+from student_perf.data.spellings import folded
 from student_perf.errors import ConfigError
 from student_perf.profile.report import DataReport
 from student_perf.tables.guess import ordered_labels
 
 _MOST_CATEGORIES = 20
-_SAME_READING = ("separator", "decimal", "thousands", "encoding", "sheet")
+_SAME_READING = ("separator", "decimal", "thousands", "encoding", "missing_words", "sheet")
 
 
 def write_dataset(path: Path, report: DataReport) -> None:
@@ -71,7 +72,7 @@ def _categories(report: DataReport) -> dict[str, list[str]]:
     for one in report.columns:
         values = report.seen.columns[one.name].dropna()
         if one.kind == "category" and one.role != "left out" and one.n_distinct:
-            spelling = {str(v).casefold(): str(v) for v in values.value_counts().index[::-1]}
+            spelling = {folded(v): str(v) for v in values.value_counts().index[::-1]}
             known = sorted(spelling.values())
             if len(known) <= _MOST_CATEGORIES:
                 found[one.name] = list(map(str, ordered_labels(pd.Series(known)) or known))
@@ -94,9 +95,4 @@ def _section(name: str, node: Mapping[str, Any]) -> list[str]:
 
 def _lines(node: Mapping[str, Any]) -> list[str]:
     """A line for each key, with its value in YAML's short form."""
-    return [f"{_short_form(key)}: {_short_form(value)}" for key, value in node.items()]
-
-
-def _short_form(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    return text.removesuffix("...\n").rstrip()
+    return [f"{in_yaml(key)}: {in_yaml(value)}" for key, value in node.items()]

@@ -12,11 +12,12 @@ import numpy as np
 from student_perf.config.explain import explain_composition_error
 from student_perf.config.load import compose_config, register_resolvers, serving_task, validate
 from student_perf.config.overrides import accepted
-from student_perf.config.schema import ExperimentConfig, GuardsConfig
+from student_perf.config.schema import DatasetConfig, ExperimentConfig, GuardsConfig
 from student_perf.config.search_path import standard_source
 from student_perf.data.cleaning import after_steps
 from student_perf.data.columns import column_roles
 from student_perf.data.dataset import Dataset, Survey, load_dataset, survey
+from student_perf.data.target import refuse_spellings
 from student_perf.errors import DataError
 from student_perf.evaluation.guards import label_noise_limit
 from student_perf.evaluation.registry import Finding
@@ -106,7 +107,7 @@ def make_report(table: str, overrides: Sequence[str] = ()) -> DataReport:
         columns=column_facts(seen, target, dataset, rows),
         findings=[] if data is None else data.warnings,
         problems=problems,
-        notes=list(seen.notes),
+        notes=_unsaid(seen.notes, problems, [] if data is None else data.warnings),
         answers=None if data is None else expected_answers(config, data),
         seen=seen,
         dataset=dataset,
@@ -135,25 +136,32 @@ def _load(
     if target in seen.columns and (n := int(seen.columns[target].isna().sum())):
         fix = after_steps("'dataset.clean=[normalise_text,drop_missing_target]'", declared.clean)
         if "drop_missing_target" not in declared.clean:
-            problems.append(f"column '{target}': {n} rows have no target; leave them out: {fix}")
+            rows = f"{n} row has" if n == 1 else f"{n} rows have"
+            problems.append(f"column '{target}': {rows} no target; leave out such rows: {fix}")
         declared = replace(declared, clean=[*declared.clean, "drop_missing_target"])
     declared = replace(declared, drop=[*declared.drop, *refused])
     config = replace(config, dataset=declared)
     try:
-        dataset = load_dataset(declared)
+        return load_dataset(_spelled_apart(declared, seen, problems)), config
     except DataError as error:
         problems.append(str(error))
         return None, config
-    problems += _spellings(dataset)
-    return dataset, config
 
 
-def _spellings(dataset: Dataset) -> list[str]:
-    """A line if classes differ only in case."""
-    folded = [str(label).casefold() for label in dataset.classes]
-    twice = [str(label) for label in dataset.classes if folded.count(str(label).casefold()) > 1]
-    fix = f"declare them: '+dataset.categories.{dataset.target_name}=[...]', or --write does"
-    return [f"classes {', '.join(twice)} differ only in case; {fix}"] if twice else []
+def _spelled_apart(declared: DatasetConfig, seen: Survey, problems: list[str]) -> DatasetConfig:
+    """The config with every spelling of a class as one of its own, if a run would stop at them;
+    that it would is added.
+    """
+    target = seen.columns.get(declared.target)
+    is_open = declared.task == "classification" and not (declared.classes or declared.bands)
+    if target is None or not is_open or target.dtype == np.float64:
+        return declared
+    try:
+        refuse_spellings(target)
+    except DataError as error:
+        problems.append(str(error))
+        return replace(declared, classes=sorted(target.dropna().unique()), ordered=False)
+    return declared
 
 
 def _prepared(
@@ -171,6 +179,12 @@ def _prepared(
         return None
     problems += [str(one) for one in found if levels[one.code] == "error"]
     return replace(data, warnings=[one for one in found if levels[one.code] != "error"])
+
+
+def _unsaid(notes: Sequence[str], problems: list[str], findings: list[Finding]) -> list[str]:
+    """The notes that no problem and no finding repeats."""
+    said = {finding.text for finding in findings} | {line.partition(": ")[2] for line in problems}
+    return [note for note in notes if note not in said]
 
 
 def _counts(dataset: Dataset | None) -> dict[str, int]:

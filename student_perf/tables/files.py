@@ -40,6 +40,7 @@ from student_perf.tables.options import (
     named_for_commands,
     one_character,
 )
+from student_perf.tables.ragged import RaggedError
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sheets import choose_sheet, read_sheet, row_of_first_row, sheet_cells
 from student_perf.tables.sniff import (
@@ -61,7 +62,7 @@ from student_perf.tables.text import (
     null_words,
     read_text,
 )
-from student_perf.text import spreadsheet_cell
+from student_perf.text import column_name, spreadsheet_cell
 
 _MOST_BYTES = MOST_BYTES
 _READING = 2.5  # times the size of its cells is taken while a table is read and typed
@@ -128,7 +129,7 @@ def read_column(path: Path, options: ReadOptions, name: str) -> pd.Series:
         raise
     except _PROBLEMS as error:
         raise _unreadable(error, origin) from error
-    columns = {str(column).strip(): table[column] for column in table.columns}
+    columns = {column_name(column): table[column] for column in table.columns}
     if name not in columns:
         hint = suggest(name, columns)
         if len(columns) > 2 and all(is_given_name(column) for column in list(columns)[1:]):
@@ -408,7 +409,7 @@ def _refuse_empty(source: Path | bytes, origin: str) -> None:
 
 
 def _unreadable(error: Exception, origin: str) -> DataError:
-    if isinstance(error, OptionError):
+    if isinstance(error, (OptionError, RaggedError)):
         return DataError(f"{origin}: {error}")
     hint = "see how the first lines of the file are written"
     return DataError(f"{origin}: cannot be read as a table ({_problem(error)}); {hint}")

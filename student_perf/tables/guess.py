@@ -13,7 +13,14 @@ from typing import Any
 import pandas as pd
 
 from student_perf.tables.files import read_column, settled_options
-from student_perf.tables.options import DOUBTFUL_WORDS, FEWEST_ANSWERS, FREQUENT_ANSWER, ReadOptions
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    FEWEST_ANSWERS,
+    FREQUENT_ANSWER,
+    ReadOptions,
+    decided_by_column,
+)
+from student_perf.text import column_name, in_nfc
 
 # A whole-number target with more values than this is a quantity, not a set of classes.
 MOST_NUMERIC_CLASSES = 20
@@ -52,14 +59,14 @@ def guess(dataset: Mapping[str, Any], key: str, measures: str | None = None) -> 
         task = task or "classification"
     if task is not None and (key == "task" or task == "regression" or dataset.get("bands")):
         return task if key == "task" else None
-    target = str(dataset["target"])
+    target = column_name(dataset["target"])
     values = _target(path, _state(path), _key(options), target)
     are_numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     is_number = is_quantity(values) or (measures == "regression" and are_numbers)
     task = task or ("regression" if is_number else "classification")
     if key == "task":
         return task
-    changed = any(target in str(step) for step in dataset.get("clean") or ())
+    changed = any(target in in_nfc(str(step)) for step in dataset.get("clean") or ())
     if task == "regression" or changed or dataset.get("ordered") is False:
         return None
     if _has_doubtful_answer(values, dataset.get("missing_words")):
@@ -74,7 +81,9 @@ def _has_doubtful_answer(values: pd.Series, declared: Sequence[str] | None) -> b
     words = values.dropna().astype("str").str.strip().str.casefold()
     doubtful = words[words.isin(DOUBTFUL_WORDS)].value_counts()
     frequent = max(FEWEST_ANSWERS, FREQUENT_ANSWER * len(values))
-    return bool(len(doubtful)) and (declared is not None or int(doubtful.max()) >= frequent)
+    return bool(len(doubtful)) and (
+        not decided_by_column(declared) or int(doubtful.max()) >= frequent
+    )
 
 
 def is_quantity(values: pd.Series) -> bool:

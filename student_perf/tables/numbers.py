@@ -23,6 +23,8 @@ from student_perf.tables.options import (
     PLAIN,
     TAKEN_AS_MISSING,
     ReadOptions,
+    decided_by_column,
+    declared_words,
 )
 from student_perf.text import plural
 
@@ -125,8 +127,9 @@ def read_cells(cells: pd.Series, options: ReadOptions, form: NumberForm) -> pd.S
     if pd.api.types.is_numeric_dtype(cells):
         return without_declared(parse_numbers(cells, options), options)
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(_texts(cells)))
-    words = DOUBTFUL_WORDS if options.missing_words is None else options.missing_words
-    empty = pa.array(sorted(_MACHINE | {word.lower() for word in words}))
+    words = {word.lower() for word in declared_words(options.missing_words)}
+    words |= DOUBTFUL_WORDS if decided_by_column(options.missing_words) else set()
+    empty = pa.array(sorted(_MACHINE | words))
     kept = cells.where(~_chosen(pc.is_in(texts, value_set=empty)))
     if not kept.notna().any():
         return kept.astype("float64")
@@ -147,7 +150,7 @@ def without_declared(numbers: pd.Series, options: ReadOptions) -> pd.Series:
 
 def missing_numbers(options: ReadOptions) -> list[float]:
     """The declared words for "missing" that are numbers."""
-    words = pd.Series(options.missing_words or [], dtype="str")
+    words = pd.Series(declared_words(options.missing_words), dtype="str")
     return [float(number) for number in parse_numbers(words, options).dropna()]
 
 
@@ -165,6 +168,32 @@ def why_no_number(cell: Any, options: ReadOptions, form: NumberForm) -> str:
         if not pd.isna(parse_numbers(pd.Series([text]), other)[0]):
             return f"is not a number as the training data write it ({_signs(options)})"
     return "is not a number"
+
+
+def with_other_decimal(cells: pd.Series, options: ReadOptions) -> pd.Series:
+    """Which texts are no number as the file is read, but one with the other decimal sign.
+
+    >>> with_other_decimal(pd.Series(["6.7", "6,7", "x"]), ReadOptions(decimal=",")).tolist()
+    [True, False, False]
+    """
+    other = replace(options, decimal="." if options.decimal == "," else ",", thousands=None)
+    return parse_numbers(cells, other).notna() & parse_numbers(cells, options).isna()
+
+
+def about_other_decimal(cell: str, options: ReadOptions) -> str:
+    """What is wrong with such a text, and what to do.
+
+    >>> about_other_decimal("6.7", ReadOptions(decimal=","))
+    "has a decimal point where the file has decimal commas; write it as '6,7' in the file"
+    """
+    mine, others, sign = (
+        ("point", "commas", ",") if options.decimal == "," else ("comma", "points", ".")
+    )
+    other = "." if sign == "," else ","
+    return (
+        f"has a decimal {mine} where the file has decimal {others}; write it as "
+        f"'{cell.replace(other, sign)}' in the file"
+    )
 
 
 def doubtful_numbers(cells: pd.Series, options: ReadOptions) -> pd.Series:
@@ -185,8 +214,8 @@ def typed_column(texts: pa.Array | pa.ChunkedArray, options: ReadOptions) -> Typ
     trimmed = _trimmed(texts, options)
     if trimmed.null_count == len(trimmed):
         return TypedColumn(pc.cast(trimmed, pa.float64()))
-    declared = options.missing_words is not None
-    candidate, words = (trimmed, {}) if declared else _without_doubtful(trimmed)
+    is_open = decided_by_column(options.missing_words)
+    candidate, words = _without_doubtful(trimmed) if is_open else (trimmed, {})
     if candidate.null_count == len(candidate) or not _looks_numeric(candidate, options):
         return TypedColumn(texts)
     if pc.any(pc.match_substring_regex(candidate, _LEADING_ZERO)).as_py():
@@ -298,7 +327,7 @@ def _trimmed(texts: Any, options: ReadOptions) -> Any:
     trimmed = pc.utf8_trim_whitespace(texts)
     if trimmed.equals(texts):  # the reader has left out the words for missing already
         return trimmed
-    words = _MACHINE | {word.lower() for word in options.missing_words or ()}
+    words = _MACHINE | {word.lower() for word in declared_words(options.missing_words)}
     is_missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(words)))
     return pc.if_else(is_missing, pa.scalar(None, trimmed.type), trimmed)
 

@@ -23,6 +23,27 @@ MACHINE_WORDS = (
 )
 # Words that people write for "no answer", and sometimes as an answer; compared without case.
 DOUBTFUL_WORDS = frozenset({"none", "na", "n/a", "-", "?"})
+# Words that say so in whole, which no reader takes for missing; compared without case and accents.
+UNTAKEN_WORDS = frozenset(
+    {
+        *(
+            "unknown",
+            "not known",
+            "not available",
+            "no response",
+            "no answer",
+            "missing",
+            "no data",
+        ),
+        *("ns/nc", "nsnc", "ns / nc", "ns-nc", "no sabe", "no contesta", "no sabe/no contesta"),
+        *("no sabe / no contesta", "no responde", "sin respuesta", "sin dato", "sin datos"),
+        *("sin informacion", "no disponible", "desconocido", "desconocida", "n.d.", "s/d", "s.d."),
+        *("desconhecido", "desconhecida", "nao sabe", "nao informado", "sem dados", "sem resposta"),
+        *("unbekannt", "keine angabe", "k.a.", "inconnu", "non renseigne", "sconosciuto"),
+        *(".", "..", "...", "--", "---"),
+    }
+)
+DEFAULT = "default"  # in a list of declared words: the words above, decided by column
 _NAMES = {"\t": "tab", " ": "blank", "\xa0": "no-break blank", "\u202f": "narrow blank"}
 _SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}
 _CHARACTERS = ("separator", "decimal", "thousands")
@@ -40,8 +61,8 @@ class ReadOptions:
         decimal: Before the fraction of a number.
         thousands: Between groups of three digits.
         encoding: Of the text, by Python's name.
-        missing_words: Cells that are missing, without case; None leaves it to the rule for words
-            that may be answers.
+        missing_words: Cells that are missing, without case; None, or `default` among them, leaves
+            it to the rule for words that may be answers.
         sheet: Name of the sheet of a spreadsheet.
     """
 
@@ -72,6 +93,20 @@ class ReadOptions:
     def plain_numbers(self) -> bool:
         """Whether numbers are written as programs write them."""
         return self.decimal in (None, ".") and self.thousands is None
+
+
+def decided_by_column(words: Sequence[str] | None) -> bool:
+    """Whether the words that may be answers are missing or not by column, and not as declared."""
+    return words is None or DEFAULT in words
+
+
+def declared_words(words: Sequence[str] | None) -> list[str]:
+    """The words that are declared to be missing.
+
+    >>> declared_words(["default", "NS/NC"]), declared_words(None)
+    (['NS/NC'], [])
+    """
+    return [word for word in words or () if word != DEFAULT]
 
 
 # How every file was read before options existed, and how published files are.

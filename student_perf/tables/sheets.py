@@ -17,6 +17,7 @@ from student_perf.tables.options import ReadOptions
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import OptionError
 from student_perf.tables.text import column_names, null_words, refuse_repeated, without_edges
+from student_perf.text import column_name
 
 
 def choose_sheet(source: Path | bytes, given: str | None) -> str:
@@ -97,7 +98,7 @@ def _columns(
 
 
 def _header(cell: Any) -> str:
-    return written(cell).strip()
+    return column_name(written(cell))
 
 
 def _book(source: Path | bytes) -> Any:

@@ -17,7 +17,13 @@ from itertools import islice
 from pathlib import Path
 
 from student_perf.tables.numbers import number_pattern
-from student_perf.tables.options import DOUBTFUL_WORDS, MACHINE_WORDS, ReadOptions
+from student_perf.tables.options import (
+    DOUBTFUL_WORDS,
+    MACHINE_WORDS,
+    ReadOptions,
+    declared_words,
+)
+from student_perf.text import column_name
 
 SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**20  # bytes that are looked at
@@ -117,7 +123,7 @@ def other_decimal(
     other = "." if here == "," else ","
     for position, name in enumerate(header):
         cells = [row[position : position + 1] for row in rows]
-        numbers = next(_columns(cells), []) if name.strip() in columns else []
+        numbers = next(_columns(cells), []) if column_name(name) in columns else []
         shown = next((cell for cell in numbers if _is_evident(cell, other, here)), None)
         if shown is not None and (_all(numbers, other, None) or _all(numbers, other, here)):
             return shown
@@ -245,7 +251,7 @@ def layout(rows: Sequence[Sequence[str]]) -> Layout:
     """How the rows stand below their header. Raises ValueError without a header."""
     if not rows:
         raise ValueError("it has no header row")
-    names = [name.strip() for name in rows[0]]
+    names = [column_name(name) for name in rows[0]]
     wide = [row for row in rows[1:] if len(row) == len(names) + 1 and not row[-1].strip()]
     has_extra_cell = len(rows) > 1 and len(wide) == len(rows) - 1
     return Layout(names, has_extra_cell, is_empty=len(rows) == 1)
@@ -343,7 +349,7 @@ def _decided(
 
 def _cells(text: str, options: ReadOptions) -> list[list[str]]:
     """The first rows below the header, with declared words for "missing" left empty."""
-    words = {word.strip().casefold() for word in options.missing_words or ()}
+    words = {word.strip().casefold() for word in declared_words(options.missing_words)}
     rows = sample_rows(text, options.separator or ",")[1:]
     return [["" if cell.strip().casefold() in words else cell for cell in row] for row in rows]
 
@@ -360,7 +366,7 @@ def _has_sign(row: Sequence[str]) -> bool:
 
 def _cells_with_signs(source: Path | bytes, options: ReadOptions) -> list[list[str]]:
     """Rows of a whole file in which a cell has such a sign, up to the usual number."""
-    words = {word.strip().casefold() for word in options.missing_words or ()}
+    words = {word.strip().casefold() for word in declared_words(options.missing_words)}
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         text = io.TextIOWrapper(file, encoding=options.encoding, newline="")
         found = islice(filter(_has_sign, _reader(text, options.separator or ",")), _ROWS)

@@ -18,7 +18,8 @@ from pyarrow import csv as arrow_csv
 
 from student_perf.tables.content import opened, tail
 from student_perf.tables.numbers import typed_column
-from student_perf.tables.options import MACHINE_WORDS, ReadOptions
+from student_perf.tables.options import MACHINE_WORDS, ReadOptions, declared_words
+from student_perf.tables.ragged import RaggedError, naming_ragged
 from student_perf.tables.raw import RawTable, table_of
 from student_perf.tables.sniff import (
     Layout,
@@ -49,9 +50,10 @@ def read_text(source: Path | bytes, options: ReadOptions, only: str | None = Non
     if shape.is_empty:
         _refuse_blank(0, n_blank_rows(source, options))
         return RawTable(pd.DataFrame(columns=wanted, dtype="str"), options, tuple(notes))
-    table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
-    _refuse_open_quote(source, options, table)
-    table = _without_empty(table, _beyond(names, shape))
+    with naming_ragged(source, options, len(names), shape.has_extra_cell):
+        table = arrow_csv.read_csv(opened(source), **_arguments(options, shape, names, wanted))
+        _refuse_open_quote(source, options, table)
+        table = _without_empty(table, _beyond(names, shape))
     if n_blank := n_blank_rows(source, options):
         notes += [] if only in names else [about_blank(n_blank)]
         _refuse_blank(table.num_rows, n_blank)
@@ -87,13 +89,11 @@ def iter_text(
         _refuse_blank(0, n_blank_rows(source, options))
         return
     names, _ = column_names(shape.names)
-    reader = arrow_csv.open_csv(opened(source), **_arguments(options, shape, names, names))
     n_given = 0  # rows
     held: list[Any] = []  # the last rows so far, of which the blank ones are left out
     n_blank = n_blank_rows(source, options)
-    for batch in reader:
-        _refuse_open_quote(source, options, batch)
-        held.append(_without_empty(batch, _beyond(names, shape)))
+    for batch in _batches(source, options, shape, names):
+        held.append(batch)
         while sum(part.num_rows for part in held[1:]) >= n_blank and held:
             n_given += held[0].num_rows
             yield from _parts(held.pop(0), n_rows)
@@ -102,6 +102,16 @@ def iter_text(
     for part in held:
         yield from _parts(part.slice(0, max(n_left, 0)), n_rows)
         n_left -= part.num_rows
+
+
+def _batches(
+    source: Path | bytes, options: ReadOptions, shape: Layout, names: Sequence[str]
+) -> Iterator[Any]:
+    with naming_ragged(source, options, len(names), shape.has_extra_cell):
+        arguments = _arguments(options, shape, names, names)
+        for batch in arrow_csv.open_csv(opened(source), **arguments):
+            _refuse_open_quote(source, options, batch)
+            yield _without_empty(batch, _beyond(names, shape))
 
 
 def _parts(table: Any, n_rows: int) -> Iterator[pd.DataFrame]:
@@ -154,8 +164,8 @@ def null_words(options: ReadOptions) -> list[str]:
     >>> null_words(ReadOptions(missing_words=["s/d"]))[-2:]
     ['s/d', 'S/D']
     """
-    declared = options.missing_words
-    spelled = [form for word in declared or () for form in (word, word.upper(), word.lower())]
+    declared = declared_words(options.missing_words)
+    spelled = [form for word in declared for form in (word, word.upper(), word.lower())]
     return list(dict.fromkeys([*MACHINE_WORDS, *spelled]))
 
 
@@ -221,12 +231,12 @@ def _beyond(names: Sequence[str], shape: Layout) -> list[str]:
 
 
 def _without_empty(table: Any, names: Sequence[str]) -> Any:
-    """Leave out columns of empty cells. Raises ValueError if one of them holds something."""
+    """Leave out columns of empty cells. Raises RaggedError if one of them holds something."""
     for name in names:
         cells = pc.drop_null(table.column(name))
         filled = pc.filter(cells, pc.not_equal(pc.utf8_trim_whitespace(cells), ""))
         if len(filled):
-            raise ValueError(f"a row has more cells than the header: '{filled[0].as_py()}'")
+            raise RaggedError(f"a row has more cells than the header: '{filled[0].as_py()}'")
         table = table.drop_columns([name])
     return table
 

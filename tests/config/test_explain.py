@@ -69,6 +69,16 @@ CASES = {
         ["dataset.target=final", "grade"],
         "with the word before it: 'dataset.target=final grade'",
     ),
+    "column with a blank": (
+        ["+dataset.categories.exam 1=[a,b]"],
+        r"instead: '+dataset.categories={exam 1:[a,b]}'",
+    ),
+    "column with an accent": (
+        ["+dataset.ranges.año=[1,2]"],
+        r"below ranges: año: [1,2] .*--write",
+    ),
+    "accent in braces": (["+dataset.ranges={año: [1,2]}"], r"below ranges: año: [...] .*--write"),
+    "accent in other braces": (["+tags.x={año: 1}"], "'año' cannot be a key on a command line"),
     "open bracket": (["model.C=[1"], "is not an override"),
     "sweep without -m": (["model=xgb,rf"], "add --multirun"),
     "text for a number": (["split.n_splits=five"], "must be a whole number"),

@@ -1,7 +1,16 @@
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from student_perf.config.overrides import accepted, element, in_quotes, literal, make_parser, quoted
+from student_perf.config.overrides import (
+    accepted,
+    declaration,
+    element,
+    in_quotes,
+    literal,
+    make_parser,
+    quoted,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +85,25 @@ def test_sorting_a_range_of_fractions_keeps_how_many_there_are():
 def test_a_text_comes_back_as_it_was(text):
     assert element(literal(text, "x")) == text
     assert element(in_quotes(text)) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["sex", "Nota_1", "exam 1", "a.b", "G1/G2", "100 %", "2nd", "null"]
+)
+def test_a_line_that_declares_values_is_one_that_the_grammar_takes(name):
+    line = declaration("dataset.categories", name, ["a b", "no", "sí"])
+    if not line.startswith('"'):
+        assert line.startswith("Hydra takes no such name")
+        return
+    value = OverridesParser.create().parse_override(line.strip('"')).value()
+    assert (value[name] if isinstance(value, dict) else value) == ["a b", "no", "sí"]
+
+
+@pytest.mark.parametrize("name", ["Calificación", "it's", "2nd"])
+def test_a_name_that_the_grammar_refuses_gets_the_line_of_a_file(name):
+    line = declaration("dataset.categories", name, ["no", "sí"])
+    written = line.partition("below categories: ")[2].partition(" (python -m")[0]
+    assert yaml.safe_load(written) == {name: ["no", "sí"]}
+    assert "--write conf/dataset/NAME.yaml" in line
+    line = declaration("dataset.categories", name, ["first", "...", "last"])
+    assert "[first, ..., last]" in line

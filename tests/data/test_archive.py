@@ -135,7 +135,7 @@ def test_first_use_downloads_and_the_next_reads_the_cache(config):
         ("no_inner", "the archive holds readme.txt, but no 'student.zip'"),
         ("broken_inner", "not an intact zip"),
         ("climbing", "but no 'student.zip'"),
-        ("no_table", "cannot be read as a table"),
+        ("no_table", "and the header"),
     ],
 )
 def test_bad_answers_are_one_line_and_leave_the_cache_as_it_was(config, server, path, message):

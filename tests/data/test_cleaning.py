@@ -92,7 +92,7 @@ def test_values_no_rule_maps_stop_the_run_with_their_counts():
     dirty = table().assign(grade=["Average", "Good", "Good", "Excellent", "bad", "Average"])
     with pytest.raises(DataError) as caught:
         clean_table(dirty, ["normalise_text"], DECLARED)
-    assert "grade='Good' (2 rows, first: row 1); grade='bad' (1 rows, first: row 4)" in str(
+    assert "grade='Good' (2 rows, first: row 1); grade='bad' (1 row, first: row 4)" in str(
         caught.value
     )
 
@@ -151,4 +151,26 @@ def test_a_line_to_type_keeps_the_steps_that_are_declared():
     assert after_steps(message, ["normalise_text", day]) == (
         'drop it with "dataset.clean=[normalise_text,{step:date_parts,'
         "column:'Año de matrícula',parts:[year]},drop_missing_target]\", or not"
+    )
+
+
+def test_a_class_takes_the_spelling_that_is_listed_and_accents_do_not_count():
+    cells = pd.DataFrame(
+        {"grade": ["Aprobado", "APROBADO ", "suspenso"], "grant": ["Sí", "SI", "No"]}
+    )
+    declared = Declared(
+        "grade", {"grant": ["sí", "no"]}, answers={"grade": ["aprobado", "suspenso"]}
+    )
+    cleaned, _, _ = clean_table(cells, ["normalise_text"], declared)
+    assert cleaned["grade"].tolist() == ["aprobado", "aprobado", "suspenso"]
+    assert cleaned["grant"].tolist() == ["sí", "sí", "no"]
+
+
+def test_advice_within_double_quotes_keeps_the_declared_steps():
+    line = (
+        "\"dataset.clean=[normalise_text,{step: map_values, column: 'año', values: {99: null}}]\""
+    )
+    assert after_steps(line, ["normalise_text", "drop_duplicates"]) == (
+        '"dataset.clean=[normalise_text,drop_duplicates,'
+        "{step: map_values, column: 'año', values: {99: null}}]\""
     )

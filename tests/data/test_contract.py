@@ -58,10 +58,10 @@ def test_each_violation_names_column_value_count_and_rows(small_dataset, contrac
     found = {str(v) for v in find_violations(bad, contract)}
     low, high = contract.columns["points"].lowest, contract.columns["points"].highest
     assert found == {
-        f"column 'points': '99.0' is outside {low:g} to {high:g} (1 rows: 9)",
+        f"column 'points': '99.0' is outside {low:g} to {high:g} (1 row: 9)",
         "column 'school': 'west' is not one of north, south (2 rows: 2, 5)",
         "column 'school': a missing value is not allowed, every row had a value in training "
-        "(1 rows: 7)",
+        "(1 row: 7)",
     }
     with pytest.raises(DataError, match=r"column 'points'.*column 'school'"):
         check_contract(bad, contract)
@@ -70,7 +70,7 @@ def test_each_violation_names_column_value_count_and_rows(small_dataset, contrac
 def test_missing_columns_and_wrong_kinds(small_dataset, contract):
     bad = pd.DataFrame({"points": ["1", "many", "3"]})
     found = [str(v) for v in find_violations(bad, contract)]
-    assert found[0] == "column 'points': 'many' is not a number (1 rows: 1)"
+    assert found[0] == "column 'points': 'many' is not a number (1 row: 1)"
     assert "column 'school'" in found[1]
     assert "required" in found[1]
 

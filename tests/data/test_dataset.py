@@ -1,3 +1,4 @@
+import unicodedata
 from decimal import Decimal
 
 import numpy as np
@@ -64,11 +65,11 @@ def test_dropped_columns_are_gone_and_change_the_hash(compose_config):
 @pytest.mark.parametrize(
     ("content", "extra", "message"),
     [
-        ("hours,grade\n", "", "0 rows"),
+        ("hours,grade\n", "", "has no rows below its header"),
         ("hours,grade\n1,a\n2,b\n", "dataset.target=grad", "did you mean grade"),
         ("hours,grade\n1,a\n2,b\n", "dataset.drop=[houres]", "did you mean hours"),
         ("hours,grade\n1,a\n2,b\n", "dataset.drop=[hours]", "leaves no feature column"),
-        ("hours,grade\n1,a\ninf,b\n", "", "'inf' is infinite.* .1 rows, first: row 1"),
+        ("hours,grade\n1,a\ninf,b\n", "", "'inf' is infinite.* .1 row, first: row 1"),
     ],
 )
 def test_tables_that_do_not_serve_are_refused(compose_config, tmp_path, content, extra, message):
@@ -115,3 +116,50 @@ def test_a_survey_shows_columns_that_a_run_would_refuse(tmp_path, compose_config
     assert set(seen.refused) == {"day", "x"}
     assert seen.columns["x"].tolist() == ["1", "2", "three"]
     assert seen.read_as.separator == ","
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_accents_are_the_same_however_they_are_stored(tmp_path, compose_config, form, ending):
+    def stored(text):
+        return unicodedata.normalize(form, text)
+
+    cells = {"año": [1.5, 2.5, 3.5] * 9, "ciudad": ["Cádiz", "Málaga", "León"] * 9}
+    table = pd.DataFrame(cells | {"título": ["sí", "no", "no"] * 9})
+    table = table.rename(columns=stored).map(lambda c: stored(c) if isinstance(c, str) else c)
+    path = tmp_path / f"t.{ending}"
+    {"csv": table.to_csv, "parquet": table.to_parquet, "json": table.to_json}[ending](
+        path, **({"orient": "records"} if ending == "json" else {"index": False})
+    )
+    named = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "título")
+    words = ["dataset=csv", f"dataset.path={path}", f"dataset.target='{named}'"]
+    dataset = load_dataset(compose_config(*words).dataset)
+    assert (list(dataset.features), dataset.target_name) == (["año", "ciudad"], "título")
+    assert dataset.classes == ("no", "sí")
+    assert set(dataset.features["ciudad"]) == {"Cádiz", "Málaga", "León"}
+
+
+def test_a_point_among_decimal_commas_is_no_word_for_missing(tmp_path, compose_config):
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{i % 7};{i % 9},5;{'ab'[i % 2]}" for i in range(40)]
+    for place, name in ((0, "points"), (1, "score")):
+        cells = [row.split(";") for row in rows]
+        cells[3][place], cells[9][place] = "6.7", "12.0"
+        path.write_text("points;score;grade\n" + "".join(";".join(one) + "\n" for one in cells))
+        words = ["dataset=csv", f"dataset.path={path}"]
+        with pytest.raises(DataError) as raised:
+            load_dataset(compose_config(*words, "dataset.target=grade").dataset)
+        assert str(raised.value) == (
+            f"column '{name}': '6.7' has a decimal point where the file has decimal commas; write "
+            "it as '6,7' in the file (2 rows, first: row 3)"
+        )
+        with pytest.raises(DataError, match=r"'6.7'.* \(2 rows\) has a decimal point where"):
+            load_dataset(compose_config(*words, f"dataset.target={name}").dataset)
+
+
+def test_a_word_of_totals_among_numbers_is_no_word_for_missing(tmp_path, compose_config):
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"n,points,grade\n{rows}Total,120,a\n")
+    words = ["dataset=csv", f"dataset.path={tmp_path / 't.csv'}", "dataset.target=grade"]
+    with pytest.raises(DataError, match="column 'n': 'Total' in the last row sums up the others"):
+        load_dataset(compose_config(*words).dataset)

@@ -43,7 +43,7 @@ def test_a_column_is_made_by_a_named_function_and_gaps_stay_gaps(by, expected):
     cleaned, (_, done), _ = clean_table(table(), [step(by=by)], DECLARED)
     assert cleaned["new"].astype(object).where(cleaned["new"].notna(), None).tolist() == expected
     assert done.notes == (
-        ("'new': 1 rows have no ratio, as when one divides by 0",) if by == "ratio" else ()
+        ("'new': 1 row has no ratio, as when one divides by 0",) if by == "ratio" else ()
     )
 
 

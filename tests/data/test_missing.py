@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from student_perf.data.missing import missing_rule
+from student_perf.data.missing import missing_line, missing_rule
 from student_perf.errors import DataError
 
 
@@ -15,7 +15,7 @@ def test_a_frequent_word_is_an_answer_and_said():
     assert "none" not in rule.words
     assert rule.notes == (
         "'none' in 'test' (120 of 200 rows) is taken as an answer; if it means missing: "
-        "dataset.missing_words=[none]",
+        "'dataset.missing_words=[default,none]'",
     )
 
 
@@ -39,6 +39,19 @@ def test_declared_words_and_categories_decide():
     assert "-" not in missing_rule(column("-", 1), [], None, "grade").words
     assert "none" in missing_rule(every, None, ["a", "b"], "grade").words
     assert "none" not in missing_rule(every, None, ["a", "none"], "grade").words
+
+
+def test_words_beside_default_leave_the_others_to_the_rule():
+    words = missing_rule(column("none", 120), ["default", "S/D"], None, "grade").words
+    assert {"s/d", "-", "?"} <= words
+    assert not {"none", "default"} & words
+    assert "none" in missing_rule(column("none", 120), ["default", "none"], None, "grade").words
+    assert "s/d" not in missing_rule(column("-", 1), ["default", "s/d"], ["s/d"], "grade").words
+
+
+def test_a_line_to_type_keeps_what_was_declared():
+    assert missing_line(["default", "s/d"], ["NP"]) == "'dataset.missing_words=[default,s/d,NP]'"
+    assert missing_line([], ["-"]) == "\"dataset.missing_words=['-']\""
 
 
 def test_a_rare_word_of_the_target_is_asked_about():

@@ -70,7 +70,7 @@ def test_another_copy_of_a_known_table_is_said_by_the_columns_that_count(grades,
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"a,grade\n1,2,3,4\n1,2\n1,2,3,4,5,6,7\n", "cannot be read as a table"),
+        (b"a,grade\n1,2,3,4\n1,2\n1,2,3,4,5,6,7\n", "line 2 has 4 cells and the header 2"),
         (b"name,grade\n\xff\xfe\xe9,1\n", "its text is not utf-8"),
         (b"a;grade\n1;x\n", "dataset.separator"),
     ],

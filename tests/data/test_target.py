@@ -85,7 +85,7 @@ def test_a_word_among_the_numbers_of_a_target_is_named_with_what_to_type(task):
     grades = column([*(f"{number / 4}" for number in range(40)), "NP", "NP", "exempt"])
     with pytest.raises(DataError, match=r"'NP' \(2 rows\), 'exempt' \(1 row\) stands") as raised:
         encode_target(grades, config(task))
-    assert "\"dataset.missing_words=['NP','exempt']\"" in str(raised.value)
+    assert "'dataset.missing_words=[default,NP,exempt]'" in str(raised.value)
     named = column(["a1", "b2", *map(str, range(15))])  # classes
     assert len(encode_target(named, config())[1]) == 17
 
@@ -126,3 +126,15 @@ def test_regression_keeps_the_numbers():
 def test_targets_that_do_not_fit_are_refused(values, config_, message):
     with pytest.raises(DataError, match=message):
         encode_target(column(values), config_)
+
+
+def test_classes_in_several_spellings_are_refused_with_the_list_to_type():
+    spelled = ["notable", "Aprobado", "aprobado", "suspenso", "aprobado"]
+    with pytest.raises(DataError) as raised:
+        encode_target(column(spelled), config())
+    assert "'aprobado' (2 rows), 'Aprobado' (1 row) are one class but for" in str(raised.value)
+    assert "'dataset.classes=[suspenso,aprobado,notable]'" in str(raised.value)
+    with pytest.raises(DataError, match=r"dataset.classes=\[c,no,'sí'\]\" dataset.ordered=false"):
+        encode_target(column(["sí", "sí", "si", "no", "c"]), config())
+    codes, _ = encode_target(column(["a", "A"]), config(classes=["A", "a"]))
+    assert codes.tolist() == [1, 0]  # listed, so two classes

@@ -125,6 +125,15 @@ def test_a_last_row_that_sums_up_is_named(plain, last, said):
     assert [str(one) for one in found] == [f"SP212: last row: {said}; delete it in the file"]
 
 
+def test_a_word_of_totals_in_a_column_that_is_left_out_is_named(plain):
+    numbers = pd.Series([str(n) for n in range(N - 2)] + ["Media", "s.e.u.o."], dtype="str")
+    dropped = pd.DataFrame({"student": numbers, "n": np.arange(N)})
+    (line,) = lines_of(replace(plain, dropped=dropped))
+    assert line == (
+        f"row {N - 2}: 'Media' in column 'student' sums up the others; delete it in the file"
+    )
+
+
 def test_a_group_of_that_name_is_no_sum(plain):
     grades = pd.Series(["Average", "Good"] * (N // 2 - 1) + ["Good", "Average"], dtype="str")
     assert codes_of(with_column(plain, "level", grades), "level") == []
@@ -186,6 +195,20 @@ def test_a_word_taken_for_missing_is_said_unless_it_was_declared(plain):
     assert (found.code, found.text) == ("SP206", note)
 
 
+def test_a_word_that_nobody_takes_for_missing_is_named_with_the_line_that_adds_it(plain):
+    town = np.resize(["Cádiz", "León", "Lugo", "NS/NC", "Vigo", "Desconocido", "Lugo"], N)
+    data = with_column(plain, "town", pd.Series(town, dtype="str"))
+    (line,) = lines_of(data)
+    assert line.startswith("column 'town': 'NS/NC' (36 rows), 'Desconocido' (35 rows) may mean")
+    assert "'dataset.missing_words=[default,NS/NC,Desconocido]'" in line
+    assert lines_of(data, replace(SMALL_CONFIG, categories={"town": sorted({*town})})) == []
+    labelled = replace(plain, classes=("low", "s/d", "high"))
+    (line,) = lines_of(labelled)
+    assert line.startswith("target 'grade': 's/d' (")
+    assert line.count("drop_missing_target") == 1
+    assert lines_of(labelled, replace(SMALL_CONFIG, classes=["low", "s/d", "high"])) == []
+
+
 def test_codes_that_look_like_numbers_are_labels(plain):
     courses = np.array([33, 171, 8014, 9003, 9070, 9085, 9119, 9254, 9773, 9991])
     column = courses[np.random.default_rng(0).integers(0, 10, N)].astype(float)
@@ -204,7 +227,39 @@ def test_a_number_far_from_all_others_stands_for_missing(plain, value):
     assert findings_of(with_column(plain, "score", near)) == []
 
 
+def test_a_number_in_the_target_that_stands_for_missing_is_named(plain):
+    grades = np.random.default_rng(0).integers(0, 11, N).astype(float)
+    grades[::20] = 99
+    numbers = replace(plain, task="regression", classes=(), target=grades)
+    (found,) = [one for one in findings_of(numbers) if one.code == "SP208"]
+    step = "{step: map_values, column: grade, values: {99: null}},drop_missing_target"
+    assert f"'dataset.clean=[normalise_text,{step}]'" in found.text
+    labels = (*range(11), 99)
+    codes = np.searchsorted(labels, grades)
+    (found,) = [
+        one
+        for one in findings_of(replace(plain, classes=labels, target=codes))
+        if one.code == "SP208"
+    ]
+    assert "column 'grade': 99 in" in found.text
+
+
+def test_identity_numbers_with_a_check_letter_are_identifiers_and_no_quantities(plain):
+    rng = np.random.default_rng(0)
+    numbers = rng.choice(np.arange(10**7, 10**8), N, replace=False)
+    codes = pd.Series([f"{n}{'TRWAGMYFPDXBNJZSQVHLCKE'[n % 23]}" for n in numbers], dtype="str")
+    assert codes_of(with_column(plain, "dni", codes), "dni") == ["SP201"]
+
+
 def test_values_that_differ_only_in_case_are_named(plain):
     spelled = plain.features["school"].where(np.arange(N) % 9 > 0, "NORTH")
     data = with_column(plain, "school", spelled)
     assert codes_of(data, "school") == ["SP209"]
+    assert "'+dataset.categories.school=[east,north,south]'" in lines_of(data)[0]
+
+
+def test_values_that_differ_only_in_accents_are_named(plain):
+    answers = np.resize(["sí", "si", "no", "sí", "SI", "no", "no"], N)
+    data = with_column(plain, "grant", pd.Series(answers, dtype="str"))
+    (line,) = lines_of(data)
+    assert line.startswith("column 'grant': 'sí' and 'si' and 'SI' differ only in case or accents")

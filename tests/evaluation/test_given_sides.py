@@ -98,7 +98,7 @@ def test_numbers_are_folds(small_dataset, words, n_test):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "test"], r"no row says val.*use split=kfold dataset.drop=\[Split\]"),
+        (["train", "test"], r"no row says val.*use split=kfold 'dataset.drop=\[Split\]"),
         (["val", "test"], "no row says train"),
         (["train", "val", "holdout"], r"holdout \(20\) rows"),
         (["train", "val", None], r"missing \(20\) rows"),

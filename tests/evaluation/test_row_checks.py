@@ -29,6 +29,14 @@ def test_a_class_with_few_training_rows_is_named(small_dataset):
     assert found.text.startswith("class 'high' of 'grade': has 4 training rows")
 
 
+def test_a_listed_class_without_rows_is_said_once(small_dataset):
+    found = findings_of(replace(small_dataset, target=np.repeat([0, 2], 30)))
+    assert [str(one) for one in found] == [
+        "SP301: class 'mid' of 'grade': has 0 rows to learn from; take it out of the list: "
+        "'dataset.classes=[low,high]'"
+    ]
+
+
 def test_folds_of_another_target_are_named_with_their_groups(small_dataset):
     rng, n = np.random.default_rng(5), 400
     school = pd.Series(np.repeat(["north", "south", "west", "east"], n // 4), dtype="str")

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from student_perf.errors import ConfigError
+from student_perf.data import load_dataset
+from student_perf.errors import ConfigError, DataError
 from student_perf.profile.report import make_report
 
 
@@ -73,7 +74,13 @@ def test_classes_in_two_spellings_are_a_problem(grades):
     text = grades.read_text()
     grades.write_text(text.replace(",high\n", ",HIGH\n", 20))
     report = make_report(str(grades), ["dataset.target=grade"])
-    assert any("classes HIGH, high differ only in case" in line for line in report.problems)
+    (line,) = report.problems
+    assert "'dataset.classes=[HIGH,low,mid]' dataset.ordered=false" in line
+    assert report.target_counts["HIGH"] == 20  # the rest is looked at
+    assert report.answers is not None
+    with pytest.raises(DataError) as raised:  # as a run does
+        load_dataset(report.config.dataset)
+    assert str(raised.value) == line
 
 
 @pytest.mark.parametrize(
@@ -93,3 +100,20 @@ def test_a_date_that_is_declared_or_left_out_stops_nothing(dirty):
     for report in (in_time, left_out):
         assert [line.split(":")[0] for line in report.problems] == ["column 'grade'"]
         assert report.answers is not None
+
+
+def test_what_a_finding_says_is_no_note_too(tmp_path):
+    rows = [f"{i},{'-' if i == 3 else i % 7},{'' if i == 5 else 'ab'[i % 2]}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["n,points,grade", *rows]) + "\n")
+    report = make_report(str(tmp_path / "t.csv"), ["dataset.target=grade"])
+    said = [one.text for one in report.findings if one.code == "SP206"]
+    assert said == ["'points': '-' among numbers is taken as missing (1 row)"]
+    assert report.notes == []
+    assert "column 'grade': 1 row has no target" in report.problems[0]
+    assert make_report(str(tmp_path / "t.csv")).notes == said
+
+
+def test_a_table_without_rows_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("a;b\n")
+    with pytest.raises(DataError, match=r"t\.csv: has no rows below its header"):
+        make_report(str(tmp_path / "t.csv"))

@@ -121,7 +121,7 @@ def test_a_failure_leaves_the_old_output_and_no_draft(kept_run, grades, tmp_path
     text = grades.read_text(encoding="utf-8") + "north,1,2,3,4,5,6\n"
     (tmp_path / "in.csv").write_text(text, encoding="utf-8")
     kept = load_kept_model(str(kept_run))
-    with pytest.raises(DataError, match="cannot be read as a table"):
+    with pytest.raises(DataError, match="line 122 has 7 cells and the header 5"):
         predict_file(kept, tmp_path / "in.csv", target, rows_at_once=16)
     assert target.read_text(encoding="utf-8") == "old"
     assert not list(tmp_path.glob(".out*"))

@@ -1,9 +1,11 @@
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from student_perf.tables.numbers import NumberForm, parse_numbers, read_cells, typed_column
 from student_perf.tables.options import PLAIN, ReadOptions
+from student_perf.tables.text import null_words
 
 SPANISH = ReadOptions(decimal=",", thousands=".")
 
@@ -88,3 +90,15 @@ def test_numbers_are_the_same_to_the_last_bit():
 def test_labels_longer_than_a_number_holds_stay_exact():
     cells = pd.Series(["1152921504606846977", "7"], dtype="str")
     assert read_cells(cells, PLAIN, NumberForm()).tolist() == ["1152921504606846977", 7.0]
+
+
+def test_words_beside_default_are_missing_among_numbers_too():
+    texts = pa.array(["1", "NP", "-", "2"])
+    options = ReadOptions(missing_words=["default", "NP"])
+    read = read_cells(pd.Series(["1", "np", "-", "default"], dtype="str"), options, NumberForm())
+    assert read.tolist()[0] == 1.0
+    assert read.isna().tolist() == [False, True, True, False]
+    empty = pc.is_in(texts, pa.array(null_words(options)))
+    typed = typed_column(pc.if_else(empty, pa.scalar(None, pa.string()), texts), options)
+    assert typed.cells.to_pylist() == [1, None, None, 2]
+    assert typed.notes == ("'-' among numbers is taken as missing (1 row)",)
