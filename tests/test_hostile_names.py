@@ -83,7 +83,7 @@ def assert_only_text(html):
 
 def test_pages_show_them_as_text(finished, data):
     kept = load_kept_model(str(finished.folder))
-    shown = assert_only_text(page(kept, {"rows": [example_row(kept.contract)]}, 1, 1))
+    shown = assert_only_text(page(kept, {"rows": [example_row(kept.contract)]}, 1, 1, "here", True))
     assert MARKUP in shown
     assert "right\\u202etfel" in shown
     board = make_leaderboards([load_record(finished.folder)])

@@ -146,7 +146,7 @@ def make(folder, *words):
 
 def test_make_names_a_python_that_is_too_old(tmp_path):
     old = tmp_path / "python3.9"
-    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.1"\nexit 1\n')
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && { echo "Python 3.9.1"; exit; }\nexit 1\n')
     old.chmod(0o755)
     done = make(tmp_path, "train", f"PYTHON={old}")
     assert done.returncode != 0

@@ -1,7 +1,7 @@
 """Numbers far outside of those that a model has learned from: said, never refused.
 
-A range that only describes the training rows is no rule, and some rows of any new table lie a
-little outside of it. What is said is what a table of the same kind would hardly show: a lost
+A range that only describes the training rows does not bind others, and of any new table some rows
+lie a little outside of it. What is said is what a table of the same kind would hardly show: a lost
 decimal comma, or a share where training had percentages.
 """
 

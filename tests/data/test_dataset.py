@@ -151,7 +151,7 @@ def test_a_point_among_decimal_commas_is_no_word_for_missing(tmp_path, compose_c
             load_dataset(compose_config(*words, "dataset.target=grade").dataset)
         assert str(raised.value) == (
             f"column '{name}': '6.7' has a decimal point where the file has decimal commas; write "
-            "it as '6,7' in the file (2 rows, first: row 3)"
+            "it as '6,7' in the file (2 rows, first: row 3, line 5)"
         )
         with pytest.raises(DataError, match=r"'6.7'.* \(2 rows\) has a decimal point where"):
             load_dataset(compose_config(*words, f"dataset.target={name}").dataset)

@@ -102,7 +102,7 @@ def test_cells_of_unchanged_columns_break_no_rule_of_the_record(grades, compose_
     after = data_of(load_dataset(config))
     *_, rule = compare_data(before, after).lines
     assert rule.startswith("not in the development rows of the record: column 'absences': '10")
-    assert rule.endswith("(1 rows: 17)")
+    assert rule.endswith("(1 row: 17)")
     lines = compare_data(replace(before, columns={}), after).lines
     assert any("column 'hours'" in line for line in lines), "which columns changed is unknown"
 
