@@ -6,7 +6,7 @@ since one bad row must not cost the others their prediction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -239,11 +239,13 @@ def _as_held(column: pd.Series) -> pd.Series:
     return plain_cells(column)
 
 
-def _what_to_do(lacking: str, columns: list[str]) -> str:
-    """For a column that the input lacks: the one that it may be, or what the input has."""
+def _what_to_do(lacking: str, columns: list[str], needed: Collection[str]) -> str:
+    """For a column that the input lacks: the one that it may be, which is not `needed` itself, or
+    what the input has.
+    """
     if len(columns) < 2:
         return "if the columns of a CSV are apart by another sign: --read 'separator=;'"
-    near = suggest(lacking, columns)
+    near = suggest(lacking, [name for name in columns if name not in needed])
     if near.startswith("did you mean"):
         return near
     more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
@@ -263,11 +265,13 @@ def needed_columns(raw: pd.DataFrame, contract: Contract) -> list[str]:
     inputs = contract.inputs(columns)
     lacking = list(dict.fromkeys(_lacking(n, columns, contract) for n in inputs if not inputs[n]))
     if lacking:
-        name = lacking[0]
-        more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+        others = ", ".join(lacking[1:_MOST_NAMED])
+        n_more = len(lacking) - _MOST_NAMED
+        more = f" (also {others}{f' and {n_more} more' if n_more > 0 else ''})" if others else ""
+        needed = {name for names in inputs.values() for name in names or ()}
         raise DataError(
-            f"column '{name}'{more}: the model needs it and the input lacks it; "
-            f"{_what_to_do(name, columns)}"
+            f"column '{lacking[0]}'{more}: the model needs it and the input lacks it; "
+            f"{_what_to_do(lacking[0], columns, needed)}"
         )
     return list(dict.fromkeys(name for names in inputs.values() for name in names or ()))
 

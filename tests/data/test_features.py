@@ -6,7 +6,7 @@ import pytest
 
 from student_perf.data import load_dataset
 from student_perf.data.contract import ColumnContract, Contract, contract_from_yaml, make_contract
-from student_perf.data.features import prepare_cells, prepare_features, shares_among
+from student_perf.data.features import needed_columns, prepare_cells, prepare_features, shares_among
 from student_perf.errors import DataError
 from student_perf.tables.files import iter_tables, new_file_options, read_file
 from student_perf.tables.numbers import NumberForm
@@ -358,3 +358,15 @@ def test_a_number_that_is_declared_to_be_missing_is_so_from_everywhere(tmp_path,
             found = cells_of(contract, "points", [-99, "-99", -99.0, 3, "4"], options)
             assert np.isnan(found[:3]).all()
             assert found[3:] == [3, 4]
+
+
+def test_a_missing_column_is_not_taken_for_another_that_the_model_needs():
+    names = ["act", "actmth", "acteng", "hours", "age"]
+    contract = Contract("grade", [], {name: ColumnContract("numeric", True) for name in names})
+    present = {name: [1.0] for name in names if name != "act"}
+    with pytest.raises(DataError, match="column 'act': the model needs .* lacks it; add it; the"):
+        needed_columns(pd.DataFrame(present), contract)
+    with pytest.raises(DataError, match="lacks it; did you mean akt"):
+        needed_columns(pd.DataFrame(present | {"akt": [1.0]}), contract)
+    with pytest.raises(DataError, match=r"column 'act' \(also actmth, acteng, hours\): the model"):
+        needed_columns(pd.DataFrame({"age": [1.0], "x": [1.0]}), contract)
