@@ -364,7 +364,7 @@ def test_a_missing_column_is_not_taken_for_another_that_the_model_needs():
     names = ["act", "actmth", "acteng", "hours", "age"]
     contract = Contract("grade", [], {name: ColumnContract("numeric", True) for name in names})
     present = {name: [1.0] for name in names if name != "act"}
-    with pytest.raises(DataError, match="column 'act': the model needs .* lacks it; add it; the"):
+    with pytest.raises(DataError, match=r"column 'act': the model needs .* lacks it; add it; the"):
         needed_columns(pd.DataFrame(present), contract)
     with pytest.raises(DataError, match="lacks it; did you mean akt"):
         needed_columns(pd.DataFrame(present | {"akt": [1.0]}), contract)
