@@ -90,7 +90,7 @@ class Line:
     @property
     def name(self) -> str:
         """Its label, and how many exact repeats it stands for."""
-        return f"{self.label} ({self.repeats_mark})" if self.repeats_mark else self.label
+        return f"{self.label} {self.repeats_mark}" if self.repeats_mark else self.label
 
     @property
     def tied(self) -> bool:

@@ -35,7 +35,7 @@ def test_the_board_shows_how_often_and_counts_configurations(make_record):
     (board,) = make_leaderboards(records)
     assert [line.times for line in board.lines] == [3, 1]
     assert board.n_looked_at == 2
-    assert "tree-0 (x3)" in formatted([board], "markdown", 5)
+    assert "tree-0 x3" in formatted([board], "markdown", 5)
     sweep = made(make_record, "s", [], "c", kind="sweep")
     assert SweepOutcome(sweep, records, None).n_tried == 2
 
