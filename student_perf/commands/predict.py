@@ -47,8 +47,12 @@ def run(chosen: argparse.Namespace) -> int:
     from student_perf.store.model_folder import model_folder
     from student_perf.tables.options import check_input
 
-    source = Path(chosen.input)
+    source, target = Path(chosen.input), Path(chosen.output)
     check_input(source)
+    named = named_options(chosen)
+    from student_perf.serving.output_file import check_target
+
+    check_target(source, target)  # before the model is loaded, which takes seconds
     folder = model_folder(chosen.run, chosen.store)
     from student_perf.serving.predict import predict_file
     from student_perf.store.kept_model import read_kept_model
@@ -58,8 +62,8 @@ def run(chosen: argparse.Namespace) -> int:
     summary = predict_file(
         kept,
         source,
-        Path(chosen.output),
-        named_options(chosen),
+        target,
+        named,
         flag_unknown=chosen.on_unknown == "flag",
         keep=[name for name in chosen.keep.split(",") if name],
         coverage=chosen.coverage,
