@@ -55,9 +55,7 @@ def test_a_sampler_that_was_typed_does_not_give_way_without_a_word():
     with hydra_ready() as loader:
         words = [typed, "hydra.sweeper.sampler=random"]
         config = compose("config", words, return_hydra_config=True)
-        refused = (
-            f"{typed}: another line sets hydra.sweeper.sampler=random, which wins"
-        )
+        refused = f"{typed}: another line sets hydra.sweeper.sampler=random, which wins"
         with pytest.raises(ConfigError, match=refused):
             start_sweep(config, node_of(config), ["model.C=1,2"], loader)
 
