@@ -76,6 +76,7 @@ class Dataset:
         is_turned: Whether `dataset.positive` has turned the order of two classes.
         is_listed: Whether `dataset.classes` has listed classes without an order.
         text: Features that are text, of which the words count.
+        uncut: The numbers of a target that is cut into bands, shape (n,); None of others.
     """
 
     name: str
@@ -99,9 +100,10 @@ class Dataset:
     is_turned: bool = False
     is_listed: bool = False
     text: tuple[str, ...] = ()
+    uncut: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for values in (self.target, self.times, self.weights, self.groups):
+        for values in (self.target, self.times, self.weights, self.groups, self.uncut):
             if values is not None:
                 values.setflags(write=False)
 
@@ -280,7 +282,6 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
     _check_declared(features, config)
     weighted = [config.weight] if config.weight else []
     chosen = {str(name): hashes[name] for name in (*features, config.target, *weighted)}
-    forms = _number_forms(held, table, list(chosen), config, lineage)
     return Dataset(
         name=config.name,
         version=config.version,
@@ -296,13 +297,14 @@ def _from_table(raw: RawTable, config: DatasetConfig, raw_sha256: Future[str | N
         ordered=config.is_ordered,
         column_sha256=chosen,
         read_as=raw.options if isinstance(config, FileDataset) else None,
-        forms=forms,
+        forms=_number_forms(held, table, list(chosen), config, lineage),
         times=_times(table, config),
         weights=_weights(table[config.weight], raw.options) if config.weight else None,
         groups=_groups(table, config),
         is_turned=classes != order,
         is_listed=config.classes is not None and not config.is_ordered,
         text=tuple(n for n in sentences if n in features and features[n].dtype != np.float64),
+        uncut=table[config.target].to_numpy(np.float64, copy=True) if config.bands else None,
     )
 
 

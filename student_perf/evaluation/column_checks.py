@@ -273,6 +273,8 @@ def _target_numbers(subject: Subject) -> dict[str, pd.Series]:
     nothing else.
     """
     dataset = subject.dataset
+    if dataset.uncut is not None:
+        return {dataset.target_name: pd.Series(dataset.uncut[subject.rows])}
     labels = dataset.target_labels(dataset.target[subject.rows])
     if subject.config.classes and not subject.config.is_ordered:
         return {}

@@ -96,13 +96,16 @@ def refuse_undefined(
         DataError: One of the metrics is undefined in some fold.
     """
     undefined = {name for gap in gaps for name in gap.metrics}
+    nowhere = set(_missing(dataset, dataset.target))
     for gap in gaps:
         for name in metrics:
             if name in gap.metrics:
                 choices = ", ".join(one for one in dataset.metrics if one not in undefined)
+                is_listed_only = bool(gap.classes) and nowhere.issuperset(gap.classes)
+                fix = "take it out of dataset.classes" if is_listed_only else "fewer folds"
                 raise DataError(
                     f"{key}={name}: is undefined in {gap.fold}, since {gap.why}; choose a metric "
-                    f"that every fold defines ({choices}), or fewer folds"
+                    f"that every fold defines ({choices}), or {fix}"
                 )
 
 

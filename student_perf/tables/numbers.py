@@ -186,13 +186,15 @@ def about_other_decimal(cell: str, options: ReadOptions) -> str:
     >>> about_other_decimal("6.7", ReadOptions(decimal=","))
     "has a decimal point where the file has decimal commas; write it as '6,7' in the file"
     """
-    mine, others, sign = (
-        ("point", "commas", ",") if options.decimal == "," else ("comma", "points", ".")
-    )
-    other = "." if sign == "," else ","
+    mine = options.decimal or "."
+    other, name, others = (".", "point", "commas") if mine == "," else (",", "comma", "points")
+    thousand, plain = "", f"'{cell.replace(other, mine)}'"
+    if re.match(number_pattern(mine, other), cell):
+        thousand, plain = "is a number of thousands or ", f"'{cell.replace(other, '')}' or "
+        plain += f"'{cell.replace(other, mine)}'"
     return (
-        f"has a decimal {mine} where the file has decimal {others}; write it as "
-        f"'{cell.replace(other, sign)}' in the file"
+        f"{thousand}has a decimal {name} where the file has decimal {others}; write it as "
+        f"{plain} in the file"
     )
 
 

@@ -132,7 +132,7 @@ CASES = {
     "path not given": (["dataset=csv"], "dataset.path=???: has no default"),
     "missing file": ([*CSV, "dataset.path=/no/file.csv"], "/no/file.csv: no such file"),
     "empty file": ([*CSV, "dataset.path={tmp}/empty.csv"], "the file is empty"),
-    "header only": ([*CSV, "dataset.path={tmp}/header.csv"], "0 rows"),
+    "header only": ([*CSV, "dataset.path={tmp}/header.csv"], "has no rows below its header"),
     "small class": ([*CSV, "dataset.path={tmp}/small.csv"], "class 'b' of 'grade' has 1 row"),
     "unknown interpolation": (["dataset.name=${nope}"], "Interpolation key 'nope' not found"),
     "folder as store": (["tracking.uri=./mlruns"], "must start with a scheme"),

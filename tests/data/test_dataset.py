@@ -26,6 +26,8 @@ def test_score_as_a_number_is_the_same_table(compose_config):
     bands = load_dataset(compose_config().dataset)
     score = load_dataset(compose_config("dataset=econmath_score").dataset)
     assert score.classes == ()
+    assert score.uncut is None
+    assert np.array_equal(bands.uncut, score.target)
     assert score.sha256 == bands.sha256
     pd.testing.assert_frame_equal(score.features, bands.features)
 

@@ -242,6 +242,8 @@ def test_a_number_in_the_target_that_stands_for_missing_is_named(plain):
         if one.code == "SP208"
     ]
     assert "column 'grade': 99 in" in found.text
+    (found,) = [one for one in findings_of(replace(plain, uncut=grades)) if one.code == "SP208"]
+    assert "column 'grade': 99 in" in found.text  # which falls into the highest band
 
 
 def test_identity_numbers_with_a_check_letter_are_identifiers_and_no_quantities(plain):

@@ -96,6 +96,14 @@ def test_what_decides_must_be_defined_in_every_fold(by_school):
     assert "no validation row has the class" in line
     assert "accuracy" in line.partition("choose a metric")[2]
     assert "roc_auc_ovr" not in line.partition("choose a metric")[2]
+    assert line.endswith("or fewer folds")
+
+
+def test_a_class_that_is_only_listed_is_to_be_taken_out(small_dataset):
+    listed = replace(small_dataset, target=np.repeat([0, 2], 30))
+    gaps = find_gaps(listed, make_split(listed, KFOLD), KFOLD)
+    with pytest.raises(DataError, match=r"or take it out of dataset\.classes$"):
+        refuse_undefined(gaps, ["roc_auc_ovr"], listed, "objective.metric")
 
 
 def test_many_groups_are_counted(small_dataset):

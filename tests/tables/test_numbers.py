@@ -3,7 +3,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from student_perf.tables.numbers import NumberForm, parse_numbers, read_cells, typed_column
+from student_perf.tables.numbers import (
+    NumberForm,
+    about_other_decimal,
+    parse_numbers,
+    read_cells,
+    typed_column,
+)
 from student_perf.tables.options import PLAIN, ReadOptions
 from student_perf.tables.text import null_words
 
@@ -102,3 +108,10 @@ def test_words_beside_default_are_missing_among_numbers_too():
     typed = typed_column(pc.if_else(empty, pa.scalar(None, pa.string()), texts), options)
     assert typed.cells.to_pylist() == [1, None, None, 2]
     assert typed.notes == ("'-' among numbers is taken as missing (1 row)",)
+
+
+def test_a_sign_between_three_digits_may_be_either():
+    assert about_other_decimal("1,234", PLAIN) == (
+        "is a number of thousands or has a decimal comma where the file has decimal points; write "
+        "it as '1234' or '1.234' in the file"
+    )
