@@ -118,9 +118,7 @@ def find_group(
     """
     records: list[RunRecord] = []
     if not words and not experiment:
-        records = _alike_on_disk(store) or _alike_in_store(store, metrics)
-        if not records:
-            raise ConfigError(_no_such_run(LATEST, store))
+        records = _alike(store, metrics)
     if experiment and LATEST not in words:
         records = read_runs(_uri(store), Selection(experiment=experiment), metrics)
         if not records:
@@ -286,6 +284,14 @@ def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
     folders = _with_rows(layout.iter_folders(layout.RUNS), {newest.rows})
     records = map(load_record, folders)
     return [one for one in records if one.kind == "single" and one.rows == newest.rows]
+
+
+def _alike(store: str | None, metrics: Sequence[str]) -> list[RunRecord]:
+    """All on the rows of the latest. Raises ConfigError if nothing has a result."""
+    records = _alike_on_disk(store) or _alike_in_store(store, metrics)
+    if not records:
+        raise ConfigError(_no_such_run(LATEST, store))
+    return records
 
 
 def _alike_on_disk(store: str | None) -> list[RunRecord]:
