@@ -325,6 +325,21 @@ def _with_rows(folders: Iterable[Path], rows: set[tuple[str, str]]) -> Iterator[
             yield folder
 
 
+def count_beside(shown: Sequence[RunRecord]) -> tuple[int, int]:
+    """How many finished single runs, and how many sweeps, the workspace has on the data and splits
+    of those shown, besides them.
+    """
+    rows = _rows_of(shown)
+    folders = {one.folder for one in shown}
+    folders |= {folder.parent for folder in folders}  # the sweep of a trial
+    singles = [one for one in layout.iter_folders(layout.RUNS) if one not in folders]
+    others = map(glance, _with_rows(singles, rows))
+    n_singles = sum(one.kind == "single" and one.status == "FINISHED" for one in others)
+    sweeps = [one for one in layout.iter_folders(layout.SWEEPS) if one not in folders]
+    trials = (_with_rows(layout.iter_below(folder, layout.TRIALS), rows) for folder in sweeps)
+    return n_singles, sum(next(some, None) is not None for some in trials)
+
+
 def count_elsewhere(shown: Sequence[RunRecord]) -> tuple[Counter[str], Counter[str]]:
     """How many finished single runs, and how many sweeps or nested results, the workspace has
     besides those shown, by the name of their dataset.
