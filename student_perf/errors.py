@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST_LINE = 2000  # characters
+_NEAR = 0.6  # of 1; at 0.5 `lang` is near `tracking`, of which it shares two letters
 
 
 class StudentPerfError(Exception):
@@ -68,23 +69,27 @@ _NATIVE_NAMES = {
 }
 
 
-def suggest(word: str, choices: Iterable[str]) -> str:
-    """Sentence that names the choice nearest to `word`, or all choices if none is near.
+def suggest(word: str, choices: Iterable[str], listed: Iterable[str] | None = None) -> str:
+    """Sentence that names the choice nearest to `word`. If none is near it lists all of them, or
+    those of `listed` where they are many.
 
     >>> suggest("lern", ["learn", "drop"])
     'did you mean learn?'
     >>> suggest("feature_fraction", ["colsample_bytree", "gamma"])
     'did you mean colsample_bytree?'
+    >>> suggest("lang", ["model.C", "tracking"], ["model", "tracking"])
+    'choose from model, tracking'
     """
     known = sorted(choices)
     if _NATIVE_NAMES.get(word) in known:
         return f"did you mean {_NATIVE_NAMES[word]}?"
     folded = {choice.casefold(): choice for choice in known}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=_NEAR)
     near = near or [choice for choice in folded if choice.startswith(word.casefold())]
     if near and word:
         return f"did you mean {' or '.join(folded[choice] for choice in near)}?"
-    return f"choose from {', '.join(known)}" if known else "there are no choices"
+    named = known if listed is None else sorted(listed)
+    return f"choose from {', '.join(named)}" if named else "there are no choices"
 
 
 def encodable(text: str) -> str:

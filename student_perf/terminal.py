@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 MetricRow = dict[str, float | None]
 _MOST_GROUPS = 12
+_RELATIVE = "mean_absolute_percentage_error"
 _LARGE = 1e6  # figures from here on leave less space between columns
 # What is to be typed and holds blanks, and what a blank in it is while lines are wrapped.
 _TYPED = re.compile(
@@ -321,6 +322,8 @@ class Terminal:
         of_few = (METRICS[k].rests_on_few(v["mean"], v["low"], v["high"]) for k, v in rows.items())
         if any(of_few):
             self.lines(ABOUT_FEW)
+        if _RELATIVE in rows and math.isnan(_number(rows[_RELATIVE]["mean"])):
+            self.lines(f"{METRICS[_RELATIVE].label} is not defined: a true value is 0.")
         self.console.print()
 
     def test_rows(self, row: MetricRow, metric: str, n_rows: int, n_looks: int) -> None:

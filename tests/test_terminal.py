@@ -55,6 +55,13 @@ def test_a_gain_that_chance_has_too_is_not_shown():
     assert text.endswith("The same answers dealt to the rows by chance would gain as much.")
 
 
+def test_a_dash_for_relative_errors_has_its_reason(capsys):
+    for mean, says in ((None, True), (0.2, False)):
+        rows = {"mean_absolute_percentage_error": ROW | {"mean": mean}}
+        Terminal().metrics(rows, "mean_absolute_error", "held-out rows, 5 folds")
+        assert ("MAPE is not defined: a true value is 0." in capsys.readouterr().out) is says
+
+
 def test_overlapping_intervals_decide_nothing():
     """The figures' own interval holds the dummy's figure; the rows still show the gain."""
     assert verdict(ROW | {"low": 0.25}, "accuracy").startswith("Better")

@@ -140,6 +140,16 @@ def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
     return control_line(control, line.label)
 
 
+def _beside(records: Sequence[RunRecord]) -> Iterator[str]:
+    """That runs were not named which could be ranked with those that were."""
+    from student_perf.store.find import count_beside
+    from student_perf.text import plural
+
+    counts = zip(("single run", "sweep"), count_beside(records), strict=True)
+    if what := " and ".join(plural(n, name) for name, n in counts if n):
+        yield f"Not named, on the same rows and folds: {what}; words for all: outputs multirun."
+
+
 def _notes(
     records: Sequence[RunRecord], boards: Sequence[Leaderboard], chosen: argparse.Namespace
 ) -> Iterator[str]:
@@ -150,6 +160,8 @@ def _notes(
         yield _control(boards[0], chosen)
     if not (chosen.runs or chosen.experiment or chosen.store):
         yield from _elsewhere(records)
+    elif chosen.runs and not (chosen.experiment or chosen.store or chosen.filter):
+        yield from _beside(records)
 
 
 def _elsewhere(records: Sequence[RunRecord]) -> Iterator[str]:

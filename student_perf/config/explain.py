@@ -249,7 +249,11 @@ def missing_key(given: str, known: Sequence[str], task: str | None) -> ConfigErr
         return ConfigError(
             f"{given}: the config has no key '{last}' in '{parent}'; {suggest(last, set(names))}"
         )
-    return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known)}")
+    if not parent and (whole := [path for path in known if path.endswith(f".{key}")]):
+        lines = [f"{path}={value}" if value else path for path in whole]
+        return ConfigError(f"{given}: the config has no key '{key}'; write {' or '.join(lines)}")
+    first = {path.partition(".")[0] for path in known}
+    return ConfigError(f"{given}: the config has no key '{key}'; {suggest(key, known, first)}")
 
 
 def _explain_option(key: str, given: str, text: str) -> ConfigError:

@@ -118,9 +118,7 @@ def find_group(
     """
     records: list[RunRecord] = []
     if not words and not experiment:
-        records = _alike_on_disk(store) or _alike_in_store(store, metrics)
-        if not records:
-            raise ConfigError(_no_such_run(LATEST, store))
+        records = _alike(store, metrics)
     if experiment and LATEST not in words:
         records = read_runs(_uri(store), Selection(experiment=experiment), metrics)
         if not records:
@@ -287,6 +285,14 @@ def _on_same_rows(newest: RunRecord) -> list[RunRecord]:
     return [one for one in records if one.kind == "single" and one.rows == newest.rows]
 
 
+def _alike(store: str | None, metrics: Sequence[str]) -> list[RunRecord]:
+    """All on the rows of the latest. Raises ConfigError if nothing has a result."""
+    records = _alike_on_disk(store) or _alike_in_store(store, metrics)
+    if not records:
+        raise ConfigError(_no_such_run(LATEST, store))
+    return records
+
+
 def _alike_on_disk(store: str | None) -> list[RunRecord]:
     """The single runs, whole sweeps and nested results of the workspace that share data and split
     with the latest result, itself among them.
@@ -316,6 +322,21 @@ def _with_rows(folders: Iterable[Path], rows: set[tuple[str, str]]) -> Iterator[
         text = (folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
         if any(all(sha256 in text for sha256 in pair) for pair in rows):
             yield folder
+
+
+def count_beside(shown: Sequence[RunRecord]) -> tuple[int, int]:
+    """How many finished single runs, and how many sweeps, the workspace has on the data and splits
+    of those shown, besides them.
+    """
+    rows = _rows_of(shown)
+    folders = {one.folder for one in shown}
+    folders |= {folder.parent for folder in folders}  # the sweep of a trial
+    singles = [one for one in layout.iter_folders(layout.RUNS) if one not in folders]
+    others = map(glance, _with_rows(singles, rows))
+    n_singles = sum(one.kind == "single" and one.status == "FINISHED" for one in others)
+    sweeps = [one for one in layout.iter_folders(layout.SWEEPS) if one not in folders]
+    trials = (_with_rows(layout.iter_below(folder, layout.TRIALS), rows) for folder in sweeps)
+    return n_singles, sum(next(some, None) is not None for some in trials)
 
 
 def count_elsewhere(shown: Sequence[RunRecord]) -> tuple[Counter[str], Counter[str]]:

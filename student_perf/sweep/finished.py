@@ -164,8 +164,7 @@ def write_note(
         lines: What came of it.
         places: Where everything is.
     """
-    run_id = begun_run_id(folder)
-    runs = ""
+    run_id, runs = begun_run_id(folder), ""
     if uri is not None:
         if run_id is None or sqlite_file(uri) is None or (folder / ERROR_FILE).is_file():
             return

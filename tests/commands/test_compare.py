@@ -73,8 +73,13 @@ def test_a_run_beside_sweeps_on_the_same_rows_is_compared_with_them(make_record,
     said = capsys.readouterr().out
     assert "3 runs on grades" in said
     assert "> 0 older" in said
+    assert "Not named" not in said
     assert cli.main(["compare", "latest"]) == 0
-    assert "1 run on grades" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 run on grades" in said
+    assert "Not named, on the same rows and folds: 1 single run and 1 sweep;" in said
+    assert cli.main(["compare", "outputs", "multirun"]) == 0
+    assert "Not named" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

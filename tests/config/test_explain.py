@@ -61,6 +61,8 @@ CASES = {
     "wrong key added": (["model=rf", "+model.max_dept=3"], "did you mean max_depth"),
     "wrong key in split": (["+split.n_split=3"], "did you mean n_splits"),
     "wrong root key": (["+sead=3"], "did you mean seed"),
+    "root key like none": (["lang=es"], "no key 'lang'; choose from dataset, .*, tracking$"),
+    "root key without its group": (["n_splits=3"], "'n_splits'; write split.n_splits=3$"),
     "key of another option": (["split=holdout", "split.n_splits=3"], "no key 'n_splits'"),
     "key there already": (["+seed=1"], "+seed: .* leave out the +"),
     "key removed": (["~split.n_splits"], "split.n_splits: is missing"),
