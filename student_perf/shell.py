@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, requires
@@ -13,7 +13,23 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+_OF_SHELL = frozenset('"$`\\!')  # what a shell reads within double quotes
 _WORKSPACE: ContextVar[tuple[str, ...]] = ContextVar("workspace", default=())
+
+
+def in_shell(text: str) -> str:
+    """A word as a shell takes it, in double quotes where single ones would have to be taken apart.
+
+    >>> print(in_shell("dataset.target='año'"), in_shell("C=1"), in_shell("a b"))
+    "dataset.target='año'" C=1 'a b'
+    """
+    is_plain = "'" in text and not _OF_SHELL & set(text)
+    return f'"{text}"' if is_plain else shlex.quote(text)
+
+
+def line(words: Iterable[str]) -> str:
+    """Words as a line to type."""
+    return " ".join(map(in_shell, words))
 
 
 def python_command() -> str:
@@ -38,17 +54,17 @@ def with_workspace(folder: Path) -> Iterator[None]:
 
 def own_line(*words: str) -> str:
     """The line of a command of this package: `own_line("check", name)`."""
-    return shlex.join([python_command(), "-m", "student_perf", *words, *_WORKSPACE.get()])
+    return line([python_command(), "-m", "student_perf", *words, *_WORKSPACE.get()])
 
 
 def train_line(*words: str) -> str:
     """The line of a run or sweep."""
-    return shlex.join([python_command(), "-m", "student_perf.train", *words])
+    return line([python_command(), "-m", "student_perf.train", *words])
 
 
 def install_line(*packages: str) -> str:
     """The line that installs packages."""
-    return shlex.join([python_command(), "-m", "pip", "install", *packages])
+    return line([python_command(), "-m", "pip", "install", *packages])
 
 
 def install_extra(extra: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from student_perf import shell
 from student_perf.shell import (
+    in_shell,
     install_extra,
     install_line,
+    line,
     own_line,
     python_command,
     train_line,
@@ -38,6 +40,21 @@ def test_words_are_quoted_and_the_workspace_is_named():
         words = shlex.split(own_line("ui", "1234"))
         assert words[-4:] == ["ui", "1234", "--workspace", "other place"]
     assert "--workspace" not in own_line("ui")
+
+
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        ("dataset.target='Calificación'", "\"dataset.target='Calificación'\""),
+        ("model.C=1,10", "model.C=1,10"),
+        ("a=choice(b, c)", "'a=choice(b, c)'"),
+        ("it's $HOME", "'it'\"'\"'s $HOME'"),
+        ("it's!", "'it'\"'\"'s!'"),
+    ],
+)
+def test_a_word_for_a_shell_is_one_word_and_readable(word, written):
+    assert in_shell(word) == written
+    assert shlex.split(line(["a", word])) == ["a", word]
 
 
 def test_an_extra_is_installed_by_its_packages_which_a_wheel_has_too():

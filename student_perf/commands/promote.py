@@ -46,7 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Decide and show why; FINDING if the gate is closed."""
     if chosen.force and not chosen.why:
         raise ConfigError(
-            "--force: a forced promotion is recorded with its reason; add --why '...'"
+            "--force: a forced promotion is recorded with its reason; add --why and your reason"
         )
     name = model_name(chosen)
     check_folder_name("--name", name)
@@ -95,7 +95,7 @@ def _show(terminal: Terminal, decision: Decision, name: str) -> None:
         "promoted": "Promoted: it is the champion now.",
         "forced": "Promoted by force: it is the champion now; the reason is recorded.",
         "champion already": "It is the champion already; nothing moved.",
-        "refused": "Refused: it stays challenger. To promote it anyway: --force --why '...'",
+        "refused": "Refused: it stays challenger. To promote it anyway, add --force, --why and your reason.",
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -25,6 +24,7 @@ from hydra.errors import HydraException
 
 from student_perf.config.schema import OPTIONAL_GROUPS
 from student_perf.errors import ConfigError
+from student_perf.shell import in_shell
 
 _PLAIN = re.compile(r"[A-Za-z_/][\w./+-]*", re.ASCII)  # a text that needs no quotes
 _NAME = re.compile(r"[A-Za-z_][\w .]*", re.ASCII)  # keys cannot be quoted
@@ -153,9 +153,7 @@ def shell_word(text: str) -> str:
     >>> print(shell_word("dataset.drop=[a b]"), shell_word("dataset.drop=['a b']"))
     'dataset.drop=[a b]' "dataset.drop=['a b']"
     """
-    if "'" not in text:
-        return f"'{text}'"
-    return shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
+    return in_shell(text) if "'" in text else f"'{text}'"
 
 
 def in_quotes(text: str) -> str:

@@ -27,7 +27,7 @@ from student_perf.scoring.power import smallest_difference
 from student_perf.text import format_interval, format_p, plural
 
 # What the new run of the champion's config needs is not compared with the champion either.
-WAY = "promote that by --force --why '...' and then this run"
+WAY = "promote that by --force with your reason after --why, and then this run"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -24,6 +23,7 @@ from student_perf.runs.artifacts import write_config
 from student_perf.runs.record import SWEPT, RunRecord, load_record
 from student_perf.runs.seal import accept_changes
 from student_perf.scoring.metrics import logged_as
+from student_perf.shell import line
 from student_perf.sweep.distinct import CONFIGURATION, OUTSIDE
 from student_perf.sweep.plan import JOURNAL_FILE, SweepPlan
 from student_perf.sweep.study import CONTRACT, MIXED
@@ -189,4 +189,4 @@ def typed_command(python: str = "python") -> str | None:
     """
     if Path(sys.argv[0]).stem not in _TRAINING:
         return None
-    return shlex.join([python, "-m", "student_perf.train", *sys.argv[1:]])
+    return line([python, "-m", "student_perf.train", *sys.argv[1:]])
