@@ -95,7 +95,7 @@ def _show(terminal: Terminal, decision: Decision, name: str) -> None:
         "promoted": "Promoted: it is the champion now.",
         "forced": "Promoted by force: it is the champion now; the reason is recorded.",
         "champion already": "It is the champion already; nothing moved.",
-        "refused": "Refused: it stays challenger. To promote anyway: --force, and --why with a reason.",
+        "refused": "Refused: it stays challenger. To promote anyway: --force --why REASON",
     }
     terminal.heading(sentences[decision.outcome])
     if decision.promoted:
