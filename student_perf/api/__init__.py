@@ -133,7 +133,10 @@ def sweep(
     with silent(not _is_shown(show)):
         folder = start_sweep(config, node, own, loader)
     if folder is None:
-        raise ConfigError(f"{' '.join(words)}: no trial has finished, or only a preview was asked")
+        raise ConfigError(
+            f"{' '.join(words)}: no trial has finished, or only a preview was asked; call it again "
+            "without hydra.sweeper.preview"
+        )
     match load_record(folder).kind:
         case "nested":
             return load_run(str(folder))

@@ -42,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         record = find_run(chosen.run)
         if not is_on_disk(record):
-            raise ConfigError(f"{chosen.run}: is in MLflow only, so there is nothing to send")
+            raise ConfigError(f"{chosen.run}: is in MLflow only; there is nothing to send")
         records = iter([record])
     n_sent = 0
     for record in records:

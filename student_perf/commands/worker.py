@@ -37,7 +37,10 @@ def run(chosen: argparse.Namespace) -> int:
     limits = _limits(chosen)
     record = find_run(chosen.study)
     if record.kind != "sweep" or not is_on_disk(record):
-        raise ConfigError(f"{chosen.study}: is not the folder or name of a sweep on this disk")
+        raise ConfigError(
+            f"{chosen.study}: is not the folder or name of a sweep on this disk; name one that "
+            "`compare multirun` lists"
+        )
     join(record, limits, chosen.storage)
     return ExitCode.DONE
 

@@ -40,7 +40,8 @@ def read_recorded(path: Path) -> dict[str, Any]:
     try:
         composed = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: cannot be read ({one_line(error)})") from error
+        problem = f"cannot be read ({one_line(error)}); name another run"
+        raise ConfigError(f"{path}: {problem}") from error
     if not isinstance(composed, dict):
         raise ConfigError(f"{path}: is not a config; name the config.yaml of a run")
     # References in YAML can stand for more values than there is memory.

@@ -220,7 +220,8 @@ def _outputs(
         lacking = [name for name in kept.contract.columns if name not in side.features]
         if held_out is None and lacking:
             raise DataError(
-                f"--model {model}: needs the column '{lacking[0]}', absent in {side.name}"
+                f"--model {model}: needs the column '{lacking[0]}', absent in {side.name}; leave "
+                "--model out"
             )
         features = side.features[[c for c in kept.contract.columns if c in side.features]]
         outputs.append(kept.output(features) if held_out is None else held_out)

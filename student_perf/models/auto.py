@@ -162,7 +162,10 @@ class _Auto(BaseEstimator):
                 refits = _REFIT * sum(each.seconds for each, share in pairs if share)
         if not tried:
             reason = one_line(failure) if failure else "it has no members"
-            raise ModelError(f"model=auto: none of its configurations can be fitted ({reason})")
+            raise ModelError(
+                f"model=auto: none of its configurations can be fitted ({reason}); choose a model, "
+                "for example model=rf, which says what is wrong"
+            )
         return tried
 
     def _held_out(

@@ -499,7 +499,8 @@ def model_address(record: RunRecord, store: str) -> str:
         client = mlflow.MlflowClient(tracking_uri=store)
         model_id = logged_model_id(client, client.get_run(str(record.mlflow_run_id)))
     except Exception as error:  # MLflow passes on whatever its stores raise
-        raise TrackingError(f"{record.name}: not read from {store} ({one_line(error)})") from error
+        problem = f"not read from {store} ({one_line(error)}); ask again"
+        raise TrackingError(f"{record.name}: {problem}") from error
     if model_id is None:
         raise TrackingError(f"{record.name}: has logged no model to {store}; train it again")
     return f"models:/{model_id}"

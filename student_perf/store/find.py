@@ -122,7 +122,9 @@ def find_group(
     if experiment and LATEST not in words:
         records = read_runs(_uri(store), Selection(experiment=experiment), metrics)
         if not records:
-            raise ConfigError(f"--experiment {experiment}: no run in {masked(_uri(store))}")
+            raise ConfigError(
+                f"--experiment {experiment}: no run in {masked(_uri(store))}; leave it out"
+            )
     for word in words:
         name = _run_named(word, store)
         group = [] if experiment else _group_on_disk(name, store)

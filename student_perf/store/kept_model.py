@@ -159,7 +159,9 @@ def _found(folder: Path, source: str, name: str, record: RunRecord | None) -> Pa
     for path in _places(folder, name, record):
         if path.is_file():
             return path
-    raise ConfigError(f"{source}: holds no {name}, so it is not a model that a run here has kept")
+    raise ConfigError(
+        f"{source}: holds no {name}, so it is not a model that a run here has kept; name a run"
+    )
 
 
 def _places(folder: Path, name: str, record: RunRecord | None) -> list[Path]:
