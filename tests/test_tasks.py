@@ -1,5 +1,6 @@
 """`tasks.py` does what `make` does, without make."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -29,9 +30,11 @@ def test_a_target_runs_the_lines_that_make_runs(name, tmp_path):
     given = {"train": ["model=xgb", "seed=7"], "sweep": ["model=rf,xgb"]}.get(name, [])
     words = {"train": "ARGS", "sweep": "SWEEP_ARGS"}
     more = [f"{words[name]}={' '.join(given)}"] if given else []
+    # Of `make test`, which would have this one say where it is.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     run = subprocess.run(
         ["make", "-n", name, f"VENV={tmp_path}", *more],
-        cwd=PROJECT_DIR, capture_output=True, text=True, check=True,
+        cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     ours = [tasks.words_of(line, VARIABLES, given, tmp_path / "bin") for line in TARGETS[name][2]]
     assert [shlex.split(line) for line in run.stdout.splitlines()] == ours
