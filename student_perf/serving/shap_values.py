@@ -111,9 +111,8 @@ def explain_run(
         DataError: The data is not that of the run.
     """
     if min(n_rows, n_background) < 1:
-        raise ConfigError(
-            f"--rows {n_rows} --background {n_background}: both must be at least 1; leave them out"
-        )
+        given = f"--rows {n_rows} --background {n_background}"
+        raise ConfigError(f"{given}: both must be at least 1; leave them out")
     kept = load_kept_model(str(recorded.folder))
     config = rebuild_config(recorded.composed, data)
     dataset = load_dataset(config.dataset)

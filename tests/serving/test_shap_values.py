@@ -65,7 +65,7 @@ def test_a_run_is_explained_on_its_test_rows(kept_run):
 
 
 def test_other_data_and_no_rows_are_reported(kept_run):
-    with pytest.raises(ConfigError, match="--rows 0 --background 5: must be at least 1"):
+    with pytest.raises(ConfigError, match="--rows 0 --background 5: both must be at least 1"):
         explain_run(read_folder(kept_run), 0, 5, None)
     recorded = read_folder(kept_run)
     change_record(recorded.record, tags={"student_perf.data_sha256": "0"})
