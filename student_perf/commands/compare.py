@@ -142,12 +142,16 @@ def _control(board: Leaderboard, chosen: argparse.Namespace) -> str:
 
 def _beside(records: Sequence[RunRecord]) -> Iterator[str]:
     """That runs were not named which could be ranked with those that were."""
+    from student_perf.shell import own_line
     from student_perf.store.find import count_beside
     from student_perf.text import plural
 
     counts = zip(("single run", "sweep"), count_beside(records), strict=True)
     if what := " and ".join(plural(n, name) for name, n in counts if n):
-        yield f"Not named, on the same rows and folds: {what}; words for all: outputs multirun."
+        yield (
+            f"Not named, on the same rows and folds: {what}. All of them: "
+            f"{own_line('compare', *_every_folder())}"
+        )
 
 
 def _notes(
