@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _OF_SHELL = frozenset('"$`\\!')  # what a shell reads within double quotes
 _WORKSPACE: ContextVar[tuple[str, ...]] = ContextVar("workspace", default=())
@@ -71,6 +72,11 @@ def install_extra(extra: str) -> str:
     """The line that installs what an extra of this package names, in a checkout and beside a wheel:
     `-e '.[extra]'` works in the folder of a checkout only.
     """
+    # Here, since every command imports this module and few have something to install.
+    from importlib.metadata import PackageNotFoundError, requires
+
+    from packaging.requirements import Requirement
+
     try:
         known = [Requirement(line) for line in requires("student_perf") or []]
     except PackageNotFoundError:  # the folder was copied, and has no metadata

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 from student_perf.data.contract import ColumnContract, Contract
 from student_perf.render import render
+from student_perf.shell import line
 from student_perf.store.kept_model import KeptModel
 
 
@@ -43,7 +43,7 @@ def _curl(example: dict[str, Any], address: str, needs_token: bool) -> str:
     token = ["-H", "Authorization: Bearer TOKEN"] if needs_token else []
     body = json.dumps(example, ensure_ascii=False)
     words = ["curl", *token, "-H", "Content-Type: application/json", "-d", body]
-    return shlex.join([*words, f"{address}/predict"])
+    return line([*words, f"{address}/predict"])
 
 
 def _cells(name: str, column: ColumnContract, contract: Contract) -> tuple[str, ...]:

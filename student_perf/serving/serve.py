@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -279,12 +280,15 @@ def _page(
 ) -> Callable[[Request], Awaitable[Response]]:
     """The page for people, with the address by which it was asked for."""
 
+    @lru_cache(maxsize=16)  # on the event loop, where others wait for it
+    def written(address: str) -> str:
+        facts = limits.request_bytes, limits.rows, address, access.token is not None
+        return page(kept, example, *facts)
+
     async def ask(request: Request) -> Response:
         named = request.headers.get("host", "")
         address = named if _ADDRESS.fullmatch(named) else access.host
-        facts = limits.request_bytes, limits.rows, address, access.token is not None
-        content = page(kept, example, *facts)
-        return Response(content, headers=PAGE_HEADERS, media_type="text/html")
+        return Response(written(address), headers=PAGE_HEADERS, media_type="text/html")
 
     return ask
 
